@@ -1,0 +1,1 @@
+"""What generated code and the overlay run on: calls, paging, watching, messages."""

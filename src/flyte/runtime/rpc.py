@@ -1,0 +1,74 @@
+"""The description of one remote procedure: what generated services are made of."""
+
+from __future__ import annotations
+
+import enum
+from typing import Generic, TypeVar
+
+from .lazy import resolve
+
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+
+class Cardinality(enum.Enum):
+    """Which sides of a call are streams."""
+
+    UNARY = "unary"
+    SERVER_STREAM = "server_stream"
+    CLIENT_STREAM = "client_stream"
+    BIDI = "bidi"
+
+
+class Effect(enum.Enum):
+    """What repeating a call does, which decides whether it may be retried."""
+
+    READ = "read"
+    """No side effect: retried on transient failures."""
+    IDEMPOTENT = "idempotent"
+    """Repeating it leaves the same state as doing it once: retried likewise."""
+    WRITE = "write"
+    """Repeating it may do the work twice: never retried."""
+
+
+class Rpc(Generic[Req, Res]):
+    """One method of a service. Message types are named, and imported when first used."""
+
+    __slots__ = ("_request", "_response", "cardinality", "effect", "method", "path", "service")
+
+    def __init__(
+        self,
+        path: str,
+        request: str,
+        response: str,
+        cardinality: Cardinality = Cardinality.UNARY,
+        effect: Effect = Effect.WRITE,
+    ) -> None:
+        """Describe a method.
+
+        Args:
+            path: gRPC path, `/package.Service/Method`.
+            request: Import path of the request message, `module:Class`.
+            response: Import path of the response message, `module:Class`.
+            cardinality: Which sides are streams. Default: neither.
+            effect: What a repetition does. Default: it may do the work twice.
+        """
+        self.path = path
+        _, self.service, self.method = path.split("/")
+        self._request = request
+        self._response = response
+        self.cardinality = cardinality
+        self.effect = effect
+
+    @property
+    def request_type(self) -> type[Req]:
+        """The request message class."""
+        return resolve(self._request)
+
+    @property
+    def response_type(self) -> type[Res]:
+        """The response message class."""
+        return resolve(self._response)
+
+    def __repr__(self) -> str:
+        return f"<Rpc {self.service}.{self.method}>"
