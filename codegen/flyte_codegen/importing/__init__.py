@@ -1,0 +1,11 @@
+"""The ``import`` command: protobuf definitions out of a published Python wheel, as readable ``.proto`` text.
+
+A wheel of compiled protobuf modules holds the exact descriptors its authors released, but neither comments nor source
+text. This package turns them back into ``.proto`` files: names, numbers, types and the options a client generator needs.
+Comments that people wrote into those files survive the next import, on the element they stand on.
+"""
+
+from flyte_codegen.importing.command import Outcome, add_arguments, import_definitions, main, run
+from flyte_codegen.importing.problem import ImportProblem
+
+__all__ = ["ImportProblem", "Outcome", "add_arguments", "import_definitions", "main", "run"]

@@ -1,0 +1,148 @@
+"""``flyte-codegen import``: the steps, and what they report."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import attrs
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+from flyte_codegen.importing import lock as locking
+from flyte_codegen.importing import rules as ruling
+from flyte_codegen.importing.comments import elements, read_comments
+from flyte_codegen.importing.config import ImportConfig
+from flyte_codegen.importing.options import comparable
+from flyte_codegen.importing.problem import ImportProblem
+from flyte_codegen.importing.protoc import compile_protos
+from flyte_codegen.importing.reach import find_files, used_imports
+from flyte_codegen.importing.render import Renderer
+from flyte_codegen.importing.symbols import Symbols
+from flyte_codegen.importing.wheel import Wheel, open_wheel
+
+
+@attrs.frozen
+class Outcome:
+    """What an import did.
+
+    Attributes:
+        files: All ``.proto`` paths that the import is responsible for, sorted.
+        changed: Those of them, and of the tables beside them, whose bytes changed, sorted.
+        removed: Paths of an earlier import that nothing reaches any more; they were deleted.
+        warnings: Comments that could not be kept, one line each.
+    """
+
+    files: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of ``flyte-codegen import``."""
+    parser.add_argument(
+        "--wheel",
+        metavar="WHEEL",
+        help="a wheel file, or a pinned requirement such as flyteidl2==2.0.53 (default: `wheel` in import.toml)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("protos"), help="directory of import.toml (default: protos)")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the import and print what it did; 1 when it failed."""
+    try:
+        outcome = run(args.wheel, args.out)
+    except ImportProblem as problem:
+        print(f"flyte-codegen import: {problem}", file=sys.stderr)
+        return 1
+    for warning in outcome.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    for path in outcome.changed:
+        print(f"written  {args.out / path}")
+    for path in outcome.removed:
+        print(f"removed  {args.out / path}")
+    print(f"{len(outcome.files)} files imported, {len(outcome.changed)} changed, {len(outcome.removed)} removed")
+    return 0
+
+
+def run(wheel: str | None, out: Path) -> Outcome:
+    """Import the definitions that ``out/import.toml`` asks for.
+
+    Args:
+        wheel: Path to a wheel or a pinned requirement; None takes the one ``import.toml`` names.
+        out: The directory to write to.
+
+    Raises:
+        ImportProblem: A wheel, the configuration or an existing file cannot be used. Nothing was written.
+    """
+    config = ImportConfig.load(out)
+    source = wheel or config.wheel
+    if not source:
+        raise ImportProblem(f"no wheel is named; give --wheel or set `wheel` in {out / 'import.toml'}")
+    return import_definitions([open_wheel(item) for item in (source, *config.also)], config.roots, out)
+
+
+def import_definitions(wheels: Sequence[Wheel], roots: Sequence[str], out: Path) -> Outcome:
+    """Write the files that the roots reach, the rules, and the lock.
+
+    The text is compiled and compared with the wheels' descriptors before anything in ``out`` is touched.
+
+    Args:
+        wheels: Where to look for files, in this order.
+        roots: Paths of the ``.proto`` files to start from.
+        out: The directory to write to.
+
+    Raises:
+        ImportProblem: See :func:`run`.
+    """
+    old = locking.Lock.load(out)
+    sources = tuple(locking.Source(wheel.name, wheel.version, wheel.sha256) for wheel in wheels)
+    old.check_sources(sources)
+    files, owners = find_files(roots, [wheel.files for wheel in wheels])
+    existing = [path for path in sorted({*old.files, *files}) if (out / path).is_file()]
+    comments, warnings = read_comments(out, existing)
+    known = {key for file in files.values() for _, key in elements(file)}
+    for key in sorted(set(comments) - known):
+        text = " / ".join(line for line in comments[key].split("\n") if line)
+        warnings.append(f"{key} no longer exists; its comment was dropped: {text}")
+
+    renderer = Renderer(Symbols(files.values(), owners), comments)
+    texts = {path: renderer.file(file, used_imports(file, owners)) for path, file in files.items()}
+    _prove(texts, files, owners)
+    record = locking.Lock(sources, {path: locking.definitions_hash(text) for path, text in texts.items()})
+    texts[ruling.FILE_NAME] = ruling.collect_rules(files, [wheel.files for wheel in wheels]).text()
+    texts[locking.FILE_NAME] = record.text()
+    removed = tuple(path for path in sorted(set(old.files) - set(files)) if (out / path).is_file())
+    try:
+        changed = tuple(path for path, text in sorted(texts.items()) if _write(out / path, text))
+        for path in removed:
+            (out / path).unlink()
+    except OSError as error:
+        raise ImportProblem(
+            f"cannot write to {out}: {error.strerror or error}; make it writable, run it again"
+        ) from None
+    return Outcome(tuple(files), changed, removed, tuple(warnings))
+
+
+def _prove(texts: Mapping[str, str], files: Mapping[str, FileDescriptorProto], owners: Mapping[str, str]) -> None:
+    """Compile the text and compare with the descriptors it was written from."""
+    with tempfile.TemporaryDirectory() as directory:
+        for path, text in texts.items():
+            _write(Path(directory) / path, text)
+        compiled = compile_protos(Path(directory), list(texts))
+    for path, file in files.items():
+        if comparable(compiled[path], owners) != comparable(file, owners):
+            raise ImportProblem(
+                f"{path} cannot be written so that protoc reads the same back; leave it out of the roots"
+            )
+
+
+def _write(path: Path, text: str) -> bool:
+    """Write a file unless it already reads so; whether it was written."""
+    data = text.encode()
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return True

@@ -1,0 +1,121 @@
+"""Comments of existing ``.proto`` files: read by element, so that they can be written again."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FileDescriptorProto,
+    SourceCodeInfo,
+)
+
+from flyte_codegen.importing.protoc import compile_protos
+
+_Path = tuple[int, ...]
+# Field numbers of descriptor.proto, which make up the paths of source info.
+_FILE_PACKAGE, _FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE, _FILE_SYNTAX = 2, 4, 5, 6, 12
+_MESSAGE_FIELD, _MESSAGE_NESTED, _MESSAGE_ENUM, _MESSAGE_ONEOF = 2, 3, 4, 8
+_ENUM_VALUE = _SERVICE_METHOD = 2
+
+# A string (skipped), or a comment of either kind.
+_COMMENT = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|//([^\n]*)|/\*(.*?)\*/""", re.DOTALL)
+
+
+def read_comments(directory: Path, paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """The comments of the given files by element, and a warning for each comment that stands on none.
+
+    The key is the element's full name (an enum value's includes its enum) and for a file its path. Several comments on
+    one element, before or behind it, become one with paragraphs.
+    """
+    comments: dict[str, str] = {}
+    warnings: list[str] = []
+    for path, file in compile_protos(directory, paths).items():
+        found = comments_of(file)
+        comments.update(found)
+        left = _lines_in((directory / path).read_text("utf-8"))
+        left.subtract(line for text in found.values() for line in _content(text))
+        lost = [line for line, count in left.items() if count > 0]
+        if lost:
+            warnings.append(
+                f"{path}: a comment stands on no message, field, oneof, enum, value, service or method "
+                f"and was not kept: {' / '.join(lost)}"
+            )
+    return comments, warnings
+
+
+def comments_of(file: FileDescriptorProto) -> dict[str, str]:
+    """The comments that source info attaches to elements of one compiled file."""
+    at: dict[_Path, list[str]] = {}
+    for location in file.source_code_info.location:
+        texts = [text for text in _texts(location) if text]
+        if texts:
+            at.setdefault(tuple(location.path), []).extend(texts)
+    comments: dict[str, str] = {}
+    for path, key in elements(file):
+        if path in at:
+            comments[key] = "\n\n".join(([comments[key]] if key in comments else []) + at[path])
+    return comments
+
+
+def elements(file: FileDescriptorProto) -> Iterator[tuple[_Path, str]]:
+    """Every element that can carry a comment: its path in source info, and its key."""
+    yield (_FILE_SYNTAX,), file.name
+    yield (_FILE_PACKAGE,), file.name
+    prefix = f"{file.package}." if file.package else ""
+    for index, service in enumerate(file.service):
+        path = (_FILE_SERVICE, index)
+        yield path, prefix + service.name
+        for number, method in enumerate(service.method):
+            yield (*path, _SERVICE_METHOD, number), f"{prefix}{service.name}.{method.name}"
+    for index, message in enumerate(file.message_type):
+        yield from _message_elements(message, (_FILE_MESSAGE, index), prefix + message.name)
+    for index, enum in enumerate(file.enum_type):
+        yield from _enum_elements(enum, (_FILE_ENUM, index), prefix + enum.name)
+
+
+def _message_elements(message: DescriptorProto, path: _Path, name: str) -> Iterator[tuple[_Path, str]]:
+    yield path, name
+    for index, field in enumerate(message.field):
+        yield (*path, _MESSAGE_FIELD, index), f"{name}.{field.name}"
+    for index, oneof in enumerate(message.oneof_decl):
+        yield (*path, _MESSAGE_ONEOF, index), f"{name}.{oneof.name}"
+    for index, enum in enumerate(message.enum_type):
+        yield from _enum_elements(enum, (*path, _MESSAGE_ENUM, index), f"{name}.{enum.name}")
+    for index, nested in enumerate(message.nested_type):
+        if not nested.options.map_entry:
+            yield from _message_elements(nested, (*path, _MESSAGE_NESTED, index), f"{name}.{nested.name}")
+
+
+def _enum_elements(enum: EnumDescriptorProto, path: _Path, name: str) -> Iterator[tuple[_Path, str]]:
+    yield path, name
+    for index, value in enumerate(enum.value):
+        yield (*path, _ENUM_VALUE, index), f"{name}.{value.name}"
+
+
+def _texts(location: SourceCodeInfo.Location) -> Iterator[str]:
+    for text in (*location.leading_detached_comments, location.leading_comments, location.trailing_comments):
+        yield _dedented(text)
+
+
+def _dedented(text: str) -> str:
+    """Comment text without the one space behind ``//``, trailing space, and empty lines at either end."""
+    lines = [line.rstrip() for line in text.split("\n")]
+    if all(line.startswith(" ") for line in lines if line):
+        lines = [line[1:] for line in lines]
+    return "\n".join(lines).strip("\n")
+
+
+def _content(text: str) -> Iterator[str]:
+    """The non-empty lines of a comment, without what decorates them."""
+    for line in text.split("\n"):
+        bare = line.strip().strip("*/").strip()
+        if bare:
+            yield bare
+
+
+def _lines_in(source: str) -> Counter[str]:
+    found: Iterable[re.Match[str]] = _COMMENT.finditer(source)
+    return Counter(line for match in found for text in (match[1], match[2]) if text for line in _content(text))
