@@ -5,7 +5,7 @@ other file options, and imports that only served those options.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -96,15 +96,8 @@ def _reduce_enum(enum: EnumDescriptorProto) -> None:
         _reduce(value)
 
 
-class _HasOptions(Protocol):
-    @property
-    def options(self) -> Message: ...
-
-    def ClearField(self, field_name: str, /) -> None: ...
-
-
-def _reduce(element: _HasOptions) -> None:
-    """Leave only the carried options of an element."""
+def _reduce(element: Any) -> None:
+    """Leave only the carried options of an element, which is any message with an ``options`` field."""
     kept = {name: getattr(element.options, name) for name, _ in carried(element.options)}
     element.ClearField("options")
     for name, value in kept.items():

@@ -21,10 +21,9 @@ _INDENT = "  "
 _MAX_FIELD_NUMBER = 2**29 - 1
 _MAX_ENUM_NUMBER = 2**31 - 1
 _SCALARS = {
-    FieldDescriptorProto.Type.Value(f"TYPE_{name.upper()}"): name
-    for name in (
-        "double float int32 int64 uint32 uint64 sint32 sint64 fixed32 fixed64 sfixed32 sfixed64 bool string bytes".split()
-    )
+    number: name.removeprefix("TYPE_").lower()
+    for name, number in FieldDescriptorProto.Type.items()
+    if name not in ("TYPE_MESSAGE", "TYPE_ENUM", "TYPE_GROUP")
 }
 
 

@@ -22,10 +22,12 @@ _VALIDATE = "buf/validate/validate.proto"
 _DESCRIPTOR = "google/protobuf/descriptor.proto"
 
 # What the table can say. The kind of a rule (string, repeated, int32, ...) follows from the field.
-_CARRIED = frozenset(
-    "const in not_in gt gte lt lte defined_only len min_len max_len min_bytes max_bytes pattern prefix suffix "
-    "min_items max_items unique min_pairs max_pairs".split()
-)
+# fmt: off
+_CARRIED = frozenset({
+    "const", "in", "not_in", "gt", "gte", "lt", "lte", "defined_only", "len", "min_len", "max_len", "min_bytes",
+    "max_bytes", "pattern", "prefix", "suffix", "min_items", "max_items", "unique", "min_pairs", "max_pairs",
+})
+# fmt: on
 _NESTED = frozenset({"items", "keys", "values"})
 
 _Value = bool | int | float | str | list[Any] | dict[str, Any]
@@ -78,8 +80,8 @@ class _Reader:
     def __init__(self, definitions: FileDescriptorProto, table: RuleTable) -> None:
         pool = DescriptorPool()
         for file in well_known_files([_DESCRIPTOR, *filter(is_well_known, definitions.dependency)]):
-            pool.Add(file)  # type: ignore[no-untyped-call]
-        pool.Add(definitions)  # type: ignore[no-untyped-call]
+            pool.Add(file)
+        pool.Add(definitions)
         message_factory.GetMessageClassesForFiles([_VALIDATE], pool)
         self._pool = pool
         self._table = table

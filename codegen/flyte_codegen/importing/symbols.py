@@ -7,10 +7,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from flyte_codegen.importing.reach import messages_of
 
 # A field or rpc whose type is spelt with one of these first would be read as another statement or as a scalar.
-_TAKEN = frozenset(
-    "double float int32 int64 uint32 uint64 sint32 sint64 fixed32 fixed64 sfixed32 sfixed64 bool string bytes "
-    "optional required repeated map oneof group message enum extend extensions option reserved rpc stream returns".split()
-)
+# fmt: off
+_TAKEN = frozenset({
+    "double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32",
+    "sfixed64", "bool", "string", "bytes", "optional", "required", "repeated", "map", "oneof", "group", "message",
+    "enum", "extend", "extensions", "option", "reserved", "rpc", "stream", "returns",
+})
+# fmt: on
 
 
 class Symbols:
@@ -22,15 +25,16 @@ class Symbols:
         for file in files:
             prefix = f"{file.package}." if file.package else ""
             names.add(file.package)
-            names.update(prefix + item.name for item in (*file.enum_type, *file.service))
+            names.update(prefix + enum.name for enum in file.enum_type)
+            names.update(prefix + service.name for service in file.service)
             names.update(prefix + value.name for enum in file.enum_type for value in enum.value)
             for service in file.service:
                 names.update(f"{prefix}{service.name}.{method.name}" for method in service.method)
             for name, message in messages_of(file):
                 names.add(name)
-                names.update(
-                    f"{name}.{item.name}" for item in (*message.field, *message.oneof_decl, *message.enum_type)
-                )
+                members = [field.name for field in message.field]
+                members += [oneof.name for oneof in message.oneof_decl] + [enum.name for enum in message.enum_type]
+                names.update(f"{name}.{member}" for member in members)
                 names.update(f"{name}.{value.name}" for enum in message.enum_type for value in enum.value)
         names.update(types)
         for name in list(names):
