@@ -1,0 +1,98 @@
+"""What a module of one service looks like in Python."""
+
+from __future__ import annotations
+
+import attrs
+
+from .config import Config
+from .messages import Naming, TypeNames
+from .model import Api, Method, Service
+
+_EFFECTS = {"NO_SIDE_EFFECTS": "READ", "IDEMPOTENT": "IDEMPOTENT"}
+
+
+@attrs.frozen
+class PyRpc:
+    """One RPC: its constant, and the handler that a server overrides."""
+
+    constant: str
+    handler: str
+    path: str
+    name: str
+    request: str
+    response: str
+    request_path: str
+    response_path: str
+    cardinality: str
+    effect: str
+    doc: str
+
+
+@attrs.frozen
+class PyService:
+    """A service module."""
+
+    path: str
+    name: str
+    full_name: str
+    doc: str
+    source: str
+    type_imports: tuple[str, ...]
+    rpcs: tuple[PyRpc, ...]
+
+
+def effect(method: Method, config: Config) -> str:
+    """What repeating a call does: the proto's word, else codegen.toml's, else streams read and the rest writes."""
+    if method.idempotency in _EFFECTS:
+        return _EFFECTS[method.idempotency]
+    configured = config.effects.get(method.full_name)
+    if configured:
+        return configured.upper()
+    return "READ" if method.server_streaming and not method.client_streaming else "WRITE"
+
+
+def cardinality(method: Method) -> str:
+    """The name of the method's `Cardinality`."""
+    return {
+        (False, False): "UNARY",
+        (False, True): "SERVER_STREAM",
+        (True, False): "CLIENT_STREAM",
+        (True, True): "BIDI",
+    }[method.client_streaming, method.server_streaming]
+
+
+def lay_out(service: Service, naming: Naming, config: Config, source: str) -> PyService:
+    """Decide everything about a service's module."""
+    types = TypeNames(
+        naming, {service.py_name, f"{service.py_name}Base", "AsyncIterator", "Cardinality", "Effect", "Final", "Rpc"}
+    )
+    rpcs = tuple(
+        PyRpc(
+            constant=m.py_name.upper(),
+            handler=m.py_name,
+            path=f"/{service.full_name}/{m.name}",
+            name=m.name,
+            request=types.name(m.request),
+            response=types.name(m.response),
+            request_path=naming.path(m.request),
+            response_path=naming.path(m.response),
+            cardinality=cardinality(m),
+            effect=effect(m, config),
+            doc=f"Deprecated. {m.doc}".strip() if m.deprecated else m.doc,
+        )
+        for m in service.methods
+    )
+    return PyService(
+        path=service.module,
+        name=service.py_name,
+        full_name=service.full_name,
+        doc=service.doc,
+        source=source,
+        type_imports=tuple(sorted(types.lines)),
+        rpcs=rpcs,
+    )
+
+
+def modules(api: Api, naming: Naming, config: Config) -> list[PyService]:
+    """The service modules to write."""
+    return [lay_out(s, naming, config, f.name) for f in api.files if not naming.is_extern(f) for s in f.services]

@@ -1,0 +1,67 @@
+"""The tables that betterproto2 and `dataclasses` look for on a message, made when somebody asks for them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import betterproto2
+
+from .fields import Deferred
+from .lazy import resolve
+
+if TYPE_CHECKING:
+    from .message import FieldSpec, Message
+
+_PYTHON: dict[str, Any] = {"string": str, "bytes": bytes, "bool": bool, "float": float, "double": float}
+
+
+def type_hints(cls: type[Message]) -> dict[str, Any]:
+    """The resolved annotation of every field."""
+    return {name: _hint(cls, spec) for name, spec in cls.specs().items()}
+
+
+def _hint(cls: type[Message], spec: FieldSpec) -> Any:
+    if spec.label == "map":
+        key, value = spec.kind[4:-1].split(",")
+        return dict[_single(cls, spec, key), _single(cls, spec, value)]  # type: ignore[misc]
+    single = _single(cls, spec, spec.kind)
+    if spec.label == "repeated":
+        return list[single]
+    return single | None if spec.label == "optional" else single
+
+
+def _single(cls: type[Message], spec: FieldSpec, kind: str) -> Any:
+    if kind in ("message", "enum"):
+        field = cls.__dict__[spec.name]
+        assert isinstance(field, Deferred)
+        return resolve(field.reference)
+    return _PYTHON.get(kind, int)
+
+
+def dataclass_fields(cls: type[Message]) -> dict[str, Any]:
+    """The `dataclasses.Field` of every field, with betterproto2's metadata."""
+    hints = type_hints(cls)
+    made = dataclasses.make_dataclass(
+        cls.__name__, [(name, hints[name], _field(cls, spec)) for name, spec in cls.specs().items()]
+    )
+    return {field.name: field for field in dataclasses.fields(made)}
+
+
+def _field(cls: type[Message], spec: FieldSpec) -> Any:
+    oneof = spec.oneof or None
+    if spec.label == "map":
+        key, value = spec.kind[4:-1].split(",")
+        return betterproto2.field(spec.number, "map", map_meta=betterproto2.map_meta(key, value))
+    default = None
+    if spec.kind == "enum" and spec.label == "implicit":
+        enum = _single(cls, spec, "enum")
+        default = lambda: enum(0)  # noqa: E731
+    return betterproto2.field(
+        spec.number,
+        spec.kind,
+        default_factory=default,
+        group=oneof,
+        optional=spec.label == "optional" and spec.kind != "message" and not oneof,
+        repeated=spec.label == "repeated",
+    )

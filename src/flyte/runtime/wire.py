@@ -1,0 +1,238 @@
+"""The protobuf wire format, in the pieces that generated codecs are put together from.
+
+Readers take a buffer and a position and give back the value and the position behind it. They rely on
+`IndexError` and on explicit bounds to notice a cut buffer; `Message.parse` turns all of that into `DecodeError`.
+Writers give back the bytes of one value without its tag.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from math import copysign
+from typing import Any, Final
+
+
+class DecodeError(ValueError):
+    """The bytes are not an encoding of the message they were read as."""
+
+
+class EncodeError(TypeError, ValueError):
+    """A field holds a value that its type can't express."""
+
+
+CUT: Final = "the data ends in the middle of a field"
+_MAX_DEPTH: Final = 100
+
+_SMALL: Final = tuple(bytes((n,)) for n in range(128))
+_PACK_DOUBLE: Final = struct.Struct("<d")
+_PACK_FLOAT: Final = struct.Struct("<f")
+
+
+def varint(buf: bytes, pos: int) -> tuple[int, int]:
+    """A base-128 integer of at most 64 bits."""
+    value = shift = 0
+    while True:
+        byte = buf[pos]
+        pos += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFFFFFFFFFFFFFF, pos
+        shift += 7
+        if shift > 63:
+            raise DecodeError("an integer takes more than ten bytes")
+
+
+def skip(buf: bytes, pos: int, tag: int, depth: int = 0) -> int:
+    """The position behind the value that belongs to `tag`."""
+    kind = tag & 7
+    if kind == 0:
+        return varint(buf, pos)[1]
+    if kind == 2:
+        size, pos = varint(buf, pos)
+        pos += size
+    elif kind == 1:
+        pos += 8
+    elif kind == 5:
+        pos += 4
+    elif kind == 3:
+        return _skip_group(buf, pos, tag, depth)
+    else:
+        raise DecodeError(f"wire type {kind} is not known here")
+    if pos > len(buf):
+        raise DecodeError(CUT)
+    return pos
+
+
+def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
+    if depth >= _MAX_DEPTH:
+        raise DecodeError(f"groups are nested more than {_MAX_DEPTH} deep")
+    while True:
+        tag, pos = varint(buf, pos)
+        if tag & 7 == 4:
+            if tag >> 3 != start >> 3:
+                raise DecodeError("a group is closed by the wrong field number")
+            return pos
+        pos = skip(buf, pos, tag, depth + 1)
+
+
+def unknown(d: dict[str, Any], buf: bytes, start: int, tag: int, pos: int) -> int:
+    """Keep a field we don't know, from its tag at `start`; returns the position behind it."""
+    if not 0 < tag >> 3 < 1 << 29:
+        raise DecodeError(f"field number {tag >> 3} is not allowed")
+    end = skip(buf, pos, tag)
+    d["_unknown_fields"] = d.get("_unknown_fields", b"") + buf[start:end]
+    return end
+
+
+def signed32(value: int) -> int:
+    """A decoded varint as int32 (an enum too)."""
+    value &= 0xFFFFFFFF
+    return value - 0x100000000 if value >= 0x80000000 else value
+
+
+def signed64(value: int) -> int:
+    """A decoded varint as int64."""
+    return value - 0x10000000000000000 if value >= 0x8000000000000000 else value
+
+
+def zigzag(value: int) -> int:
+    """A decoded varint as sint64."""
+    return (value >> 1) ^ -(value & 1)
+
+
+def zigzag32(value: int) -> int:
+    """A decoded varint as sint32."""
+    value &= 0xFFFFFFFF
+    return (value >> 1) ^ -(value & 1)
+
+
+def low32(value: int) -> int:
+    """A decoded varint as uint32."""
+    return value & 0xFFFFFFFF
+
+
+def double(chunk: bytes) -> float:
+    """Eight bytes as a double."""
+    value: float = _PACK_DOUBLE.unpack(chunk)[0]
+    return value
+
+
+def float32(chunk: bytes) -> float:
+    """Four bytes as a float."""
+    value: float = _PACK_FLOAT.unpack(chunk)[0]
+    return value
+
+
+def unsigned(chunk: bytes) -> int:
+    """Fixed-width bytes as an unsigned integer."""
+    return int.from_bytes(chunk, "little")
+
+
+def signed(chunk: bytes) -> int:
+    """Fixed-width bytes as a signed integer."""
+    return int.from_bytes(chunk, "little", signed=True)
+
+
+def packed(chunk: bytes, read: Callable[[int], Any] | None = None) -> Iterable[Any]:
+    """The integers of a packed field, each through `read`."""
+    pos, end = 0, len(chunk)
+    while pos < end:
+        value, pos = varint(chunk, pos)
+        yield value if read is None else read(value)
+
+
+def packed_fixed(chunk: bytes, width: int, read: Callable[[bytes], Any]) -> Iterable[Any]:
+    """The fixed-width numbers of a packed field."""
+    if len(chunk) % width:
+        raise DecodeError(CUT)
+    return (read(chunk[i : i + width]) for i in range(0, len(chunk), width))
+
+
+def put_varint(value: int) -> bytes:
+    """An unsigned 64-bit integer."""
+    if 0 <= value < 128:
+        return _SMALL[value]
+    if not 0 <= value < 1 << 64:
+        raise EncodeError(f"{value} does not fit in 64 bits without a sign")
+    out = bytearray()
+    while value > 127:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _ranged(low: int, high: int, put: Callable[[int], bytes]) -> Callable[[int], bytes]:
+    def checked(value: int) -> bytes:
+        if not low <= value <= high:
+            raise EncodeError(f"{value} is not between {low} and {high}")
+        return put(value)
+
+    return checked
+
+
+def _twos_complement(value: int) -> bytes:
+    return put_varint(value & 0xFFFFFFFFFFFFFFFF)
+
+
+def _fixed(width: int, with_sign: bool) -> Callable[[int], bytes]:
+    return lambda value: value.to_bytes(width, "little", signed=with_sign)
+
+
+_I32: Final = (-(1 << 31), (1 << 31) - 1)
+_I64: Final = (-(1 << 63), (1 << 63) - 1)
+put_uint32: Final = _ranged(0, (1 << 32) - 1, put_varint)
+put_uint64: Final = put_varint
+put_int32: Final = _ranged(*_I32, _twos_complement)
+put_int64: Final = _ranged(*_I64, _twos_complement)
+put_enum: Final = put_int32
+put_sint32: Final = _ranged(*_I32, lambda v: put_varint(v << 1 if v >= 0 else ~(v << 1)))
+put_sint64: Final = _ranged(*_I64, lambda v: put_varint(v << 1 if v >= 0 else ~(v << 1)))
+put_fixed32: Final = _ranged(0, (1 << 32) - 1, _fixed(4, False))
+put_fixed64: Final = _ranged(0, (1 << 64) - 1, _fixed(8, False))
+put_sfixed32: Final = _ranged(*_I32, _fixed(4, True))
+put_sfixed64: Final = _ranged(*_I64, _fixed(8, True))
+
+
+def put_bool(value: bool) -> bytes:
+    """A boolean."""
+    return b"\x01" if value else b"\x00"
+
+
+def put_double(value: float) -> bytes:
+    """A double."""
+    return _PACK_DOUBLE.pack(value)
+
+
+def put_float(value: float) -> bytes:
+    """A float; what is too large for 32 bits becomes infinite, as everywhere in protobuf."""
+    try:
+        return _PACK_FLOAT.pack(value)
+    except OverflowError:
+        return _PACK_FLOAT.pack(copysign(float("inf"), value))
+
+
+def put_string(value: str) -> bytes:
+    """Text with its length in front."""
+    encoded = value.encode()
+    size = len(encoded)
+    return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
+
+
+def put_bytes(value: bytes) -> bytes:
+    """Bytes, or an encoded message, with the length in front."""
+    size = len(value)
+    return (_SMALL[size] if size < 128 else put_varint(size)) + value
+
+
+def put_message(value: Any) -> bytes:
+    """A message, or the bytes of one that was never decoded, with the length in front."""
+    encoded: bytes = value if type(value) is bytes else value.__bytes__()
+    size = len(encoded)
+    return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
+
+
+def written(value: float) -> bool:
+    """Whether a float without presence is written at all: negative zero is not the default."""
+    return bool(value) or copysign(1.0, value) < 0
