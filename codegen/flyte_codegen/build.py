@@ -55,14 +55,14 @@ def build(descriptors: FileDescriptorSet) -> Api:
         files=files,
         messages={m.full_name: m for f in files for m in f.messages},
         enums={e.full_name: e for f in files for e in f.enums},
-        file_of={x.full_name: f for f in files for x in (*f.messages, *f.enums)},
+        file_of={x.full_name: f for f in files for x in f.types},
     )
 
 
 def _check_names(files: Iterable[File], findings: list[Diagnostic]) -> None:
     for file in files:
-        counts = Counter(x.py_name for x in (*file.messages, *file.enums))
-        for clash in (x for x in (*file.messages, *file.enums) if counts[x.py_name] > 1):
+        counts = Counter(x.py_name for x in file.types)
+        for clash in (x for x in file.types if counts[x.py_name] > 1):
             findings.append(
                 error(
                     clash.place, f"{clash.full_name} and another type are both {clash.py_name} in Python", "rename one"

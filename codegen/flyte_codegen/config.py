@@ -125,7 +125,7 @@ def _entity(name: str, table: dict[str, Any]) -> EntityConfig:
     methods: list[MethodConfig] = []
     for rpc, entries in table.get("methods", {}).items():
         for entry in entries if isinstance(entries, list) else [entries]:
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
+            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
             methods.append(MethodConfig(rpc=rpc, **values))
     plain = {k: v for k, v in table.items() if k != "methods"}
     return EntityConfig(name=name, methods=tuple(methods), **plain)

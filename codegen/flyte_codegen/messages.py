@@ -173,8 +173,8 @@ class TypeNames:
 def lay_out(file: File, naming: Naming, findings: list[Diagnostic]) -> PyModule:
     """Decide everything about a file's module."""
     home = f"{naming.package}.messages.{file.module}"
-    own = {x.py_name for x in (*file.messages, *file.enums)}
-    types = TypeNames(naming, own | {"Any", "Message", "Enum", "TYPE_CHECKING"}, home)
+    own = {x.py_name for x in file.types}
+    types = TypeNames(naming, own | {"Message", "Enum", "Slots", "TYPE_CHECKING"}, home)
     runtime: set[str] = {"Message"} if file.messages else set()
     if file.enums:
         runtime.add("Enum")
@@ -214,7 +214,7 @@ def _message(message: Message, types: TypeNames, runtime: set[str]) -> PyMessage
         for kind, store in _stores(field, runtime):
             stores[kind].append(store)
     if message.fields:
-        runtime.update(("unknown", "varint"))
+        runtime.update(("Slots", "unknown", "varint"))
     if stores[1] or stores[2] or stores[5]:
         runtime.update(("CUT", "DecodeError"))
     return PyMessage(

@@ -125,6 +125,11 @@ class File:
     enums: tuple[Enum, ...]
     services: tuple[Service, ...]
 
+    @property
+    def types(self) -> tuple[Message | Enum, ...]:
+        """The messages, then the enums."""
+        return (*self.messages, *self.enums)
+
 
 @attrs.frozen
 class Api:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
@@ -31,7 +33,7 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> di
     api = read_api(config, descriptors)
     naming = messages.Naming(api, config.package, dict(config.extern))
     findings: list[Diagnostic] = []
-    views = {
+    views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),
     }

@@ -24,10 +24,10 @@ def type_hints(cls: type[Message]) -> dict[str, Any]:
 def _hint(cls: type[Message], spec: FieldSpec) -> Any:
     if spec.label == "map":
         key, value = spec.kind[4:-1].split(",")
-        return dict[_single(cls, spec, key), _single(cls, spec, value)]  # type: ignore[misc]
+        return dict.__class_getitem__((_single(cls, spec, key), _single(cls, spec, value)))
     single = _single(cls, spec, spec.kind)
     if spec.label == "repeated":
-        return list[single]
+        return list.__class_getitem__(single)
     return single | None if spec.label == "optional" else single
 
 

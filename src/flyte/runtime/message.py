@@ -12,7 +12,7 @@ import betterproto2
 
 from . import wire
 from .fields import Deferred
-from .wire import DecodeError, EncodeError
+from .wire import DecodeError, EncodeError, Slots
 
 __all__ = ["DecodeError", "EncodeError", "Enum", "FieldSpec", "Message", "which_one_of"]
 
@@ -123,7 +123,7 @@ class Message(betterproto2.Message):
         self.__setattr__(name, None)
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         """Generated: split `buf` into the fields of `d`."""
         pos, end = 0, len(buf)
         while pos < end:
@@ -131,7 +131,7 @@ class Message(betterproto2.Message):
             tag, pos = wire.varint(buf, pos)
             pos = wire.unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         """Generated: append the fields of `d`, by field number."""
 
     @classmethod
@@ -190,7 +190,7 @@ class Message(betterproto2.Message):
     def __bool__(self) -> bool:
         return any(True for _ in self.set_fields())
 
-    def __copy__(self) -> Self:
+    def __copy__(self, _: Any = None) -> Self:
         made = _new(type(self))
         made.__dict__.update(self.__dict__)
         return made

@@ -63,12 +63,14 @@ class Rpc(Generic[Req, Res]):
     @property
     def request_type(self) -> type[Req]:
         """The request message class."""
-        return resolve(self._request)
+        found: type[Req] = resolve(self._request)
+        return found
 
     @property
     def response_type(self) -> type[Res]:
         """The response message class."""
-        return resolve(self._response)
+        found: type[Res] = resolve(self._response)
+        return found
 
     def __repr__(self) -> str:
         return f"<Rpc {self.service}.{self.method}>"

@@ -20,6 +20,7 @@ from .wellknown import (
 from .wire import (
     CUT,
     DecodeError,
+    Slots,
     double,
     float32,
     low32,
@@ -66,6 +67,7 @@ __all__ = [
     "Rpc",
     "ServerCall",
     "ServiceBase",
+    "Slots",
     "StructMixin",
     "TimestampMixin",
     "ValueMixin",

@@ -13,6 +13,10 @@ from math import copysign
 from typing import Any, Final
 
 
+Slots = dict[str, Any]
+"""What a message keeps its fields in: its `__dict__`."""
+
+
 class DecodeError(ValueError):
     """The bytes are not an encoding of the message they were read as."""
 
@@ -76,7 +80,7 @@ def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
         pos = skip(buf, pos, tag, depth + 1)
 
 
-def unknown(d: dict[str, Any], buf: bytes, start: int, tag: int, pos: int) -> int:
+def unknown(d: Slots, buf: bytes, start: int, tag: int, pos: int) -> int:
     """Keep a field we don't know, from its tag at `start`; returns the position behind it."""
     if not 0 < tag >> 3 < 1 << 29:
         raise DecodeError(f"field number {tag >> 3} is not allowed")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     map_field,
@@ -99,7 +100,7 @@ class Identifier(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -131,7 +132,7 @@ class Identifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -164,7 +165,7 @@ class Meta(Message):
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -205,7 +206,7 @@ class Meta(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -241,7 +242,7 @@ class AppWrapper(Message):
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         payload_case = ""
         while pos < end:
@@ -278,7 +279,7 @@ class AppWrapper(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("host")
         if v:
             out += b"\x0a" + put_string(v)
@@ -304,7 +305,7 @@ class App(Message):
     status: Status | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -334,7 +335,7 @@ class App(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -370,7 +371,7 @@ class Condition(Message):
     deployment_id: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -417,7 +418,7 @@ class Condition(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("last_transition_time", d.get("*last_transition_time"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -473,7 +474,7 @@ class Status(Message):
     last_assigned_cluster: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -528,7 +529,7 @@ class Status(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("assigned_cluster")
         if v:
             out += b"\x0a" + put_string(v)
@@ -572,7 +573,7 @@ class K8sMetadata(Message):
     namespace: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -598,7 +599,7 @@ class K8sMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
         if v:
             out += b"\x0a" + put_string(v)
@@ -618,7 +619,7 @@ class Ingress(Message):
     vpc_url: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -648,7 +649,7 @@ class Ingress(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("public_url")
         if v:
             out += b"\x0a" + put_string(v)
@@ -702,7 +703,7 @@ class Spec(Message):
     cluster: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         app_payload_case = ""
         while pos < end:
@@ -772,7 +773,7 @@ class Spec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container", d.get("*container"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -837,7 +838,7 @@ class Link(Message):
     is_relative: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -874,7 +875,7 @@ class Link(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("path")
         if v:
             out += b"\x0a" + put_string(v)
@@ -902,7 +903,7 @@ class Input(Message):
     artifact_id: ArtifactVersionId | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -944,7 +945,7 @@ class Input(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -971,7 +972,7 @@ class MaterializedInputs(Message):
     revision: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1006,7 +1007,7 @@ class MaterializedInputs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("items", d.get("*items"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1027,7 +1028,7 @@ class MaterializedInput(Message):
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -1059,7 +1060,7 @@ class MaterializedInput(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1076,7 +1077,7 @@ class InputList(Message):
     items: list[Input] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Input")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1102,7 +1103,7 @@ class InputList(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("items", d.get("*items"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1124,7 +1125,7 @@ class Profile(Message):
     icon_url: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1156,7 +1157,7 @@ class Profile(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1185,7 +1186,7 @@ class SecurityContext(Message):
     allow_anonymous: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1222,7 +1223,7 @@ class SecurityContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_as", d.get("*run_as"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1246,7 +1247,7 @@ class ImageSpec(Message):
     build_job_url: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1274,7 +1275,7 @@ class ImageSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tag")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1291,7 +1292,7 @@ class ImageSpecSet(Message):
     images: list[ImageSpec] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:ImageSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1317,7 +1318,7 @@ class ImageSpecSet(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("images", d.get("*images"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1337,7 +1338,7 @@ class IngressConfig(Message):
     cname: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1374,7 +1375,7 @@ class IngressConfig(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("private")
         if v:
             out += b"\x08" + put_bool(v)
@@ -1400,7 +1401,7 @@ class AutoscalingConfig(Message):
     scaling_metric: ScalingMetric | None = sub("flyte_api.messages.flyteidl2.app.app_definition:ScalingMetric")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1430,7 +1431,7 @@ class AutoscalingConfig(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1454,7 +1455,7 @@ class ScalingMetric(Message):
     concurrency: Concurrency | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Concurrency")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         metric_case = ""
         while pos < end:
@@ -1489,7 +1490,7 @@ class ScalingMetric(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request_rate", d.get("*request_rate"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1506,7 +1507,7 @@ class Concurrency(Message):
     target_value: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1528,7 +1529,7 @@ class Concurrency(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("target_value")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -1542,7 +1543,7 @@ class RequestRate(Message):
     target_value: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1564,7 +1565,7 @@ class RequestRate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("target_value")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -1582,7 +1583,7 @@ class Replicas(Message):
     max: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1606,7 +1607,7 @@ class Replicas(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -1623,7 +1624,7 @@ class TimeoutConfig(Message):
     request_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1649,7 +1650,7 @@ class TimeoutConfig(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request_timeout", d.get("*request_timeout"))
         if v is not None:
             out += b"\x0a" + put_message(v)

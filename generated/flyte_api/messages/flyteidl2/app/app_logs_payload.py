@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     enum_field,
     put_enum,
     put_message,
@@ -42,7 +43,7 @@ class TailLogsRequest(Message):
     source: LogsSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogsSource")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
@@ -86,7 +87,7 @@ class TailLogsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -108,7 +109,7 @@ class ReplicaIdentifierList(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -134,7 +135,7 @@ class ReplicaIdentifierList(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -157,7 +158,7 @@ class LogLines(Message):
     source: LogLineSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineSource")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -196,7 +197,7 @@ class LogLines(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -219,7 +220,7 @@ class LogLinesBatch(Message):
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLines")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -245,7 +246,7 @@ class LogLinesBatch(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -268,7 +269,7 @@ class TailLogsResponse(Message):
     batches: LogLinesBatch | None = sub("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLinesBatch")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         resp_case = ""
         while pos < end:
@@ -308,7 +309,7 @@ class TailLogsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_bool,
     put_int64,
     put_message,
@@ -34,7 +35,7 @@ class CreateRequest(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -60,7 +61,7 @@ class CreateRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -74,7 +75,7 @@ class CreateResponse(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -100,7 +101,7 @@ class CreateResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -118,7 +119,7 @@ class GetRequest(Message):
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         identifier_case = ""
         while pos < end:
@@ -153,7 +154,7 @@ class GetRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -170,7 +171,7 @@ class GetResponse(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -196,7 +197,7 @@ class GetResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -214,7 +215,7 @@ class UpdateRequest(Message):
     reason: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -242,7 +243,7 @@ class UpdateRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -259,7 +260,7 @@ class UpdateResponse(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -285,7 +286,7 @@ class UpdateResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -299,7 +300,7 @@ class DeleteRequest(Message):
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -325,7 +326,7 @@ class DeleteRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -353,7 +354,7 @@ class ConsumedArtifactFilter(Message):
     version: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -385,7 +386,7 @@ class ConsumedArtifactFilter(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
         if v:
             out += b"\x0a" + put_string(v)
@@ -430,7 +431,7 @@ class ListRequest(Message):
     artifact: ConsumedArtifactFilter | None = sub("flyte_api.messages.flyteidl2.app.app_payload:ConsumedArtifactFilter")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         filter_by_case = ""
         while pos < end:
@@ -488,7 +489,7 @@ class ListRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -526,7 +527,7 @@ class ListResponse(Message):
     total_count: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -563,7 +564,7 @@ class ListResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("apps", d.get("*apps"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -591,7 +592,7 @@ class WatchRequest(Message):
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
@@ -636,7 +637,7 @@ class WatchRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -659,7 +660,7 @@ class CreateEvent(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -685,7 +686,7 @@ class CreateEvent(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -703,7 +704,7 @@ class UpdateEvent(Message):
     old_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -731,7 +732,7 @@ class UpdateEvent(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("updated_app", d.get("*updated_app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -748,7 +749,7 @@ class DeleteEvent(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -774,7 +775,7 @@ class DeleteEvent(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -794,7 +795,7 @@ class WatchResponse(Message):
     delete_event: DeleteEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:DeleteEvent")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         event_case = ""
         while pos < end:
@@ -834,7 +835,7 @@ class WatchResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("create_event", d.get("*create_event"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -854,7 +855,7 @@ class UpdateStatusRequest(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -880,7 +881,7 @@ class UpdateStatusRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -894,7 +895,7 @@ class UpdateStatusResponse(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -920,7 +921,7 @@ class UpdateStatusResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -934,7 +935,7 @@ class LeaseRequest(Message):
     id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -960,7 +961,7 @@ class LeaseRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -974,7 +975,7 @@ class LeaseResponse(Message):
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1000,7 +1001,7 @@ class LeaseResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("apps", d.get("*apps"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     enum_field,
     low32,
     put_enum,
@@ -54,7 +55,7 @@ class ArtifactName(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -86,7 +87,7 @@ class ArtifactName(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -113,7 +114,7 @@ class ArtifactIdentifier(Message):
     version: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -141,7 +142,7 @@ class ArtifactIdentifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -162,7 +163,7 @@ class TimePartitionKey(Message):
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -197,7 +198,7 @@ class TimePartitionKey(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -218,7 +219,7 @@ class ArtifactPartitionSchema(Message):
     partition_keys: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -246,7 +247,7 @@ class ArtifactPartitionSchema(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("time_partition", d.get("*time_partition"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -273,7 +274,7 @@ class PartitionSchemaMismatch(Message):
     message: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -303,7 +304,7 @@ class PartitionSchemaMismatch(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("expected", d.get("*expected"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -327,7 +328,7 @@ class TaskActionSource(Message):
     attempt: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -362,7 +363,7 @@ class TaskActionSource(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -383,7 +384,7 @@ class ArtifactSource(Message):
     external_ref: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         source_case = ""
         while pos < end:
@@ -418,7 +419,7 @@ class ArtifactSource(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_action", d.get("*task_action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -451,7 +452,7 @@ class ArtifactSpec(Message):
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -489,7 +490,7 @@ class ArtifactSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -541,7 +542,7 @@ class Artifact(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -577,7 +578,7 @@ class Artifact(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

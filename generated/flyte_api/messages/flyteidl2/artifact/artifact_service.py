@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_bool,
     put_message,
     put_string,
@@ -46,7 +47,7 @@ class CreateArtifactRequest(Message):
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -74,7 +75,7 @@ class CreateArtifactRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -91,7 +92,7 @@ class CreateArtifactResponse(Message):
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -117,7 +118,7 @@ class CreateArtifactResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact", d.get("*artifact"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -135,7 +136,7 @@ class GetArtifactRequest(Message):
     version: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -163,7 +164,7 @@ class GetArtifactRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -180,7 +181,7 @@ class GetArtifactResponse(Message):
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -206,7 +207,7 @@ class GetArtifactResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact", d.get("*artifact"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -228,7 +229,7 @@ class ListArtifactsRequest(Message):
     latest_per_partition: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -267,7 +268,7 @@ class ListArtifactsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -294,7 +295,7 @@ class ListArtifactsResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -322,7 +323,7 @@ class ListArtifactsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifacts", d.get("*artifacts"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -343,7 +344,7 @@ class ListArtifactNamesRequest(Message):
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -371,7 +372,7 @@ class ListArtifactNamesRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -400,7 +401,7 @@ class ArtifactGroup(Message):
     latest_partitions: list[Partitions] = sub_list("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -443,7 +444,7 @@ class ArtifactGroup(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("latest", d.get("*latest"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -473,7 +474,7 @@ class ListArtifactNamesResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -501,7 +502,7 @@ class ListArtifactNamesResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("groups", d.get("*groups"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -522,7 +523,7 @@ class ListArtifactMetadataKeysRequest(Message):
     name: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -550,7 +551,7 @@ class ListArtifactMetadataKeysRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project_id", d.get("*project_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -567,7 +568,7 @@ class ListArtifactMetadataKeysResponse(Message):
     keys: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -593,7 +594,7 @@ class ListArtifactMetadataKeysResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("keys")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -613,7 +614,7 @@ class DeclareArtifactRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -641,7 +642,7 @@ class DeclareArtifactRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -660,7 +661,7 @@ class DeclareArtifactResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -686,7 +687,7 @@ class DeclareArtifactResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("partition_schema", d.get("*partition_schema"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -700,7 +701,7 @@ class GetArtifactSchemaRequest(Message):
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -726,7 +727,7 @@ class GetArtifactSchemaRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -746,7 +747,7 @@ class GetArtifactSchemaResponse(Message):
     declared: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -781,7 +782,7 @@ class GetArtifactSchemaResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("partition_schema", d.get("*partition_schema"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -806,7 +807,7 @@ class ListPartitionValuesRequest(Message):
     key: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -838,7 +839,7 @@ class ListPartitionValuesRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -861,7 +862,7 @@ class ListPartitionValuesResponse(Message):
     values: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -887,7 +888,7 @@ class ListPartitionValuesResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -901,7 +902,7 @@ class DeleteArtifactRequest(Message):
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -927,7 +928,7 @@ class DeleteArtifactRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_string, scalar_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, scalar_list, unknown, varint
 
 
 class GetOAuth2MetadataRequest(Message):
@@ -66,7 +64,7 @@ class GetOAuth2MetadataResponse(Message):
     device_authorization_endpoint: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -110,7 +108,7 @@ class GetOAuth2MetadataResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("issuer")
         if v:
             out += b"\x0a" + put_string(v)
@@ -179,7 +177,7 @@ class GetPublicClientConfigResponse(Message):
     dataplane_domain: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -217,7 +215,7 @@ class GetPublicClientConfigResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("client_id")
         if v:
             out += b"\x0a" + put_string(v)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.google.protobuf.struct import Struct
@@ -41,7 +41,7 @@ class UserInfoResponse(Message):
     additional_claims: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -81,7 +81,7 @@ class UserInfoResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("subject")
         if v:
             out += b"\x0a" + put_string(v)

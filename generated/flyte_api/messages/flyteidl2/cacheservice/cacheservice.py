@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     map_field,
     put_bool,
     put_bytes,
@@ -34,7 +35,7 @@ class KeyMapMetadata(Message):
     values: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -60,7 +61,7 @@ class KeyMapMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
         if type(v) is dict:
             for key, value in v.items():
@@ -86,7 +87,7 @@ class Metadata(Message):
     last_updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -118,7 +119,7 @@ class Metadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("source_identifier", d.get("*source_identifier"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -147,7 +148,7 @@ class CachedOutput(Message):
     metadata: Metadata | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:Metadata")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         output_case = ""
         while pos < end:
@@ -184,7 +185,7 @@ class CachedOutput(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output_literals", d.get("*output_literals"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -204,7 +205,7 @@ class GetCacheRequest(Message):
     key: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -230,7 +231,7 @@ class GetCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -244,7 +245,7 @@ class GetCacheResponse(Message):
     output: CachedOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:CachedOutput")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -270,7 +271,7 @@ class GetCacheResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output", d.get("*output"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -290,7 +291,7 @@ class OverwriteOutput(Message):
     max_age: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -327,7 +328,7 @@ class OverwriteOutput(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("overwrite")
         if v:
             out += b"\x08" + put_bool(v)
@@ -353,7 +354,7 @@ class PutCacheRequest(Message):
     overwrite: OverwriteOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:OverwriteOutput")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -383,7 +384,7 @@ class PutCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -409,7 +410,7 @@ class DeleteCacheRequest(Message):
     key: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -435,7 +436,7 @@ class DeleteCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -463,7 +464,7 @@ class Reservation(Message):
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -495,7 +496,7 @@ class Reservation(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -524,7 +525,7 @@ class GetOrExtendReservationRequest(Message):
     heartbeat_interval: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -554,7 +555,7 @@ class GetOrExtendReservationRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -574,7 +575,7 @@ class GetOrExtendReservationResponse(Message):
     reservation: Reservation | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:Reservation")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -600,7 +601,7 @@ class GetOrExtendReservationResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reservation", d.get("*reservation"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -618,7 +619,7 @@ class ReleaseReservationRequest(Message):
     owner_id: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -646,7 +647,7 @@ class ReleaseReservationRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     put_enum,
     put_message,
@@ -90,7 +91,7 @@ class SelectClusterRequest(Message):
     queue_id: QueueIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:QueueIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         resource_case = ""
         while pos < end:
@@ -174,7 +175,7 @@ class SelectClusterRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org_id", d.get("*org_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -222,7 +223,7 @@ class SelectClusterResponse(Message):
     cluster: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -250,7 +251,7 @@ class SelectClusterResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_endpoint")
         if v:
             out += b"\x0a" + put_string(v)

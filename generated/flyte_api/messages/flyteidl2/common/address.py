@@ -3,9 +3,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flyte.runtime.v1 import CUT, DecodeError, Message, low32, put_message, put_string, put_uint32, sub, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Message,
+    Slots,
+    low32,
+    put_message,
+    put_string,
+    put_uint32,
+    sub,
+    unknown,
+    varint,
+)
 
 
 class ActionAddress(Message):
@@ -24,7 +34,7 @@ class ActionAddress(Message):
     cluster: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -56,7 +66,7 @@ class ActionAddress(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pod", d.get("*pod"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -87,7 +97,7 @@ class PodAddress(Message):
     port: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -126,7 +136,7 @@ class PodAddress(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
         if v:
             out += b"\x0a" + put_string(v)

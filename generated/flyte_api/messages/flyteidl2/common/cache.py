@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, sub, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier
@@ -21,7 +21,7 @@ class CacheMetadata(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -49,7 +49,7 @@ class CacheMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("source_action_attempt", d.get("*source_action_attempt"))
         if v is not None:
             out += b"\x0a" + put_message(v)

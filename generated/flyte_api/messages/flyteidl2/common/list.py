@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     put_enum,
@@ -63,7 +62,7 @@ class Sort(Message):
     direction: SortDirection = enum_field("flyte_api.messages.flyteidl2.common.list:SortDirection")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -98,7 +97,7 @@ class Sort(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -128,7 +127,7 @@ class ListRequest(Message):
     sort_by_fields: list[Sort] = sub_list("flyte_api.messages.flyteidl2.common.list:Sort")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -171,7 +170,7 @@ class ListRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("limit")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -206,7 +205,7 @@ class Filter(Message):
     values: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -243,7 +242,7 @@ class Filter(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("function", d.get("*function"))
         if v:
             out += b"\x08" + put_enum(v)

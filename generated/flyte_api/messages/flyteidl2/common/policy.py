@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, put_string, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, sub_list, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.authorization import Resource
@@ -26,7 +26,7 @@ class Policy(Message):
     description: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -56,7 +56,7 @@ class Policy(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -80,7 +80,7 @@ class PolicyBinding(Message):
     resource: Resource | None = sub("flyte_api.messages.flyteidl2.common.authorization:Resource")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -108,7 +108,7 @@ class PolicyBinding(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("role_id", d.get("*role_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

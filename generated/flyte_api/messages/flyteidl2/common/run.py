@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     put_enum,
     put_message,
@@ -48,7 +49,7 @@ class OffloadedInputData(Message):
     inputs_hash: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -76,7 +77,7 @@ class OffloadedInputData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -97,7 +98,7 @@ class Relation(Message):
     relation_type: RelationType = enum_field("flyte_api.messages.flyteidl2.common.run:RelationType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -132,7 +133,7 @@ class Relation(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("related_to", d.get("*related_to"))
         if v is not None:
             out += b"\x0a" + put_message(v)

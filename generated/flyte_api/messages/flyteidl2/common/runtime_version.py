@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     put_enum,
     put_string,
@@ -43,7 +42,7 @@ class RuntimeMetadata(Message):
     flavor: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -80,7 +79,7 @@ class RuntimeMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
         if v:
             out += b"\x08" + put_enum(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     map_field,
     put_bool,
@@ -61,7 +62,7 @@ class ArtifactKey(Message):
     org: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -93,7 +94,7 @@ class ArtifactKey(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
         if v:
             out += b"\x0a" + put_string(v)
@@ -120,7 +121,7 @@ class ArtifactVersionId(Message):
     version: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -148,7 +149,7 @@ class ArtifactVersionId(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -171,7 +172,7 @@ class ArtifactCard(Message):
     type: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -201,7 +202,7 @@ class ArtifactCard(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -227,7 +228,7 @@ class ArtifactInfo(Message):
     card: ArtifactCard | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactCard")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -257,7 +258,7 @@ class ArtifactInfo(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("description")
         if v:
             out += b"\x0a" + put_string(v)
@@ -295,7 +296,7 @@ class ArtifactBindingData(Message):
     time_transform: TimeTransform | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimeTransform")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         partition_data_case = ""
         while pos < end:
@@ -339,7 +340,7 @@ class ArtifactBindingData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("partition_key")
         if v is not None:
             out += b"\x2a" + put_string(v)
@@ -363,7 +364,7 @@ class TimeTransform(Message):
     op: Operator = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Operator")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -398,7 +399,7 @@ class TimeTransform(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("transform")
         if v:
             out += b"\x0a" + put_string(v)
@@ -415,7 +416,7 @@ class InputBindingData(Message):
     var: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -441,7 +442,7 @@ class InputBindingData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var")
         if v:
             out += b"\x0a" + put_string(v)
@@ -473,7 +474,7 @@ class LabelValue(Message):
     runtime_binding: RuntimeBinding | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:RuntimeBinding")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -523,7 +524,7 @@ class LabelValue(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("static_value")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -551,7 +552,7 @@ class Partitions(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -577,7 +578,7 @@ class Partitions(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
         if type(v) is dict:
             for key, value in v.items():
@@ -601,7 +602,7 @@ class TimePartition(Message):
     key: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -638,7 +639,7 @@ class TimePartition(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -666,7 +667,7 @@ class ArtifactID(Message):
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -698,7 +699,7 @@ class ArtifactID(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_key", d.get("*artifact_key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -725,7 +726,7 @@ class ArtifactTag(Message):
     value: LabelValue | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:LabelValue")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -753,7 +754,7 @@ class ArtifactTag(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_key", d.get("*artifact_key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -778,7 +779,7 @@ class ArtifactQuery(Message):
     binding: ArtifactBindingData | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactBindingData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         identifier_case = ""
         while pos < end:
@@ -823,7 +824,7 @@ class ArtifactQuery(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Enum, Message, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Enum, Message, Slots, put_message, put_string, sub, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.identifier import Identifier, TaskExecutionIdentifier
@@ -46,7 +46,7 @@ class CatalogArtifactTag(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -74,7 +74,7 @@ class CatalogArtifactTag(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -107,7 +107,7 @@ class CatalogMetadata(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         source_execution_case = ""
         while pos < end:
@@ -143,7 +143,7 @@ class CatalogMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("dataset_id", d.get("*dataset_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

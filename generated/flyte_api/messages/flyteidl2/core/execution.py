@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     optional_enum,
@@ -177,7 +178,7 @@ class ExecutionError(Message):
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -224,7 +225,7 @@ class ExecutionError(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("code")
         if v:
             out += b"\x0a" + put_string(v)
@@ -279,7 +280,7 @@ class GpuFault(Message):
     process: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -330,7 +331,7 @@ class GpuFault(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("kind", d.get("*kind"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -379,7 +380,7 @@ class ContainerError(Message):
     origin: ExecutionErrorErrorKind = enum_field("flyte_api.messages.flyteidl2.core.execution:ExecutionErrorErrorKind")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -418,7 +419,7 @@ class ContainerError(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("code")
         if v:
             out += b"\x0a" + put_string(v)
@@ -441,7 +442,7 @@ class ErrorDocument(Message):
     error: ContainerError | None = sub("flyte_api.messages.flyteidl2.core.execution:ContainerError")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -467,7 +468,7 @@ class ErrorDocument(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("error", d.get("*error"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -501,7 +502,7 @@ class TaskLog(Message):
     icon_uri: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -550,7 +551,7 @@ class TaskLog(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -599,7 +600,7 @@ class LogContext(Message):
     pod_name_prefixes: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -633,7 +634,7 @@ class LogContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pods", d.get("*pods"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -659,7 +660,7 @@ class ConnectorLogContext(Message):
     endpoint: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -685,7 +686,7 @@ class ConnectorLogContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("endpoint")
         if v:
             out += b"\x0a" + put_string(v)
@@ -709,7 +710,7 @@ class PodLogContext(Message):
     init_containers: list[ContainerContext] = sub_list("flyte_api.messages.flyteidl2.core.execution:ContainerContext")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -743,7 +744,7 @@ class PodLogContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
         if v:
             out += b"\x0a" + put_string(v)
@@ -775,7 +776,7 @@ class ContainerContext(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -803,7 +804,7 @@ class ContainerContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -824,7 +825,7 @@ class ContainerContextProcessContext(Message):
     container_end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -854,7 +855,7 @@ class ContainerContextProcessContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_start_time", d.get("*container_start_time"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -871,7 +872,7 @@ class QualityOfServiceSpec(Message):
     queueing_budget: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -897,7 +898,7 @@ class QualityOfServiceSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("queueing_budget", d.get("*queueing_budget"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -917,7 +918,7 @@ class QualityOfService(Message):
     spec: QualityOfServiceSpec | None = sub("flyte_api.messages.flyteidl2.core.execution:QualityOfServiceSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         designation_case = ""
         while pos < end:
@@ -959,7 +960,7 @@ class QualityOfService(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tier", d.get("*tier"))
         if v is not None:
             out += b"\x08" + put_enum(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     map_field,
     put_bool,
     put_bytes,
@@ -42,7 +43,7 @@ class Variable(Message):
     artifact_tag: ArtifactTag | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactTag")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -76,7 +77,7 @@ class Variable(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -103,7 +104,7 @@ class VariableEntry(Message):
     value: Variable | None = sub("flyte_api.messages.flyteidl2.core.interface:Variable")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -131,7 +132,7 @@ class VariableEntry(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -148,7 +149,7 @@ class VariableMap(Message):
     variables: list[VariableEntry] = sub_list("flyte_api.messages.flyteidl2.core.interface:VariableEntry")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -174,7 +175,7 @@ class VariableMap(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("variables", d.get("*variables"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -192,7 +193,7 @@ class TypedInterface(Message):
     outputs: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -220,7 +221,7 @@ class TypedInterface(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -247,7 +248,7 @@ class Parameter(Message):
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         behavior_case = ""
         while pos < end:
@@ -301,7 +302,7 @@ class Parameter(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var", d.get("*var"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -329,7 +330,7 @@ class ParameterMap(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -355,7 +356,7 @@ class ParameterMap(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parameters", d.get("*parameters"))
         if type(v) is dict:
             for key, value in v.items():

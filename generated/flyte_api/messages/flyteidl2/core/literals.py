@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     double,
     low32,
     map_field,
@@ -62,7 +63,7 @@ class Primitive(Message):
     duration: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -131,7 +132,7 @@ class Primitive(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("integer")
         if v is not None:
             out += b"\x08" + put_int64(v)
@@ -170,7 +171,7 @@ class Blob(Message):
     uri: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -198,7 +199,7 @@ class Blob(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -215,7 +216,7 @@ class BlobMetadata(Message):
     type: BlobType | None = sub("flyte_api.messages.flyteidl2.core.types:BlobType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -241,7 +242,7 @@ class BlobMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -259,7 +260,7 @@ class Binary(Message):
     tag: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -287,7 +288,7 @@ class Binary(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x0a" + put_bytes(v)
@@ -308,7 +309,7 @@ class Schema(Message):
     type: SchemaType | None = sub("flyte_api.messages.flyteidl2.core.types:SchemaType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -336,7 +337,7 @@ class Schema(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -357,7 +358,7 @@ class Union(Message):
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -385,7 +386,7 @@ class Union(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -406,7 +407,7 @@ class StructuredDatasetMetadata(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -434,7 +435,7 @@ class StructuredDatasetMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("structured_dataset_type", d.get("*structured_dataset_type"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -454,7 +455,7 @@ class StructuredDataset(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -482,7 +483,7 @@ class StructuredDataset(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -517,7 +518,7 @@ class Scalar(Message):
     union: Union | None = sub("flyte_api.messages.flyteidl2.core.literals:Union")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -587,7 +588,7 @@ class Scalar(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("primitive", d.get("*primitive"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -641,7 +642,7 @@ class Literal(Message):
     artifact_id: ArtifactVersionId | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -692,7 +693,7 @@ class Literal(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("scalar", d.get("*scalar"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -734,7 +735,7 @@ class LiteralOffloadedMetadata(Message):
     inferred_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -771,7 +772,7 @@ class LiteralOffloadedMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -791,7 +792,7 @@ class LiteralCollection(Message):
     literals: list[Literal] = sub_list("flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -817,7 +818,7 @@ class LiteralCollection(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -831,7 +832,7 @@ class LiteralMap(Message):
     literals: dict[str, Literal] = map_field("string", "message", "flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -857,7 +858,7 @@ class LiteralMap(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         if type(v) is dict:
             for key, value in v.items():
@@ -875,7 +876,7 @@ class BindingDataCollection(Message):
     bindings: list[BindingData] = sub_list("flyte_api.messages.flyteidl2.core.literals:BindingData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -901,7 +902,7 @@ class BindingDataCollection(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bindings", d.get("*bindings"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -917,7 +918,7 @@ class BindingDataMap(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -943,7 +944,7 @@ class BindingDataMap(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bindings", d.get("*bindings"))
         if type(v) is dict:
             for key, value in v.items():
@@ -961,7 +962,7 @@ class UnionInfo(Message):
     targetType: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -987,7 +988,7 @@ class UnionInfo(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("targetType", d.get("*targetType"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1015,7 +1016,7 @@ class BindingData(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -1067,7 +1068,7 @@ class BindingData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("scalar", d.get("*scalar"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1100,7 +1101,7 @@ class Binding(Message):
     binding: BindingData | None = sub("flyte_api.messages.flyteidl2.core.literals:BindingData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1128,7 +1129,7 @@ class Binding(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1149,7 +1150,7 @@ class KeyValuePair(Message):
     value: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1177,7 +1178,7 @@ class KeyValuePair(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1200,7 +1201,7 @@ class Backoff(Message):
     cap: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1237,7 +1238,7 @@ class Backoff(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base", d.get("*base"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1261,7 +1262,7 @@ class RetryStrategy(Message):
     backoff: Backoff | None = sub("flyte_api.messages.flyteidl2.core.literals:Backoff")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1296,7 +1297,7 @@ class RetryStrategy(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("retries")
         if v:
             out += b"\x28" + put_uint32(v)
@@ -1317,7 +1318,7 @@ class TimeoutStrategy(Message):
     deadline: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1345,7 +1346,7 @@ class TimeoutStrategy(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("queued_timeout", d.get("*queued_timeout"))
         if v is not None:
             out += b"\x0a" + put_message(v)

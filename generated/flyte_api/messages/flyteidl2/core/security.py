@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     map_field,
     put_bytes,
@@ -56,7 +55,7 @@ class Secret(Message):
     env_var: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -97,7 +96,7 @@ class Secret(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("group")
         if v:
             out += b"\x0a" + put_string(v)
@@ -129,7 +128,7 @@ class Connection(Message):
     configs: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -159,7 +158,7 @@ class Connection(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_type")
         if v:
             out += b"\x0a" + put_string(v)
@@ -191,7 +190,7 @@ class OAuth2Client(Message):
     client_secret: Secret | None = sub("flyte_api.messages.flyteidl2.core.security:Secret")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -219,7 +218,7 @@ class OAuth2Client(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("client_id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -244,7 +243,7 @@ class Identity(Message):
     execution_identity: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -276,7 +275,7 @@ class Identity(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("iam_role")
         if v:
             out += b"\x0a" + put_string(v)
@@ -309,7 +308,7 @@ class OAuth2TokenRequest(Message):
     token_endpoint: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -350,7 +349,7 @@ class OAuth2TokenRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -382,7 +381,7 @@ class SecurityContext(Message):
     tokens: list[OAuth2TokenRequest] = sub_list("flyte_api.messages.flyteidl2.core.security:OAuth2TokenRequest")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -412,7 +411,7 @@ class SecurityContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_as", d.get("*run_as"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     map_field,
@@ -194,7 +195,7 @@ class Resources(Message):
     limits: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -222,7 +223,7 @@ class Resources(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("requests", d.get("*requests"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -243,7 +244,7 @@ class ResourcesResourceEntry(Message):
     value: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -278,7 +279,7 @@ class ResourcesResourceEntry(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -307,7 +308,7 @@ class GPUAccelerator(Message):
     accelerator_model: AcceleratorModel = enum_field("flyte_api.messages.flyteidl2.core.tasks:AcceleratorModel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         partition_size_value_case = ""
         while pos < end:
@@ -355,7 +356,7 @@ class GPUAccelerator(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("device")
         if v:
             out += b"\x0a" + put_string(v)
@@ -387,7 +388,7 @@ class SharedMemory(Message):
     size_limit: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -417,7 +418,7 @@ class SharedMemory(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("mount_path")
         if v:
             out += b"\x0a" + put_string(v)
@@ -441,7 +442,7 @@ class ExtendedResources(Message):
     shared_memory: SharedMemory | None = sub("flyte_api.messages.flyteidl2.core.tasks:SharedMemory")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -469,7 +470,7 @@ class ExtendedResources(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("gpu_accelerator", d.get("*gpu_accelerator"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -492,7 +493,7 @@ class RuntimeMetadata(Message):
     flavor: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -529,7 +530,7 @@ class RuntimeMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -593,7 +594,7 @@ class TaskMetadata(Message):
     cache_max_age: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         interruptible_value_case = ""
         while pos < end:
@@ -672,7 +673,7 @@ class TaskMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("discoverable")
         if v:
             out += b"\x08" + put_bool(v)
@@ -769,7 +770,7 @@ class ReusePolicy(Message):
     version: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -816,7 +817,7 @@ class ReusePolicy(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min_replicas")
         if v:
             out += b"\x08" + put_int32(v)
@@ -879,7 +880,7 @@ class TaskTemplate(Message):
     worker_kind: WorkerKind = enum_field("flyte_api.messages.flyteidl2.core.tasks:WorkerKind")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
@@ -948,7 +949,7 @@ class TaskTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1009,7 +1010,7 @@ class ContainerPort(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1044,7 +1045,7 @@ class ContainerPort(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_port")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -1080,7 +1081,7 @@ class Container(Message):
     architecture: ContainerArchitecture = enum_field("flyte_api.messages.flyteidl2.core.tasks:ContainerArchitecture")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1129,7 +1130,7 @@ class Container(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("image")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1171,7 +1172,7 @@ class IOStrategy(Message):
     upload_mode: IOStrategyUploadMode = enum_field("flyte_api.messages.flyteidl2.core.tasks:IOStrategyUploadMode")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1195,7 +1196,7 @@ class IOStrategy(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("download_mode", d.get("*download_mode"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -1228,7 +1229,7 @@ class DataLoadingConfig(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1271,7 +1272,7 @@ class DataLoadingConfig(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("enabled")
         if v:
             out += b"\x08" + put_bool(v)
@@ -1308,7 +1309,7 @@ class K8sPod(Message):
     primary_container_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1340,7 +1341,7 @@ class K8sPod(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1367,7 +1368,7 @@ class K8sObjectMetadata(Message):
     annotations: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1395,7 +1396,7 @@ class K8sObjectMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("labels", d.get("*labels"))
         if type(v) is dict:
             for key, value in v.items():
@@ -1424,7 +1425,7 @@ class Sql(Message):
     dialect: SqlDialect = enum_field("flyte_api.messages.flyteidl2.core.tasks:SqlDialect")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1459,7 +1460,7 @@ class Sql(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("statement")
         if v:
             out += b"\x0a" + put_string(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     map_field,
     optional_enum,
@@ -71,7 +72,7 @@ class SchemaType(Message):
     columns: list[SchemaTypeSchemaColumn] = sub_list("flyte_api.messages.flyteidl2.core.types:SchemaTypeSchemaColumn")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -97,7 +98,7 @@ class SchemaType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("columns", d.get("*columns"))
         for item in v or ():
             out += b"\x1a" + put_message(item)
@@ -117,7 +118,7 @@ class SchemaTypeSchemaColumn(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -152,7 +153,7 @@ class SchemaTypeSchemaColumn(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -179,7 +180,7 @@ class StructuredDatasetType(Message):
     external_schema_bytes: bytes = b""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -211,7 +212,7 @@ class StructuredDatasetType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("columns", d.get("*columns"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -238,7 +239,7 @@ class StructuredDatasetTypeDatasetColumn(Message):
     literal_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -266,7 +267,7 @@ class StructuredDatasetTypeDatasetColumn(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -289,7 +290,7 @@ class BlobType(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -324,7 +325,7 @@ class BlobType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("format")
         if v:
             out += b"\x0a" + put_string(v)
@@ -341,7 +342,7 @@ class EnumType(Message):
     values: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -367,7 +368,7 @@ class EnumType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -381,7 +382,7 @@ class UnionType(Message):
     variants: list[LiteralType] = sub_list("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -407,7 +408,7 @@ class UnionType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("variants", d.get("*variants"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -427,7 +428,7 @@ class TypeStructure(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -455,7 +456,7 @@ class TypeStructure(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tag")
         if v:
             out += b"\x0a" + put_string(v)
@@ -476,7 +477,7 @@ class TypeAnnotation(Message):
     annotations: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -502,7 +503,7 @@ class TypeAnnotation(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("annotations", d.get("*annotations"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -548,7 +549,7 @@ class LiteralType(Message):
     structure: TypeStructure | None = sub("flyte_api.messages.flyteidl2.core.types:TypeStructure")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         type_case = ""
         while pos < end:
@@ -628,7 +629,7 @@ class LiteralType(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("simple", d.get("*simple"))
         if v is not None:
             out += b"\x08" + put_enum(v)
@@ -678,7 +679,7 @@ class OutputReference(Message):
     attr_path: list[PromiseAttribute] = sub_list("flyte_api.messages.flyteidl2.core.types:PromiseAttribute")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -708,7 +709,7 @@ class OutputReference(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("node_id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -732,7 +733,7 @@ class PromiseAttribute(Message):
     int_value: int | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -774,7 +775,7 @@ class PromiseAttribute(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("string_value")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -795,7 +796,7 @@ class Error(Message):
     message: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -823,7 +824,7 @@ class Error(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("failed_node_id")
         if v:
             out += b"\x0a" + put_string(v)

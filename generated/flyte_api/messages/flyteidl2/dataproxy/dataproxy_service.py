@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     map_field,
@@ -84,7 +85,7 @@ class CreateUploadLocationRequest(Message):
     queue: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -135,7 +136,7 @@ class CreateUploadLocationRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
         if v:
             out += b"\x0a" + put_string(v)
@@ -184,7 +185,7 @@ class CreateUploadLocationResponse(Message):
     headers: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -216,7 +217,7 @@ class CreateUploadLocationResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signed_url")
         if v:
             out += b"\x0a" + put_string(v)
@@ -259,7 +260,7 @@ class UploadInputsRequest(Message):
     queue: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         id_case = ""
         task_case = ""
@@ -316,7 +317,7 @@ class UploadInputsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -351,7 +352,7 @@ class UploadInputsResponse(Message):
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -379,7 +380,7 @@ class UploadInputsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("offloaded_input_data", d.get("*offloaded_input_data"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -397,7 +398,7 @@ class PreSignedURLs(Message):
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -425,7 +426,7 @@ class PreSignedURLs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signed_url")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -454,7 +455,7 @@ class CreateDownloadLinkRequest(Message):
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         source_case = ""
         while pos < end:
@@ -505,7 +506,7 @@ class CreateDownloadLinkRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_type", d.get("*artifact_type"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -533,7 +534,7 @@ class CreateDownloadLinkResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -559,7 +560,7 @@ class CreateDownloadLinkResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pre_signed_urls", d.get("*pre_signed_urls"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -577,7 +578,7 @@ class GetActionDataRequest(Message):
     run_source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -612,7 +613,7 @@ class GetActionDataRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -637,7 +638,7 @@ class GetActionDataResponse(Message):
     outputs_uri: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -669,7 +670,7 @@ class GetActionDataResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -704,7 +705,7 @@ class TailLogsRequest(Message):
     primary_pod: bool | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         pod_selector_case = ""
         while pos < end:
@@ -757,7 +758,7 @@ class TailLogsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -788,7 +789,7 @@ class TailLogsResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -814,7 +815,7 @@ class TailLogsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -834,7 +835,7 @@ class TailLogsResponseLogs(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -862,7 +863,7 @@ class TailLogsResponseLogs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines", d.get("*lines"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

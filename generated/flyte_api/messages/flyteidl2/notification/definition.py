@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     map_field,
     put_bytes,
@@ -69,7 +70,7 @@ class DeliveryConfigTemplate(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -97,7 +98,7 @@ class DeliveryConfigTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("webhook", d.get("*webhook"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -120,7 +121,7 @@ class RunCompletedNotificationTemplateData(Message):
     error: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -157,7 +158,7 @@ class RunCompletedNotificationTemplateData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -185,7 +186,7 @@ class ActionPausedNotificationTemplateData(Message):
     prompt_type: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -217,7 +218,7 @@ class ActionPausedNotificationTemplateData(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -248,7 +249,7 @@ class WebhookDeliveryTemplate(Message):
     body_template: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -287,7 +288,7 @@ class WebhookDeliveryTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("url")
         if v:
             out += b"\x0a" + put_string(v)
@@ -318,7 +319,7 @@ class EmailRecipient(Message):
     address: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -346,7 +347,7 @@ class EmailRecipient(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -369,7 +370,7 @@ class InlineEmailTemplate(Message):
     text_template: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -399,7 +400,7 @@ class InlineEmailTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("subject")
         if v:
             out += b"\x0a" + put_string(v)
@@ -423,7 +424,7 @@ class ProviderEmailTemplate(Message):
     template_data: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -451,7 +452,7 @@ class ProviderEmailTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("template_id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -484,7 +485,7 @@ class EmailDeliveryTemplate(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         content_case = ""
         while pos < end:
@@ -525,7 +526,7 @@ class EmailDeliveryTemplate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("to", d.get("*to"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

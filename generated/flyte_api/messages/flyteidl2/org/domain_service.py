@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_bool,
     put_message,
     put_string,
@@ -34,7 +35,7 @@ class ListDomainsRequest(Message):
     include_settings: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -69,7 +70,7 @@ class ListDomainsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -86,7 +87,7 @@ class ListDomainsResponse(Message):
     domains: list[Domain] = sub_list("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -112,7 +113,7 @@ class ListDomainsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("domains", d.get("*domains"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -132,7 +133,7 @@ class CreateDomainRequest(Message):
     friendly_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -162,7 +163,7 @@ class CreateDomainRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -182,7 +183,7 @@ class CreateDomainResponse(Message):
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -208,7 +209,7 @@ class CreateDomainResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("domain", d.get("*domain"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -228,7 +229,7 @@ class GetDomainRequest(Message):
     include_settings: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -265,7 +266,7 @@ class GetDomainRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -285,7 +286,7 @@ class GetDomainResponse(Message):
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -311,7 +312,7 @@ class GetDomainResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("domain", d.get("*domain"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -331,7 +332,7 @@ class UpdateDomainRequest(Message):
     friendly_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -361,7 +362,7 @@ class UpdateDomainRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -381,7 +382,7 @@ class UpdateDomainResponse(Message):
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -407,7 +408,7 @@ class UpdateDomainResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("domain", d.get("*domain"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -425,7 +426,7 @@ class DeleteDomainRequest(Message):
     id: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -453,7 +454,7 @@ class DeleteDomainRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)

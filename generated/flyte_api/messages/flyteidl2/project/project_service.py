@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     put_enum,
@@ -50,7 +51,7 @@ class Domain(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -78,7 +79,7 @@ class Domain(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -109,7 +110,7 @@ class Project(Message):
     org: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -154,7 +155,7 @@ class Project(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -190,7 +191,7 @@ class Projects(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -218,7 +219,7 @@ class Projects(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("projects", d.get("*projects"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -235,7 +236,7 @@ class CreateProjectRequest(Message):
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -261,7 +262,7 @@ class CreateProjectRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project", d.get("*project"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -281,7 +282,7 @@ class UpdateProjectRequest(Message):
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -307,7 +308,7 @@ class UpdateProjectRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project", d.get("*project"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -331,7 +332,7 @@ class GetProjectRequest(Message):
     org: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -359,7 +360,7 @@ class GetProjectRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -376,7 +377,7 @@ class GetProjectResponse(Message):
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -402,7 +403,7 @@ class GetProjectResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project", d.get("*project"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -426,7 +427,7 @@ class ListProjectsRequest(Message):
     org: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -467,7 +468,7 @@ class ListProjectsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("limit")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -493,7 +494,7 @@ class ListProjectsResponse(Message):
     projects: Projects | None = sub("flyte_api.messages.flyteidl2.project.project_service:Projects")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -519,7 +520,7 @@ class ListProjectsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("projects", d.get("*projects"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     put_bytes,
     put_enum,
@@ -66,7 +67,7 @@ class SecretSpec(Message):
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -110,7 +111,7 @@ class SecretSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("string_value")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -138,7 +139,7 @@ class SecretIdentifier(Message):
     project: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -170,7 +171,7 @@ class SecretIdentifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -199,7 +200,7 @@ class SecretMetadata(Message):
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -236,7 +237,7 @@ class SecretMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("created_time", d.get("*created_time"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -262,7 +263,7 @@ class SecretStatus(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -297,7 +298,7 @@ class SecretStatus(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("overall_status", d.get("*overall_status"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -320,7 +321,7 @@ class ClusterSecretStatus(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -355,7 +356,7 @@ class ClusterSecretStatus(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster", d.get("*cluster"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -376,7 +377,7 @@ class Secret(Message):
     secret_metadata: SecretMetadata | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretMetadata")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -404,7 +405,7 @@ class Secret(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     map_field,
     put_bool,
     put_bytes,
@@ -38,7 +39,7 @@ class CreateSecretRequest(Message):
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -66,7 +67,7 @@ class CreateSecretRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -93,7 +94,7 @@ class UpdateSecretRequest(Message):
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -121,7 +122,7 @@ class UpdateSecretRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -148,7 +149,7 @@ class GetSecretRequest(Message):
     include_system_secrets: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -183,7 +184,7 @@ class GetSecretRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -200,7 +201,7 @@ class GetSecretResponse(Message):
     secret: Secret | None = sub("flyte_api.messages.flyteidl2.secret.definition:Secret")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -226,7 +227,7 @@ class GetSecretResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("secret", d.get("*secret"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -244,7 +245,7 @@ class DeleteSecretRequest(Message):
     include_system_secrets: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -279,7 +280,7 @@ class DeleteSecretRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -316,7 +317,7 @@ class ListSecretsRequest(Message):
     include_system_secrets: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -361,7 +362,7 @@ class ListSecretsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("organization")
         if v:
             out += b"\x0a" + put_string(v)
@@ -403,7 +404,7 @@ class ListSecretsResponse(Message):
     per_cluster_tokens: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -433,7 +434,7 @@ class ListSecretsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("secrets", d.get("*secrets"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     map_field,
     put_bool,
@@ -56,7 +57,7 @@ class StringValues(Message):
     values: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -82,7 +83,7 @@ class StringValues(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -96,7 +97,7 @@ class StringMap(Message):
     entries: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -122,7 +123,7 @@ class StringMap(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("entries", d.get("*entries"))
         if type(v) is dict:
             for key, value in v.items():
@@ -146,7 +147,7 @@ class SettingsKey(Message):
     project: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -176,7 +177,7 @@ class SettingsKey(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -202,7 +203,7 @@ class StringSetting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -239,7 +240,7 @@ class StringSetting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -265,7 +266,7 @@ class Int64Setting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -291,7 +292,7 @@ class Int64Setting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -317,7 +318,7 @@ class BoolSetting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -343,7 +344,7 @@ class BoolSetting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -369,7 +370,7 @@ class StringMapSetting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -406,7 +407,7 @@ class StringMapSetting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -432,7 +433,7 @@ class QuantitySetting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -469,7 +470,7 @@ class QuantitySetting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -495,7 +496,7 @@ class AcceleratorSetting(Message):
     scope_level: ScopeLevel = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:ScopeLevel")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -532,7 +533,7 @@ class AcceleratorSetting(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -560,7 +561,7 @@ class RunSettings(Message):
     run_base_dir: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -592,7 +593,7 @@ class RunSettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("default_queue", d.get("*default_queue"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -614,7 +615,7 @@ class SecuritySettings(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -640,7 +641,7 @@ class SecuritySettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("service_account", d.get("*service_account"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -654,7 +655,7 @@ class StorageSettings(Message):
     raw_data_path: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -680,7 +681,7 @@ class StorageSettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("raw_data_path", d.get("*raw_data_path"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -702,7 +703,7 @@ class TaskResourceDefaults(Message):
     storage: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -734,7 +735,7 @@ class TaskResourceDefaults(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cpu", d.get("*cpu"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -773,7 +774,7 @@ class TaskResourceSettings(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -809,7 +810,7 @@ class TaskResourceSettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min", d.get("*min"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -840,7 +841,7 @@ class AppSettings(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -868,7 +869,7 @@ class AppSettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("disallow_anonymous", d.get("*disallow_anonymous"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -913,7 +914,7 @@ class Settings(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -957,7 +958,7 @@ class Settings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, put_uint64, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_uint64, sub, sub_list, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.settings.settings_definition import Settings, SettingsKey
@@ -25,7 +25,7 @@ class SettingsRecord(Message):
     version: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -62,7 +62,7 @@ class SettingsRecord(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -82,7 +82,7 @@ class GetSettingsRequest(Message):
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -108,7 +108,7 @@ class GetSettingsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -122,7 +122,7 @@ class GetSettingsResponse(Message):
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -148,7 +148,7 @@ class GetSettingsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("settingsRecord", d.get("*settingsRecord"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -162,7 +162,7 @@ class GetSettingsForEditRequest(Message):
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -188,7 +188,7 @@ class GetSettingsForEditRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -206,7 +206,7 @@ class GetSettingsForEditResponse(Message):
     levels: list[SettingsRecord] = sub_list("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -234,7 +234,7 @@ class GetSettingsForEditResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("requestedKey", d.get("*requestedKey"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -255,7 +255,7 @@ class CreateSettingsRequest(Message):
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -283,7 +283,7 @@ class CreateSettingsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -300,7 +300,7 @@ class CreateSettingsResponse(Message):
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -326,7 +326,7 @@ class CreateSettingsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("settingsRecord", d.get("*settingsRecord"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -346,7 +346,7 @@ class UpdateSettingsRequest(Message):
     version: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -383,7 +383,7 @@ class UpdateSettingsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -403,7 +403,7 @@ class UpdateSettingsResponse(Message):
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -429,7 +429,7 @@ class UpdateSettingsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("settingsRecord", d.get("*settingsRecord"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     map_field,
@@ -64,7 +65,7 @@ class NamedParameter(Message):
     parameter: Parameter | None = sub("flyte_api.messages.flyteidl2.core.interface:Parameter")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -92,7 +93,7 @@ class NamedParameter(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -115,7 +116,7 @@ class FixedRate(Message):
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -152,7 +153,7 @@ class FixedRate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -176,7 +177,7 @@ class Cron(Message):
     timezone: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -204,7 +205,7 @@ class Cron(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("expression")
         if v:
             out += b"\x0a" + put_string(v)
@@ -230,7 +231,7 @@ class Schedule(Message):
     cron: Cron | None = sub("flyte_api.messages.flyteidl2.task.common:Cron")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         expression_case = ""
         while pos < end:
@@ -272,7 +273,7 @@ class Schedule(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("rate", d.get("*rate"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -305,7 +306,7 @@ class ArtifactTrigger(Message):
     partition_input_args: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -339,7 +340,7 @@ class ArtifactTrigger(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -379,7 +380,7 @@ class TriggerAutomationSpec(Message):
     artifact: ArtifactTrigger | None = sub("flyte_api.messages.flyteidl2.task.common:ArtifactTrigger")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         automation_case = ""
         while pos < end:
@@ -423,7 +424,7 @@ class TriggerAutomationSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -447,7 +448,7 @@ class NamedLiteral(Message):
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -475,7 +476,7 @@ class NamedLiteral(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -496,7 +497,7 @@ class OutputReferences(Message):
     report_uri: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -524,7 +525,7 @@ class OutputReferences(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output_uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -545,7 +546,7 @@ class Inputs(Message):
     context: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -573,7 +574,7 @@ class Inputs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -608,7 +609,7 @@ class ProducedArtifact(Message):
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -648,7 +649,7 @@ class ProducedArtifact(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output")
         if v:
             out += b"\x0a" + put_string(v)
@@ -687,7 +688,7 @@ class Outputs(Message):
     produced_artifacts: list[ProducedArtifact] = sub_list("flyte_api.messages.flyteidl2.task.common:ProducedArtifact")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -715,7 +716,7 @@ class Outputs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

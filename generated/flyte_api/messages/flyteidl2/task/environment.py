@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_string, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, unknown, varint
 
 
 class Environment(Message):
@@ -20,7 +18,7 @@ class Environment(Message):
     description: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -48,7 +46,7 @@ class Environment(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)

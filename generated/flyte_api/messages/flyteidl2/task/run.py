@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     enum_list,
     low32,
@@ -67,7 +68,7 @@ class Labels(Message):
     values: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -93,7 +94,7 @@ class Labels(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
         if type(v) is dict:
             for key, value in v.items():
@@ -111,7 +112,7 @@ class Annotations(Message):
     values: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -137,7 +138,7 @@ class Annotations(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
         if type(v) is dict:
             for key, value in v.items():
@@ -155,7 +156,7 @@ class Envs(Message):
     values: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -181,7 +182,7 @@ class Envs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -195,7 +196,7 @@ class RawDataStorage(Message):
     raw_data_prefix: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -221,7 +222,7 @@ class RawDataStorage(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("raw_data_prefix")
         if v:
             out += b"\x0a" + put_string(v)
@@ -239,7 +240,7 @@ class CacheConfig(Message):
     cache_lookup_scope: CacheLookupScope = enum_field("flyte_api.messages.flyteidl2.task.run:CacheLookupScope")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -263,7 +264,7 @@ class CacheConfig(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("overwrite_cache")
         if v:
             out += b"\x08" + put_bool(v)
@@ -280,7 +281,7 @@ class Recover(Message):
     force_rerun_actions: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -306,7 +307,7 @@ class Recover(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("force_rerun_actions")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -378,7 +379,7 @@ class RunSpec(Message):
     default_settings: DefaultSettings | None = sub("flyte_api.messages.flyteidl2.task.run:DefaultSettings")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         notification_settings_case = ""
         while pos < end:
@@ -456,7 +457,7 @@ class RunSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("labels", d.get("*labels"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -533,7 +534,7 @@ class DefaultSettings(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -563,7 +564,7 @@ class DefaultSettings(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pod_template_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -586,7 +587,7 @@ class TaskResourceDefaults(Message):
     default_accelerator: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -618,7 +619,7 @@ class TaskResourceDefaults(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("requests", d.get("*requests"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -638,7 +639,7 @@ class InlineRuleList(Message):
     rules: list[InlineRule] = sub_list("flyte_api.messages.flyteidl2.task.run:InlineRule")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -664,7 +665,7 @@ class InlineRuleList(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("rules", d.get("*rules"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -686,7 +687,7 @@ class InlineRule(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         delivery_case = ""
         while pos < end:
@@ -732,7 +733,7 @@ class InlineRule(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("on_phases", d.get("*on_phases"))
         if v:
             out += b"\x0a" + put_bytes(b"".join(map(put_enum, v)))

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     enum_field,
     low32,
     put_bool,
@@ -52,7 +53,7 @@ class TaskName(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -84,7 +85,7 @@ class TaskName(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -117,7 +118,7 @@ class TaskIdentifier(Message):
     version: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -151,7 +152,7 @@ class TaskIdentifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -185,7 +186,7 @@ class TaskTriggersSummary(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         summary_case = ""
         while pos < end:
@@ -220,7 +221,7 @@ class TaskTriggersSummary(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("stats", d.get("*stats"))
         if v is not None:
             out += b"\x12" + put_message(v)
@@ -245,7 +246,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -282,7 +283,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -306,7 +307,7 @@ class TaskTriggersSummaryTriggerStats(Message):
     active: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -330,7 +331,7 @@ class TaskTriggersSummaryTriggerStats(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("total")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -355,7 +356,7 @@ class LatestRunSummary(Message):
     root_task_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -394,7 +395,7 @@ class LatestRunSummary(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -431,7 +432,7 @@ class TaskMetadata(Message):
     short_description: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -467,7 +468,7 @@ class TaskMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_by", d.get("*deployed_by"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -496,7 +497,7 @@ class TaskSummary(Message):
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -522,7 +523,7 @@ class TaskSummary(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("latest_run", d.get("*latest_run"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -542,7 +543,7 @@ class Task(Message):
     task_summary: TaskSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSummary")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -572,7 +573,7 @@ class Task(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -592,7 +593,7 @@ class SourceCode(Message):
     link: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -618,7 +619,7 @@ class SourceCode(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("link")
         if v:
             out += b"\x0a" + put_string(v)
@@ -638,7 +639,7 @@ class DocumentationEntity(Message):
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -668,7 +669,7 @@ class DocumentationEntity(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("short_description")
         if v:
             out += b"\x0a" + put_string(v)
@@ -700,7 +701,7 @@ class TaskSpec(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -734,7 +735,7 @@ class TaskSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_template", d.get("*task_template"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -760,7 +761,7 @@ class TraceSpec(Message):
     interface: TypedInterface | None = sub("flyte_api.messages.flyteidl2.core.interface:TypedInterface")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -786,7 +787,7 @@ class TraceSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("interface", d.get("*interface"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -806,7 +807,7 @@ class TaskDetails(Message):
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -836,7 +837,7 @@ class TaskDetails(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -864,7 +865,7 @@ class TaskTrigger(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -894,7 +895,7 @@ class TaskTrigger(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -932,7 +933,7 @@ class TaskTriggerSpec(Message):
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         input_wrapper_case = ""
         while pos < end:
@@ -982,7 +983,7 @@ class TaskTriggerSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("active")
         if v:
             out += b"\x08" + put_bool(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     low32,
     put_bool,
     put_message,
@@ -50,7 +51,7 @@ class DeployTaskRequest(Message):
     triggers: list[TaskTrigger] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:TaskTrigger")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -80,7 +81,7 @@ class DeployTaskRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -106,7 +107,7 @@ class GetTaskDetailsRequest(Message):
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -132,7 +133,7 @@ class GetTaskDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -146,7 +147,7 @@ class GetTaskDetailsResponse(Message):
     details: TaskDetails | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -172,7 +173,7 @@ class GetTaskDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -196,7 +197,7 @@ class ListTasksRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
@@ -235,7 +236,7 @@ class ListTasksRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -262,7 +263,7 @@ class ListTasksRequestKnownFilter(Message):
     is_entrypoint: bool | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         filter_by_case = ""
         while pos < end:
@@ -304,7 +305,7 @@ class ListTasksRequestKnownFilter(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_by")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -329,7 +330,7 @@ class ListTasksResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -359,7 +360,7 @@ class ListTasksResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tasks", d.get("*tasks"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -383,7 +384,7 @@ class ListTasksResponseListTasksMetadata(Message):
     filtered_total: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -407,7 +408,7 @@ class ListTasksResponseListTasksMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("total")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -428,7 +429,7 @@ class ListVersionsRequest(Message):
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -456,7 +457,7 @@ class ListVersionsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -479,7 +480,7 @@ class ListVersionsResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -507,7 +508,7 @@ class ListVersionsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("versions", d.get("*versions"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -532,7 +533,7 @@ class ListVersionsResponseVersionResponse(Message):
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -564,7 +565,7 @@ class ListVersionsResponseVersionResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("version")
         if v:
             out += b"\x0a" + put_string(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     put_bool,
     put_enum,
@@ -53,7 +54,7 @@ class TriggerMetadata(Message):
     updated_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -81,7 +82,7 @@ class TriggerMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_by", d.get("*deployed_by"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -118,7 +119,7 @@ class TriggerSpec(Message):
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         input_wrapper_case = ""
         while pos < end:
@@ -170,7 +171,7 @@ class TriggerSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
         if v is not None:
             out += b"\x12" + put_message(v)
@@ -207,7 +208,7 @@ class TriggerStatus(Message):
     deleted_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -239,7 +240,7 @@ class TriggerStatus(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_at", d.get("*deployed_at"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -274,7 +275,7 @@ class TriggerRevision(Message):
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -315,7 +316,7 @@ class TriggerRevision(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -355,7 +356,7 @@ class TriggerDetails(Message):
     description: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -391,7 +392,7 @@ class TriggerDetails(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -432,7 +433,7 @@ class Trigger(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -473,7 +474,7 @@ class Trigger(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_bool,
     put_message,
     put_string,
@@ -50,7 +51,7 @@ class DeployTriggerRequest(Message):
     revision: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -89,7 +90,7 @@ class DeployTriggerRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("spec", d.get("*spec"))
         if v is not None:
             out += b"\x12" + put_message(v)
@@ -112,7 +113,7 @@ class DeployTriggerResponse(Message):
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -138,7 +139,7 @@ class DeployTriggerResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("trigger", d.get("*trigger"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -152,7 +153,7 @@ class GetTriggerDetailsRequest(Message):
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -178,7 +179,7 @@ class GetTriggerDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -192,7 +193,7 @@ class GetTriggerDetailsResponse(Message):
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -218,7 +219,7 @@ class GetTriggerDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("trigger", d.get("*trigger"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -232,7 +233,7 @@ class GetTriggerRevisionDetailsRequest(Message):
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -258,7 +259,7 @@ class GetTriggerRevisionDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -272,7 +273,7 @@ class GetTriggerRevisionDetailsResponse(Message):
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -298,7 +299,7 @@ class GetTriggerRevisionDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("trigger", d.get("*trigger"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -322,7 +323,7 @@ class ListTriggersRequest(Message):
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
@@ -369,7 +370,7 @@ class ListTriggersRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -399,7 +400,7 @@ class ListTriggersResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -427,7 +428,7 @@ class ListTriggersResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("triggers", d.get("*triggers"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -448,7 +449,7 @@ class GetTriggerRevisionHistoryRequest(Message):
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -476,7 +477,7 @@ class GetTriggerRevisionHistoryRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -499,7 +500,7 @@ class GetTriggerRevisionHistoryResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -527,7 +528,7 @@ class GetTriggerRevisionHistoryResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("triggers", d.get("*triggers"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -548,7 +549,7 @@ class UpdateTriggersRequest(Message):
     active: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -583,7 +584,7 @@ class UpdateTriggersRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("names", d.get("*names"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -606,7 +607,7 @@ class DeleteTriggersRequest(Message):
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -632,7 +633,7 @@ class DeleteTriggersRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("names", d.get("*names"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, sub_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, sub_list, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent
@@ -19,7 +19,7 @@ class RecordRequest(Message):
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -45,7 +45,7 @@ class RecordRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("events", d.get("*events"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

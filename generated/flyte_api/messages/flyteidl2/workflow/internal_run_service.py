@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_int64,
     put_message,
     put_string,
@@ -59,7 +60,7 @@ class RecordActionRequest(Message):
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
@@ -111,7 +112,7 @@ class RecordActionRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -153,7 +154,7 @@ class RecordActionResponse(Message):
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -181,7 +182,7 @@ class RecordActionResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -200,7 +201,7 @@ class RecordActionStreamRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -226,7 +227,7 @@ class RecordActionStreamRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -242,7 +243,7 @@ class RecordActionStreamResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -268,7 +269,7 @@ class RecordActionStreamResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("response", d.get("*response"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -292,7 +293,7 @@ class UpdateActionStatusRequest(Message):
     abort_reason: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -326,7 +327,7 @@ class UpdateActionStatusRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -356,7 +357,7 @@ class UpdateActionStatusResponse(Message):
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -384,7 +385,7 @@ class UpdateActionStatusResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -407,7 +408,7 @@ class UpdateActionStatusStreamRequest(Message):
     nonce: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -442,7 +443,7 @@ class UpdateActionStatusStreamRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -465,7 +466,7 @@ class UpdateActionStatusStreamResponse(Message):
     nonce: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -500,7 +501,7 @@ class UpdateActionStatusStreamResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("response", d.get("*response"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -517,7 +518,7 @@ class RecordActionEventRequest(Message):
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -543,7 +544,7 @@ class RecordActionEventRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("event", d.get("*event"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -561,7 +562,7 @@ class RecordActionEventResponse(Message):
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -589,7 +590,7 @@ class RecordActionEventResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -606,7 +607,7 @@ class RecordActionEventsRequest(Message):
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -632,7 +633,7 @@ class RecordActionEventsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("events", d.get("*events"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -646,7 +647,7 @@ class RecordActionEventsResponse(Message):
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -672,7 +673,7 @@ class RecordActionEventsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("status", d.get("*status"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -692,7 +693,7 @@ class RecordActionEventStreamRequest(Message):
     nonce: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -727,7 +728,7 @@ class RecordActionEventStreamRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -750,7 +751,7 @@ class RecordActionEventStreamResponse(Message):
     nonce: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -785,7 +786,7 @@ class RecordActionEventStreamResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("response", d.get("*response"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     double,
     enum_field,
     low32,
@@ -113,7 +114,7 @@ class Run(Message):
     labels: dict[str, str] = map_field("string", "string")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -141,7 +142,7 @@ class Run(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -166,7 +167,7 @@ class RunDetails(Message):
     action: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -194,7 +195,7 @@ class RunDetails(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_spec", d.get("*run_spec"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -219,7 +220,7 @@ class TaskAction(Message):
     queue: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -251,7 +252,7 @@ class TaskAction(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -286,7 +287,7 @@ class TraceAction(Message):
     spec: TraceSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TraceSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -329,7 +330,7 @@ class TraceAction(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -374,7 +375,7 @@ class ConditionAction(Message):
     webhook: ConditionWebhook | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionWebhook")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -419,7 +420,7 @@ class ConditionAction(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -455,7 +456,7 @@ class ConditionWebhook(Message):
     payload: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -483,7 +484,7 @@ class ConditionWebhook(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("url")
         if v:
             out += b"\x0a" + put_string(v)
@@ -508,7 +509,7 @@ class TaskActionMetadata(Message):
     queue: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -540,7 +541,7 @@ class TaskActionMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -563,7 +564,7 @@ class TraceActionMetadata(Message):
     name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -589,7 +590,7 @@ class TraceActionMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -607,7 +608,7 @@ class ConditionActionMetadata(Message):
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -635,7 +636,7 @@ class ConditionActionMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -684,7 +685,7 @@ class ActionMetadata(Message):
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
@@ -755,7 +756,7 @@ class ActionMetadata(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parent")
         if v:
             out += b"\x1a" + put_string(v)
@@ -823,7 +824,7 @@ class ActionStatus(Message):
     duration_ms: int | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -866,7 +867,7 @@ class ActionStatus(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -901,7 +902,7 @@ class Action(Message):
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -931,7 +932,7 @@ class Action(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -957,7 +958,7 @@ class EnrichedAction(Message):
     children_phase_counts: dict[int, int] = map_field("int32", "int32")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -994,7 +995,7 @@ class EnrichedAction(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1026,7 +1027,7 @@ class ErrorInfo(Message):
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1065,7 +1066,7 @@ class ErrorInfo(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("message")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1092,7 +1093,7 @@ class AbortInfo(Message):
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1120,7 +1121,7 @@ class AbortInfo(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reason")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1141,7 +1142,7 @@ class SignalInfo(Message):
     output: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1169,7 +1170,7 @@ class SignalInfo(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signalled_by", d.get("*signalled_by"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1206,7 +1207,7 @@ class ActionDetails(Message):
     signal_info: SignalInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:SignalInfo")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         result_case = ""
         spec_case = ""
@@ -1270,7 +1271,7 @@ class ActionDetails(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1341,7 +1342,7 @@ class ActionAttempt(Message):
     cache_metadata: CacheMetadata | None = sub("flyte_api.messages.flyteidl2.common.cache:CacheMetadata")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1400,7 +1401,7 @@ class ActionAttempt(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -1467,7 +1468,7 @@ class ClusterEvent(Message):
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1512,7 +1513,7 @@ class ClusterEvent(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("occurred_at", d.get("*occurred_at"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1550,7 +1551,7 @@ class PhaseTransition(Message):
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1587,7 +1588,7 @@ class PhaseTransition(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -1641,7 +1642,7 @@ class ActionEvent(Message):
     cache_metadata: CacheMetadata | None = sub("flyte_api.messages.flyteidl2.common.cache:CacheMetadata")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1704,7 +1705,7 @@ class ActionEvent(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1781,7 +1782,7 @@ class ActionSpec(Message):
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
@@ -1833,7 +1834,7 @@ class ActionSpec(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1905,7 +1906,7 @@ class TaskGroup(Message):
     average_time_to_running: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1975,7 +1976,7 @@ class TaskGroup(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -2032,7 +2033,7 @@ class TaskGroupRecentStatus(Message):
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2067,7 +2068,7 @@ class TaskGroupRecentStatus(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -2090,7 +2091,7 @@ class TaskGroupErrorCounts(Message):
     unspecified_error: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2116,7 +2117,7 @@ class TaskGroupErrorCounts(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("user_error")
         if v:
             out += b"\x08" + put_int64(v)
@@ -2140,7 +2141,7 @@ class TaskGroupPhaseCounts(Message):
     count: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2164,7 +2165,7 @@ class TaskGroupPhaseCounts(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
         if v:
             out += b"\x08" + put_enum(v)

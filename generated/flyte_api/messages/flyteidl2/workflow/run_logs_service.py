@@ -3,9 +3,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, low32, put_message, put_uint32, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Message,
+    Slots,
+    low32,
+    put_message,
+    put_uint32,
+    sub,
+    sub_list,
+    unknown,
+    varint,
+)
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -24,7 +36,7 @@ class TailLogsRequest(Message):
     attempt: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -59,7 +71,7 @@ class TailLogsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -78,7 +90,7 @@ class TailLogsResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -104,7 +116,7 @@ class TailLogsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -118,7 +130,7 @@ class TailLogsResponseLogs(Message):
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -144,7 +156,7 @@ class TailLogsResponseLogs(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines", d.get("*lines"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

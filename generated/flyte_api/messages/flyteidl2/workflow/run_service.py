@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     double,
     enum_field,
     enum_list,
@@ -110,7 +111,7 @@ class CreateRunRequest(Message):
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         id_case = ""
         task_case = ""
@@ -187,7 +188,7 @@ class CreateRunRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -228,7 +229,7 @@ class CreateRunResponse(Message):
     run: Run | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -254,7 +255,7 @@ class CreateRunResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -272,7 +273,7 @@ class AbortRunRequest(Message):
     reason: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -300,7 +301,7 @@ class AbortRunRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -323,7 +324,7 @@ class GetRunDetailsRequest(Message):
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -349,7 +350,7 @@ class GetRunDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -363,7 +364,7 @@ class GetRunDetailsResponse(Message):
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -389,7 +390,7 @@ class GetRunDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -403,7 +404,7 @@ class WatchRunDetailsRequest(Message):
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -429,7 +430,7 @@ class WatchRunDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -443,7 +444,7 @@ class WatchRunDetailsResponse(Message):
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -469,7 +470,7 @@ class WatchRunDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -483,7 +484,7 @@ class GetActionDetailsRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -509,7 +510,7 @@ class GetActionDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -523,7 +524,7 @@ class GetActionDetailsResponse(Message):
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -549,7 +550,7 @@ class GetActionDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -563,7 +564,7 @@ class WatchActionDetailsRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -589,7 +590,7 @@ class WatchActionDetailsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -603,7 +604,7 @@ class WatchActionDetailsResponse(Message):
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -629,7 +630,7 @@ class WatchActionDetailsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -643,7 +644,7 @@ class GetActionDataRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -669,7 +670,7 @@ class GetActionDataRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -687,7 +688,7 @@ class GetActionDataResponse(Message):
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -715,7 +716,7 @@ class GetActionDataResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -732,7 +733,7 @@ class GetActionDataURIsRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -758,7 +759,7 @@ class GetActionDataURIsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -776,7 +777,7 @@ class GetActionDataURIsResponse(Message):
     outputs_uri: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -804,7 +805,7 @@ class GetActionDataURIsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs_uri")
         if v:
             out += b"\x0a" + put_string(v)
@@ -825,7 +826,7 @@ class GetActionLogContextRequest(Message):
     attempt: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -860,7 +861,7 @@ class GetActionLogContextRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -885,7 +886,7 @@ class GetActionLogContextResponse(Message):
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -917,7 +918,7 @@ class GetActionLogContextResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("log_context", d.get("*log_context"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -954,7 +955,7 @@ class ListRunsRequest(Message):
     paused_actions_only: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
@@ -1015,7 +1016,7 @@ class ListRunsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1051,7 +1052,7 @@ class ListRunsResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1079,7 +1080,7 @@ class ListRunsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("runs", d.get("*runs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1104,7 +1105,7 @@ class WatchRunsRequest(Message):
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
@@ -1149,7 +1150,7 @@ class WatchRunsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v is not None:
             out += b"\x12" + put_string(v)
@@ -1172,7 +1173,7 @@ class WatchRunsResponse(Message):
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1198,7 +1199,7 @@ class WatchRunsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("runs", d.get("*runs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1216,7 +1217,7 @@ class ListActionsRequest(Message):
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1244,7 +1245,7 @@ class ListActionsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1265,7 +1266,7 @@ class ListActionsResponse(Message):
     token: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1293,7 +1294,7 @@ class ListActionsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("actions", d.get("*actions"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1316,7 +1317,7 @@ class WatchActionsRequest(Message):
     enable_run_store: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1353,7 +1354,7 @@ class WatchActionsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1375,7 +1376,7 @@ class WatchActionsResponse(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1401,7 +1402,7 @@ class WatchActionsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("enriched_actions", d.get("*enriched_actions"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1423,7 +1424,7 @@ class WatchWindowedActionsRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         msg_case = ""
         while pos < end:
@@ -1458,7 +1459,7 @@ class WatchWindowedActionsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("subscribe", d.get("*subscribe"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1491,7 +1492,7 @@ class WatchWindowedActionsRequestSubscribe(Message):
     name_filter: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1538,7 +1539,7 @@ class WatchWindowedActionsRequestSubscribe(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1590,7 +1591,7 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
     anchor_flat_index: int | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         window_anchor_case = ""
         while pos < end:
@@ -1644,7 +1645,7 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("selected_item_id")
         if v is not None:
             out += b"\x0a" + put_string(v)
@@ -1684,7 +1685,7 @@ class NodeExpansionParams(Message):
     limit: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1708,7 +1709,7 @@ class NodeExpansionParams(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("offset")
         if v:
             out += b"\x08" + put_int32(v)
@@ -1749,7 +1750,7 @@ class WatchWindowedActionsResponse(Message):
     hydration_complete: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1796,7 +1797,7 @@ class WatchWindowedActionsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("window_items", d.get("*window_items"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -1839,7 +1840,7 @@ class WindowedItem(Message):
     is_expanded: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         item_case = ""
         while pos < end:
@@ -1885,7 +1886,7 @@ class WindowedItem(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -1918,7 +1919,7 @@ class ActionLeaf(Message):
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -1959,7 +1960,7 @@ class ActionLeaf(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -1993,7 +1994,7 @@ class GroupAggregations(Message):
     longest_setup: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2025,7 +2026,7 @@ class GroupAggregations(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("failed", d.get("*failed"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -2066,7 +2067,7 @@ class GroupNode(Message):
     aggregations: GroupAggregations | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:GroupAggregations")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2117,7 +2118,7 @@ class GroupNode(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")
         if v:
             out += b"\x0a" + put_string(v)
@@ -2169,7 +2170,7 @@ class TruncationNotice(Message):
     message: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2208,7 +2209,7 @@ class TruncationNotice(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reason", d.get("*reason"))
         if v:
             out += b"\x08" + put_enum(v)
@@ -2235,7 +2236,7 @@ class WatchClusterEventsRequest(Message):
     attempt: int = 0
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2270,7 +2271,7 @@ class WatchClusterEventsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -2287,7 +2288,7 @@ class WatchClusterEventsResponse(Message):
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2313,7 +2314,7 @@ class WatchClusterEventsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_events", d.get("*cluster_events"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -2331,7 +2332,7 @@ class AbortActionRequest(Message):
     reason: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2359,7 +2360,7 @@ class AbortActionRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -2390,7 +2391,7 @@ class EventPayload(Message):
     string_value: str | None = None
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
@@ -2449,7 +2450,7 @@ class EventPayload(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bool_value")
         if v is not None:
             out += b"\x08" + put_bool(v)
@@ -2478,7 +2479,7 @@ class SignalEventRequest(Message):
     payload: EventPayload | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:EventPayload")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2508,7 +2509,7 @@ class SignalEventRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -2546,7 +2547,7 @@ class WatchGroupsRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
@@ -2584,7 +2585,7 @@ class WatchGroupsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project_id", d.get("*project_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -2610,7 +2611,7 @@ class WatchGroupsRequestKnownSortField(Message):
     created_at: SortDirection | None = optional_enum("flyte_api.messages.flyteidl2.common.list:SortDirection")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         sort_by_case = ""
         while pos < end:
@@ -2636,7 +2637,7 @@ class WatchGroupsRequestKnownSortField(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("created_at", d.get("*created_at"))
         if v is not None:
             out += b"\x08" + put_enum(v)
@@ -2654,7 +2655,7 @@ class WatchGroupsResponse(Message):
     sentinel: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -2689,7 +2690,7 @@ class WatchGroupsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_groups", d.get("*task_groups"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     enum_field,
     put_bool,
     put_enum,
@@ -43,7 +44,7 @@ class PutRequest(Message):
     state: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -73,7 +74,7 @@ class PutRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -97,7 +98,7 @@ class PutResponse(Message):
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -125,7 +126,7 @@ class PutResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -142,7 +143,7 @@ class GetRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -168,7 +169,7 @@ class GetRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -188,7 +189,7 @@ class GetResponse(Message):
     state: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -218,7 +219,7 @@ class GetResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -238,7 +239,7 @@ class WatchRequest(Message):
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         filter_case = ""
         while pos < end:
@@ -268,7 +269,7 @@ class WatchRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parent_action_id", d.get("*parent_action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -286,7 +287,7 @@ class WatchResponse(Message):
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         message_case = ""
         while pos < end:
@@ -321,7 +322,7 @@ class WatchResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_update", d.get("*action_update"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -338,7 +339,7 @@ class ControlMessage(Message):
     sentinel: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -360,7 +361,7 @@ class ControlMessage(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("sentinel")
         if v:
             out += b"\x08" + put_bool(v)
@@ -386,7 +387,7 @@ class ActionUpdate(Message):
     address: ActionAddress | None = sub("flyte_api.messages.flyteidl2.common.address:ActionAddress")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -429,7 +430,7 @@ class ActionUpdate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     map_field,
     put_bytes,
     put_message,
@@ -53,7 +54,7 @@ class CreateTrackedRunRequest(Message):
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         id_case = ""
         task_case = ""
@@ -109,7 +110,7 @@ class CreateTrackedRunRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -160,7 +161,7 @@ class TrackedActionUpdate(Message):
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
@@ -203,7 +204,7 @@ class TrackedActionUpdate(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("event", d.get("*event"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -238,7 +239,7 @@ class ReportTrackedActionsRequest(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -266,7 +267,7 @@ class ReportTrackedActionsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -283,7 +284,7 @@ class ReportTrackedActionsResponse(Message):
     statuses: list[Status] = sub_list("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -309,7 +310,7 @@ class ReportTrackedActionsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("statuses", d.get("*statuses"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

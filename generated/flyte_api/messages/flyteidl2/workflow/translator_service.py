@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, put_string, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, sub_list, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, TriggerIdentifier
@@ -33,7 +33,7 @@ class LiteralsToLaunchFormJsonRequest(Message):
     trigger_id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         owner_case = ""
         while pos < end:
@@ -74,7 +74,7 @@ class LiteralsToLaunchFormJsonRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -100,7 +100,7 @@ class LiteralsToLaunchFormJsonResponse(Message):
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -126,7 +126,7 @@ class LiteralsToLaunchFormJsonResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("json", d.get("*json"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -140,7 +140,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -166,7 +166,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("json", d.get("*json"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -180,7 +180,7 @@ class LaunchFormJsonToLiteralsResponse(Message):
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -206,7 +206,7 @@ class LaunchFormJsonToLiteralsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -220,7 +220,7 @@ class TaskSpecToLaunchFormJsonRequest(Message):
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -246,7 +246,7 @@ class TaskSpecToLaunchFormJsonRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_spec", d.get("*task_spec"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -260,7 +260,7 @@ class TaskSpecToLaunchFormJsonResponse(Message):
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -286,7 +286,7 @@ class TaskSpecToLaunchFormJsonResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("json", d.get("*json"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -304,7 +304,7 @@ class JsonValuesToLiteralsRequest(Message):
     values: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -332,7 +332,7 @@ class JsonValuesToLiteralsRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("variables", d.get("*variables"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -349,7 +349,7 @@ class JsonValuesToLiteralsResponse(Message):
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -375,7 +375,7 @@ class JsonValuesToLiteralsResponse(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

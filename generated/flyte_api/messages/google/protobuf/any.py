@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_bytes, put_string, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_bytes, put_string, unknown, varint
 
 
 class Any(Message):
@@ -81,7 +79,7 @@ class Any(Message):
     """Holds a Protobuf serialization of the type described by type_url."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -109,7 +107,7 @@ class Any(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type_url")
         if v:
             out += b"\x0a" + put_string(v)

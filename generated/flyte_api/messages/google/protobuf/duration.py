@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from flyte.runtime.v1 import DurationMixin, Message, put_int32, put_int64, signed32, signed64, unknown, varint
+from flyte.runtime.v1 import DurationMixin, Message, Slots, put_int32, put_int64, signed32, signed64, unknown, varint
 
 
 class Duration(DurationMixin, Message):
@@ -89,7 +87,7 @@ class Duration(DurationMixin, Message):
     """
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -113,7 +111,7 @@ class Duration(DurationMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("seconds")
         if v:
             out += b"\x08" + put_int64(v)

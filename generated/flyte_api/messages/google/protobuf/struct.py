@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     ListValueMixin,
     Message,
+    Slots,
     StructMixin,
     ValueMixin,
     double,
@@ -68,7 +67,7 @@ class Struct(StructMixin, Message):
     """Unordered map of dynamically typed values."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -94,7 +93,7 @@ class Struct(StructMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("fields", d.get("*fields"))
         if type(v) is dict:
             for key, value in v.items():
@@ -140,7 +139,7 @@ class Value(ValueMixin, Message):
     """Represents a JSON array."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         kind_case = ""
         while pos < end:
@@ -209,7 +208,7 @@ class Value(ValueMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("null_value", d.get("*null_value"))
         if v is not None:
             out += b"\x08" + put_enum(v)
@@ -239,7 +238,7 @@ class ListValue(ListValueMixin, Message):
     """Repeated field of dynamically typed values."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -265,7 +264,7 @@ class ListValue(ListValueMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
         for item in v or ():
             out += b"\x0a" + put_message(item)

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     WrapperMixin,
     double,
     float32,
@@ -45,7 +44,7 @@ class DoubleValue(WrapperMixin, Message):
     """The double value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -67,7 +66,7 @@ class DoubleValue(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v is not None and written(v):
             out += b"\x09" + put_double(v)
@@ -88,7 +87,7 @@ class FloatValue(WrapperMixin, Message):
     """The float value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -110,7 +109,7 @@ class FloatValue(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v is not None and written(v):
             out += b"\x0d" + put_float(v)
@@ -131,7 +130,7 @@ class Int64Value(WrapperMixin, Message):
     """The int64 value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -153,7 +152,7 @@ class Int64Value(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_int64(v)
@@ -174,7 +173,7 @@ class UInt64Value(WrapperMixin, Message):
     """The uint64 value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -196,7 +195,7 @@ class UInt64Value(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_uint64(v)
@@ -217,7 +216,7 @@ class Int32Value(WrapperMixin, Message):
     """The int32 value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -239,7 +238,7 @@ class Int32Value(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_int32(v)
@@ -260,7 +259,7 @@ class UInt32Value(WrapperMixin, Message):
     """The uint32 value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -282,7 +281,7 @@ class UInt32Value(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_uint32(v)
@@ -303,7 +302,7 @@ class BoolValue(WrapperMixin, Message):
     """The bool value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -325,7 +324,7 @@ class BoolValue(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x08" + put_bool(v)
@@ -346,7 +345,7 @@ class StringValue(WrapperMixin, Message):
     """The string value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -372,7 +371,7 @@ class StringValue(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x0a" + put_string(v)
@@ -393,7 +392,7 @@ class BytesValue(WrapperMixin, Message):
     """The bytes value."""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -419,7 +418,7 @@ class BytesValue(WrapperMixin, Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
         if v:
             out += b"\x0a" + put_bytes(v)

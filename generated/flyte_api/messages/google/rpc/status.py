@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Message,
+    Slots,
     put_int32,
     put_message,
     put_string,
@@ -19,7 +20,7 @@ from flyte.runtime.v1 import (
 )
 
 if TYPE_CHECKING:
-    from flyte_api.messages.google.protobuf.any import Any as ProtobufAny
+    from flyte_api.messages.google.protobuf.any import Any
 
 
 class Status(Message):
@@ -33,10 +34,10 @@ class Status(Message):
     )
     code: int = 0
     message: str = ""
-    details: list[ProtobufAny] = sub_list("flyte_api.messages.google.protobuf.any:Any")
+    details: list[Any] = sub_list("flyte_api.messages.google.protobuf.any:Any")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -73,7 +74,7 @@ class Status(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("code")
         if v:
             out += b"\x08" + put_int32(v)

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, unknown, varint
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.cacheservice.cacheservice import (
@@ -35,7 +35,7 @@ class Identifier(Message):
     domain: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -65,7 +65,7 @@ class Identifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
         if v:
             out += b"\x0a" + put_string(v)
@@ -91,7 +91,7 @@ class GetCacheRequest(Message):
     identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -119,7 +119,7 @@ class GetCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base_request", d.get("*base_request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -142,7 +142,7 @@ class PutCacheRequest(Message):
     identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -170,7 +170,7 @@ class PutCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base_request", d.get("*base_request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -193,7 +193,7 @@ class DeleteCacheRequest(Message):
     identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -221,7 +221,7 @@ class DeleteCacheRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base_request", d.get("*base_request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -244,7 +244,7 @@ class GetOrExtendReservationRequest(Message):
     identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -272,7 +272,7 @@ class GetOrExtendReservationRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base_request", d.get("*base_request"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -295,7 +295,7 @@ class ReleaseReservationRequest(Message):
     identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.cacheservice.v2.cacheservice:Identifier")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -323,7 +323,7 @@ class ReleaseReservationRequest(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base_request", d.get("*base_request"))
         if v is not None:
             out += b"\x0a" + put_message(v)

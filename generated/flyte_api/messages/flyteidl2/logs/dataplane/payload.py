@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flyte.runtime.v1 import (
     CUT,
     DecodeError,
     Enum,
     Message,
+    Slots,
     enum_field,
     low32,
     map_field,
@@ -72,7 +73,7 @@ class PodResource(Message):
     container: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -102,7 +103,7 @@ class PodResource(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
         if v:
             out += b"\x0a" + put_string(v)
@@ -169,7 +170,7 @@ class LoggingContext(Message):
     pod_name_prefixes: list[str] = scalar_list()
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -226,7 +227,7 @@ class LoggingContext(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
         if v:
             out += b"\x1a" + put_string(v)
@@ -290,7 +291,7 @@ class ContainerIdentifier(Message):
     kubernetes_container_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -322,7 +323,7 @@ class ContainerIdentifier(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -381,7 +382,7 @@ class ContainerSelector(Message):
     node_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -417,7 +418,7 @@ class ContainerSelector(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
         if v:
             out += b"\x0a" + put_string(v)
@@ -450,7 +451,7 @@ class LiveLogsOptions(Message):
     log_timestamps: bool = False
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -474,7 +475,7 @@ class LiveLogsOptions(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("log_pod_status")
         if v:
             out += b"\x08" + put_bool(v)
@@ -499,7 +500,7 @@ class LogLine(Message):
     short_pod_name: str = ""
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -538,7 +539,7 @@ class LogLine(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("timestamp", d.get("*timestamp"))
         if v is not None:
             out += b"\x0a" + put_message(v)
@@ -574,7 +575,7 @@ class LogLines(Message):
     source: LogLineSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineSource")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -615,7 +616,7 @@ class LogLines(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines")
         for item in v or ():
             out += b"\x0a" + put_string(item)
@@ -643,7 +644,7 @@ class LogContainersList(Message):
     )
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -669,7 +670,7 @@ class LogContainersList(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("containers", d.get("*containers"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
@@ -683,7 +684,7 @@ class LogLinesBatch(Message):
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines")
 
     @staticmethod
-    def _decode(d: dict[str, Any], buf: bytes) -> None:
+    def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
@@ -709,7 +710,7 @@ class LogLinesBatch(Message):
             else:
                 pos = unknown(d, buf, start, tag, pos)
 
-    def _encode(self, d: dict[str, Any], out: bytearray) -> None:
+    def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
         for item in v or ():
             out += b"\x0a" + put_message(item)
