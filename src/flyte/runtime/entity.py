@@ -1,0 +1,189 @@
+"""The base of generated entities, and the few functions their methods are made of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from copy import copy
+from typing import Any, Generic, Self, TypeVar
+
+import attrs
+
+from .call import stream, unary
+from .client import Client, resolve_client
+from .message import Message
+from .pager import Page, Pager
+from .rpc import Rpc
+from .watch import Watch
+
+M = TypeVar("M", bound=Message)
+E = TypeVar("E", bound="Entity[Any]")
+T = TypeVar("T")
+Req = TypeVar("Req", bound=Message)
+Res = TypeVar("Res", bound=Message)
+
+
+@attrs.define(eq=False, repr=False, slots=False)
+class Entity(Generic[M]):
+    """A thing on the control plane, as it was when it was read.
+
+    Two entities are equal, and hash alike, when they name the same thing, whatever state either shows.
+
+    Attributes:
+        pb2: The message the entity wraps.
+    """
+
+    pb2: M
+    _client: Client | None = None
+
+    @property
+    def client(self) -> Client:
+        """The client the entity was read with, else the current one."""
+        return resolve_client(self._client)
+
+    def _key(self) -> tuple[object, ...]:
+        """What names the thing, without the organization, which servers leave out of some replies."""
+        raise NotImplementedError
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        """Names and values that a repr shows."""
+        yield from ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entity) or type(self) is not type(other):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._key()))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        for name, value in self._shown():
+            if value not in (None, "", (), [], {}):
+                yield name, value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.__rich_repr__())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A client holds connections and a token; where it is unpickled, the current client takes its place.
+        return {**self.__dict__, "_client": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The message in the protobuf JSON mapping, as a dict."""
+        made: dict[str, Any] = self.pb2.to_dict()
+        return made
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """The message in the protobuf JSON mapping, as text.
+
+        Args:
+            indent: Spaces per level; None for one line. Default: 2.
+        """
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False)
+
+    @classmethod
+    def _of(cls, pb2: M | None, client: Client | None) -> Self:
+        """An entity around a message; a reply without one is an entity of an empty message."""
+        return cls(pb2 if pb2 is not None else cls._message_type()(), client)
+
+    @classmethod
+    def _message_type(cls) -> type[M]:
+        raise NotImplementedError
+
+
+def walk(message: Any, path: str) -> Any:
+    """The value at a dotted path of fields, or None where a message on the way is missing."""
+    for name in path.split("."):
+        if message is None:
+            return None
+        message = getattr(message, name)
+    return message
+
+
+def paged(
+    entity: type[E],
+    client: Client,
+    rpc: Rpc[Req, Res],
+    request: Req,
+    *,
+    items: str,
+    token: str,
+    page: str,
+    limit: int | None,
+    page_size: int | None,
+) -> Pager[E]:
+    """The pager of a list method.
+
+    Args:
+        entity: What to make of each item.
+        client: Whom to ask.
+        rpc: The list method.
+        request: The request, but for limit and token.
+        items: Path of the repeated field in a reply.
+        token: Path of the next page's token in a reply; empty for a method without pages.
+        page: Path of the message with `limit` and `token` in a request; empty for the request itself.
+        limit: Most items in all; None for all.
+        page_size: Most items a request; None for the client's.
+    """
+
+    async def fetch(at: str, size: int) -> Page[E]:
+        asked = copy(request)
+        if token:
+            where: Any = asked
+            if page:
+                where = copy(getattr(asked, page))
+                setattr(asked, page, where)
+            where.limit, where.token = size, at
+        reply = await unary(client, rpc, asked)
+        found: Sequence[Any] = walk(reply, items) or ()
+        return Page([entity(item, client) for item in found], (walk(reply, token) or "") if token else "")
+
+    return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
+
+
+def watched(
+    entity: type[E],
+    client: Client,
+    rpc: Rpc[Req, Res],
+    request: Req,
+    *,
+    items: str,
+    final: str,
+    timeout: float | None,
+) -> Watch[E]:
+    """The watch of a streaming method; it ends with the first entity whose method `final` says so.
+
+    A path `items` to a repeated field gives its items one by one.
+    """
+
+    async def subscribe() -> AsyncGenerator[E]:
+        async with aclosing(stream(client, rpc, request)) as replies:
+            async for reply in replies:
+                found = walk(reply, items)
+                for item in found if isinstance(found, list) else [found]:  # pyright: ignore[reportUnknownVariableType]
+                    if item is not None:
+                        yield entity(item, client)
+
+    is_final: Callable[[E], bool] = (lambda item: bool(getattr(item, final)())) if final else (lambda item: False)
+    return Watch(subscribe, is_final=is_final, timeout=timeout)
+
+
+def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
+    """A text argument within the length that the server takes.
+
+    Raises:
+        TypeError: It is not text.
+        ValueError: It is shorter than `low` or (unless 0) longer than `high`.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} takes text, not {type(value).__name__} ({value!r})")
+    if len(value) < low:
+        raise ValueError(f"{argument} must not be empty" if low == 1 else f"{argument} takes at least {low} characters")
+    if high and len(value) > high:
+        raise ValueError(f"{argument} takes at most {high} characters, and {value[:40]!r}... has {len(value)}")
+    return value
