@@ -1,0 +1,234 @@
+"""The gRPC transport: connects, frames, and turns every way of failing into `flyte.errors`.
+
+With `connection.py` and `framing.py`, the only client code that knows grpclib and h2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib import metadata as distribution
+from typing import TYPE_CHECKING
+
+from grpclib.metadata import encode_timeout
+from h2.errors import ErrorCodes
+from h2.exceptions import H2Error
+
+from flyte.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+
+from . import diagnosis
+from .connection import PING_EVERY, ClientProtocol, ClientStream
+from .framing import BadFrame, frame, read_message
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .endpoint import Endpoint
+    from .transport import Metadata
+
+CONNECT_SECONDS = 10.0
+"""For name resolution, TCP, TLS and the HTTP/2 handshake together."""
+
+_LONGEST_TIMEOUT = 99_999_999
+"""What fits into the eight digits of `grpc-timeout`, in seconds."""
+
+_USER_AGENT = (
+    f"flyte-remote/{distribution.version('flyte-remote')} (python {sys.version_info[0]}.{sys.version_info[1]})"
+)
+
+
+class GrpcTransport:
+    """One connection to one endpoint, for the event loop it is created on, replaced when it ends."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._loop = asyncio.get_running_loop()
+        self._connecting = asyncio.Lock()
+        self._protocol: ClientProtocol | None = None
+        self._ping_every = PING_EVERY
+        self._tls: ssl.SSLContext | None = None
+        self._closed = False
+
+    async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
+        clock = _Clock(timeout)
+        async with self._open(path, request, metadata, clock) as call:
+            reply = await call.read()
+            if reply is not None and await call.read() is not None:
+                raise DecodeError("the server sent more than one reply")
+            await call.finish()
+            if reply is None:
+                raise DecodeError("the server reported success without a reply")
+            return reply
+
+    async def server_stream(
+        self, path: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        clock = _Clock(timeout)
+        async with self._open(path, request, metadata, clock) as call:
+            while (reply := await call.read()) is not None:
+                yield reply
+            await call.finish()
+
+    def close(self) -> None:
+        self._closed = True
+        if self._protocol is not None:
+            self._protocol.http2.close("the client was closed")
+
+    async def aclose(self) -> None:
+        self.close()
+        if self._protocol is not None:
+            await self._protocol.closed
+
+    @asynccontextmanager
+    async def _open(self, path: str, request: bytes, metadata: Metadata, clock: _Clock) -> AsyncGenerator[_Call, None]:
+        """Send a request; the call is reset when the block is left before its end."""
+        async with clock.limit("not connected to the server"):
+            protocol = await self._connect()
+        stream = protocol.link.create_stream()
+        headers = [
+            (":method", "POST"),
+            (":scheme", "https" if self._endpoint.tls else "http"),
+            (":path", path),
+            (":authority", self._endpoint.authority),
+            *clock.headers(),
+            ("te", "trailers"),
+            ("content-type", "application/grpc"),
+            ("user-agent", _USER_AGENT),
+            *metadata,
+        ]
+        started = time.monotonic()
+        try:
+            async with clock.limit("the server takes no request"):
+                release = await stream.send_request(headers, _processor=protocol.http2)
+        except H2Error as error:
+            raise ConnectionLostError(f"the request could not be sent ({error})", unprocessed=True) from None
+        try:
+            async with clock.limit("the server takes no request"):
+                await stream.send_all(frame(request))
+            yield _Call(stream, clock)
+        except DeadlineExceededError:
+            if protocol.last_received < started:
+                protocol.http2.drain()  # not a byte since: it may be a dead connection, which no later call should use
+            raise
+        finally:
+            if stream.closable:
+                stream.reset_nowait(ErrorCodes.CANCEL)
+            release()
+
+    async def _connect(self) -> ClientProtocol:
+        protocol = self._protocol
+        if protocol is None or not protocol.usable:
+            async with self._connecting:
+                protocol = self._protocol
+                if protocol is None or not protocol.usable:
+                    if protocol is not None and protocol.http2.pinged_too_often:
+                        self._ping_every *= 2
+                    self._protocol = protocol = await self._handshake()
+        return protocol
+
+    async def _handshake(self) -> ClientProtocol:
+        if self._closed:
+            raise ConnectionLostError("the client was closed", hint="Make a new Client.", unprocessed=True)
+        endpoint = self._endpoint
+        if endpoint.tls and self._tls is None:
+            self._tls = _tls_context()
+        protocol: ClientProtocol | None = None
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, protocol = await self._loop.create_connection(
+                    lambda: ClientProtocol(self._loop, ping_every=self._ping_every),
+                    endpoint.host,
+                    endpoint.port,
+                    ssl=self._tls,
+                    happy_eyeballs_delay=0.25,
+                )
+                await protocol.ready
+            if not protocol.http2.settled:
+                raise diagnosis.not_http2(endpoint, protocol.head)
+            return protocol
+        except BaseException as error:
+            if protocol is not None:
+                protocol.http2.close("the handshake failed")
+            if isinstance(error, OSError) and not isinstance(error, RpcError):
+                raise diagnosis.unreachable(endpoint, error, connected=protocol is not None) from error
+            raise
+
+
+def _tls_context() -> ssl.SSLContext:
+    import ssl
+
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+class _Clock:
+    """The deadline of a call, and what to say when it passes."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._end = None if timeout is None else asyncio.get_running_loop().time() + timeout
+
+    def headers(self) -> list[tuple[str, str]]:
+        if self._end is None:
+            return []
+        left = self._end - asyncio.get_running_loop().time()
+        return [("grpc-timeout", encode_timeout(min(max(left, 0.0), _LONGEST_TIMEOUT)))]
+
+    @asynccontextmanager
+    async def limit(self, while_what: str) -> AsyncGenerator[None, None]:
+        scope = asyncio.timeout_at(self._end)
+        try:
+            async with scope:
+                yield
+        except TimeoutError as error:
+            if isinstance(error, RpcError) or not scope.expired():
+                raise
+            raise DeadlineExceededError(f"{while_what} after {self._timeout:g} s") from None
+
+
+class _Call:
+    """The reading side of a call whose request has been sent."""
+
+    def __init__(self, stream: ClientStream, clock: _Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._answered = False
+
+    async def read(self) -> bytes | None:
+        """The next reply; None at the end, of which `finish` tells the status."""
+        async with self._clock.limit("no reply"):
+            if not self._answered:
+                await self._stream.headers_received.wait()
+                if self._stream.headers is None:
+                    raise self._lost()
+                diagnosis.check_response(dict(self._stream.headers))
+                self._answered = True
+            try:
+                return await read_message(self._stream)
+            except BadFrame as error:
+                if self._stream.failure is not None:
+                    raise self._lost() from None
+                raise DecodeError(str(error)) from None
+
+    async def finish(self) -> None:
+        """Wait for the status, and raise what it means unless it is OK."""
+        stream = self._stream
+        trailers = dict(stream.headers or ())
+        if "grpc-status" not in trailers:  # else headers and trailers are one
+            async with self._clock.limit("no status"):
+                await stream.trailers_received.wait()
+            if stream.trailers is None:
+                raise self._lost()
+            trailers = dict(stream.trailers)
+        diagnosis.raise_for_status(trailers)
+
+    def _lost(self) -> RpcError:
+        failure = self._stream.failure
+        if failure is None:
+            return DecodeError("the server ended the stream without a status")
+        return ConnectionLostError(failure.reason, unprocessed=failure.unprocessed)
