@@ -34,10 +34,12 @@ class MethodConfig:
     items: str = ""
     returns: str = ""
     doc: str = ""
-    params: Mapping[str, str] = attrs.field(factory=dict)
+    params: Mapping[str, str] = attrs.field(factory=dict[str, str])
     filters: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
     final: str = ""
+    sort: str = ""
+    missing_ok: bool = False
 
 
 @attrs.frozen
@@ -47,8 +49,10 @@ class EntityConfig:
     name: str
     message: str
     identity: str
+    service: str = ""
     doc: str = ""
     overlay: str = ""
+    properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
     methods: tuple[MethodConfig, ...] = ()
 
 
@@ -67,19 +71,20 @@ class Config:
     scope: Mapping[str, Mapping[str, str]]
     list_request: Mapping[str, str]
     filters: Mapping[str, FilterParam]
+    rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
 
 
 _KEYS: dict[str, frozenset[str]] = {
-    "": frozenset({"input", "output", "extern", "effects", "scope", "listing", "filters", "entities"}),
+    "": frozenset({"input", "output", "extern", "effects", "scope", "listing", "filters", "rules", "entities"}),
     "input": frozenset({"protos"}),
     "output": frozenset({"package", "path", "runtime", "templates"}),
     "effects": frozenset({"read", "idempotent"}),
     "listing": frozenset({"request", "filter", "sort", "filters_field", "sort_field"}),
     "filters.*": frozenset({"field", "kind", "doc", "enum"}),
-    "entities.*": frozenset({"message", "identity", "doc", "overlay", "methods"}),
+    "entities.*": frozenset({"message", "identity", "service", "doc", "overlay", "properties", "methods"}),
     "entities.*.methods.*": frozenset(
-        {"name", "kind", "items", "returns", "doc", "params", "filters", "omit", "final"}
+        {"name", "kind", "items", "returns", "doc", "params", "filters", "omit", "final", "sort", "missing_ok"}
     ),
 }
 
@@ -117,6 +122,7 @@ def read(path: Path) -> Config:
         scope=data.get("scope", {}),
         list_request=data.get("listing", {}),
         filters={n: FilterParam(name=n, **table) for n, table in data.get("filters", {}).items()},
+        rules=data.get("rules", {}),
         entities=tuple(_entity(n, table) for n, table in data.get("entities", {}).items()),
     )
 

@@ -34,7 +34,11 @@ RESERVED_IN_ENUM = frozenset(keyword.kwlist) | frozenset(
     | {"is_integer", "mro", "name", "numerator", "proto_name", "real", "to_bytes", "value"}
 )
 RESERVED_AS_PARAMETER = frozenset(keyword.kwlist) | {"cls", "self", "client"}
-RESERVED_AT_TOP = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"CUT", "DecodeError", "Enum", "Message", "Self", "Slots", "TYPE_CHECKING"}
+RESERVED_AT_TOP = (
+    frozenset(keyword.kwlist)
+    | frozenset(dir(builtins))
+    | {"CUT", "DecodeError", "Enum", "Message", "Self", "Slots", "TYPE_CHECKING"}
+)
 
 _WORD = re.compile(r"[A-Z]+(?=s(?![a-z]))s|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from . import messages, services
+from . import entities, messages, services
 from .build import build
 from .config import Config
 from .diagnostics import CodegenError, Diagnostic, Level
 from .load import load
 from .model import Api
 from .render import render
-from .verify import check, formatted
+from .rules import read_rules
+from .verify import check, compiled, formatted
 from .write import with_manifest
 
 
@@ -36,10 +37,12 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> di
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),
+        "entity": entities.modules(api, naming, config, read_rules(config)),
     }
     if any(f.level is Level.ERROR for f in findings):
         raise CodegenError(findings)
-    files = render(config, views, {})
+    files = render(config, views, {"exports": entities.exports(config)})
+    compiled(files)
     files = formatted(_with_packages(files))
     check(files, config)
     return with_manifest(files)

@@ -22,49 +22,50 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-        rules = ["check", "--fix", "--quiet", "--select", "F401,I001", "--exit-zero"]
-        for arguments in (rules, ["format", "--quiet"]):
-            options = ["--isolated", "--no-cache", "--line-length", "120", "--target-version", "py311"]
-            command = [
-                sys.executable,
-                "-m",
-                "ruff",
-                *arguments[:1],
-                *options[:2],
-                *options[2:4],
-                *options[4:],
-                *arguments[1:],
-            ]
-            done = subprocess.run([*command, str(root)], capture_output=True, text=True, check=False)
+        isolated = ["--isolated", "--no-cache", "--quiet", "--line-length", "120", "--target-version", "py311"]
+        for arguments in (["check", *isolated, "--fix", "--exit-zero", "--select", "F401,I001"], ["format", *isolated]):
+            command = [sys.executable, "-m", "ruff", *arguments, str(root)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise fail(
-                    "ruff", done.stderr.replace(f"{root}/", "").strip() or done.stdout.strip(), "correct the template"
-                )
+                raise fail("ruff", (done.stderr or done.stdout).replace(f"{root}/", "").strip(), "correct the template")
         return {name: (root / name).read_text(encoding="utf-8") for name in files}
 
 
+def compiled(files: dict[str, str]) -> dict[str, ast.Module]:
+    """The syntax trees of the Python files.
+
+    Raises:
+        CodegenError: Files that are not Python, each with the line.
+    """
+    findings: list[Diagnostic] = []
+    trees: dict[str, ast.Module] = {}
+    for name, content in files.items():
+        if name.endswith(".py"):
+            try:
+                trees[name] = ast.parse(content)
+            except SyntaxError as cause:
+                line = (cause.text or "").strip()
+                findings.append(error(f"{name}:{cause.lineno}", f"{cause.msg}: {line}", "correct the template"))
+    if findings:
+        raise CodegenError(findings)
+    return trees
+
+
 def check(files: dict[str, str], config: Config) -> None:
-    """Refuse output that does not compile, or that imports what generated code may not.
+    """Refuse output that imports what generated code may not.
 
     Raises:
         CodegenError: All findings, each with the file and line.
     """
-    findings: list[Diagnostic] = []
-    for name, content in files.items():
-        if not name.endswith(".py"):
-            continue
-        try:
-            tree = ast.parse(content)
-        except SyntaxError as cause:
-            findings.append(error(f"{name}:{cause.lineno}", f"does not compile: {cause.msg}", "correct the template"))
-            continue
-        findings.extend(_forbidden(name, tree, config))
+    findings = [f for name, tree in compiled(files).items() for f in _forbidden(name, tree, config)]
     if findings:
         raise CodegenError(findings)
 
 
 def _forbidden(name: str, tree: ast.AST, config: Config) -> list[Diagnostic]:
     allowed = {config.package, *config.extern.values()}
+    # Overlay classes are named in annotations only, and imported under TYPE_CHECKING.
+    named = {e.overlay.partition(":")[0] for e in config.entities} | {config.runtime}
     found: list[Diagnostic] = []
     for node in ast.walk(tree):
         modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -72,7 +73,7 @@ def _forbidden(name: str, tree: ast.AST, config: Config) -> list[Diagnostic]:
             modules = [node.module or ""]
         for module in modules:
             top = module.split(".")[0]
-            if module == config.runtime or top in allowed or top in _STANDARD or top == "attrs":
+            if module in named or top in allowed or top in _STANDARD or top == "attrs":
                 continue
             found.append(
                 error(f"{name}:{node.lineno}", f"imports {module}", f"generated code may import only {config.runtime}")  # type: ignore[attr-defined]

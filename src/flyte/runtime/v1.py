@@ -4,10 +4,22 @@ Generated modules import nothing of ours but this module. A change that would br
 into a new module beside it, so that SDKs generated on an older release keep working.
 """
 
+from typing import Self
+
+from flyte.errors import NotFoundError
+from flyte.syncify import blocking, fetching, listing, streaming
+
+from .call import unary
+from .client import Client, resolve_client
+from .entity import Entity, paged, text, walk, watched
 from .fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
+from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, equal, within
+from .lazy import resolve
 from .message import Enum, Message
+from .pager import Pager
 from .rpc import Cardinality, Effect, Rpc
 from .service import ServerCall, ServiceBase, unimplemented
+from .watch import Watch
 from .wellknown import (
     DurationMixin,
     FieldMaskMixin,
@@ -57,30 +69,46 @@ from .wire import (
 __all__ = [
     "CUT",
     "Cardinality",
+    "Client",
     "DecodeError",
     "DurationMixin",
     "Effect",
+    "Entity",
     "Enum",
     "FieldMaskMixin",
     "ListValueMixin",
     "Message",
+    "NotFoundError",
+    "Pager",
     "Rpc",
+    "Self",
     "ServerCall",
     "ServiceBase",
     "Slots",
+    "SortBy",
     "StructMixin",
+    "TimeFilter",
     "TimestampMixin",
     "ValueMixin",
+    "Watch",
     "WrapperMixin",
+    "any_of",
+    "as_filters",
+    "as_sorts",
+    "blocking",
     "double",
     "enum_field",
     "enum_list",
+    "equal",
+    "fetching",
     "float32",
+    "listing",
     "low32",
     "map_field",
     "optional_enum",
     "packed",
     "packed_fixed",
+    "paged",
     "put_bool",
     "put_bytes",
     "put_double",
@@ -98,16 +126,24 @@ __all__ = [
     "put_string",
     "put_uint32",
     "put_uint64",
+    "resolve",
+    "resolve_client",
     "scalar_list",
     "signed",
     "signed32",
     "signed64",
+    "streaming",
     "sub",
     "sub_list",
+    "text",
+    "unary",
     "unimplemented",
     "unknown",
     "unsigned",
     "varint",
+    "walk",
+    "watched",
+    "within",
     "written",
     "zigzag",
     "zigzag32",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Action(Message):
-    """`flyteidl2.actions.Action`."""
+    """An action as it is asked for."""
 
     FULL_NAME = "flyteidl2.actions.Action"
     FIELDS = (
@@ -51,15 +51,25 @@ class Action(Message):
         ("recovered_from", 10, "message", "optional", "", "recoveredFrom", "recovered_from"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """Its run and name; the caller chooses the name."""
     parent_action_name: str | None = None
+    """The action that asks; unset for the root action."""
     input_uri: str = ""
+    """Directory that holds its `inputs.pb`."""
     run_output_base: str = ""
+    """Directory below which the run leaves outputs."""
     group: str = ""
+    """Group within the parent; empty for none."""
     subject: str = ""
+    """Subject on whose behalf it runs."""
     task: TaskAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskAction")
+    """Run a task."""
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
+    """Record a step that has already run."""
     condition: ConditionAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionAction")
+    """Wait for a signal."""
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action of an earlier run whose outputs to take over."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -158,7 +168,9 @@ class EnqueueRequest(Message):
         ("run_spec", 2, "message", "optional", "", "runSpec", "run_spec"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.actions.actions_service:Action")
+    """The action asked for."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings of the run; children take them over from their parent."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -215,9 +227,13 @@ class UpdateRequest(Message):
         ("address", 5, "message", "optional", "", "address", "address"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
+    """How far it has come."""
     address: ActionAddress | None = sub("flyte_api.messages.flyteidl2.common.address:ActionAddress")
+    """Where it can be reached."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -286,6 +302,7 @@ class WatchForUpdatesRequest(Message):
     FULL_NAME = "flyteidl2.actions.WatchForUpdatesRequest"
     FIELDS = (("parent_action_id", 1, "message", "optional", "filter", "parentActionId", "parent_action_id"),)
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The children of this action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -333,7 +350,9 @@ class WatchForUpdatesResponse(Message):
         ("control_message", 2, "message", "optional", "message", "controlMessage", "control_message"),
     )
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
+    """An action as it is now."""
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
+    """With `sentinel`, tells that everything up to the present has been sent."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -390,8 +409,11 @@ class AbortRequest(Message):
         ("aborted_by", 3, "message", "optional", "", "abortedBy", "aborted_by"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action to stop."""
     reason: str | None = None
+    """Why."""
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who asks."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -453,9 +475,13 @@ class SignalRequest(Message):
         ("signalled_by", 4, "message", "optional", "", "signalledBy", "signalled_by"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The condition that waits."""
     parent_action_name: str = ""
+    """The action that set it up."""
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
+    """The answer: a boolean, integer, float or string, as the condition asks."""
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who answers."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -20,7 +20,7 @@ from flyte.runtime.v1 import (
 
 
 class ProjectIdentifier(Message):
-    """`flyteidl2.common.ProjectIdentifier`."""
+    """Names a project in one domain: the space that tasks and runs live in."""
 
     FULL_NAME = "flyteidl2.common.ProjectIdentifier"
     FIELDS = (
@@ -29,8 +29,11 @@ class ProjectIdentifier(Message):
         ("name", 3, "string", "implicit", "", "name", "name"),
     )
     organization: str = ""
+    """Organisation; servers with a single one ignore it."""
     domain: str = ""
+    """Domain of the project, such as `development`."""
     name: str = ""
+    """Id of the project."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -76,7 +79,7 @@ class ProjectIdentifier(Message):
 
 
 class DomainIdentifier(Message):
-    """`flyteidl2.common.DomainIdentifier`."""
+    """Names a domain, such as `development` or `production`."""
 
     FULL_NAME = "flyteidl2.common.DomainIdentifier"
     FIELDS = (
@@ -658,7 +661,7 @@ class PolicyIdentifier(Message):
 
 
 class RunIdentifier(Message):
-    """`flyteidl2.common.RunIdentifier`."""
+    """Names a run. Unique within organisation, project and domain."""
 
     FULL_NAME = "flyteidl2.common.RunIdentifier"
     FIELDS = (
@@ -668,9 +671,15 @@ class RunIdentifier(Message):
         ("name", 4, "string", "implicit", "", "name", "name"),
     )
     org: str = ""
+    """Organisation; servers with a single one ignore it and send it back empty."""
     project: str = ""
+    """Id of the project."""
     domain: str = ""
+    """Domain of the project."""
     name: str = ""
+    """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
+    server makes one up when a run is created without.
+    """
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -721,7 +730,7 @@ class RunIdentifier(Message):
 
 
 class ActionIdentifier(Message):
-    """`flyteidl2.common.ActionIdentifier`."""
+    """Names an action: one step of a run."""
 
     FULL_NAME = "flyteidl2.common.ActionIdentifier"
     FIELDS = (
@@ -729,7 +738,9 @@ class ActionIdentifier(Message):
         ("name", 2, "string", "implicit", "", "name", "name"),
     )
     run: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run that the action is part of."""
     name: str = ""
+    """Name within the run, at most 30 characters. The root action, which stands for the run itself, is `a0`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -770,7 +781,7 @@ class ActionIdentifier(Message):
 
 
 class ActionAttemptIdentifier(Message):
-    """`flyteidl2.common.ActionAttemptIdentifier`."""
+    """Names one attempt at an action."""
 
     FULL_NAME = "flyteidl2.common.ActionAttemptIdentifier"
     FIELDS = (
@@ -778,7 +789,9 @@ class ActionAttemptIdentifier(Message):
         ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -826,7 +839,7 @@ class ActionAttemptIdentifier(Message):
 
 
 class TriggerName(Message):
-    """`flyteidl2.common.TriggerName`."""
+    """Names a trigger, which belongs to a task."""
 
     FULL_NAME = "flyteidl2.common.TriggerName"
     FIELDS = (
@@ -837,10 +850,15 @@ class TriggerName(Message):
         ("task_name", 5, "string", "implicit", "", "taskName", "task_name"),
     )
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
     project: str = ""
+    """Id of the project."""
     domain: str = ""
+    """Domain of the project."""
     name: str = ""
+    """Name of the trigger, unique within its task."""
     task_name: str = ""
+    """Full name of the task that it starts."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -896,7 +914,7 @@ class TriggerName(Message):
 
 
 class TriggerIdentifier(Message):
-    """`flyteidl2.common.TriggerIdentifier`."""
+    """Names one revision of a trigger."""
 
     FULL_NAME = "flyteidl2.common.TriggerIdentifier"
     FIELDS = (
@@ -904,7 +922,9 @@ class TriggerIdentifier(Message):
         ("revision", 2, "uint64", "implicit", "", "revision", "revision"),
     )
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The trigger."""
     revision: int = 0
+    """Its revision, counted from 1; every change makes a new one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class User(Message):
-    """`flyteidl2.common.User`."""
+    """A person."""
 
     FULL_NAME = "flyteidl2.common.User"
     FIELDS = (
@@ -36,10 +36,13 @@ class User(Message):
         ("policies", 4, "message", "repeated", "", "policies", "policies"),
     )
     id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
+    """The subject under which the identity provider knows the person."""
     spec: UserSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:UserSpec")
+    """Name, address and the like."""
     roles: list[Role] = sub_list("flyte_api.messages.flyteidl2.common.role:Role")
     """Deprecated."""
     policies: list[Policy] = sub_list("flyte_api.messages.flyteidl2.common.policy:Policy")
+    """What the person may do, where the server keeps such rules."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -90,7 +93,7 @@ class User(Message):
 
 
 class UserSpec(Message):
-    """`flyteidl2.common.UserSpec`."""
+    """What is known about a person. Any field may be empty."""
 
     FULL_NAME = "flyteidl2.common.UserSpec"
     FIELDS = (
@@ -105,9 +108,11 @@ class UserSpec(Message):
     first_name: str = ""
     last_name: str = ""
     email: str = ""
+    """E-mail address."""
     organization: str = ""
     user_handle: str = ""
     groups: list[str] = scalar_list()
+    """Groups, as the identity provider names them."""
     photo_url: str = ""
 
     @staticmethod
@@ -174,7 +179,7 @@ class UserSpec(Message):
 
 
 class Application(Message):
-    """`flyteidl2.common.Application`."""
+    """A program that acts under its own name, such as a CI job."""
 
     FULL_NAME = "flyteidl2.common.Application"
     FIELDS = (
@@ -272,7 +277,7 @@ class AppSpec(Message):
 
 
 class EnrichedIdentity(Message):
-    """`flyteidl2.common.EnrichedIdentity`."""
+    """Who did something, with what is known about them."""
 
     FULL_NAME = "flyteidl2.common.EnrichedIdentity"
     FIELDS = (
@@ -280,7 +285,9 @@ class EnrichedIdentity(Message):
         ("application", 2, "message", "optional", "principal", "application", "application"),
     )
     user: User | None = sub("flyte_api.messages.flyteidl2.common.identity:User")
+    """A person."""
     application: Application | None = sub("flyte_api.messages.flyteidl2.common.identity:Application")
+    """A program with credentials of its own."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -328,7 +335,7 @@ class EnrichedIdentity(Message):
 
 
 class Identity(Message):
-    """`flyteidl2.common.Identity`."""
+    """Who did something, by id only."""
 
     FULL_NAME = "flyteidl2.common.Identity"
     FIELDS = (

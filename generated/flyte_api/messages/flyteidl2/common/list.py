@@ -32,26 +32,42 @@ class SortDirection(Enum):
 
 
 class FilterFunction(Enum):
-    """`flyteidl2.common.Filter.Function`."""
+    """How a field is compared with the values of a filter. Everything is compared as text that the server turns into
+    the field's type.
+    """
 
     EQUAL = 0
+    """The field has this very value."""
     NOT_EQUAL = 1
+    """The field has another value; items without one do not match."""
     GREATER_THAN = 2
+    """The field is above the value."""
     GREATER_THAN_OR_EQUAL = 3
+    """The field is the value or above it."""
     LESS_THAN = 4
+    """The field is below the value."""
     LESS_THAN_OR_EQUAL = 5
+    """The field is the value or below it."""
     CONTAINS = 6
+    """The text has the value somewhere in it, in the same case."""
     VALUE_IN = 7
+    """The field has one of several values. For one value use `EQUAL`: some servers fail on a list of one."""
     VALUE_NOT_IN = 9
+    """The field has none of the values."""
     ENDS_WITH = 12
+    """The text ends in the value."""
     NOT_ENDS_WITH = 13
+    """The text does not end in the value."""
     CONTAINS_CASE_INSENSITIVE = 14
+    """As `CONTAINS`, with upper and lower case alike."""
     EXISTS = 15
+    """The field is present, whatever its value; takes no values. For labels."""
     NOT_EXISTS = 16
+    """The field is absent; takes no values. For labels."""
 
 
 class Sort(Message):
-    """`flyteidl2.common.Sort`."""
+    """One sort key of a listing, with its direction."""
 
     FULL_NAME = "flyteidl2.common.Sort"
     FIELDS = (
@@ -59,7 +75,11 @@ class Sort(Message):
         ("direction", 2, "enum", "implicit", "", "direction", "direction"),
     )
     key: str = ""
+    """Name of a sortable field, such as `created_at`. Which fields sort is up to the entity; an unknown one is
+    refused.
+    """
     direction: SortDirection = enum_field("flyte_api.messages.flyteidl2.common.list:SortDirection")
+    """Descending unless said otherwise."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -107,7 +127,7 @@ class Sort(Message):
 
 
 class ListRequest(Message):
-    """`flyteidl2.common.ListRequest`."""
+    """What every paged listing takes: how many, from where, in which order, and which ones."""
 
     FULL_NAME = "flyteidl2.common.ListRequest"
     FIELDS = (
@@ -119,12 +139,19 @@ class ListRequest(Message):
         ("sort_by_fields", 6, "message", "repeated", "", "sortByFields", "sort_by_fields"),
     )
     limit: int = 0
+    """Most items per page. 0 leaves it to the server, which sends 50; more than 200 is refused."""
     token: str = ""
+    """Where to go on: the token of the page before, empty for the first page. Opaque to callers."""
     sort_by: Sort | None = sub("flyte_api.messages.flyteidl2.common.list:Sort")
-    """Deprecated."""
+    """Deprecated. A single sort key, used only while `sort_by_fields` is empty."""
     filters: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
+    """Conditions that an item must all meet."""
     raw_filters: list[str] = scalar_list()
+    """Conditions as text, for servers that have a filter language; others ignore them."""
     sort_by_fields: list[Sort] = sub_list("flyte_api.messages.flyteidl2.common.list:Sort")
+    """Sort keys, the most significant first. Empty leaves the order to the server: for runs the unfinished before the
+    finished, then the newest first.
+    """
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -192,7 +219,7 @@ class ListRequest(Message):
 
 
 class Filter(Message):
-    """`flyteidl2.common.Filter`."""
+    """One condition on a field of the listed items."""
 
     FULL_NAME = "flyteidl2.common.Filter"
     FIELDS = (
@@ -201,8 +228,13 @@ class Filter(Message):
         ("values", 3, "string", "repeated", "", "values", "values"),
     )
     function: FilterFunction = enum_field("flyte_api.messages.flyteidl2.common.list:FilterFunction")
+    """The comparison to make."""
     field: str = ""
+    """Name of the field, such as `task_name`, or `labels.team` for a label of a run."""
     values: list[str] = scalar_list()
+    """What to compare with, as text: numbers and enum numbers in decimal, booleans `true` or `false`, times in RFC
+    3339.
+    """
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

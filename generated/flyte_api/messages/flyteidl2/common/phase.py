@@ -7,17 +7,28 @@ from flyte.runtime.v1 import Enum
 
 
 class ActionPhase(Enum):
-    """`flyteidl2.common.ActionPhase`."""
+    """How far an action, or a run, has come. `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT` and `RECOVERED` are final."""
 
     __proto_prefix__ = "ACTION_PHASE_"
     UNSPECIFIED = 0
+    """The server said nothing."""
     QUEUED = 1
+    """Accepted, and waiting to be picked up."""
     WAITING_FOR_RESOURCES = 2
+    """Picked up, and waiting for the CPU, memory or GPU it asked for."""
     INITIALIZING = 3
+    """Being set up: the image is pulled, the container starts."""
     RUNNING = 4
+    """Running the task's code."""
     SUCCEEDED = 5
+    """Finished, with outputs."""
     FAILED = 6
+    """Finished with an error, all retries used up."""
     ABORTED = 7
+    """Stopped on request, or because the run around it was."""
     TIMED_OUT = 8
+    """Stopped because it took longer than allowed."""
     PAUSED = 9
+    """Waiting for a signal from outside; only conditions pause."""
     RECOVERED = 10
+    """Not run: its outputs were taken over from an earlier run."""

@@ -26,19 +26,25 @@ if TYPE_CHECKING:
 
 
 class RelationType(Enum):
-    """`flyteidl2.common.RelationType`."""
+    """The ways in which one run leads to another."""
 
     __proto_prefix__ = "RELATION_TYPE_"
     UNSPECIFIED = 0
+    """The server said nothing."""
     RERUN = 1
+    """The other run was started again from the beginning."""
     RECOVER = 2
+    """The other run was started again, keeping what had succeeded."""
     SPAWN = 3
+    """A task of the other run started this one."""
     TRIGGERED = 4
+    """A trigger started this one because of the other."""
     ON_ARTIFACT = 5
+    """An artifact that the other run made started this one."""
 
 
 class OffloadedInputData(Message):
-    """`flyteidl2.common.OffloadedInputData`."""
+    """Inputs that were uploaded beforehand, for instance because they are large."""
 
     FULL_NAME = "flyteidl2.common.OffloadedInputData"
     FIELDS = (
@@ -46,7 +52,9 @@ class OffloadedInputData(Message):
         ("inputs_hash", 2, "string", "implicit", "", "inputsHash", "inputs_hash"),
     )
     uri: str = ""
+    """Directory in object storage that holds them as `inputs.pb`."""
     inputs_hash: str = ""
+    """Hash of the inputs, from which the cache key is made."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -87,7 +95,7 @@ class OffloadedInputData(Message):
 
 
 class Relation(Message):
-    """`flyteidl2.common.Relation`."""
+    """How a run came out of another one."""
 
     FULL_NAME = "flyteidl2.common.Relation"
     FIELDS = (
@@ -95,7 +103,9 @@ class Relation(Message):
         ("relation_type", 2, "enum", "implicit", "", "relationType", "relation_type"),
     )
     related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The other run."""
     relation_type: RelationType = enum_field("flyte_api.messages.flyteidl2.common.run:RelationType")
+    """What happened to it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

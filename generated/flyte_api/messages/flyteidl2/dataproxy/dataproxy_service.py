@@ -49,12 +49,14 @@ if TYPE_CHECKING:
 
 
 class ArtifactType(Enum):
-    """`flyteidl2.dataproxy.ArtifactType`."""
+    """Things that can be downloaded."""
 
     __proto_prefix__ = "ARTIFACT_TYPE_"
     UNSPECIFIED = 0
     REPORT = 1
+    """The HTML report of an attempt."""
     CODE_BUNDLE = 2
+    """The code a task was deployed with."""
 
 
 class CreateUploadLocationRequest(Message):
@@ -74,15 +76,25 @@ class CreateUploadLocationRequest(Message):
         ("queue", 10, "string", "implicit", "", "queue", "queue"),
     )
     project: str = ""
+    """Project that the file is for; it must exist."""
     domain: str = ""
+    """Domain that the file is for."""
     filename: str = ""
+    """Name of the file within its directory."""
     expires_in: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
+    """How long the link is good for; unset means one hour, which is usually also the most."""
     content_md5: bytes = b""
+    """MD5 of the content, 16 bytes. Required without `filename_root`, as it then makes up the path."""
     filename_root: str = ""
+    """Directory to put the file in, instead of one made from `content_md5`."""
     add_content_md5_metadata: bool = False
+    """Whether the object shall carry its MD5, so that uploading it again is recognised as the same."""
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
     content_length: int = 0
+    """Size in bytes; more than 100 MiB is refused by default. 0 does not say."""
     queue: str = ""
+    """Queue whose storage to use; empty takes the default one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -180,9 +192,13 @@ class CreateUploadLocationResponse(Message):
         ("headers", 4, "map<string,string>", "map", "", "headers", "headers"),
     )
     signed_url: str = ""
+    """Where to send the content with PUT."""
     native_url: str = ""
+    """How tasks refer to the file, such as `s3://...`."""
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When the link stops working."""
     headers: dict[str, str] = map_field("string", "string")
+    """HTTP headers that must be sent with the content, exactly as they are."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -251,13 +267,18 @@ class UploadInputsRequest(Message):
         ("queue", 8, "string", "implicit", "", "queue", "queue"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run, if its name is known."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """The project, if not."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
+    """The inputs."""
     base_dir: str = ""
+    """Directory in object storage; empty takes the server's."""
     queue: str = ""
+    """Queue whose storage to use; empty takes the default one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -350,6 +371,7 @@ class UploadInputsResponse(Message):
     FULL_NAME = "flyteidl2.dataproxy.UploadInputsResponse"
     FIELDS = (("offloaded_input_data", 1, "message", "optional", "", "offloadedInputData", "offloaded_input_data"),)
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
+    """What to put into `CreateRunRequest`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -387,7 +409,7 @@ class UploadInputsResponse(Message):
 
 
 class PreSignedURLs(Message):
-    """`flyteidl2.dataproxy.PreSignedURLs`."""
+    """Links that work without credentials, for a while."""
 
     FULL_NAME = "flyteidl2.dataproxy.PreSignedURLs"
     FIELDS = (
@@ -395,7 +417,9 @@ class PreSignedURLs(Message):
         ("expires_at", 2, "message", "optional", "", "expiresAt", "expires_at"),
     )
     signed_url: list[str] = scalar_list()
+    """The links."""
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When they stop working."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -447,12 +471,17 @@ class CreateDownloadLinkRequest(Message):
         ("task_id", 5, "message", "optional", "source", "taskId", "task_id"),
     )
     artifact_type: ArtifactType = enum_field("flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:ArtifactType")
+    """What to link to."""
     expires_in: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
+    """How long the link is good for; unset means one hour."""
     action_attempt_id: ActionAttemptIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.common.identifier:ActionAttemptIdentifier"
     )
+    """An attempt at an action."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """An app."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """A task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -532,6 +561,7 @@ class CreateDownloadLinkResponse(Message):
     pre_signed_urls: PreSignedURLs | None = sub(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:PreSignedURLs"
     )
+    """The links."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -575,7 +605,9 @@ class GetActionDataRequest(Message):
         ("run_source", 2, "enum", "implicit", "", "runSource", "run_source"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     run_source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
+    """What kind of client started the run, where known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -633,9 +665,13 @@ class GetActionDataResponse(Message):
         ("outputs_uri", 4, "string", "implicit", "", "outputsUri", "outputs_uri"),
     )
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
+    """The inputs."""
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
+    """The outputs; empty unless the action succeeded."""
     inputs_uri: str = ""
+    """Where the inputs were read from; empty if there were none."""
     outputs_uri: str = ""
+    """Where the outputs were read from; empty if there were none."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -698,11 +734,17 @@ class TailLogsRequest(Message):
         ("primary_pod", 6, "bool", "optional", "pod_selector", "primaryPod", "primary_pod"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
     pod_name: str | None = None
+    """One pod by name."""
     connector_endpoint: str | None = None
+    """Address of the connector that has the logs, for tasks that run outside the cluster."""
     all_pods: bool | None = None
+    """All of them, for distributed tasks."""
     primary_pod: bool | None = None
+    """Only the one that runs the task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -787,6 +829,7 @@ class TailLogsResponse(Message):
     logs: list[TailLogsResponseLogs] = sub_list(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:TailLogsResponseLogs"
     )
+    """Batches of lines."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -822,7 +865,7 @@ class TailLogsResponse(Message):
 
 
 class TailLogsResponseLogs(Message):
-    """`flyteidl2.dataproxy.TailLogsResponse.Logs`."""
+    """Lines of one container."""
 
     FULL_NAME = "flyteidl2.dataproxy.TailLogsResponse.Logs"
     FIELDS = (
@@ -830,9 +873,11 @@ class TailLogsResponseLogs(Message):
         ("container", 2, "message", "optional", "", "container", "container"),
     )
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
+    """The lines, in order."""
     container: ContainerIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.logs.dataplane.payload:ContainerIdentifier"
     )
+    """The container; may be unset."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -30,17 +30,21 @@ if TYPE_CHECKING:
 
 
 class ProjectState(Enum):
-    """`flyteidl2.project.ProjectState`."""
+    """Whether a project is in use."""
 
     __proto_prefix__ = "PROJECT_STATE_"
     ACTIVE = 0
+    """In use."""
     ARCHIVED = 1
+    """Put away: hidden from listings, but not deleted."""
     SYSTEM_GENERATED = 2
+    """Made by the system for its own use."""
     SYSTEM_ARCHIVED = 3
+    """Made by the system, and put away."""
 
 
 class Domain(Message):
-    """`flyteidl2.project.Domain`."""
+    """A stage that every project has, such as development, staging and production."""
 
     FULL_NAME = "flyteidl2.project.Domain"
     FIELDS = (
@@ -48,7 +52,9 @@ class Domain(Message):
         ("name", 2, "string", "implicit", "", "name", "name"),
     )
     id: str = ""
+    """What identifiers and calls use, such as `development`."""
     name: str = ""
+    """What people read, such as `Development`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -89,7 +95,7 @@ class Domain(Message):
 
 
 class Project(Message):
-    """`flyteidl2.project.Project`."""
+    """A space for tasks and runs, divided into domains."""
 
     FULL_NAME = "flyteidl2.project.Project"
     FIELDS = (
@@ -102,12 +108,19 @@ class Project(Message):
         ("org", 7, "string", "implicit", "", "org", "org"),
     )
     id: str = ""
+    """Unique and unchangeable."""
     name: str = ""
+    """What people read; may be empty and need not be unique."""
     domains: list[Domain] = sub_list("flyte_api.messages.flyteidl2.project.project_service:Domain")
+    """The stages it is divided into. Set by the server; ignored when sent."""
     description: str = ""
+    """Free text of up to 300 characters."""
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
+    """Key-value pairs to find projects by."""
     state: ProjectState = enum_field("flyte_api.messages.flyteidl2.project.project_service:ProjectState")
+    """Whether it is in use or archived."""
     org: str = ""
+    """Organisation; servers with a single one send it back empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -180,7 +193,7 @@ class Project(Message):
 
 
 class Projects(Message):
-    """`flyteidl2.project.Projects`."""
+    """One page of projects."""
 
     FULL_NAME = "flyteidl2.project.Projects"
     FIELDS = (
@@ -188,7 +201,9 @@ class Projects(Message):
         ("token", 2, "string", "implicit", "", "token", "token"),
     )
     projects: list[Project] = sub_list("flyte_api.messages.flyteidl2.project.project_service:Project")
+    """The projects on this page."""
     token: str = ""
+    """Token of the next page; empty when this is the last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -234,6 +249,7 @@ class CreateProjectRequest(Message):
     FULL_NAME = "flyteidl2.project.CreateProjectRequest"
     FIELDS = (("project", 1, "message", "optional", "", "project", "project"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
+    """The project to create; `id` is required, `domains` and `org` are ignored."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -280,6 +296,7 @@ class UpdateProjectRequest(Message):
     FULL_NAME = "flyteidl2.project.UpdateProjectRequest"
     FIELDS = (("project", 1, "message", "optional", "", "project", "project"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
+    """The whole project as it shall be from now on; `id` says which."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -329,7 +346,9 @@ class GetProjectRequest(Message):
         ("org", 2, "string", "implicit", "", "org", "org"),
     )
     id: str = ""
+    """Id of the project."""
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -421,10 +440,19 @@ class ListProjectsRequest(Message):
         ("org", 5, "string", "implicit", "", "org", "org"),
     )
     limit: int = 0
+    """Most projects per page; 0 sends them all on one page."""
     token: str = ""
+    """Token of the page before; empty for the first page."""
     filters: str = ""
+    """Conditions joined by `+`, each of the form `eq(name,value)` with `eq`, `ne`, `contains` or `value_in` (values
+    between semicolons). Any condition also brings archived projects into view.
+    """
     sort_by: Sort | None = sub("flyte_api.messages.flyteidl2.common.list:Sort")
+    """Sort key: identifier, name, description, labels, state, created_at or updated_at. Without one the order is not
+    defined.
+    """
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

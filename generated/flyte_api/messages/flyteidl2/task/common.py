@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class FixedRateUnit(Enum):
-    """`flyteidl2.task.FixedRateUnit`."""
+    """Units of a fixed rate."""
 
     __proto_prefix__ = "FIXED_RATE_UNIT_"
     UNSPECIFIED = 0
@@ -45,16 +45,19 @@ class FixedRateUnit(Enum):
 
 
 class TriggerAutomationSpecType(Enum):
-    """`flyteidl2.task.TriggerAutomationSpecType`."""
+    """What makes a trigger fire by itself."""
 
     TYPE_UNSPECIFIED = 0
     TYPE_NONE = 1
+    """Nothing: it fires when somebody asks."""
     TYPE_SCHEDULE = 2
+    """The clock."""
     TYPE_ARTIFACT = 3
+    """A new version of an artifact."""
 
 
 class NamedParameter(Message):
-    """`flyteidl2.task.NamedParameter`."""
+    """An input that need not be given."""
 
     FULL_NAME = "flyteidl2.task.NamedParameter"
     FIELDS = (
@@ -62,7 +65,9 @@ class NamedParameter(Message):
         ("parameter", 2, "message", "optional", "", "parameter", "parameter"),
     )
     name: str = ""
+    """Name of the input."""
     parameter: Parameter | None = sub("flyte_api.messages.flyteidl2.core.interface:Parameter")
+    """Its type and default."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -103,7 +108,7 @@ class NamedParameter(Message):
 
 
 class FixedRate(Message):
-    """`flyteidl2.task.FixedRate`."""
+    """A schedule that fires at equal distances."""
 
     FULL_NAME = "flyteidl2.task.FixedRate"
     FIELDS = (
@@ -112,8 +117,11 @@ class FixedRate(Message):
         ("start_time", 3, "message", "optional", "", "startTime", "start_time"),
     )
     value: int = 0
+    """Distance, in units of `unit`."""
     unit: FixedRateUnit = enum_field("flyte_api.messages.flyteidl2.task.common:FixedRateUnit")
+    """Unit of `value`."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """The moment to count from."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -166,7 +174,7 @@ class FixedRate(Message):
 
 
 class Cron(Message):
-    """`flyteidl2.task.Cron`."""
+    """A schedule in cron notation."""
 
     FULL_NAME = "flyteidl2.task.Cron"
     FIELDS = (
@@ -174,7 +182,9 @@ class Cron(Message):
         ("timezone", 2, "string", "implicit", "", "timezone", "timezone"),
     )
     expression: str = ""
+    """Minute, hour, day of month, month and day of week, or a word such as `@hourly`."""
     timezone: str = ""
+    """IANA name of the zone the fields are read in; empty means UTC."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -215,7 +225,7 @@ class Cron(Message):
 
 
 class Schedule(Message):
-    """`flyteidl2.task.Schedule`."""
+    """When a trigger fires by the clock."""
 
     FULL_NAME = "flyteidl2.task.Schedule"
     FIELDS = (
@@ -228,6 +238,7 @@ class Schedule(Message):
     cron_expression: str | None = None
     """Deprecated."""
     kickoff_time_input_arg: str = ""
+    """Name of the input that receives the time the run was due; empty passes none."""
     cron: Cron | None = sub("flyte_api.messages.flyteidl2.task.common:Cron")
 
     @staticmethod
@@ -367,7 +378,7 @@ class ArtifactTrigger(Message):
 
 
 class TriggerAutomationSpec(Message):
-    """`flyteidl2.task.TriggerAutomationSpec`."""
+    """What makes a trigger fire by itself."""
 
     FULL_NAME = "flyteidl2.task.TriggerAutomationSpec"
     FIELDS = (
@@ -376,8 +387,11 @@ class TriggerAutomationSpec(Message):
         ("artifact", 3, "message", "optional", "automation", "artifact", "artifact"),
     )
     type: TriggerAutomationSpecType = enum_field("flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpecType")
+    """Which kind of automation it is."""
     schedule: Schedule | None = sub("flyte_api.messages.flyteidl2.task.common:Schedule")
+    """Fires by the clock."""
     artifact: ArtifactTrigger | None = sub("flyte_api.messages.flyteidl2.task.common:ArtifactTrigger")
+    """Fires when an artifact appears."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -437,7 +451,7 @@ class TriggerAutomationSpec(Message):
 
 
 class NamedLiteral(Message):
-    """`flyteidl2.task.NamedLiteral`."""
+    """A value with the name of its input or output."""
 
     FULL_NAME = "flyteidl2.task.NamedLiteral"
     FIELDS = (
@@ -445,7 +459,9 @@ class NamedLiteral(Message):
         ("value", 2, "message", "optional", "", "value", "value"),
     )
     name: str = ""
+    """Name of the input or output; outputs are called `o0`, `o1` and so on unless the task names them."""
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
+    """The value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -486,7 +502,7 @@ class NamedLiteral(Message):
 
 
 class OutputReferences(Message):
-    """`flyteidl2.task.OutputReferences`."""
+    """Where an attempt leaves its results. The objects may not be there yet."""
 
     FULL_NAME = "flyteidl2.task.OutputReferences"
     FIELDS = (
@@ -494,7 +510,9 @@ class OutputReferences(Message):
         ("report_uri", 2, "string", "implicit", "", "reportUri", "report_uri"),
     )
     output_uri: str = ""
+    """The outputs, as a `task.Outputs` message."""
     report_uri: str = ""
+    """The HTML report."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -535,7 +553,7 @@ class OutputReferences(Message):
 
 
 class Inputs(Message):
-    """`flyteidl2.task.Inputs`."""
+    """The inputs of an action."""
 
     FULL_NAME = "flyteidl2.task.Inputs"
     FIELDS = (
@@ -543,7 +561,9 @@ class Inputs(Message):
         ("context", 2, "message", "repeated", "", "context", "context"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
+    """The values, in the order of the interface."""
     context: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
+    """Key-value pairs handed down from action to action, apart from the inputs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -677,7 +697,7 @@ class ProducedArtifact(Message):
 
 
 class Outputs(Message):
-    """`flyteidl2.task.Outputs`."""
+    """The outputs of an action."""
 
     FULL_NAME = "flyteidl2.task.Outputs"
     FIELDS = (
@@ -685,7 +705,9 @@ class Outputs(Message):
         ("produced_artifacts", 3, "message", "repeated", "", "producedArtifacts", "produced_artifacts"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
+    """The values, in the order of the interface."""
     produced_artifacts: list[ProducedArtifact] = sub_list("flyte_api.messages.flyteidl2.task.common:ProducedArtifact")
+    """Those outputs that are also published as artifacts."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -7,7 +7,7 @@ from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, unkno
 
 
 class Environment(Message):
-    """`flyteidl2.task.Environment`."""
+    """A group of tasks that share an image and other settings."""
 
     FULL_NAME = "flyteidl2.task.Environment"
     FIELDS = (
@@ -15,7 +15,9 @@ class Environment(Message):
         ("description", 2, "string", "implicit", "", "description", "description"),
     )
     name: str = ""
+    """Name, which is also the first part of its tasks' names."""
     description: str = ""
+    """Free text; cut off at 255 bytes."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -43,29 +43,36 @@ if TYPE_CHECKING:
 
 
 class CacheLookupScope(Enum):
-    """`flyteidl2.task.CacheLookupScope`."""
+    """How far a run looks for cached outputs."""
 
     __proto_prefix__ = "CACHE_LOOKUP_SCOPE_"
     UNSPECIFIED = 0
+    """As the server sees fit."""
     GLOBAL = 1
+    """Those of all projects and domains."""
     PROJECT_DOMAIN = 2
+    """Only those of the run's own project and domain."""
 
 
 class TaskSpecSource(Enum):
-    """`flyteidl2.task.TaskSpecSource`."""
+    """Where the task of a run came from."""
 
     __proto_prefix__ = "TASK_SPEC_SOURCE_"
     UNSPECIFIED = 0
+    """The client did not say."""
     DEPLOYED = 1
+    """From the deployed tasks."""
     EPHEMERAL = 2
+    """Sent with the run, and not kept as a task."""
 
 
 class Labels(Message):
-    """`flyteidl2.task.Labels`."""
+    """Key-value pairs to find and group things by."""
 
     FULL_NAME = "flyteidl2.task.Labels"
     FIELDS = (("values", 1, "map<string,string>", "map", "", "values", "values"),)
     values: dict[str, str] = map_field("string", "string")
+    """The pairs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -105,11 +112,12 @@ class Labels(Message):
 
 
 class Annotations(Message):
-    """`flyteidl2.task.Annotations`."""
+    """Key-value pairs passed on to the cluster, not searchable."""
 
     FULL_NAME = "flyteidl2.task.Annotations"
     FIELDS = (("values", 1, "map<string,string>", "map", "", "values", "values"),)
     values: dict[str, str] = map_field("string", "string")
+    """The pairs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -149,11 +157,12 @@ class Annotations(Message):
 
 
 class Envs(Message):
-    """`flyteidl2.task.Envs`."""
+    """Environment variables."""
 
     FULL_NAME = "flyteidl2.task.Envs"
     FIELDS = (("values", 1, "message", "repeated", "", "values", "values"),)
     values: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
+    """Names and values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -189,11 +198,12 @@ class Envs(Message):
 
 
 class RawDataStorage(Message):
-    """`flyteidl2.task.RawDataStorage`."""
+    """Where data that tasks pass by reference is kept."""
 
     FULL_NAME = "flyteidl2.task.RawDataStorage"
     FIELDS = (("raw_data_prefix", 1, "string", "implicit", "", "rawDataPrefix", "raw_data_prefix"),)
     raw_data_prefix: str = ""
+    """Prefix in object storage. Empty takes the server's."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -229,7 +239,7 @@ class RawDataStorage(Message):
 
 
 class CacheConfig(Message):
-    """`flyteidl2.task.CacheConfig`."""
+    """How a run uses the cache of task outputs."""
 
     FULL_NAME = "flyteidl2.task.CacheConfig"
     FIELDS = (
@@ -237,7 +247,9 @@ class CacheConfig(Message):
         ("cache_lookup_scope", 2, "enum", "implicit", "", "cacheLookupScope", "cache_lookup_scope"),
     )
     overwrite_cache: bool = False
+    """Whether tasks run although their outputs are cached, and replace them."""
     cache_lookup_scope: CacheLookupScope = enum_field("flyte_api.messages.flyteidl2.task.run:CacheLookupScope")
+    """Which cached outputs count."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -274,11 +286,12 @@ class CacheConfig(Message):
 
 
 class Recover(Message):
-    """`flyteidl2.task.Recover`."""
+    """Starts a run from where another one failed; the other run is named by `RunSpec.relation`."""
 
     FULL_NAME = "flyteidl2.task.Recover"
     FIELDS = (("force_rerun_actions", 1, "string", "repeated", "", "forceRerunActions", "force_rerun_actions"),)
     force_rerun_actions: list[str] = scalar_list()
+    """Names of actions to run again although they succeeded."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -314,7 +327,7 @@ class Recover(Message):
 
 
 class RunSpec(Message):
-    """`flyteidl2.task.RunSpec`."""
+    """Settings of a run that its task does not decide."""
 
     FULL_NAME = "flyteidl2.task.RunSpec"
     FIELDS = (
@@ -356,27 +369,47 @@ class RunSpec(Message):
         ("default_settings", 20, "message", "optional", "", "defaultSettings", "default_settings"),
     )
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
+    """Labels of the run, also put on what it starts in the cluster."""
     annotations: Annotations | None = sub("flyte_api.messages.flyteidl2.task.run:Annotations")
+    """Annotations put on what it starts in the cluster."""
     envs: Envs | None = sub("flyte_api.messages.flyteidl2.task.run:Envs")
+    """Environment variables for every task of the run."""
     interruptible: BoolValue | None = sub("flyte_api.messages.google.protobuf.wrappers:BoolValue")
+    """Whether tasks may run on machines that can be taken away; unset leaves it to each task."""
     overwrite_cache: bool = False
-    """Deprecated."""
+    """Deprecated. Set `cache_config.overwrite_cache` instead."""
     queue: str = ""
+    """Queue to run in, where the server has queues; empty takes the default one."""
     raw_data_storage: RawDataStorage | None = sub("flyte_api.messages.flyteidl2.task.run:RawDataStorage")
+    """Where data passed by reference goes. The server fills in its own prefix when unset."""
     security_context: SecurityContext | None = sub("flyte_api.messages.flyteidl2.core.security:SecurityContext")
+    """The identity and secrets that tasks run with."""
     cache_config: CacheConfig | None = sub("flyte_api.messages.flyteidl2.task.run:CacheConfig")
+    """How the cache is used."""
     notification_rule_name: str | None = None
+    """Name of a rule that the server knows."""
     notification_rules: InlineRuleList | None = sub("flyte_api.messages.flyteidl2.task.run:InlineRuleList")
+    """Rules for this run only."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """The time a task may take as the start of the run, such as the moment a schedule was due. The server sets it when
+    unset.
+    """
     max_action_concurrency: int = 0
+    """Most actions of the run at the same time; 0 sets no limit."""
     run_base_dir: str = ""
+    """Directory in object storage for inputs and outputs of the run. Empty takes the server's."""
     related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
-    """Deprecated."""
+    """Deprecated. Set `relation` instead."""
     cluster_pool: str = ""
+    """Pool of clusters to run in; empty leaves the choice to the server."""
     task_spec_source: TaskSpecSource = enum_field("flyte_api.messages.flyteidl2.task.run:TaskSpecSource")
+    """Where the task of the run came from."""
     relation: Relation | None = sub("flyte_api.messages.flyteidl2.common.run:Relation")
+    """The run that this one came out of."""
     recover: Recover | None = sub("flyte_api.messages.flyteidl2.task.run:Recover")
+    """Set to go on from where the related run failed."""
     default_settings: DefaultSettings | None = sub("flyte_api.messages.flyteidl2.task.run:DefaultSettings")
+    """What applies to tasks that do not say otherwise."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -521,7 +554,7 @@ class RunSpec(Message):
 
 
 class DefaultSettings(Message):
-    """`flyteidl2.task.DefaultSettings`."""
+    """What applies to tasks that do not say otherwise."""
 
     FULL_NAME = "flyteidl2.task.DefaultSettings"
     FIELDS = (
@@ -529,9 +562,11 @@ class DefaultSettings(Message):
         ("task_resource_defaults", 2, "message", "optional", "", "taskResourceDefaults", "task_resource_defaults"),
     )
     pod_template_name: str = ""
+    """Name of a pod template in the cluster."""
     task_resource_defaults: TaskResourceDefaults | None = sub(
         "flyte_api.messages.flyteidl2.task.run:TaskResourceDefaults"
     )
+    """Resources of tasks that ask for none, and the most that any may ask for."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -574,7 +609,7 @@ class DefaultSettings(Message):
 
 
 class TaskResourceDefaults(Message):
-    """`flyteidl2.task.TaskResourceDefaults`."""
+    """Resources of tasks that ask for none, and upper bounds."""
 
     FULL_NAME = "flyteidl2.task.TaskResourceDefaults"
     FIELDS = (
@@ -583,8 +618,11 @@ class TaskResourceDefaults(Message):
         ("default_accelerator", 3, "message", "optional", "", "defaultAccelerator", "default_accelerator"),
     )
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
+    """What a task gets."""
     max: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
+    """The most a task may ask for."""
     default_accelerator: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
+    """Kind of GPU for tasks that want one and do not say which."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -632,11 +670,12 @@ class TaskResourceDefaults(Message):
 
 
 class InlineRuleList(Message):
-    """`flyteidl2.task.InlineRuleList`."""
+    """Notification rules of a single run."""
 
     FULL_NAME = "flyteidl2.task.InlineRuleList"
     FIELDS = (("rules", 1, "message", "repeated", "", "rules", "rules"),)
     rules: list[InlineRule] = sub_list("flyte_api.messages.flyteidl2.task.run:InlineRule")
+    """The rules; each is looked at by itself."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -672,7 +711,7 @@ class InlineRuleList(Message):
 
 
 class InlineRule(Message):
-    """`flyteidl2.task.InlineRule`."""
+    """Tells somebody when the run reaches certain phases."""
 
     FULL_NAME = "flyteidl2.task.InlineRule"
     FIELDS = (
@@ -681,10 +720,13 @@ class InlineRule(Message):
         ("delivery_template", 3, "message", "optional", "delivery", "deliveryTemplate", "delivery_template"),
     )
     on_phases: list[ActionPhase] = enum_list("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """The phases: SUCCEEDED, FAILED, ABORTED and TIMED_OUT in any combination, or PAUSED alone."""
     delivery_config_name: str | None = None
+    """Name of a delivery that the server knows."""
     delivery_template: DeliveryConfigTemplate | None = sub(
         "flyte_api.messages.flyteidl2.notification.definition:DeliveryConfigTemplate"
     )
+    """A delivery for this rule only."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class TaskName(Message):
-    """`flyteidl2.task.TaskName`."""
+    """Names a task, whatever its version."""
 
     FULL_NAME = "flyteidl2.task.TaskName"
     FIELDS = (
@@ -48,9 +48,13 @@ class TaskName(Message):
         ("name", 4, "string", "implicit", "", "name", "name"),
     )
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
     project: str = ""
+    """Id of the project."""
     domain: str = ""
+    """Domain of the project."""
     name: str = ""
+    """Full name, usually `environment.function`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -101,7 +105,7 @@ class TaskName(Message):
 
 
 class TaskIdentifier(Message):
-    """`flyteidl2.task.TaskIdentifier`."""
+    """Names one version of a task."""
 
     FULL_NAME = "flyteidl2.task.TaskIdentifier"
     FIELDS = (
@@ -112,10 +116,15 @@ class TaskIdentifier(Message):
         ("version", 5, "string", "implicit", "", "version", "version"),
     )
     org: str = ""
+    """Organisation; servers with a single one ignore it."""
     project: str = ""
+    """Id of the project."""
     domain: str = ""
+    """Domain of the project."""
     name: str = ""
+    """Full name, usually `environment.function`."""
     version: str = ""
+    """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -171,7 +180,7 @@ class TaskIdentifier(Message):
 
 
 class TaskTriggersSummary(Message):
-    """`flyteidl2.task.TaskTriggersSummary`."""
+    """What a task row tells about its triggers: all of the only one, or how many there are."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary"
     FIELDS = (
@@ -181,9 +190,11 @@ class TaskTriggersSummary(Message):
     stats: TaskTriggersSummaryTriggerStats | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:TaskTriggersSummaryTriggerStats"
     )
+    """The number of triggers, when there are several."""
     details: TaskTriggersSummaryTriggerDetails | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:TaskTriggersSummaryTriggerDetails"
     )
+    """The only trigger."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -231,7 +242,7 @@ class TaskTriggersSummary(Message):
 
 
 class TaskTriggersSummaryTriggerDetails(Message):
-    """`flyteidl2.task.TaskTriggersSummary.TriggerDetails`."""
+    """The only trigger of a task."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary.TriggerDetails"
     FIELDS = (
@@ -240,10 +251,13 @@ class TaskTriggersSummaryTriggerDetails(Message):
         ("automation_spec", 3, "message", "optional", "", "automationSpec", "automation_spec"),
     )
     name: str = ""
+    """Name of the trigger."""
     active: bool = False
+    """Whether it fires."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
+    """When it fires."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -296,7 +310,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
 
 
 class TaskTriggersSummaryTriggerStats(Message):
-    """`flyteidl2.task.TaskTriggersSummary.TriggerStats`."""
+    """How many triggers a task has."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary.TriggerStats"
     FIELDS = (
@@ -304,7 +318,9 @@ class TaskTriggersSummaryTriggerStats(Message):
         ("active", 2, "uint32", "implicit", "", "active", "active"),
     )
     total: int = 0
+    """All of them."""
     active: int = 0
+    """Those that fire."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -341,7 +357,7 @@ class TaskTriggersSummaryTriggerStats(Message):
 
 
 class LatestRunSummary(Message):
-    """`flyteidl2.task.LatestRunSummary`."""
+    """The newest run of a task."""
 
     FULL_NAME = "flyteidl2.task.LatestRunSummary"
     FIELDS = (
@@ -351,9 +367,13 @@ class LatestRunSummary(Message):
         ("root_task_name", 4, "string", "implicit", "", "rootTaskName", "root_task_name"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run."""
     run_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it started."""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """How far it has come."""
     root_task_name: str = ""
+    """Name of the task it started with."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -411,7 +431,7 @@ class LatestRunSummary(Message):
 
 
 class TaskMetadata(Message):
-    """`flyteidl2.task.TaskMetadata`."""
+    """What the server knows about a deployed task beyond its spec."""
 
     FULL_NAME = "flyteidl2.task.TaskMetadata"
     FIELDS = (
@@ -423,13 +443,19 @@ class TaskMetadata(Message):
         ("short_description", 6, "string", "implicit", "", "shortDescription", "short_description"),
     )
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who deployed it, where known."""
     short_name: str = ""
+    """Name without its environment, usually that of the function."""
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When this version was first deployed."""
     environment_name: str = ""
+    """The environment it belongs to."""
     triggers_summary: TaskTriggersSummary | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:TaskTriggersSummary"
     )
+    """Its triggers in brief."""
     short_description: str = ""
+    """One or two sentences, at most 255 bytes."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -490,11 +516,12 @@ class TaskMetadata(Message):
 
 
 class TaskSummary(Message):
-    """`flyteidl2.task.TaskSummary`."""
+    """What a task row tells about runs."""
 
     FULL_NAME = "flyteidl2.task.TaskSummary"
     FIELDS = (("latest_run", 1, "message", "optional", "", "latestRun", "latest_run"),)
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
+    """The newest run, where the server keeps track."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -530,7 +557,7 @@ class TaskSummary(Message):
 
 
 class Task(Message):
-    """`flyteidl2.task.Task`."""
+    """A deployed task as listings show it: without its spec."""
 
     FULL_NAME = "flyteidl2.task.Task"
     FIELDS = (
@@ -539,8 +566,11 @@ class Task(Message):
         ("task_summary", 3, "message", "optional", "", "taskSummary", "task_summary"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """Name and version."""
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskMetadata")
+    """When and by whom it was deployed, and where it belongs."""
     task_summary: TaskSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSummary")
+    """What is known about its runs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -586,11 +616,12 @@ class Task(Message):
 
 
 class SourceCode(Message):
-    """`flyteidl2.task.SourceCode`."""
+    """Where code can be read."""
 
     FULL_NAME = "flyteidl2.task.SourceCode"
     FIELDS = (("link", 1, "string", "implicit", "", "link", "link"),)
     link: str = ""
+    """Address of the source, such as a permalink into a repository."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -626,7 +657,7 @@ class SourceCode(Message):
 
 
 class DocumentationEntity(Message):
-    """`flyteidl2.task.DocumentationEntity`."""
+    """What a task's author says about it."""
 
     FULL_NAME = "flyteidl2.task.DocumentationEntity"
     FIELDS = (
@@ -635,8 +666,11 @@ class DocumentationEntity(Message):
         ("source_code", 3, "message", "optional", "", "sourceCode", "source_code"),
     )
     short_description: str = ""
+    """A sentence or two; cut off at 255 bytes."""
     long_description: str = ""
+    """As much as it takes; cut off at 2048 bytes."""
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
+    """Where the code can be read."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -682,7 +716,7 @@ class DocumentationEntity(Message):
 
 
 class TaskSpec(Message):
-    """`flyteidl2.task.TaskSpec`."""
+    """Everything needed to run a task."""
 
     FULL_NAME = "flyteidl2.task.TaskSpec"
     FIELDS = (
@@ -693,12 +727,17 @@ class TaskSpec(Message):
         ("documentation", 5, "message", "optional", "", "documentation", "documentation"),
     )
     task_template: TaskTemplate | None = sub("flyte_api.messages.flyteidl2.core.tasks:TaskTemplate")
+    """Type, interface, container, resources and retries."""
     default_inputs: list[NamedParameter] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedParameter")
+    """Values for the inputs that need not be given, in the order of the function's parameters."""
     short_name: str = ""
+    """Name to show; empty takes the last part of the full name."""
     environment: Environment | None = sub("flyte_api.messages.flyteidl2.task.environment:Environment")
+    """The environment it belongs to."""
     documentation: DocumentationEntity | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:DocumentationEntity"
     )
+    """What its author says about it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -754,11 +793,12 @@ class TaskSpec(Message):
 
 
 class TraceSpec(Message):
-    """`flyteidl2.task.TraceSpec`."""
+    """What is known about a traced function: a step that runs inside its parent's container."""
 
     FULL_NAME = "flyteidl2.task.TraceSpec"
     FIELDS = (("interface", 1, "message", "optional", "", "interface", "interface"),)
     interface: TypedInterface | None = sub("flyte_api.messages.flyteidl2.core.interface:TypedInterface")
+    """Its inputs and outputs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -794,7 +834,7 @@ class TraceSpec(Message):
 
 
 class TaskDetails(Message):
-    """`flyteidl2.task.TaskDetails`."""
+    """A deployed task with its spec."""
 
     FULL_NAME = "flyteidl2.task.TaskDetails"
     FIELDS = (
@@ -803,8 +843,11 @@ class TaskDetails(Message):
         ("spec", 3, "message", "optional", "", "spec", "spec"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """Name and version."""
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskMetadata")
+    """When and by whom it was deployed, and where it belongs."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """Everything needed to run it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -850,7 +893,7 @@ class TaskDetails(Message):
 
 
 class TaskTrigger(Message):
-    """`flyteidl2.task.TaskTrigger`."""
+    """A trigger as it is deployed together with its task."""
 
     FULL_NAME = "flyteidl2.task.TaskTrigger"
     FIELDS = (
@@ -859,10 +902,13 @@ class TaskTrigger(Message):
         ("automation_spec", 3, "message", "optional", "", "automationSpec", "automation_spec"),
     )
     name: str = ""
+    """Name, unique within the task."""
     spec: TaskTriggerSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskTriggerSpec")
+    """What it starts the task with."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
+    """When it fires."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -908,7 +954,7 @@ class TaskTrigger(Message):
 
 
 class TaskTriggerSpec(Message):
-    """`flyteidl2.task.TaskTriggerSpec`."""
+    """What a trigger starts its task with."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggerSpec"
     FIELDS = (
@@ -927,10 +973,15 @@ class TaskTriggerSpec(Message):
         ),
     )
     active: bool = False
+    """Whether it fires."""
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
+    """Inputs sent along."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings of the runs it starts."""
     description: str = ""
+    """Free text."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
+    """Inputs uploaded beforehand."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -47,8 +47,13 @@ class DeployTaskRequest(Message):
         ("triggers", 3, "message", "repeated", "", "triggers", "triggers"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """What to deploy it as. The project must exist."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """The task itself."""
     triggers: list[TaskTrigger] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:TaskTrigger")
+    """The triggers it shall have. If any are given, other triggers of the task are deleted; if none are, nothing about
+    triggers changes.
+    """
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -105,6 +110,7 @@ class GetTaskDetailsRequest(Message):
     FULL_NAME = "flyteidl2.task.GetTaskDetailsRequest"
     FIELDS = (("task_id", 1, "message", "optional", "", "taskId", "task_id"),)
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """The task, version included."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -145,6 +151,7 @@ class GetTaskDetailsResponse(Message):
     FULL_NAME = "flyteidl2.task.GetTaskDetailsResponse"
     FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
     details: TaskDetails | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskDetails")
+    """The task found."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -190,11 +197,17 @@ class ListTasksRequest(Message):
         ("known_filters", 4, "message", "repeated", "", "knownFilters", "known_filters"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters. Fields: project, domain, name, version, environment, function_name, deployed_by,
+    created_at, updated_at and the trigger counts. The newest come first by default.
+    """
     org: str | None = None
+    """Everywhere in an organisation."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """In one project and domain."""
     known_filters: list[ListTasksRequestKnownFilter] = sub_list(
         "flyte_api.messages.flyteidl2.task.task_service:ListTasksRequestKnownFilter"
     )
+    """Further conditions with a meaning of their own; all must hold."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -252,7 +265,7 @@ class ListTasksRequest(Message):
 
 
 class ListTasksRequestKnownFilter(Message):
-    """`flyteidl2.task.ListTasksRequest.KnownFilter`."""
+    """A condition that is more than a comparison of one field."""
 
     FULL_NAME = "flyteidl2.task.ListTasksRequest.KnownFilter"
     FIELDS = (
@@ -260,7 +273,9 @@ class ListTasksRequestKnownFilter(Message):
         ("is_entrypoint", 2, "bool", "optional", "filter_by", "isEntrypoint", "is_entrypoint"),
     )
     deployed_by: str | None = None
+    """Subject of whoever deployed the task."""
     is_entrypoint: bool | None = None
+    """Whether the task is meant to be started by people rather than by other tasks."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -324,10 +339,13 @@ class ListTasksResponse(Message):
         ("metadata", 3, "message", "optional", "", "metadata", "metadata"),
     )
     tasks: list[Task] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:Task")
+    """The tasks on this page."""
     token: str = ""
+    """Token of the next page; empty when this is the last. A full last page may be followed by an empty one."""
     metadata: ListTasksResponseListTasksMetadata | None = sub(
         "flyte_api.messages.flyteidl2.task.task_service:ListTasksResponseListTasksMetadata"
     )
+    """How many there are altogether."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -381,7 +399,9 @@ class ListTasksResponseListTasksMetadata(Message):
         ("filtered_total", 2, "uint32", "implicit", "", "filteredTotal", "filtered_total"),
     )
     total: int = 0
+    """Task names in scope."""
     filtered_total: int = 0
+    """Task names in scope that meet the filters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -426,7 +446,9 @@ class ListVersionsRequest(Message):
         ("task_name", 2, "message", "optional", "", "taskName", "task_name"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters. Fields: version and created_at."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
+    """The task whose versions are listed."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -477,7 +499,9 @@ class ListVersionsResponse(Message):
     versions: list[ListVersionsResponseVersionResponse] = sub_list(
         "flyte_api.messages.flyteidl2.task.task_service:ListVersionsResponseVersionResponse"
     )
+    """The versions on this page."""
     token: str = ""
+    """Token of the next page; empty when this is the last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -518,7 +542,7 @@ class ListVersionsResponse(Message):
 
 
 class ListVersionsResponseVersionResponse(Message):
-    """`flyteidl2.task.ListVersionsResponse.VersionResponse`."""
+    """One version of a task."""
 
     FULL_NAME = "flyteidl2.task.ListVersionsResponse.VersionResponse"
     FIELDS = (
@@ -528,9 +552,13 @@ class ListVersionsResponseVersionResponse(Message):
         ("latest_run", 4, "message", "optional", "", "latestRun", "latest_run"),
     )
     version: str = ""
+    """The version."""
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was first deployed."""
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who deployed it, where known."""
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
+    """Its newest run, where the server keeps track."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

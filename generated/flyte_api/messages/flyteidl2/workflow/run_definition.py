@@ -54,16 +54,19 @@ if TYPE_CHECKING:
 
 
 class ErrorInfoKind(Enum):
-    """`flyteidl2.workflow.ErrorInfo.Kind`."""
+    """Whose fault an error was."""
 
     __proto_prefix__ = "KIND_"
     UNSPECIFIED = 0
+    """Not known."""
     USER = 1
+    """The task's code; retried as often as the task allows."""
     SYSTEM = 2
+    """The platform; retried apart from the task's retries."""
 
 
 class ClusterEventType(Enum):
-    """`flyteidl2.workflow.ClusterEvent.Type`."""
+    """How serious an event is."""
 
     __proto_prefix__ = "TYPE_"
     UNSPECIFIED = 0
@@ -72,7 +75,7 @@ class ClusterEventType(Enum):
 
 
 class ConditionPromptType(Enum):
-    """`flyteidl2.workflow.ConditionPromptType`."""
+    """How the question of a condition is written."""
 
     __proto_prefix__ = "CONDITION_PROMPT_TYPE_"
     UNSPECIFIED = 0
@@ -81,29 +84,39 @@ class ConditionPromptType(Enum):
 
 
 class ActionType(Enum):
-    """`flyteidl2.workflow.ActionType`."""
+    """Kinds of actions."""
 
     __proto_prefix__ = "ACTION_TYPE_"
     UNSPECIFIED = 0
+    """The server said nothing."""
     TASK = 1
+    """Runs a task."""
     TRACE = 2
+    """A traced step inside another action."""
     CONDITION = 3
+    """Waits for a signal."""
 
 
 class RunSource(Enum):
-    """`flyteidl2.workflow.RunSource`."""
+    """What kind of client started a run."""
 
     __proto_prefix__ = "RUN_SOURCE_"
     UNSPECIFIED = 0
+    """The client did not say."""
     WEB = 1
+    """The web console."""
     CLI = 2
+    """A command line or a program."""
     SCHEDULE_TRIGGER = 3
+    """A trigger, by the clock."""
     TRACKED = 4
+    """Something outside that only reports its progress here."""
     ARTIFACT_TRIGGER = 5
+    """A trigger, on an artifact."""
 
 
 class Run(Message):
-    """`flyteidl2.workflow.Run`."""
+    """A run, as listings show it."""
 
     FULL_NAME = "flyteidl2.workflow.Run"
     FIELDS = (
@@ -111,7 +124,9 @@ class Run(Message):
         ("labels", 2, "map<string,string>", "map", "", "labels", "labels"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
+    """The root action, which stands for the run: its phase and times are the run's."""
     labels: dict[str, str] = map_field("string", "string")
+    """Labels of the run; some servers leave them out."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -156,7 +171,7 @@ class Run(Message):
 
 
 class RunDetails(Message):
-    """`flyteidl2.workflow.RunDetails`."""
+    """A run with its settings."""
 
     FULL_NAME = "flyteidl2.workflow.RunDetails"
     FIELDS = (
@@ -164,7 +179,9 @@ class RunDetails(Message):
         ("action", 2, "message", "optional", "", "action", "action"),
     )
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings, with what the server filled in."""
     action: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
+    """Details of the root action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -205,7 +222,7 @@ class RunDetails(Message):
 
 
 class TaskAction(Message):
-    """`flyteidl2.workflow.TaskAction`."""
+    """A task to be run as an action."""
 
     FULL_NAME = "flyteidl2.workflow.TaskAction"
     FIELDS = (
@@ -215,9 +232,13 @@ class TaskAction(Message):
         ("queue", 4, "string", "implicit", "", "queue", "queue"),
     )
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """The task, where it is deployed."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """The task itself."""
     cache_key: StringValue | None = sub("flyte_api.messages.google.protobuf.wrappers:StringValue")
+    """Key under which outputs are cached; unset for tasks that are not."""
     queue: str = ""
+    """Queue to run in; empty takes the run's."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -268,7 +289,7 @@ class TaskAction(Message):
 
 
 class TraceAction(Message):
-    """`flyteidl2.workflow.TraceAction`."""
+    """A step that ran inside its parent's container and is recorded afterwards."""
 
     FULL_NAME = "flyteidl2.workflow.TraceAction"
     FIELDS = (
@@ -280,11 +301,17 @@ class TraceAction(Message):
         ("spec", 6, "message", "optional", "", "spec", "spec"),
     )
     name: str = ""
+    """Name of the traced function."""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """How it ended."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it began."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it ended."""
     outputs: OutputReferences | None = sub("flyte_api.messages.flyteidl2.task.common:OutputReferences")
+    """Where its result is."""
     spec: TraceSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TraceSpec")
+    """Its inputs and outputs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -352,7 +379,7 @@ class TraceAction(Message):
 
 
 class ConditionAction(Message):
-    """`flyteidl2.workflow.ConditionAction`."""
+    """A question to the outside world, on which the run waits."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionAction"
     FIELDS = (
@@ -365,14 +392,21 @@ class ConditionAction(Message):
         ("webhook", 11, "message", "optional", "", "webhook", "webhook"),
     )
     name: str = ""
+    """Name of the condition."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
+    """Type of the answer: boolean, integer, float or string."""
     prompt: str = ""
+    """The question as people see it."""
     description: str = ""
+    """What the answer is for."""
     prompt_type: ConditionPromptType = enum_field(
         "flyte_api.messages.flyteidl2.workflow.run_definition:ConditionPromptType"
     )
+    """How `prompt` is written."""
     timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
+    """How long to wait; unset waits for ever."""
     webhook: ConditionWebhook | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionWebhook")
+    """Whom to notify when the waiting begins."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -445,7 +479,7 @@ class ConditionAction(Message):
 
 
 class ConditionWebhook(Message):
-    """`flyteidl2.workflow.ConditionWebhook`."""
+    """An address that is called when a condition starts to wait."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionWebhook"
     FIELDS = (
@@ -453,7 +487,9 @@ class ConditionWebhook(Message):
         ("payload", 2, "message", "optional", "", "payload", "payload"),
     )
     url: str = ""
+    """The address."""
     payload: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
+    """JSON to send to it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -494,7 +530,7 @@ class ConditionWebhook(Message):
 
 
 class TaskActionMetadata(Message):
-    """`flyteidl2.workflow.TaskActionMetadata`."""
+    """What an action that runs a task is known by."""
 
     FULL_NAME = "flyteidl2.workflow.TaskActionMetadata"
     FIELDS = (
@@ -504,9 +540,13 @@ class TaskActionMetadata(Message):
         ("queue", 4, "string", "optional", "", "queue", "queue"),
     )
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """The task."""
     task_type: str = ""
+    """Kind of the task, such as `python-task` or `container`."""
     short_name: str = ""
+    """Name to show."""
     queue: str | None = None
+    """Queue it was put in."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -557,11 +597,12 @@ class TaskActionMetadata(Message):
 
 
 class TraceActionMetadata(Message):
-    """`flyteidl2.workflow.TraceActionMetadata`."""
+    """What a traced step is known by."""
 
     FULL_NAME = "flyteidl2.workflow.TraceActionMetadata"
     FIELDS = (("name", 1, "string", "implicit", "", "name", "name"),)
     name: str = ""
+    """Name of the traced function."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -597,7 +638,7 @@ class TraceActionMetadata(Message):
 
 
 class ConditionActionMetadata(Message):
-    """`flyteidl2.workflow.ConditionActionMetadata`."""
+    """What a condition is known by."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionActionMetadata"
     FIELDS = (
@@ -605,7 +646,9 @@ class ConditionActionMetadata(Message):
         ("type", 5, "message", "optional", "", "type", "type"),
     )
     name: str = ""
+    """Name of the condition."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
+    """Type of the answer."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -646,7 +689,7 @@ class ConditionActionMetadata(Message):
 
 
 class ActionMetadata(Message):
-    """`flyteidl2.workflow.ActionMetadata`."""
+    """What does not change while an action runs."""
 
     FULL_NAME = "flyteidl2.workflow.ActionMetadata"
     FIELDS = (
@@ -667,22 +710,37 @@ class ActionMetadata(Message):
         ("recovered_from", 18, "message", "optional", "", "recoveredFrom", "recovered_from"),
     )
     parent: str = ""
+    """Name of the action that started it; empty for the root action."""
     group: str = ""
+    """Group within the parent, to show related actions together; empty for none."""
     executed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who started the run, where known."""
     task: TaskActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskActionMetadata")
+    """It runs a task."""
     trace: TraceActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceActionMetadata")
+    """It is a traced step."""
     condition: ConditionActionMetadata | None = sub(
         "flyte_api.messages.flyteidl2.workflow.run_definition:ConditionActionMetadata"
     )
+    """It waits for a signal."""
     action_type: ActionType = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ActionType")
+    """The kind once more, as an enum."""
     trigger_id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
+    """The trigger that started the run, if one did."""
     environment_name: str = ""
+    """The environment of its task."""
     funtion_name: str = ""
+    """Full name of its task. The misspelling is part of the protocol."""
     trigger_name: str = ""
+    """Name of the trigger that started the run; empty if none did."""
     trigger_type: TriggerAutomationSpec | None = sub("flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec")
+    """What made that trigger fire."""
     source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
+    """What kind of client started the run; unset below the root action."""
     relation: Relation | None = sub("flyte_api.messages.flyteidl2.common.run:Relation")
+    """The run that this one came out of, if any."""
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action of an earlier run whose outputs were taken over."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -805,7 +863,7 @@ class ActionMetadata(Message):
 
 
 class ActionStatus(Message):
-    """`flyteidl2.workflow.ActionStatus`."""
+    """How far an action has come."""
 
     FULL_NAME = "flyteidl2.workflow.ActionStatus"
     FIELDS = (
@@ -817,11 +875,17 @@ class ActionStatus(Message):
         ("duration_ms", 6, "uint64", "optional", "", "durationMs", "duration_ms"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """Its phase."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was created."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it ended; unset until then."""
     attempts: int = 0
+    """Number of attempts so far; may be 0 for a moment."""
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
+    """What the cache did for it."""
     duration_ms: int | None = None
+    """Time from start to end in milliseconds; unset until it has ended."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -889,7 +953,7 @@ class ActionStatus(Message):
 
 
 class Action(Message):
-    """`flyteidl2.workflow.Action`."""
+    """One step of a run: a task, a traced function, or a condition."""
 
     FULL_NAME = "flyteidl2.workflow.Action"
     FIELDS = (
@@ -898,8 +962,11 @@ class Action(Message):
         ("status", 3, "message", "optional", "", "status", "status"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
+    """What does not change about it."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
+    """How far it has come."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -945,7 +1012,7 @@ class Action(Message):
 
 
 class EnrichedAction(Message):
-    """`flyteidl2.workflow.EnrichedAction`."""
+    """An action as watchers of a run see it."""
 
     FULL_NAME = "flyteidl2.workflow.EnrichedAction"
     FIELDS = (
@@ -954,8 +1021,11 @@ class EnrichedAction(Message):
         ("children_phase_counts", 3, "map<int32,int32>", "map", "", "childrenPhaseCounts", "children_phase_counts"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
+    """The action."""
     meets_filter: bool = False
+    """Whether to show it. False takes back one that was shown before."""
     children_phase_counts: dict[int, int] = map_field("int32", "int32")
+    """Number of actions below it, at any depth, by number of the phase. Numbers that fell to 0 stay."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1012,7 +1082,7 @@ class EnrichedAction(Message):
 
 
 class ErrorInfo(Message):
-    """`flyteidl2.workflow.ErrorInfo`."""
+    """Why an action failed."""
 
     FULL_NAME = "flyteidl2.workflow.ErrorInfo"
     FIELDS = (
@@ -1022,9 +1092,13 @@ class ErrorInfo(Message):
         ("gpu_fault", 4, "message", "optional", "", "gpuFault", "gpu_fault"),
     )
     message: str = ""
+    """What was reported, often with a traceback."""
     kind: ErrorInfoKind = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfoKind")
+    """Whose fault it was."""
     code: str = ""
+    """Short name of the error, such as the class of an exception; may be empty."""
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
+    """What was wrong with a GPU, if that was the cause."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1082,7 +1156,7 @@ class ErrorInfo(Message):
 
 
 class AbortInfo(Message):
-    """`flyteidl2.workflow.AbortInfo`."""
+    """Why an action was stopped."""
 
     FULL_NAME = "flyteidl2.workflow.AbortInfo"
     FIELDS = (
@@ -1090,7 +1164,9 @@ class AbortInfo(Message):
         ("aborted_by", 2, "message", "optional", "", "abortedBy", "aborted_by"),
     )
     reason: str = ""
+    """What was said when it was stopped."""
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who stopped it, where known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1131,7 +1207,7 @@ class AbortInfo(Message):
 
 
 class SignalInfo(Message):
-    """`flyteidl2.workflow.SignalInfo`."""
+    """How a condition was answered."""
 
     FULL_NAME = "flyteidl2.workflow.SignalInfo"
     FIELDS = (
@@ -1139,7 +1215,9 @@ class SignalInfo(Message):
         ("output", 2, "message", "optional", "", "output", "output"),
     )
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who answered, where known."""
     output: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
+    """The answer."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1180,7 +1258,7 @@ class SignalInfo(Message):
 
 
 class ActionDetails(Message):
-    """`flyteidl2.workflow.ActionDetails`."""
+    """An action with its spec and attempts."""
 
     FULL_NAME = "flyteidl2.workflow.ActionDetails"
     FIELDS = (
@@ -1196,15 +1274,25 @@ class ActionDetails(Message):
         ("signal_info", 10, "message", "optional", "result", "signalInfo", "signal_info"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
+    """What does not change about it."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
+    """How far it has come."""
     error_info: ErrorInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfo")
+    """Why it failed."""
     abort_info: AbortInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:AbortInfo")
+    """Why it was stopped."""
     task: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """The task it runs."""
     attempts: list[ActionAttempt] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionAttempt")
+    """Its attempts, the first first."""
     trace: TraceSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TraceSpec")
+    """The traced function."""
     condition: ConditionAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionAction")
+    """The condition it waits on."""
     signal_info: SignalInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:SignalInfo")
+    """How the condition was answered."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1305,7 +1393,7 @@ class ActionDetails(Message):
 
 
 class ActionAttempt(Message):
-    """`flyteidl2.workflow.ActionAttempt`."""
+    """One attempt at an action."""
 
     FULL_NAME = "flyteidl2.workflow.ActionAttempt"
     FIELDS = (
@@ -1325,21 +1413,35 @@ class ActionAttempt(Message):
         ("cache_metadata", 14, "message", "optional", "", "cacheMetadata", "cache_metadata"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """How far this attempt has come."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it began."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it ended; unset until then."""
     error_info: ErrorInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfo")
+    """Why it failed."""
     attempt: int = 0
+    """Its number, the first being 1."""
     log_info: list[TaskLog] = sub_list("flyte_api.messages.flyteidl2.core.execution:TaskLog")
+    """Links to its logs."""
     outputs: OutputReferences | None = sub("flyte_api.messages.flyteidl2.task.common:OutputReferences")
+    """Where it leaves its results."""
     logs_available: bool = False
+    """Whether logs can be read."""
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
+    """What the cache did for it."""
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
+    """What the cluster reported, in order."""
     phase_transitions: list[PhaseTransition] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:PhaseTransition"
     )
+    """The phases it went through, in order."""
     cluster: str = ""
+    """The cluster it ran in; may be empty."""
     log_context: LogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:LogContext")
+    """Its pods and containers."""
     cache_metadata: CacheMetadata | None = sub("flyte_api.messages.flyteidl2.common.cache:CacheMetadata")
+    """Where cached outputs came from."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1447,7 +1549,7 @@ class ActionAttempt(Message):
 
 
 class ClusterEvent(Message):
-    """`flyteidl2.workflow.ClusterEvent`."""
+    """Something the cluster reported."""
 
     FULL_NAME = "flyteidl2.workflow.ClusterEvent"
     FIELDS = (
@@ -1460,12 +1562,19 @@ class ClusterEvent(Message):
         ("gpu_fault", 7, "message", "optional", "", "gpuFault", "gpu_fault"),
     )
     occurred_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it happened."""
     message: str = ""
+    """What happened."""
     type: ClusterEventType = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEventType")
+    """How serious it is."""
     reason: str = ""
+    """One word for it, such as `Pulled`."""
     source_component: str = ""
+    """The part of the cluster that reported it."""
     count: int = 0
+    """How often it happened."""
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
+    """What was wrong with a GPU."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1538,7 +1647,7 @@ class ClusterEvent(Message):
 
 
 class PhaseTransition(Message):
-    """`flyteidl2.workflow.PhaseTransition`."""
+    """A stay in one phase."""
 
     FULL_NAME = "flyteidl2.workflow.PhaseTransition"
     FIELDS = (
@@ -1547,8 +1656,11 @@ class PhaseTransition(Message):
         ("end_time", 3, "message", "optional", "", "endTime", "end_time"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """The phase."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was entered."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was left; unset for the present one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1601,7 +1713,7 @@ class PhaseTransition(Message):
 
 
 class ActionEvent(Message):
-    """`flyteidl2.workflow.ActionEvent`."""
+    """A report of progress, made by whatever runs the action."""
 
     FULL_NAME = "flyteidl2.workflow.ActionEvent"
     FIELDS = (
@@ -1623,14 +1735,19 @@ class ActionEvent(Message):
         ("cache_metadata", 16, "message", "optional", "", "cacheMetadata", "cache_metadata"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
+    """The phase reached."""
     version: int = 0
+    """Tells several reports of one phase apart."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """Deprecated."""
+    """Deprecated. Set `updated_time` instead."""
     updated_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it happened."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """Deprecated."""
+    """Deprecated. Set `updated_time` instead."""
     error_info: ErrorInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfo")
     log_info: list[TaskLog] = sub_list("flyte_api.messages.flyteidl2.core.execution:TaskLog")
     log_context: LogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:LogContext")
@@ -1639,6 +1756,7 @@ class ActionEvent(Message):
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
     reported_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was reported, by which reports are put in order."""
     cache_metadata: CacheMetadata | None = sub("flyte_api.messages.flyteidl2.common.cache:CacheMetadata")
 
     @staticmethod
@@ -1757,7 +1875,7 @@ class ActionEvent(Message):
 
 
 class ActionSpec(Message):
-    """`flyteidl2.workflow.ActionSpec`."""
+    """An action as it is asked for."""
 
     FULL_NAME = "flyteidl2.workflow.ActionSpec"
     FIELDS = (
@@ -1772,13 +1890,19 @@ class ActionSpec(Message):
         ("trace", 10, "message", "optional", "spec", "trace", "trace"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """Its run and name."""
     parent_action_name: str | None = None
+    """The action that asks; unset for the root action."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings of the run."""
     input_uri: str = ""
+    """Where its inputs are."""
     run_output_base: str = ""
+    """Directory below which the run leaves outputs."""
     task: TaskAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskAction")
     condition: ConditionAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionAction")
     group: str = ""
+    """Group within the parent; empty for none."""
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
 
     @staticmethod
@@ -1865,7 +1989,7 @@ class ActionSpec(Message):
 
 
 class TaskGroup(Message):
-    """`flyteidl2.workflow.TaskGroup`."""
+    """Statistics of the runs of one task."""
 
     FULL_NAME = "flyteidl2.workflow.TaskGroup"
     FIELDS = (

@@ -100,15 +100,25 @@ class CreateRunRequest(Message):
         ("run_start_time", 10, "message", "optional", "", "runStartTime", "run_start_time"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The name of the run, chosen by the caller. Makes it safe to ask again after a lost answer."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """A deployed task, version included."""
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """A task that need not be deployed; it is not listed as one afterwards."""
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
+    """Inputs sent along."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings of the run; unset takes those of the trigger, or the server's."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where to start the run; the server names it."""
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The task of a trigger, at the version it was deployed with. Inactive triggers can be run too."""
     source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
+    """What kind of client asks."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
+    """Inputs uploaded beforehand with `DataProxyService.UploadInputs`."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """The time the run was due, for tasks that want to know; unset takes the present."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -227,6 +237,7 @@ class CreateRunResponse(Message):
     FULL_NAME = "flyteidl2.workflow.CreateRunResponse"
     FIELDS = (("run", 1, "message", "optional", "", "run", "run"),)
     run: Run | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
+    """The run, usually still queued."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -270,7 +281,9 @@ class AbortRunRequest(Message):
         ("reason", 2, "string", "optional", "", "reason", "reason"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run to stop."""
     reason: str | None = None
+    """Why, shown with the run; unset takes a stock phrase."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -322,6 +335,7 @@ class GetRunDetailsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsRequest"
     FIELDS = (("run_id", 1, "message", "optional", "", "runId", "run_id"),)
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -362,6 +376,7 @@ class GetRunDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
+    """The run found."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -402,6 +417,7 @@ class WatchRunDetailsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsRequest"
     FIELDS = (("run_id", 1, "message", "optional", "", "runId", "run_id"),)
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -442,6 +458,7 @@ class WatchRunDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
+    """The run as it is now; may be empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -482,6 +499,7 @@ class GetActionDetailsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsRequest"
     FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -522,6 +540,7 @@ class GetActionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
+    """The action found."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -562,6 +581,7 @@ class WatchActionDetailsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsRequest"
     FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -602,6 +622,7 @@ class WatchActionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
+    """The action as it is now. The same may come twice."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -731,6 +752,7 @@ class GetActionDataURIsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.GetActionDataURIsRequest"
     FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -774,7 +796,9 @@ class GetActionDataURIsResponse(Message):
         ("outputs_uri", 2, "string", "implicit", "", "outputsUri", "outputs_uri"),
     )
     inputs_uri: str = ""
+    """Object that holds the inputs."""
     outputs_uri: str = ""
+    """Object that holds the outputs; empty until the action has succeeded."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -823,7 +847,9 @@ class GetActionLogContextRequest(Message):
         ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -881,9 +907,13 @@ class GetActionLogContextResponse(Message):
         ("end_time", 4, "message", "optional", "", "endTime", "end_time"),
     )
     log_context: LogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:LogContext")
+    """Its pods and containers."""
     cluster: str = ""
+    """The cluster it ran in."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it began, where known."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it ended, where known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -947,12 +977,21 @@ class ListRunsRequest(Message):
         ("paused_actions_only", 9, "bool", "implicit", "", "pausedActionsOnly", "paused_actions_only"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters. Fields: run_name, phase, task_name, task_version, run_source, created_by_subject, the
+    trigger fields, created_at, updated_at, ended_at and duration_ms.
+    """
     org: str | None = None
+    """Everywhere in an organisation."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """In one project and domain."""
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """Runs that a trigger started; needs the task's name too."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
+    """Runs of a task, whatever its version."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """Runs of one version of a task."""
     paused_actions_only: bool = False
+    """Only runs with an action that waits for a signal."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1049,7 +1088,9 @@ class ListRunsResponse(Message):
         ("token", 2, "string", "implicit", "", "token", "token"),
     )
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
+    """The runs on this page."""
     token: str = ""
+    """Token of the next page; empty when this is the last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1100,9 +1141,13 @@ class WatchRunsRequest(Message):
         ("task_id", 5, "message", "optional", "target", "taskId", "task_id"),
     )
     org: str | None = None
+    """Those of an organisation."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
+    """Those in a cluster."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Those of one project and domain."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """Those of one version of a task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1171,6 +1216,7 @@ class WatchRunsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchRunsResponse"
     FIELDS = (("runs", 1, "message", "repeated", "", "runs", "runs"),)
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
+    """Runs as they are now."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1214,7 +1260,9 @@ class ListActionsRequest(Message):
         ("run_id", 2, "message", "optional", "", "runId", "run_id"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters, over the same fields as runs."""
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run. One that does not exist has no actions."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1263,7 +1311,9 @@ class ListActionsResponse(Message):
         ("token", 2, "string", "implicit", "", "token", "token"),
     )
     actions: list[Action] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
+    """The actions on this page."""
     token: str = ""
+    """Token of the next page; empty when this is the last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1313,7 +1363,11 @@ class WatchActionsRequest(Message):
         ("enable_run_store", 3, "bool", "implicit", "", "enableRunStore", "enable_run_store"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run."""
     filter: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
+    """Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are known. Parents of what
+    matches are sent too.
+    """
     enable_run_store: bool = False
 
     @staticmethod
@@ -1374,6 +1428,7 @@ class WatchActionsResponse(Message):
     enriched_actions: list[EnrichedAction] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction"
     )
+    """Actions as they are now."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -2233,7 +2288,9 @@ class WatchClusterEventsRequest(Message):
         ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action."""
     attempt: int = 0
+    """Number of the attempt, the first being 1."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -2286,6 +2343,7 @@ class WatchClusterEventsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchClusterEventsResponse"
     FIELDS = (("cluster_events", 1, "message", "repeated", "", "clusterEvents", "cluster_events"),)
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
+    """Events since the message before."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -2329,7 +2387,9 @@ class AbortActionRequest(Message):
         ("reason", 2, "string", "implicit", "", "reason", "reason"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action to stop."""
     reason: str = ""
+    """Why, shown with the action; empty takes a stock phrase."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -2376,7 +2436,7 @@ class AbortActionResponse(Message):
 
 
 class EventPayload(Message):
-    """`flyteidl2.workflow.EventPayload`."""
+    """The answer to a condition, of the type that the condition asks for."""
 
     FULL_NAME = "flyteidl2.workflow.EventPayload"
     FIELDS = (
@@ -2475,8 +2535,11 @@ class SignalEventRequest(Message):
         ("payload", 3, "message", "optional", "", "payload", "payload"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The condition that waits."""
     parent_action_name: str = ""
+    """The action that set it up."""
     payload: EventPayload | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:EventPayload")
+    """The answer."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -1,0 +1,39 @@
+"""The side table of what servers demand of requests, and what codegen.toml adds to it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from .config import Config
+
+
+@attrs.frozen
+class Rules:
+    """Rules by full field name, `package.Message.field`."""
+
+    fields: Mapping[str, Mapping[str, Any]]
+
+    def length(self, field: str) -> tuple[int, int]:
+        """Least and greatest length of a text; 0 for no bound."""
+        rule = self.fields.get(field, {})
+        return int(rule.get("min_len", 0)), int(rule.get("max_len", 0))
+
+    def required(self, field: str) -> bool:
+        """Whether a request without the field is refused."""
+        rule = self.fields.get(field, {})
+        return bool(rule.get("required")) or int(rule.get("min_len", 0)) > 0
+
+
+def read_rules(config: Config) -> Rules:
+    """The rules beside the definitions, under those of codegen.toml."""
+    fields: dict[str, Mapping[str, Any]] = {}
+    for root in config.protos:
+        table = Path(root, "rules.toml")
+        if table.is_file():
+            fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})
+    return Rules({**fields, **config.rules})
