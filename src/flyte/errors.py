@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from .runtime import wire
 from .runtime.redact import redact
 from .runtime.status import Status as Status
 
@@ -362,7 +363,7 @@ class UnauthenticatedError(RpcError):
     default_hint = "Pass a valid token to flyte.init(token=...) or Client(token=...)."
 
 
-class DecodeError(RpcError, ValueError):
+class DecodeError(RpcError, wire.DecodeError):
     """The reply is not the message that the method returns."""
 
     status = Status.INTERNAL

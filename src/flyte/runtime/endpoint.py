@@ -73,7 +73,7 @@ def _tls(text: str, scheme: str, host: str, insecure: bool | None) -> bool:
         raise ValueError(f"insecure={insecure} contradicts the endpoint {text!r}")
     if scheme:
         return scheme == "https"
-    return not (_is_loopback(host) if insecure is None else insecure)
+    return not (is_loopback(host) if insecure is None else insecure)
 
 
 def _is_ipv6(host: str) -> bool:
@@ -84,7 +84,8 @@ def _is_ipv6(host: str) -> bool:
     return True
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, so that nothing leaves it."""
     if host == "localhost":
         return True
     try:

@@ -52,6 +52,10 @@ class GrpcTransport:
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
+    @property
+    def connected(self) -> bool:
+        return self._protocol is not None
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         clock = _Clock(timeout)
         async with self._open(path, request, metadata, clock) as call:
@@ -188,7 +192,7 @@ class _Clock:
         except TimeoutError as error:
             if isinstance(error, RpcError) or not scope.expired():
                 raise
-            raise DeadlineExceededError(f"{while_what} after {self._timeout:g} s") from None
+            raise DeadlineExceededError(f"{while_what} after {self._timeout:.3g} s") from None
 
 
 class _Call:

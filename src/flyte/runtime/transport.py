@@ -18,6 +18,11 @@ Metadata = Sequence[tuple[str, str]]
 class Transport(Protocol):
     """A way to one control plane, for the event loop it was opened on. It connects, and reconnects, by itself."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has reached the server at some time: then a refusal is likely to pass."""
+        ...
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         """One request, one reply.
 
