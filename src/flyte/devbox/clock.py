@@ -1,0 +1,41 @@
+"""Points in time as the store keeps them: integer microseconds since the epoch, UTC."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from flyte_api.messages.google.protobuf.duration import Duration
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+
+
+def now() -> int:
+    """The current time in microseconds."""
+    return time.time_ns() // 1000
+
+
+def to_timestamp(micros: int) -> Timestamp:
+    """A stored time as the message that clients get."""
+    seconds, rest = divmod(micros, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def from_timestamp(value: Timestamp) -> int:
+    """A time from the wire, cut to microseconds."""
+    return value.seconds * 1_000_000 + value.nanos // 1000
+
+
+def from_text(text: str) -> int:
+    """An RFC 3339 time in microseconds; one without an offset is UTC. Raises ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MICRO
+
+
+def to_seconds(value: Duration | None) -> float:
+    """A duration from the wire in seconds; none counts as zero."""
+    return 0.0 if value is None else value.seconds + value.nanos / 1e9

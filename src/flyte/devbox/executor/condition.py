@@ -1,0 +1,51 @@
+"""Conditions: actions that wait for a person or a program to signal a value."""
+
+from __future__ import annotations
+
+import asyncio
+
+from flyte.devbox import clock
+from flyte.devbox.executor.job import Stop
+from flyte.devbox.plane import Plane
+from flyte.devbox.store import ActionRow
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec, ConditionAction
+
+
+class ConditionWait:
+    """Ends a condition that is not signalled in time. There are no events about conditions, only their status."""
+
+    def __init__(self, plane: Plane, row: ActionRow) -> None:
+        self.key = row.key
+        self.parent = row.parent_key
+        self._plane = plane
+        self._created_at = row.created_at
+        condition = ActionSpec.parse(row.action_spec).condition or ConditionAction()
+        self._timeout = clock.to_seconds(condition.timeout)
+        self._stopping: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
+
+    def stop(self, stop: Stop) -> None:
+        """Ask the condition to end; the first reason counts."""
+        if not self._stopping.done():
+            self._stopping.set_result(stop)
+
+    def signalled(self) -> None:
+        """The condition has its value, and is over."""
+        if not self._stopping.done():
+            self._stopping.set_result(None)
+
+    async def run(self) -> bool:
+        """Wait until the condition is over; see `Job.run`."""
+        self._update(ActionPhase.PAUSED)
+        left = max(0.0, self._timeout - (clock.now() - self._created_at) / 1e6) if self._timeout else None
+        await asyncio.wait((self._stopping,), timeout=left)
+        if not self._stopping.done():
+            self._update(ActionPhase.TIMED_OUT)
+        elif (stop := self._stopping.result()) is None:
+            return True
+        elif not stop.keep_queued:
+            self._plane.store.actions.set_aborted(self.key, stop.reason)
+        return False
+
+    def _update(self, phase: ActionPhase) -> None:
+        self._plane.store.actions.update_status(self.key, phase, attempts=1, cache_status=0)

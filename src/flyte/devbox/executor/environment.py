@@ -1,0 +1,131 @@
+"""What a task's process gets to see: its environment variables and the values in its command line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from attrs import frozen
+
+from flyte.devbox.keys import ActionKey
+from flyte_api.messages.flyteidl2.core.literals import KeyValuePair, Literal, Primitive, Scalar
+
+_INHERITED = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV")
+_INHERITED_PREFIXES = ("PYTHON", "LC_")
+_REFERENCE = re.compile(r"\{\{\s*[.$]([A-Za-z]+)(?:\.([^}\s]+))?\s*\}\}")
+
+
+class TemplateError(Exception):
+    """A command line refers to something that has no value."""
+
+
+@frozen
+class Place:
+    """Who an attempt is and where its files are."""
+
+    key: ActionKey
+    attempt: int
+    task_name: str
+    task_version: str
+    inputs_uri: str
+    """The inputs.pb of the action."""
+    output_directory: str
+    """URI of the directory for outputs.pb, error.pb and report.html."""
+    inputs_path: str
+    outputs_path: str
+    raw_data_prefix: str
+    run_start_time: str
+
+
+def environment(
+    place: Place, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
+) -> dict[str, str]:
+    """The environment of an attempt: a few variables of the devbox, the task's, the run's, and the context, the last winning.
+
+    Args:
+        place: Who and where the attempt is.
+        declared: Variables of the task.
+        overrides: Variables of the run.
+        own: Variables that say where the devbox is.
+    """
+    found = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    # What Python tasks print is to be seen while they run, and stdout is a pipe.
+    found["PYTHONUNBUFFERED"] = "1"
+    found.update((pair.key, pair.value) for pair in declared)
+    found.update((pair.key, pair.value) for pair in overrides)
+    found.update(
+        FLYTE_PROJECT=place.key.project,
+        FLYTE_DOMAIN=place.key.domain,
+        FLYTE_RUN_NAME=place.key.run,
+        FLYTE_ACTION_NAME=place.key.name,
+        FLYTE_ATTEMPT=str(place.attempt),
+        FLYTE_TASK_NAME=place.task_name,
+        FLYTE_TASK_VERSION=place.task_version,
+        FLYTE_INPUT_PATH=place.inputs_path,
+        FLYTE_OUTPUT_PATH=place.outputs_path,
+        FLYTE_RAW_DATA_PREFIX=place.raw_data_prefix,
+    )
+    found.update(own)
+    return found
+
+
+def render(command: Sequence[str], place: Place, inputs: Callable[[], Mapping[str, Literal]]) -> list[str]:
+    """The command line with its `{{.references}}` replaced.
+
+    Args:
+        command: Program and arguments as the task declares them.
+        place: Where their values come from.
+        inputs: Reads the inputs; only called when one is referred to.
+
+    Raises:
+        TemplateError: An input is missing, or has no textual form.
+    """
+    values = {
+        "input": place.inputs_uri,
+        "inputprefix": place.inputs_uri.rpartition("/")[0],
+        "outputprefix": place.output_directory,
+        "rawoutputdataprefix": place.raw_data_prefix,
+        "checkpointoutputprefix": f"{place.output_directory}/checkpoint",
+        "prevcheckpointprefix": '""',
+        "perretryuniquekey": re.sub(r"\W+", "_", f"{place.key.run}_{place.key.name}_{place.attempt}"),
+        "runname": place.key.run,
+        "actionname": place.key.name,
+        "runstarttime": place.run_start_time,
+    }
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1].lower()
+        if name == "inputs" and match[2]:
+            literals = inputs()
+            if match[2] not in literals:
+                raise TemplateError(f"{match[0]}: there is no input {match[2]!r}")
+            return _text(match[0], literals[match[2]])
+        return match[0] if match[2] or name not in values else values[name]
+
+    return [_REFERENCE.sub(value, part) for part in command]
+
+
+def _text(reference: str, literal: Literal) -> str:
+    if literal.collection is not None:
+        return f"[{','.join(_text(reference, item) for item in literal.collection.literals)}]"
+    scalar = literal.scalar or Scalar()
+    if scalar.union is not None and scalar.union.value is not None:
+        return _text(reference, scalar.union.value)
+    if scalar.blob is not None:
+        return scalar.blob.uri
+    if scalar.structured_dataset is not None:
+        return scalar.structured_dataset.uri
+    primitive = scalar.primitive or Primitive()
+    if primitive.boolean is not None:
+        return "true" if primitive.boolean else "false"
+    if primitive.datetime is not None:
+        return str(primitive.datetime.to_json()).strip('"')
+    if primitive.duration is not None:
+        return str(primitive.duration.to_json()).strip('"')
+    for plain in (primitive.integer, primitive.float_value, primitive.string_value):
+        if plain is not None:
+            return str(plain)
+    raise TemplateError(f"{reference}: a value of this type has no textual form")

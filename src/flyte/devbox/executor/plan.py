@@ -1,0 +1,153 @@
+"""From a task's declaration to a command that can be started, or to the reason why not."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from flyte.devbox import clock
+from flyte.devbox.blobs import BlobError, Blobs
+from flyte.devbox.executor.environment import Place, TemplateError, environment, render
+from flyte.devbox.executor.failures import Failure
+from flyte.devbox.executor.limits import memory_limit
+from flyte.devbox.keys import ActionKey
+from flyte.devbox.store import ActionRow
+from flyte.runtime.wire import DecodeError
+from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.tasks import Container, TaskTemplate
+from flyte_api.messages.flyteidl2.task.common import Inputs
+from flyte_api.messages.flyteidl2.task.run import RunSpec
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec
+
+
+@frozen
+class Work:
+    """An action as the executor needs it."""
+
+    key: ActionKey
+    parent: ActionKey | None
+    template: TaskTemplate
+    spec: ActionSpec
+    run_spec: RunSpec
+    inputs_uri: str
+    created_at: int
+
+    @classmethod
+    def of(cls, row: ActionRow, template: TaskTemplate) -> Work:
+        """The work that a stored action asks for."""
+        return cls(
+            key=row.key,
+            parent=row.parent_key,
+            template=template,
+            spec=ActionSpec.parse(row.action_spec),
+            run_spec=RunSpec.parse(row.run_spec),
+            inputs_uri=row.inputs_uri,
+            created_at=row.created_at,
+        )
+
+    @property
+    def expects_outputs(self) -> bool:
+        """Whether the task's interface has outputs."""
+        interface = self.template.interface
+        return interface is not None and interface.outputs is not None and bool(interface.outputs.variables)
+
+
+@frozen
+class Plan:
+    """A command that is ready to be started."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    memory: int | None
+
+
+class Refused(Exception):
+    """The task cannot be started here."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[str, str]) -> Plan:
+    """Prepare an attempt.
+
+    Args:
+        work: The action.
+        attempt: Its number, from 1.
+        directory: URI of the attempt's output directory, which is created.
+        blobs: Where inputs come from and outputs go to.
+        own: Environment variables that say where the devbox is.
+
+    Raises:
+        Refused: The task is not one that this executor can start.
+    """
+    container = _container(work.template)
+    try:
+        blobs.path(directory).mkdir(parents=True, exist_ok=True)
+        place = _place(work, attempt, directory, blobs)
+        memory = memory_limit(container)
+    except (BlobError, OSError) as error:
+        raise Refused(Failure("StorageError", str(error))) from error
+    except ValueError as error:
+        raise Refused(Failure("BadTaskDefinition", f"the memory limit {error}")) from error
+    overrides = work.run_spec.envs.values if work.run_spec.envs is not None else []
+    env = environment(place, container.env, overrides, own)
+    try:
+        command = render([*container.command, *container.args], place, lambda: _literals(work.inputs_uri, blobs))
+    except (BlobError, TemplateError, DecodeError) as error:
+        raise Refused(Failure("BadTaskDefinition", f"the command line cannot be filled in: {error}")) from error
+    if not command:
+        raise Refused(Failure("BadTaskDefinition", "the container has neither a command nor arguments"))
+    program = shutil.which(command[0], path=env.get("PATH"))
+    if program is None:
+        message = f"there is no program {command[0]!r} on this machine; the devbox runs commands here, not in the task's image"
+        raise Refused(Failure("StartError", message))
+    return Plan(command=[program, *command[1:]], env=env, memory=memory)
+
+
+def _container(template: TaskTemplate) -> Container:
+    """The container of a task, when it asks for nothing that only a cluster has."""
+    container = template.container
+    if container is None:
+        kind = (
+            "a pod" if template.k8s_pod is not None else "an SQL statement" if template.sql is not None else "nothing"
+        )
+        message = f"the devbox runs containers' commands; the task of type {template.type!r} declares {kind} to run"
+        raise Refused(Failure("UnsupportedTask", message))
+    if container.data_config is not None and container.data_config.enabled:
+        message = "the devbox does not copy inputs and outputs into files (data_config); read FLYTE_INPUT_PATH instead"
+        raise Refused(Failure("UnsupportedTask", message))
+    if template.security_context is not None and template.security_context.secrets:
+        names = ", ".join(secret.key for secret in template.security_context.secrets)
+        message = f"the task asks for secrets ({names}), and the devbox has none; pass what it needs as env_vars"
+        raise Refused(Failure("UnsupportedTask", message))
+    return container
+
+
+def _place(work: Work, attempt: int, directory: str, blobs: Blobs) -> Place:
+    task = work.spec.task
+    identifier = task.id if task is not None else None
+    storage = work.run_spec.raw_data_storage
+    started = work.run_spec.run_start_time
+    micros = work.created_at if started is None else clock.from_timestamp(started)
+    return Place(
+        key=work.key,
+        attempt=attempt,
+        task_name=identifier.name if identifier is not None else "",
+        task_version=identifier.version if identifier is not None else "",
+        inputs_uri=work.inputs_uri,
+        output_directory=directory,
+        inputs_path=str(blobs.path(work.inputs_uri)),
+        outputs_path=str(blobs.path(directory)),
+        raw_data_prefix=(storage.raw_data_prefix if storage is not None else "") or directory,
+        run_start_time=datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z"),
+    )
+
+
+def _literals(uri: str, blobs: Blobs) -> dict[str, Literal]:
+    inputs = Inputs.parse(blobs.read(uri) or b"")
+    return {item.name: item.value for item in inputs.literals if item.value is not None}

@@ -1,0 +1,20 @@
+"""ClusterService."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flyte.runtime.server import ServerCall
+from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
+from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterServiceBase
+
+
+class ClusterService(ClusterServiceBase):
+    """There is one cluster: this devbox."""
+
+    def __init__(self, endpoint: Callable[[], str]) -> None:
+        self._endpoint = endpoint
+
+    async def select_cluster(self, request: SelectClusterRequest, call: ServerCall) -> SelectClusterResponse:
+        """Where to send calls about data: here."""
+        return SelectClusterResponse(cluster_endpoint=self._endpoint())

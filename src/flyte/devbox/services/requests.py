@@ -1,0 +1,30 @@
+"""What handlers share when they read a request."""
+
+from __future__ import annotations
+
+from flyte.devbox.keys import ActionKey, RunKey
+from flyte.devbox.store import Store
+from flyte.runtime.server import Status, abort
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+
+
+def run_key(identifier: RunIdentifier | None) -> RunKey:
+    """The run that a request is about; INVALID_ARGUMENT when it names none."""
+    if identifier is None:
+        abort(Status.INVALID_ARGUMENT, "run_id is required")
+    return RunKey.of(identifier)
+
+
+def action_key(identifier: ActionIdentifier | None) -> ActionKey:
+    """The action that a request is about; INVALID_ARGUMENT when it names none."""
+    if identifier is None or identifier.run is None:
+        abort(Status.INVALID_ARGUMENT, "action_id with its run is required")
+    return ActionKey.of(identifier)
+
+
+def require_project(store: Store, project: str) -> None:
+    """NOT_FOUND unless the project exists; INTERNAL when none is named, as the real backend answers."""
+    if not project:
+        abort(Status.INTERNAL, "failed to validate project: project.id is required")
+    if store.projects.get(project) is None:
+        abort(Status.NOT_FOUND, f'project "{project}" not found')

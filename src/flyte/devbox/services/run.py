@@ -1,0 +1,171 @@
+"""RunService, the unary RPCs."""
+
+from __future__ import annotations
+
+from flyte.devbox import identity
+from flyte.devbox.creation import create_run
+from flyte.devbox.executor import Executor
+from flyte.devbox.keys import ActionKey
+from flyte.devbox.listing import Query, compile_request
+from flyte.devbox.plane import Plane
+from flyte.devbox.recording import Origin, Recorder
+from flyte.devbox.services import data_uris
+from flyte.devbox.services.actions import DEFAULT_REASON, ActionsService
+from flyte.devbox.services.requests import action_key, run_key
+from flyte.devbox.services.run_watches import RunWatches
+from flyte.devbox.shapes import listed_action, run_action
+from flyte.devbox.store.actions import COLUMNS, DEFAULT_ORDER, TIEBREAK
+from flyte.runtime.server import ServerCall, Status, abort
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.core.literals import Literal, Primitive, Scalar
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run, RunSource
+from flyte_api.messages.flyteidl2.workflow.run_service import (
+    AbortActionRequest,
+    AbortActionResponse,
+    AbortRunRequest,
+    AbortRunResponse,
+    CreateRunRequest,
+    CreateRunResponse,
+    GetActionDataURIsRequest,
+    GetActionDataURIsResponse,
+    GetActionDetailsRequest,
+    GetActionDetailsResponse,
+    GetActionLogContextRequest,
+    GetActionLogContextResponse,
+    GetRunDetailsRequest,
+    GetRunDetailsResponse,
+    ListActionsRequest,
+    ListActionsResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    SignalEventRequest,
+    SignalEventResponse,
+)
+
+_PAUSED = (
+    "EXISTS (SELECT 1 FROM actions AS paused WHERE paused.phase = 9 AND paused.project = actions.project "
+    "AND paused.domain = actions.domain AND paused.run_name = actions.run_name)"
+)
+
+
+class RunService(RunWatches):
+    """Runs and their actions."""
+
+    def __init__(self, plane: Plane, executor: Executor, recorder: Recorder, actions: ActionsService) -> None:
+        super().__init__(plane)
+        self._executor = executor
+        self._recorder = recorder
+        self._actions = actions
+
+    async def create_run(self, request: CreateRunRequest, call: ServerCall) -> CreateRunResponse:
+        """Create a run and queue its root action."""
+        found = identity.caller(call)
+        origin = Origin(
+            source=RunSource(request.source),
+            subject=None if found is None else found[0],
+            identity=None if found is None else found[1],
+        )
+        row = create_run(request, self._store, self._plane.blobs, self._recorder, origin)
+        return CreateRunResponse(run=Run(action=run_action(row)))
+
+    async def get_run_details(self, request: GetRunDetailsRequest, call: ServerCall) -> GetRunDetailsResponse:
+        """Everything about a run."""
+        run = run_key(request.run_id)
+        identifier = ActionIdentifier(run=request.run_id, name=run.root.name)
+        return GetRunDetailsResponse(details=self.run_details(run, identifier))
+
+    async def get_action_details(self, request: GetActionDetailsRequest, call: ServerCall) -> GetActionDetailsResponse:
+        """Everything about an action."""
+        key = action_key(request.action_id)
+        return GetActionDetailsResponse(details=self.action_details(key, request.action_id or key.identifier()))
+
+    async def list_runs(self, request: ListRunsRequest, call: ServerCall) -> ListRunsResponse:
+        """A page of runs, those that are active first."""
+        query = compile_request(request.request, COLUMNS, default_order=DEFAULT_ORDER, tiebreak=TIEBREAK)
+        query.require("parent IS NULL")
+        _scope(query, request)
+        if request.paused_actions_only:
+            query.require(_PAUSED)
+        rows = self._store.actions.select(query, extra=1)
+        runs = [Run(action=run_action(row)) for row in rows[: query.limit]]
+        return ListRunsResponse(runs=runs, token=query.next_token() if len(rows) > len(runs) else "")
+
+    async def list_actions(self, request: ListActionsRequest, call: ServerCall) -> ListActionsResponse:
+        """A page of the actions of a run; none for an unknown run."""
+        query = compile_request(request.request, COLUMNS, default_order=DEFAULT_ORDER, tiebreak=TIEBREAK)
+        if request.run_id is None:
+            return ListActionsResponse()
+        query.require("project = ? AND domain = ? AND run_name = ?", *run_key(request.run_id))
+        rows = self._store.actions.select(query, extra=1)
+        actions = [listed_action(row) for row in rows[: query.limit]]
+        return ListActionsResponse(actions=actions, token=query.next_token() if len(rows) > len(actions) else "")
+
+    async def abort_run(self, request: AbortRunRequest, call: ServerCall) -> AbortRunResponse:
+        """Mark a run as aborted at once, and end what it runs in the background."""
+        run = run_key(request.run_id)
+        row = self._store.actions.root(run)
+        if row is None:
+            abort(Status.NOT_FOUND, f"run not found: {'/'.join(run)}")
+        self._abort(row.key, DEFAULT_REASON if request.reason is None else request.reason)
+        return AbortRunResponse()
+
+    async def abort_action(self, request: AbortActionRequest, call: ServerCall) -> AbortActionResponse:
+        """Mark an action as aborted at once, and end what it runs in the background."""
+        key = action_key(request.action_id)
+        if self._store.actions.get(key) is None:
+            abort(Status.NOT_FOUND, f"action not found: {key.name}")
+        self._abort(key, request.reason or DEFAULT_REASON)
+        return AbortActionResponse()
+
+    async def signal_event(self, request: SignalEventRequest, call: ServerCall) -> SignalEventResponse:
+        """Give a condition its value."""
+        payload = request.payload
+        if payload is None:
+            abort(Status.INVALID_ARGUMENT, "payload is required")
+        value = Primitive(
+            boolean=payload.bool_value,
+            integer=payload.int_value,
+            float_value=payload.float_value,
+            string_value=payload.string_value,
+        )
+        found = identity.caller(call)
+        principal = None if found is None else bytes(found[1])
+        self._actions.deliver(action_key(request.action_id), Literal(scalar=Scalar(primitive=value)), principal)
+        return SignalEventResponse()
+
+    async def get_action_data_uris(
+        self, request: GetActionDataURIsRequest, call: ServerCall
+    ) -> GetActionDataURIsResponse:
+        """Where an action's inputs and, once it succeeded, its outputs are."""
+        uris = data_uris.find(self._store, action_key(request.action_id))
+        return GetActionDataURIsResponse(inputs_uri=uris.inputs, outputs_uri=uris.outputs)
+
+    async def get_action_log_context(
+        self, request: GetActionLogContextRequest, call: ServerCall
+    ) -> GetActionLogContextResponse:
+        """Which pod and container an attempt would have in a cluster."""
+        event = self._store.events.newest(action_key(request.action_id), request.attempt)
+        if event is None or event.log_context is None:
+            abort(Status.NOT_FOUND, f"no log context for attempt {request.attempt}")
+        return GetActionLogContextResponse(log_context=event.log_context, cluster=event.cluster)
+
+    def _abort(self, key: ActionKey, reason: str) -> None:
+        self._store.actions.set_aborted(key, reason)
+        self._executor.abort(key, reason)
+
+
+def _scope(query: Query, request: ListRunsRequest) -> None:
+    if (project := request.project_id) is not None:
+        query.require("project = ? AND domain = ?", project.name, project.domain)
+    elif (task := request.task_name) is not None:
+        query.require("task_project = ? AND task_domain = ? AND task_name = ?", task.project, task.domain, task.name)
+    elif (version := request.task_id) is not None:
+        query.require(
+            "task_project = ? AND task_domain = ? AND task_name = ? AND task_version = ?",
+            version.project,
+            version.domain,
+            version.name,
+            version.version,
+        )
+    elif request.trigger_name is not None:
+        query.require("FALSE")

@@ -1,0 +1,154 @@
+"""TaskService."""
+
+from __future__ import annotations
+
+from flyte.devbox import clock
+from flyte.devbox.listing import Query, compile_request
+from flyte.devbox.services.requests import require_project
+from flyte.devbox.store import Store, TaskRow
+from flyte.devbox.store.tasks import COLUMNS, VERSION_COLUMNS
+from flyte.runtime.server import ServerCall, Status, abort
+from flyte_api.messages.flyteidl2.task.environment import Environment
+from flyte_api.messages.flyteidl2.task.task_definition import (
+    DocumentationEntity,
+    Task,
+    TaskDetails,
+    TaskIdentifier,
+    TaskMetadata,
+    TaskName,
+    TaskSpec,
+    TaskSummary,
+)
+from flyte_api.messages.flyteidl2.task.task_service import (
+    DeployTaskRequest,
+    DeployTaskResponse,
+    GetTaskDetailsRequest,
+    GetTaskDetailsResponse,
+    ListTasksRequest,
+    ListTasksResponse,
+    ListTasksResponseListTasksMetadata,
+    ListVersionsRequest,
+    ListVersionsResponse,
+    ListVersionsResponseVersionResponse,
+)
+from flyte_api.services.flyteidl2.task.task_service import TaskServiceBase
+
+_SHORT_TEXT = 255
+_LONG_TEXT = 2048
+_NEWEST_FIRST = "created_at DESC"
+
+
+class TaskService(TaskServiceBase):
+    """Deployed tasks and their versions. There are no triggers in a devbox."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def deploy_task(self, request: DeployTaskRequest, call: ServerCall) -> DeployTaskResponse:
+        """Store a version of a task; deploying a version again replaces it."""
+        identifier = request.task_id or TaskIdentifier()
+        require_project(self._store, identifier.project)
+        if request.triggers:
+            abort(Status.UNIMPLEMENTED, "the devbox has no triggers; deploy the task without them")
+        spec = request.spec
+        if spec is None:
+            abort(Status.INTERNAL, "failed to store task: spec is required")
+        _cut_texts(spec)
+        environment = spec.environment or Environment()
+        now = clock.now()
+        with self._store.database.transaction():
+            self._store.tasks.put(
+                TaskRow(
+                    project=identifier.project,
+                    domain=identifier.domain,
+                    name=identifier.name,
+                    version=identifier.version,
+                    environment=environment.name,
+                    function_name=function_name(identifier.name, environment.name),
+                    env_description=environment.description,
+                    short_description=(spec.documentation or DocumentationEntity()).short_description,
+                    spec_digest=self._store.tasks.put_spec(bytes(spec)),
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+        return DeployTaskResponse()
+
+    async def get_task_details(self, request: GetTaskDetailsRequest, call: ServerCall) -> GetTaskDetailsResponse:
+        """Exactly the version asked for, with its spec."""
+        key = request.task_id or TaskIdentifier()
+        row = self._store.tasks.get(key.project, key.domain, key.name, key.version)
+        if row is None:
+            abort(Status.NOT_FOUND, f"task not found: {{{key.project} {key.domain} {key.name} {key.version}}}")
+        spec = TaskSpec.parse(self._store.tasks.spec(row.spec_digest) or b"")
+        return GetTaskDetailsResponse(details=TaskDetails(task_id=_identifier(row), metadata=_metadata(row), spec=spec))
+
+    async def list_tasks(self, request: ListTasksRequest, call: ServerCall) -> ListTasksResponse:
+        """A page of tasks, the newest matching version of each."""
+        query = compile_request(
+            request.request, COLUMNS, default_order=f"{_NEWEST_FIRST}, name", tiebreak=("name", "project")
+        )
+        scope = Query()
+        if request.project_id is not None:
+            scope.require("project = ? AND domain = ?", request.project_id.name, request.project_id.domain)
+            query.require(*scope.where, *scope.parameters)
+        for known in request.known_filters:
+            if known.deployed_by is not None:
+                query.require("deployed_by = ?", known.deployed_by)
+        rows = self._store.tasks.newest(query)
+        metadata = ListTasksResponseListTasksMetadata()
+        if rows:
+            metadata.total = self._store.tasks.count_names(scope)
+            metadata.filtered_total = self._store.tasks.count_names(query)
+        items = [Task(task_id=_identifier(row), metadata=_metadata(row), task_summary=TaskSummary()) for row in rows]
+        return ListTasksResponse(tasks=items, token=_token(query, len(rows)), metadata=metadata)
+
+    async def list_versions(self, request: ListVersionsRequest, call: ServerCall) -> ListVersionsResponse:
+        """A page of the versions of a task; none for an unknown task."""
+        name = request.task_name or TaskName()
+        query = compile_request(request.request, VERSION_COLUMNS, default_order=f"{_NEWEST_FIRST}, rowid DESC")
+        query.require("project = ? AND domain = ? AND name = ?", name.project, name.domain, name.name)
+        rows = self._store.tasks.versions(query)
+        items = [
+            ListVersionsResponseVersionResponse(version=row.version, deployed_at=clock.to_timestamp(row.created_at))
+            for row in rows
+        ]
+        return ListVersionsResponse(versions=items, token=_token(query, len(rows)))
+
+
+def function_name(task_name: str, environment: str) -> str:
+    """The short name of a task: what follows its environment's name, else its last segment."""
+    if environment and task_name.startswith(f"{environment}."):
+        return task_name.removeprefix(f"{environment}.")
+    return task_name.rpartition(".")[2]
+
+
+def _token(query: Query, found: int) -> str:
+    """A full page has a token, even if nothing follows."""
+    return query.next_token() if found == query.limit else ""
+
+
+def _identifier(row: TaskRow) -> TaskIdentifier:
+    return TaskIdentifier(project=row.project, domain=row.domain, name=row.name, version=row.version)
+
+
+def _metadata(row: TaskRow) -> TaskMetadata:
+    return TaskMetadata(
+        short_name=row.function_name,
+        deployed_at=clock.to_timestamp(row.created_at),
+        environment_name=row.environment,
+        short_description=row.short_description,
+    )
+
+
+def _cut_texts(spec: TaskSpec) -> None:
+    """Shorten descriptions as the real backend does: by bytes, without a word. Whole characters stay whole here."""
+    if spec.environment is not None:
+        spec.environment.description = _cut(spec.environment.description, _SHORT_TEXT)
+    if spec.documentation is not None:
+        spec.documentation.short_description = _cut(spec.documentation.short_description, _SHORT_TEXT)
+        spec.documentation.long_description = _cut(spec.documentation.long_description, _LONG_TEXT)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text.encode()[:limit].decode(errors="ignore")

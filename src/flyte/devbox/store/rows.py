@@ -1,0 +1,133 @@
+"""Rows of the tables as objects."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TypeVar
+
+from attrs import AttrsInstance, fields, frozen
+
+from flyte.devbox.keys import ActionKey
+
+R = TypeVar("R")
+
+
+@frozen
+class ProjectRow:
+    """A project. Its domains are the same for all and not stored."""
+
+    identifier: str
+    name: str
+    description: str
+    labels: bytes | None
+    state: int
+    created_at: int
+    updated_at: int
+
+
+@frozen
+class TaskRow:
+    """One version of a deployed task."""
+
+    project: str
+    domain: str
+    name: str
+    version: str
+    environment: str
+    function_name: str
+    env_description: str
+    short_description: str
+    spec_digest: str
+    created_at: int
+    updated_at: int
+
+
+@frozen
+class ActionRow:
+    """An action; without a parent it is a run."""
+
+    project: str
+    domain: str
+    run_name: str
+    name: str
+    parent: str | None
+    phase: int
+    action_type: int
+    action_spec: bytes
+    inputs_uri: str
+    created_at: int
+    updated_at: int
+    attempts: int = 1
+    cache_status: int = 0
+    run_source: str | None = None
+    action_group: str = ""
+    task_project: str | None = None
+    task_domain: str | None = None
+    task_name: str | None = None
+    task_version: str | None = None
+    task_type: str | None = None
+    task_short_name: str | None = None
+    function_name: str | None = None
+    environment_name: str | None = None
+    spec_digest: str | None = None
+    run_spec: bytes = b""
+    outputs_uri: str = ""
+    signal_output: bytes | None = None
+    signal_principal: bytes | None = None
+    abort_reason: str | None = None
+    created_by: bytes | None = None
+    created_by_subject: str | None = None
+    ended_at: int | None = None
+    duration_ms: int | None = None
+
+    @property
+    def key(self) -> ActionKey:
+        """Which action this is."""
+        return ActionKey(self.project, self.domain, self.run_name, self.name)
+
+    @property
+    def parent_key(self) -> ActionKey | None:
+        """The action that enqueued this one."""
+        return None if self.parent is None else self.key.sibling(self.parent)
+
+
+@frozen
+class JobRow:
+    """What the executor still has to do or is doing. It is gone once the action has ended."""
+
+    project: str
+    domain: str
+    run_name: str
+    name: str
+    attempt: int
+    cache_key: str
+    queued_at: int
+    marker: str | None = None
+    """In the environment of the attempt's processes, to know them again after a crash; None while nothing was started."""
+    pid: int | None = None
+    born: str | None = None
+
+    @property
+    def key(self) -> ActionKey:
+        """Which action this is about."""
+        return ActionKey(self.project, self.domain, self.run_name, self.name)
+
+
+def names(row_type: type[AttrsInstance]) -> tuple[str, ...]:
+    """The columns that a row type reads, in its order."""
+    return tuple(attribute.name for attribute in fields(row_type))
+
+
+def column_list(row_type: type[AttrsInstance]) -> str:
+    """The columns as they stand in a SELECT or INSERT."""
+    return ", ".join(names(row_type))
+
+
+def placeholders(row_type: type[AttrsInstance]) -> str:
+    """A question mark per column."""
+    return ", ".join("?" * len(names(row_type)))
+
+
+def read(row_type: type[R], row: sqlite3.Row) -> R:
+    """The object of a row that was selected with `column_list`."""
+    return row_type(*row)

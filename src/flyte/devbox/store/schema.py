@@ -1,0 +1,120 @@
+"""The tables. Times are integer microseconds since the epoch; messages are stored in their wire form."""
+
+from __future__ import annotations
+
+VERSION = 1
+"""Written into the file. A devbox refuses a file of another version instead of guessing."""
+
+# WITHOUT ROWID keeps a row inside its primary key's tree: one look-up instead of two.
+# Partial indexes serve the default listing of runs: a run is an action without a parent.
+DDL = """
+CREATE TABLE projects (
+    identifier  TEXT PRIMARY KEY,
+    name        TEXT NOT NULL,
+    description TEXT NOT NULL,
+    labels      BLOB,
+    state       INTEGER NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL
+);
+
+CREATE TABLE task_specs (
+    digest TEXT PRIMARY KEY,
+    spec   BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE tasks (
+    project           TEXT NOT NULL,
+    domain            TEXT NOT NULL,
+    name              TEXT NOT NULL,
+    version           TEXT NOT NULL,
+    environment       TEXT NOT NULL,
+    function_name     TEXT NOT NULL,
+    env_description   TEXT NOT NULL,
+    short_description TEXT NOT NULL,
+    deployed_by       TEXT NOT NULL DEFAULT '',
+    spec_digest       TEXT NOT NULL REFERENCES task_specs,
+    created_at        INTEGER NOT NULL,
+    updated_at        INTEGER NOT NULL,
+    UNIQUE (project, domain, name, version)
+);
+CREATE INDEX tasks_by_age ON tasks (project, domain, name, created_at DESC);
+
+CREATE TABLE actions (
+    project            TEXT NOT NULL,
+    domain             TEXT NOT NULL,
+    run_name           TEXT NOT NULL,
+    name               TEXT NOT NULL,
+    parent             TEXT,
+    phase              INTEGER NOT NULL,
+    action_type        INTEGER NOT NULL,
+    run_source         TEXT,
+    action_group       TEXT NOT NULL,
+    task_project       TEXT,
+    task_domain        TEXT,
+    task_name          TEXT,
+    task_version       TEXT,
+    task_type          TEXT,
+    task_short_name    TEXT,
+    function_name      TEXT,
+    environment_name   TEXT,
+    spec_digest        TEXT,
+    action_spec        BLOB NOT NULL,
+    run_spec           BLOB NOT NULL,
+    inputs_uri         TEXT NOT NULL,
+    outputs_uri        TEXT NOT NULL,
+    signal_output      BLOB,
+    signal_principal   BLOB,
+    abort_reason       TEXT,
+    attempts           INTEGER NOT NULL,
+    cache_status       INTEGER NOT NULL,
+    created_by         BLOB,
+    created_by_subject TEXT,
+    created_at         INTEGER NOT NULL,
+    updated_at         INTEGER NOT NULL,
+    ended_at           INTEGER,
+    duration_ms        INTEGER,
+    PRIMARY KEY (project, domain, run_name, name)
+) WITHOUT ROWID;
+CREATE INDEX runs_by_phase ON actions (project, domain, phase, created_at DESC, run_name DESC, name DESC)
+    WHERE parent IS NULL;
+CREATE INDEX runs_by_age ON actions (project, domain, created_at DESC, run_name, name) WHERE parent IS NULL;
+CREATE INDEX runs_by_task ON actions (task_project, task_domain, task_name, phase) WHERE parent IS NULL;
+CREATE INDEX paused_actions ON actions (project, domain, run_name) WHERE phase = 9;
+
+CREATE TABLE action_events (
+    project    TEXT NOT NULL,
+    domain     TEXT NOT NULL,
+    run_name   TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    phase      INTEGER NOT NULL,
+    version    INTEGER NOT NULL,
+    event      BLOB NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (project, domain, run_name, name, attempt, phase, version)
+) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    project    TEXT NOT NULL,
+    domain     TEXT NOT NULL,
+    run_name   TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    attempt    INTEGER NOT NULL,
+    cache_key  TEXT NOT NULL,
+    queued_at  INTEGER NOT NULL,
+    marker     TEXT,
+    pid        INTEGER,
+    born       TEXT,
+    PRIMARY KEY (project, domain, run_name, name)
+) WITHOUT ROWID;
+
+CREATE TABLE cached_outputs (
+    project    TEXT NOT NULL,
+    domain     TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    output_uri TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (project, domain, key)
+) WITHOUT ROWID;
+"""
