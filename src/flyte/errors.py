@@ -3,6 +3,7 @@
     FlyteError
       InitializationError             no endpoint, project or domain is set
       WaitTimeoutError                what was waited for has not come in time; the run goes on
+      BlockingCallError               a blocking call where it would wait for itself
       BaseRuntimeError                how a task, not a call, went wrong
         RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children
       RpcError                        a call failed; one subclass per gRPC status
@@ -29,6 +30,10 @@ class FlyteError(Exception):
 
 class InitializationError(FlyteError, RuntimeError):
     """The SDK does not know enough to make the call: no endpoint, no project, conflicting settings."""
+
+
+class BlockingCallError(FlyteError, RuntimeError):
+    """A blocking call or iteration was made where it could never return."""
 
 
 class WaitTimeoutError(FlyteError, TimeoutError):

@@ -146,6 +146,11 @@ class Client:
         """How calls that may be repeated are repeated."""
         return self._retry
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, so that it can make no more calls."""
+        return self._closed
+
     def scope(self, project: str | None = None, domain: str | None = None) -> Scope:
         """Where a call looks names up.
 

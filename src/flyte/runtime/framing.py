@@ -17,9 +17,10 @@ MAX_MESSAGE_BYTES = 256 * 2**20
 class BadFrame(Exception):
     """The bytes of a message are cut short, compressed or larger than we accept."""
 
-    def __init__(self, message: str, *, too_large: bool = False) -> None:
+    def __init__(self, message: str, *, too_large: bool = False, cut: bool = False) -> None:
         super().__init__(message)
         self.too_large = too_large
+        self.cut = cut
 
 
 async def read_message(stream: Stream, limit: int = MAX_MESSAGE_BYTES) -> bytes | None:
@@ -39,7 +40,7 @@ async def read_message(stream: Stream, limit: int = MAX_MESSAGE_BYTES) -> bytes 
             raise BadFrame(f"the message has {size:,} bytes; the limit is {limit:,}", too_large=True)
         return await stream.recv_data(size)
     except AssertionError as error:  # how grpclib's buffer says that the stream ended inside a message
-        raise BadFrame("the message is cut short") from error
+        raise BadFrame("the message is cut short", cut=True) from error
 
 
 def frame(message: bytes) -> bytes:

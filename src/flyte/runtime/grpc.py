@@ -215,7 +215,7 @@ class _Call:
             try:
                 return await read_message(self._stream)
             except BadFrame as error:
-                if self._stream.failure is not None:
+                if error.cut and self._stream.trailers is None:
                     raise self._lost() from None
                 raise DecodeError(str(error)) from None
 
@@ -234,5 +234,5 @@ class _Call:
     def _lost(self) -> RpcError:
         failure = self._stream.failure
         if failure is None:
-            return DecodeError("the server ended the stream without a status")
+            return ConnectionLostError("the reply ended without a status, as when something cuts it off on the way")
         return ConnectionLostError(failure.reason, unprocessed=failure.unprocessed)

@@ -18,10 +18,11 @@ class Backoff(NamedTuple):
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, at least one."""
-        return min(self.longest, self.first * 2.0 ** (failures - 1)) * random.uniform(0.5, 1.0)
+        mean = self.first * 2.0 ** min(failures - 1, 32)
+        return min(self.longest, mean * random.uniform(0.75, 1.25))
 
 
-CALLS = Backoff(attempts=4, first=0.2, longest=2.0)
+CALLS = Backoff(attempts=4, first=0.1, longest=2.0)
 """Repeating calls that may be repeated."""
 
 SUBSCRIPTIONS = Backoff(attempts=6, first=0.5, longest=10.0)

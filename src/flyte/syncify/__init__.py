@@ -1,0 +1,159 @@
+"""Methods that block, and await under the same name: `Run.get(...)` waits, `await Run.get.aio(...)` does not.
+
+A decorated method is written once, for asyncio. Its blocking form runs it on the SDK's own event loop, so it works in plain
+code, in threads and inside a running loop. Its `.aio` form runs on the caller's loop.
+
+    @fetching @classmethod    async def that returns an instance of the class it is called on
+    @listing @classmethod     def that returns a Pager of the class it is called on
+    @blocking                 async def with a result of its own; over @classmethod too
+    @streaming                def that returns something to iterate both ways, such as a Watch; over @classmethod too
+
+`fetching` and `listing` take the result type from the class that the method is called on, so that subclasses get their own:
+a `Self` in the decorated signature does not survive a generic descriptor in the type checkers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+
+from flyte.runtime import bridge
+
+if TYPE_CHECKING:
+    from flyte.runtime.pager import Pager
+
+__all__ = ["Blocking", "Streaming", "blocking", "fetching", "listing", "streaming"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+class _Method:
+    """A method as it is reached through a class or an instance, with the looks of the function it stands for."""
+
+    def __init__(self, function: Callable[..., Any], *bound: object) -> None:
+        self.__wrapped__ = function
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for what is not set here: name, annotations and so on are those of the function.
+        if name == "__signature__":
+            return self._signature()
+        if name == "__wrapped__":  # not there yet while it is being unpickled or copied
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
+    def _signature(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        return signature.replace(parameters=list(signature.parameters.values())[len(self._bound) :])
+
+    def __get__(self, instance: object, owner: type | None = None) -> _Method:
+        return self  # having this makes `help()` list it among the methods
+
+    def __repr__(self) -> str:
+        of = "".join(f" of {target!r}" for target in self._bound)
+        return f"<{type(self).__name__.lower()} method {self.__wrapped__.__qualname__}{of}>"
+
+
+class Blocking(_Method, Generic[P, R]):
+    """A method that blocks when it is called, and awaits when its `aio` is called."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return bridge.run(self.aio(*args, **kwargs))
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+        """The same call, to be awaited on the caller's event loop."""
+        return cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs))
+
+
+class Streaming(_Method, Generic[P, R]):
+    """A method whose result blocks under `for` and awaits under `async for`; `aio` is the same."""
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """The same call; its result is used with `async for`."""
+        return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+
+
+class _Descriptor:
+    """Keeps the decorated function, and binds it as Python binds functions and classmethods."""
+
+    _kind: type[Blocking[..., Any] | Streaming[..., Any]]
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        inner: Any = getattr(function, "__func__", function)  # what a classmethod wraps
+        self._of_class = inner is not function
+        self.__wrapped__: Callable[..., Any] = inner
+        self.__doc__ = inner.__doc__
+
+    def _bind(self, instance: object, owner: type) -> Any:
+        if self._of_class:
+            return self._kind(self.__wrapped__, owner)
+        return self._kind(self.__wrapped__) if instance is None else self._kind(self.__wrapped__, instance)
+
+
+class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
+    """Makes an async classmethod blocking; its result is an instance of the class it is called on."""
+
+    _kind = Blocking
+
+    def __init__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
+        super().__init__(function)
+
+    def __get__(self, instance: object, owner: type[T]) -> Blocking[P, T]:
+        return cast("Blocking[P, T]", self._bind(instance, owner))
+
+
+class listing(_Descriptor, Generic[P]):
+    """Marks a classmethod that returns a Pager of the class it is called on."""
+
+    _kind = Streaming
+
+    def __init__(self, function: Callable[Concatenate[Any, P], Pager[Any]]) -> None:
+        super().__init__(function)
+
+    def __get__(self, instance: object, owner: type[T]) -> Streaming[P, Pager[T]]:
+        return cast("Streaming[P, Pager[T]]", self._bind(instance, owner))
+
+
+class blocking(_Descriptor, Generic[S, P, R]):
+    """Makes an async method or classmethod blocking."""
+
+    _kind = Blocking
+
+    def __init__(self, function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> None:
+        super().__init__(function)
+
+    @overload
+    def __get__(self: blocking[type[Any], P, R], instance: object, owner: type) -> Blocking[P, R]: ...
+    @overload
+    def __get__(self, instance: None, owner: type) -> Blocking[Concatenate[S, P], R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Blocking[P, R]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._bind(instance, owner)
+
+
+class streaming(_Descriptor, Generic[S, P, R]):
+    """Marks a method or classmethod whose result is iterated with `for` or `async for`."""
+
+    _kind = Streaming
+
+    def __init__(self, function: Callable[Concatenate[S, P], R]) -> None:
+        super().__init__(function)
+
+    @overload
+    def __get__(self: streaming[type[Any], P, R], instance: object, owner: type) -> Streaming[P, R]: ...
+    @overload
+    def __get__(self, instance: None, owner: type) -> Streaming[Concatenate[S, P], R]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Streaming[P, R]: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._bind(instance, owner)
