@@ -70,7 +70,9 @@ def init(
         project=project or _variable("project"),
         domain=domain or _variable("domain"),
         token=token or _variable("token"),
-        insecure=_insecure() if insecure is None and "://" not in where else insecure,
+        insecure=_insecure()
+        if insecure is None and not where.lower().startswith(("http://", "https://"))
+        else insecure,
         timeout=timeout,
         page_size=page_size,
     )

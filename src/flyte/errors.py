@@ -3,6 +3,7 @@
     FlyteError
       InitializationError             no endpoint, project or domain is set
       WaitTimeoutError                what was waited for has not come in time; the run goes on
+      NotDoneError                    the outcome was asked for before the end
       BlockingCallError               a blocking call where it would wait for itself
       BaseRuntimeError                how a task, not a call, went wrong
         RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children
@@ -34,6 +35,10 @@ class InitializationError(FlyteError, RuntimeError):
 
 class BlockingCallError(FlyteError, RuntimeError):
     """A blocking call or iteration was made where it could never return."""
+
+
+class NotDoneError(FlyteError, RuntimeError):
+    """It has not ended yet, so there is no outcome."""
 
 
 class WaitTimeoutError(FlyteError, TimeoutError):
