@@ -1,0 +1,195 @@
+"""Python annotations as Flyte types, and the interface of a Python function."""
+
+import collections.abc
+import datetime as dt
+import enum
+import inspect
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from flyte_api.messages.flyteidl2.core.interface import Parameter, TypedInterface, Variable, VariableEntry, VariableMap
+from flyte_api.messages.flyteidl2.core.types import EnumType, LiteralType, SimpleType, TypeStructure, UnionType
+from flyte_api.messages.flyteidl2.task.common import NamedParameter
+
+from ._describe import BYTES_TAG, DATE_TAG, DICT_TAG, ENUM_TAG, LIST_TAG, TAGS, UNION_TAG, tag_of
+from ._encode import to_literal
+
+_SIMPLE: dict[Any, LiteralType] = {
+    int: LiteralType(simple=SimpleType.INTEGER),
+    float: LiteralType(simple=SimpleType.FLOAT),
+    str: LiteralType(simple=SimpleType.STRING),
+    bool: LiteralType(simple=SimpleType.BOOLEAN),
+    dt.datetime: LiteralType(simple=SimpleType.DATETIME),
+    dt.date: LiteralType(simple=SimpleType.DATETIME, structure=TypeStructure(tag=DATE_TAG)),
+    dt.timedelta: LiteralType(simple=SimpleType.DURATION),
+    type(None): LiteralType(simple=SimpleType.NONE),
+    bytes: LiteralType(simple=SimpleType.BINARY, structure=TypeStructure(tag=BYTES_TAG)),
+}
+_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
+_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+
+
+def literal_type_of(annotation: Any) -> LiteralType:
+    """The Flyte type of an annotation.
+
+    Args:
+        annotation: `int`, `float`, `str`, `bool`, `None`, `datetime`, `date`, `timedelta`, `bytes`, an enum,
+            `Literal["a", "b"]`, `list[T]`, `dict[str, T]`, `dict` and typed dicts (JSON objects), and unions of these.
+
+    Raises:
+        TypeError: It is none of them, or not resolved.
+    """
+    annotation = plain(annotation)
+    if annotation is None:
+        annotation = type(None)
+    try:
+        known = _SIMPLE.get(annotation)
+    except TypeError:  # Unhashable, so none of ours.
+        known = None
+    if known is not None:
+        return LiteralType.parse(bytes(known))
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return LiteralType(union_type=UnionType(variants=[_tagged(argument) for argument in arguments]))
+    if origin is typing.Literal:
+        return _choice(arguments)
+    if origin in _LISTS:
+        return LiteralType(collection_type=literal_type_of(arguments[0]))
+    if origin in _DICTS and arguments[0] is str:
+        if plain(arguments[1]) in (Any, object):
+            return LiteralType(simple=SimpleType.STRUCT)
+        return LiteralType(map_value_type=literal_type_of(arguments[1]))
+    if annotation is dict or typing.is_typeddict(annotation):
+        return LiteralType(simple=SimpleType.STRUCT)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        if issubclass(annotation, enum.Flag):
+            raise TypeError(f"{annotation.__name__} is a Flag; its combinations have no Flyte type, use an Enum")
+        return LiteralType(enum_type=EnumType(values=list(annotation.__members__)))
+    raise TypeError(_complaint(annotation, origin))
+
+
+def plain(annotation: Any) -> Any:
+    """An annotation without what wraps it: `Annotated`, `NewType` and type aliases."""
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation = annotation.__origin__
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation
+
+
+def _tagged(annotation: Any) -> LiteralType:
+    """A variant of a union: its type, with the tag by which SDKs find the conversion of a value."""
+    literal_type = literal_type_of(annotation)
+    if not tag_of(literal_type):
+        literal_type.structure = TypeStructure(tag=_tag(literal_type))
+    return literal_type
+
+
+def _tag(literal_type: LiteralType) -> str:
+    if literal_type.simple is not None:
+        return TAGS.get(literal_type.simple, DICT_TAG)
+    if literal_type.collection_type is not None:
+        return LIST_TAG
+    if literal_type.map_value_type is not None:
+        return DICT_TAG
+    return ENUM_TAG if literal_type.enum_type is not None else UNION_TAG
+
+
+def _choice(values: tuple[Any, ...]) -> LiteralType:
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) != len(values):
+        raise TypeError(f"Literal{list(values)} holds more than text; only Literal of strings has a Flyte type")
+    return LiteralType(enum_type=EnumType(values=texts))
+
+
+def _complaint(annotation: Any, origin: Any) -> str:
+    shown = annotation.__name__ if isinstance(annotation, type) and origin is None else str(annotation)
+    if isinstance(annotation, str):
+        return f"{annotation!r} is text, not a type; resolve it first with typing.get_type_hints"
+    if annotation in _LISTS:
+        return f"{shown} does not say what it holds; write for example list[int]"
+    if origin in _DICTS:
+        return f"{shown} has keys that are not str; only dict[str, ...] has a Flyte type"
+    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, or unions of them"
+
+
+def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[NamedParameter]]:
+    """The Flyte interface of a Python function, and its defaults as literals.
+
+    A tuple result becomes the outputs `o0`, `o1` and so on, a named tuple outputs of its names, any other result `o0`.
+
+    Args:
+        function: A function whose parameters and result are annotated; asynchronous ones too.
+
+    Raises:
+        TypeError: A parameter or the result has no annotation, or one without a Flyte type; a parameter cannot be given
+            by name; a default does not fit.
+        ValueError: A default fits but cannot be written, such as an integer beyond 64 bits.
+    """
+    title = getattr(function, "__qualname__", str(function))
+    hints = annotations_of(function)
+    inputs: list[VariableEntry] = []
+    defaults: list[NamedParameter] = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{title}: a task cannot take *{name}; name each input")
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise TypeError(f"{title}: inputs are given by name, and {name} can only be given by position")
+        if name not in hints:
+            raise TypeError(f"{title}: parameter {name} has no annotation; write its type, such as {name}: int")
+        variable = Variable(type=_hinted(f"{title}: parameter {name}", hints[name]))
+        inputs.append(VariableEntry(key=name, value=variable))
+        if parameter.default is not parameter.empty:
+            literal = to_literal(parameter.default, variable_type(variable), name=f"{title}: default of {name}")
+            defaults.append(NamedParameter(name=name, parameter=Parameter(var=variable, default=literal)))
+    if "return" not in hints:
+        raise TypeError(f"{title}: the result has no annotation; write its type, or -> None when there is none")
+    outputs = [
+        VariableEntry(key=name, value=Variable(type=_hinted(f"{title}: result", hint)))
+        for name, hint in outputs_of(hints["return"], title).items()
+    ]
+    return TypedInterface(inputs=VariableMap(variables=inputs), outputs=VariableMap(variables=outputs)), defaults
+
+
+def variable_type(variable: Variable) -> LiteralType:
+    """The type of a variable; an unset one when the variable has none."""
+    return variable.type if variable.type is not None else LiteralType()
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The resolved annotations of a function, `return` among them."""
+    try:
+        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
+    except NameError as error:
+        title = getattr(function, "__qualname__", str(function))
+        raise TypeError(f"{title}: an annotation cannot be resolved: {error}; define it at module level") from None
+
+
+def outputs_of(hint: Any, title: str = "the function") -> dict[str, Any]:
+    """The outputs that a result annotation stands for: annotation by name."""
+    hint = plain(hint)
+    if hint is None or hint is type(None):
+        return {}
+    names: tuple[str, ...] = getattr(hint, "_fields", ()) if isinstance(hint, type) else ()
+    if names:
+        fields = typing.get_type_hints(hint, include_extras=True)
+        return {name: fields.get(name, Any) for name in names}
+    if typing.get_origin(hint) is tuple:
+        arguments = typing.get_args(hint)
+        if Ellipsis in arguments:
+            raise TypeError(f"{title}: a result of any length has no outputs to name; write list[...] instead")
+        return {f"o{index}": argument for index, argument in enumerate(arguments)}
+    return {"o0": hint}
+
+
+def _hinted(place: str, hint: Any) -> LiteralType:
+    try:
+        return literal_type_of(hint)
+    except TypeError as error:
+        raise TypeError(f"{place}: {error}") from None

@@ -1,0 +1,60 @@
+"""The interface of a task in Python's terms."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flyte_api.messages.flyteidl2.core.literals import Literal
+
+
+class has_default:
+    """Stands for a default that the server holds: the input may be left out. Never instantiated."""
+
+
+@dataclass(frozen=True)
+class NativeInterface:
+    """Inputs and outputs of a task, as Python types.
+
+    Attributes:
+        inputs: Type and default by name. The default is `inspect.Parameter.empty` for an input that must be given, and
+            `has_default` for one that need not.
+        outputs: Type by name; `o0`, `o1` and so on are in numerical order.
+        defaults: The defaults of inputs, as the server holds them.
+        unsupported: Why a type is `Any`, by `inputs.<name>` or `outputs.<name>`. Such a value has no Python form; it is
+            read and passed on as a `Literal`.
+    """
+
+    inputs: Mapping[str, tuple[Any, Any]]
+    outputs: Mapping[str, Any]
+    defaults: Mapping[str, Literal] = field(default_factory=dict[str, Literal], repr=False)
+    unsupported: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def has_outputs(self) -> bool:
+        """Whether the task gives anything back."""
+        return bool(self.outputs)
+
+    def required_inputs(self) -> list[str]:
+        """Names of the inputs that must be given."""
+        return [name for name, (_, default) in self.inputs.items() if default is inspect.Parameter.empty]
+
+    def num_required_inputs(self) -> int:
+        """How many inputs must be given."""
+        return len(self.required_inputs())
+
+    def __str__(self) -> str:
+        inputs = ", ".join(
+            f"{name}: {type_name(kind)}{'' if default is inspect.Parameter.empty else ' = ...'}"
+            for name, (kind, default) in self.inputs.items()
+        )
+        outputs = ", ".join(f"{name}: {type_name(kind)}" for name, kind in self.outputs.items())
+        return f"({inputs}) -> {outputs if len(self.outputs) == 1 else f'({outputs})' if outputs else 'None'}"
+
+
+def type_name(kind: Any) -> str:
+    """A type as one would write it."""
+    if kind is type(None):
+        return "None"
+    if isinstance(kind, type) and not hasattr(kind, "__origin__"):
+        return kind.__name__
+    return str(kind).replace("typing.", "").replace("datetime.", "").replace("NoneType", "None")

@@ -1,0 +1,406 @@
+"""Values survive the way to a literal, over the wire, and back; what would not is refused with the input's name."""
+
+import datetime as dt
+import enum
+import math
+import pickle
+from dataclasses import dataclass
+from typing import Any, NewType, TypedDict
+from typing import Literal as Choice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flyte.types import (
+    describe,
+    from_literal,
+    guess_type,
+    literal_type_of,
+    to_literal,
+    unsupported_reason,
+)
+from flyte_api.messages.flyteidl2.core.literals import (
+    Binary,
+    Blob,
+    Literal,
+    LiteralCollection,
+    LiteralOffloadedMetadata,
+    Primitive,
+    Scalar,
+)
+from flyte_api.messages.flyteidl2.core.types import (
+    BlobType,
+    EnumType,
+    LiteralType,
+    SimpleType,
+    TypeStructure,
+    UnionType,
+)
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+
+
+class Color(enum.Enum):
+    RED = "r"
+    GREEN = "g"
+
+
+class Address(TypedDict):
+    street: str
+
+
+def over_the_wire(value: Any, annotation: Any) -> Any:
+    """The value as another process reads it: only bytes and the declared type get there."""
+    literal_type = literal_type_of(annotation)
+    literal = Literal.parse(bytes(to_literal(value, literal_type, name="x")))
+    assert unsupported_reason(literal, literal_type) is None
+    return from_literal(literal, LiteralType.parse(bytes(literal_type)))
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal and of the same types all the way down; NaN equals NaN."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    return left == right or (isinstance(left, float) and math.isnan(left) and math.isnan(right))
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+MOMENTS = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30), timezones=st.just(dt.UTC))
+SPANS = st.timedeltas(dt.timedelta(days=-3652500), dt.timedelta(days=3652500))
+# Annotation, and a strategy of its values.
+SCALARS: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (int, st.integers(-(2**63), 2**63 - 1)),
+    (float, st.floats()),
+    (str, TEXT),
+    (bool, st.booleans()),
+    (None, st.none()),
+    (dt.datetime, MOMENTS),
+    (dt.date, st.dates()),
+    (dt.timedelta, SPANS),
+    (bytes, st.binary()),
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT | st.floats(allow_nan=False, allow_infinity=False)
+    .filter(lambda number: not number.is_integer() or abs(number) > 2**53),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@st.composite
+def typed_values(draw: st.DrawFn) -> tuple[Any, Any]:
+    """An annotation of nested lists, dicts and options, and a value of it."""
+    annotation, values = draw(st.sampled_from([*SCALARS, (dict, st.dictionaries(TEXT, JSON, max_size=3))]))
+    for wrapper in draw(st.lists(st.sampled_from(["list", "dict", "option"]), max_size=3)):
+        if wrapper == "list":
+            annotation, values = list[annotation], st.lists(values, max_size=3)
+        elif wrapper == "dict":
+            annotation, values = dict[str, annotation], st.dictionaries(TEXT, values, max_size=3)
+        elif annotation is not None:
+            annotation, values = annotation | None, st.none() | values
+    return annotation, draw(values)
+
+
+@given(typed_values())
+def test_every_value_comes_back_equal_and_of_its_type(case: tuple[Any, Any]) -> None:
+    annotation, value = case
+    assert same(over_the_wire(value, annotation), value)
+
+
+@given(st.data())
+def test_a_union_gives_each_value_back_as_the_variant_it_was(data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(SCALARS), min_size=2, unique_by=lambda case: str(case[0])))
+    annotation = chosen[0][0]
+    for kind, _ in chosen[1:]:
+        annotation = annotation | kind if annotation is not None else kind | None
+    value = data.draw(st.one_of([values for _, values in chosen]))
+    assert same(over_the_wire(value, annotation), value)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "tag"),
+    [
+        (1, int | str, "int"),
+        (1.5, float | str, "float"),
+        ("a", int | str, "str"),
+        (True, int | bool, "bool"),
+        (None, int | None, "none"),
+        (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime | int, "datetime"),
+        (dt.date(2026, 1, 1), dt.datetime | dt.date, "date"),
+        (dt.timedelta(1), dt.timedelta | int, "timedelta"),
+        ([1], list[int] | int, "Typed List"),
+        ({"a": 1}, dict[str, int] | int, "Typed Dict"),
+        ({"a": 1}, dict | int, "Typed Dict"),
+        (Color.RED, Color | int, "DefaultEnumTransformer"),
+    ],
+)
+def test_a_union_names_its_variant_by_the_tag_other_sdks_look_for(value: Any, annotation: Any, tag: str) -> None:
+    union = to_literal(value, literal_type_of(annotation), name="x").scalar.union
+    assert union.type.structure.tag == tag
+
+
+def test_a_union_prefers_the_variant_that_needs_no_conversion() -> None:
+    assert over_the_wire(3, float | int) == 3
+    assert type(over_the_wire(3, float | int)) is int
+    assert type(over_the_wire(3, float | str)) is float
+    assert over_the_wire("RED", Color | str) == "RED"
+    assert over_the_wire([], list[int] | list[str]) == []
+
+
+def test_an_enum_takes_members_names_and_its_own_guess() -> None:
+    kind = literal_type_of(Color)
+    assert kind.enum_type.values == ["RED", "GREEN"]
+    guessed = guess_type(kind)
+    for value in (Color.RED, "RED", guessed.RED):
+        assert to_literal(value, kind, name="x").scalar.primitive.string_value == "RED"
+    assert from_literal(to_literal(Color.GREEN, kind, name="x"), kind) is guessed.GREEN
+
+
+def test_the_guess_of_an_enum_is_one_class_whose_members_can_be_pickled() -> None:
+    values = ["a b", "mro", "", "_x_", "__init__", "name", "value", "1st", "v0_mro", "_DynamicEnum__p"]
+    first = guess_type(LiteralType(enum_type=EnumType(values=values)))
+    second = guess_type(LiteralType.parse(bytes(LiteralType(enum_type=EnumType(values=values)))))
+    assert first is second
+    assert [member.value for member in first] == values
+    assert all(pickle.loads(pickle.dumps(member)) is member for member in first)
+    assert first("mro").name == "v1_mro"
+
+
+def test_choices_of_text_are_an_enum_by_value() -> None:
+    kind = literal_type_of(Choice["fast", "slow"])
+    assert kind.enum_type.values == ["fast", "slow"]
+    assert to_literal("slow", kind, name="x").scalar.primitive.string_value == "slow"
+
+
+def test_wrapped_annotations_mean_what_they_wrap() -> None:
+    from typing import Annotated, Optional
+
+    assert literal_type_of(Annotated[int, "words"]) == literal_type_of(int)
+    assert literal_type_of(NewType("UserId", str)) == literal_type_of(str)
+    assert literal_type_of(Optional[list[int]]) == literal_type_of(list[int] | None)  # noqa: UP045
+    assert literal_type_of(Address) == literal_type_of(dict) == literal_type_of(dict[str, Any])
+    assert from_literal(to_literal({"street": "A"}, literal_type_of(Address), name="x")) == {"street": "A"}
+
+
+def test_a_dataclass_fills_a_json_object() -> None:
+    @dataclass
+    class Point:
+        x: int
+        tags: list[str]
+
+    assert over_the_wire({"at": Point(1, ["a"])}, dict) == {"at": {"x": 1, "tags": ["a"]}}
+    literal = to_literal(Point(2, []), literal_type_of(dict), name="x")
+    assert from_literal(literal) == {"x": 2, "tags": []}
+
+
+def test_a_literal_is_passed_on_as_it_is() -> None:
+    blob = Literal(scalar=Scalar(blob=Blob(uri="s3://b/k")))
+    file = LiteralType(blob=BlobType())
+    assert to_literal(blob, file, name="x") is blob
+    assert to_literal([blob], LiteralType(collection_type=file), name="x").collection.literals == [blob]
+
+
+CYCLE: dict[str, Any] = {}
+CYCLE["again"] = [CYCLE]
+DEEP: Any = {}
+for _ in range(40):
+    DEEP = {"in": DEEP}
+PICKLED = LiteralType(simple=SimpleType.BINARY)
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "complaint"),
+    [
+        (True, int, "x: expected int, got bool"),
+        (1, bool, "x: expected bool, got int"),
+        (1.0, int, "x: expected int, got float"),
+        ("1", int, "x: expected int, got str"),
+        (None, int, "x: expected int, got None"),
+        (1, str, "x: expected str, got int"),
+        (True, float, "x: expected float, got bool"),
+        (b"a", str, "x: expected str, got bytes"),
+        ("a", bytes, "x: expected bytes, got str"),
+        ((1, 2), list[int], r"x: expected list\[int\], got tuple; write list\(...\) around it"),
+        ([1, "a"], list[int], r"x\[1\]: expected int, got str"),
+        ({"k": [None]}, dict[str, list[int]], r"x\['k'\]\[0\]: expected int, got None"),
+        ({1: 1}, dict[str, int], "x: expected keys that are str, got int"),
+        ("a", int | None, r"x: expected int \| None, got str"),
+        (["a"], list[int] | None, r"x\[0\]: expected int, got str"),
+        (dt.date(2026, 1, 1), dt.datetime, "x: expected datetime, got date; say which moment of the day"),
+        (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.date, "x: expected date, got datetime"),
+        ("BLUE", Color, "x: expected one of 'RED', 'GREEN', got 'BLUE'"),
+        (object(), dict, "x: expected dict, got object"),
+        ({"a": [object()]}, dict, r"x\['a'\]\[0\]: a dict may hold JSON values.*object is none"),
+        ({"a": dt.date(2026, 1, 1)}, dict, r"x\['a'\]: .*date is none"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_name(value: Any, annotation: Any, complaint: str) -> None:
+    with pytest.raises(TypeError, match=f"^{complaint}"):
+        to_literal(value, literal_type_of(annotation), name="x")
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "complaint"),
+    [
+        (2**63, int, "x: an int must fit into 64 bits, this one takes 65"),
+        (-(2**63) - 1, int | str, "x: an int must fit into 64 bits, this one takes 65"),
+        (2**53 + 1, float, r"x: this int has no exact float; convert it with float\(\)"),
+        (dt.datetime(2026, 1, 1), dt.datetime, "x: the datetime has no time zone; add one"),
+        (dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=5))), dt.datetime, "x: .*outside the years"),
+        (dt.timedelta.max, dt.timedelta, "x: a timedelta must be within 10,000 years"),
+        (["\ud800"], list[str], r"x\[0\]: the text holds half of a surrogate pair"),
+        ({"a": 2**60}, dict, r"x\['a'\]: an int inside a dict must be within 2\*\*53"),
+        ({"a": math.nan}, dict, r"x\['a'\]: a float inside a dict must be finite"),
+        (CYCLE, dict, r"x\['again'\]\[0\]: this dict contains itself"),
+        (DEEP, dict, r"x(\['in'\])+: values may be nested 30 levels deep"),
+    ],
+)
+def test_a_value_that_cannot_be_written_is_refused_by_name(value: Any, annotation: Any, complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{complaint}"):
+        to_literal(value, literal_type_of(annotation), name="x")
+
+
+@pytest.mark.parametrize(
+    ("value", "literal_type", "complaint"),
+    [
+        ("f", LiteralType(blob=BlobType()), "x: expected a file, got str; give the literal of another run's output"),
+        (b"f", PICKLED, "x: the task expects a pickled object, which is not written here"),
+        (1, LiteralType(), "x: expected a value of unknown type, got int"),
+        (1, LiteralType(union_type=UnionType()), "x: expected a union of nothing, got int"),
+    ],
+)
+def test_types_without_a_python_form_take_no_python_value(
+    value: Any, literal_type: LiteralType, complaint: str
+) -> None:
+    with pytest.raises(TypeError, match=f"^{complaint}"):
+        to_literal(value, literal_type, name="x")
+
+
+class Fast(enum.Flag):
+    A = 1
+
+
+@pytest.mark.parametrize(
+    ("annotation", "complaint"),
+    [
+        (list, "list does not say what it holds; write for example"),
+        (dict[int, str], "has keys that are not str"),
+        (set[int], r"set\[int\] has no Flyte type here"),
+        (object, "object has no Flyte type here"),
+        (Any, "Any has no Flyte type here"),
+        ("int", "'int' is text, not a type"),
+        (Choice["a", 1], "holds more than text"),
+        (Fast, "Fast is a Flag"),
+        (list[set[int]], r"set\[int\] has no Flyte type"),
+        ([int], "has no Flyte type here"),
+    ],
+)
+def test_an_annotation_without_a_flyte_type_is_refused(annotation: Any, complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint):
+        literal_type_of(annotation)
+
+
+# Reading what others wrote.
+
+
+def primitive(**value: Any) -> Literal:
+    return Literal(scalar=Scalar(primitive=Primitive(**value)))
+
+
+def test_numbers_of_a_web_form_become_what_the_type_says() -> None:
+    assert same(from_literal(primitive(float_value=3.0), literal_type_of(int)), 3)
+    assert same(from_literal(primitive(integer=3), literal_type_of(float)), 3.0)
+    assert same(from_literal(primitive(float_value=3.5), literal_type_of(int)), 3.5)
+    assert same(from_literal(primitive(integer=3)), 3)
+
+
+def msgpack_literal(data: bytes) -> Literal:
+    return Literal(scalar=Scalar(binary=Binary(value=data, tag="msgpack")))
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b"\x82\xa1a\x01\xa1b\xc0", {"a": 1, "b": None}),
+        (b"\x93\xff\xd1\xff\x00\xcf" + b"\xff" * 8, [-1, -256, 2**64 - 1]),
+        (b"\x95\xc2\xc3\xcb\x3f\xf8" + bytes(6) + b"\xca\x3f\x80\x00\x00\xc4\x02hi", [False, True, 1.5, 1.0, b"hi"]),
+        (b"\xd9\x03\xe2\x82\xac", "€"),
+        (b"\xdc\x00\x02\x01\x02", [1, 2]),
+        (b"\xde\x00\x01\x01\xda\x00\x01x", {1: "x"}),
+        (b"\x80", {}),
+    ],
+)
+def test_messagepack_of_other_sdks_is_read(data: bytes, value: Any) -> None:
+    assert same(from_literal(msgpack_literal(data), literal_type_of(dict)), value)
+
+
+UNREADABLE = {
+    "pickled": (
+        Literal(scalar=Scalar(binary=Binary(value=b"cos\nsystem\n"))),
+        "pickled; loading it could run any code",
+    ),
+    "file": (Literal(scalar=Scalar(blob=Blob(uri="s3://b/k"))), "file or directory at s3://b/k"),
+    "offloaded": (
+        Literal(offloaded_metadata=LiteralOffloadedMetadata(uri="s3://b/o", size_bytes=9)),
+        "stored at s3://b/o, 9 bytes",
+    ),
+    "empty": (Literal(), "empty"),
+    "empty scalar": (Literal(scalar=Scalar()), "empty"),
+    "empty primitive": (primitive(), "empty"),
+    "out of years": (primitive(datetime=Timestamp(seconds=2**60)), "outside the years"),
+    "cut messagepack": (msgpack_literal(b"\xdd\xff\xff\xff\xff"), "it is cut"),
+    "more messagepack": (msgpack_literal(b"\x01\x02"), "goes on after its end"),
+    "messagepack extension": (msgpack_literal(b"\xd4\x01\x00"), "extension"),
+    "messagepack list as key": (msgpack_literal(b"\x81\x90\x01"), "a key in it is a list"),
+    "deep messagepack": (msgpack_literal(b"\x91" * 5000 + b"\x01"), "nested too deep"),
+    "messagepack text": (msgpack_literal(b"\xa1\xff"), "not UTF-8"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_has_no_python_form_stays_a_literal_with_a_reason(name: str) -> None:
+    literal, reason = UNREADABLE[name]
+    assert from_literal(literal) is literal
+    assert reason in (unsupported_reason(literal) or "")
+    around = Literal(collection=LiteralCollection(literals=[primitive(integer=1), literal]))
+    assert from_literal(around) is around
+
+
+def test_a_value_outside_its_enum_stays_a_literal() -> None:
+    literal = primitive(string_value="BLUE")
+    assert from_literal(literal, literal_type_of(Color)) is literal
+    assert "not among" in (unsupported_reason(literal, literal_type_of(Color)) or "")
+
+
+def test_a_literal_nested_without_end_stays_a_literal() -> None:
+    literal = primitive(integer=1)
+    for _ in range(200):
+        literal = Literal(collection=LiteralCollection(literals=[literal]))
+    assert "nested too deep" in (unsupported_reason(literal) or "")
+
+
+@given(st.binary(max_size=40))
+def test_no_bytes_upset_the_reader(data: bytes) -> None:
+    literal = msgpack_literal(data)
+    value = from_literal(literal)
+    assert (value is literal) == (unsupported_reason(literal) is not None)
+
+
+@pytest.mark.parametrize(
+    ("literal_type", "words"),
+    [
+        (literal_type_of(dict[str, list[int | None]]), "dict[str, list[int | None]]"),
+        (literal_type_of(dt.date), "date"),
+        (literal_type_of(bytes), "bytes"),
+        (literal_type_of(dict), "dict"),
+        (PICKLED, "a pickled object"),
+        (LiteralType(simple=SimpleType(77)), "an unknown type (77)"),
+        (LiteralType(simple=SimpleType.INTEGER, structure=TypeStructure(tag="int")), "int"),
+    ],
+)
+def test_types_are_described_as_python_writes_them(literal_type: LiteralType, words: str) -> None:
+    assert describe(literal_type) == words
