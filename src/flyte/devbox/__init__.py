@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flyte.devbox._box import Devbox, start
+    from flyte.devbox._deploy import deploy
     from flyte.devbox._home import DevboxError
 
-__all__ = ["Devbox", "DevboxError", "start"]
+__all__ = ["Devbox", "DevboxError", "deploy", "start"]
 
 _EXPORTS = {
     "Devbox": "flyte.devbox._box",
     "DevboxError": "flyte.devbox._home",
+    "deploy": "flyte.devbox._deploy",
     "start": "flyte.devbox._box",
 }
 

@@ -1,0 +1,69 @@
+"""`python -m flyte.devbox`: run a devbox in the foreground until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+from flyte.devbox._box import Devbox, start
+from flyte.devbox._home import DevboxError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, start the devbox, wait for SIGINT or SIGTERM; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGTERM, end)
+    try:
+        box = start(
+            dir=options.dir, port=options.port, memory=options.memory, parallel=options.parallel, grace=options.grace
+        )
+    except (DevboxError, ValueError) as error:
+        print(f"flyte.devbox: {error}", file=sys.stderr)
+        return 1
+    with box:
+        print(_greeting(box), flush=True)
+        ending.wait()
+        print("stopping", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m flyte.devbox",
+        description="A Flyte control plane in one process, that executes tasks as processes of this machine.",
+    )
+    parser.add_argument("--dir", help="where to keep everything (default: a temporary directory)")
+    parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--memory", action="store_true", help="keep the database in memory")
+    parser.add_argument("--parallel", type=int, help="most actions that run at once (default: one per processor)")
+    parser.add_argument(
+        "--grace", type=float, default=5.0, help="seconds between SIGTERM and SIGKILL for a task (default: 5)"
+    )
+    return parser
+
+
+def _greeting(box: Devbox) -> str:
+    return (
+        f"endpoint:   {box.endpoint}\n"
+        f"directory:  {box.dir}\n"
+        f"token file: {box.token_file}\n"
+        "\n"
+        "Connect with\n"
+        f"    export FLYTE_ENDPOINT={box.endpoint} FLYTE_PROJECT=flytesnacks FLYTE_DOMAIN=development\n"
+        f'    export FLYTE_TOKEN="$(cat {box.token_file})"\n'
+        "and flyte.init() in Python. Ctrl-C stops it."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The source of a function and of what it imports from the same place, packed so that later edits do not change it."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from attrs import frozen
+
+_MAX_BYTES = 20 << 20
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)
+_STARTED = ("__main__", "__mp_main__")
+"""Names of the program itself; the second is the one that multiprocessing gives it in its children."""
+_ELSEWHERE = ("site-packages", "dist-packages")
+
+
+@frozen
+class Snapshot:
+    """A function that a worker can load."""
+
+    archive: bytes
+    """Zip file of sources; the same sources make the same bytes."""
+    target: str
+    """`module:<dotted name>`, or `script:<file name>` for a program that was started as such."""
+    function: str
+    """Qualified name inside the module."""
+    module: str
+    """Name of the module for people."""
+    root: str
+    """Directory that the sources come from, where imports that come later are looked up."""
+
+    @property
+    def digest(self) -> str:
+        """Changes when the sources do."""
+        return hashlib.sha256(self.archive).hexdigest()
+
+
+def take(function: Callable[..., Any]) -> Snapshot:
+    """Pack a function's source.
+
+    For a module of a package that is the whole package. Other modules that were imported from the same directory come along;
+    what is installed does not.
+
+    Raises:
+        TypeError: It is not a function that can be found again by the name of its module and its own.
+        ValueError: There is no source file, or there is too much of it.
+    """
+    module = _module_of(function)
+    file = Path(inspect.getfile(module)).resolve()
+    name = _import_name(module)
+    root = file.parent if name is None else _root(file, name)
+    tops = {file.name if name is None else name.partition(".")[0]}
+    if not _is_installed(root):
+        tops |= _neighbours(root)
+    archive = _pack(root, tops, title=f"{module.__name__}.{function.__qualname__}")
+    target = f"script:{file.name}" if name is None else f"module:{name}"
+    return Snapshot(archive, target, function.__qualname__, file.stem if name is None else name, str(root))
+
+
+def _module_of(function: Callable[..., Any]) -> ModuleType:
+    if not inspect.isfunction(function):
+        raise TypeError(f"flyte.devbox.deploy takes a function, not {type(function).__name__} ({function!r})")
+    where, name = function.__module__, function.__qualname__
+    advice = "a worker process has to find it again: define it with `def` or `async def` at the top level of a .py file"
+    if function.__name__ == "<lambda>":
+        raise TypeError(f"a lambda in {where} cannot be deployed; {advice}")
+    if "<locals>" in name:
+        raise TypeError(f"{name} of {where} is defined inside a function and cannot be deployed; {advice}")
+    module = sys.modules.get(where)
+    if module is None or not getattr(module, "__file__", None):
+        raise TypeError(
+            f"{name} was not read from a file (a notebook or an interactive session) and cannot be deployed; {advice}"
+        )
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is not function:
+        raise TypeError(
+            f"{where}.{name} is not this function (it was decorated or replaced) and cannot be deployed; {advice}"
+        )
+    if not Path(inspect.getfile(module)).suffix == ".py":
+        raise TypeError(f"{where} is not a Python source file ({inspect.getfile(module)}); {advice}")
+    return module
+
+
+def _import_name(module: ModuleType) -> str | None:
+    """The name to import a module by; None for a script that was started by its path."""
+    if module.__name__ not in _STARTED:
+        return module.__name__
+    # `python -m package.module` has the name that it was started by.
+    return None if module.__spec__ is None else module.__spec__.name
+
+
+def _root(file: Path, name: str) -> Path:
+    """The directory from which a module of that name is imported."""
+    parts = name.split(".")
+    if file.name == "__init__.py" and parts[-1] != "__init__":
+        parts.append("__init__")
+    expected = [*parts[:-1], f"{parts[-1]}.py"]
+    if list(file.parts[-len(expected) :]) != expected:
+        raise ValueError(f"the module {name} is in {file}, where it cannot be imported by that name")
+    return file.parents[len(expected) - 1]
+
+
+def _neighbours(root: Path) -> set[str]:
+    """Top-level names of what was imported from below a directory."""
+    found: set[str] = set()
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not isinstance(file, str) or not file.endswith(".py") or name in _STARTED:
+            continue
+        path = Path(file).resolve()
+        if path.is_relative_to(root) and not _is_installed(path):
+            found.add(path.relative_to(root).parts[0].removesuffix(".py"))
+    return found
+
+
+def _is_installed(path: Path) -> bool:
+    standard = Path(os.__file__).resolve().parent
+    return path.is_relative_to(standard) or any(part in _ELSEWHERE for part in path.parts)
+
+
+def _pack(root: Path, tops: set[str], title: str) -> bytes:
+    buffer, total = io.BytesIO(), 0
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(file for top in tops for file in _sources(root, top)):
+            data = path.read_bytes()
+            total += len(data)
+            if total > _MAX_BYTES:
+                raise ValueError(
+                    f"{title}: its package and what it imports beside it have more than {_MAX_BYTES >> 20} MB of source; "
+                    "move the function to a smaller package"
+                )
+            archive.writestr(zipfile.ZipInfo(path.relative_to(root).as_posix(), _LONG_AGO), data)
+    return buffer.getvalue()
+
+
+def _sources(root: Path, top: str) -> Iterator[Path]:
+    """The source files of a top-level module, package or script."""
+    single = root / (top if top.endswith(".py") else f"{top}.py")
+    if single.is_file():
+        yield single
+    for directory, below, files in os.walk(root / top):
+        below[:] = [name for name in below if name != "__pycache__" and not name.startswith(".")]
+        yield from (Path(directory, name) for name in files if name.endswith(".py"))
