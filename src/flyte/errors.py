@@ -384,25 +384,7 @@ class DecodeError(RpcError, wire.DecodeError):
 
 
 _BY_STATUS: dict[int, type[RpcError]] = {
-    error.status: error
-    for error in (
-        RpcCancelledError,
-        UnknownError,
-        InvalidArgumentError,
-        DeadlineExceededError,
-        NotFoundError,
-        AlreadyExistsError,
-        PermissionDeniedError,
-        ResourceExhaustedError,
-        FailedPreconditionError,
-        AbortedError,
-        OutOfRangeError,
-        UnimplementedError,
-        InternalError,
-        UnavailableError,
-        DataLossError,
-        UnauthenticatedError,
-    )
+    error.status: error for error in RpcError.__subclasses__() if error is not DecodeError
 }
 
 

@@ -32,7 +32,7 @@ class Note:
 
 
 def _rpc(method: str, cardinality: Cardinality, effect: Effect = Effect.READ) -> Rpc[Note, Note]:
-    return Rpc(f"/test.Echo/{method}", "tests.support.echo:Note", "tests.support.echo:Note", cardinality, effect)
+    return Rpc(f"/test.Echo/{method}", "support.echo:Note", "support.echo:Note", cardinality, effect)
 
 
 class Echo:

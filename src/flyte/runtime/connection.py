@@ -12,6 +12,7 @@ replies that had arrived before the connection went, and treats every GOAWAY as 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
@@ -38,6 +39,11 @@ PING_TIMEOUT = 15.0
 """Seconds after which an unanswered ping means that the connection is dead."""
 
 _HEAD_BYTES = 512
+
+_hpack_log = logging.getLogger("hpack")
+if _hpack_log.level == logging.NOTSET:
+    # Its DEBUG lines spell out every header, credentials included: an application that debugs itself must not log those.
+    _hpack_log.setLevel(logging.INFO)
 
 
 class Failure(NamedTuple):
@@ -210,10 +216,10 @@ class _Handler(AbstractHandler):
 class ClientProtocol(H2Protocol):
     """A connection and its handshake."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, ping_every: float = PING_EVERY) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, ping_every: float, ping_timeout: float) -> None:
         config = Configuration(
             _keepalive_time=ping_every,
-            _keepalive_timeout=PING_TIMEOUT,
+            _keepalive_timeout=ping_timeout,
             # grpclib's defaults stop after two pings and send one in five minutes.
             _http2_max_pings_without_data=0,
             _http2_min_sent_ping_interval_without_data=ping_every / 2,
@@ -229,6 +235,7 @@ class ClientProtocol(H2Protocol):
             normalize_outbound_headers=False,
         )
         super().__init__(_Handler(), config, h2_config)
+        self._ping_timeout = ping_timeout
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the server has sent its HTTP/2 settings, or when it is clear that it will not."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -267,7 +274,7 @@ class ClientProtocol(H2Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self.link.dead:
-            reason = f"the server has not answered a ping for {PING_TIMEOUT:.0f} s"
+            reason = f"the server has not answered a ping for {self._ping_timeout:g} s"
         else:
             reason = f"the connection broke ({exc})" if exc else "the server closed the connection"
         self.http2.close(reason)

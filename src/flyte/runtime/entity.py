@@ -114,6 +114,7 @@ def paged(
     items: str,
     token: str,
     page: str,
+    keep: Callable[[E], bool] | None = None,
     limit: int | None,
     page_size: int | None,
 ) -> Pager[E]:
@@ -127,6 +128,7 @@ def paged(
         items: Path of the repeated field in a reply.
         token: Path of the next page's token in a reply; empty for a method without pages.
         page: Path of the message with `limit` and `token` in a request; empty for the request itself.
+        keep: Which items count, where the server's filters can't say it. Default: all.
         limit: Most items in all; None for all.
         page_size: Most items a request; None for the client's.
     """
@@ -141,7 +143,10 @@ def paged(
             where.limit, where.token = size, at
         reply = await unary(client, rpc, asked)
         found: Sequence[Any] = walk(reply, items) or ()
-        return Page([entity(item, client) for item in found], (walk(reply, token) or "") if token else "")
+        made = [entity(item, client) for item in found]
+        if keep is not None:
+            made = [item for item in made if keep(item)]
+        return Page(made, (walk(reply, token) or "") if token else "")
 
     return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
 
@@ -154,11 +159,12 @@ def watched(
     *,
     items: str,
     final: str,
+    each: Callable[[E], None] | None = None,
     timeout: float | None,
 ) -> Watch[E]:
     """The watch of a streaming method; it ends with the first entity whose method `final` says so.
 
-    A path `items` to a repeated field gives its items one by one.
+    A path `items` to a repeated field gives its items one by one. `each` sees every entity before it is delivered.
     """
 
     async def subscribe() -> AsyncGenerator[E]:
@@ -167,7 +173,10 @@ def watched(
                 found = walk(reply, items)
                 for item in found if isinstance(found, list) else [found]:  # pyright: ignore[reportUnknownVariableType]
                     if item is not None:
-                        yield entity(item, client)
+                        made = entity(item, client)
+                        if each is not None:
+                            each(made)
+                        yield made
 
     is_final: Callable[[E], bool] = (lambda item: bool(getattr(item, final)())) if final else (lambda item: False)
     return Watch(subscribe, is_final=is_final, timeout=timeout)

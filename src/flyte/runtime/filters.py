@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -70,6 +70,20 @@ def equal(field: str, argument: str, value: object) -> Iterator[Clause]:
         yield "EQUAL", field, [str(value)]
     else:
         raise TypeError(f"{argument} takes text or a number, not {type(value).__name__}")
+
+
+def containing(field: str, argument: str, prefix: str | None) -> Iterator[Clause]:
+    """The clause that narrows a list down to names that hold `prefix` and a dot; none for None."""
+    if prefix is None:
+        return
+    if not isinstance(prefix, str) or not prefix:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{argument} takes a name, not {prefix!r}")
+    yield "CONTAINS", field, [f"{prefix}."]
+
+
+def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
+    """Whether an item's `field` begins with `prefix` and a dot; None to keep all."""
+    return None if prefix is None else lambda item: str(getattr(item, field)).startswith(f"{prefix}.")
 
 
 def any_of(field: str, argument: str, values: Collection[str | int] | None, members: type[enum.IntEnum]) -> Iterator[Clause]:
@@ -150,7 +164,7 @@ def _order(part: Any) -> Iterator[tuple[str, Direction]]:
             raise ValueError(f'sort_by has {part!r}; write "name", "-name" or ("name", "asc")') from None
     if not isinstance(key, str) or not key:
         raise ValueError(f"sort_by has {key!r} where the name of a field belongs")
-    if way not in ("asc", "desc"):
+    if way != "asc" and way != "desc":
         near = difflib.get_close_matches(str(way), ("asc", "desc"), n=1)
         raise ValueError(f"sort_by has the direction {way!r}; {f'did you mean {near[0]!r}?' if near else 'known: asc, desc'}")
-    yield key, way
+    yield key, "asc" if way == "asc" else "desc"

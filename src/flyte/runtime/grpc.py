@@ -20,7 +20,7 @@ from h2.exceptions import H2Error
 from flyte.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
 
 from . import diagnosis
-from .connection import PING_EVERY, ClientProtocol, ClientStream
+from .connection import PING_EVERY, PING_TIMEOUT, ClientProtocol, ClientStream
 from .framing import BadFrame, frame, read_message
 
 if TYPE_CHECKING:
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
     from .transport import Metadata
 
-CONNECT_SECONDS = 10.0
-"""For name resolution, TCP, TLS and the HTTP/2 handshake together."""
-
 _LONGEST_TIMEOUT = 99_999_999
 """What fits into the eight digits of `grpc-timeout`, in seconds."""
+
+_NOT_SENT = "The request was not sent: check the endpoint, or allow more seconds with timeout=."
 
 _USER_AGENT = (
     f"flyte-remote/{distribution.version('flyte-remote')} (python {sys.version_info[0]}.{sys.version_info[1]})"
@@ -43,12 +42,30 @@ _USER_AGENT = (
 class GrpcTransport:
     """One connection to one endpoint, for the event loop it is created on, replaced when it ends."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_seconds: float = 10.0,
+        ping_every: float = PING_EVERY,
+        ping_timeout: float = PING_TIMEOUT,
+    ) -> None:
+        """Describe the connection; it is made by the first call.
+
+        Args:
+            endpoint: Where to.
+            connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
+            ping_every: Seconds between pings while calls are open.
+            ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
+        """
         self._endpoint = endpoint
+        self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
         self._connecting = asyncio.Lock()
         self._protocol: ClientProtocol | None = None
-        self._ping_every = PING_EVERY
+        self.ping_every = ping_every
+        """Seconds between pings: doubled when a server says that it is pinged too often."""
+        self._ping_timeout = ping_timeout
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
@@ -89,7 +106,7 @@ class GrpcTransport:
     @asynccontextmanager
     async def _open(self, path: str, request: bytes, metadata: Metadata, clock: _Clock) -> AsyncGenerator[_Call, None]:
         """Send a request; the call is reset when the block is left before its end."""
-        async with clock.limit("not connected to the server"):
+        async with clock.limit("not connected to the server", hint=_NOT_SENT):
             protocol = await self._connect()
         stream = protocol.link.create_stream()
         headers = [
@@ -129,7 +146,7 @@ class GrpcTransport:
                 protocol = self._protocol
                 if protocol is None or not protocol.usable:
                     if protocol is not None and protocol.http2.pinged_too_often:
-                        self._ping_every *= 2
+                        self.ping_every *= 2
                     self._protocol = protocol = await self._handshake()
         return protocol
 
@@ -141,9 +158,9 @@ class GrpcTransport:
             self._tls = _tls_context()
         protocol: ClientProtocol | None = None
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(self._connect_seconds):
                 _, protocol = await self._loop.create_connection(
-                    lambda: ClientProtocol(self._loop, ping_every=self._ping_every),
+                    lambda: ClientProtocol(self._loop, ping_every=self.ping_every, ping_timeout=self._ping_timeout),
                     endpoint.host,
                     endpoint.port,
                     ssl=self._tls,
@@ -184,7 +201,7 @@ class _Clock:
         return [("grpc-timeout", encode_timeout(min(max(left, 0.0), _LONGEST_TIMEOUT)))]
 
     @asynccontextmanager
-    async def limit(self, while_what: str) -> AsyncGenerator[None, None]:
+    async def limit(self, what: str, *, hint: str = "") -> AsyncGenerator[None, None]:
         scope = asyncio.timeout_at(self._end)
         try:
             async with scope:
@@ -192,7 +209,9 @@ class _Clock:
         except TimeoutError as error:
             if isinstance(error, RpcError) or not scope.expired():
                 raise
-            raise DeadlineExceededError(f"{while_what} after {self._timeout:.3g} s") from None
+            raise DeadlineExceededError(
+                f"{what} after {round(self._timeout or 0, 3):g} s", hint=hint, unprocessed=bool(hint)
+            ) from None
 
 
 class _Call:

@@ -13,7 +13,7 @@ from .call import unary
 from .client import Client, resolve_client
 from .entity import Entity, paged, text, walk, watched
 from .fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
-from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, equal, within
+from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
 from .lazy import resolve
 from .message import Enum, Message
 from .pager import Pager
@@ -95,7 +95,9 @@ __all__ = [
     "any_of",
     "as_filters",
     "as_sorts",
+    "beginning",
     "blocking",
+    "containing",
     "double",
     "enum_field",
     "enum_list",

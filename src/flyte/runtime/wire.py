@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from math import copysign
 from typing import Any, Final
 
-
 Slots = dict[str, Any]
 """What a message keeps its fields in: its `__dict__`."""
 

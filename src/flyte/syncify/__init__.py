@@ -31,6 +31,10 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+_NOT_OURS = frozenset({"__wrapped__", "__code__"})
+"""Not taken from the function: the first is missing while an object is copied, the second says that calling awaits."""
+
+
 class _Method:
     """A method as it is reached through a class or an instance, with the looks of the function it stands for."""
 
@@ -44,7 +48,7 @@ class _Method:
         # Only reached for what is not set here: name, annotations and so on are those of the function.
         if name == "__signature__":
             return self._signature()
-        if name == "__wrapped__":  # not there yet while it is being unpickled or copied
+        if name in _NOT_OURS:
             raise AttributeError(name)
         return getattr(self.__wrapped__, name)
 
