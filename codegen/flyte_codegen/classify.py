@@ -59,7 +59,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "") -> Sh
             raise fail(
                 method.place,
                 f"{method.full_name} is a list, but its items could be any of: {choices}",
-                f'add items = "PATH" to its table under [entities] in codegen.toml, or kind = "call"',
+                'add items = "PATH" to its table under [entities] in codegen.toml, or kind = "call"',
             )
         return Shape(
             Kind.LIST, "limit and token in the request, a token in the reply", items or found[0], token, page or ""

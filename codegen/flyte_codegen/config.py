@@ -38,6 +38,7 @@ class MethodConfig:
     filters: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
     final: str = ""
+    each: str = ""
     sort: str = ""
     missing_ok: bool = False
 
@@ -84,7 +85,7 @@ _KEYS: dict[str, frozenset[str]] = {
     "filters.*": frozenset({"field", "kind", "doc", "enum"}),
     "entities.*": frozenset({"message", "identity", "service", "doc", "overlay", "properties", "methods"}),
     "entities.*.methods.*": frozenset(
-        {"name", "kind", "items", "returns", "doc", "params", "filters", "omit", "final", "sort", "missing_ok"}
+        {"name", "kind", "items", "returns", "doc", "params", "filters", "omit", "final", "each", "sort", "missing_ok"}
     ),
 }
 

@@ -47,9 +47,12 @@ class PyMethod:
     items: str
     token: str
     page: str
+    keep: str
     final: str
+    each: str
     missing_ok: bool
     doc: str
+    source: MethodConfig
 
 
 @attrs.frozen
@@ -82,6 +85,11 @@ def class_path(config: Config, entity: EntityConfig) -> str:
 def exports(config: Config) -> list[tuple[str, str]]:
     """The name and place of every entity's class."""
     return [(entity.name, class_path(config, entity)) for entity in config.entities]
+
+
+def link(api: Api, config: Config, rules: Rules, entity: EntityConfig) -> PyEntity:
+    """One entity, linked."""
+    return _Linker(api, Naming(api, config.package, dict(config.extern)), config, rules, entity).link()
 
 
 class _Linker:
@@ -194,7 +202,7 @@ class _Linker:
         first = "self" if builder.uses_identity else "cls"
         returns, entity = self._returns(shape.kind, config)
         return PyMethod(
-            name=escape(config.name or _default_name(rpc, shape.kind), RESERVED_AS_PARAMETER),
+            name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_AS_PARAMETER),
             kind=shape.kind.value,
             decorator={"list": "listing", "get": "fetching", "watch": "streaming", "call": "blocking"}[
                 shape.kind.value
@@ -209,9 +217,12 @@ class _Linker:
             items=shape.items,
             token=shape.token,
             page=shape.page,
+            keep=builder.keep,
             final=config.final,
+            each=config.each,
             missing_ok=config.missing_ok,
             doc=docs.method(rpc, config, params, shape.kind, scoped=builder.uses_scope, on_class=first == "cls"),
+            source=config,
         )
 
     def _returns(self, kind: Kind, config: MethodConfig) -> tuple[str, str]:

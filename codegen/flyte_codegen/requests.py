@@ -14,7 +14,13 @@ from .rules import Rules
 from .text import sentence
 
 _SCALARS = {"string": "str", "bytes": "bytes", "bool": "bool", "double": "float", "float": "float"}
-_FILTER_TYPES = {"equal": "str | None", "enum": "Collection[str] | None", "time": "TimeFilter | None"}
+_ZERO = {"str": '""', "bytes": 'b""', "bool": "False", "float": "0.0", "int": "0"}
+_FILTER_TYPES = {
+    "equal": "str | None",
+    "enum": "Collection[str] | None",
+    "prefix": "str | None",
+    "time": "TimeFilter | None",
+}
 
 
 @attrs.frozen
@@ -53,6 +59,7 @@ class RequestBuilder:
         self.found: list[Param] = []
         self.uses_scope = False
         self.uses_identity = False
+        self.keep = ""
 
     def build(self, full_name: str, path: str = "") -> str:
         """The expression of a message, its fields filled in."""
@@ -148,6 +155,10 @@ class RequestBuilder:
         self.found.append(Param(param.name, _FILTER_TYPES[param.kind], "None", param.doc))
         if param.kind == "enum":
             return f'any_of("{param.field}", "{param.name}", {param.name}, {self.types.name(param.enum)})'
+        if param.kind == "prefix":
+            # Servers can't match beginnings: they narrow the list down, and the rest is left out here.
+            self.keep = f'beginning("{param.field}", {param.name})'
+            return f'containing("{param.field}", "{param.name}", {param.name})'
         function = "within" if param.kind == "time" else "equal"
         return f'{function}("{param.field}", "{param.name}", {param.name})'
 
@@ -165,9 +176,21 @@ class RequestBuilder:
         doc = sentence(field.doc) or f"`{field.name}` of the request."
         if high:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
-        param = Param(name, annotation, "", doc) if required else Param(name, f"{annotation} | None", "None", doc)
+        default = "" if required else _default(field, annotation)
+        param = Param(name, annotation if default != "None" else f"{annotation} | None", default, doc)
         self.found.append(param)
-        if field.kind == "string" and field.label is not Label.REPEATED and (low or high):
+        if field.label is Label.REPEATED:
+            return f"list({name})"
+        if field.label is Label.MAP:
+            return f"None if {name} is None else dict({name})"
+        if field.kind == "string" and (low or high):
             checked = f'text("{name}", {name}, {low}, {high})'
-            return checked if required else f"None if {name} is None else {checked}"
+            return f"None if {name} is None else {checked}" if default == "None" else checked
         return name
+
+
+def _default(field: Field, annotation: str) -> str:
+    """What an argument that is left out is: the field's own default where it has no presence, else None."""
+    if field.label is Label.REPEATED:
+        return "()"
+    return _ZERO.get(annotation, "None") if field.label is Label.IMPLICIT else "None"

@@ -1,0 +1,68 @@
+"""Typed client for the Flyte 2 control plane. Each name is imported when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from flyte.remote._start import run
+    from flyte.runtime.client import Client, current_client, use_client
+
+    from . import devbox, errors, models, remote, types
+    from ._context import TaskContext, ctx
+    from ._init import init
+    from ._policies import Backoff, Cache, RetryStrategy, Secret, Timeout
+    from ._resources import Device, Resources
+
+_MODULES = {
+    "Backoff": "flyte._policies",
+    "Cache": "flyte._policies",
+    "Client": "flyte.runtime.client",
+    "Device": "flyte._resources",
+    "Resources": "flyte._resources",
+    "RetryStrategy": "flyte._policies",
+    "Secret": "flyte._policies",
+    "TaskContext": "flyte._context",
+    "Timeout": "flyte._policies",
+    "ctx": "flyte._context",
+    "current_client": "flyte.runtime.client",
+    "init": "flyte._init",
+    "run": "flyte.remote._start",
+    "use_client": "flyte.runtime.client",
+}
+_SUBMODULES = frozenset({"devbox", "errors", "models", "remote", "types"})
+
+__all__ = [
+    "Backoff",
+    "Cache",
+    "Client",
+    "Device",
+    "Resources",
+    "RetryStrategy",
+    "Secret",
+    "TaskContext",
+    "Timeout",
+    "ctx",
+    "current_client",
+    "devbox",
+    "errors",
+    "init",
+    "models",
+    "remote",
+    "run",
+    "types",
+    "use_client",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"flyte.{name}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

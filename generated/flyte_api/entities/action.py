@@ -104,6 +104,7 @@ class ActionBase(Entity[WorkflowAction]):
         return None if moment is None else moment.to_datetime()
 
     @listing
+    @classmethod
     def listall(
         cls,
         for_run_name: str,
@@ -180,7 +181,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @blocking
-    async def abort(self, reason: str | None = None) -> bool:
+    async def abort(self, reason: str = "") -> bool:
         """Abort the action and what it started.
 
         Args:
@@ -203,9 +204,13 @@ class ActionBase(Entity[WorkflowAction]):
             return False
         return True
 
+    def _update(self, item: ActionDetails) -> None:
+        """Learn from what `watch` delivers; the overlay says how."""
+
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
-        """Follow the action until it ends: its details now, and again after each change.
+        """Follow the action until it ends: its details now, and again after each change. The action itself is brought
+        up to date with each of them.
 
         Args:
             timeout: Seconds after which the watch gives up. Default: never.
@@ -229,5 +234,6 @@ class ActionBase(Entity[WorkflowAction]):
             request,
             items="details",
             final="done",
+            each=self._update,
             timeout=timeout,
         )

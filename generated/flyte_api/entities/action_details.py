@@ -79,6 +79,7 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         return None if moment is None else moment.to_datetime()
 
     @fetching
+    @classmethod
     async def get(
         cls,
         run_name: str,

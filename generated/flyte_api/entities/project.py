@@ -56,6 +56,7 @@ class ProjectBase(Entity[ProjectProject]):
         return self.pb2.description
 
     @fetching
+    @classmethod
     async def get(cls, id: str, *, client: Client | None = None) -> Self:
         """Fetch a project, archived or not.
 
@@ -76,10 +77,11 @@ class ProjectBase(Entity[ProjectProject]):
         return cls._of(reply.project, caller)
 
     @listing
+    @classmethod
     def listall(
         cls,
         *,
-        filters: str | None = None,
+        filters: str = "",
         sort_by: SortBy | None = None,
         limit: int | None = None,
         page_size: int | None = None,

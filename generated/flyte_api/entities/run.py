@@ -119,6 +119,7 @@ class RunBase(Entity[WorkflowRun]):
         return None if moment is None else moment.to_datetime()
 
     @listing
+    @classmethod
     def listall(
         cls,
         *,
@@ -129,7 +130,7 @@ class RunBase(Entity[WorkflowRun]):
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
         sort_by: SortBy | None = None,
-        paused_actions_only: bool | None = None,
+        paused_actions_only: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
         project: str | None = None,

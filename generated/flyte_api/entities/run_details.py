@@ -68,6 +68,7 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
         return "" if at3 is None else at3.version
 
     @fetching
+    @classmethod
     async def get(
         cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
     ) -> Self:

@@ -26,6 +26,8 @@ from flyte.runtime.v1 import (
     SortBy,
     as_filters,
     as_sorts,
+    beginning,
+    containing,
     equal,
     listing,
     paged,
@@ -107,12 +109,14 @@ class TaskBase(Entity[TaskTask]):
         return None if moment is None else moment.to_datetime()
 
     @listing
-    def listall(
+    @classmethod
+    def _list(
         cls,
         *,
         by_task_name: str | None = None,
+        by_task_env: str | None = None,
         sort_by: SortBy | None = None,
-        known_filters: Collection[ListTasksRequestKnownFilter] | None = None,
+        known_filters: Collection[ListTasksRequestKnownFilter] = (),
         limit: int | None = None,
         page_size: int | None = None,
         project: str | None = None,
@@ -123,6 +127,8 @@ class TaskBase(Entity[TaskTask]):
 
         Args:
             by_task_name: Only the task of this full name.
+            by_task_env: Only the tasks of this environment, which is what stands before the first dot in their
+                names.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the newest first.
             known_filters: Further conditions with a meaning of their own; all must hold.
@@ -145,11 +151,15 @@ class TaskBase(Entity[TaskTask]):
         scope = caller.scope(project, domain)
         request = ListTasksRequest(
             request=ListRequest(
-                filters=as_filters(Filter, *equal("name", "by_task_name", by_task_name)),
+                filters=as_filters(
+                    Filter,
+                    *equal("name", "by_task_name", by_task_name),
+                    *containing("name", "by_task_env", by_task_env),
+                ),
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
             ),
             project_id=ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project),
-            known_filters=known_filters,
+            known_filters=list(known_filters),
         )
         return paged(
             cls,
@@ -159,11 +169,13 @@ class TaskBase(Entity[TaskTask]):
             items="tasks",
             token="token",
             page="request",
+            keep=beginning("name", by_task_env),
             limit=limit,
             page_size=page_size,
         )
 
     @listing
+    @classmethod
     def versions(
         cls,
         name: str,

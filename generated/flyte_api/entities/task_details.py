@@ -78,6 +78,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         return "" if at0 is None else at0.short_name
 
     @fetching
+    @classmethod
     async def fetch(
         cls,
         name: str,

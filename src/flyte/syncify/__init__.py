@@ -23,7 +23,7 @@ from flyte.runtime import bridge
 if TYPE_CHECKING:
     from flyte.runtime.pager import Pager
 
-__all__ = ["Blocking", "Streaming", "blocking", "fetching", "listing", "streaming"]
+__all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "listing", "streaming"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,6 +84,11 @@ class Streaming(_Method, Generic[P, R]):
     def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """The same call; its result is used with `async for`."""
         return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+
+
+def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking[P, R]:
+    """Makes an async function blocking."""
+    return Blocking(function)
 
 
 class _Descriptor:

@@ -1,0 +1,84 @@
+"""What becomes of an RPC or a message, and why."""
+
+from __future__ import annotations
+
+import difflib
+
+from .classify import classify
+from .config import Config, EntityConfig, MethodConfig
+from .diagnostics import CodegenError, fail
+from .entities import PyMethod, link
+from .messages import Naming
+from .model import Api, Message, Method
+from .pipeline import read_api
+from .rules import read_rules
+from .services import cardinality, effect
+
+
+def explain(config: Config, name: str) -> str:
+    """Tell how `name` is generated.
+
+    Args:
+        config: The configuration.
+        name: An RPC or a message, by full name or by its end, such as `RunService.ListRuns`.
+
+    Raises:
+        CodegenError: There is no such thing, or the name fits several.
+    """
+    api = read_api(config)
+    methods = {m.full_name: m for s in api.services() for m in s.methods}
+    known = [*methods, *api.messages]
+    found = [n for n in known if n == name or n.endswith(f".{name}")]
+    if len(found) != 1:
+        near = found or difflib.get_close_matches(name, [n.split(".", 2)[-1] for n in known], n=3)
+        what = "fits several things" if found else "is not known"
+        raise fail(name, what, f"try {', '.join(near)}" if near else "")
+    if found[0] in methods:
+        return _method(api, config, methods[found[0]])
+    return _message(api, config, api.messages[found[0]])
+
+
+def _method(api: Api, config: Config, method: Method) -> str:
+    uses = [(e, m) for e in config.entities for m in e.methods if _full(e, m) == method.full_name]
+    chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
+    try:
+        shape = classify(api, method, kind=chosen.kind, items=chosen.items)
+        kind = f"{shape.kind.value}: {shape.why}"
+        paths = {"items": shape.items, "token": shape.token, "page": shape.page}
+    except CodegenError as cause:
+        kind, paths = f"undecided: {cause.diagnostics[0].message}", {}
+    lines = [
+        f"{method.full_name}  ({method.place})",
+        f"  request    {method.request}",
+        f"  response   {method.response}",
+        f"  streams    {cardinality(method).lower()}",
+        f"  effect     {effect(method, config).lower()}",
+        f"  kind       {kind}",
+        *(f"  {label:<10} {path}" for label, path in paths.items() if path),
+    ]
+    for entity, use in uses:
+        linked = next(m for m in link(api, config, read_rules(config), entity).methods if m.source == use)
+        lines.append(f"  method     {entity.name}.{linked.name}({', '.join(linked.signature)}) -> {_wrapped(linked)}")
+    if not uses:
+        lines.append("  method     none: no entity in codegen.toml names it")
+    return "\n".join(lines)
+
+
+def _wrapped(method: PyMethod) -> str:
+    container = {"list": "Pager", "watch": "Watch"}.get(method.kind)
+    return f"{container}[{method.returns}]" if container else method.returns
+
+
+def _full(entity: EntityConfig, method: MethodConfig) -> str:
+    return method.rpc if "." in method.rpc else f"{entity.service}.{method.rpc}"
+
+
+def _message(api: Api, config: Config, message: Message) -> str:
+    naming = Naming(api, config.package, dict(config.extern))
+    lines = [f"{message.full_name}  ({message.place})", f"  class      {naming.path(message.full_name)}"]
+    for field in message.fields:
+        kind = field.type_name or field.kind
+        notes = [field.label.value, *([f"oneof {field.oneof}"] if field.oneof else [])]
+        notes += ["deprecated"] if field.deprecated else []
+        lines.append(f"  {field.number:>4}  {field.py_name}: {kind} ({', '.join(notes)})")
+    return "\n".join(lines)

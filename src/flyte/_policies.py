@@ -1,0 +1,160 @@
+"""How often, how long and from which cache a task runs, and which secrets it sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+import attrs
+
+CacheBehavior = Literal["auto", "override", "disable"]
+
+
+def _span(value: float | timedelta | None) -> timedelta | None:
+    """A span of time that may be given as seconds."""
+    if value is None or isinstance(value, timedelta):
+        span = value
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        span = timedelta(seconds=value)
+    else:
+        raise TypeError(f"a span of time is a timedelta or a number of seconds, not {type(value).__name__} ({value!r})")
+    if span is not None and span < timedelta(0):
+        raise ValueError(f"a span of time must not be negative ({value!r})")
+    return span
+
+
+def _base(value: float | timedelta) -> timedelta:
+    return _span(value) or timedelta(0)
+
+
+@attrs.frozen
+class Backoff:
+    """How long to wait between attempts.
+
+    Args:
+        base: Wait before the second attempt: a timedelta or seconds.
+        factor: What each wait is multiplied with for the next, at least 1. Default: 1.
+        cap: Longest wait; needed when `factor` is over 1.
+    """
+
+    base: timedelta = attrs.field(converter=_base)
+    factor: float = attrs.field(default=1.0, validator=attrs.validators.ge(1))
+    cap: timedelta | None = attrs.field(default=None, converter=_span)
+
+    def __attrs_post_init__(self) -> None:
+        if self.factor > 1 and self.cap is None:
+            raise ValueError("Backoff.cap is needed when factor is over 1: waits would grow without end")
+
+
+@attrs.frozen(init=False)
+class RetryStrategy:
+    """How often a failed task is tried again.
+
+    Args:
+        retries: Attempts after the first, 0 to 10.
+        backoff: Waits between them. Default: none.
+        count: Another name of `retries`.
+    """
+
+    retries: int
+    backoff: Backoff | None
+
+    def __init__(self, retries: int | None = None, backoff: Backoff | None = None, *, count: int | None = None) -> None:
+        if (retries is None) == (count is None):
+            raise TypeError("RetryStrategy takes `retries`, or `count`, which means the same; not both, not neither")
+        value: Any = count if retries is None else retries
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"RetryStrategy.retries takes a whole number, not {type(value).__name__}")
+        if not 0 <= value <= 10:
+            raise ValueError(f"RetryStrategy.retries is from 0 to 10, not {value}")
+        self.__attrs_init__(value, backoff)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    @property
+    def count(self) -> int:
+        """Another name of `retries`."""
+        return self.retries
+
+
+@attrs.frozen
+class Timeout:
+    """How long a task may take. Each is a timedelta or seconds; 0 and None are without limit.
+
+    Args:
+        max_runtime: Longest time that one attempt may run.
+        max_queued_time: Longest time that it may wait to start.
+        deadline: Longest time from creation to end, attempts and waits together.
+    """
+
+    max_runtime: timedelta | None = attrs.field(default=None, converter=_span)
+    max_queued_time: timedelta | None = attrs.field(default=None, converter=_span)
+    deadline: timedelta | None = attrs.field(default=None, converter=_span)
+
+    @classmethod
+    def of(cls, value: Timeout | timedelta | float | None) -> Timeout:
+        """A timeout from its short form: a span of time is the longest run."""
+        return value if isinstance(value, Timeout) else cls(max_runtime=_span(value))
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+@attrs.frozen
+class Cache:
+    """Whether results are taken from earlier runs with the same inputs.
+
+    Args:
+        behavior: "disable" for never; "override" for results stored under `version_override`; "auto" for a version
+            that is worked out at deployment.
+        version_override: The version that results are stored under.
+        serialize: Whether concurrent runs with the same inputs wait for the first one's result.
+        ignored_inputs: Names of inputs that do not tell results apart.
+        max_age: How old a result may be: a timedelta or seconds. Default: any age.
+    """
+
+    behavior: CacheBehavior = attrs.field(validator=attrs.validators.in_(("auto", "override", "disable")))
+    version_override: str | None = None
+    serialize: bool = False
+    ignored_inputs: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    max_age: timedelta | None = attrs.field(default=None, converter=_span)
+
+
+_ENV_NAME = re.compile(r"^[A-Z_][A-Z0-9_]*$")
+
+
+@attrs.frozen
+class Secret:
+    """A secret that a task may read.
+
+    Args:
+        key: Name of the secret.
+        group: Group it belongs to, if any.
+        as_env_var: Environment variable it appears as; capitals, digits and underscores. Default: `GROUP_KEY` or
+            `KEY`, unless it is mounted.
+        mount: Folder it appears in as a file: "/etc/flyte/secrets". Default: none, it is an environment variable.
+    """
+
+    key: str
+    group: str | None = None
+    as_env_var: str | None = None
+    mount: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.key, str) or not self.key:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"Secret.key takes a name, not {self.key!r}")
+        if self.mount is not None and self.mount != "/etc/flyte/secrets":
+            raise ValueError(f"Secret.mount can only be '/etc/flyte/secrets', not {self.mount!r}")
+        if self.mount is not None and self.as_env_var is not None:
+            raise ValueError("Secret takes as_env_var or mount, not both")
+        if self.as_env_var is not None and not _ENV_NAME.match(self.as_env_var):
+            raise ValueError(f"Secret.as_env_var takes capitals, digits and underscores, not {self.as_env_var!r}")
+
+    @property
+    def env_var(self) -> str | None:
+        """The environment variable it appears as; None when it is mounted."""
+        if self.mount is not None:
+            return None
+        name = f"{self.group}_{self.key}" if self.group else self.key
+        return self.as_env_var or re.sub(r"[^A-Z0-9_]", "_", name.upper())

@@ -1,0 +1,137 @@
+"""What a task asks of a machine."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+import attrs
+
+_QUANTITY = re.compile(r"^\d+(\.\d+)?([eE][+-]?\d+)?(m|k|[KMGTPE]i?)?$")
+_DEVICE_CLASSES = ("NVIDIA", "TPU", "NEURON", "AMD", "HABANA", "APPLE_SILICON")
+
+# The names that clusters label machines with, by the short names people use.
+DEVICES = {
+    "A10": "nvidia-a10",
+    "A10G": "nvidia-a10g",
+    "A100": "nvidia-tesla-a100",
+    "A100 80G": "nvidia-a100-80gb",
+    "H100": "nvidia-tesla-h100",
+    "L4": "nvidia-l4",
+    "L40s": "nvidia-l40s",
+    "T4": "nvidia-tesla-t4",
+    "V100": "nvidia-tesla-v100",
+    "RTX PRO 6000": "nvidia-rtx-pro-6000",
+    "V5E": "tpu-v5-lite-podslice",
+    "V5P": "tpu-v5p-slice",
+    "V6E": "tpu-v6e-slice",
+}
+
+
+@attrs.frozen
+class Device:
+    """Accelerators of one kind.
+
+    Args:
+        quantity: How many, at least 1.
+        device: Kind, such as "A100" or "T4"; None for any.
+        partition: Slice of a device, such as "1g.5gb". Default: whole devices.
+        device_class: "NVIDIA", "TPU", "NEURON", "AMD", "HABANA" or "APPLE_SILICON". Default: "NVIDIA".
+    """
+
+    quantity: int = attrs.field(default=1, validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
+    device: str | None = None
+    partition: str | None = None
+    device_class: str = attrs.field(default="NVIDIA", validator=attrs.validators.in_(_DEVICE_CLASSES))
+
+
+def _quantity(argument: str, value: Any, *, numbers: bool) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float) if numbers else str):
+        kinds = 'a number or text such as "500m"' if numbers else 'text such as "512Mi" or "2Gi"'
+        raise TypeError(f"Resources.{argument} takes {kinds}, not {type(value).__name__} ({value!r})")
+    shown = str(value)
+    if not _QUANTITY.match(shown):
+        raise ValueError(f'Resources.{argument} has {value!r}, which is not a quantity such as "500m", "2" or "1.5Gi"')
+    return shown
+
+
+def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None] | None:
+    """A quantity as (request, limit)."""
+    if value is None:
+        return None
+    if isinstance(value, (tuple, list)):
+        parts: Any = value
+        if len(parts) != 2 or None in parts:
+            raise ValueError(f"Resources.{argument} takes one quantity, or a pair of request and limit; not {value!r}")
+        return _quantity(argument, parts[0], numbers=numbers), _quantity(argument, parts[1], numbers=numbers)
+    return _quantity(argument, value, numbers=numbers), None
+
+
+def parse_device(value: int | str | Device) -> Device | None:
+    """The accelerators that the `gpu` argument asks for; None for none.
+
+    Raises:
+        TypeError: The value is neither a number, a text nor a `Device`.
+        ValueError: A negative number, or a name that is not known.
+    """
+    if isinstance(value, Device):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f'Resources.gpu takes a number, text such as "A100:2" or a Device, not {type(value).__name__}')
+    if isinstance(value, int):
+        if value < 0:
+            raise ValueError(f"Resources.gpu must not be negative ({value})")
+        return Device(value) if value else None
+    name, _, count = value.partition(":")
+    if name not in DEVICES:
+        near = difflib.get_close_matches(name, DEVICES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(DEVICES)}"
+        raise ValueError(
+            f"Resources.gpu has the device {name!r}, which is not known; {hint} For others, use Device(...)"
+        )
+    if count and not (count.isdigit() and int(count) > 0):
+        raise ValueError(f'Resources.gpu has {value!r}; write the number of devices behind the colon, as in "{name}:2"')
+    return Device(int(count or 1), name, device_class="TPU" if DEVICES[name].startswith("tpu") else "NVIDIA")
+
+
+@attrs.frozen
+class Resources:
+    """CPU, memory, accelerators and disk. Each takes one quantity, or a pair of request and limit.
+
+    Args:
+        cpu: Cores: a number, or text such as "500m".
+        memory: Bytes as text, such as "512Mi" or ("1Gi", "2Gi").
+        gpu: How many, "A100:2", or a `Device`. 0 for none.
+        disk: Ephemeral storage as text, such as "10Gi".
+        shm: Shared memory as text, or "auto" for as much as the machine gives.
+
+    Raises:
+        TypeError: A value of the wrong kind.
+        ValueError: A quantity that can't be read.
+    """
+
+    cpu: float | str | tuple[float | str, float | str] | None = None
+    memory: str | tuple[str, str] | None = None
+    gpu: int | str | Device | None = None
+    disk: str | tuple[str, str] | None = None
+    shm: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        self.quantities()
+        self.device()
+        if self.shm is not None and self.shm != "auto":
+            _quantity("shm", self.shm, numbers=False)
+
+    def quantities(self) -> dict[str, tuple[str, str | None]]:
+        """Request and limit of cpu, memory and disk, as far as they are given."""
+        pairs = {
+            "cpu": _pair("cpu", self.cpu, numbers=True),
+            "memory": _pair("memory", self.memory, numbers=False),
+            "disk": _pair("disk", self.disk, numbers=False),
+        }
+        return {name: pair for name, pair in pairs.items() if pair is not None}
+
+    def device(self) -> Device | None:
+        """The accelerators, if any."""
+        return None if self.gpu is None else parse_device(self.gpu)

@@ -1,0 +1,104 @@
+"""Values that describe runs and tasks, apart from any wire format."""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .types import NativeInterface
+
+__all__ = ["ActionPhase", "NativeInterface", "UnknownPhase"]
+
+
+class ActionPhase(str, enum.Enum):
+    """The phase of a run or an action. Members are strings too: `ActionPhase.FAILED == "failed"`."""
+
+    QUEUED = "queued"
+    WAITING_FOR_RESOURCES = "waiting_for_resources"
+    INITIALIZING = "initializing"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    TIMED_OUT = "timed_out"
+    PAUSED = "paused"
+    RECOVERED = "recovered"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing follows: the action succeeded, failed, was aborted, timed out, or was recovered."""
+        return self in _TERMINAL
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the action's outputs are there: it succeeded, or was recovered from an earlier run."""
+        return self in _SUCCESS
+
+    def to_protobuf_name(self) -> str:
+        """The name in the definitions, such as `ACTION_PHASE_FAILED`."""
+        return f"ACTION_PHASE_{self.name}"
+
+    def to_protobuf_value(self) -> int:
+        """The number on the wire."""
+        return _NUMBERS[self]
+
+    @classmethod
+    def from_protobuf(cls, number: int) -> ActionPhase | UnknownPhase:
+        """The phase of a number on the wire; one that this release does not know is an `UnknownPhase`."""
+        return _BY_NUMBER.get(number) or UnknownPhase(number)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class UnknownPhase(str):
+    """A phase that a newer server sent: shown as `unknown(42)`, never terminal, never an error.
+
+    Attributes:
+        number: The number on the wire. 0 is "not set".
+    """
+
+    number: int
+    is_terminal = False
+    is_success = False
+
+    def __new__(cls, number: int) -> UnknownPhase:
+        made = super().__new__(cls, "unspecified" if number == 0 else f"unknown({number})")
+        made.number = number
+        return made
+
+    @property
+    def value(self) -> str:
+        """The text, as members of `ActionPhase` have it."""
+        return str(self)
+
+    @property
+    def name(self) -> str:
+        """The text in capitals, as members of `ActionPhase` have it."""
+        return self.upper()
+
+    def to_protobuf_value(self) -> int:
+        """The number on the wire."""
+        return self.number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.number,)
+
+    def __repr__(self) -> str:
+        return f"<UnknownPhase: {str(self)!r}>"
+
+
+# The members stand in the order of their numbers on the wire.
+_NUMBERS = {phase: number for number, phase in enumerate(ActionPhase, start=1)}
+_BY_NUMBER = {number: phase for phase, number in _NUMBERS.items()}
+_SUCCESS = frozenset({ActionPhase.SUCCEEDED, ActionPhase.RECOVERED})
+_TERMINAL = _SUCCESS | {ActionPhase.FAILED, ActionPhase.ABORTED, ActionPhase.TIMED_OUT}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NativeInterface":
+        from .types import NativeInterface
+
+        return NativeInterface
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

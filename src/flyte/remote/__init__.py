@@ -1,0 +1,55 @@
+"""Projects, tasks, runs and actions of a control plane. Each name is imported when it is first used."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._action import Action, ActionDetails
+    from ._common import TimeFilter
+    from ._io import ActionInputs, ActionOutputs
+    from ._project import Project
+    from ._run import Run, RunDetails
+    from ._task import LazyEntity, Task, TaskVersion
+    from ._task_details import TaskDetails
+
+_MODULES = {
+    "Action": "_action",
+    "ActionDetails": "_action",
+    "ActionInputs": "_io",
+    "ActionOutputs": "_io",
+    "LazyEntity": "_task",
+    "Project": "_project",
+    "Run": "_run",
+    "RunDetails": "_run",
+    "Task": "_task",
+    "TaskDetails": "_task_details",
+    "TaskVersion": "_task",
+    "TimeFilter": "_common",
+}
+
+__all__ = [
+    "Action",
+    "ActionDetails",
+    "ActionInputs",
+    "ActionOutputs",
+    "LazyEntity",
+    "Project",
+    "Run",
+    "RunDetails",
+    "Task",
+    "TaskDetails",
+    "TaskVersion",
+    "TimeFilter",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,118 @@
+"""Inputs and outputs of an action as Python values."""
+
+from __future__ import annotations
+
+from collections import UserDict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+
+from flyte.runtime.call import unary
+
+from ._outcome import raise_for_status
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+    from flyte_api.messages.flyteidl2.task.common import Inputs, Outputs
+
+    from flyte.types import NativeValues
+
+    from ._action import ActionDetails
+
+
+class ActionInputs(UserDict[str, Any]):
+    """The inputs of an action, by name.
+
+    Attributes:
+        pb2: The message they were read from.
+        data: The values as a plain dict. One that has no Python form here is its raw `Literal`.
+        unsupported: Why a value is a raw `Literal`, by name.
+    """
+
+    def __init__(self, pb2: Inputs, read: NativeValues) -> None:
+        self.pb2 = pb2
+        self.unsupported = dict(read.unsupported)
+        super().__init__(read.values)
+
+
+class ActionOutputs(tuple[Any, ...]):
+    """The outputs of an action, in order; a task without outputs has none.
+
+    Attributes:
+        pb2: The message they were read from.
+        named_outputs: The values by name: `o0`, `o1` and so on, or the names that the task gave them. One that has no
+            Python form here is its raw `Literal`.
+        unsupported: Why a value is a raw `Literal`, by name.
+    """
+
+    pb2: Outputs
+    named_outputs: dict[str, Any]
+    unsupported: dict[str, str]
+
+    def __new__(cls, pb2: Outputs, read: NativeValues) -> ActionOutputs:
+        made = super().__new__(cls, read.values.values())
+        made.pb2 = pb2
+        made.named_outputs = dict(read.values)
+        made.unsupported = dict(read.unsupported)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        named: dict[str, Any] = self.__dict__.get("named_outputs", {})
+        if name in named:
+            return named[name]
+        raise AttributeError(f"no output is named {name!r}; there are {', '.join(named) or 'none'}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from flyte.types import NativeValues
+
+        return type(self), (self.pb2, NativeValues(self.named_outputs, self.unsupported))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield from self.named_outputs.items()
+
+    def __repr__(self) -> str:
+        return f"ActionOutputs({', '.join(f'{n}={v!r}' for n, v in self.named_outputs.items())})"
+
+
+async def _data(details: ActionDetails) -> GetActionDataResponse:
+    request = GetActionDataRequest(action_id=details.action_id)
+    return await unary(details.client, DataProxyService.GET_ACTION_DATA, request)
+
+
+def _interface(details: ActionDetails) -> TypedInterface | None:
+    task, trace = details.pb2.task, details.pb2.trace
+    found: TypedInterface | None = None
+    if task is not None and task.task_template is not None:
+        found = task.task_template.interface
+    elif trace is not None:
+        found = trace.interface
+    return found
+
+
+async def read_inputs(details: ActionDetails) -> ActionInputs:
+    """See `ActionDetails.inputs`."""
+    from flyte_api.messages.flyteidl2.task.common import Inputs
+
+    from flyte.types import literals_to_python
+
+    message = (await _data(details)).inputs or Inputs()
+    interface = _interface(details)
+    read = literals_to_python(message.literals, None if interface is None else interface.inputs)
+    return ActionInputs(message, read)
+
+
+async def read_outputs(details: ActionDetails) -> ActionOutputs:
+    """See `ActionDetails.outputs`."""
+    from flyte_api.messages.flyteidl2.task.common import Outputs
+
+    from flyte.types import literals_to_python
+
+    if not details.done():
+        details = await type(details).get.aio(details.run_name, details.name, **details._place(), client=details.client)
+    raise_for_status(details)
+    message = (await _data(details)).outputs or Outputs()
+    interface = _interface(details)
+    read = literals_to_python(message.literals, None if interface is None else interface.outputs)
+    return ActionOutputs(message, read)

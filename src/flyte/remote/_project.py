@@ -1,0 +1,234 @@
+"""Projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, Self
+
+from flyte_api.entities.project import ProjectBase
+from flyte_api.messages.flyteidl2.project.project_service import (
+    CreateProjectRequest,
+    ProjectState,
+    UpdateProjectRequest,
+)
+from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectMessage
+from flyte_api.messages.flyteidl2.task.run import Labels
+from flyte_api.services.flyteidl2.project.project_service import ProjectService
+
+from flyte.runtime.call import unary
+from flyte.runtime.client import Client, resolve_client
+from flyte.runtime.entity import text
+from flyte.runtime.filters import SortBy
+from flyte.runtime.pager import Pager
+from flyte.syncify import blocking, fetching, listing
+
+_MAX_ID = 63
+_MAX_DESCRIPTION = 300
+_STATES: dict[str, ProjectState] = {"active": ProjectState.ACTIVE, "archived": ProjectState.ARCHIVED}
+
+
+class Project(ProjectBase):
+    """A project: the namespace that tasks and runs live in."""
+
+    @property
+    def state(self) -> str:
+        """`active`, `archived`, or what a newer server calls it."""
+        state = self.pb2.state
+        return state.name.lower() if state.name else f"unknown({int(state)})"
+
+    @property
+    def archived(self) -> bool:
+        """Whether the project was archived when this was read."""
+        return self.pb2.state in (ProjectState.ARCHIVED, ProjectState.SYSTEM_ARCHIVED)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels, as a copy."""
+        return {} if self.pb2.labels is None else dict(self.pb2.labels.values)
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Ids of the domains that the project has."""
+        return tuple(d.id for d in self.pb2.domains)
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("id", self.id), ("name", self.name), ("description", self.description))
+        yield from (("state", self.state), ("labels", self.labels), ("domains", self.domains))
+
+    @fetching
+    @classmethod
+    async def create(
+        cls,
+        id: str,
+        name: str,
+        description: str = "",
+        labels: Mapping[str, str] | None = None,
+        *,
+        client: Client | None = None,
+    ) -> Self:
+        """Create a project.
+
+        Args:
+            id: What it is called in calls, at most 63 characters. It can't be changed later.
+            name: What it is called on screens.
+            description: What it is for, at most 300 characters. Default: nothing.
+            labels: Labels. Default: none.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The project as the server keeps it, with its domains.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            AlreadyExistsError: The id is taken, perhaps by an archived project.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ProjectService.CreateProject`, then `GetProject`.
+        """
+        caller = resolve_client(client)
+        message = ProjectMessage(
+            id=text("id", id, 1, _MAX_ID),
+            name=text("name", name, 0, 255),
+            description=text("description", description, 0, _MAX_DESCRIPTION),
+            labels=_labels(labels) if labels else None,
+        )
+        await unary(caller, ProjectService.CREATE_PROJECT, CreateProjectRequest(project=message))
+        return await cls.get.aio(id, client=caller)
+
+    @fetching
+    @classmethod
+    async def update(
+        cls,
+        id: str,
+        name: str | None = None,
+        description: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        state: Literal["active", "archived"] | None = None,
+        *,
+        client: Client | None = None,
+    ) -> Self:
+        """Change a project; what is not given stays as it is.
+
+        The server replaces the whole project, so it is read first, changed, and sent back without its domains, which
+        servers refuse in an update. Somebody else's change in between is lost.
+
+        Args:
+            id: The project.
+            name: New name.
+            description: New description; "" for none.
+            labels: New labels, in place of all that it has; {} for none.
+            state: "active" or "archived".
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The project as the server keeps it now.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such project.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ProjectService.GetProject`, `UpdateProject`, then `GetProject`.
+        """
+        caller = resolve_client(client)
+        if state is not None and state not in _STATES:
+            raise ValueError(f"state is 'active' or 'archived', not {state!r}")
+        changes: dict[str, object] = {}
+        if name is not None:
+            changes["name"] = text("name", name, 0, 255)
+        if description is not None:
+            changes["description"] = text("description", description, 0, _MAX_DESCRIPTION)
+        if labels is not None:
+            changes["labels"] = _labels(labels)
+        if state is not None:
+            changes["state"] = _STATES[state]
+        message = (await cls.get.aio(id, client=caller)).pb2
+        for field, value in changes.items():
+            setattr(message, field, value)
+        message.domains = []
+        await unary(caller, ProjectService.UPDATE_PROJECT, UpdateProjectRequest(project=message))
+        return await cls.get.aio(id, client=caller)
+
+    @blocking
+    async def archive(self) -> Project:
+        """Archive the project: listings leave it out, what it holds stays.
+
+        Returns:
+            This project, with its state as the server has it now.
+
+        Raises:
+            NotFoundError: There is no such project any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls what `update` calls.
+        """
+        return await self._move("archived")
+
+    @blocking
+    async def unarchive(self) -> Project:
+        """Make an archived project active again.
+
+        Returns:
+            This project, with its state as the server has it now.
+
+        Raises:
+            NotFoundError: There is no such project any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls what `update` calls.
+        """
+        return await self._move("active")
+
+    async def _move(self, state: Literal["active", "archived"]) -> Project:
+        self.pb2 = (await Project.update.aio(self.id, state=state, client=self.client)).pb2
+        return self
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        *,
+        filters: str | None = None,
+        sort_by: SortBy | None = None,
+        archived: bool = False,
+        limit: int | None = None,
+        page_size: int | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List projects: the active ones, or the archived ones.
+
+        Args:
+            filters: More conditions in the server's filter language, joined with `+`, for example
+                `contains(name, ml)+ne(id, flytesnacks)`.
+            sort_by: Field to sort by, such as "id" or ("name", "asc"); `-` in front for descending. Default: the
+                newest first.
+            archived: Whether the archived ones are wanted instead of the active ones. Default: False.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ProjectService.ListProjects`.
+        """
+        state = f"eq(state, {int(ProjectState.ARCHIVED if archived else ProjectState.ACTIVE)})"
+        wanted = (filters or "").strip().strip("+")
+        return super().listall(
+            filters=f"{wanted}+{state}" if wanted else state,
+            sort_by=sort_by,
+            limit=limit,
+            page_size=page_size,
+            client=client,
+        )
+
+
+def _labels(labels: Mapping[str, str]) -> Labels:
+    for key, value in labels.items():
+        if not isinstance(key, str) or not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"labels takes text for keys and values, not {key!r}: {value!r}")
+    return Labels(values=dict(labels))

@@ -1,0 +1,308 @@
+"""Tasks: what is deployed, by name and version, and handles that fetch a definition when it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+from flyte_api.entities.task import TaskBase
+from flyte_api.entities.task_version import TaskVersionBase
+from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
+
+from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.runtime.client import Client
+from flyte.runtime.entity import text
+from flyte.runtime.filters import SortBy
+from flyte.runtime.pager import Pager
+from flyte.syncify import blocking, listing
+
+from ._common import console_url
+from ._task_details import TaskDetails, require_context
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ._override import Overrides
+
+AutoVersion = Literal["latest", "current"]
+
+
+class TaskVersion(TaskVersionBase):
+    """One deployed version of a task."""
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("version", self.version), ("deployed_at", self.deployed_at))
+
+
+class Task(TaskBase):
+    """A deployed task, in its latest version."""
+
+    @property
+    def url(self) -> str:
+        """Where the web console shows the task."""
+        return console_url(self.client, self.domain, self.project, "tasks", self.name)
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("version", self.version), ("project", self.project))
+        yield from (("domain", self.domain), ("deployed_at", self.deployed_at))
+        yield ("short_description", self.short_description)
+
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        version: str | None = None,
+        auto_version: AutoVersion | None = None,
+        *,
+        client: Client | None = None,
+    ) -> LazyEntity:
+        """A handle to a task. Nothing is fetched until the handle is called, overridden, or its `fetch` is called.
+
+        Args:
+            name: Full name of the task, at most 255 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            version: The version, at most 63 characters.
+            auto_version: Instead of `version`: "latest" for the newest one when it is fetched, "current" for the version
+                of the task that this code runs in.
+            client: The client to ask with. Default: the current one when it is fetched.
+
+        Raises:
+            ValueError: An argument is not usable: neither or both of `version` and `auto_version`, or an empty name.
+
+        Calls nothing.
+        """
+        text("name", name, 1, 255)
+        if auto_version is not None and auto_version not in get_args(AutoVersion):
+            raise ValueError(f"auto_version is 'latest' or 'current', not {auto_version!r}")
+        if (version is None) == (auto_version is None):
+            given = "both" if version is not None else "neither"
+            raise ValueError(f"Task.get takes either version or auto_version, and {given} of them was given")
+        if version is not None:
+            text("version", version, 1, 63)
+        return LazyEntity(name, project, domain, version, auto_version, client)
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        *,
+        by_task_name: str | None = None,
+        by_task_env: str | None = None,
+        entrypoint: bool | None = None,
+        sort_by: SortBy | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List deployed tasks, one entry for each name, with its newest version.
+
+        Args:
+            by_task_name: Only the task of this full name.
+            by_task_env: Only the tasks of this environment, which is what stands before the dot in their names.
+            entrypoint: Whether tasks marked as entry points are wanted, or only the others. Default: all. Servers that do
+                not keep the mark ignore it.
+            sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default: the
+                newest first.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TaskService.ListTasks`.
+        """
+        known = [] if entrypoint is None else [ListTasksRequestKnownFilter(is_entrypoint=entrypoint)]
+        return cls._list(
+            by_task_name=by_task_name,
+            by_task_env=by_task_env,
+            known_filters=known,
+            sort_by=sort_by,
+            limit=limit,
+            page_size=page_size,
+            project=project,
+            domain=domain,
+            client=client,
+        )
+
+
+class LazyEntity:
+    """A deployed task that is not fetched yet.
+
+    Fetching happens once, however many threads and coroutines ask; a failure is not remembered. Pickling keeps what
+    names the task, not the connection.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        project: str | None,
+        domain: str | None,
+        version: str | None,
+        auto_version: AutoVersion | None,
+        client: Client | None = None,
+    ) -> None:
+        """Made by `Task.get`."""
+        self._name, self._project, self._domain = name, project, domain
+        self._version, self._auto_version = version, auto_version
+        self._client = client
+        self._forget()
+
+    def _forget(self) -> None:
+        self._details: TaskDetails | None = None
+        # Callers may be on different threads and event loops, so what they wait for belongs to none of them.
+        self._lock = threading.Lock()
+        self._pending: Future[TaskDetails] | None = None
+
+    @classmethod
+    def _fetched(cls, details: TaskDetails) -> LazyEntity:
+        """A handle whose definition is there already."""
+        made = cls(details.name, details.project, details.domain, details.version, None, details._client)
+        made._details = details
+        return made
+
+    @property
+    def name(self) -> str:
+        """Full name of the task."""
+        return self._name
+
+    @property
+    def version(self) -> str | None:
+        """The version; None until it is fetched when it was asked for by `auto_version`."""
+        return self._version if self._details is None else self._details.version
+
+    @blocking
+    async def fetch(self) -> TaskDetails:
+        """Fetch the definition, unless that was done before.
+
+        Returns:
+            The definition.
+
+        Raises:
+            RemoteTaskNotFoundError: There is no such task or version.
+            ValueError: The version is "current", and this code does not run in a task.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TaskService.GetTaskDetails`; before it `ListVersions` when the version is "latest".
+        """
+        return await self._fetch()
+
+    async def _fetch(self) -> TaskDetails:
+        while True:
+            with self._lock:
+                if self._details is not None:
+                    return self._details
+                pending, mine = self._pending, self._pending is None
+                if pending is None:
+                    pending = self._pending = Future()
+                    pending.set_running_or_notify_cancel()  # so that a waiter that is cancelled can't cancel it
+            if mine:
+                return await self._load(pending)
+            try:
+                return await asyncio.wrap_future(pending)
+            except _Interrupted:
+                continue
+
+    async def _load(self, pending: Future[TaskDetails]) -> TaskDetails:
+        try:
+            version = self._version or await self._resolve_version()
+            found = await TaskDetails.fetch.aio(
+                self._name, version, project=self._project, domain=self._domain, client=self._client
+            )
+        except BaseException as cause:
+            with self._lock:
+                self._pending = None
+            # Whoever waits for a fetch that was cancelled does it itself.
+            pending.set_exception(cause if isinstance(cause, Exception) else _Interrupted())
+            raise
+        with self._lock:
+            self._details, self._pending = found, None
+        pending.set_result(found)
+        return found
+
+    async def _resolve_version(self) -> str:
+        if self._auto_version == "current":
+            from flyte._context import ctx
+
+            version = ctx().version
+            if not version:
+                raise ValueError(
+                    f"the version of task {self._name} is 'current', which is the version of the task that the code "
+                    "runs in, and this code does not run in a task; pass version=, or auto_version='latest'"
+                )
+            return version
+        versions = Task.versions(self._name, limit=1, project=self._project, domain=self._domain, client=self._client)
+        newest = await versions.first.aio()
+        if newest is None:
+            raise RemoteTaskNotFoundError(
+                f"no version of task {self._name} is deployed in project {self._project or 'of the client'}, "
+                f"domain {self._domain or 'of the client'}"
+            )
+        return newest.version
+
+    @blocking
+    async def override(self, **changes: Unpack[Overrides]) -> LazyEntity:
+        """A handle to the task with other settings. This handle stays as it is. Fetches the definition.
+
+        Args:
+            changes: See `TaskDetails.override`.
+
+        Raises:
+            RemoteTaskUsageError: There is no such setting.
+            RemoteTaskNotFoundError: There is no such task or version.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls what `fetch` calls.
+        """
+        from ._override import check_names
+
+        check_names(changes)
+        return LazyEntity._fetched((await self._fetch()).override(**changes))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task from within another task. See `TaskDetails.__call__`."""
+        if args:
+            raise RemoteTaskUsageError(
+                f"task {self._name} takes its inputs by name only; {len(args)} were given by position"
+            )
+        if self._details is None:
+            require_context(self._name)
+        return self.fetch()(**kwargs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "name": self._name,
+            "project": self._project,
+            "domain": self._domain,
+            "version": self._version,
+            "auto_version": self._auto_version,
+            "details": self._details,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        details = state.pop("details")
+        self.__init__(**state)  # type: ignore[misc]
+        self._details = details
+
+    def __repr__(self) -> str:
+        version = self._version or self._auto_version
+        state = "fetched" if self._details is not None else "not fetched"
+        return f"<task {self._name} version {version}, {state}>"
+
+
+class _Interrupted(Exception):
+    """Tells waiters that the fetch they wait for was given up by whoever made it."""

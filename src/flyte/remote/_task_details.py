@@ -1,0 +1,249 @@
+"""The definition of one version of a task: what it takes and gives, what it asks for, and changed copies of it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import attrs
+from flyte_api.entities.task_details import TaskDetailsBase
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
+from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
+
+from flyte._context import ctx
+from flyte._policies import Cache
+from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.runtime.client import Client
+from flyte.syncify import fetching
+
+from ._common import console_url
+from ._containers import container_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from flyte.types import NativeInterface
+
+    from ._override import Overrides
+
+MAX_INLINE_IO_BYTES = 10 * 2**20
+
+
+@attrs.define(eq=False, repr=False, slots=False)
+class TaskDetails(TaskDetailsBase):
+    """The whole definition of one version of a task.
+
+    Attributes:
+        queue: The queue that `override` set; None for the task's own.
+        max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call. Default: 10 MiB.
+        overridden: Whether this is a changed copy, which a run takes along instead of naming the deployed version.
+    """
+
+    queue: str | None = attrs.field(default=None, kw_only=True)
+    max_inline_io_bytes: int = attrs.field(default=MAX_INLINE_IO_BYTES, kw_only=True)
+    overridden: bool = attrs.field(default=False, kw_only=True)
+
+    @fetching
+    @classmethod
+    async def fetch(
+        cls,
+        name: str,
+        version: str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch one version of a task.
+
+        Args:
+            name: Full name of the task, at most 255 characters.
+            version: The version, at most 63 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RemoteTaskNotFoundError: There is no such task or version.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TaskService.GetTaskDetails`.
+        """
+        try:
+            return await super().fetch.aio(name, version, project=project, domain=domain, client=client)
+        except NotFoundError as cause:
+            raise RemoteTaskNotFoundError(f"task {name} has no version {version}: {cause}") from cause
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("version", self.version), ("task_type", self.task_type))
+        yield from (("interface", self.interface), ("overridden", self.overridden or None))
+
+    @property
+    def url(self) -> str:
+        """Where the web console shows the task."""
+        return console_url(self.client, self.domain, self.project, "tasks", self.name)
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The specification."""
+        return self.pb2.spec if self.pb2.spec is not None else TaskSpec()
+
+    @property
+    def template(self) -> TaskTemplate:
+        """The task's template, which the executor works from."""
+        return self.spec.task_template if self.spec.task_template is not None else TaskTemplate()
+
+    @property
+    def typed_interface(self) -> TypedInterface:
+        """Inputs and outputs as the definitions have them."""
+        return self.template.interface if self.template.interface is not None else TypedInterface()
+
+    @cached_property
+    def interface(self) -> NativeInterface:
+        """Inputs and outputs as Python types."""
+        from flyte.types import guess_interface
+
+        return guess_interface(self.typed_interface, self.spec.default_inputs)
+
+    @property
+    def default_input_args(self) -> tuple[str, ...]:
+        """Names of the inputs that need not be given."""
+        return tuple(p.name for p in self.spec.default_inputs)
+
+    @property
+    def required_args(self) -> tuple[str, ...]:
+        """Names of the inputs that must be given."""
+        defaults = set(self.default_input_args)
+        return tuple(name for name in self.interface.inputs if name not in defaults)
+
+    @property
+    def resources(self) -> tuple[list[ResourcesResourceEntry], list[ResourcesResourceEntry]]:
+        """What is requested, and the limits: entries with a `name`, such as CPU, and a `value`, such as "500m"."""
+        container = container_of(self.template)
+        return ([], []) if container is None else container.resources()
+
+    @property
+    def env_vars(self) -> dict[str, str]:
+        """The environment variables that the task is deployed with."""
+        container = container_of(self.template)
+        return {} if container is None else container.env()
+
+    @property
+    def retries(self) -> int:
+        """Attempts after the first."""
+        metadata = self.template.metadata
+        return 0 if metadata is None or metadata.retries is None else metadata.retries.retries
+
+    @property
+    def cache(self) -> Cache:
+        """Whether results are taken from earlier runs, and under which version."""
+        metadata = self.template.metadata
+        if metadata is None or not metadata.discoverable:
+            return Cache("disable")
+        max_age = metadata.cache_max_age
+        return Cache(
+            "override" if metadata.discovery_version else "auto",
+            version_override=metadata.discovery_version or None,
+            serialize=metadata.cache_serializable,
+            ignored_inputs=tuple(metadata.cache_ignore_input_vars),
+            max_age=None if max_age is None else max_age.to_timedelta(),
+        )
+
+    @property
+    def secrets(self) -> list[str]:
+        """Keys of the secrets that the task reads."""
+        context = self.template.security_context
+        return [] if context is None else [secret.key for secret in context.secrets]
+
+    def override(self, **changes: Unpack[Overrides]) -> Self:
+        """A copy with other settings. This object, and the deployed task, stay as they are.
+
+        What is not named stays. None takes a setting away, and 0, "", {} and [] mean what they say.
+
+        Args:
+            changes: Any of
+                resources: `Resources`; each that is given replaces request and limit of its kind. None: no resources.
+                retries: Attempts after the first, or a `RetryStrategy`.
+                timeout: A `Timeout`, or a timedelta or seconds for one attempt. None or 0: no limit.
+                env_vars: Variables to add or change; a variable set to None is removed. {} or None: no variables.
+                cache: "disable", or a `Cache` whose behavior is "disable" or "override".
+                secrets: Names or `Secret`s, in place of all there were. [] or None: no secrets.
+                short_name: Name shown on screens.
+                queue: Queue to run in. None: the task's own.
+                service_account: Kubernetes service account to run as.
+                interruptible: Whether it may run on machines that can be taken away. None: as the platform decides.
+                max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
+
+        Raises:
+            RemoteTaskUsageError: There is no such setting, or the task has no container that it could apply to.
+            TypeError: A value of the wrong kind.
+            ValueError: A value out of range.
+        """
+        from ._override import apply
+
+        return apply(self, changes)
+
+    def _copy(self, spec: TaskSpec, **changes: Any) -> Self:
+        message = copy(self.pb2)
+        message.spec = spec
+        own = {"queue": self.queue, "max_inline_io_bytes": self.max_inline_io_bytes}
+        return type(self)(message, self._client, overridden=True, **{**own, **changes})
+
+    def check_inputs(self, inputs: Mapping[str, Any]) -> None:
+        """Refuse inputs that can't be a call of this task, by their names.
+
+        Raises:
+            RemoteTaskUsageError: An input is missing or unknown; all of them are named.
+        """
+        known = self.interface.inputs
+        problems: list[str] = []
+        if unknown := [name for name in inputs if name not in known]:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            problems.append(f"has no input {', '.join(unknown)}" + (f" (did you mean {near[0]}?)" if near else ""))
+        if missing := [name for name in self.required_args if name not in inputs]:
+            problems.append(f"needs {', '.join(missing)}")
+        if problems:
+            takes = ", ".join(known) or "no inputs"
+            raise RemoteTaskUsageError(f"task {self.name} {' and '.join(problems)}; it takes {takes}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the task from within another task.
+
+        Args:
+            args: Not accepted: the order of inputs is not part of a deployed task.
+            kwargs: The inputs by name.
+
+        Raises:
+            RemoteTaskUsageError: Inputs by position, missing or unknown inputs, or no task around the call.
+        """
+        if args:
+            raise RemoteTaskUsageError(
+                f"task {self.name} takes its inputs by name only; {len(args)} were given by position"
+            )
+        self.check_inputs(kwargs)
+        require_context(self.name)
+        _cannot_submit(self.name)
+
+
+def require_context(name: str) -> None:
+    """Refuse a call that is not made from within a task.
+
+    Raises:
+        RemoteTaskUsageError: The code does not run in a task.
+    """
+    if not ctx():
+        raise RemoteTaskUsageError(
+            f"task {name} is remote: it can be called only from within another task. "
+            "To start it from here, use flyte.run(task, ...)"
+        )
+
+
+def _cannot_submit(name: str) -> NoReturn:
+    raise RemoteTaskUsageError(
+        f"task {name} can't be called from within a task with this release; start it as a run with flyte.run(task, ...)"
+    )
