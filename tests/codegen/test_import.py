@@ -359,6 +359,18 @@ def test_an_existing_file_that_does_not_compile_is_named(
     assert contents(copy) == before
 
 
+@pytest.mark.parametrize(
+    "path", ["../evil.proto", "/tmp/evil.proto", "a/../../evil.proto", "a\n--plugin.proto", ".evil.proto"]
+)
+def test_a_wheel_cannot_choose_where_files_go(path: str, tmp_path: Path) -> None:
+    out = tmp_path / "protos"
+    out.mkdir()
+    wheel = Wheel("evil", "1", "0" * 64, {path: FileDescriptorProto(name=path, syntax="proto3")})
+    with pytest.raises(ImportProblem, match="no plain relative path"):
+        import_definitions([wheel], [path], out)
+    assert contents(tmp_path) == {}
+
+
 def test_a_type_that_no_wheel_defines_names_the_remedy(
     wheels: list[Wheel], roots: tuple[str, ...], tmp_path: Path
 ) -> None:

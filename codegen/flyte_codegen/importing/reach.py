@@ -10,6 +10,7 @@ from flyte_codegen.importing.problem import ImportProblem
 
 Files = Mapping[str, FileDescriptorProto]
 
+_PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.proto")
 # These come with protoc, so no copy of them is written.
 _WELL_KNOWN = re.compile(r"google/protobuf/([a-z_]+)\.proto")
 
@@ -81,6 +82,11 @@ def find_files(roots: Sequence[str], wheels: Sequence[Files]) -> tuple[dict[str,
         if path in found or is_well_known(path):
             continue
         file = available[path]
+        # A wheel is somebody else's data, and this becomes the path of a file that is written.
+        if not _PATH.fullmatch(path):
+            raise ImportProblem(
+                f"a wheel names a file {path!r}, which is no plain relative path; do not use that wheel"
+            )
         if file.syntax != "proto3":
             raise ImportProblem(
                 f"{path} is {file.syntax or 'proto2'}, and only proto3 is supported; drop what reaches it"
