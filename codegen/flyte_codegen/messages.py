@@ -11,7 +11,7 @@ from .model import Api, Enum, Field, File, Label, Message
 
 _SCALARS = {"string": "str", "bytes": "bytes", "bool": "bool", "double": "float", "float": "float"}
 _DEFAULTS = {"str": '""', "bytes": 'b""', "bool": "False", "float": "0.0", "int": "0"}
-_WIRE_TYPE = (
+_WIRE_TYPE: dict[str, int] = (
     dict.fromkeys(("double", "fixed64", "sfixed64"), 1)
     | dict.fromkeys(("float", "fixed32", "sfixed32"), 5)
     | dict.fromkeys(("string", "bytes", "message", "map"), 2)
@@ -70,6 +70,7 @@ class Put:
     raw: str
     tag: str
     write: str
+    key_tag: str = ""
     key_write: str = ""
     value_tag: str = ""
     test: str = "v"
@@ -319,14 +320,15 @@ def _put(field: Field, runtime: set[str]) -> Put:
     raw = f"*{field.py_name}" if field.kind in ("message", "enum", "map") else ""
     if field.label is Label.MAP:
         key_write, value_write = f"put_{field.map_key}", f"put_{field.map_value}"
-        runtime.update((key_write, value_write, "put_bytes"))
+        runtime.update((key_write, value_write, "entries", "put_bytes"))
         return Put(
             style="map",
             key=field.py_name,
             raw=raw,
             tag=_tag(field.number, 2),
             write=value_write,
-            key_write=f"{_tag(1, _WIRE_TYPE.get(field.map_key, 0))} + {key_write}",
+            key_tag=_tag(1, _WIRE_TYPE.get(field.map_key, 0)),
+            key_write=key_write,
             value_tag=_tag(2, _WIRE_TYPE.get(field.map_value, 0)),
         )
     runtime.add(write)

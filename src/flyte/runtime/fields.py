@@ -39,6 +39,8 @@ class Deferred:
             return self
         d = instance.__dict__
         raw = d.get(self.raw)
+        if raw is None and self.name in d:
+            return d[self.name]  # another thread has decoded it since this one found no value
         try:
             value = self.absent() if raw is None else self.decode(raw)
         except DecodeError as cause:

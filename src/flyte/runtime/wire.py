@@ -236,6 +236,19 @@ def put_message(value: Any) -> bytes:
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
 
 
+def entries(
+    value: dict[Any, Any] | list[bytes] | None,
+    key_tag: bytes,
+    put_key: Callable[[Any], bytes],
+    value_tag: bytes,
+    put_value: Callable[[Any], bytes],
+) -> Iterable[bytes]:
+    """The entries of a map, or those of one that was never decoded, as they came."""
+    if isinstance(value, dict):
+        return [key_tag + put_key(k) + value_tag + put_value(v) for k, v in value.items()]
+    return value or ()
+
+
 def written(value: float) -> bool:
     """Whether a float without presence is written at all: negative zero is not the default."""
     return bool(value) or copysign(1.0, value) < 0

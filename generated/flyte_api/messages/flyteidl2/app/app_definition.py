@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -214,12 +215,8 @@ class Meta(Message):
         if v:
             out += b"\x10" + put_uint64(v)
         v = d.get("labels", d.get("*labels"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x1a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x1a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x1a" + put_bytes(entry)
         v = d.get("code_bundle_uri")
         if v:
             out += b"\x22" + put_string(v)

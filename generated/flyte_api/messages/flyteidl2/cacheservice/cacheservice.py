@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    entries,
     map_field,
     put_bool,
     put_bytes,
@@ -63,12 +64,8 @@ class KeyMapMetadata(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class Metadata(Message):

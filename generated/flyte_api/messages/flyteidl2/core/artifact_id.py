@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     map_field,
     put_bool,
@@ -263,12 +264,8 @@ class ArtifactInfo(Message):
         if v:
             out += b"\x0a" + put_string(v)
         v = d.get("user_metadata", d.get("*user_metadata"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x12" + put_bytes(entry)
         v = d.get("card", d.get("*card"))
         if v is not None:
             out += b"\x1a" + put_message(v)
@@ -580,12 +577,8 @@ class Partitions(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class TimePartition(Message):

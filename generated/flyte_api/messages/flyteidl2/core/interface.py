@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    entries,
     map_field,
     put_bool,
     put_bytes,
@@ -358,9 +359,5 @@ class ParameterMap(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parameters", d.get("*parameters"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x0a" + put_bytes(entry)

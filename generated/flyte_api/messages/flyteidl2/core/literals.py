@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     double,
+    entries,
     low32,
     map_field,
     put_bool,
@@ -707,12 +708,8 @@ class Literal(Message):
         if v:
             out += b"\x22" + put_string(v)
         v = d.get("metadata", d.get("*metadata"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x2a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x2a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x2a" + put_bytes(entry)
         v = d.get("offloaded_metadata", d.get("*offloaded_metadata"))
         if v is not None:
             out += b"\x42" + put_message(v)
@@ -860,12 +857,8 @@ class LiteralMap(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class BindingDataCollection(Message):
@@ -946,12 +939,8 @@ class BindingDataMap(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bindings", d.get("*bindings"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class UnionInfo(Message):

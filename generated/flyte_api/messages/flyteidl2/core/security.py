@@ -9,6 +9,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     map_field,
     put_bytes,
@@ -163,19 +164,11 @@ class Connection(Message):
         if v:
             out += b"\x0a" + put_string(v)
         v = d.get("secrets", d.get("*secrets"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x12" + put_bytes(entry)
         v = d.get("configs", d.get("*configs"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x1a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x1a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x1a" + put_bytes(entry)
 
 
 class OAuth2Client(Message):

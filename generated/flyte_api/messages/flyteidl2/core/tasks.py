@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -699,12 +700,8 @@ class TaskMetadata(Message):
         if v:
             out += b"\x48" + put_bool(v)
         v = d.get("tags", d.get("*tags"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x5a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x5a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x5a" + put_bytes(entry)
         v = d.get("pod_template_name")
         if v:
             out += b"\x62" + put_string(v)
@@ -978,12 +975,8 @@ class TaskTemplate(Message):
         if v is not None:
             out += b"\x4a" + put_message(v)
         v = d.get("config", d.get("*config"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x82\x01" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x82\x01" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x82\x01" + put_bytes(entry)
         v = d.get("k8s_pod", d.get("*k8s_pod"))
         if v is not None:
             out += b"\x8a\x01" + put_message(v)
@@ -1398,19 +1391,11 @@ class K8sObjectMetadata(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("labels", d.get("*labels"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x0a" + put_bytes(entry)
         v = d.get("annotations", d.get("*annotations"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x12" + put_bytes(entry)
 
 
 class Sql(Message):

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     map_field,
     optional_enum,
@@ -461,12 +462,8 @@ class TypeStructure(Message):
         if v:
             out += b"\x0a" + put_string(v)
         v = d.get("dataclass_type", d.get("*dataclass_type"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x12" + put_bytes(entry)
 
 
 class TypeAnnotation(Message):

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -244,12 +245,8 @@ class CreateUploadLocationResponse(Message):
         if v is not None:
             out += b"\x1a" + put_message(v)
         v = d.get("headers", d.get("*headers"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x22" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x22" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x22" + put_bytes(entry)
 
 
 class UploadInputsRequest(Message):

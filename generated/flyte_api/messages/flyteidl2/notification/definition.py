@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     map_field,
     put_bytes,
@@ -296,12 +297,8 @@ class WebhookDeliveryTemplate(Message):
         if v:
             out += b"\x10" + put_enum(v)
         v = d.get("headers", d.get("*headers"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x1a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x1a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x1a" + put_bytes(entry)
         v = d.get("body_template")
         if v:
             out += b"\x22" + put_string(v)
@@ -457,12 +454,8 @@ class ProviderEmailTemplate(Message):
         if v:
             out += b"\x0a" + put_string(v)
         v = d.get("template_data", d.get("*template_data"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x12" + put_bytes(entry)
 
 
 class EmailDeliveryTemplate(Message):

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    entries,
     map_field,
     put_bool,
     put_bytes,
@@ -379,12 +380,8 @@ class ListSecretsRequest(Message):
         if v:
             out += b"\x2a" + put_string(v)
         v = d.get("per_cluster_tokens", d.get("*per_cluster_tokens"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x32" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x32" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x32" + put_bytes(entry)
         v = d.get("include_system_secrets")
         if v:
             out += b"\x38" + put_bool(v)
@@ -442,9 +439,5 @@ class ListSecretsResponse(Message):
         if v:
             out += b"\x12" + put_string(v)
         v = d.get("per_cluster_tokens", d.get("*per_cluster_tokens"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x1a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x1a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x1a" + put_bytes(entry)

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     map_field,
     put_bool,
@@ -125,12 +126,8 @@ class StringMap(Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("entries", d.get("*entries"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class SettingsKey(Message):

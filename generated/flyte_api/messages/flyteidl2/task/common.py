@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -362,19 +363,11 @@ class ArtifactTrigger(Message):
         if v:
             out += b"\x1a" + put_string(v)
         v = d.get("partitions", d.get("*partitions"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x22" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x22" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x22" + put_bytes(entry)
         v = d.get("partition_input_args", d.get("*partition_input_args"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x2a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x2a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x2a" + put_bytes(entry)
 
 
 class TriggerAutomationSpec(Message):

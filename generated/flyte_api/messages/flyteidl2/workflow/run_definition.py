@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     double,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -162,12 +163,8 @@ class Run(Message):
         if v is not None:
             out += b"\x0a" + put_message(v)
         v = d.get("labels", d.get("*labels"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x12" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x12" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x12" + put_bytes(entry)
 
 
 class RunDetails(Message):
@@ -1073,12 +1070,8 @@ class EnrichedAction(Message):
         if v:
             out += b"\x10" + put_bool(v)
         v = d.get("children_phase_counts", d.get("*children_phase_counts"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x1a" + put_bytes(b"\x08" + put_int32(key) + b"\x10" + put_int32(value))
-        else:
-            for entry in v or ():
-                out += b"\x1a" + put_bytes(entry)
+        for entry in entries(v, b"\x08", put_int32, b"\x10", put_int32):
+            out += b"\x1a" + put_bytes(entry)
 
 
 class ErrorInfo(Message):

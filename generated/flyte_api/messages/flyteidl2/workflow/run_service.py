@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     double,
+    entries,
     enum_field,
     enum_list,
     low32,
@@ -1608,12 +1609,8 @@ class WatchWindowedActionsRequestSubscribe(Message):
         if v:
             out += b"\x20" + put_int32(v)
         v = d.get("expanded_nodes", d.get("*expanded_nodes"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x2a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x2a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x2a" + put_bytes(entry)
         v = d.get("phase_filter", d.get("*phase_filter"))
         if v:
             out += b"\x32" + put_bytes(b"".join(map(put_enum, v)))
@@ -1711,12 +1708,8 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
         if v:
             out += b"\x18" + put_int32(v)
         v = d.get("expanded_nodes", d.get("*expanded_nodes"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x22" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x22" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x22" + put_bytes(entry)
         v = d.get("phase_filter", d.get("*phase_filter"))
         if v:
             out += b"\x2a" + put_bytes(b"".join(map(put_enum, v)))
@@ -2184,12 +2177,8 @@ class GroupNode(Message):
         if v:
             out += b"\x1a" + put_string(v)
         v = d.get("child_phase_counts", d.get("*child_phase_counts"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x22" + put_bytes(b"\x08" + put_int32(key) + b"\x10" + put_int32(value))
-        else:
-            for entry in v or ():
-                out += b"\x22" + put_bytes(entry)
+        for entry in entries(v, b"\x08", put_int32, b"\x10", put_int32):
+            out += b"\x22" + put_bytes(entry)
         v = d.get("earliest_start_time", d.get("*earliest_start_time"))
         if v is not None:
             out += b"\x2a" + put_message(v)

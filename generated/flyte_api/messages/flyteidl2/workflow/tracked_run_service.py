@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    entries,
     map_field,
     put_bytes,
     put_message,
@@ -130,12 +131,8 @@ class CreateTrackedRunRequest(Message):
         if v is not None:
             out += b"\x32" + put_message(v)
         v = d.get("labels", d.get("*labels"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x3a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x3a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x3a" + put_bytes(entry)
         v = d.get("run_start_time", d.get("*run_start_time"))
         if v is not None:
             out += b"\x42" + put_message(v)

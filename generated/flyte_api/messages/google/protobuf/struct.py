@@ -13,6 +13,7 @@ from flyte.runtime.v1 import (
     StructMixin,
     ValueMixin,
     double,
+    entries,
     map_field,
     optional_enum,
     put_bool,
@@ -95,12 +96,8 @@ class Struct(StructMixin, Message):
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("fields", d.get("*fields"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x0a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_message(value))
-        else:
-            for entry in v or ():
-                out += b"\x0a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_message):
+            out += b"\x0a" + put_bytes(entry)
 
 
 class Value(ValueMixin, Message):

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    entries,
     enum_field,
     low32,
     map_field,
@@ -247,12 +248,8 @@ class LoggingContext(Message):
         if v is not None:
             out += b"\x42" + put_message(v)
         v = d.get("kubernetes_pod_labels", d.get("*kubernetes_pod_labels"))
-        if type(v) is dict:
-            for key, value in v.items():
-                out += b"\x4a" + put_bytes(b"\x0a" + put_string(key) + b"\x12" + put_string(value))
-        else:
-            for entry in v or ():
-                out += b"\x4a" + put_bytes(entry)
+        for entry in entries(v, b"\x0a", put_string, b"\x12", put_string):
+            out += b"\x4a" + put_bytes(entry)
         v = d.get("order", d.get("*order"))
         if v:
             out += b"\x50" + put_enum(v)
