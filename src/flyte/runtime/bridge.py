@@ -10,7 +10,8 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
 
 from flyte.errors import BlockingCallError
 
@@ -92,12 +93,45 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
         BlockingCallError: The caller is on the bridge's own thread, which cannot wait for itself.
     """
     check_blocking_allowed(coro)
-    future = asyncio.run_coroutine_threadsafe(coro, _running().loop)
+    loop = _running().loop
+    call = _Call(coro)
     try:
-        return future.result()
+        loop.call_soon_threadsafe(call.start)
+        return call.outcome.result()
     except BaseException:
-        future.cancel()
+        if not call.outcome.done():
+            loop.call_soon_threadsafe(call.cancel)
         raise
+
+
+class _Call(Generic[T]):
+    """A coroutine and where its outcome goes. `asyncio.run_coroutine_threadsafe` would start the coroutine before it returns
+    the handle to cancel it with: an interrupt in between would leave it running.
+    """
+
+    def __init__(self, coro: Coroutine[Any, Any, T]) -> None:
+        self._coro = coro
+        self._task: asyncio.Task[T] | None = None
+        self.outcome: Future[T] = Future()
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._coro)
+        self._task.add_done_callback(self._finish)
+
+    def cancel(self) -> None:
+        if self._task is None:
+            self._coro.close()
+        else:
+            self._task.cancel()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.outcome.cancel()
+            self.outcome.set_running_or_notify_cancel()
+        elif error := task.exception():
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(task.result())
 
 
 def check_blocking_allowed(coro: Coroutine[Any, Any, Any] | None = None) -> None:

@@ -40,15 +40,21 @@ class Stream(Generic[T]):
         self._source = source
         self._generators: WeakSet[AsyncGenerator[T, None]] = WeakSet()
         self._feeds: WeakSet[_Feed[T]] = WeakSet()
+        # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.
+        self._held: list[object] | None = None
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
         generator = self._source()
         self._generators.add(generator)
+        if self._held is not None:
+            self._held.append(generator)
         return generator
 
     def __iter__(self) -> Iterator[T]:
         feed = _Feed(self._source)
         self._feeds.add(feed)
+        if self._held is not None:
+            self._held.append(feed)
         return feed
 
     def close(self) -> None:
@@ -62,16 +68,20 @@ class Stream(Generic[T]):
             await generator.aclose()
 
     def __enter__(self) -> Self:
+        self._held = []
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+        self._held = None
 
     async def __aenter__(self) -> Self:
+        self._held = []
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
+        self._held = None
 
 
 class _Shared(Generic[T]):
@@ -149,6 +159,7 @@ class _Feed(Iterator[T]):
             bridge.call_soon(shared.cancel)
             with shared.changed:
                 shared.changed.wait_for(lambda: shared.ended, _CLOSE_SECONDS)
+        shared.items.clear()
         self._batch.clear()
 
     def __del__(self) -> None:
