@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -61,7 +61,7 @@ def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None]
     if value is None:
         return None
     if isinstance(value, (tuple, list)):
-        parts: Any = value
+        parts = tuple(cast("tuple[object, ...]", value))
         if len(parts) != 2 or None in parts:
             raise ValueError(f"Resources.{argument} takes one quantity, or a pair of request and limit; not {value!r}")
         return _quantity(argument, parts[0], numbers=numbers), _quantity(argument, parts[1], numbers=numbers)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["ActionPhase", "NativeInterface", "UnknownPhase"]
 
 
-class ActionPhase(str, enum.Enum):
+class ActionPhase(enum.StrEnum):
     """The phase of a run or an action. Members are strings too: `ActionPhase.FAILED == "failed"`."""
 
     QUEUED = "queued"
@@ -47,9 +47,6 @@ class ActionPhase(str, enum.Enum):
     def from_protobuf(cls, number: int) -> ActionPhase | UnknownPhase:
         """The phase of a number on the wire; one that this release does not know is an `UnknownPhase`."""
         return _BY_NUMBER.get(number) or UnknownPhase(number)
-
-    def __str__(self) -> str:
-        return self.value
 
 
 class UnknownPhase(str):

@@ -78,7 +78,7 @@ class ProjectBase(Entity[ProjectProject]):
 
     @listing
     @classmethod
-    def listall(
+    def _list(
         cls,
         *,
         filters: str = "",

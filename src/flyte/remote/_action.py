@@ -7,6 +7,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
 import attrs
+
+from flyte.models import ActionPhase
+from flyte.runtime.client import Client
+from flyte.runtime.message import which_one_of
+from flyte.runtime.stream import Stream
+from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.action import ActionBase
 from flyte_api.entities.action_details import ActionDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -18,12 +24,6 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
     ErrorInfo,
 )
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
-
-from flyte.models import ActionPhase
-from flyte.runtime.client import Client
-from flyte.runtime.message import which_one_of
-from flyte.runtime.stream import Stream
-from flyte.syncify import blocking, fetching, streaming
 
 from ._common import HasPhase, Phase, console_url
 
@@ -63,10 +63,15 @@ class _ActionLike(HasPhase):
 
     if TYPE_CHECKING:
         pb2: Any
-        client: Client
-        name: str
-        run_name: str
-        task_name: str
+
+        @property
+        def client(self) -> Client: ...
+        @property
+        def name(self) -> str: ...
+        @property
+        def run_name(self) -> str: ...
+        @property
+        def task_name(self) -> str: ...
 
     def _status(self) -> ActionStatus | None:
         status: ActionStatus | None = self.pb2.status
@@ -107,11 +112,12 @@ class _ActionLike(HasPhase):
     @property
     def url(self) -> str:
         """Where the web console shows it."""
-        place = self._place()
+        place = self.place
         return console_url(self.client, place["domain"], place["project"], "runs", self.run_name, action=self.name)
 
-    def _place(self) -> Place:
-        """The project and domain it is in, as arguments of a call."""
+    @property
+    def place(self) -> Place:
+        """The project and domain it is in, as keyword arguments of a call."""
         run = self.action_id.run
         return Place(project="", domain="") if run is None else Place(project=run.project, domain=run.domain)
 
@@ -308,7 +314,7 @@ class Action(_ActionLike, ActionBase):
         return await self._fetch_details()
 
     async def _fetch_details(self) -> ActionDetails:
-        found = await ActionDetails.get.aio(self.run_name, self.name, **self._place(), client=self.client)
+        found = await ActionDetails.get.aio(self.run_name, self.name, **self.place, client=self.client)
         self._update(found)
         return found
 
@@ -423,7 +429,7 @@ class Action(_ActionLike, ActionBase):
         details = await self._fetch_details()
         if details.parent_name is None:
             return None
-        return await Action.get.aio(self.run_name, details.parent_name, **self._place(), client=self.client)
+        return await Action.get.aio(self.run_name, details.parent_name, **self.place, client=self.client)
 
     @streaming
     def children(self) -> Stream[Action]:
@@ -440,6 +446,6 @@ class Action(_ActionLike, ActionBase):
         return Stream(self._children)
 
     async def _children(self) -> AsyncGenerator[Action]:
-        async for other in Action.listall(self.run_name, **self._place(), client=self.client):
+        async for other in Action.listall(self.run_name, **self.place, client=self.client):
             if other.parent_name == self.name:
                 yield other

@@ -10,9 +10,8 @@ from flyte.models import ActionPhase, UnknownPhase
 from flyte.runtime.filters import TimeFilter
 
 if TYPE_CHECKING:
-    from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
-
     from flyte.runtime.client import Client
+    from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 
 __all__ = ["ActionPhase", "HasPhase", "Phase", "TimeFilter", "console_url"]
 

@@ -6,18 +6,16 @@ from collections import UserDict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from flyte.runtime.call import unary
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
-
-from flyte.runtime.call import unary
 
 from ._outcome import raise_for_status
 
 if TYPE_CHECKING:
+    from flyte.types import NativeValues
     from flyte_api.messages.flyteidl2.core.interface import TypedInterface
     from flyte_api.messages.flyteidl2.task.common import Inputs, Outputs
-
-    from flyte.types import NativeValues
 
     from ._action import ActionDetails
 
@@ -93,9 +91,8 @@ def _interface(details: ActionDetails) -> TypedInterface | None:
 
 async def read_inputs(details: ActionDetails) -> ActionInputs:
     """See `ActionDetails.inputs`."""
-    from flyte_api.messages.flyteidl2.task.common import Inputs
-
     from flyte.types import literals_to_python
+    from flyte_api.messages.flyteidl2.task.common import Inputs
 
     message = (await _data(details)).inputs or Inputs()
     interface = _interface(details)
@@ -105,12 +102,11 @@ async def read_inputs(details: ActionDetails) -> ActionInputs:
 
 async def read_outputs(details: ActionDetails) -> ActionOutputs:
     """See `ActionDetails.outputs`."""
+    from flyte.types import literals_to_python
     from flyte_api.messages.flyteidl2.task.common import Outputs
 
-    from flyte.types import literals_to_python
-
     if not details.done():
-        details = await type(details).get.aio(details.run_name, details.name, **details._place(), client=details.client)
+        details = await type(details).get.aio(details.run_name, details.name, **details.place, client=details.client)
     raise_for_status(details)
     message = (await _data(details)).outputs or Outputs()
     interface = _interface(details)

@@ -9,14 +9,13 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest
-from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
-from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
-
 from flyte.errors import ConnectionLostError, DeadlineExceededError, InternalError, NotFoundError, UnavailableError
 from flyte.runtime.call import stream
 from flyte.runtime.filters import rfc3339
 from flyte.runtime.stream import Stream
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest
+from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 
 if TYPE_CHECKING:
     from ._action import Action

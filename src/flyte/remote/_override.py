@@ -6,8 +6,11 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import Any, TypedDict, cast
 
+from flyte._policies import Cache, RetryStrategy, Secret, Timeout
+from flyte._resources import DEVICES, Device, Resources
+from flyte.errors import RemoteTaskUsageError
 from flyte_api.messages.flyteidl2.core import literals
 from flyte_api.messages.flyteidl2.core.security import Identity, SecretMountType, SecurityContext
 from flyte_api.messages.flyteidl2.core.security import Secret as SecretMessage
@@ -23,16 +26,7 @@ from flyte_api.messages.flyteidl2.core.tasks import (
 from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
 from flyte_api.messages.google.protobuf.duration import Duration
 
-from flyte._policies import Cache, RetryStrategy, Secret, Timeout
-from flyte._resources import DEVICES, Device, Resources
-from flyte.errors import RemoteTaskUsageError
-
 from ._containers import ContainerView, container_of, quantities
-
-if TYPE_CHECKING:
-    from ._task_details import TaskDetails
-
-D = TypeVar("D", bound="TaskDetails")
 
 
 class Overrides(TypedDict, total=False):
@@ -65,29 +59,28 @@ def check_names(changes: Mapping[str, object]) -> None:
             raise RemoteTaskUsageError(f"override has no setting {name}; {hint}")
 
 
-def apply(details: D, changes: Mapping[str, Any]) -> D:
-    """See `TaskDetails.override`."""
+def changed_spec(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
+    """A copy of `spec` with the changes that belong into it; all of them are checked. See `TaskDetails.override`."""
     check_names(changes)
-    spec = deepcopy(details.spec)
+    _check_own(changes)
+    spec = deepcopy(spec)
     if spec.task_template is None:
         spec.task_template = TaskTemplate()
     if spec.task_template.metadata is None:
         spec.task_template.metadata = TaskMetadata()
-    own = {name: value for name, value in changes.items() if name in ("queue", "max_inline_io_bytes")}
-    _check_own(own)
     for name, value in changes.items():
-        if name not in own:
+        if name in _APPLY:
             _APPLY[name](spec, value)
-    return details._copy(spec, **own)
+    return spec
 
 
-def _check_own(own: Mapping[str, Any]) -> None:
-    size = own.get("max_inline_io_bytes", 0)
+def _check_own(changes: Mapping[str, Any]) -> None:
+    size = changes.get("max_inline_io_bytes", 0)
     if isinstance(size, bool) or not isinstance(size, int):
         raise TypeError(f"max_inline_io_bytes takes a number of bytes, not {type(size).__name__}")
     if size < 0:
         raise ValueError(f"max_inline_io_bytes must not be negative ({size})")
-    queue = own.get("queue")
+    queue = changes.get("queue")
     if queue is not None and not isinstance(queue, str):
         raise TypeError(f"queue takes a name, not {type(queue).__name__}")
 
@@ -148,11 +141,11 @@ def _env_vars(spec: TaskSpec, value: Any) -> None:
     container = _container(spec, "env_vars")
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"env_vars takes a mapping, not {type(value).__name__}")
-    given: Mapping[Any, Any] = value or {}
+    given = cast("Mapping[object, object]", value or {})
     for name, text in given.items():
         if not isinstance(name, str) or not name or not (text is None or isinstance(text, str)):
             raise TypeError(f"env_vars takes text for names and values, not {name!r}: {text!r}")
-    merged = {**container.env(), **given} if given else {}
+    merged = {**container.env(), **cast("Mapping[str, str | None]", given)} if given else {}
     container.set_env({name: text for name, text in merged.items() if text is not None})
 
 

@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
+from flyte.runtime.call import unary
+from flyte.runtime.client import Client, resolve_client
+from flyte.runtime.entity import text
+from flyte.runtime.filters import SortBy
+from flyte.runtime.pager import Pager
+from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.project import ProjectBase
 from flyte_api.messages.flyteidl2.project.project_service import (
     CreateProjectRequest,
@@ -14,13 +20,6 @@ from flyte_api.messages.flyteidl2.project.project_service import (
 from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectMessage
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
-
-from flyte.runtime.call import unary
-from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.entity import text
-from flyte.runtime.filters import SortBy
-from flyte.runtime.pager import Pager
-from flyte.syncify import blocking, fetching, listing
 
 _MAX_ID = 63
 _MAX_DESCRIPTION = 300
@@ -218,7 +217,7 @@ class Project(ProjectBase):
         """
         state = f"eq(state, {int(ProjectState.ARCHIVED if archived else ProjectState.ACTIVE)})"
         wanted = (filters or "").strip().strip("+")
-        return super().listall(
+        return cls._list(
             filters=f"{wanted}+{state}" if wanted else state,
             sort_by=sort_by,
             limit=limit,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
-from flyte_api.entities.run import RunBase
-from flyte_api.entities.run_details import RunDetailsBase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-
 from flyte.runtime.client import Client
 from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
 from flyte.syncify import blocking, fetching, streaming
+from flyte_api.entities.run import RunBase
+from flyte_api.entities.run_details import RunDetailsBase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 
 from ._action import Action, ActionDetails, Place, WaitFor
 from ._common import HasPhase, Phase, console_url
@@ -32,7 +32,7 @@ class RunDetails(HasPhase, RunDetailsBase):
     @property
     def action(self) -> ActionDetails:
         """The details of the root action."""
-        return ActionDetails._of(self.pb2.action, self._client)
+        return ActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -107,7 +107,9 @@ class Run(HasPhase, RunBase):
         yield from (("task_version", self.task_version), ("start_time", self.start_time))
         yield from (("labels", self.labels), ("url", self.url if self._client is not None else None))
 
-    def _place(self) -> Place:
+    @property
+    def place(self) -> Place:
+        """The project and domain it is in, as keyword arguments of a call."""
         return Place(project=self.project, domain=self.domain)
 
     @blocking
@@ -120,7 +122,7 @@ class Run(HasPhase, RunBase):
 
         Calls `RunService.GetRunDetails`.
         """
-        found = await RunDetails.get.aio(self.name, **self._place(), client=self.client)
+        found = await RunDetails.get.aio(self.name, **self.place, client=self.client)
         self.pb2 = _message_of(found, self.pb2)
         return found
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from flyte.runtime.call import unary
+from flyte.syncify import blocking_function
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.run import RunSpec
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-
-from flyte.runtime.call import unary
-from flyte.syncify import blocking_function
 
 from ._run import Run
 from ._task import LazyEntity
@@ -55,7 +55,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         run_spec=RunSpec(queue=details.queue) if details.queue else None,
     )
     reply = await unary(client, RunService.CREATE_RUN, request)
-    return Run._of(reply.run, client)
+    return Run(reply.run or RunMessage(), client)
 
 
 def _inputs(details: TaskDetails, inputs: dict[str, Any]) -> Inputs:

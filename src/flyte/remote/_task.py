@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-from flyte_api.entities.task import TaskBase
-from flyte_api.entities.task_version import TaskVersionBase
-from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
-
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte.runtime.client import Client
 from flyte.runtime.entity import text
 from flyte.runtime.filters import SortBy
 from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, listing
+from flyte_api.entities.task import TaskBase
+from flyte_api.entities.task_version import TaskVersionBase
+from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
 
 from ._common import console_url
 from ._task_details import TaskDetails, require_context
@@ -169,9 +168,9 @@ class LazyEntity:
         self._pending: Future[TaskDetails] | None = None
 
     @classmethod
-    def _fetched(cls, details: TaskDetails) -> LazyEntity:
+    def _fetched(cls, details: TaskDetails, client: Client | None) -> LazyEntity:
         """A handle whose definition is there already."""
-        made = cls(details.name, details.project, details.domain, details.version, None, details._client)
+        made = cls(details.name, details.project, details.domain, details.version, None, client)
         made._details = details
         return made
 
@@ -271,7 +270,7 @@ class LazyEntity:
         from ._override import check_names
 
         check_names(changes)
-        return LazyEntity._fetched((await self._fetch()).override(**changes))
+        return LazyEntity._fetched((await self._fetch()).override(**changes), self._client)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the task from within another task. See `TaskDetails.__call__`."""

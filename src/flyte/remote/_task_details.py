@@ -9,16 +9,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import attrs
-from flyte_api.entities.task_details import TaskDetailsBase
-from flyte_api.messages.flyteidl2.core.interface import TypedInterface
-from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
-from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
 
 from flyte._context import ctx
 from flyte._policies import Cache
 from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte.runtime.client import Client
 from flyte.syncify import fetching
+from flyte_api.entities.task_details import TaskDetailsBase
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
+from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
 
 from ._common import console_url
 from ._containers import container_of
@@ -81,7 +81,7 @@ class TaskDetails(TaskDetailsBase):
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("name", self.name), ("version", self.version), ("task_type", self.task_type))
-        yield from (("interface", self.interface), ("overridden", self.overridden or None))
+        yield from (("interface", str(self.interface)), ("overridden", self.overridden or None))
 
     @property
     def url(self) -> str:
@@ -184,15 +184,17 @@ class TaskDetails(TaskDetailsBase):
             TypeError: A value of the wrong kind.
             ValueError: A value out of range.
         """
-        from ._override import apply
+        from ._override import changed_spec
 
-        return apply(self, changes)
-
-    def _copy(self, spec: TaskSpec, **changes: Any) -> Self:
         message = copy(self.pb2)
-        message.spec = spec
-        own = {"queue": self.queue, "max_inline_io_bytes": self.max_inline_io_bytes}
-        return type(self)(message, self._client, overridden=True, **{**own, **changes})
+        message.spec = changed_spec(self.spec, changes)
+        return type(self)(
+            message,
+            self._client,
+            queue=changes.get("queue", self.queue),
+            max_inline_io_bytes=changes.get("max_inline_io_bytes", self.max_inline_io_bytes),
+            overridden=True,
+        )
 
     def check_inputs(self, inputs: Mapping[str, Any]) -> None:
         """Refuse inputs that can't be a call of this task, by their names.

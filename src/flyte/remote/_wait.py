@@ -129,9 +129,9 @@ def _summary(details: ActionDetails) -> str:
         parts.append(f"{runtime.total_seconds():.1f} s")
     if details.attempts > 1:
         parts.append(f"attempt {details.attempts}")
-    text = ", ".join(parts)
-    if details.error_message:
-        text += f": {details.error_message}"
-    if details.abort_info is not None and details.abort_info.reason:
-        text += f": {details.abort_info.reason}"
-    return text
+    reason = details.error_message
+    if details.abort_info is not None:
+        reason = details.abort_info.reason
+    # Of a traceback the first line will do here; the logs and `raise_for_status` have all of it.
+    first = reason.strip().partition("\n")[0]
+    return ", ".join(parts) + (f": {first}" if first else "")
