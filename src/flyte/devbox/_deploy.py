@@ -18,9 +18,10 @@ from flyte._resources import Resources
 from flyte.devbox import _task_options as options
 from flyte.devbox._home import DevboxError
 from flyte.devbox._snapshot import Snapshot, take
+from flyte.remote import TaskDetails
 from flyte.runtime import call
 from flyte.runtime.client import Client, Scope, resolve_client
-from flyte.syncify import blocking
+from flyte.syncify import blocking_function
 from flyte.types import interface_of
 from flyte_api.messages.flyteidl2.core.identifier import Identifier, ResourceType
 from flyte_api.messages.flyteidl2.core.tasks import Container, RuntimeMetadata, TaskMetadata, TaskTemplate
@@ -28,11 +29,10 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import CreateUploa
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
-    TaskDetails,
     TaskIdentifier,
     TaskSpec,
 )
-from flyte_api.messages.flyteidl2.task.task_service import DeployTaskRequest, GetTaskDetailsRequest
+from flyte_api.messages.flyteidl2.task.task_service import DeployTaskRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 
@@ -40,99 +40,93 @@ _UPLOAD_TIMEOUT = 60.0
 _VERSION_LENGTH = 16
 
 
-class _Deployer:
-    @blocking
-    async def deploy(
-        self,
-        /,
-        function: Callable[..., Any],
-        name: str | None = None,
-        version: str | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        *,
-        environment: str | None = None,
-        description: str | None = None,
-        resources: Resources | None = None,
-        retries: RetryStrategy | int = 0,
-        timeout: Timeout | timedelta | float | None = None,
-        env_vars: Mapping[str, str] | None = None,
-        cache: Cache | CacheBehavior | None = None,
-        client: Client | None = None,
-        **unknown: Never,
-    ) -> TaskDetails:
-        """Deploy a Python function as a task of a devbox, through `TaskService.DeployTask`.
+@blocking_function
+async def deploy(
+    function: Callable[..., Any],
+    name: str | None = None,
+    version: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+    *,
+    environment: str | None = None,
+    description: str | None = None,
+    resources: Resources | None = None,
+    retries: RetryStrategy | int = 0,
+    timeout: Timeout | timedelta | float | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    cache: Cache | CacheBehavior | None = None,
+    client: Client | None = None,
+    **unknown: Never,
+) -> TaskDetails:
+    """Deploy a Python function as a task of a devbox, through `TaskService.DeployTask`.
 
-        Its source is copied at that moment: the file may be edited afterwards. A function of a package takes the whole
-        package along, any function the other modules that were imported from the same directory. The task runs in the Python
-        that deploys it, so what is installed there is there for the task.
+    Its source is copied at that moment: the file may be edited afterwards. A function of a package takes the whole
+    package along, any function the other modules that were imported from the same directory. The task runs in the Python
+    that deploys it, so what is installed there is there for the task.
 
-        Args:
-            function: A function of a .py file, `def` or `async def`, whose parameters and result are annotated.
-            name: Name of the task. Default: `<module>.<function>`, or `<environment>.<function>` with an environment.
-            version: Version of the task. Default: a hash of its source and options, so deploying the same again changes
-                nothing.
-            project: Project. Default: the client's.
-            domain: Domain. Default: the client's.
-            environment: Name of the group of tasks it belongs to.
-            description: One sentence about it. Default: the first line of its docstring.
-            resources: What it asks of the machine. The limit of memory is enforced, the rest is only recorded.
-            retries: How often it is tried again after a failure.
-            timeout: How long it may take; a plain number is the longest run of one attempt, in seconds.
-            env_vars: Environment variables of its process.
-            cache: Whether outputs are taken from earlier actions with the same inputs. Default: they are not.
-            client: Whom to call. Default: the current client.
+    Args:
+        function: A function of a .py file, `def` or `async def`, whose parameters and result are annotated.
+        name: Name of the task. Default: `<module>.<function>`, or `<environment>.<function>` with an environment.
+        version: Version of the task. Default: a hash of its source and options, so deploying the same again changes
+            nothing.
+        project: Project. Default: the client's.
+        domain: Domain. Default: the client's.
+        environment: Name of the group of tasks it belongs to.
+        description: One sentence about it. Default: the first line of its docstring.
+        resources: What it asks of the machine. The limit of memory is enforced, the rest is only recorded.
+        retries: How often it is tried again after a failure.
+        timeout: How long it may take; a plain number is the longest run of one attempt, in seconds.
+        env_vars: Environment variables of its process.
+        cache: Whether outputs are taken from earlier actions with the same inputs. Default: they are not.
+        client: Whom to call. Default: the current client.
 
-        Returns:
-            The deployed version.
+    Returns:
+        The deployed version.
 
-        Raises:
-            TypeError: It is not a function that a worker process can find again, it is not fully annotated, or an option is
-                unknown or has the wrong type.
-            ValueError: An option has a value that it cannot have.
-            DevboxError: The client is not connected to a devbox.
-            RpcError: A call failed.
-        """
-        if unknown:
-            raise TypeError(_unknown_option(next(iter(unknown))))
-        client = resolve_client(client)
-        scope = client.scope(project, domain)
-        snapshot = take(function)
-        metadata = TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=_package_version()))
-        options.add_retries(metadata, retries)
-        options.add_timeout(metadata, timeout)
-        options.add_cache(metadata, cache, snapshot.digest[:_VERSION_LENGTH])
-        interface, defaults = interface_of(function)
-        short_name = function.__qualname__.rpartition(".")[2]
-        spec = TaskSpec(
-            task_template=TaskTemplate(
-                type="python",
-                metadata=metadata,
-                interface=interface,
-                container=Container(
-                    image="devbox", resources=options.resources_message(resources), env=options.environment(env_vars)
-                ),
+    Raises:
+        TypeError: It is not a function that a worker process can find again, it is not fully annotated, or an option is
+            unknown or has the wrong type.
+        ValueError: An option has a value that it cannot have.
+        DevboxError: The client is not connected to a devbox.
+        RpcError: A call failed.
+    """
+    if unknown:
+        raise TypeError(_unknown_option(next(iter(unknown))))
+    client = resolve_client(client)
+    scope = client.scope(project, domain)
+    snapshot = take(function)
+    metadata = TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=_package_version()))
+    options.add_retries(metadata, retries)
+    options.add_timeout(metadata, timeout)
+    options.add_cache(metadata, cache, snapshot.digest[:_VERSION_LENGTH])
+    interface, defaults = interface_of(function)
+    short_name = function.__qualname__.rpartition(".")[2]
+    spec = TaskSpec(
+        task_template=TaskTemplate(
+            type="python",
+            metadata=metadata,
+            interface=interface,
+            container=Container(
+                image="devbox", resources=options.resources_message(resources), env=options.environment(env_vars)
             ),
-            default_inputs=defaults,
-            short_name=short_name,
-            environment=Environment(name=environment) if environment else None,
-            documentation=_documentation(function, description),
-        )
-        identifier = TaskIdentifier(
-            org=scope.org,
-            project=scope.project,
-            domain=scope.domain,
-            name=name or f"{environment or snapshot.module}.{short_name}",
-            version=version or _version(snapshot, spec),
-        )
-        _complete(spec, identifier, snapshot, await _upload(client, scope, snapshot))
-        await call.unary(client, TaskService.DEPLOY_TASK, DeployTaskRequest(task_id=identifier, spec=spec))
-        request = GetTaskDetailsRequest(task_id=identifier)
-        reply = await call.unary(client, TaskService.GET_TASK_DETAILS, request)
-        return reply.details or TaskDetails(task_id=identifier, spec=spec)
-
-
-deploy = _Deployer().deploy
+        ),
+        default_inputs=defaults,
+        short_name=short_name,
+        environment=Environment(name=environment) if environment else None,
+        documentation=_documentation(function, description),
+    )
+    identifier = TaskIdentifier(
+        org=scope.org,
+        project=scope.project,
+        domain=scope.domain,
+        name=name or f"{environment or snapshot.module}.{short_name}",
+        version=version or _version(snapshot, spec),
+    )
+    _complete(spec, identifier, snapshot, await _upload(client, scope, snapshot))
+    await call.unary(client, TaskService.DEPLOY_TASK, DeployTaskRequest(task_id=identifier, spec=spec))
+    return await TaskDetails.fetch.aio(
+        identifier.name, identifier.version, project=scope.project, domain=scope.domain, client=client
+    )
 
 
 def _unknown_option(name: str) -> str:
