@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 import pytest
-from support.echo import EchoServer
 
+from flyte import errors
+from flyte.runtime.call import unary
 from flyte.runtime.client import Client
 from flyte.runtime.retry import Backoff
 from flyte.runtime.server import RunningServer, serve
+from support.echo import Echo, EchoServer, Note
 
 AT_ONCE = Backoff(attempts=4, first=0.0, longest=0.0)
 """Retries without delays."""
@@ -28,3 +30,14 @@ async def server(echo: EchoServer) -> AsyncGenerator[RunningServer, None]:
 async def client(server: RunningServer) -> AsyncGenerator[Client, None]:
     async with Client(server.endpoint, timeout=20, retry=AT_ONCE) as made:
         yield made
+
+
+async def failure(endpoint: str, error: type[errors.RpcError], *, rpc: object = Echo.WRITE, **settings: object) -> str:
+    """What the error of a failing call says, after checking its class."""
+    async with Client(endpoint, **{"timeout": 20, "retry": AT_ONCE, **settings}) as client:  # type: ignore[arg-type]
+        with pytest.raises(error) as raised:
+            await unary(client, rpc, Note(a=1))  # type: ignore[arg-type]
+    assert type(raised.value) is error
+    assert raised.value.endpoint == client.endpoint
+    assert raised.value.request_id
+    return str(raised.value)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 
 import pytest
-from support.echo import Echo, EchoServer, Note
 
 from flyte import errors
 from flyte.errors import Status
@@ -13,6 +12,7 @@ from flyte.runtime.client import CallRecord, Client
 from flyte.runtime.retry import Backoff
 from flyte.runtime.rpc import Rpc
 from flyte.runtime.server import RunningServer, serve
+from support.echo import Echo, EchoServer, Note
 
 from .conftest import AT_ONCE
 
@@ -135,7 +135,9 @@ async def test_headers_and_credentials(echo: EchoServer, server: RunningServer) 
     assert {call.metadata["x-team"] for call in echo.calls} == {"ml"}
 
 
-async def test_a_token_that_the_server_repeats_is_taken_out(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_that_the_server_repeats_is_taken_out(
+    server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     async with Client(server.endpoint, token="hunter2-hunter2") as client:
         with pytest.raises(errors.UnauthenticatedError) as raised:
@@ -145,7 +147,9 @@ async def test_a_token_that_the_server_repeats_is_taken_out(server: RunningServe
         assert "hunter2" not in repr(raised.value.args)
 
 
-async def test_a_crash_of_the_server_does_not_tell_its_secrets(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_crash_of_the_server_does_not_tell_its_secrets(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(errors.InternalError) as raised:
         await unary(client, Echo.SAY, Note(crash=True))
     assert "/etc/shadow" not in str(raised.value)

@@ -9,13 +9,21 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.echo import Echo, EchoServer, Note
 
 from flyte import errors
 from flyte.runtime import bridge
 from flyte.runtime.call import unary
-from flyte.runtime.client import Client, Scope, current_client, default_client, resolve_client, set_default_client, use_client
+from flyte.runtime.client import (
+    Client,
+    Scope,
+    current_client,
+    default_client,
+    resolve_client,
+    set_default_client,
+    use_client,
+)
 from flyte.runtime.server import RunningServer
+from support.echo import Echo, EchoServer, Note
 
 
 def say(client: Client, n: int) -> int:
@@ -57,7 +65,9 @@ def test_a_token_in_clear_text_is_warned_of(caplog: pytest.LogCaptureFixture) ->
 def test_scope() -> None:
     client = Client("localhost:1", org="o", project="p")
     assert client.scope("q", "d") == Scope("o", "q", "d")
-    with pytest.raises(errors.InitializationError, match=r"No domain is set\. Pass domain=\.\.\. to this call, or once to"):
+    with pytest.raises(
+        errors.InitializationError, match=r"No domain is set\. Pass domain=\.\.\. to this call, or once to"
+    ):
         client.scope()
     with pytest.raises(errors.InitializationError, match="No project and no domain"):
         Client("localhost:1").scope()
@@ -143,7 +153,7 @@ async def test_a_forked_child_connects_by_itself(echo: EchoServer, server: Runni
     with Client(server.endpoint, timeout=20) as client:
         assert await asyncio.to_thread(fork_and_call, client) == 0
         assert await asyncio.to_thread(say, client, 3) == 3
-    assert [call.peer for call in echo.calls][0] == echo.calls[2].peer != echo.calls[1].peer
+    assert echo.calls[0].peer == echo.calls[2].peer != echo.calls[1].peer
 
 
 def test_which_client_is_current() -> None:

@@ -54,8 +54,27 @@ def test_insecure_may_not_contradict_the_text(text: str, insecure: bool) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["", "  ", "grpc://h:1", "dns://h:1", "dns:////h:1", "ftp://h", "http://", "http://h:x", "h:99999", "h:0", "::1:80"]
-    + ["https://h/path", "https://h?x=1", "https://h#x", "a b:1", "-h:1", "http://[::zz]:1", "h:1:2", "http://[h]:1"],
+    [
+        "",
+        "  ",
+        "grpc://h:1",
+        "dns://h:1",
+        "dns:////h:1",
+        "ftp://h",
+        "http://",
+        "http://h:x",
+        "h:99999",
+        "h:0",
+        "::1:80",
+        "https://h/path",
+        "https://h?x=1",
+        "https://h#x",
+        "a b:1",
+        "-h:1",
+        "http://[::zz]:1",
+        "h:1:2",
+        "http://[h]:1",
+    ],
 )
 def test_anything_else_is_refused_and_the_forms_are_told(text: str) -> None:
     with pytest.raises(ValueError, match=r"http://host\[:port\]"):

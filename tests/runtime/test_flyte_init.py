@@ -43,7 +43,10 @@ def test_a_bad_endpoint_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({"FLYTE_ENDPOINT": "h:1", "FLYTE_PROJECT": "p", "FLYTE_DOMAIN": "d", "FLYTE_ORG": "o"}, ("https://h:1", "o", "p", "d")),
+        (
+            {"FLYTE_ENDPOINT": "h:1", "FLYTE_PROJECT": "p", "FLYTE_DOMAIN": "d", "FLYTE_ORG": "o"},
+            ("https://h:1", "o", "p", "d"),
+        ),
         ({"FLYTE_ADMIN_ENDPOINT": "dns:///h:1", "FLYTE_TASK_PROJECT": "p"}, ("https://h:1", "", "p", "")),
         ({"FLYTE_ENDPOINT": "a:1", "FLYTE_ADMIN_ENDPOINT": "b:1"}, ("https://a:1", "", "", "")),
         ({"FLYTE_ENDPOINT": "h:1", "FLYTE_ADMIN_INSECURE": "true"}, ("http://h:1", "", "", "")),

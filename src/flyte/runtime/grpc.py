@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from copy import copy
 from importlib import metadata as distribution
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ class GrpcTransport:
         self._endpoint = endpoint
         self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[ClientProtocol] | None = None
         self._protocol: ClientProtocol | None = None
         self.ping_every = ping_every
         """Seconds between pings: doubled when a server says that it is pinged too often."""
@@ -95,6 +96,8 @@ class GrpcTransport:
 
     def close(self) -> None:
         self._closed = True
+        if self._connecting is not None:
+            self._connecting.cancel()
         if self._protocol is not None:
             self._protocol.http2.close("the client was closed")
 
@@ -140,19 +143,31 @@ class GrpcTransport:
             release()
 
     async def _connect(self) -> ClientProtocol:
+        """The connection; made anew when there is none, once for all calls that wait for it."""
         protocol = self._protocol
-        if protocol is None or not protocol.usable:
-            async with self._connecting:
-                protocol = self._protocol
-                if protocol is None or not protocol.usable:
-                    if protocol is not None and protocol.http2.pinged_too_often:
-                        self.ping_every *= 2
-                    self._protocol = protocol = await self._handshake()
-        return protocol
+        if protocol is not None and protocol.usable:
+            return protocol
+        if self._connecting is None or self._connecting.done():
+            if protocol is not None and protocol.http2.pinged_too_often:
+                self.ping_every *= 2
+            self._connecting = self._loop.create_task(self._handshake())
+            self._connecting.add_done_callback(_seen)
+        connecting = self._connecting
+        try:
+            return await asyncio.shield(connecting)
+        except RpcError as error:
+            raise copy(error) from error.__cause__  # each call adds to its error where it happened
+        except asyncio.CancelledError:
+            if self._closed and connecting.cancelled():
+                raise self._was_closed() from None
+            raise
+
+    def _was_closed(self) -> ConnectionLostError:
+        return ConnectionLostError("the client was closed", hint="Make a new Client.", unprocessed=True)
 
     async def _handshake(self) -> ClientProtocol:
         if self._closed:
-            raise ConnectionLostError("the client was closed", hint="Make a new Client.", unprocessed=True)
+            raise self._was_closed()
         endpoint = self._endpoint
         if endpoint.tls and self._tls is None:
             self._tls = _tls_context()
@@ -169,6 +184,7 @@ class GrpcTransport:
                 await protocol.ready
             if not protocol.http2.settled:
                 raise diagnosis.not_http2(endpoint, protocol.head)
+            self._protocol = protocol
             return protocol
         except BaseException as error:
             if protocol is not None:
@@ -176,6 +192,11 @@ class GrpcTransport:
             if isinstance(error, OSError) and not isinstance(error, RpcError):
                 raise diagnosis.unreachable(endpoint, error, connected=protocol is not None) from error
             raise
+
+
+def _seen(task: asyncio.Task[ClientProtocol]) -> None:
+    if not task.cancelled():
+        task.exception()  # all who waited may have gone, which is no reason to report the failure as overlooked
 
 
 def _tls_context() -> ssl.SSLContext:

@@ -88,8 +88,8 @@ async def serve(
     Raises:
         OSError: The address cannot be bound.
     """
-    listener = _listen(host, port)
     server = _Server([_Servable(list(services), authenticate)])
+    listener = _listen(host, port)
     await server.start(sock=listener)
     return RunningServer(server, host, listener.getsockname()[1])
 

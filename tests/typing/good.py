@@ -1,0 +1,62 @@
+"""What editors must know about blocking and awaiting methods. Checked by mypy and pyright, in their strict modes."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, assert_type
+
+from things import Special, Thing
+
+from flyte.runtime.pager import Pager
+from flyte.runtime.stream import Stream
+from flyte.runtime.watch import Watch
+
+special = Special.get("a", version=2)
+
+# The class that a method is called on is what it returns.
+assert_type(special, Special)
+assert_type(Thing.get("a"), Thing)
+assert_type(special.get("b"), Special)
+assert_type(Special.listall(labels=["x"]), Pager[Special])
+assert_type(Special.listall.aio(limit=3), Pager[Special])
+assert_type(Special.listall().first(), Special | None)
+assert_type(Special.listall().collect(), list[Special])
+
+# Results of their own, on instances and on classes.
+assert_type(special.rename("c"), bool)
+assert_type(Special.rename(special, "c"), bool)
+assert_type(Special.count(), int)
+assert_type(special.count(2), int)
+assert_type(special.only_special(), list[Special])
+
+# Streams.
+assert_type(special.watch(timeout=1.5), Watch[Thing])
+assert_type(Special.watch(special), Watch[Thing])
+assert_type(Thing.logs("a"), Stream[str])
+for line in Thing.logs("a"):
+    assert_type(line, str)
+for thing in special.watch():
+    assert_type(thing, Thing)
+for found in Special.listall():
+    assert_type(found, Special)
+for page in Special.listall().pages():
+    assert_type(page, list[Special])
+
+
+async def awaiting() -> None:
+    assert_type(await assert_type(Special.get.aio("a"), Coroutine[Any, Any, Special]), Special)
+    assert_type(await Special.get.aio("a", version=None), Special)
+    assert_type(await special.rename.aio("d"), bool)
+    assert_type(await Special.count.aio(factor=2), int)
+    assert_type(await Special.listall().first.aio(), Special | None)
+    assert_type(await Special.listall().collect.aio(), list[Special])
+    async for found in Special.listall():
+        assert_type(found, Special)
+    async for page in Special.listall().pages():
+        assert_type(page, list[Special])
+    async for thing in special.watch.aio(timeout=2):
+        assert_type(thing, Thing)
+    async with special.watch() as watch:
+        assert_type(watch, Watch[Thing])
+    async for line in Thing.logs.aio("a"):
+        assert_type(line, str)
