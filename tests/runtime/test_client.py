@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import pickle
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,18 @@ async def test_closed_event_loops_are_forgotten(server: RunningServer) -> None:
         assert len(client._transports) == 1
 
 
+async def test_the_connection_ends_with_its_event_loop(echo: EchoServer, server: RunningServer) -> None:
+    client = Client(server.endpoint, timeout=20)
+
+    async def call() -> None:
+        await unary(client, Echo.SAY, Note())
+
+    await asyncio.to_thread(asyncio.run, call())
+    async with asyncio.timeout(20):
+        while server._server._protocols:
+            await asyncio.sleep(0)
+
+
 async def test_ten_threads_share_a_client(echo: EchoServer, server: RunningServer) -> None:
     def work(client: Client) -> list[int]:
         with ThreadPoolExecutor(10) as pool:
@@ -194,4 +207,5 @@ def test_the_transport_is_imported_by_the_first_connection_only() -> None:
         "flyte.runtime.stream, flyte.runtime.bridge, flyte.syncify, flyte.errors, flyte._init\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
-    assert os.popen(f'"{sys.executable}" -c "{program}"').read().strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, NamedTuple, cast
 
 from grpclib.config import Configuration
@@ -39,6 +39,7 @@ PING_TIMEOUT = 15.0
 """Seconds after which an unanswered ping means that the connection is dead."""
 
 _HEAD_BYTES = 512
+_SHUTDOWN_SECONDS = 1.0
 
 _hpack_log = logging.getLogger("hpack")
 if _hpack_log.level == logging.NOTSET:
@@ -242,6 +243,7 @@ class ClientProtocol(H2Protocol):
         """Done when the socket is closed."""
         self.head = b""
         """The first bytes that were received."""
+        self._guard = self._until_the_loop_ends()
         self.last_received = 0.0
         """`time.monotonic()` of the last bytes that were received."""
 
@@ -249,6 +251,17 @@ class ClientProtocol(H2Protocol):
     def usable(self) -> bool:
         """Whether a new call may go over this connection."""
         return not (self.http2.draining or self.http2.closed_because or self.connection.is_closing())
+
+    async def watch_the_loop(self) -> None:
+        """Have the socket closed when the event loop is shut down, as by `asyncio.run`, though nobody closed the client."""
+        await anext(self._guard)
+
+    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
+        try:
+            yield  # loops close the async generators that are open when they are shut down
+        finally:
+            self.http2.close("the event loop was shut down")
+            await asyncio.wait([self.closed], timeout=_SHUTDOWN_SECONDS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         h2 = _GracefulH2(self.h2_config)

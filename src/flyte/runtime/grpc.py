@@ -184,6 +184,7 @@ class GrpcTransport:
                 await protocol.ready
             if not protocol.http2.settled:
                 raise diagnosis.not_http2(endpoint, protocol.head)
+            await protocol.watch_the_loop()
             self._protocol = protocol
             return protocol
         except BaseException as error:
