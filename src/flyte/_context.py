@@ -29,12 +29,15 @@ def ctx() -> TaskContext:
         The context; outside a task a falsy one, all of whose fields are None.
     """
     env = os.environ.get
-    attempt = env("FLYTE_ATTEMPT_NUMBER", "")
+    action = env("FLYTE_ACTION_NAME")
+    if not action:
+        return TaskContext()
+    attempt = env("FLYTE_ATTEMPT", "")
     return TaskContext(
         version=env("FLYTE_TASK_VERSION"),
         run_name=env("FLYTE_RUN_NAME"),
-        action_name=env("FLYTE_ACTION_NAME"),
-        project=env("FLYTE_INTERNAL_EXECUTION_PROJECT"),
-        domain=env("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
+        action_name=action,
+        project=env("FLYTE_PROJECT"),
+        domain=env("FLYTE_DOMAIN"),
         attempt=int(attempt) if attempt.isdigit() else None,
     )

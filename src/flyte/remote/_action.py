@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict
 
@@ -252,6 +252,8 @@ class ActionDetails(_ActionLike, ActionDetailsBase):
 class Action(_ActionLike, ActionBase):
     """One unit of execution within a run."""
 
+    _report: Callable[[Action], None] | None = None
+
     @fetching
     @classmethod
     async def get(
@@ -284,6 +286,13 @@ class Action(_ActionLike, ActionBase):
 
     def _update(self, item: ActionDetails) -> None:
         self.pb2 = ActionMessage(id=self.pb2.id or item.pb2.id, metadata=item.pb2.metadata, status=item.pb2.status)
+        if self._report is not None:
+            self._report(self)
+
+    def reporting_to(self, report: Callable[[Action], None]) -> Self:
+        """Have `report` called whenever the action is brought up to date; returns this action."""
+        self._report = report
+        return self
 
     @blocking
     async def sync(self) -> Action:

@@ -95,7 +95,7 @@ class Run(HasPhase, RunBase):
     @property
     def action(self) -> Action:
         """The root action, which stands for the run. What is learnt through it shows in the run."""
-        return _RootAction(self)
+        return Action(self.pb2.action or ActionMessage(), self._client).reporting_to(self._learn)
 
     @property
     def url(self) -> str:
@@ -111,6 +111,9 @@ class Run(HasPhase, RunBase):
     def place(self) -> Place:
         """The project and domain it is in, as keyword arguments of a call."""
         return Place(project=self.project, domain=self.domain)
+
+    def _learn(self, action: Action) -> None:
+        self.pb2 = RunMessage(action=action.pb2, labels=self.pb2.labels)
 
     @blocking
     async def details(self) -> RunDetails:
@@ -248,18 +251,6 @@ class Run(HasPhase, RunBase):
             filter_system: Whether lines that the platform wrote are left out. Default: False.
         """
         await self.action.show_logs.aio(attempt, max_lines=max_lines, show_ts=show_ts, filter_system=filter_system)
-
-
-class _RootAction(Action):
-    """The root action of a run, which keeps the run up to date with itself."""
-
-    def __init__(self, run: Run) -> None:
-        super().__init__(run.pb2.action or ActionMessage(), run._client)
-        self._run = run
-
-    def _update(self, item: ActionDetails) -> None:
-        super()._update(item)
-        self._run.pb2 = RunMessage(action=self.pb2, labels=self._run.pb2.labels)
 
 
 def _message_of(details: RunDetails, known: RunMessage | None = None) -> RunMessage:
