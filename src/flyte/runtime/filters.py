@@ -108,7 +108,7 @@ def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
     known = {n: m for n, m in members.__members__.items() if n != "UNSPECIFIED"}
     found = known.get(name.upper().replace("-", "_"))
     if found is None:
-        near = difflib.get_close_matches(name.upper(), known, n=1)
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {', '.join(n.lower() for n in known)}"
         raise ValueError(f"{argument} has {name!r}, which is not known; {hint}")
     return int(found)

@@ -1,0 +1,44 @@
+"""What importing the client costs, counted in modules, and what it must never load."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# Modules beyond those of `import asyncio`. A budget, not a record: raise it only for something every user needs.
+_BUDGETS = {"import flyte": 8, "from flyte.remote import Run": 145}
+
+_HEAVY = ("rich", "click", "httpx", "grpclib", "h2", "jinja2", "google", "pydantic", "sqlite3", "ssl")
+_OURS = ("flyte.devbox", "flyte_codegen", "flyte.runtime.server", "flyte.types")
+
+
+def _loaded(statement: str) -> set[str]:
+    code = f"import sys, asyncio; before = set(sys.modules); {statement}; import json; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    bare = "import sys, asyncio, json; print(json.dumps([*sys.modules]))"
+    base = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout)) - set(json.loads(base.stdout))
+
+
+@pytest.mark.parametrize("statement", _BUDGETS)
+def test_modules_loaded(statement: str) -> None:
+    loaded = _loaded(statement)
+    heavy = sorted(m for m in loaded if m.split(".")[0] in _HEAVY or m.startswith(_OURS))
+    assert heavy == []
+    assert len(loaded) <= _BUDGETS[statement], sorted(loaded)
+
+
+def test_every_public_name_can_be_had() -> None:
+    import flyte
+    import flyte.remote
+    import flyte.types
+
+    for module in (flyte, flyte.remote, flyte.types):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+            assert name in dir(module)
+        with pytest.raises(AttributeError, match="no attribute 'nope'"):
+            module.nope  # noqa: B018
