@@ -52,7 +52,8 @@ def _run(archive: str, target: str, name: str, root: str, outputs: Path) -> None
 
     function = _load(_unpack(archive), target, name, root)
     try:
-        inputs = Inputs.parse(Path(os.environ["FLYTE_INPUT_PATH"]).read_bytes())
+        file = os.environ["FLYTE_INPUT_PATH"]
+        inputs = Inputs.parse(Path(file).read_bytes() if file else b"")
         arguments = arguments_of(function, inputs.literals)
     except (OSError, TypeError, ValueError) as error:
         raise _Unusable(f"the inputs cannot be used: {error}") from error

@@ -29,7 +29,7 @@ class Place:
     task_name: str
     task_version: str
     inputs_uri: str
-    """The inputs.pb of the action."""
+    """The inputs.pb of the action; empty for an action that was enqueued without inputs."""
     output_directory: str
     """URI of the directory for outputs.pb, error.pb and report.html."""
     inputs_path: str

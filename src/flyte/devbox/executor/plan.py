@@ -141,7 +141,7 @@ def _place(work: Work, attempt: int, directory: str, blobs: Blobs) -> Place:
         task_version=identifier.version if identifier is not None else "",
         inputs_uri=work.inputs_uri,
         output_directory=directory,
-        inputs_path=str(blobs.path(work.inputs_uri)),
+        inputs_path=str(blobs.path(work.inputs_uri)) if work.inputs_uri else "",
         outputs_path=str(blobs.path(directory)),
         raw_data_prefix=(storage.raw_data_prefix if storage is not None else "") or directory,
         run_start_time=datetime.fromtimestamp(micros / 1e6, UTC).isoformat().replace("+00:00", "Z"),
@@ -149,5 +149,5 @@ def _place(work: Work, attempt: int, directory: str, blobs: Blobs) -> Place:
 
 
 def _literals(uri: str, blobs: Blobs) -> dict[str, Literal]:
-    inputs = Inputs.parse(blobs.read(uri) or b"")
+    inputs = Inputs.parse((blobs.read(uri) if uri else None) or b"")
     return {item.name: item.value for item in inputs.literals if item.value is not None}
