@@ -1,0 +1,55 @@
+"""The examples of README and docs/, run in order against a devbox, and the commands they name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flyte
+from flyte.devbox import Devbox
+
+from .remote import tasks
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# What a page says of a cluster happens on the devbox here.
+INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
+
+
+def model(epochs: int, rate: float = 0.1) -> float:
+    """Train a model."""
+    print(f"training for {epochs} epochs", flush=True)
+    return epochs * rate
+
+
+@pytest.fixture
+def namespace(flyte_devbox: Devbox) -> dict[str, Any]:
+    """What the pages take for granted."""
+    for version in ("v1", "v2"):
+        flyte.devbox.deploy(model, name="train.model", version=version)
+    return {"flyte": flyte, "box": flyte_devbox, "my_function": tasks.multiply, "__name__": "docs"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_examples_run(page: Path, namespace: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        line = text[: match.start()].count("\n") + 1
+        code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])
+        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+def test_links_lead_somewhere() -> None:
+    for page in [*PAGES, *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"^make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE)) <= targets
