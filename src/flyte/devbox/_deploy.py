@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Never
 
+from attrs import evolve
+
 from flyte._policies import Cache, CacheBehavior, RetryStrategy, Timeout
 from flyte._resources import Resources
-from flyte.devbox import _task_options as options
 from flyte.devbox._home import DevboxError
 from flyte.devbox._snapshot import Snapshot, take
 from flyte.remote import TaskDetails
+from flyte.remote._override import Overrides, changed_spec
 from flyte.runtime import call
 from flyte.runtime.client import Client, Scope, resolve_client
 from flyte.syncify import blocking_function
@@ -95,26 +97,28 @@ async def deploy(
     client = resolve_client(client)
     scope = client.scope(project, domain)
     snapshot = take(function)
-    metadata = TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=_package_version()))
-    options.add_retries(metadata, retries)
-    options.add_timeout(metadata, timeout)
-    options.add_cache(metadata, cache, snapshot.digest[:_VERSION_LENGTH])
     interface, defaults = interface_of(function)
     short_name = function.__qualname__.rpartition(".")[2]
-    spec = TaskSpec(
+    plain = TaskSpec(
         task_template=TaskTemplate(
             type="python",
-            metadata=metadata,
+            metadata=TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=_package_version())),
             interface=interface,
-            container=Container(
-                image="devbox", resources=options.resources_message(resources), env=options.environment(env_vars)
-            ),
+            container=Container(image="devbox"),
         ),
         default_inputs=defaults,
         short_name=short_name,
         environment=Environment(name=environment) if environment else None,
         documentation=_documentation(function, description),
     )
+    settings: Overrides = {"retries": retries, "timeout": timeout}
+    if resources is not None:
+        settings["resources"] = resources
+    if env_vars is not None:
+        settings["env_vars"] = env_vars
+    if cache is not None:
+        settings["cache"] = _cache(cache, snapshot)
+    spec = changed_spec(plain, settings)
     identifier = TaskIdentifier(
         org=scope.org,
         project=scope.project,
@@ -138,6 +142,14 @@ def _unknown_option(name: str) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(known)}"
     return f"flyte.devbox.deploy has no option {name!r}; {hint}"
+
+
+def _cache(cache: Cache | CacheBehavior, snapshot: Snapshot) -> Cache:
+    """The automatic version of a cache is that of the source."""
+    settings = cache if isinstance(cache, Cache) else Cache(cache)
+    if settings.behavior != "auto":
+        return settings
+    return evolve(settings, behavior="override", version_override=snapshot.digest[:_VERSION_LENGTH])
 
 
 def _complete(spec: TaskSpec, identifier: TaskIdentifier, snapshot: Snapshot, archive: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterator
+from collections.abc import Generator, Hashable
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
@@ -78,7 +78,7 @@ class Bus:
             subscription.tell(item)
 
     @contextmanager
-    def subscribe(self, topic: Topic[T]) -> Iterator[Subscription[T]]:
+    def subscribe(self, topic: Topic[T]) -> Generator[Subscription[T], None, None]:
         """Collect the changes of a topic for as long as the block runs."""
         subscription = Subscription[T]()
         subscribers = self._subscriptions.setdefault(topic, set())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
-from collections.abc import Iterable
 from typing import Any
 
 from flyte.runtime.message import Message
@@ -69,19 +68,22 @@ def canonical(message: Message) -> bytes:
 
 
 def _sort_maps(message: Message) -> None:
-    for name in type(message).specs():
+    for name, field in type(message).specs().items():
         value: Any = getattr(message, name)
-        if isinstance(value, dict):
-            entries: dict[Any, Any] = value
-            ordered = {key: entries[key] for key in sorted(entries)}
-            entries.clear()
-            entries.update(ordered)
-            inner: Iterable[Any] = ordered.values()
-        else:
-            inner = value if isinstance(value, list) else (value,)  # pyright: ignore[reportUnknownVariableType]
-        for item in inner:
+        items: Any = (
+            _sorted(value) if field.kind.startswith("map<") else value if field.label == "repeated" else [value]
+        )
+        for item in items:
             if isinstance(item, Message):
                 _sort_maps(item)
+
+
+def _sorted(entries: dict[Any, Any]) -> list[Any]:
+    """Put the entries of a map in the order of their keys; returns their values."""
+    ordered = {key: entries[key] for key in sorted(entries)}
+    entries.clear()
+    entries.update(ordered)
+    return list(ordered.values())
 
 
 def _without_ignored(inputs: Inputs, metadata: TaskMetadata | None) -> Inputs:

@@ -37,8 +37,8 @@ class Column:
 class Query:
     """The parts of a SELECT that a request decides."""
 
-    where: list[str] = Factory(list)
-    parameters: list[Any] = Factory(list)
+    where: list[str] = Factory(list[str])
+    parameters: list[Any] = Factory(list[Any])
     order: str = ""
     limit: int | None = None
     offset: int = 0

@@ -61,7 +61,7 @@ class Job:
         self._slots = slots
         self._settings = settings
         self._work = work
-        self._row = row
+        self._row: JobRow = row
         self._limits = Limits.of(work.template.metadata)
         self._stopping: asyncio.Future[Stop] = asyncio.get_running_loop().create_future()
         self._reporter = self._reporter_of(row.attempt)
