@@ -10,8 +10,7 @@ import pytest
 
 import flyte
 from flyte.devbox import Devbox
-
-from .remote import tasks
+from remote import tasks
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -33,7 +33,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import ListRunsRequest, ListRunsResponse
 from flyte_api.services.flyteidl2.workflow.run_service import RunService, RunServiceBase
-from tests.support.peers import saying
+from support.peers import saying
 
 
 def client_for(endpoint: str) -> Client:
@@ -274,9 +274,8 @@ class _Raw:
 
 
 async def listed(service: ServiceBase) -> list[Run]:
-    async with await serve([service]) as server:
-        async with client_for(server.endpoint) as client:
-            return [run async for run in Run.listall.aio(client=client)]
+    async with await serve([service]) as server, client_for(server.endpoint) as client:
+        return [run async for run in Run.listall.aio(client=client)]
 
 
 def _runs(phase: int = 5) -> bytes:

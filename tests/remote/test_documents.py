@@ -4,7 +4,7 @@ The documents lost the indentation of their blocks when they were saved as text;
 `# document` and `# end` are theirs. What stands around them is the setup that the documents take for granted.
 """
 
-# ruff: noqa: F811, I001, PLC0415
+# ruff: noqa: I001
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from flyte.devbox import Devbox
 
 from . import tasks
 from .conftest import start_named
+from datetime import UTC
 
 _names = itertools.count()
 
@@ -132,10 +133,10 @@ async def test_actions(multiply: flyte.remote.TaskDetails, capsys: pytest.Captur
 def test_time_filter(project: str) -> None:
     # document: Time-Based Filtering (the project is this test's own)
     from flyte.remote import Run, TimeFilter
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     # Find runs created after a specific date
-    start_time = datetime(2024, 1, 1, tzinfo=timezone.utc)
+    start_time = datetime(2024, 1, 1, tzinfo=UTC)
     runs = Run.listall(project=project, created_at=TimeFilter(after=start_time))
     # end
     assert list(runs) == []

@@ -19,7 +19,7 @@ from flyte.errors import NotDoneError, NotFoundError, RuntimeUserError, WaitTime
 from flyte.models import ActionPhase
 from flyte.remote import Action, Project, Run, TaskDetails, TimeFilter
 from flyte.runtime.client import CallRecord, Client
-from tests.support.proxy import cutting_proxy
+from support.proxy import cutting_proxy
 
 from . import tasks
 
