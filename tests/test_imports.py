@@ -16,7 +16,9 @@ _OURS = ("flyte.devbox", "flyte_codegen", "flyte.runtime.server", "flyte.types")
 
 
 def _loaded(statement: str) -> set[str]:
-    code = f"import sys, asyncio; before = set(sys.modules); {statement}; import json; print(json.dumps([*sys.modules]))"
+    code = (
+        f"import sys, asyncio; before = set(sys.modules); {statement}; import json; print(json.dumps([*sys.modules]))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     bare = "import sys, asyncio, json; print(json.dumps([*sys.modules]))"
     base = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)

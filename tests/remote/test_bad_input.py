@@ -108,22 +108,21 @@ def test_nothing_listening() -> None:
 
 async def test_a_web_server() -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
-    async with saying(page) as endpoint:
-        with client_for(f"http://{endpoint.removeprefix('http://')}") as client:
-            with pytest.raises(EndpointError, match=r"HTTP/1\.1"):
-                await Run.get.aio("r1", client=client)
+    async with saying(page) as address, client_for(f"http://{address}") as client:
+        with pytest.raises(EndpointError, match=r"HTTP/1\.1"):
+            await Run.get.aio("r1", client=client)
 
 
 def test_wrong_token(box: Devbox) -> None:
-    with Client(box.endpoint, token="not-the-token", project="p", domain="d") as client:
-        with pytest.raises(UnauthenticatedError) as caught:
-            Run.get("r1", client=client)
+    client = Client(box.endpoint, token="not-the-token", project="p", domain="d")
+    with client, pytest.raises(UnauthenticatedError) as caught:
+        Run.get("r1", client=client)
     assert "not-the-token" not in str(caught.value) and "not-the-token" not in repr(client)
 
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://x", "http://", "http://host:port", "two words"])
 def test_endpoint_that_is_none(endpoint: str) -> None:
-    with pytest.raises(ValueError, match="endpoint|host|port"):
+    with pytest.raises(ValueError, match=r"endpoint|host|port"):
         Client(endpoint)
 
 
@@ -197,7 +196,10 @@ def test_unknown_project_of_a_run(multiply: TaskDetails) -> None:
         (lambda: Run.listall(sort_by=("created_at", "down")), "direction 'down'"),
         (lambda: Run.listall(sort_by=""), "sort_by"),
         (lambda: TimeFilter(after=datetime(2024, 1, 1)), "has no time zone"),
-        (lambda: TimeFilter(datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)), "is later than before"),
+        (
+            lambda: TimeFilter(datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
+            "is later than before",
+        ),
     ],
 )
 def test_values_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], message: str) -> None:
@@ -208,7 +210,10 @@ def test_values_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], mes
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: Run.listall(in_phase="failed"), r"in_phase takes several values; for one, write in_phase=\('failed',\)"),
+        (
+            lambda: Run.listall(in_phase="failed"),
+            r"in_phase takes several values; for one, write in_phase=\('failed',\)",
+        ),
         (lambda: Run.listall(in_phase=ActionPhase.FAILED), r"in_phase=\('failed',\)"),
         (lambda: Run.listall(in_phase=(None,)), "takes names"),
         (lambda: Run.listall(created_at=datetime.now(UTC)), "takes a TimeFilter, not datetime"),
@@ -238,7 +243,7 @@ def test_inputs_of_a_run(multiply: TaskDetails) -> None:
             flyte.run(multiply, x=value)
     with pytest.raises(ValueError, match="64"):
         flyte.run(multiply, x=2**63)
-    with pytest.raises(ValueError, match="the inputs of task .* have 26 bytes; 5 travel with a call"):
+    with pytest.raises(ValueError, match=r"the inputs of task .* have 26 bytes; 5 travel with a call"):
         flyte.run(multiply.override(max_inline_io_bytes=5), x=1)
 
 
@@ -333,7 +338,9 @@ async def test_nothing_hangs() -> None:
         assert len([run async for run in Run.listall.aio(client=client)]) <= 2
         with pytest.raises(TimeoutError, match="GetRunDetails"):
             await Run.get.aio("r1", client=client)
-        run = Run(RunMessage(action=ActionMessage(id=ActionIdentifier(run=RunIdentifier(name="r1"), name="a0"))), client)
+        run = Run(
+            RunMessage(action=ActionMessage(id=ActionIdentifier(run=RunIdentifier(name="r1"), name="a0"))), client
+        )
         with pytest.raises(TimeoutError):
             await run.wait.aio(timeout=0.2, quiet=True)
     assert RunService.LIST_RUNS.method == "ListRuns"

@@ -170,9 +170,7 @@ def test_task_discovery(math_task: flyte.remote.TaskDetails, capsys: pytest.Capt
     lazy_task = Task.get(name="my_math_task", project="flytesnacks", domain="development", version="v1")
 
     # Retrieve the latest version automatically
-    latest_task = Task.get(
-        name="my_math_task", project="flytesnacks", domain="development", auto_version="latest"
-    )
+    latest_task = Task.get(name="my_math_task", project="flytesnacks", domain="development", auto_version="latest")
     # end
     assert latest_task.fetch().version == "v2"
 

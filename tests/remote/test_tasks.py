@@ -29,9 +29,7 @@ from . import tasks
 def calls(box: Devbox) -> Any:
     """The calls that the current client has made."""
     found: list[CallRecord] = []
-    client = Client(
-        box.endpoint, token=box.token, project="flytesnacks", domain="development", on_call=[found.append]
-    )
+    client = Client(box.endpoint, token=box.token, project="flytesnacks", domain="development", on_call=[found.append])
     with flyte.use_client(client), client:
         yield found
 
@@ -119,7 +117,7 @@ def test_listing(project: str) -> None:
     assert [t.name for t in Task.listall(by_task_env="env")] == ["env.multiply"], "the beginning, not any part"
     assert [t.name for t in Task.listall(by_task_name="myenv.nothing")] == ["myenv.nothing"]
     assert [t.name for t in Task.listall(sort_by="name", limit=2)] == ["env.multiply", "env2.nothing"]
-    assert list(Task.listall(entrypoint=True, limit=1))[0].short_name
+    assert next(iter(Task.listall(entrypoint=True, limit=1))).short_name
     (found,) = Task.listall(by_task_env="env")
     assert (found.project, found.domain, found.environment_name) == (project, "development", "env")
     assert found.short_description == "Multiply two numbers."
@@ -205,7 +203,9 @@ def test_override_policies(plain: TaskDetails) -> None:
         "override", "v7", serialize=True, ignored_inputs=("x",)
     )
     assert plain.override(cache=Cache("override", "v7")).override(cache="disable").cache == Cache("disable")
-    secured = plain.override(secrets=["one", Secret("two", group="g", mount="/etc/flyte/secrets")], service_account="sa")
+    secured = plain.override(
+        secrets=["one", Secret("two", group="g", mount="/etc/flyte/secrets")], service_account="sa"
+    )
     assert secured.secrets == ["one", "two"]
     context = secured.template.security_context
     assert context is not None and context.run_as is not None and context.run_as.k8s_service_account == "sa"

@@ -24,7 +24,9 @@ class CuttingProxy:
     def start(self) -> None:
         """Listen on a free port."""
         self._thread.start()
-        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop).result(10)
+        server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop).result(
+            10
+        )
         self._server = server
         self.endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
