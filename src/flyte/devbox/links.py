@@ -153,7 +153,7 @@ def _parse(head: bytes) -> _Request:
         raise _HttpError(400, "this is not an HTTP request") from None
     headers = {name.strip().lower(): value.strip() for name, _, value in (item.partition(":") for item in rest)}
     parts = urlsplit(target)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
     return _Request(method, unquote(parts.path), query, headers)
 
 

@@ -22,6 +22,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec, Act
 
 __all__ = ["Executor"]
 
+_PARENT_ENDED = "the parent action has ended"
 _MARGIN = 5.0
 """Seconds, beyond the grace period, that running actions get to end when the devbox stops."""
 
@@ -53,33 +54,22 @@ class Executor:
         """
         self._settings = Settings(grace=self._grace, environment=environment)
         store = self._plane.store
-        queued: list[tuple[ActionRow, JobRow]] = []
-        for job in store.jobs.all():
-            row = store.actions.get(job.key)
-            if row is None:
-                store.jobs.remove(job.key)
-            elif job.marker is not None or phases.is_terminal(row.phase):
-                self._bury(row, job)
-            else:
-                queued.append((row, job))
-        for row in store.actions.unfinished_conditions():
-            self._start(row, ConditionWait(self._plane, row))
-        for row, job in queued:
-            # Burying its parent may have ended it.
-            current = store.actions.get(row.key) or row
-            if phases.is_terminal(current.phase):
-                self._bury(current, job)
-            else:
-                self._start(current, self._job(current, job))
+        found = [(row, job) for job in store.jobs.all() if (row := store.actions.get(job.key)) is not None]
+        dead = [(row, job) for row, job in found if job.marker is not None]
+        for row, job in dead:
+            self._bury(row, job)
+        for row, _ in dead:
+            self._end_descendants(row.key)
+        for row, job in found:
+            if job.marker is None:
+                # Its parent may just have ended, and it with its parent.
+                self._resume(store.actions.get(row.key) or row, job)
 
     def submit(self, row: ActionRow, cache_key: str) -> None:
         """Queue an action that was just recorded; part of the transaction that recorded it."""
-        if row.action_type == ActionType.CONDITION:
-            self._plane.store.database.after_commit(lambda: self._start(row, ConditionWait(self._plane, row)))
-            return
         job = JobRow(*row.key, attempt=1, cache_key=cache_key, queued_at=clock.now())
         self._plane.store.jobs.put(job)
-        self._plane.store.database.after_commit(lambda: self._start(row, self._job(row, job)))
+        self._plane.store.database.after_commit(lambda: self._resume(row, job))
 
     def abort(self, key: ActionKey, reason: str) -> None:
         """End an action and all its descendants, in the background. One that has ended stays as it is."""
@@ -104,20 +94,27 @@ class Executor:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    def _job(self, row: ActionRow, job: JobRow) -> Job:
-        data = self._plane.store.tasks.spec(row.spec_digest or "")
-        template = TaskSpec.parse(data or b"").task_template or TaskTemplate()
-        return Job(self._plane, self._slots, self._settings, Work.of(row, template), job)
-
-    def _start(self, row: ActionRow, live: Job | ConditionWait) -> None:
+    def _resume(self, row: ActionRow, job: JobRow) -> None:
+        """Start what sees an action to its end."""
+        if phases.is_terminal(row.phase):
+            self._bury(row, job)
+            return
         if self._closing:
             return
+        live = self._life(row, job)
         self._live[row.key] = live
         if live.parent is not None:
             self._slots.child_added(live.parent)
         task = asyncio.get_running_loop().create_task(self._see_through(live), name=f"action {row.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _life(self, row: ActionRow, job: JobRow) -> Job | ConditionWait:
+        if row.action_type == ActionType.CONDITION:
+            return ConditionWait(self._plane, row)
+        data = self._plane.store.tasks.spec(row.spec_digest or "")
+        template = TaskSpec.parse(data or b"").task_template or TaskTemplate()
+        return Job(self._plane, self._slots, self._settings, Work.of(row, template), job)
 
     async def _see_through(self, live: Job | ConditionWait) -> None:
         try:
@@ -127,24 +124,29 @@ class Executor:
             if live.parent is not None:
                 self._slots.child_ended(live.parent)
         if not well and not self._closing:
-            self.abort(live.key, "the parent action has ended")
+            self.abort(live.key, _PARENT_ENDED)
 
     def _bury(self, row: ActionRow, job: JobRow) -> None:
-        """Settle an action whose devbox died while it ran, and end what is left of it."""
+        """Settle an action that cannot go on, and end what is left of it."""
         orphans.kill(job.pid, job.born or "", job.marker or "")
+        store = self._plane.store
         spec = ActionSpec.parse(row.action_spec)
         directory = self._plane.blobs.output_directory(spec.run_output_base, row.key, job.attempt)
-        reporter = Reporter(self._plane.store, row.key, job.attempt, directory)
-        if self._plane.logs.exists(row.key, job.attempt):
-            reporter.started()
-        store = self._plane.store
+        reporter = Reporter(store, row.key, job.attempt, directory)
+        last = store.events.newest(row.key, job.attempt)
+        if last is not None and last.log_context is not None and last.start_time is not None:
+            reporter.started(clock.from_timestamp(last.start_time))
         with store.database.transaction():
+            store.jobs.remove(row.key)
+            if row.action_type == ActionType.CONDITION:
+                return
             if row.phase == ActionPhase.ABORTED:
                 reporter.report(ActionPhase.ABORTED, "aborted")
-            elif phases.is_terminal(row.phase):
-                store.jobs.remove(row.key)
-            else:
+            elif not phases.is_terminal(row.phase):
                 reporter.report(ActionPhase.FAILED, failure=failures.devbox_died(job.pid))
-            for child in store.actions.descendants(row.key):
-                if not phases.is_terminal(child.phase):
-                    store.actions.set_aborted(child.key, "the parent action has ended")
+
+    def _end_descendants(self, key: ActionKey) -> None:
+        """Abort what an action that is over had queued. What it had running is buried by itself."""
+        for child in self._plane.store.actions.descendants(key):
+            if not phases.is_terminal(child.phase):
+                self._plane.store.actions.set_aborted(child.key, _PARENT_ENDED)

@@ -36,16 +36,21 @@ class ConditionWait:
 
     async def run(self) -> bool:
         """Wait until the condition is over; see `Job.run`."""
-        self._update(ActionPhase.PAUSED)
+        store = self._plane.store
+        if not self._stopping.done():
+            self._update(ActionPhase.PAUSED)
         left = max(0.0, self._timeout - (clock.now() - self._created_at) / 1e6) if self._timeout else None
         await asyncio.wait((self._stopping,), timeout=left)
-        if not self._stopping.done():
-            self._update(ActionPhase.TIMED_OUT)
-        elif (stop := self._stopping.result()) is None:
-            return True
-        elif not stop.keep_queued:
-            self._plane.store.actions.set_aborted(self.key, stop.reason)
-        return False
+        stop = self._stopping.result() if self._stopping.done() else None
+        if stop is not None and stop.keep_queued:
+            return False
+        with store.database.transaction():
+            store.jobs.remove(self.key)
+            if stop is not None:
+                store.actions.set_aborted(self.key, stop.reason)
+            elif not self._stopping.done():
+                self._update(ActionPhase.TIMED_OUT)
+        return self._stopping.done() and stop is None
 
     def _update(self, phase: ActionPhase) -> None:
         self._plane.store.actions.update_status(self.key, phase, attempts=1, cache_status=0)

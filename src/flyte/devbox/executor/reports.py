@@ -32,9 +32,9 @@ class Reporter:
         self._started: int | None = None
         self.cache_status = CatalogCacheStatus.CACHE_DISABLED
 
-    def started(self) -> None:
-        """From now on the attempt has logs."""
-        self._started = clock.now()
+    def started(self, at: int | None = None) -> None:
+        """From now on, or since that time, the attempt has logs."""
+        self._started = clock.now() if at is None else at
 
     def report(self, phase: ActionPhase, reason: str = "", failure: Failure | None = None) -> None:
         """Record that the attempt entered a phase.

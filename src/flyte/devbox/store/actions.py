@@ -10,7 +10,6 @@ from flyte.devbox.listing import Column, Kind, Query
 from flyte.devbox.store.database import Database
 from flyte.devbox.store.rows import ActionRow, column_list, placeholders, read
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionType
 
 COLUMNS = {
     **{name: Column(name) for name in ("project", "domain", "run_name")},
@@ -95,14 +94,6 @@ class Actions:
         )
         run = key.run_key
         return [read(ActionRow, row) for row in self._database.rows(sql, (*run, key.name, *run, *run))]
-
-    def unfinished_conditions(self) -> list[ActionRow]:
-        """The conditions that wait for their signal."""
-        waiting = (ActionPhase.QUEUED, ActionPhase.PAUSED)
-        sql = f"SELECT {_COLUMNS} FROM actions WHERE action_type = ? AND phase IN (?, ?)"
-        return [
-            read(ActionRow, row) for row in self._database.rows(sql, (int(ActionType.CONDITION), *map(int, waiting)))
-        ]
 
     def update_status(
         self,
