@@ -8,10 +8,11 @@ if TYPE_CHECKING:
     from flyte.runtime.client import Client, current_client, use_client
 
     from . import devbox, errors, models, remote, types
-    from ._context import TaskContext, ctx
+    from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import init
     from ._policies import Backoff, Cache, RetryStrategy, Secret, Timeout
     from ._resources import Device, Resources
+    from .controller import map
 
 _MODULES = {
     "Backoff": "flyte._policies",
@@ -24,6 +25,10 @@ _MODULES = {
     "TaskContext": "flyte._context",
     "Timeout": "flyte._policies",
     "ctx": "flyte._context",
+    "custom_context": "flyte._context",
+    "map": "flyte.controller",
+    "task": "flyte._context",
+    "workflow": "flyte._context",
     "current_client": "flyte.runtime.client",
     "init": "flyte._init",
     "run": "flyte.remote._start",
@@ -43,14 +48,18 @@ __all__ = [
     "Timeout",
     "ctx",
     "current_client",
+    "custom_context",
     "devbox",
     "errors",
     "init",
+    "map",
     "models",
     "remote",
     "run",
+    "task",
     "types",
     "use_client",
+    "workflow",
 ]
 
 

@@ -1,43 +1,132 @@
-"""What a task may know about its own execution."""
+"""What a task may know about its own execution, and the marks of functions that are meant to be tasks."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import attrs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @attrs.frozen
 class TaskContext:
-    """The execution that this code is part of; falsy, with empty fields, where there is none."""
+    """The execution that this code is part of; falsy, with empty fields, where there is none.
 
-    version: str | None = None
-    run_name: str | None = None
+    Attributes:
+        action_name: Name of the action within its run.
+        run_name: Name of the run.
+        project: Its project.
+        domain: Its domain.
+        version: Version of the task.
+        task_name: Name of the task.
+        attempt: Number of the attempt, from 1.
+        input_path: Where the inputs are kept.
+        output_path: Where the outputs go.
+        raw_data_path: Where large data may be put.
+        custom_context: Texts that the caller passed along; see `custom_context`.
+    """
+
     action_name: str | None = None
+    run_name: str | None = None
     project: str | None = None
     domain: str | None = None
+    version: str | None = None
+    task_name: str | None = None
     attempt: int | None = None
+    input_path: str | None = None
+    output_path: str | None = None
+    raw_data_path: str | None = None
+    custom_context: Mapping[str, str] = attrs.field(default=_NOTHING, hash=False)
+
+    @property
+    def action(self) -> str | None:
+        """Another name of `action_name`."""
+        return self.action_name
 
     def __bool__(self) -> bool:
         return self.action_name is not None
+
+
+_custom: ContextVar[Mapping[str, str]] = ContextVar("flyte_custom_context", default=_NOTHING)
 
 
 def ctx() -> TaskContext:
     """The execution that this code is part of.
 
     Returns:
-        The context; outside a task a falsy one, all of whose fields are None.
+        The context; outside a task a falsy one, whose fields are empty.
     """
     env = os.environ.get
     action = env("FLYTE_ACTION_NAME")
     if not action:
-        return TaskContext()
+        return TaskContext(custom_context=_custom.get())
     attempt = env("FLYTE_ATTEMPT", "")
     return TaskContext(
-        version=env("FLYTE_TASK_VERSION"),
-        run_name=env("FLYTE_RUN_NAME"),
         action_name=action,
+        run_name=env("FLYTE_RUN_NAME"),
         project=env("FLYTE_PROJECT"),
         domain=env("FLYTE_DOMAIN"),
+        version=env("FLYTE_TASK_VERSION"),
+        task_name=env("FLYTE_TASK_NAME"),
         attempt=int(attempt) if attempt.isdigit() else None,
+        input_path=env("FLYTE_INPUT_PATH"),
+        output_path=env("FLYTE_OUTPUT_PATH"),
+        raw_data_path=env("FLYTE_RAW_DATA_PREFIX"),
+        custom_context=_custom.get(),
     )
+
+
+@contextmanager
+def custom_context(**texts: str) -> Generator[Mapping[str, str]]:
+    """Pass texts along to the tasks that are called or started in a `with` block, and to those that they call.
+
+    Args:
+        texts: Texts by name; they are added to those of an outer block.
+
+    Raises:
+        TypeError: A value is not text.
+    """
+    for name, value in texts.items():
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"custom_context takes text, not {name}={value!r}")
+    reset = _custom.set(MappingProxyType({**_custom.get(), **texts}))
+    try:
+        yield _custom.get()
+    finally:
+        _custom.reset(reset)
+
+
+def task(function: F) -> F:
+    """Mark a function as a task: it can be deployed, and it stays a plain function that can be called and tested.
+
+    Args:
+        function: A function, `def` or `async def`, whose parameters and result are annotated.
+    """
+    return _marked(function, "task")
+
+
+def workflow(function: F) -> F:
+    """Mark a function as a task that calls other tasks; see `task`.
+
+    Inside a run, `deployed(x=1)` submits the deployed task as a child action and returns its result; in an `async def`
+    it is awaited.
+
+    Args:
+        function: A function, `def` or `async def`, whose parameters and result are annotated.
+    """
+    return _marked(function, "workflow")
+
+
+def _marked(function: F, kind: str) -> F:
+    if not callable(function) or isinstance(function, type):
+        raise TypeError(f"flyte.{kind} decorates a function, not {type(function).__name__}")
+    setattr(function, "__flyte_kind__", kind)  # noqa: B010 - an attribute that Callable does not declare
+    return function

@@ -6,7 +6,8 @@ import re
 import secrets
 from typing import NamedTuple
 
-from flyte.devbox import clock, hashing
+from flyte._hashing import cache_key
+from flyte.devbox import clock
 from flyte.devbox.blobs import BlobError, Blobs
 from flyte.devbox.keys import RunKey
 from flyte.devbox.recording import INPUTS, Origin, Place, Recorder
@@ -75,7 +76,7 @@ def create_run(request: CreateRunRequest, store: Store, blobs: Blobs, recorder: 
         run_output_base=base,
         run_spec=run_spec,
     )
-    key = hashing.cache_key(template, name, inputs.inline, inputs.offloaded_hash)
+    key = cache_key(template, name, inputs.inline, inputs.offloaded_hash)
     recorder.task(place, task, execute=True, cache_key=key, origin=origin)
     row = store.actions.get(run.root)
     if row is None:

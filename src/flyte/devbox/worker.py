@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from flyte_api.messages.flyteidl2.task.common import Inputs
+
 _OWN = (os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.__file__), "importlib"), "")
 """Directories of code that people do not need to see in a traceback; frozen modules have none."""
 _SCRIPT = "__flyte_main__"
@@ -47,15 +49,26 @@ def main(archive: str, target: str, function: str, root: str) -> int:
 
 
 def _run(archive: str, target: str, name: str, root: str, outputs: Path) -> None:
-    from flyte.types import arguments_of, interface_of, result_to_literals
-    from flyte_api.messages.flyteidl2.task.common import Inputs, Outputs
+    from flyte._context import custom_context
+    from flyte_api.messages.flyteidl2.task.common import Inputs
 
-    function = _load(_unpack(archive), target, name, root)
+    file = os.environ["FLYTE_INPUT_PATH"]
     try:
-        file = os.environ["FLYTE_INPUT_PATH"]
         inputs = Inputs.parse(Path(file).read_bytes() if file else b"")
+        texts = {pair.key: pair.value for pair in inputs.context}
+    except (OSError, ValueError) as error:
+        raise _Unusable(f"the inputs cannot be read: {error}") from error
+    with custom_context(**texts):
+        _call(_load(_unpack(archive), target, name, root), inputs, outputs)
+
+
+def _call(function: Callable[..., Any], inputs: Inputs, outputs: Path) -> None:
+    from flyte.types import arguments_of, interface_of, result_to_literals
+    from flyte_api.messages.flyteidl2.task.common import Outputs
+
+    try:
         arguments = arguments_of(function, inputs.literals)
-    except (OSError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise _Unusable(f"the inputs cannot be used: {error}") from error
     result = function(**arguments)
     if inspect.isawaitable(result):

@@ -7,7 +7,6 @@ from typing import Any
 from flyte.runtime.call import unary
 from flyte.syncify import blocking_function
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
@@ -44,7 +43,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         details = task
     else:
         raise TypeError(f"run takes a deployed task, as Task.get gives it, not {type(task).__name__}")
-    message = _inputs(details, inputs)
+    message = details.inputs(inputs)
     client = details.client
     scope = client.scope(details.project, details.domain)
     request = CreateRunRequest(
@@ -56,17 +55,3 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
     )
     reply = await unary(client, RunService.CREATE_RUN, request)
     return Run(reply.run or RunMessage(), client)
-
-
-def _inputs(details: TaskDetails, inputs: dict[str, Any]) -> Inputs:
-    from flyte.types import inputs_to_literals
-
-    details.check_inputs(inputs)
-    message = Inputs(literals=inputs_to_literals(details.typed_interface, inputs, details.spec.default_inputs))
-    size = len(bytes(message))
-    if size > details.max_inline_io_bytes:
-        raise ValueError(
-            f"the inputs of task {details.name} have {size:,} bytes; {details.max_inline_io_bytes:,} travel with a call. "
-            "Pass less, or raise the limit with override(max_inline_io_bytes=...)"
-        )
-    return message

@@ -278,9 +278,17 @@ class LazyEntity:
             raise RemoteTaskUsageError(
                 f"task {self._name} takes its inputs by name only; {len(args)} were given by position"
             )
-        if self._details is None:
-            require_context(self._name)
-        return self.fetch()(**kwargs)
+        if self._details is not None:
+            return self._details(**kwargs)
+        require_context(self._name)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self.fetch()(**kwargs)
+        return self._fetch_and_call(kwargs)
+
+    async def _fetch_and_call(self, kwargs: dict[str, Any]) -> Any:
+        return await (await self._fetch())(**kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -18,6 +18,7 @@ from flyte.syncify import fetching
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
+from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
 
 from ._common import console_url
@@ -213,15 +214,46 @@ class TaskDetails(TaskDetailsBase):
             takes = ", ".join(known) or "no inputs"
             raise RemoteTaskUsageError(f"task {self.name} {' and '.join(problems)}; it takes {takes}")
 
+    def inputs(self, values: Mapping[str, Any]) -> Inputs:
+        """The message of the inputs of a call.
+
+        Args:
+            values: The inputs by name; defaults fill in for what is left out.
+
+        Raises:
+            RemoteTaskUsageError: Inputs are missing or unknown; all of them are named.
+            TypeError: An input has the wrong type.
+            ValueError: An input is out of range, or all together are larger than travels with a call.
+        """
+        from flyte.types import inputs_to_literals
+
+        self.check_inputs(values)
+        message = Inputs(literals=inputs_to_literals(self.typed_interface, values, self.spec.default_inputs))
+        size = len(bytes(message))
+        if size > self.max_inline_io_bytes:
+            raise ValueError(
+                f"the inputs of task {self.name} have {size:,} bytes; {self.max_inline_io_bytes:,} travel with a call. "
+                "Pass less, or raise the limit with override(max_inline_io_bytes=...)"
+            )
+        return message
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the task from within another task.
+        """Call the task from within another task: it runs as a child action.
 
         Args:
             args: Not accepted: the order of inputs is not part of a deployed task.
             kwargs: The inputs by name.
 
+        Returns:
+            What the task returned: None for no outputs, a tuple for several. In async code, something to await for it.
+
         Raises:
             RemoteTaskUsageError: Inputs by position, missing or unknown inputs, or no task around the call.
+            TypeError: An input has the wrong type; nothing was submitted.
+            BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
+            RpcError: It can't be submitted or followed.
+
+        Calls `ActionsService.Enqueue` and `WatchForUpdates`, `DataProxyService.UploadInputs` and `GetActionData`.
         """
         if args:
             raise RemoteTaskUsageError(
@@ -229,7 +261,9 @@ class TaskDetails(TaskDetailsBase):
             )
         self.check_inputs(kwargs)
         require_context(self.name)
-        _cannot_submit(self.name)
+        from flyte.controller import submit
+
+        return submit(self, kwargs)
 
 
 def require_context(name: str) -> None:
@@ -243,9 +277,3 @@ def require_context(name: str) -> None:
             f"task {name} is remote: it can be called only from within another task. "
             "To start it from here, use flyte.run(task, ...)"
         )
-
-
-def _cannot_submit(name: str) -> NoReturn:
-    raise RemoteTaskUsageError(
-        f"task {name} can't be called from within a task with this release; start it as a run with flyte.run(task, ...)"
-    )

@@ -134,6 +134,11 @@ class _Call(Generic[T]):
             self.outcome.set_result(task.result())
 
 
+def start(coro: Coroutine[Any, Any, T]) -> Future[T]:
+    """Start a coroutine on the bridge's loop; cancelling the future cancels it."""
+    return asyncio.run_coroutine_threadsafe(coro, _running().loop)
+
+
 def check_blocking_allowed(coro: Coroutine[Any, Any, Any] | None = None) -> None:
     """Refuse to wait on the bridge's own thread.
 

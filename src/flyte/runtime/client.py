@@ -287,13 +287,24 @@ def current_client() -> Client:
     Raises:
         InitializationError: There is none.
     """
-    client = _override.get() or _default
+    client = _override.get() or _default or _inside_a_task()
     if client is None:
         raise InitializationError(
             "No control plane is set. Call flyte.init(endpoint='http://host:port', project=..., domain=...), "
             "pass client= to this call, or start a local control plane with flyte.devbox.start()."
         )
     return client
+
+
+def _inside_a_task() -> Client | None:
+    """The client of a process that executes a task, which is told by its environment where it belongs."""
+    endpoint = os.environ.get("FLYTE_ENDPOINT")
+    if not endpoint or not os.environ.get("FLYTE_ACTION_NAME"):
+        return None
+    from flyte._init import init
+
+    init()
+    return _default
 
 
 def resolve_client(client: Client | None) -> Client:

@@ -1,0 +1,73 @@
+"""Hashes of messages: what children are named after, and what cached outputs are found by."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+from typing import Any
+
+from flyte.runtime.message import Message
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata, TaskTemplate
+from flyte_api.messages.flyteidl2.task.common import Inputs
+
+
+def cache_key(template: TaskTemplate, name: str, inputs: Inputs | None, offloaded_hash: str) -> str:
+    """What two actions share whose outputs must be the same; empty when the task is not to be cached.
+
+    Args:
+        template: The task.
+        name: The task's name.
+        inputs: Its inputs; None when they were uploaded before.
+        offloaded_hash: The hash of the uploaded inputs.
+    """
+    metadata = template.metadata
+    if metadata is None or not metadata.discoverable:
+        return ""
+    inputs_hash = offloaded_hash if inputs is None else sha256(canonical(without_ignored(inputs, metadata)))
+    return sha256(f"{inputs_hash}{identity(template, name)}".encode())
+
+
+def identity(template: TaskTemplate, name: str) -> str:
+    """What tells one task's results from another's: its name, its interface and the version of its results."""
+    interface_hash = sha256(canonical(template.interface or TypedInterface()))
+    version = "" if template.metadata is None else template.metadata.discovery_version
+    return f"{name}{interface_hash}{version}"
+
+
+def canonical(message: Message) -> bytes:
+    """The wire form with map entries in the order of their keys, so that equal messages have equal bytes."""
+    ordered = copy.deepcopy(message)
+    _sort_maps(ordered)
+    return bytes(ordered)
+
+
+def without_ignored(inputs: Inputs, metadata: TaskMetadata | None) -> Inputs:
+    """The inputs that tell results apart."""
+    ignored = set(metadata.cache_ignore_input_vars) if metadata else set[str]()
+    return Inputs(literals=[item for item in inputs.literals if item.name not in ignored])
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 in base64."""
+    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+
+
+def _sort_maps(message: Message) -> None:
+    for name, field in type(message).specs().items():
+        value: Any = getattr(message, name)
+        items: Any = (
+            _sorted(value) if field.kind.startswith("map<") else value if field.label == "repeated" else [value]
+        )
+        for item in items:
+            if isinstance(item, Message):
+                _sort_maps(item)
+
+
+def _sorted(entries: dict[Any, Any]) -> list[Any]:
+    """Put the entries of a map in the order of their keys; returns their values."""
+    ordered = {key: entries[key] for key in sorted(entries)}
+    entries.clear()
+    entries.update(ordered)
+    return list(ordered.values())

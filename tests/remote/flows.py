@@ -1,0 +1,149 @@
+"""Tasks that call other tasks, deployed by the tests. Workers import this module too, so handles are made lazily here."""
+
+import asyncio
+import os
+import time
+
+import flyte
+from flyte.errors import BaseRuntimeError
+from flyte.remote import Task
+
+_multiply = Task.get("flows.multiply", auto_version="latest")
+_stubborn = Task.get("flows.stubborn", auto_version="latest")
+_patient = Task.get("flows.patient", auto_version="latest")
+_context = Task.get("flows.context", auto_version="current")
+_in_sequence = Task.get("flows.in_sequence", auto_version="latest")
+
+
+@flyte.task
+def multiply(x: int, y: int = 2) -> int:
+    """Multiply two numbers."""
+    return x * y
+
+
+@flyte.task
+def stubborn(message: str) -> None:
+    """Fail, and give no output otherwise."""
+    raise LookupError(message)
+
+
+@flyte.task
+def patient(path: str) -> str:
+    """Run until a file is there."""
+    while not os.path.exists(path):
+        time.sleep(0.01)
+    return path
+
+
+@flyte.task
+def context() -> dict[str, str]:
+    """Tell what is known of the execution."""
+    here = flyte.ctx()
+    assert here, "a task has a context"
+    texts = {
+        name: str(getattr(here, name)) for name in ("action", "run_name", "project", "domain", "version", "attempt")
+    }
+    return {**texts, **here.custom_context}
+
+
+@flyte.workflow
+def in_sequence(val: int) -> int:
+    """Call one after the other, from sync code."""
+    first = _multiply(x=val)
+    return _multiply(x=first, y=10)
+
+
+@flyte.workflow
+async def together(n: int) -> list[int]:
+    """Call many at a time, some of them equal."""
+    calls = [_multiply(x=i // 2) for i in range(n)]
+    return list(await asyncio.gather(*calls))
+
+
+@flyte.workflow
+def mapped(n: int, broken: bool = False) -> list[str]:
+    """Call many at a time, from sync code; tell results and errors."""
+    items: list[object] = [i if not broken or i != 1 else "one" for i in range(n)]
+    results = flyte.map(_multiply, items, concurrency=3, y=3, return_exceptions=True)
+    return [str(r) if isinstance(r, int) else type(r).__name__ for r in results]
+
+
+@flyte.workflow
+def nested(val: int) -> int:
+    """Call a task that calls tasks."""
+    return _in_sequence(val=val)
+
+
+@flyte.workflow
+async def contexts() -> list[dict[str, str]]:
+    """Pass texts along."""
+    with flyte.custom_context(colour="blue"):
+        outer = await _context()
+        with flyte.custom_context(size="large"):
+            inner = await _context()
+    return [outer, inner, await _context()]
+
+
+@flyte.workflow
+def told(message: str) -> str:
+    """Catch what a child failed with."""
+    try:
+        _stubborn(message=message)
+    except BaseRuntimeError as error:
+        return f"{type(error).__name__} {error.code}: {error}"
+    return "no error"
+
+
+@flyte.workflow
+def not_told(message: str) -> int:
+    """Let what a child failed with end this task too."""
+    _stubborn(message=message)
+    return 1
+
+
+@flyte.workflow
+async def gives_up(path: str) -> str:
+    """Cancel a child."""
+    call = asyncio.ensure_future(_patient(path=path))
+    done, _ = await asyncio.wait([call], timeout=3)
+    assert not done
+    call.cancel()
+    try:
+        await call
+    except asyncio.CancelledError:
+        return "cancelled"
+    return "not cancelled"
+
+
+@flyte.workflow
+async def waits(path: str) -> str:
+    """Wait for a child."""
+    return await _patient(path=path)
+
+
+@flyte.workflow
+def second_attempt(path: str) -> int:
+    """Fail once, after a call."""
+    result = _multiply(x=21)
+    if not os.path.exists(path):
+        open(path, "w").close()
+        raise ConnectionError("the first attempt always fails")
+    return result
+
+
+@flyte.workflow
+def misused() -> list[str]:
+    """Calls that are refused before anything is submitted."""
+    told = []
+    for call in (
+        lambda: _multiply(1),
+        lambda: _multiply(y=1),
+        lambda: _multiply(x=1, z=1),
+        lambda: _multiply(x="1"),
+        lambda: flyte.map(_multiply, [1], concurrency=0),
+    ):
+        try:
+            call()
+        except Exception as error:
+            told.append(type(error).__name__)
+    return told
