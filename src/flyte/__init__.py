@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte.remote._start import run
+    from flyte.remote._start import run, with_runcontext
     from flyte.runtime.client import Client, current_client, use_client
 
     from . import devbox, errors, models, remote, types
@@ -33,6 +33,7 @@ _MODULES = {
     "init": "flyte._init",
     "run": "flyte.remote._start",
     "use_client": "flyte.runtime.client",
+    "with_runcontext": "flyte.remote._start",
 }
 _SUBMODULES = frozenset({"devbox", "errors", "models", "remote", "types"})
 
@@ -59,6 +60,7 @@ __all__ = [
     "task",
     "types",
     "use_client",
+    "with_runcontext",
     "workflow",
 ]
 

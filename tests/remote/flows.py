@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 
 import flyte
@@ -147,3 +148,13 @@ def misused() -> list[str]:
         except Exception as error:
             told.append(type(error).__name__)
     return told
+
+
+@flyte.workflow
+async def dies(path: str) -> str:
+    """Lose the process while a child is running."""
+    call = asyncio.ensure_future(_patient(path=path))
+    while not os.path.exists(f"{path}.now"):
+        await asyncio.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return await call

@@ -160,10 +160,8 @@ def test_unknown_version_and_action(multiply: TaskDetails) -> None:
 
 
 def test_unknown_project_of_a_run(multiply: TaskDetails) -> None:
-    elsewhere = TaskDetails(multiply.pb2, multiply.client)
-    elsewhere.pb2.task_id.project = "nosuchproject"
     with pytest.raises(NotFoundError, match="nosuchproject"):
-        flyte.run(elsewhere, x=1)
+        flyte.with_runcontext(project="nosuchproject").run(multiply, x=1)
 
 
 # --- what is refused before anything is sent ---------------------------------------------------------------------------

@@ -136,6 +136,16 @@ async def test_aborting_the_parent_aborts_its_children(deployed: dict[str, TaskD
     assert await child.wait.aio(quiet=True, timeout=60) == "aborted"
 
 
+async def test_killing_the_parents_process_aborts_its_children(
+    deployed: dict[str, TaskDetails], tmp_path: Path
+) -> None:
+    run = await flyte.run.aio(deployed["dies"], path=str(tmp_path / "never"))
+    child = await _child_of(run)
+    (tmp_path / "never.now").touch()
+    assert await run.wait.aio(quiet=True, timeout=60) == "failed"
+    assert await child.wait.aio(quiet=True, timeout=60) == "aborted"
+
+
 def test_a_second_attempt_finds_its_children(deployed: dict[str, TaskDetails], tmp_path: Path) -> None:
     task = deployed["second_attempt"].override(retries=1)
     run = finished(task, path=str(tmp_path / "marker"))

@@ -230,3 +230,18 @@ def test_calling_constraints(math_task: flyte.remote.TaskDetails) -> None:
     for call in (lambda: math_task(x=1), lambda: math_task(1), lambda: math_task(y=1), lambda: math_task(x=1, z=2)):
         with pytest.raises(flyte.errors.RemoteTaskUsageError):
             call()
+
+
+def test_workflow(math_task: flyte.remote.TaskDetails) -> None:
+    from . import document_workflow
+
+    run = flyte.run(flyte.devbox.deploy(document_workflow.my_workflow), val=21)
+    assert run.wait(quiet=True, timeout=60) == "succeeded"
+    assert run.outputs() == (42,)
+    root, child = flyte.remote.Action.listall(for_run_name=run.name)
+    assert (root.name, child.parent_name) == ("a0", "a0")
+    details = child.details()
+    assert details.task_name == "my_math_task"
+    template = details.pb2.task.task_template
+    assert template.metadata.retries.retries == 3
+    assert {pair.key: pair.value for pair in template.container.env} == {"LOG_LEVEL": "DEBUG"}

@@ -63,9 +63,14 @@ class Children:
         finally:
             if self._waiting.get(name) is future:
                 del self._waiting[name]
-            if not self._waiting and self._watch is not None:
-                self._watch.cancel()
-                self._watch = None
+            if not self._waiting:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Stop watching until somebody waits again."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
 
     async def _follow(self) -> None:
         failures = 0

@@ -63,7 +63,9 @@ class Controller:
         """Made when the first child is called; see `submit`."""
         self._client = client
         self._context = context
-        self._run = RunIdentifier(org=client.org, project=context.project, domain=context.domain, name=context.run_name)
+        self._run = RunIdentifier(
+            org=client.org, project=context.project or "", domain=context.domain or "", name=context.run_name or ""
+        )
         self._names = Names(context.action_name or "")
         self._children = Children(client, self._identifier(context.action_name or ""))
         self._under_way = asyncio.Semaphore(_AT_ONCE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
 from flyte.runtime.stream import Stream
@@ -219,6 +219,29 @@ class Run(HasPhase, RunBase):
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
         return await self.action.outputs.aio()
+
+    @blocking
+    async def rerun(self, /, *, name: str | None = None, **changes: Any) -> Run:
+        """Start the run again: the same definition of the task, with the same inputs but for the changes.
+
+        Args:
+            name: Name of the new run. Default: the server makes one up.
+            changes: Inputs that are to differ, by name.
+
+        Returns:
+            The new run.
+
+        Raises:
+            RemoteTaskUsageError: There is no such input; nothing was started.
+            TypeError: An input has the wrong type; nothing was started.
+            NotFoundError: The server has lost the run or its inputs.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`.
+        """
+        from ._rerun import rerun
+
+        return await rerun(self, name, changes)
 
     @streaming
     def get_logs(

@@ -72,5 +72,9 @@ class Rpc(Generic[Req, Res]):
         found: type[Res] = resolve(self._response)
         return found
 
+    def repeatable(self) -> Rpc[Req, Res]:
+        """The same method for a call whose request makes a repetition harmless, such as a create under a given name."""
+        return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT)
+
     def __repr__(self) -> str:
         return f"<Rpc {self.service}.{self.method}>"

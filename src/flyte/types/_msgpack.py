@@ -1,6 +1,11 @@
-"""Reading MessagePack, in which other Flyte SDKs write dicts and dataclasses. Plain data: reading it runs no code."""
+"""MessagePack, in which Flyte SDKs write dicts and classes of data. Plain data: reading it runs no code.
+
+Written here and not with the `msgpack` package: the part of the format that JSON-like values need is small, a worker
+starts without another compiled dependency, and what cannot be written is refused with its place inside the value.
+"""
 
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 _DEEPEST = 100
@@ -9,6 +14,8 @@ _NUMBERS = {
     0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
     0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
 }  # fmt: skip
+# Of each size the unsigned form first: for what is not negative, as other writers choose.
+_INTEGERS = (0xCC, 0xD0, 0xCD, 0xD1, 0xCE, 0xD2, 0xCF, 0xD3)
 # Size of the length that follows the tag.
 _TEXTS = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
@@ -28,6 +35,76 @@ def unpack(data: bytes) -> Any:
     if reader.pos != len(data):
         raise ValueError("it goes on after its end")
     return value
+
+
+def pack(value: Any) -> bytes:
+    """The MessagePack message of a value.
+
+    Args:
+        value: Made of None, `bool`, `int` within 64 bits, `float`, `str`, `bytes`, lists, tuples and dicts.
+
+    Raises:
+        ValueError: It holds anything else, or an integer beyond 64 bits.
+    """
+    out = bytearray()
+    _write(out, value)
+    return bytes(out)
+
+
+def _write(out: bytearray, value: Any) -> None:
+    match value:
+        case None:
+            out.append(0xC0)
+        case bool():
+            out.append(0xC3 if value else 0xC2)
+        case int():
+            _write_int(out, value)
+        case float():
+            out += struct.pack(">Bd", 0xCB, value)
+        case str():
+            data = value.encode()
+            _write_head(out, len(data), _TEXTS, (0xA0, 0x20))
+            out += data
+        case bytes():
+            _write_head(out, len(value), _BYTES, None)
+            out += value
+        case list() | tuple():
+            _write_head(out, len(value), _ARRAYS, (0x90, 0x10))
+            for item in value:
+                _write(out, item)
+        case dict():
+            _write_head(out, len(value), _MAPS, (0x80, 0x10))
+            for key, item in value.items():
+                _write(out, key)
+                _write(out, item)
+        case _:
+            raise ValueError(f"{type(value).__name__} has no MessagePack form")
+
+
+def _write_int(out: bytearray, value: int) -> None:
+    if -0x20 <= value < 0x80:
+        out.append(value & 0xFF)
+        return
+    for tag in _INTEGERS:
+        code = _NUMBERS[tag]
+        bits = struct.calcsize(code) * 8
+        low, high = (0, 1 << bits) if code.isupper() else (-(1 << bits - 1), 1 << bits - 1)
+        if low <= value < high:
+            out += struct.pack(f">B{code[1]}", tag, value)
+            return
+    raise ValueError("an int must fit into 64 bits")
+
+
+def _write_head(out: bytearray, length: int, tags: Mapping[int, int], short: tuple[int, int] | None) -> None:
+    """The length of what follows, with the shortest tag that can express it."""
+    if short is not None and length < short[1]:
+        out.append(short[0] | length)
+        return
+    tag, size = next(((tag, size) for tag, size in tags.items() if length < 1 << size * 8), (0, 0))
+    if not tag:
+        raise ValueError("it is longer than 4 GiB")
+    out.append(tag)
+    out += length.to_bytes(size, "big")
 
 
 class _Reader:

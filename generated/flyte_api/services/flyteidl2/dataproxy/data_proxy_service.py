@@ -39,7 +39,7 @@ class DataProxyService:
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:UploadInputsRequest",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:UploadInputsResponse",
         Cardinality.UNARY,
-        Effect.WRITE,
+        Effect.IDEMPOTENT,
     )
     """Stores inputs ahead of a run. The same inputs end up in the same place."""
     CREATE_DOWNLOAD_LINK: Final[Rpc[CreateDownloadLinkRequest, CreateDownloadLinkResponse]] = Rpc(
