@@ -1,6 +1,6 @@
 """The workflow of the task discovery document, as a module: its blocks in their order, as they stand there."""
 
-# ruff: noqa: E402, I001
+# ruff: noqa: E402
 
 import flyte
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,24 @@ def test_details(multiply: TaskDetails) -> None:
     assert multiply == Task.get(multiply.name, version=multiply.version).fetch()
     assert len({multiply, Task.get(multiply.name, version=multiply.version).fetch()}) == 1
     assert multiply.to_dict()["taskId"]["name"] == multiply.name
+
+
+def test_the_interface_as_documentation(multiply: TaskDetails) -> None:
+    assert str(inspect.signature(multiply)) == "(*, x: int, y: int = 2) -> int"
+    assert multiply.json_schema == {
+        "title": multiply.name,
+        "type": "object",
+        "properties": {"x": {"type": "integer"}, "y": {"type": "integer", "default": 2}},
+        "required": ["x"],
+        "additionalProperties": False,
+    }
+    shout = flyte.devbox.deploy(tasks.shout)
+    assert str(inspect.signature(shout)) == "(*, words: list[str], times: int = 1) -> tuple[str, int]"
+    assert shout.json_schema["properties"]["words"] == {"type": "array", "items": {"type": "string"}}
+    evil = flyte.devbox.deploy(tasks.multiply, description="<script>alert(1)</script>")
+    shown = evil._repr_html_()
+    assert "&lt;script&gt;" in shown and "<script>" not in shown
+    assert "<td>y</td><td>int</td><td>2</td>" in shown
 
 
 # --- overrides, which need no server ---------------------------------------------------------------------------------

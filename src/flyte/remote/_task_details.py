@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterator, Mapping
 from copy import copy
 from functools import cached_property
@@ -110,6 +111,25 @@ class TaskDetails(TaskDetailsBase):
         from flyte.types import guess_interface
 
         return guess_interface(self.typed_interface, self.spec.default_inputs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature of a call, for `inspect`, `help` and editors that look at live objects."""
+        from ._signature import signature
+
+        return signature(self)
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON schema of the inputs: an object with a property for each."""
+        from flyte.types._json_schema import inputs_schema
+
+        return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
+
+    def _repr_html_(self) -> str:
+        from ._signature import as_html
+
+        return as_html(self)
 
     @property
     def default_input_args(self) -> tuple[str, ...]:

@@ -1,0 +1,314 @@
+"""Plain data, as MessagePack and JSON hold it, as values of annotated types."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import decimal
+import enum
+import pathlib
+import re
+import types
+import typing
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ._annotations import DICTS, LISTS, TUPLES, plain
+from ._classes import DataClass, data_class
+from ._files import Dir, File
+from ._guards import is_dict, is_list
+from ._interface import type_name
+
+_DURATION = re.compile(
+    r"(?P<sign>-?)P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
+    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)(?:\.(?P<fraction>\d{1,6})\d*)?S)?)?"
+)
+_SETS = {set: set, frozenset: frozenset}
+_MAKE_SET: Mapping[Any, Callable[[Any], Any]] = _SETS
+
+
+class Misfit(Exception):
+    """Data that is not of the annotated type: what it is instead, and where inside the value."""
+
+    def __init__(self, found: str, expected: str, path: str = "") -> None:
+        super().__init__(found)
+        self.found = found
+        self.expected = expected
+        self.path = path
+
+    def inside(self, step: str) -> Misfit:
+        return Misfit(self.found, self.expected, step + self.path)
+
+    def __str__(self) -> str:
+        return f"{self.path or 'it'} is {self.found}, expected {self.expected}"
+
+
+def load(data: Any, hint: Any, *, exact: bool = False) -> Any:
+    """The value of an annotated type.
+
+    Args:
+        data: None, bools, numbers, text, bytes, lists and dicts.
+        hint: An annotation.
+        exact: Refuse what could be read but was not written for this type: unknown fields, whole floats for `int`. A
+            union is tried that way first.
+
+    Raises:
+        Misfit: The data does not fit.
+    """
+    hint = plain(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object):
+        return data
+    if hint is None or hint is type(None):
+        if data is None:
+            return None
+        raise _misfit(data, hint)
+    if origin in (typing.Union, types.UnionType):
+        return _union(data, hint, arguments)
+    if origin is typing.Literal:
+        for argument in arguments:
+            if data == argument and isinstance(data, bool) == isinstance(argument, bool):
+                return argument
+        raise _misfit(data, hint)
+    reader = _SCALARS.get(hint) if isinstance(hint, type) else None
+    if reader is not None:
+        return reader(data, hint, exact)
+    if hint in LISTS or origin in LISTS:
+        if is_list(data):
+            return [_step(f"[{i}]", item, arguments[0] if arguments else Any, exact) for i, item in enumerate(data)]
+    elif hint in _MAKE_SET or origin in _MAKE_SET:
+        if is_list(data):
+            items = [_step(f"[{i}]", item, arguments[0] if arguments else Any, exact) for i, item in enumerate(data)]
+            return _MAKE_SET[origin or hint](items)
+    elif hint in DICTS or origin in DICTS:
+        if is_dict(data):
+            key, item_hint = arguments or (Any, Any)
+            return {
+                _key(name, key): _step(f"[{name!r}]", item, item_hint, exact) for name, item in data.items()
+            }
+    elif hint in TUPLES or origin in TUPLES:
+        return _tuple(data, hint, arguments, exact)
+    elif isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return _member(data, hint, exact)
+    elif (described := data_class(hint)) is not None:
+        return _instance(data, hint, described, exact)
+    raise _misfit(data, hint)
+
+
+def _misfit(data: Any, hint: Any) -> Misfit:
+    shown = repr(data[:40]) if isinstance(data, str) else type_name(type(data))
+    return Misfit(shown, type_name(hint))
+
+
+def _step(step: str, data: Any, hint: Any, exact: bool) -> Any:
+    try:
+        return load(data, hint, exact=exact)
+    except Misfit as misfit:
+        raise misfit.inside(step) from None
+
+
+def _union(data: Any, hint: Any, arguments: tuple[Any, ...]) -> Any:
+    telling: Misfit | None = None
+    for exact in (True, False):
+        for argument in arguments:
+            try:
+                return load(data, argument, exact=exact)
+            except Misfit as misfit:
+                if misfit.path and telling is None:
+                    telling = misfit
+    raise telling or _misfit(data, hint)
+
+
+def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], exact: bool) -> Any:
+    if is_dict(data) and set(data) == {f"item_{n}" for n in range(len(data))}:
+        # A tuple that is a value of its own, as other SDKs write it.
+        data = [data[f"item_{n}"] for n in range(len(data))]
+    if not is_list(data):
+        raise _misfit(data, hint)
+    if hint in TUPLES:
+        return tuple(data)
+    hints = arguments[:1] * len(data) if len(arguments) == 2 and arguments[1] is Ellipsis else arguments
+    if len(hints) != len(data):
+        raise Misfit(f"{len(data)} items", type_name(hint))
+    return tuple(_step(f"[{i}]", item, each, exact) for i, (item, each) in enumerate(zip(data, hints, strict=True)))
+
+
+def _member(data: Any, hint: type[enum.Enum], exact: bool) -> enum.Enum:
+    """By value, as dataclasses are written, or by name, as models and single members are."""
+    try:
+        return hint(data)
+    except ValueError:
+        if isinstance(data, str) and data in hint.__members__:
+            return hint[data]
+        if isinstance(data, float) and data.is_integer() and not exact:
+            return _member(int(data), hint, True)
+    raise _misfit(data, hint)
+
+
+def _key(name: Any, hint: Any) -> Any:
+    """A key of a dict; JSON made text of it, MessagePack did not."""
+    try:
+        return load(name, hint, exact=True)
+    except Misfit:
+        if isinstance(name, str) and hint in (int, float):
+            try:
+                return hint(name)
+            except ValueError:
+                pass
+        raise Misfit(f"a dict with the key {name!r}", f"keys that are {type_name(hint)}") from None
+
+
+def _instance(data: Any, kind: Any, described: DataClass, exact: bool) -> Any:
+    if described.kind == "namedtuple" and is_list(data):
+        names = [field.key for field in described.fields]
+        if len(data) > len(names):
+            raise Misfit(f"{len(data)} items", type_name(kind))
+        data = dict(zip(names, data, strict=False))
+    if not is_dict(data):
+        raise _misfit(data, kind)
+    keys = {field.key for field in described.fields}
+    unknown = [key for key in data if key not in keys]
+    if exact and unknown:
+        raise Misfit(f"a dict with {unknown[0]!r}", type_name(kind))
+    arguments: dict[str, Any] = {}
+    for field in described.fields:
+        if field.key not in data:
+            if field.required:
+                raise Misfit(f"a dict without {field.key!r}", type_name(kind))
+            continue
+        item = data[field.key]
+        if item is None and not field.required and described.kind == "typeddict":
+            # Other SDKs write a key that is not there as null.
+            continue
+        arguments[field.argument] = _step(f".{field.name}", item, field.hint, exact)
+    return _build(kind, described, arguments, {key: data[key] for key in unknown})
+
+
+def _build(kind: Any, described: DataClass, arguments: dict[str, Any], others: dict[str, Any]) -> Any:
+    if described.kind == "typeddict":
+        return arguments
+    try:
+        if described.kind == "pydantic":
+            # Its own configuration says what becomes of fields it does not know.
+            return kind.model_validate(arguments | others)
+        return kind(**arguments)
+    except (TypeError, ValueError) as error:
+        # What the class itself refuses, in its constructor or validators.
+        raise Misfit(f"refused by {type_name(kind)} ({error})", type_name(kind)) from error
+
+
+def _int(data: Any, hint: Any, exact: bool) -> int:
+    if isinstance(data, float) and data.is_integer() and not exact:
+        return int(data)
+    if isinstance(data, int) and not isinstance(data, bool):
+        return data
+    raise _misfit(data, hint)
+
+
+def _float(data: Any, hint: Any, exact: bool) -> float:
+    if isinstance(data, float):
+        return data
+    if isinstance(data, int) and not isinstance(data, bool) and not exact:
+        return float(data)
+    raise _misfit(data, hint)
+
+
+def _same(data: Any, hint: Any, exact: bool) -> Any:
+    if type(data) is hint:
+        return data
+    raise _misfit(data, hint)
+
+
+def _bytes(data: Any, hint: Any, exact: bool) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    if isinstance(data, str):
+        return data.encode()
+    raise _misfit(data, hint)
+
+
+def _moment(data: Any, hint: Any, exact: bool) -> dt.datetime:
+    found: dt.datetime = _parsed(data, hint, dt.datetime.fromisoformat)
+    # What is written without a time zone means UTC to the SDKs that write it.
+    return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+
+
+def _date(data: Any, hint: Any, exact: bool) -> dt.date:
+    found: dt.date = _parsed(data, hint, dt.date.fromisoformat)
+    return found
+
+
+def _span(data: Any, hint: Any, exact: bool) -> dt.timedelta:
+    if isinstance(data, (int, float)) and not isinstance(data, bool):
+        try:
+            return dt.timedelta(seconds=data)
+        except (OverflowError, ValueError):
+            raise _misfit(data, hint) from None
+    match = _DURATION.fullmatch(data) if isinstance(data, str) else None
+    if match is None or not any(match.groups()[1:]):
+        raise _misfit(data, hint)
+    parts = {name: int(match[name] or 0) for name in ("weeks", "days", "hours", "minutes", "seconds")}
+    try:
+        span = dt.timedelta(**parts, microseconds=int((match["fraction"] or "0").ljust(6, "0")))
+    except OverflowError:
+        raise _misfit(data, hint) from None
+    return -span if match["sign"] else span
+
+
+def _parsed(data: Any, hint: Any, parse: Callable[[str], Any]) -> Any:
+    if not isinstance(data, str):
+        raise _misfit(data, hint)
+    try:
+        return parse(data)
+    except (ValueError, ArithmeticError):
+        raise _misfit(data, hint) from None
+
+
+def _text_of(kind: Callable[[str], Any]) -> Callable[[Any, Any, bool], Any]:
+    """For types that are written as the text they are made of."""
+
+    def read(data: Any, hint: Any, exact: bool) -> Any:
+        if kind is decimal.Decimal and isinstance(data, (int, float)) and not isinstance(data, bool):
+            data = str(data)
+        return _parsed(data, hint, kind)
+
+    return read
+
+
+def _stored(data: Any, hint: Any, exact: bool) -> Any:
+    if is_dict(data) and isinstance(data.get("path"), str):
+        return hint(data["path"], data.get("format") or "", data.get("hash"))
+    raise _misfit(data, hint)
+
+
+def base64_bytes(data: str) -> bytes:
+    """The bytes that text in base64 means.
+
+    Raises:
+        ValueError: It is not base64.
+    """
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        raise ValueError("it is not base64") from None
+
+
+_SCALARS: Mapping[Any, Callable[[Any, Any, bool], Any]] = {
+    int: _int,
+    float: _float,
+    str: _same,
+    bool: _same,
+    bytes: _bytes,
+    dt.datetime: _moment,
+    dt.date: _date,
+    dt.timedelta: _span,
+    dt.time: _text_of(dt.time.fromisoformat),
+    uuid.UUID: _text_of(uuid.UUID),
+    decimal.Decimal: _text_of(decimal.Decimal),
+    pathlib.Path: _text_of(pathlib.Path),
+    pathlib.PurePath: _text_of(pathlib.PurePath),
+    File: _stored,
+    Dir: _stored,
+}
