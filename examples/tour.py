@@ -49,7 +49,7 @@ def tasks() -> None:
     print(f"required: {details.required_args}, with defaults: {details.default_input_args}, retries: {details.retries}")
 
 
-def first_run() -> Run:
+def first_run() -> None:
     heading("A run: watch it, read its logs, inputs and outputs")
     run = flyte.run(Task.get("tour_tasks.train", auto_version="latest"), rounds=3, rate=0.5)
     print("started  ", run.name)
@@ -59,7 +59,6 @@ def first_run() -> Run:
         print("log      ", line)
     print("inputs   ", dict(run.inputs()))
     print("outputs  ", run.outputs().named_outputs)
-    return run
 
 
 async def in_async_code() -> None:
@@ -112,15 +111,16 @@ def finding(started: datetime) -> None:
     print("the newest two:      ", ", ".join(f"{r.task_name} ({r.phase})" for r in Run.listall(limit=2)))
 
 
-def nested(run: Run) -> None:
-    heading("Actions of a run, nested")
+def nested() -> None:
+    heading("A task that calls tasks: its actions, nested")
+    run = flyte.run(flyte.devbox.deploy(tour_tasks.compare), rates=[0.1, 0.5, 0.9])
+    run.wait(timeout=120)
+    print("outputs  ", run.outputs().named_outputs)
 
     def show(action: Action, depth: int) -> None:
         details = action.details()
-        print(f"{'  ' * depth}{action.name}: {details.task_name} {details.phase}, {details.attempts} attempt(s)")
-        for transition in details.phase_transitions():
-            seconds = transition.duration.total_seconds() if transition.duration else 0.0
-            print(f"{'  ' * depth}  {transition.phase:<14} {seconds:6.3f} s")
+        spent = ", ".join(f"{phase} {span.total_seconds():.2f} s" for phase, span in details.phase_durations.items())
+        print(f"{'    ' * depth}{action.name}: {details.task_name} {details.phase} ({spent})")
         for child in action.children():
             show(child, depth + 1)
 
@@ -142,13 +142,13 @@ def main() -> None:
         box.connect(project="ml-research", domain="development")
         started = datetime.now(UTC)
         tasks()
-        run = first_run()
+        first_run()
         asyncio.run(in_async_code())
         failures()
         overrides()
         aborting()
         finding(started)
-        nested(run)
+        nested()
         archive()
     print("\nThe control plane and all it ran are gone.")
 

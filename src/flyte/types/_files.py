@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 _TIMEOUT = 60.0
+_WEB = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class File:
         import io
         import urllib.request
 
-        _refuse_unless(self.uri, ("http", "https"))
+        if urlsplit(self.uri).scheme not in _WEB:
+            raise _unopened(self.uri, _WEB)
         reply: Any = urllib.request.urlopen(self.uri, timeout=timeout)
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
@@ -74,8 +74,10 @@ class File:
             ValueError: Nothing here opens that kind of URI.
             OSError: It cannot be read or written.
         """
+        import shutil
+
         with self.open(timeout=timeout) as source:
-            target = Path(path) if path is not None else Path(tempfile.mkdtemp(prefix="flyte-"))
+            target = Path(path) if path is not None else _temporary()
             if target.is_dir():
                 target = target / (self.name or "file")
             part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -129,16 +131,17 @@ class Dir:
             ValueError: It is not on this machine; nothing here lists a directory elsewhere.
             OSError: It cannot be read or written.
         """
+        import shutil
+
         root = self._local()
-        target = Path(path) if path is not None else Path(tempfile.mkdtemp(prefix="flyte-")) / (self.name or "dir")
+        target = Path(path) if path is not None else _temporary() / (self.name or "dir")
         shutil.copytree(root, target, dirs_exist_ok=True)
         return target
 
     def _local(self) -> Path:
         root = local_path(self.uri)
         if root is None:
-            _refuse_unless(self.uri, ())
-            raise AssertionError(self.uri)
+            raise _unopened(self.uri, ())
         if not root.is_dir():
             raise NotADirectoryError(f"{self.uri} is not a directory of this machine")
         return root.absolute()
@@ -183,11 +186,16 @@ def absolute_uri(uri: str) -> str:
     return Path(uri).absolute().as_uri()
 
 
-def _refuse_unless(uri: str, schemes: tuple[str, ...]) -> None:
+def _unopened(uri: str, schemes: tuple[str, ...]) -> ValueError:
     scheme = urlsplit(uri).scheme
-    if scheme not in schemes:
-        able = ", ".join(["a local path", "file", *schemes])
-        raise ValueError(f"{uri}: {scheme}:// cannot be opened here (only {able}); use a library for {scheme}")
+    able = ", ".join(["local paths", "file", *schemes])
+    return ValueError(f"{uri}: {scheme} is not a scheme that can be opened here (only {able}); use a library for it")
+
+
+def _temporary() -> Path:
+    import tempfile
+
+    return Path(tempfile.mkdtemp(prefix="flyte-"))
 
 
 def _name(uri: str) -> str:

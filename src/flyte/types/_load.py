@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
-import decimal
 import enum
-import pathlib
 import re
 import types
 import typing
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._annotations import DICTS, LISTS, TUPLES, plain
+from ._hints import DICTS, LISTS, TUPLES, plain, textual_format
 from ._classes import DataClass, data_class
 from ._files import Dir, File
 from ._guards import is_dict, is_list
@@ -73,6 +68,8 @@ def load(data: Any, hint: Any, *, exact: bool = False) -> Any:
                 return argument
         raise _misfit(data, hint)
     reader = _SCALARS.get(hint) if isinstance(hint, type) else None
+    if textual_format(hint):
+        reader = _textual
     if reader is not None:
         return reader(data, hint, exact)
     if hint in LISTS or origin in LISTS:
@@ -266,33 +263,22 @@ def _parsed(data: Any, hint: Any, parse: Callable[[str], Any]) -> Any:
         raise _misfit(data, hint) from None
 
 
-def _text_of(kind: Callable[[str], Any]) -> Callable[[Any, Any, bool], Any]:
-    """For types that are written as the text they are made of."""
+def _time(data: Any, hint: Any, exact: bool) -> dt.time:
+    found: dt.time = _parsed(data, hint, dt.time.fromisoformat)
+    return found
 
-    def read(data: Any, hint: Any, exact: bool) -> Any:
-        if kind is decimal.Decimal and isinstance(data, (int, float)) and not isinstance(data, bool):
-            data = str(data)
-        return _parsed(data, hint, kind)
 
-    return read
+def _textual(data: Any, hint: Any, exact: bool) -> Any:
+    """A type that is written as the text it is made of; numbers of decimals may come as numbers."""
+    if hint.__module__ == "decimal" and isinstance(data, (int, float)) and not isinstance(data, bool):
+        data = str(data)
+    return _parsed(data, hint, hint)
 
 
 def _stored(data: Any, hint: Any, exact: bool) -> Any:
     if is_dict(data) and isinstance(data.get("path"), str):
         return hint(data["path"], data.get("format") or "", data.get("hash"))
     raise _misfit(data, hint)
-
-
-def base64_bytes(data: str) -> bytes:
-    """The bytes that text in base64 means.
-
-    Raises:
-        ValueError: It is not base64.
-    """
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error:
-        raise ValueError("it is not base64") from None
 
 
 _SCALARS: Mapping[Any, Callable[[Any, Any, bool], Any]] = {
@@ -304,11 +290,7 @@ _SCALARS: Mapping[Any, Callable[[Any, Any, bool], Any]] = {
     dt.datetime: _moment,
     dt.date: _date,
     dt.timedelta: _span,
-    dt.time: _text_of(dt.time.fromisoformat),
-    uuid.UUID: _text_of(uuid.UUID),
-    decimal.Decimal: _text_of(decimal.Decimal),
-    pathlib.Path: _text_of(pathlib.Path),
-    pathlib.PurePath: _text_of(pathlib.PurePath),
+    dt.time: _time,
     File: _stored,
     Dir: _stored,
 }

@@ -1,0 +1,25 @@
+"""What is said about a value that cannot be written."""
+
+
+class Refused(Exception):
+    """A value that does not fit: why, and where inside the value."""
+
+    def __init__(self, reason: str, *, fits_type: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.fits_type = fits_type
+        self.path = ""
+
+    def inside(self, step: str) -> "Refused":
+        self.path = step + self.path
+        return self
+
+
+def text(value: str) -> str:
+    """Text that UTF-8 can express."""
+    plain = str.__str__(value)
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        raise Refused("the text holds half of a surrogate pair, which UTF-8 cannot express", fits_type=True) from None
+    return plain
