@@ -8,6 +8,7 @@ import attrs
 
 from .diagnostics import Diagnostic, error
 from .model import Api, Enum, Field, File, Label, Message
+from .names import json_name
 
 _SCALARS = {"string": "str", "bytes": "bytes", "bool": "bool", "double": "float", "float": "float"}
 _DEFAULTS = {"str": '""', "bytes": 'b""', "bool": "False", "float": "0.0", "int": "0"}
@@ -45,6 +46,7 @@ _WELL_KNOWN = {
     "google.protobuf.ListValue": "ListValueMixin",
     "google.protobuf.Value": "ValueMixin",
     "google.protobuf.FieldMask": "FieldMaskMixin",
+    "google.protobuf.Any": "AnyMixin",
 } | {
     f"google.protobuf.{kind}Value": "WrapperMixin"
     for kind in ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
@@ -83,7 +85,7 @@ class PyField:
     name: str
     annotation: str
     default: str
-    row: tuple[str, int, str, str, str, str, str]
+    row: tuple[str | int, ...]
     doc: str
 
 
@@ -215,7 +217,11 @@ def _message(message: Message, types: TypeNames, runtime: set[str]) -> PyMessage
         for kind, store in _stores(field, runtime):
             stores[kind].append(store)
     if message.fields:
-        runtime.update(("Slots", "unknown", "varint"))
+        runtime.update(("Slots", "unknown", "varint32"))
+    if stores[0]:
+        runtime.add("varint")
+    if any("again(" in store.statement for store in stores[2]):
+        runtime.add("again")
     if stores[1] or stores[2] or stores[5]:
         runtime.update(("CUT", "DecodeError"))
     return PyMessage(
@@ -240,9 +246,19 @@ def _field(field: Field, types: TypeNames, runtime: set[str]) -> PyField:
         runtime.add(maker)
     kind = f"map<{field.map_key},{field.map_value}>" if field.label is Label.MAP else field.kind
     label = field.label.value
-    row = (field.py_name, field.number, kind, label, field.oneof, field.json_name, field.name)
+    row = _row(field, kind, label)
     doc = f"Deprecated. {field.doc}".strip() if field.deprecated else field.doc
     return PyField(field.py_name, annotation, default, row, doc)
+
+
+def _row(field: Field, kind: str, label: str) -> tuple[str | int, ...]:
+    """The field's row in the table, without what follows from the rest of it."""
+    proto_name = "" if field.name == field.py_name else field.name
+    own_json_name = "" if field.json_name == json_name(field.name) else field.json_name
+    row: list[str | int] = [field.py_name, field.number, kind, label, field.oneof, proto_name, own_json_name]
+    while row[-1] in ("", Label.IMPLICIT.value) and len(row) > 3:
+        row.pop()
+    return tuple(row)
 
 
 def _declaration(field: Field, types: TypeNames) -> tuple[str, str, str]:
@@ -279,8 +295,7 @@ def _stores(field: Field, runtime: set[str]) -> list[tuple[int, Store]]:
     if field.label in (Label.REPEATED, Label.MAP):
         statement = f'd.setdefault("{key}", []).append({read})'
     elif field.kind == "message":
-        # Two occurrences of a sub-message merge, and joining encodings is merging.
-        statement = f'{slot} = {slot} + chunk if "{key}" in d else chunk'
+        statement = f'{slot} = again({slot}, chunk) if "{key}" in d else chunk'
     else:
         statement = f"{slot} = {read}"
     found = [(wire_type, Store(field.number << 3 | wire_type, statement, key, case))]

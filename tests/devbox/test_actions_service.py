@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -184,13 +186,14 @@ async def test_abort_of_a_child_leaves_its_siblings(family: Family) -> None:
 
 async def test_children_of_a_failed_action_end_with_it(calls: Calls, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
-    root = (await calls.create(shell(f"echo up; while [ ! -e {gate} ]; do sleep 0.02; done; exit 1"), name="r1")).id
+    os.mkfifo(gate)
+    root = (await calls.create(shell(f"echo up; read line < {gate}; exit 1"), name="r1")).id
     assert root is not None
     await calls.first_line(root)
     family = Family(calls, root)
     child = await family.enqueue(family.task("b", FOREVER))
     await calls.first_line(child)
-    gate.touch()
+    await asyncio.to_thread(gate.write_text, "go\n")
     await calls.ended(root)
     details = await calls.ended(child)
     assert details.abort_info is not None and details.abort_info.reason == "the parent action has ended"

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, interface, shell, text, variables
+from flyte.devbox.executor.process import Process
+from flyte.runtime.client import Client
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.core.literals import Backoff, KeyValuePair, RetryStrategy, TimeoutStrategy
@@ -338,6 +341,44 @@ async def test_working_directory_is_the_attempts_own_and_goes_away(calls: Calls)
     directory, *files = await calls.log(details.id)
     assert files == ["deep"]
     assert not Path(directory).exists()
+
+
+async def test_a_full_devbox_makes_actions_wait() -> None:
+    async with (
+        flyte.devbox.start(memory=True, parallel=1, grace=0.2) as box,
+        Client(box.endpoint, token=box.token) as client,
+    ):
+        calls = Calls(client, "flytesnacks")
+        first = (await calls.create(shell("echo up; exec sleep 600"), name="first")).id
+        assert first is not None
+        await calls.first_line(first)
+        second = (await calls.create(shell("true"))).id
+        assert second is not None
+        await calls.until(second, ActionPhase.WAITING_FOR_RESOURCES)
+        status = (await calls.details(second)).status
+        # The status knows no such phase.
+        assert status is not None and status.phase == ActionPhase.QUEUED
+        impatient = TimeoutStrategy(queued_timeout=Duration(nanos=200_000_000))
+        late = await calls.run(shell("true", TaskMetadata(timeouts=impatient)))
+        assert late.error_info is not None and late.error_info.code == "QUEUED_TIMEOUT_EXCEEDED"
+        aborted = (await calls.create(shell("true"), name="third")).id
+        assert aborted is not None
+        await calls.abort("third")
+        assert phases_of(await calls.ended(aborted)) == ["QUEUED", "WAITING_FOR_RESOURCES", "ABORTED"]
+        await calls.abort("first")
+        assert phase_of(await calls.ended(second)) == ActionPhase.SUCCEEDED
+
+
+async def test_output_that_cannot_be_stored_is_noticed(tmp_path: Path) -> None:
+    def full(data: bytes) -> None:
+        raise OSError("no space left")
+
+    process = await Process.start(["/bin/sh", "-c", "echo x; exec sleep 600"], env={}, cwd=tmp_path, sink=full)
+    async with asyncio.timeout(DEADLINE):
+        assert str(await process.unheard) == "no space left"
+        await process.stop(grace=0)
+        assert await process.exited < 0
+        await process.finish()
 
 
 async def test_report_and_outputs_are_where_the_backend_puts_them(calls: Calls) -> None:

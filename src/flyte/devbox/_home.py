@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -93,6 +92,9 @@ class Home:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _acquire(self) -> IO[str]:
+        # Not everywhere: the message of `start` about other systems must come before an ImportError.
+        import fcntl
+
         lock = (self.path / _LOCK).open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

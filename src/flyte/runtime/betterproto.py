@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import betterproto2
 
-from .fields import Deferred
-from .lazy import resolve
-
 if TYPE_CHECKING:
-    from .message import FieldSpec, Message
+    from .message import Message
+    from .spec import FieldSpec
 
 _PYTHON: dict[str, Any] = {"string": str, "bytes": bytes, "bool": bool, "float": float, "double": float}
 
@@ -23,7 +21,7 @@ def type_hints(cls: type[Message]) -> dict[str, Any]:
 
 def _hint(cls: type[Message], spec: FieldSpec) -> Any:
     if spec.label == "map":
-        key, value = spec.kind[4:-1].split(",")
+        key, value = spec.map_kinds
         return dict.__class_getitem__((_single(cls, spec, key), _single(cls, spec, value)))
     single = _single(cls, spec, spec.kind)
     if spec.label == "repeated":
@@ -33,9 +31,7 @@ def _hint(cls: type[Message], spec: FieldSpec) -> Any:
 
 def _single(cls: type[Message], spec: FieldSpec, kind: str) -> Any:
     if kind in ("message", "enum"):
-        field = cls.__dict__[spec.name]
-        assert isinstance(field, Deferred)
-        return resolve(field.reference)
+        return getattr(cls, spec.name).target
     return _PYTHON.get(kind, int)
 
 
@@ -51,7 +47,7 @@ def dataclass_fields(cls: type[Message]) -> dict[str, Any]:
 def _field(cls: type[Message], spec: FieldSpec) -> Any:
     oneof = spec.oneof or None
     if spec.label == "map":
-        key, value = spec.kind[4:-1].split(",")
+        key, value = spec.map_kinds
         return betterproto2.field(spec.number, "map", map_meta=betterproto2.map_meta(key, value))
     default = None
     if spec.kind == "enum" and spec.label == "implicit":

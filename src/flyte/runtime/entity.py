@@ -51,7 +51,7 @@ class Entity(Generic[M]):
         yield from ()
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Entity) or type(self) is not type(other):
+        if not isinstance(other, type(self)) or type(self) is not type(other):
             return NotImplemented
         return self._key() == other._key()
 

@@ -8,16 +8,21 @@ ordinary attribute reads, and a message that is passed on untouched is written b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from struct import error as StructError
-from typing import Any, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import wire
 from .lazy import resolve
+from .narrow import is_mapping, is_sequence
+from .spec import checked
 from .wire import DecodeError, EncodeError
 
+if TYPE_CHECKING:
+    from .message import Message
 
-def _enum_member(cls: type[Any], number: int) -> Any:
+
+def enum_member(cls: type[Any], number: int) -> Any:
+    """The member of that number; one without a name when the number is not known."""
     known = cls._value2member_map_.get(number)
     return cls(number) if known is None else known
 
@@ -25,16 +30,17 @@ def _enum_member(cls: type[Any], number: int) -> Any:
 class Deferred:
     """A field whose value is made when it is first read. Deliberately without `__set__`."""
 
-    __slots__ = ("name", "raw", "reference")
+    __slots__ = ("name", "owner", "raw", "reference")
 
     def __init__(self, reference: str = "") -> None:
         self.reference = reference
 
-    def __set_name__(self, owner: type, name: str) -> None:
+    def __set_name__(self, owner: type[Message], name: str) -> None:
+        self.owner = owner
         self.name = name
         self.raw = "*" + name
 
-    def __get__(self, instance: Any, owner: type) -> Any:
+    def __get__(self, instance: Any, owner: type[Message]) -> Any:
         if instance is None:
             return self
         d = instance.__dict__
@@ -44,7 +50,7 @@ class Deferred:
         try:
             value = self.absent() if raw is None else self.decode(raw)
         except DecodeError as cause:
-            raise DecodeError(f"{owner.__name__}.{self.name}: {cause}") from None
+            raise DecodeError(f"{self.where}: {cause}") from None
         if value is not None:
             # The first of several threads decides which object all of them see.
             value = d.setdefault(self.name, value)
@@ -52,14 +58,21 @@ class Deferred:
         return value
 
     def absent(self) -> Any:
+        """What the field reads as while it is not set; stored, unless None."""
         return None
 
     def decode(self, raw: Any) -> Any:
+        """The value of what a parser kept."""
         raise NotImplementedError
 
     def admit(self, value: Any) -> Any:
         """A value that user code assigns: checked, and in the container that the field keeps."""
-        return value
+        raise NotImplementedError
+
+    @property
+    def where(self) -> str:
+        """The field as errors name it."""
+        return f"{self.owner.__name__}.{self.name}"
 
     @property
     def target(self) -> type[Any]:
@@ -67,18 +80,13 @@ class Deferred:
         cls: type[Any] = resolve(self.reference)
         return cls
 
-    def _check(self, value: Any) -> Any:
-        if not isinstance(value, self.target):
-            raise EncodeError(f"{self.name} takes {self.target.__name__}, not {type(value).__name__}")
-        return value
-
 
 class _Sub(Deferred):
     def decode(self, raw: Any) -> Any:
-        return self.target.parse(raw)
+        return _merged(self.target, raw)
 
     def admit(self, value: Any) -> Any:
-        return self._check(value)
+        return _instance(self.where, self.target, value)
 
 
 class _SubList(Deferred):
@@ -90,20 +98,19 @@ class _SubList(Deferred):
         return [parse(chunk) for chunk in raw]
 
     def admit(self, value: Any) -> Any:
-        return [self._check(item) for item in _sequence(self.name, value)]
+        where, target = self.where, self.target
+        return [_instance(where, target, item) for item in _sequence(where, value)]
 
 
 class _Enum(Deferred):
     def absent(self) -> Any:
-        return _enum_member(self.target, 0)
+        return enum_member(self.target, 0)
 
     def decode(self, raw: Any) -> Any:
-        return _enum_member(self.target, raw)
+        return enum_member(self.target, raw)
 
     def admit(self, value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise EncodeError(f"{self.name} takes {self.target.__name__}, not {type(value).__name__}")
-        return _enum_member(self.target, value)
+        return _member(self.where, self.target, value)
 
 
 class _OptionalEnum(_Enum):
@@ -111,16 +118,17 @@ class _OptionalEnum(_Enum):
         return None
 
 
-class _EnumList(_Enum):
+class _EnumList(Deferred):
     def absent(self) -> Any:
         return []
 
     def decode(self, raw: Any) -> Any:
         target = self.target
-        return [_enum_member(target, number) for number in raw]
+        return [enum_member(target, number) for number in raw]
 
     def admit(self, value: Any) -> Any:
-        return [_Enum.admit(self, item) for item in _sequence(self.name, value)]
+        where, target = self.where, self.target
+        return [_member(where, target, item) for item in _sequence(where, value)]
 
 
 class _List(Deferred):
@@ -128,67 +136,86 @@ class _List(Deferred):
         return []
 
     def admit(self, value: Any) -> Any:
-        return list(_sequence(self.name, value))
+        where, kind = self.where, self.owner.specs()[self.name].kind
+        return [checked(where, kind, item) for item in _sequence(where, value)]
 
 
 class _Map(Deferred):
-    __slots__ = ("read_key", "read_value", "zero")
+    __slots__ = ("key", "key_kind", "value", "value_kind")
 
-    def __init__(
-        self,
-        read_key: Callable[[Any], Any],
-        read_value: Callable[[Any], Any] | None,
-        zero: Callable[[], tuple[Any, Any]],
-        reference: str,
-    ) -> None:
+    def __init__(self, key: str, value: str, reference: str) -> None:
         super().__init__(reference)
-        self.read_key, self.read_value, self.zero = read_key, read_value, zero
+        self.key_kind, self.value_kind = key, value
+        self.key, self.value = _READERS[key], _READERS[value]
 
     def absent(self) -> Any:
         return {}
 
     def decode(self, raw: Any) -> Any:
-        read_value = self.read_value
-        if read_value is None:
+        finish: Callable[[Any], Any] | None = None
+        if self.reference:
             target = self.target
-            read_value = target.parse if hasattr(target, "parse") else lambda n: _enum_member(target, wire.signed32(n))
-        return dict(self._entry(chunk, read_value) for chunk in raw)
+            finish = (
+                (lambda v: _merged(target, v)) if self.value_kind == "message" else lambda v: enum_member(target, v)
+            )
+        return dict(self._entry(chunk, finish) for chunk in raw)
 
-    def _entry(self, buf: bytes, read_value: Callable[[Any], Any]) -> tuple[Any, Any]:
-        key, value = self.zero()
-        if value is None:
-            value = read_value(b"" if hasattr(self.target, "parse") else 0)
+    def _entry(self, buf: bytes, finish: Callable[[Any], Any] | None) -> tuple[Any, Any]:
+        key, value = self.key.zero, self.value.zero
+        key_tag, value_tag = 1 << 3 | self.key.wire_type, 2 << 3 | self.value.wire_type
         pos, end = 0, len(buf)
         try:
             while pos < end:
-                tag, pos = wire.varint(buf, pos)
-                item: Any
-                if tag & 7 == 0:
-                    item, pos = wire.varint(buf, pos)
-                else:
-                    start = wire.varint(buf, pos)[1] if tag & 7 == 2 else pos
-                    pos = wire.skip(buf, pos, tag)
-                    item = buf[start:pos]
-                if tag >> 3 == 1:
-                    key = self.read_key(item)
-                elif tag >> 3 == 2:
-                    value = read_value(item)
-        except (IndexError, TypeError, StructError):
+                tag, pos = wire.varint32(buf, pos)
+                start, pos = pos, wire.skip(buf, pos, tag)
+                if tag == key_tag:
+                    key = self.key.read(_item(buf, start, pos, tag))
+                elif tag == value_tag:
+                    item = self.value.read(_item(buf, start, pos, tag))
+                    # A message that occurs twice merges with itself here as well.
+                    value = wire.again(value, item) if self.value_kind == "message" and value else item
+        except IndexError:
             raise DecodeError(wire.CUT) from None
         except UnicodeDecodeError as cause:
             raise DecodeError(f"text is not UTF-8: {cause}") from None
-        return key, value
+        return key, value if finish is None else finish(value)
 
     def admit(self, value: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise EncodeError(f"{self.name} takes a mapping, not {type(value).__name__}")
-        return dict(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        where = self.where
+        if not is_mapping(value):
+            raise EncodeError(f"{where} takes a mapping, not {type(value).__name__}")
+        take: Callable[[Any], Any] = lambda v: checked(where, self.value_kind, v)  # noqa: E731
+        if self.reference:
+            target, admit = self.target, _instance if self.value_kind == "message" else _member
+            take = lambda v: admit(where, target, v)  # noqa: E731
+        return {checked(where, self.key_kind, k): take(v) for k, v in value.items()}
 
 
-def _sequence(name: str, value: Any) -> Iterable[Any]:
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise EncodeError(f"{name} takes a sequence, not {type(value).__name__}")
-    return value  # pyright: ignore[reportUnknownVariableType]
+def _merged(target: type[Message], raw: bytes | list[bytes]) -> Message:
+    """A sub-message of its occurrences. Joining encodings merges them; each must be whole by itself."""
+    if isinstance(raw, list):
+        for chunk in raw:
+            target.parse(chunk)
+        raw = b"".join(raw)
+    return target.parse(raw)
+
+
+def _instance(where: str, target: type[Any], value: Any) -> Any:
+    if not isinstance(value, target):
+        raise EncodeError(f"{where} takes {target.__name__}, not {type(value).__name__}")
+    return value
+
+
+def _member(where: str, target: type[Any], value: Any) -> Any:
+    if isinstance(value, target):
+        return value
+    return enum_member(target, checked(where, "enum", value, target.__name__))
+
+
+def _sequence(where: str, value: Any) -> Iterable[Any]:
+    if not is_sequence(value):
+        raise EncodeError(f"{where} takes a sequence, not {type(value).__name__}")
+    return value
 
 
 def sub(reference: str) -> Any:
@@ -221,31 +248,50 @@ def scalar_list() -> Any:
     return _List()
 
 
+def map_field(key: str, value: str, reference: str = "") -> Any:
+    """A map field; `key` and `value` are protobuf types, `reference` the class of message and enum values."""
+    return _Map(key, value, reference)
+
+
+class _Reader(NamedTuple):
+    """How the key or the value of a map entry is read, and what it is when it is missing."""
+
+    wire_type: int
+    read: Callable[[Any], Any]
+    zero: Any
+
+
+def _item(buf: bytes, start: int, end: int, tag: int) -> Any:
+    """What `tag` stands before: a number for a varint, else its bytes."""
+    if tag & 7 == 0:
+        return wire.varint(buf, start)[0]
+    return buf[wire.varint32(buf, start)[1] if tag & 7 == 2 else start : end]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
 def _text(chunk: bytes) -> str:
     return str(chunk, "utf-8")
 
 
-_READERS: Final[dict[str, tuple[Callable[[Any], Any], Any]]] = {
-    "string": (_text, ""),
-    "bytes": (bytes, b""),
-    "bool": (bool, False),
-    "int32": (wire.signed32, 0),
-    "int64": (wire.signed64, 0),
-    "uint32": (wire.low32, 0),
-    "uint64": (int, 0),
-    "sint32": (wire.zigzag32, 0),
-    "sint64": (wire.zigzag, 0),
-    "fixed32": (wire.unsigned, 0),
-    "fixed64": (wire.unsigned, 0),
-    "sfixed32": (wire.signed, 0),
-    "sfixed64": (wire.signed, 0),
-    "float": (wire.float32, 0.0),
-    "double": (wire.double, 0.0),
+_READERS: Final[dict[str, _Reader]] = {
+    "string": _Reader(2, _text, ""),
+    "bytes": _Reader(2, _same, b""),
+    "message": _Reader(2, _same, b""),
+    "bool": _Reader(0, bool, False),
+    "int32": _Reader(0, wire.signed32, 0),
+    "int64": _Reader(0, wire.signed64, 0),
+    "uint32": _Reader(0, wire.low32, 0),
+    "uint64": _Reader(0, _same, 0),
+    "sint32": _Reader(0, wire.zigzag32, 0),
+    "sint64": _Reader(0, wire.zigzag, 0),
+    "enum": _Reader(0, wire.signed32, 0),
+    "fixed32": _Reader(5, wire.unsigned, 0),
+    "fixed64": _Reader(1, wire.unsigned, 0),
+    "sfixed32": _Reader(5, wire.signed, 0),
+    "sfixed64": _Reader(1, wire.signed, 0),
+    "float": _Reader(5, wire.float32, 0.0),
+    "double": _Reader(1, wire.double, 0.0),
 }
-
-
-def map_field(key: str, value: str, reference: str = "") -> Any:
-    """A map field; `key` and `value` are protobuf types, `reference` the class of message and enum values."""
-    read_key, zero_key = _READERS[key]
-    read_value, zero_value = _READERS.get(value, (None, None))
-    return _Map(read_key, read_value, lambda: (zero_key, zero_value), reference)

@@ -86,7 +86,9 @@ def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
     return None if prefix is None else lambda item: str(getattr(item, field)).startswith(f"{prefix}.")
 
 
-def any_of(field: str, argument: str, values: Collection[str | int] | None, members: type[enum.IntEnum]) -> Iterator[Clause]:
+def any_of(
+    field: str, argument: str, values: Collection[str | int] | None, members: type[enum.IntEnum]
+) -> Iterator[Clause]:
     """The clause of a parameter that takes several enum members, by name or as members; none for None."""
     if values is None:
         return
@@ -166,5 +168,7 @@ def _order(part: Any) -> Iterator[tuple[str, Direction]]:
         raise ValueError(f"sort_by has {key!r} where the name of a field belongs")
     if way != "asc" and way != "desc":
         near = difflib.get_close_matches(str(way), ("asc", "desc"), n=1)
-        raise ValueError(f"sort_by has the direction {way!r}; {f'did you mean {near[0]!r}?' if near else 'known: asc, desc'}")
+        raise ValueError(
+            f"sort_by has the direction {way!r}; {f'did you mean {near[0]!r}?' if near else 'known: asc, desc'}"
+        )
     yield key, "asc" if way == "asc" else "desc"

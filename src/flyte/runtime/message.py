@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from math import isnan
-from struct import error as StructError
-from typing import Any, ClassVar, Final, NamedTuple, Self, dataclass_transform
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Final, Self, dataclass_transform
 
 import betterproto2
 
 from . import wire
 from .fields import Deferred
-from .wire import DecodeError, EncodeError, Slots
+from .spec import FieldSpec, Row, checked
+from .traverse import equal, fault, show
+from .wire import DecodeError, EncodeError, Slots, not_too_deep
 
 __all__ = ["DecodeError", "EncodeError", "Enum", "FieldSpec", "Message", "which_one_of"]
 
 _new: Final = object.__new__
 
 
-class FieldSpec(NamedTuple):
-    """One row of a message's field table. `kind` is the protobuf type; of a map, `map<key,value>`."""
-
-    name: str
-    number: int
-    kind: str
-    label: str
-    oneof: str
-    json_name: str
-    proto_name: str
-
-
 class Enum(betterproto2.Enum):
     """Base of generated enums. Members drop the prefix they share; unknown numbers keep their value and have no name."""
 
+    @property
+    def proto_name(self) -> str | None:
+        """The member's name in the definitions; None for an unknown number."""
+        name: str | None = vars(self).get("_proto_name")
+        return name
+
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
-        prefix: str = getattr(cls, "__proto_prefix__", "")
-        renamed: dict[str, str] = getattr(cls, "__proto_names__", {})
-        return {int(member): renamed.get(name, prefix + name) for name, member in cls.__members__.items()}
+        # Of several names for one number, the first is the one that is written.
+        return {number: name for name, number in reversed(cls.betterproto_renamed_proto_names_to_value().items())}
 
     @classmethod
     def betterproto_renamed_proto_names_to_value(cls) -> dict[str, int]:
@@ -63,11 +57,12 @@ class Message(betterproto2.Message):
     """Base of generated messages: keyword-only construction, exact codec, exact JSON mapping.
 
     Raises:
-        TypeError: Construction or assignment with a name the message does not have, or a value of the wrong shape.
-        ValueError: Construction with two members of one oneof.
+        TypeError: Construction with a name the message does not have, or with a value of the wrong type (which is an
+            `EncodeError` and so a ValueError too).
+        ValueError: Construction with two members of one oneof, or with a number out of range.
     """
 
-    FIELDS: ClassVar[tuple[tuple[str, int, str, str, str, str, str], ...]] = ()
+    FIELDS: ClassVar[tuple[Row, ...]] = ()
     FULL_NAME: ClassVar[str] = ""
     _unknown_fields = b""
 
@@ -76,7 +71,7 @@ class Message(betterproto2.Message):
     def __init__(self, /, **values: Any) -> None:
         specs = type(self).specs()
         seen: dict[str, str] = {}
-        d = self.__dict__
+        d = vars(self)
         for name, value in values.items():
             spec = specs.get(name)
             if spec is None:
@@ -87,37 +82,35 @@ class Message(betterproto2.Message):
                 raise ValueError(
                     f"{type(self).__name__} takes only one of {seen[spec.oneof]} and {name} (oneof {spec.oneof})"
                 )
-            d[name] = _admit(type(self), name, value)
+            d[name] = _admit(type(self), spec, value)
 
     @classmethod
     def specs(cls) -> dict[str, FieldSpec]:
         """The field table by Python name."""
-        try:
-            return cls.__dict__["_specs"]  # type: ignore[no-any-return]
-        except KeyError:
-            specs = {row[0]: FieldSpec(*row) for row in cls.FIELDS}
+        specs: dict[str, FieldSpec] | None = cls.__dict__.get("_specs")
+        if specs is None:
+            specs = {row[0]: FieldSpec.of(row) for row in cls.FIELDS}
             type.__setattr__(cls, "_specs", specs)
-            return specs
+        return specs
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "_unknown_fields":
-            self.__dict__[name] = value
+            vars(self)[name] = bytes(value)
             return
         cls = type(self)
         spec = cls.specs().get(name)
         if spec is None:
             raise AttributeError(_no_field(cls, name))
-        d = self.__dict__
-        if spec.oneof and value is not None:
-            for sibling in cls.specs().values():
-                if sibling.oneof == spec.oneof and sibling.name != name:
-                    d.pop(sibling.name, None)
-                    d.pop("*" + sibling.name, None)
-        d.pop("*" + name, None)
-        if value is None:
-            d.pop(name, None)
-        else:
-            d[name] = _admit(cls, name, value)
+        d = vars(self)
+        admitted = None if value is None else _admit(cls, spec, value)
+        cleared = [name]
+        if spec.oneof and admitted is not None:
+            cleared = [s.name for s in cls.specs().values() if s.oneof == spec.oneof]
+        for field in cleared:
+            d.pop(field, None)
+            d.pop("*" + field, None)
+        if admitted is not None:
+            d[name] = admitted
 
     def __delattr__(self, name: str) -> None:
         self.__setattr__(name, None)
@@ -128,7 +121,7 @@ class Message(betterproto2.Message):
         pos, end = 0, len(buf)
         while pos < end:
             start = pos
-            tag, pos = wire.varint(buf, pos)
+            tag, pos = wire.varint32(buf, pos)
             pos = wire.unknown(d, buf, start, tag, pos)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
@@ -145,54 +138,73 @@ class Message(betterproto2.Message):
             DecodeError: The data is cut or malformed; also later, on the first read of a malformed sub-message.
         """
         self = _new(cls)
+        d = vars(self)
         try:
-            cls._decode(self.__dict__, data if type(data) is bytes else bytes(data))
+            cls._decode(d, data if type(data) is bytes else bytes(memoryview(data)))
         except IndexError:
             raise DecodeError(f"{cls.__name__}: {wire.CUT}") from None
         except UnicodeDecodeError as cause:
             raise DecodeError(f"{cls.__name__}: text is not UTF-8: {cause}") from None
-        except StructError:
-            raise DecodeError(f"{cls.__name__}: {wire.CUT}") from None
+        except DecodeError as cause:
+            raise DecodeError(f"{cls.__name__}: {cause}") from None
+        if "_unknown_fields" in d:
+            d["_unknown_fields"] = bytes(d["_unknown_fields"])
         return self
 
+    @not_too_deep(EncodeError)
     def __bytes__(self) -> bytes:
-        out = bytearray()
-        d = self.__dict__
         try:
-            self._encode(d, out)
-        except EncodeError:
-            raise
-        except (AttributeError, TypeError, ValueError, StructError) as cause:
-            raise EncodeError(f"{type(self).__name__} holds a value of the wrong type: {cause}") from cause
+            return self._encoded()
+        except (AttributeError, TypeError, ValueError) as cause:
+            raise EncodeError(fault(self) or f"{type(self).__name__}: {cause}") from cause
+
+    def _encoded(self) -> bytes:
+        out = bytearray()
+        d = vars(self)
+        self._encode(d, out)
         out += d.get("_unknown_fields", b"")
         return bytes(out)
 
     def load(self, stream: Any, size: int | None = None) -> Any:
-        """Merge an encoded message, read from `stream`, into this one."""
+        """Merge an encoded message, read from `stream`, into this one.
+
+        Args:
+            stream: A binary file.
+            size: How many bytes to read; None for all there are, `betterproto2.SIZE_DELIMITED` for a length in front.
+
+        Raises:
+            DecodeError: The data is cut or malformed.
+        """
         if size == betterproto2.SIZE_DELIMITED:
-            size, _ = betterproto2.load_varint(stream)
-        merged = type(self).parse(bytes(self) + stream.read(-1 if size is None else size))
-        self.__dict__.clear()
-        self.__dict__.update(merged.__dict__)
+            size = _length(stream)
+        data = stream.read(-1 if size is None else size)
+        if size is not None and len(data) != size:
+            raise DecodeError(f"{type(self).__name__}: {wire.CUT}")
+        type(self).parse(data)
+        merged = type(self).parse(bytes(self) + data)
+        vars(self).clear()
+        vars(self).update(vars(merged))
         return self
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, Message) or type(self) is not type(other):
             return NotImplemented
-        return all(_same(getattr(self, n), getattr(other, n)) for n in type(self).specs())
+        return equal(self, other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # messages change, as lists do
 
     def __repr__(self) -> str:
-        parts = ", ".join(f"{name}={value!r}" for name, value in self.set_fields())
-        return f"{type(self).__name__}({parts})"
+        return show(self)
 
     def __bool__(self) -> bool:
-        return any(True for _ in self.set_fields())
+        return any(True for _ in self.present())
 
     def __copy__(self, _: Any = None) -> Self:
+        # A message owns its lists and maps, so a copy has its own; sub-messages are shared, as in any shallow copy.
         made = _new(type(self))
-        made.__dict__.update(self.__dict__)
+        vars(made).update(
+            {k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()}
+        )
         return made
 
     def __deepcopy__(self, memo: Any = None) -> Self:
@@ -201,18 +213,23 @@ class Message(betterproto2.Message):
     def __dir__(self) -> list[str]:
         return [*object.__dir__(self), *type(self).specs()]
 
+    def present(self) -> Iterator[str]:
+        """Names of the fields that are present or differ from their default. Nothing is decoded for it."""
+        d = vars(self)
+        for name, spec in type(self).specs().items():
+            value = d.get(name, d.get("*" + name))
+            if value is not None and (spec.label == "optional" or value or _negative_zero(value)):
+                yield name
+
     def set_fields(self) -> Iterable[tuple[str, Any]]:
         """The fields that are present or differ from their default, with their values."""
-        for name, spec in type(self).specs().items():
-            value = getattr(self, name)
-            if value is not None and (spec.label == "optional" or value or _negative_zero(value)):
-                yield name, value
+        return ((name, getattr(self, name)) for name in self.present())
 
     def is_set(self, name: str) -> bool:
         """Whether a field is present (where presence exists) or differs from its default."""
         if name not in type(self).specs():
             raise AttributeError(_no_field(type(self), name))
-        return any(name == present for present, _ in self.set_fields())
+        return name in self.present()
 
     @classmethod
     def _type_hints(cls) -> dict[str, type]:
@@ -220,6 +237,7 @@ class Message(betterproto2.Message):
 
         return type_hints(cls)
 
+    @not_too_deep(EncodeError)
     def to_dict(
         self,
         *,
@@ -236,6 +254,9 @@ class Message(betterproto2.Message):
 
         Returns:
             A dict, for nearly all messages; well-known types have the form that JSON gives them.
+
+        Raises:
+            EncodeError: A value has no JSON form, such as a timestamp in the year 10000.
         """
         from .json import to_json_value
 
@@ -247,6 +268,7 @@ class Message(betterproto2.Message):
         )
 
     @classmethod
+    @not_too_deep(DecodeError)
     def from_dict(cls, value: Any, *, ignore_unknown_fields: bool = False) -> Self:
         """The message that a value of the protobuf JSON mapping stands for.
 
@@ -261,36 +283,32 @@ class Message(betterproto2.Message):
 
         return from_json_value(cls, value, ignore_unknown_fields)
 
+    @classmethod
+    @not_too_deep(DecodeError)
+    def from_json(cls, value: str | bytes, *, ignore_unknown_fields: bool = False) -> Self:
+        """The message that text in the protobuf JSON mapping stands for; see `from_dict`."""
+        return cls.from_dict(json.loads(value), ignore_unknown_fields=ignore_unknown_fields)
 
-def _same(left: Any, right: Any) -> bool:
-    if left == right:
-        return True
-    return isinstance(left, float) and isinstance(right, float) and isnan(left) and isnan(right)
+
+def _length(stream: Any) -> int:
+    prefix = b""
+    while not prefix or (prefix[-1] > 127 and len(prefix) < 5):
+        byte: bytes = stream.read(1)
+        if not byte:
+            raise DecodeError(wire.CUT)
+        prefix += byte
+    return wire.varint32(prefix, 0)[0]
 
 
 def _negative_zero(value: Any) -> bool:
     return isinstance(value, float) and wire.written(value)
 
 
-def _admit(cls: type[Message], name: str, value: Any) -> Any:
-    field = cls.__dict__.get(name)
+def _admit(cls: type[Message], spec: FieldSpec, value: Any) -> Any:
+    field = getattr(cls, spec.name)
     if isinstance(field, Deferred):
         return field.admit(value)
-    kind = cls.specs()[name].kind
-    if not isinstance(value, _ACCEPTED[kind]) or (isinstance(value, bool) and kind != "bool"):
-        raise EncodeError(f"{cls.__name__}.{name} takes {kind}, not {type(value).__name__}")
-    return value
-
-
-_ACCEPTED: Final[dict[str, Any]] = {
-    "string": str,
-    "bytes": (bytes, bytearray, memoryview),
-    "bool": bool,
-    "double": (float, int),
-    "float": (float, int),
-} | dict.fromkeys(
-    ("int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64"), int
-)
+    return checked(f"{cls.__name__}.{spec.name}", spec.kind, value)
 
 
 def _no_field(cls: type[Message], name: str) -> str:
@@ -315,8 +333,5 @@ def which_one_of(message: Message, oneof: str) -> tuple[str, Any]:
     members = [s.name for s in type(message).specs().values() if s.oneof == oneof]
     if not members:
         raise AttributeError(f"{type(message).__name__} has no oneof {oneof!r}")
-    d = message.__dict__
-    for name in members:
-        if name in d or "*" + name in d:
-            return name, getattr(message, name)
-    return "", None
+    d = vars(message)
+    return next(((name, getattr(message, name)) for name in members if name in d or "*" + name in d), ("", None))

@@ -19,20 +19,14 @@ from .message import Enum, Message
 from .pager import Pager
 from .rpc import Cardinality, Effect, Rpc
 from .service import ServerCall, ServiceBase, unimplemented
+from .structs import ListValueMixin, StructMixin, ValueMixin
 from .watch import Watch
-from .wellknown import (
-    DurationMixin,
-    FieldMaskMixin,
-    ListValueMixin,
-    StructMixin,
-    TimestampMixin,
-    ValueMixin,
-    WrapperMixin,
-)
+from .wellknown import AnyMixin, DurationMixin, FieldMaskMixin, TimestampMixin, WrapperMixin
 from .wire import (
     CUT,
     DecodeError,
     Slots,
+    again,
     double,
     entries,
     float32,
@@ -62,6 +56,7 @@ from .wire import (
     unknown,
     unsigned,
     varint,
+    varint32,
     written,
     zigzag,
     zigzag32,
@@ -69,6 +64,7 @@ from .wire import (
 
 __all__ = [
     "CUT",
+    "AnyMixin",
     "Cardinality",
     "Client",
     "DecodeError",
@@ -93,6 +89,7 @@ __all__ = [
     "ValueMixin",
     "Watch",
     "WrapperMixin",
+    "again",
     "any_of",
     "as_filters",
     "as_sorts",
@@ -145,6 +142,7 @@ __all__ = [
     "unknown",
     "unsigned",
     "varint",
+    "varint32",
     "walk",
     "watched",
     "within",

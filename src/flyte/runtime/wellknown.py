@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from .narrow import is_list
 
 if TYPE_CHECKING:
     from .message import Message as _Base
 else:
     _Base = object
 
+M = TypeVar("M", bound="_Base")
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$")
-_SPAN = re.compile(r"^(-?)(\d+)(?:\.(\d{1,9}))?s$")
+_FIRST_SECOND = -62_135_596_800
+_LAST_SECOND = 253_402_300_799
+_LONGEST_SPAN = 315_576_000_000
+_NANOS = 1_000_000_000
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_SPAN = re.compile(r"(-?)(\d+)(?:\.(\d{1,9}))?s", re.ASCII)
 
 
 def _fraction(nanos: int) -> str:
+    """Nanoseconds with no, three, six or nine digits behind the point."""
     if not nanos:
         return ""
     digits = f"{nanos:09d}"
     while digits.endswith("000"):
         digits = digits[:-3]
     return "." + digits
+
+
+def _nanos(digits: str | None) -> int:
+    return int((digits or "").ljust(9, "0"))
 
 
 class TimestampMixin(_Base):
@@ -41,7 +53,7 @@ class TimestampMixin(_Base):
         Raises:
             ValueError: The datetime has no time zone.
         """
-        if moment.tzinfo is None or moment.utcoffset() is None:
+        if moment.utcoffset() is None:
             raise ValueError(
                 f"{moment!r} has no time zone; write for example {moment.isoformat()}+00:00, or add tzinfo=UTC"
             )
@@ -68,19 +80,28 @@ class TimestampMixin(_Base):
         return self.to_datetime()
 
     def _to_json(self) -> str:
+        self._check()
         whole = (_EPOCH + timedelta(seconds=self.seconds)).replace(tzinfo=None)
         return f"{whole.isoformat()}{_fraction(self.nanos)}Z"
+
+    def _check(self) -> None:
+        if not _FIRST_SECOND <= self.seconds <= _LAST_SECOND:
+            raise ValueError(f"{self.seconds} seconds from 1970 is outside the years 1 to 9999")
+        if not 0 <= self.nanos < _NANOS:
+            raise ValueError(f"{self.nanos} nanoseconds is not between 0 and 999999999")
 
     @classmethod
     def _from_json(cls, value: Any) -> Self:
         if isinstance(value, datetime):
             return cls.of(value)
-        match = _STAMP.match(value)
+        match = _STAMP.fullmatch(value)
         if match is None:
-            raise ValueError("not an RFC 3339 time")
+            raise ValueError("it is not an RFC 3339 time such as 2025-01-31T12:00:00Z")
         zone = "+00:00" if match[3] in "Zz" else match[3]
         moment = datetime.fromisoformat(match[1].upper() + zone)
-        return cls(seconds=(moment - _EPOCH) // timedelta(seconds=1), nanos=int((match[2] or "").ljust(9, "0")))
+        made = cls(seconds=(moment - _EPOCH) // timedelta(seconds=1), nanos=_nanos(match[2]))
+        made._check()
+        return made
 
 
 class DurationMixin(_Base):
@@ -92,10 +113,16 @@ class DurationMixin(_Base):
 
     @classmethod
     def of(cls, span: timedelta) -> Self:
-        """The duration of a timedelta."""
+        """The duration of a timedelta.
+
+        Raises:
+            ValueError: The span is longer than 10,000 years.
+        """
         micros = abs(span // _MICROSECOND)
         sign = -1 if span < timedelta(0) else 1
-        return cls(seconds=sign * (micros // 1_000_000), nanos=sign * (micros % 1_000_000) * 1000)
+        made = cls(seconds=sign * (micros // 1_000_000), nanos=sign * (micros % 1_000_000) * 1000)
+        made._check()
+        return made
 
     def to_timedelta(self) -> timedelta:
         """The span as a timedelta; what is finer than a microsecond is cut off.
@@ -113,108 +140,29 @@ class DurationMixin(_Base):
         return self.to_timedelta()
 
     def _to_json(self) -> str:
+        self._check()
         sign = "-" if self.seconds < 0 or self.nanos < 0 else ""
         return f"{sign}{abs(self.seconds)}{_fraction(abs(self.nanos))}s"
+
+    def _check(self) -> None:
+        if abs(self.seconds) > _LONGEST_SPAN:
+            raise ValueError(f"{self.seconds} seconds is longer than 10,000 years")
+        if abs(self.nanos) >= _NANOS:
+            raise ValueError(f"{self.nanos} nanoseconds is a second or more")
+        if self.seconds * self.nanos < 0:
+            raise ValueError(f"{self.seconds} seconds and {self.nanos} nanoseconds have different signs")
 
     @classmethod
     def _from_json(cls, value: Any) -> Self:
         if isinstance(value, timedelta):
             return cls.of(value)
-        match = _SPAN.match(value)
+        match = _SPAN.fullmatch(value)
         if match is None:
-            raise ValueError('not a number of seconds such as "1.5s"')
+            raise ValueError('it is not a number of seconds such as "1.5s"')
         sign = -1 if match[1] else 1
-        return cls(seconds=sign * int(match[2]), nanos=sign * int((match[3] or "").ljust(9, "0")))
-
-
-class StructMixin(_Base):
-    """A JSON object."""
-
-    if TYPE_CHECKING:
-        fields: dict[str, Any]
-
-    @classmethod
-    def of(cls, value: Mapping[str, Any]) -> Self:
-        """The struct of a mapping of JSON values."""
-        kind: Any = cls.__dict__["fields"].target
-        return cls(fields={k: kind.of(v) for k, v in value.items()})
-
-    def to_python(self) -> dict[str, Any]:
-        """The object as a dict; numbers are floats, as the format has no others."""
-        return {k: v.to_python() for k, v in self.fields.items()}
-
-    _to_plain = _to_json = to_python
-
-    @classmethod
-    def _from_json(cls, value: Any) -> Self:
-        return cls.of(dict(value))
-
-
-class ListValueMixin(_Base):
-    """A JSON array."""
-
-    if TYPE_CHECKING:
-        values: list[Any]
-
-    @classmethod
-    def of(cls, value: Iterable[Any]) -> Self:
-        """The list of JSON values."""
-        kind: Any = cls.__dict__["values"].target
-        return cls(values=[kind.of(v) for v in value])
-
-    def to_python(self) -> list[Any]:
-        """The array as a list."""
-        return [v.to_python() for v in self.values]
-
-    _to_plain = _to_json = to_python
-
-    @classmethod
-    def _from_json(cls, value: Any) -> Self:
-        return cls.of(value)
-
-
-class ValueMixin(_Base):
-    """Any JSON value."""
-
-    @classmethod
-    def of(cls, value: Any) -> Self:
-        """The message of a JSON value.
-
-        Raises:
-            TypeError: The value has no JSON form.
-        """
-        fields: dict[str, Any] = {k: v for k, v in cls.__dict__.items() if hasattr(v, "target")}
-        if value is None:
-            return cls(null_value=0)
-        if isinstance(value, bool):
-            return cls(bool_value=value)
-        if isinstance(value, (int, float)):
-            return cls(number_value=float(value))
-        if isinstance(value, str):
-            return cls(string_value=value)
-        if isinstance(value, Mapping):
-            return cls(struct_value=fields["struct_value"].target.of(value))
-        if isinstance(value, (list, tuple)):
-            return cls(list_value=fields["list_value"].target.of(cast("list[Any]", value)))
-        raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-    def to_python(self) -> Any:
-        """The value as None, bool, float, str, dict or list."""
-        for name, value in self.set_fields():
-            if name == "null_value":
-                return None
-            return value.to_python() if hasattr(value, "to_python") else value
-        return None
-
-    _to_plain = _to_json = to_python
-
-    @classmethod
-    def _from_json(cls, value: Any) -> Self:
-        return cls.of(value)
-
-    @classmethod
-    def _null(cls) -> Self:
-        return cls.of(None)
+        made = cls(seconds=sign * int(match[2]), nanos=sign * _nanos(match[3]))
+        made._check()
+        return made
 
 
 class WrapperMixin(_Base):
@@ -239,7 +187,7 @@ class WrapperMixin(_Base):
 
 
 class FieldMaskMixin(_Base):
-    """A set of field paths; in JSON one comma-separated string in camel case."""
+    """A set of field paths; in JSON one comma-separated text in camel case."""
 
     if TYPE_CHECKING:
         paths: list[str]
@@ -248,9 +196,86 @@ class FieldMaskMixin(_Base):
         return list(self.paths)
 
     def _to_json(self) -> str:
-        return ",".join(re.sub(r"_([a-z])", lambda m: m[1].upper(), path) for path in self.paths)
+        camel = [re.sub(r"_([a-z])", lambda m: m[1].upper(), path) for path in self.paths]
+        for path, written in zip(self.paths, camel, strict=True):
+            if _snake(written) != path:
+                raise ValueError(f"the path {path!r} has no form in camel case that could be read back")
+        return ",".join(camel)
 
     @classmethod
     def _from_json(cls, value: Any) -> Self:
-        paths = [p for p in str(value).split(",") if p]
-        return cls(paths=[re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), path) for path in paths])
+        if is_list(value):
+            return cls(paths=value)
+        if "_" in value:
+            raise ValueError("its paths are written in camel case")
+        return cls(paths=[_snake(path) for path in value.split(",") if path])
+
+
+def _snake(path: str) -> str:
+    return re.sub(r"[A-Z]", lambda m: "_" + m[0].lower(), path)
+
+
+class AnyMixin(_Base):
+    """A message of any type, with the name of its type."""
+
+    if TYPE_CHECKING:
+        type_url: str = ""
+        value: bytes = b""
+
+    @classmethod
+    def of(cls, message: _Base) -> Self:
+        """Pack a message."""
+        return cls(type_url=f"type.googleapis.com/{message.FULL_NAME}", value=bytes(message))
+
+    def holds(self, kind: type[_Base]) -> bool:
+        """Whether the message packed is of that type."""
+        return self._full_name() == kind.FULL_NAME
+
+    def unpack(self, kind: type[M]) -> M:
+        """The message packed.
+
+        Raises:
+            TypeError: It is of another type.
+            DecodeError: Its bytes are malformed.
+        """
+        if not self.holds(kind):
+            raise TypeError(f"this holds {self.type_url or 'nothing'}, not {kind.FULL_NAME}")
+        return kind.parse(self.value)
+
+    def _full_name(self) -> str:
+        return self.type_url.rpartition("/")[2]
+
+    def _to_plain(self) -> Any:
+        return self._to_json()
+
+    def _to_json(self) -> Any:
+        if not self.type_url:
+            return {}
+        packed = self.unpack(_loaded(self._full_name()))
+        written = packed.to_dict()
+        return {"@type": self.type_url} | ({"value": written} if hasattr(packed, "_to_json") else written)
+
+    @classmethod
+    def _from_json(cls, value: Any) -> Self:
+        fields = dict(value)
+        if not fields:
+            return cls()
+        if "@type" not in fields:
+            raise ValueError("it has no @type")
+        url = str(fields.pop("@type"))
+        kind = _loaded(url.rpartition("/")[2])
+        packed = kind.from_dict(fields["value"] if hasattr(kind, "_from_json") else fields)
+        return cls(type_url=url, value=bytes(packed))
+
+
+def _loaded(full_name: str) -> type[_Base]:
+    """The message class of that name, among those of the modules that are imported."""
+    from .message import Message
+
+    waiting: list[type[Message]] = [Message]
+    while waiting:
+        found = waiting.pop()
+        if full_name and full_name == found.FULL_NAME:
+            return found
+        waiting += found.__subclasses__()
+    raise ValueError(f"there is no message {full_name!r} in the modules imported so far, so it has no JSON form yet")

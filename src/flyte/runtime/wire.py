@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from functools import wraps
 from math import copysign
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
+
+from .narrow import is_list
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Slots = dict[str, Any]
 """What a message keeps its fields in: its `__dict__`."""
@@ -22,6 +28,22 @@ class DecodeError(ValueError):
 
 class EncodeError(TypeError, ValueError):
     """A field holds a value that its type can't express."""
+
+
+def not_too_deep(error: type[DecodeError] | type[EncodeError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Turn a `RecursionError` of what goes through a whole message into `error`; parsing itself never recurses."""
+
+    def guard(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except RecursionError:
+                raise error("messages are nested too deep for the interpreter's recursion limit") from None
+
+        return guarded
+
+    return guard
 
 
 CUT: Final = "the data ends in the middle of a field"
@@ -46,13 +68,29 @@ def varint(buf: bytes, pos: int) -> tuple[int, int]:
             raise DecodeError("an integer takes more than ten bytes")
 
 
+def varint32(buf: bytes, pos: int) -> tuple[int, int]:
+    """A tag or a length: at most 32 bits, in at most five bytes."""
+    value = shift = 0
+    while True:
+        byte = buf[pos]
+        pos += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80 and value < 1 << 32:
+            return value, pos
+        shift += 7
+        if shift > 28:
+            raise DecodeError("a tag or a length takes more than 32 bits")
+
+
 def skip(buf: bytes, pos: int, tag: int, depth: int = 0) -> int:
     """The position behind the value that belongs to `tag`."""
     kind = tag & 7
+    if tag < 8:
+        raise DecodeError("field number 0 is not allowed")
     if kind == 0:
         return varint(buf, pos)[1]
     if kind == 2:
-        size, pos = varint(buf, pos)
+        size, pos = varint32(buf, pos)
         pos += size
     elif kind == 1:
         pos += 8
@@ -71,7 +109,7 @@ def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
     if depth >= _MAX_DEPTH:
         raise DecodeError(f"groups are nested more than {_MAX_DEPTH} deep")
     while True:
-        tag, pos = varint(buf, pos)
+        tag, pos = varint32(buf, pos)
         if tag & 7 == 4:
             if tag >> 3 != start >> 3:
                 raise DecodeError("a group is closed by the wrong field number")
@@ -81,11 +119,18 @@ def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
 
 def unknown(d: Slots, buf: bytes, start: int, tag: int, pos: int) -> int:
     """Keep a field we don't know, from its tag at `start`; returns the position behind it."""
-    if not 0 < tag >> 3 < 1 << 29:
-        raise DecodeError(f"field number {tag >> 3} is not allowed")
     end = skip(buf, pos, tag)
-    d["_unknown_fields"] = d.get("_unknown_fields", b"") + buf[start:end]
+    # Collected in place: adding bytes to bytes would take quadratic time, for which anybody may write the input.
+    d.setdefault("_unknown_fields", bytearray()).extend(buf[start:end])
     return end
+
+
+def again(earlier: bytes | list[bytes], chunk: bytes) -> list[bytes]:
+    """Another occurrence of a sub-message beside those before it; they merge when they are decoded."""
+    if isinstance(earlier, list):
+        earlier.append(chunk)
+        return earlier
+    return [earlier, chunk]
 
 
 def signed32(value: int) -> int:
@@ -231,7 +276,7 @@ def put_bytes(value: bytes) -> bytes:
 
 def put_message(value: Any) -> bytes:
     """A message, or the bytes of one that was never decoded, with the length in front."""
-    encoded: bytes = value if type(value) is bytes else value.__bytes__()
+    encoded: bytes = value if type(value) is bytes else b"".join(value) if is_list(value) else value._encoded()
     size = len(encoded)
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
 

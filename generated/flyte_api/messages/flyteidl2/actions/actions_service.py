@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     low32,
     put_message,
     put_string,
@@ -17,6 +18,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -39,16 +41,16 @@ class Action(Message):
 
     FULL_NAME = "flyteidl2.actions.Action"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent_action_name", 2, "string", "optional", "", "parentActionName", "parent_action_name"),
-        ("input_uri", 3, "string", "implicit", "", "inputUri", "input_uri"),
-        ("run_output_base", 4, "string", "implicit", "", "runOutputBase", "run_output_base"),
-        ("group", 5, "string", "implicit", "", "group", "group"),
-        ("subject", 6, "string", "implicit", "", "subject", "subject"),
-        ("task", 7, "message", "optional", "spec", "task", "task"),
-        ("trace", 8, "message", "optional", "spec", "trace", "trace"),
-        ("condition", 9, "message", "optional", "spec", "condition", "condition"),
-        ("recovered_from", 10, "message", "optional", "", "recoveredFrom", "recovered_from"),
+        ("action_id", 1, "message", "optional"),
+        ("parent_action_name", 2, "string", "optional"),
+        ("input_uri", 3, "string"),
+        ("run_output_base", 4, "string"),
+        ("group", 5, "string"),
+        ("subject", 6, "string"),
+        ("task", 7, "message", "optional", "spec"),
+        ("trace", 8, "message", "optional", "spec"),
+        ("condition", 9, "message", "optional", "spec"),
+        ("recovered_from", 10, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Its run and name; the caller chooses the name."""
@@ -80,20 +82,20 @@ class Action(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["parent_action_name"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -108,19 +110,19 @@ class Action(Message):
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 66:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 elif tag == 74:
                     if spec_case != "*condition":
                         d.pop(spec_case, None)
                         spec_case = "*condition"
-                    d["*condition"] = d["*condition"] + chunk if "*condition" in d else chunk
+                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
                 elif tag == 82:
-                    d["*recovered_from"] = d["*recovered_from"] + chunk if "*recovered_from" in d else chunk
+                    d["*recovered_from"] = again(d["*recovered_from"], chunk) if "*recovered_from" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -164,8 +166,8 @@ class EnqueueRequest(Message):
 
     FULL_NAME = "flyteidl2.actions.EnqueueRequest"
     FIELDS = (
-        ("action", 1, "message", "optional", "", "action", "action"),
-        ("run_spec", 2, "message", "optional", "", "runSpec", "run_spec"),
+        ("action", 1, "message", "optional"),
+        ("run_spec", 2, "message", "optional"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.actions.actions_service:Action")
     """The action asked for."""
@@ -180,22 +182,22 @@ class EnqueueRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 elif tag == 18:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -221,10 +223,10 @@ class UpdateRequest(Message):
 
     FULL_NAME = "flyteidl2.actions.UpdateRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
-        ("status", 3, "message", "optional", "", "status", "status"),
-        ("address", 5, "message", "optional", "", "address", "address"),
+        ("action_id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
+        ("status", 3, "message", "optional"),
+        ("address", 5, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -243,24 +245,24 @@ class UpdateRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 42:
-                    d["*address"] = d["*address"] + chunk if "*address" in d else chunk
+                    d["*address"] = again(d["*address"], chunk) if "*address" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -300,7 +302,7 @@ class WatchForUpdatesRequest(Message):
     """`flyteidl2.actions.WatchForUpdatesRequest`."""
 
     FULL_NAME = "flyteidl2.actions.WatchForUpdatesRequest"
-    FIELDS = (("parent_action_id", 1, "message", "optional", "filter", "parentActionId", "parent_action_id"),)
+    FIELDS = (("parent_action_id", 1, "message", "optional", "filter"),)
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The children of this action."""
 
@@ -313,14 +315,14 @@ class WatchForUpdatesRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -329,7 +331,7 @@ class WatchForUpdatesRequest(Message):
                     if filter_case != "*parent_action_id":
                         d.pop(filter_case, None)
                         filter_case = "*parent_action_id"
-                    d["*parent_action_id"] = d["*parent_action_id"] + chunk if "*parent_action_id" in d else chunk
+                    d["*parent_action_id"] = again(d["*parent_action_id"], chunk) if "*parent_action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -346,8 +348,8 @@ class WatchForUpdatesResponse(Message):
 
     FULL_NAME = "flyteidl2.actions.WatchForUpdatesResponse"
     FIELDS = (
-        ("action_update", 1, "message", "optional", "message", "actionUpdate", "action_update"),
-        ("control_message", 2, "message", "optional", "message", "controlMessage", "control_message"),
+        ("action_update", 1, "message", "optional", "message"),
+        ("control_message", 2, "message", "optional", "message"),
     )
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
     """An action as it is now."""
@@ -363,14 +365,14 @@ class WatchForUpdatesResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -379,12 +381,12 @@ class WatchForUpdatesResponse(Message):
                     if message_case != "*action_update":
                         d.pop(message_case, None)
                         message_case = "*action_update"
-                    d["*action_update"] = d["*action_update"] + chunk if "*action_update" in d else chunk
+                    d["*action_update"] = again(d["*action_update"], chunk) if "*action_update" in d else chunk
                 elif tag == 18:
                     if message_case != "*control_message":
                         d.pop(message_case, None)
                         message_case = "*control_message"
-                    d["*control_message"] = d["*control_message"] + chunk if "*control_message" in d else chunk
+                    d["*control_message"] = again(d["*control_message"], chunk) if "*control_message" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -404,9 +406,9 @@ class AbortRequest(Message):
 
     FULL_NAME = "flyteidl2.actions.AbortRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("reason", 2, "string", "optional", "", "reason", "reason"),
-        ("aborted_by", 3, "message", "optional", "", "abortedBy", "aborted_by"),
+        ("action_id", 1, "message", "optional"),
+        ("reason", 2, "string", "optional"),
+        ("aborted_by", 3, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
@@ -423,24 +425,24 @@ class AbortRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["reason"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*aborted_by"] = d["*aborted_by"] + chunk if "*aborted_by" in d else chunk
+                    d["*aborted_by"] = again(d["*aborted_by"], chunk) if "*aborted_by" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -469,10 +471,10 @@ class SignalRequest(Message):
 
     FULL_NAME = "flyteidl2.actions.SignalRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent_action_name", 2, "string", "implicit", "", "parentActionName", "parent_action_name"),
-        ("value", 3, "message", "optional", "", "value", "value"),
-        ("signalled_by", 4, "message", "optional", "", "signalledBy", "signalled_by"),
+        ("action_id", 1, "message", "optional"),
+        ("parent_action_name", 2, "string"),
+        ("value", 3, "message", "optional"),
+        ("signalled_by", 4, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The condition that waits."""
@@ -491,26 +493,26 @@ class SignalRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["parent_action_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 elif tag == 34:
-                    d["*signalled_by"] = d["*signalled_by"] + chunk if "*signalled_by" in d else chunk
+                    d["*signalled_by"] = again(d["*signalled_by"], chunk) if "*signalled_by" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     low32,
@@ -27,6 +28,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 class StatusDeploymentStatus(Enum):
     """`flyteidl2.app.Status.DeploymentStatus`."""
 
+    __full_name__ = "flyteidl2.app.Status.DeploymentStatus"
     __proto_prefix__ = "DEPLOYMENT_STATUS_"
     UNSPECIFIED = 0
     UNASSIGNED = 1
@@ -60,6 +63,7 @@ class StatusDeploymentStatus(Enum):
 class StatusSubstate(Enum):
     """`flyteidl2.app.Status.Substate`."""
 
+    __full_name__ = "flyteidl2.app.Status.Substate"
     SUBSTATE_UNSPECIFIED = 0
     PULLING_IMAGE = 1
     INITIALIZING = 2
@@ -78,6 +82,7 @@ class StatusSubstate(Enum):
 class SpecDesiredState(Enum):
     """`flyteidl2.app.Spec.DesiredState`."""
 
+    __full_name__ = "flyteidl2.app.Spec.DesiredState"
     __proto_prefix__ = "DESIRED_STATE_"
     UNSPECIFIED = 0
     STOPPED = 1
@@ -90,10 +95,10 @@ class Identifier(Message):
 
     FULL_NAME = "flyteidl2.app.Identifier"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
     )
     org: str = ""
     project: str = ""
@@ -108,14 +113,14 @@ class Identifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -153,11 +158,11 @@ class Meta(Message):
 
     FULL_NAME = "flyteidl2.app.Meta"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("revision", 2, "uint64", "implicit", "", "revision", "revision"),
-        ("labels", 3, "map<string,string>", "map", "", "labels", "labels"),
-        ("code_bundle_uri", 4, "string", "implicit", "", "codeBundleUri", "code_bundle_uri"),
-        ("source_code", 5, "message", "optional", "", "sourceCode", "source_code"),
+        ("id", 1, "message", "optional"),
+        ("revision", 2, "uint64"),
+        ("labels", 3, "map<string,string>", "map"),
+        ("code_bundle_uri", 4, "string"),
+        ("source_code", 5, "message", "optional"),
     )
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     revision: int = 0
@@ -173,26 +178,26 @@ class Meta(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 26:
                     d.setdefault("*labels", []).append(chunk)
                 elif tag == 34:
                     d["code_bundle_uri"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*source_code"] = d["*source_code"] + chunk if "*source_code" in d else chunk
+                    d["*source_code"] = again(d["*source_code"], chunk) if "*source_code" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -230,9 +235,9 @@ class AppWrapper(Message):
 
     FULL_NAME = "flyteidl2.app.AppWrapper"
     FIELDS = (
-        ("host", 1, "string", "implicit", "", "host", "host"),
-        ("app", 2, "message", "optional", "payload", "app", "app"),
-        ("app_id", 3, "message", "optional", "payload", "appId", "app_id"),
+        ("host", 1, "string"),
+        ("app", 2, "message", "optional", "payload"),
+        ("app_id", 3, "message", "optional", "payload"),
     )
     host: str = ""
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
@@ -247,14 +252,14 @@ class AppWrapper(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -265,12 +270,12 @@ class AppWrapper(Message):
                     if payload_case != "*app":
                         d.pop(payload_case, None)
                         payload_case = "*app"
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 elif tag == 26:
                     if payload_case != "*app_id":
                         d.pop(payload_case, None)
                         payload_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -293,9 +298,9 @@ class App(Message):
 
     FULL_NAME = "flyteidl2.app.App"
     FIELDS = (
-        ("metadata", 1, "message", "optional", "", "metadata", "metadata"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("status", 3, "message", "optional", "", "status", "status"),
+        ("metadata", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
+        ("status", 3, "message", "optional"),
     )
     metadata: Meta | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Meta")
     spec: Spec | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Spec")
@@ -309,24 +314,24 @@ class App(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -349,13 +354,13 @@ class Condition(Message):
 
     FULL_NAME = "flyteidl2.app.Condition"
     FIELDS = (
-        ("last_transition_time", 1, "message", "optional", "", "lastTransitionTime", "last_transition_time"),
-        ("deployment_status", 2, "enum", "implicit", "", "deploymentStatus", "deployment_status"),
-        ("message", 3, "string", "implicit", "", "message", "message"),
-        ("revision", 4, "uint64", "implicit", "", "revision", "revision"),
-        ("actor", 5, "message", "optional", "", "actor", "actor"),
-        ("substate", 6, "enum", "implicit", "", "substate", "substate"),
-        ("deployment_id", 7, "string", "implicit", "", "deploymentId", "deployment_id"),
+        ("last_transition_time", 1, "message", "optional"),
+        ("deployment_status", 2, "enum"),
+        ("message", 3, "string"),
+        ("revision", 4, "uint64"),
+        ("actor", 5, "message", "optional"),
+        ("substate", 6, "enum"),
+        ("deployment_id", 7, "string"),
     )
     last_transition_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     deployment_status: StatusDeploymentStatus = enum_field(
@@ -375,26 +380,26 @@ class Condition(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
                     d["*last_transition_time"] = (
-                        d["*last_transition_time"] + chunk if "*last_transition_time" in d else chunk
+                        again(d["*last_transition_time"], chunk) if "*last_transition_time" in d else chunk
                     )
                 elif tag == 26:
                     d["message"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*actor"] = d["*actor"] + chunk if "*actor" in d else chunk
+                    d["*actor"] = again(d["*actor"], chunk) if "*actor" in d else chunk
                 elif tag == 58:
                     d["deployment_id"] = str(chunk, "utf-8")
                 else:
@@ -444,17 +449,17 @@ class Status(Message):
 
     FULL_NAME = "flyteidl2.app.Status"
     FIELDS = (
-        ("assigned_cluster", 1, "string", "implicit", "", "assignedCluster", "assigned_cluster"),
-        ("current_replicas", 2, "uint32", "implicit", "", "currentReplicas", "current_replicas"),
-        ("ingress", 3, "message", "optional", "", "ingress", "ingress"),
-        ("created_at", 4, "message", "optional", "", "createdAt", "created_at"),
-        ("last_updated_at", 5, "message", "optional", "", "lastUpdatedAt", "last_updated_at"),
-        ("conditions", 6, "message", "repeated", "", "conditions", "conditions"),
-        ("lease_expiration", 7, "message", "optional", "", "leaseExpiration", "lease_expiration"),
-        ("k8s_metadata", 8, "message", "optional", "", "k8sMetadata", "k8s_metadata"),
-        ("materialized_inputs", 9, "message", "optional", "", "materializedInputs", "materialized_inputs"),
-        ("last_started_at", 10, "message", "optional", "", "lastStartedAt", "last_started_at"),
-        ("last_assigned_cluster", 11, "string", "implicit", "", "lastAssignedCluster", "last_assigned_cluster"),
+        ("assigned_cluster", 1, "string"),
+        ("current_replicas", 2, "uint32"),
+        ("ingress", 3, "message", "optional"),
+        ("created_at", 4, "message", "optional"),
+        ("last_updated_at", 5, "message", "optional"),
+        ("conditions", 6, "message", "repeated"),
+        ("lease_expiration", 7, "message", "optional"),
+        ("k8s_metadata", 8, "message", "optional"),
+        ("materialized_inputs", 9, "message", "optional"),
+        ("last_started_at", 10, "message", "optional"),
+        ("last_assigned_cluster", 11, "string"),
     )
     assigned_cluster: str = ""
     current_replicas: int = 0
@@ -478,14 +483,14 @@ class Status(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -493,23 +498,23 @@ class Status(Message):
                 if tag == 10:
                     d["assigned_cluster"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*ingress"] = d["*ingress"] + chunk if "*ingress" in d else chunk
+                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
                 elif tag == 34:
-                    d["*created_at"] = d["*created_at"] + chunk if "*created_at" in d else chunk
+                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
                 elif tag == 42:
-                    d["*last_updated_at"] = d["*last_updated_at"] + chunk if "*last_updated_at" in d else chunk
+                    d["*last_updated_at"] = again(d["*last_updated_at"], chunk) if "*last_updated_at" in d else chunk
                 elif tag == 50:
                     d.setdefault("*conditions", []).append(chunk)
                 elif tag == 58:
-                    d["*lease_expiration"] = d["*lease_expiration"] + chunk if "*lease_expiration" in d else chunk
+                    d["*lease_expiration"] = again(d["*lease_expiration"], chunk) if "*lease_expiration" in d else chunk
                 elif tag == 66:
-                    d["*k8s_metadata"] = d["*k8s_metadata"] + chunk if "*k8s_metadata" in d else chunk
+                    d["*k8s_metadata"] = again(d["*k8s_metadata"], chunk) if "*k8s_metadata" in d else chunk
                 elif tag == 74:
                     d["*materialized_inputs"] = (
-                        d["*materialized_inputs"] + chunk if "*materialized_inputs" in d else chunk
+                        again(d["*materialized_inputs"], chunk) if "*materialized_inputs" in d else chunk
                     )
                 elif tag == 82:
-                    d["*last_started_at"] = d["*last_started_at"] + chunk if "*last_started_at" in d else chunk
+                    d["*last_started_at"] = again(d["*last_started_at"], chunk) if "*last_started_at" in d else chunk
                 elif tag == 90:
                     d["last_assigned_cluster"] = str(chunk, "utf-8")
                 else:
@@ -566,7 +571,7 @@ class K8sMetadata(Message):
     """`flyteidl2.app.K8sMetadata`."""
 
     FULL_NAME = "flyteidl2.app.K8sMetadata"
-    FIELDS = (("namespace", 1, "string", "implicit", "", "namespace", "namespace"),)
+    FIELDS = (("namespace", 1, "string"),)
     namespace: str = ""
 
     @staticmethod
@@ -577,14 +582,14 @@ class K8sMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -607,9 +612,9 @@ class Ingress(Message):
 
     FULL_NAME = "flyteidl2.app.Ingress"
     FIELDS = (
-        ("public_url", 1, "string", "implicit", "", "publicUrl", "public_url"),
-        ("cname_url", 2, "string", "implicit", "", "cnameUrl", "cname_url"),
-        ("vpc_url", 3, "string", "implicit", "", "vpcUrl", "vpc_url"),
+        ("public_url", 1, "string"),
+        ("cname_url", 2, "string"),
+        ("vpc_url", 3, "string"),
     )
     public_url: str = ""
     cname_url: str = ""
@@ -623,14 +628,14 @@ class Ingress(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -663,22 +668,22 @@ class Spec(Message):
 
     FULL_NAME = "flyteidl2.app.Spec"
     FIELDS = (
-        ("container", 1, "message", "optional", "app_payload", "container", "container"),
-        ("pod", 2, "message", "optional", "app_payload", "pod", "pod"),
-        ("autoscaling", 3, "message", "optional", "", "autoscaling", "autoscaling"),
-        ("ingress", 4, "message", "optional", "", "ingress", "ingress"),
-        ("desired_state", 5, "enum", "implicit", "", "desiredState", "desired_state"),
-        ("cluster_pool", 6, "string", "implicit", "", "clusterPool", "cluster_pool"),
-        ("images", 7, "message", "optional", "", "images", "images"),
-        ("security_context", 8, "message", "optional", "", "securityContext", "security_context"),
-        ("extended_resources", 9, "message", "optional", "", "extendedResources", "extended_resources"),
-        ("runtime_metadata", 10, "message", "optional", "", "runtimeMetadata", "runtime_metadata"),
-        ("profile", 11, "message", "optional", "", "profile", "profile"),
-        ("creator", 12, "message", "optional", "", "creator", "creator"),
-        ("inputs", 13, "message", "optional", "", "inputs", "inputs"),
-        ("links", 14, "message", "repeated", "", "links", "links"),
-        ("timeouts", 15, "message", "optional", "", "timeouts", "timeouts"),
-        ("cluster", 16, "string", "implicit", "", "cluster", "cluster"),
+        ("container", 1, "message", "optional", "app_payload"),
+        ("pod", 2, "message", "optional", "app_payload"),
+        ("autoscaling", 3, "message", "optional"),
+        ("ingress", 4, "message", "optional"),
+        ("desired_state", 5, "enum"),
+        ("cluster_pool", 6, "string"),
+        ("images", 7, "message", "optional"),
+        ("security_context", 8, "message", "optional"),
+        ("extended_resources", 9, "message", "optional"),
+        ("runtime_metadata", 10, "message", "optional"),
+        ("profile", 11, "message", "optional"),
+        ("creator", 12, "message", "optional"),
+        ("inputs", 13, "message", "optional"),
+        ("links", 14, "message", "repeated"),
+        ("timeouts", 15, "message", "optional"),
+        ("cluster", 16, "string"),
     )
     container: Container | None = sub("flyte_api.messages.flyteidl2.core.tasks:Container")
     pod: K8sPod | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sPod")
@@ -708,14 +713,14 @@ class Spec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -724,36 +729,38 @@ class Spec(Message):
                     if app_payload_case != "*container":
                         d.pop(app_payload_case, None)
                         app_payload_case = "*container"
-                    d["*container"] = d["*container"] + chunk if "*container" in d else chunk
+                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
                 elif tag == 18:
                     if app_payload_case != "*pod":
                         d.pop(app_payload_case, None)
                         app_payload_case = "*pod"
-                    d["*pod"] = d["*pod"] + chunk if "*pod" in d else chunk
+                    d["*pod"] = again(d["*pod"], chunk) if "*pod" in d else chunk
                 elif tag == 26:
-                    d["*autoscaling"] = d["*autoscaling"] + chunk if "*autoscaling" in d else chunk
+                    d["*autoscaling"] = again(d["*autoscaling"], chunk) if "*autoscaling" in d else chunk
                 elif tag == 34:
-                    d["*ingress"] = d["*ingress"] + chunk if "*ingress" in d else chunk
+                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
                 elif tag == 50:
                     d["cluster_pool"] = str(chunk, "utf-8")
                 elif tag == 58:
-                    d["*images"] = d["*images"] + chunk if "*images" in d else chunk
+                    d["*images"] = again(d["*images"], chunk) if "*images" in d else chunk
                 elif tag == 66:
-                    d["*security_context"] = d["*security_context"] + chunk if "*security_context" in d else chunk
+                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
                 elif tag == 74:
-                    d["*extended_resources"] = d["*extended_resources"] + chunk if "*extended_resources" in d else chunk
+                    d["*extended_resources"] = (
+                        again(d["*extended_resources"], chunk) if "*extended_resources" in d else chunk
+                    )
                 elif tag == 82:
-                    d["*runtime_metadata"] = d["*runtime_metadata"] + chunk if "*runtime_metadata" in d else chunk
+                    d["*runtime_metadata"] = again(d["*runtime_metadata"], chunk) if "*runtime_metadata" in d else chunk
                 elif tag == 90:
-                    d["*profile"] = d["*profile"] + chunk if "*profile" in d else chunk
+                    d["*profile"] = again(d["*profile"], chunk) if "*profile" in d else chunk
                 elif tag == 98:
-                    d["*creator"] = d["*creator"] + chunk if "*creator" in d else chunk
+                    d["*creator"] = again(d["*creator"], chunk) if "*creator" in d else chunk
                 elif tag == 106:
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 114:
                     d.setdefault("*links", []).append(chunk)
                 elif tag == 122:
-                    d["*timeouts"] = d["*timeouts"] + chunk if "*timeouts" in d else chunk
+                    d["*timeouts"] = again(d["*timeouts"], chunk) if "*timeouts" in d else chunk
                 elif tag == 130:
                     d["cluster"] = str(chunk, "utf-8")
                 else:
@@ -826,9 +833,9 @@ class Link(Message):
 
     FULL_NAME = "flyteidl2.app.Link"
     FIELDS = (
-        ("path", 1, "string", "implicit", "", "path", "path"),
-        ("title", 2, "string", "implicit", "", "title", "title"),
-        ("is_relative", 3, "bool", "implicit", "", "isRelative", "is_relative"),
+        ("path", 1, "string"),
+        ("title", 2, "string"),
+        ("is_relative", 3, "bool"),
     )
     path: str = ""
     title: str = ""
@@ -842,14 +849,14 @@ class Link(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -889,10 +896,10 @@ class Input(Message):
 
     FULL_NAME = "flyteidl2.app.Input"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("string_value", 2, "string", "optional", "value", "stringValue", "string_value"),
-        ("app_id", 5, "message", "optional", "value", "appId", "app_id"),
-        ("artifact_id", 6, "message", "optional", "value", "artifactId", "artifact_id"),
+        ("name", 1, "string"),
+        ("string_value", 2, "string", "optional", "value"),
+        ("app_id", 5, "message", "optional", "value"),
+        ("artifact_id", 6, "message", "optional", "value"),
     )
     name: str = ""
     string_value: str | None = None
@@ -908,14 +915,14 @@ class Input(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -931,12 +938,12 @@ class Input(Message):
                     if value_case != "*app_id":
                         d.pop(value_case, None)
                         value_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 50:
                     if value_case != "*artifact_id":
                         d.pop(value_case, None)
                         value_case = "*artifact_id"
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -962,8 +969,8 @@ class MaterializedInputs(Message):
 
     FULL_NAME = "flyteidl2.app.MaterializedInputs"
     FIELDS = (
-        ("items", 1, "message", "repeated", "", "items", "items"),
-        ("revision", 2, "uint64", "implicit", "", "revision", "revision"),
+        ("items", 1, "message", "repeated"),
+        ("revision", 2, "uint64"),
     )
     items: list[MaterializedInput] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:MaterializedInput")
     revision: int = 0
@@ -976,14 +983,14 @@ class MaterializedInputs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1018,8 +1025,8 @@ class MaterializedInput(Message):
 
     FULL_NAME = "flyteidl2.app.MaterializedInput"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("artifact_id", 2, "message", "optional", "value", "artifactId", "artifact_id"),
+        ("name", 1, "string"),
+        ("artifact_id", 2, "message", "optional", "value"),
     )
     name: str = ""
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
@@ -1033,14 +1040,14 @@ class MaterializedInput(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1051,7 +1058,7 @@ class MaterializedInput(Message):
                     if value_case != "*artifact_id":
                         d.pop(value_case, None)
                         value_case = "*artifact_id"
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1070,7 +1077,7 @@ class InputList(Message):
     """`flyteidl2.app.InputList`."""
 
     FULL_NAME = "flyteidl2.app.InputList"
-    FIELDS = (("items", 1, "message", "repeated", "", "items", "items"),)
+    FIELDS = (("items", 1, "message", "repeated"),)
     items: list[Input] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Input")
 
     @staticmethod
@@ -1081,14 +1088,14 @@ class InputList(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1111,10 +1118,10 @@ class Profile(Message):
 
     FULL_NAME = "flyteidl2.app.Profile"
     FIELDS = (
-        ("type", 1, "string", "implicit", "", "type", "type"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("short_description", 3, "string", "implicit", "", "shortDescription", "short_description"),
-        ("icon_url", 4, "string", "implicit", "", "iconUrl", "icon_url"),
+        ("type", 1, "string"),
+        ("name", 2, "string"),
+        ("short_description", 3, "string"),
+        ("icon_url", 4, "string"),
     )
     type: str = ""
     name: str = ""
@@ -1129,14 +1136,14 @@ class Profile(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1174,9 +1181,9 @@ class SecurityContext(Message):
 
     FULL_NAME = "flyteidl2.app.SecurityContext"
     FIELDS = (
-        ("run_as", 1, "message", "optional", "", "runAs", "run_as"),
-        ("secrets", 2, "message", "repeated", "", "secrets", "secrets"),
-        ("allow_anonymous", 5, "bool", "implicit", "", "allowAnonymous", "allow_anonymous"),
+        ("run_as", 1, "message", "optional"),
+        ("secrets", 2, "message", "repeated"),
+        ("allow_anonymous", 5, "bool"),
     )
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
@@ -1190,20 +1197,20 @@ class SecurityContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_as"] = d["*run_as"] + chunk if "*run_as" in d else chunk
+                    d["*run_as"] = again(d["*run_as"], chunk) if "*run_as" in d else chunk
                 elif tag == 18:
                     d.setdefault("*secrets", []).append(chunk)
                 else:
@@ -1237,8 +1244,8 @@ class ImageSpec(Message):
 
     FULL_NAME = "flyteidl2.app.ImageSpec"
     FIELDS = (
-        ("tag", 1, "string", "implicit", "", "tag", "tag"),
-        ("build_job_url", 2, "string", "implicit", "", "buildJobUrl", "build_job_url"),
+        ("tag", 1, "string"),
+        ("build_job_url", 2, "string"),
     )
     tag: str = ""
     build_job_url: str = ""
@@ -1251,14 +1258,14 @@ class ImageSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1285,7 +1292,7 @@ class ImageSpecSet(Message):
     """`flyteidl2.app.ImageSpecSet`."""
 
     FULL_NAME = "flyteidl2.app.ImageSpecSet"
-    FIELDS = (("images", 1, "message", "repeated", "", "images", "images"),)
+    FIELDS = (("images", 1, "message", "repeated"),)
     images: list[ImageSpec] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:ImageSpec")
 
     @staticmethod
@@ -1296,14 +1303,14 @@ class ImageSpecSet(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1326,9 +1333,9 @@ class IngressConfig(Message):
 
     FULL_NAME = "flyteidl2.app.IngressConfig"
     FIELDS = (
-        ("private", 1, "bool", "implicit", "", "private", "private"),
-        ("subdomain", 2, "string", "implicit", "", "subdomain", "subdomain"),
-        ("cname", 3, "string", "implicit", "", "cname", "cname"),
+        ("private", 1, "bool"),
+        ("subdomain", 2, "string"),
+        ("cname", 3, "string"),
     )
     private: bool = False
     subdomain: str = ""
@@ -1342,14 +1349,14 @@ class IngressConfig(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1389,9 +1396,9 @@ class AutoscalingConfig(Message):
 
     FULL_NAME = "flyteidl2.app.AutoscalingConfig"
     FIELDS = (
-        ("replicas", 1, "message", "optional", "", "replicas", "replicas"),
-        ("scaledown_period", 2, "message", "optional", "", "scaledownPeriod", "scaledown_period"),
-        ("scaling_metric", 3, "message", "optional", "", "scalingMetric", "scaling_metric"),
+        ("replicas", 1, "message", "optional"),
+        ("scaledown_period", 2, "message", "optional"),
+        ("scaling_metric", 3, "message", "optional"),
     )
     replicas: Replicas | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Replicas")
     scaledown_period: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -1405,24 +1412,24 @@ class AutoscalingConfig(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*replicas"] = d["*replicas"] + chunk if "*replicas" in d else chunk
+                    d["*replicas"] = again(d["*replicas"], chunk) if "*replicas" in d else chunk
                 elif tag == 18:
-                    d["*scaledown_period"] = d["*scaledown_period"] + chunk if "*scaledown_period" in d else chunk
+                    d["*scaledown_period"] = again(d["*scaledown_period"], chunk) if "*scaledown_period" in d else chunk
                 elif tag == 26:
-                    d["*scaling_metric"] = d["*scaling_metric"] + chunk if "*scaling_metric" in d else chunk
+                    d["*scaling_metric"] = again(d["*scaling_metric"], chunk) if "*scaling_metric" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1445,8 +1452,8 @@ class ScalingMetric(Message):
 
     FULL_NAME = "flyteidl2.app.ScalingMetric"
     FIELDS = (
-        ("request_rate", 1, "message", "optional", "metric", "requestRate", "request_rate"),
-        ("concurrency", 2, "message", "optional", "metric", "concurrency", "concurrency"),
+        ("request_rate", 1, "message", "optional", "metric"),
+        ("concurrency", 2, "message", "optional", "metric"),
     )
     request_rate: RequestRate | None = sub("flyte_api.messages.flyteidl2.app.app_definition:RequestRate")
     concurrency: Concurrency | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Concurrency")
@@ -1460,14 +1467,14 @@ class ScalingMetric(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1476,12 +1483,12 @@ class ScalingMetric(Message):
                     if metric_case != "*request_rate":
                         d.pop(metric_case, None)
                         metric_case = "*request_rate"
-                    d["*request_rate"] = d["*request_rate"] + chunk if "*request_rate" in d else chunk
+                    d["*request_rate"] = again(d["*request_rate"], chunk) if "*request_rate" in d else chunk
                 elif tag == 18:
                     if metric_case != "*concurrency":
                         d.pop(metric_case, None)
                         metric_case = "*concurrency"
-                    d["*concurrency"] = d["*concurrency"] + chunk if "*concurrency" in d else chunk
+                    d["*concurrency"] = again(d["*concurrency"], chunk) if "*concurrency" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1500,7 +1507,7 @@ class Concurrency(Message):
     """`flyteidl2.app.Concurrency`."""
 
     FULL_NAME = "flyteidl2.app.Concurrency"
-    FIELDS = (("target_value", 1, "uint32", "implicit", "", "targetValue", "target_value"),)
+    FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
 
     @staticmethod
@@ -1511,7 +1518,7 @@ class Concurrency(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -1536,7 +1543,7 @@ class RequestRate(Message):
     """`flyteidl2.app.RequestRate`."""
 
     FULL_NAME = "flyteidl2.app.RequestRate"
-    FIELDS = (("target_value", 1, "uint32", "implicit", "", "targetValue", "target_value"),)
+    FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
 
     @staticmethod
@@ -1547,7 +1554,7 @@ class RequestRate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -1573,8 +1580,8 @@ class Replicas(Message):
 
     FULL_NAME = "flyteidl2.app.Replicas"
     FIELDS = (
-        ("min", 1, "uint32", "implicit", "", "min", "min"),
-        ("max", 2, "uint32", "implicit", "", "max", "max"),
+        ("min", 1, "uint32"),
+        ("max", 2, "uint32"),
     )
     min: int = 0
     max: int = 0
@@ -1587,7 +1594,7 @@ class Replicas(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -1617,7 +1624,7 @@ class TimeoutConfig(Message):
     """`flyteidl2.app.TimeoutConfig`."""
 
     FULL_NAME = "flyteidl2.app.TimeoutConfig"
-    FIELDS = (("request_timeout", 1, "message", "optional", "", "requestTimeout", "request_timeout"),)
+    FIELDS = (("request_timeout", 1, "message", "optional"),)
     request_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
@@ -1628,20 +1635,20 @@ class TimeoutConfig(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request_timeout"] = d["*request_timeout"] + chunk if "*request_timeout" in d else chunk
+                    d["*request_timeout"] = again(d["*request_timeout"], chunk) if "*request_timeout" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

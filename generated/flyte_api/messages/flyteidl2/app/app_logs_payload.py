@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     enum_field,
     put_enum,
     put_message,
@@ -20,6 +21,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -34,9 +36,9 @@ class TailLogsRequest(Message):
 
     FULL_NAME = "flyteidl2.app.TailLogsRequest"
     FIELDS = (
-        ("app_id", 1, "message", "optional", "target", "appId", "app_id"),
-        ("replica_id", 2, "message", "optional", "target", "replicaId", "replica_id"),
-        ("source", 3, "enum", "implicit", "", "source", "source"),
+        ("app_id", 1, "message", "optional", "target"),
+        ("replica_id", 2, "message", "optional", "target"),
+        ("source", 3, "enum"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
@@ -51,14 +53,14 @@ class TailLogsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -67,12 +69,12 @@ class TailLogsRequest(Message):
                     if target_case != "*app_id":
                         d.pop(target_case, None)
                         target_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 18:
                     if target_case != "*replica_id":
                         d.pop(target_case, None)
                         target_case = "*replica_id"
-                    d["*replica_id"] = d["*replica_id"] + chunk if "*replica_id" in d else chunk
+                    d["*replica_id"] = again(d["*replica_id"], chunk) if "*replica_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -103,7 +105,7 @@ class ReplicaIdentifierList(Message):
     """`flyteidl2.app.ReplicaIdentifierList`."""
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifierList"
-    FIELDS = (("replicas", 1, "message", "repeated", "", "replicas", "replicas"),)
+    FIELDS = (("replicas", 1, "message", "repeated"),)
     replicas: list[ReplicaIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier"
     )
@@ -116,14 +118,14 @@ class ReplicaIdentifierList(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -146,10 +148,10 @@ class LogLines(Message):
 
     FULL_NAME = "flyteidl2.app.LogLines"
     FIELDS = (
-        ("lines", 1, "string", "repeated", "", "lines", "lines"),
-        ("replica_id", 2, "message", "optional", "", "replicaId", "replica_id"),
-        ("structured_lines", 3, "message", "repeated", "", "structuredLines", "structured_lines"),
-        ("source", 4, "enum", "implicit", "", "source", "source"),
+        ("lines", 1, "string", "repeated"),
+        ("replica_id", 2, "message", "optional"),
+        ("structured_lines", 3, "message", "repeated"),
+        ("source", 4, "enum"),
     )
     lines: list[str] = scalar_list()
     """Deprecated."""
@@ -165,14 +167,14 @@ class LogLines(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -180,7 +182,7 @@ class LogLines(Message):
                 if tag == 10:
                     d.setdefault("lines", []).append(str(chunk, "utf-8"))
                 elif tag == 18:
-                    d["*replica_id"] = d["*replica_id"] + chunk if "*replica_id" in d else chunk
+                    d["*replica_id"] = again(d["*replica_id"], chunk) if "*replica_id" in d else chunk
                 elif tag == 26:
                     d.setdefault("*structured_lines", []).append(chunk)
                 else:
@@ -216,7 +218,7 @@ class LogLinesBatch(Message):
     """`flyteidl2.app.LogLinesBatch`."""
 
     FULL_NAME = "flyteidl2.app.LogLinesBatch"
-    FIELDS = (("logs", 1, "message", "repeated", "", "logs", "logs"),)
+    FIELDS = (("logs", 1, "message", "repeated"),)
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLines")
 
     @staticmethod
@@ -227,14 +229,14 @@ class LogLinesBatch(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -257,9 +259,9 @@ class TailLogsResponse(Message):
 
     FULL_NAME = "flyteidl2.app.TailLogsResponse"
     FIELDS = (
-        ("replicas", 1, "message", "optional", "resp", "replicas", "replicas"),
-        ("log_lines", 2, "message", "optional", "resp", "logLines", "log_lines"),
-        ("batches", 3, "message", "optional", "resp", "batches", "batches"),
+        ("replicas", 1, "message", "optional", "resp"),
+        ("log_lines", 2, "message", "optional", "resp"),
+        ("batches", 3, "message", "optional", "resp"),
     )
     replicas: ReplicaIdentifierList | None = sub(
         "flyte_api.messages.flyteidl2.app.app_logs_payload:ReplicaIdentifierList"
@@ -277,14 +279,14 @@ class TailLogsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -293,17 +295,17 @@ class TailLogsResponse(Message):
                     if resp_case != "*replicas":
                         d.pop(resp_case, None)
                         resp_case = "*replicas"
-                    d["*replicas"] = d["*replicas"] + chunk if "*replicas" in d else chunk
+                    d["*replicas"] = again(d["*replicas"], chunk) if "*replicas" in d else chunk
                 elif tag == 18:
                     if resp_case != "*log_lines":
                         d.pop(resp_case, None)
                         resp_case = "*log_lines"
-                    d["*log_lines"] = d["*log_lines"] + chunk if "*log_lines" in d else chunk
+                    d["*log_lines"] = again(d["*log_lines"], chunk) if "*log_lines" in d else chunk
                 elif tag == 26:
                     if resp_case != "*batches":
                         d.pop(resp_case, None)
                         resp_case = "*batches"
-                    d["*batches"] = d["*batches"] + chunk if "*batches" in d else chunk
+                    d["*batches"] = again(d["*batches"], chunk) if "*batches" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

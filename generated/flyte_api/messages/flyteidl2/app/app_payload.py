@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_bool,
     put_int64,
     put_message,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class CreateRequest(Message):
     """`flyteidl2.app.CreateRequest`."""
 
     FULL_NAME = "flyteidl2.app.CreateRequest"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -42,20 +44,20 @@ class CreateRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -71,7 +73,7 @@ class CreateResponse(Message):
     """`flyteidl2.app.CreateResponse`."""
 
     FULL_NAME = "flyteidl2.app.CreateResponse"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -82,20 +84,20 @@ class CreateResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -112,8 +114,8 @@ class GetRequest(Message):
 
     FULL_NAME = "flyteidl2.app.GetRequest"
     FIELDS = (
-        ("app_id", 1, "message", "optional", "identifier", "appId", "app_id"),
-        ("ingress", 2, "message", "optional", "identifier", "ingress", "ingress"),
+        ("app_id", 1, "message", "optional", "identifier"),
+        ("ingress", 2, "message", "optional", "identifier"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
@@ -127,14 +129,14 @@ class GetRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -143,12 +145,12 @@ class GetRequest(Message):
                     if identifier_case != "*app_id":
                         d.pop(identifier_case, None)
                         identifier_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 18:
                     if identifier_case != "*ingress":
                         d.pop(identifier_case, None)
                         identifier_case = "*ingress"
-                    d["*ingress"] = d["*ingress"] + chunk if "*ingress" in d else chunk
+                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -167,7 +169,7 @@ class GetResponse(Message):
     """`flyteidl2.app.GetResponse`."""
 
     FULL_NAME = "flyteidl2.app.GetResponse"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -178,20 +180,20 @@ class GetResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -208,8 +210,8 @@ class UpdateRequest(Message):
 
     FULL_NAME = "flyteidl2.app.UpdateRequest"
     FIELDS = (
-        ("app", 1, "message", "optional", "", "app", "app"),
-        ("reason", 2, "string", "implicit", "", "reason", "reason"),
+        ("app", 1, "message", "optional"),
+        ("reason", 2, "string"),
     )
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     reason: str = ""
@@ -222,20 +224,20 @@ class UpdateRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 elif tag == 18:
                     d["reason"] = str(chunk, "utf-8")
                 else:
@@ -256,7 +258,7 @@ class UpdateResponse(Message):
     """`flyteidl2.app.UpdateResponse`."""
 
     FULL_NAME = "flyteidl2.app.UpdateResponse"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -267,20 +269,20 @@ class UpdateResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -296,7 +298,7 @@ class DeleteRequest(Message):
     """`flyteidl2.app.DeleteRequest`."""
 
     FULL_NAME = "flyteidl2.app.DeleteRequest"
-    FIELDS = (("app_id", 1, "message", "optional", "", "appId", "app_id"),)
+    FIELDS = (("app_id", 1, "message", "optional"),)
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
 
     @staticmethod
@@ -307,20 +309,20 @@ class DeleteRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -343,10 +345,10 @@ class ConsumedArtifactFilter(Message):
 
     FULL_NAME = "flyteidl2.app.ConsumedArtifactFilter"
     FIELDS = (
-        ("project", 1, "string", "implicit", "", "project", "project"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
-        ("version", 4, "string", "implicit", "", "version", "version"),
+        ("project", 1, "string"),
+        ("domain", 2, "string"),
+        ("name", 3, "string"),
+        ("version", 4, "string"),
     )
     project: str = ""
     domain: str = ""
@@ -361,14 +363,14 @@ class ConsumedArtifactFilter(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -406,21 +408,13 @@ class ListRequest(Message):
 
     FULL_NAME = "flyteidl2.app.ListRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("org", 2, "string", "optional", "filter_by", "org", "org"),
-        ("cluster_id", 3, "message", "optional", "filter_by", "clusterId", "cluster_id"),
-        ("project", 4, "message", "optional", "filter_by", "project", "project"),
-        (
-            "disable_identity_enrichment",
-            5,
-            "bool",
-            "implicit",
-            "",
-            "disableIdentityEnrichment",
-            "disable_identity_enrichment",
-        ),
-        ("include_total_count", 6, "bool", "implicit", "", "includeTotalCount", "include_total_count"),
-        ("artifact", 7, "message", "optional", "filter_by", "artifact", "artifact"),
+        ("request", 1, "message", "optional"),
+        ("org", 2, "string", "optional", "filter_by"),
+        ("cluster_id", 3, "message", "optional", "filter_by"),
+        ("project", 4, "message", "optional", "filter_by"),
+        ("disable_identity_enrichment", 5, "bool"),
+        ("include_total_count", 6, "bool"),
+        ("artifact", 7, "message", "optional", "filter_by"),
     )
     request: CommonListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     org: str | None = None
@@ -439,20 +433,20 @@ class ListRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
                     if filter_by_case != "org":
                         d.pop(filter_by_case, None)
@@ -462,17 +456,17 @@ class ListRequest(Message):
                     if filter_by_case != "*cluster_id":
                         d.pop(filter_by_case, None)
                         filter_by_case = "*cluster_id"
-                    d["*cluster_id"] = d["*cluster_id"] + chunk if "*cluster_id" in d else chunk
+                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
                 elif tag == 34:
                     if filter_by_case != "*project":
                         d.pop(filter_by_case, None)
                         filter_by_case = "*project"
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 elif tag == 58:
                     if filter_by_case != "*artifact":
                         d.pop(filter_by_case, None)
                         filter_by_case = "*artifact"
-                    d["*artifact"] = d["*artifact"] + chunk if "*artifact" in d else chunk
+                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -518,9 +512,9 @@ class ListResponse(Message):
 
     FULL_NAME = "flyteidl2.app.ListResponse"
     FIELDS = (
-        ("apps", 1, "message", "repeated", "", "apps", "apps"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
-        ("total_count", 3, "int64", "implicit", "", "totalCount", "total_count"),
+        ("apps", 1, "message", "repeated"),
+        ("token", 2, "string"),
+        ("total_count", 3, "int64"),
     )
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
     token: str = ""
@@ -534,14 +528,14 @@ class ListResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -581,10 +575,10 @@ class WatchRequest(Message):
 
     FULL_NAME = "flyteidl2.app.WatchRequest"
     FIELDS = (
-        ("org", 1, "string", "optional", "target", "org", "org"),
-        ("cluster_id", 2, "message", "optional", "target", "clusterId", "cluster_id"),
-        ("project", 3, "message", "optional", "target", "project", "project"),
-        ("app_id", 4, "message", "optional", "target", "appId", "app_id"),
+        ("org", 1, "string", "optional", "target"),
+        ("cluster_id", 2, "message", "optional", "target"),
+        ("project", 3, "message", "optional", "target"),
+        ("app_id", 4, "message", "optional", "target"),
     )
     org: str | None = None
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
@@ -600,14 +594,14 @@ class WatchRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -621,17 +615,17 @@ class WatchRequest(Message):
                     if target_case != "*cluster_id":
                         d.pop(target_case, None)
                         target_case = "*cluster_id"
-                    d["*cluster_id"] = d["*cluster_id"] + chunk if "*cluster_id" in d else chunk
+                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
                 elif tag == 26:
                     if target_case != "*project":
                         d.pop(target_case, None)
                         target_case = "*project"
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 elif tag == 34:
                     if target_case != "*app_id":
                         d.pop(target_case, None)
                         target_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -656,7 +650,7 @@ class CreateEvent(Message):
     """`flyteidl2.app.CreateEvent`."""
 
     FULL_NAME = "flyteidl2.app.CreateEvent"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -667,20 +661,20 @@ class CreateEvent(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -697,8 +691,8 @@ class UpdateEvent(Message):
 
     FULL_NAME = "flyteidl2.app.UpdateEvent"
     FIELDS = (
-        ("updated_app", 1, "message", "optional", "", "updatedApp", "updated_app"),
-        ("old_app", 2, "message", "optional", "", "oldApp", "old_app"),
+        ("updated_app", 1, "message", "optional"),
+        ("old_app", 2, "message", "optional"),
     )
     updated_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     old_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
@@ -711,22 +705,22 @@ class UpdateEvent(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*updated_app"] = d["*updated_app"] + chunk if "*updated_app" in d else chunk
+                    d["*updated_app"] = again(d["*updated_app"], chunk) if "*updated_app" in d else chunk
                 elif tag == 18:
-                    d["*old_app"] = d["*old_app"] + chunk if "*old_app" in d else chunk
+                    d["*old_app"] = again(d["*old_app"], chunk) if "*old_app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -745,7 +739,7 @@ class DeleteEvent(Message):
     """`flyteidl2.app.DeleteEvent`."""
 
     FULL_NAME = "flyteidl2.app.DeleteEvent"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -756,20 +750,20 @@ class DeleteEvent(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -786,9 +780,9 @@ class WatchResponse(Message):
 
     FULL_NAME = "flyteidl2.app.WatchResponse"
     FIELDS = (
-        ("create_event", 1, "message", "optional", "event", "createEvent", "create_event"),
-        ("update_event", 2, "message", "optional", "event", "updateEvent", "update_event"),
-        ("delete_event", 3, "message", "optional", "event", "deleteEvent", "delete_event"),
+        ("create_event", 1, "message", "optional", "event"),
+        ("update_event", 2, "message", "optional", "event"),
+        ("delete_event", 3, "message", "optional", "event"),
     )
     create_event: CreateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:CreateEvent")
     update_event: UpdateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:UpdateEvent")
@@ -803,14 +797,14 @@ class WatchResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -819,17 +813,17 @@ class WatchResponse(Message):
                     if event_case != "*create_event":
                         d.pop(event_case, None)
                         event_case = "*create_event"
-                    d["*create_event"] = d["*create_event"] + chunk if "*create_event" in d else chunk
+                    d["*create_event"] = again(d["*create_event"], chunk) if "*create_event" in d else chunk
                 elif tag == 18:
                     if event_case != "*update_event":
                         d.pop(event_case, None)
                         event_case = "*update_event"
-                    d["*update_event"] = d["*update_event"] + chunk if "*update_event" in d else chunk
+                    d["*update_event"] = again(d["*update_event"], chunk) if "*update_event" in d else chunk
                 elif tag == 26:
                     if event_case != "*delete_event":
                         d.pop(event_case, None)
                         event_case = "*delete_event"
-                    d["*delete_event"] = d["*delete_event"] + chunk if "*delete_event" in d else chunk
+                    d["*delete_event"] = again(d["*delete_event"], chunk) if "*delete_event" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -851,7 +845,7 @@ class UpdateStatusRequest(Message):
     """`flyteidl2.app.UpdateStatusRequest`."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusRequest"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -862,20 +856,20 @@ class UpdateStatusRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -891,7 +885,7 @@ class UpdateStatusResponse(Message):
     """`flyteidl2.app.UpdateStatusResponse`."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusResponse"
-    FIELDS = (("app", 1, "message", "optional", "", "app", "app"),)
+    FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -902,20 +896,20 @@ class UpdateStatusResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -931,7 +925,7 @@ class LeaseRequest(Message):
     """`flyteidl2.app.LeaseRequest`."""
 
     FULL_NAME = "flyteidl2.app.LeaseRequest"
-    FIELDS = (("id", 1, "message", "optional", "", "id", "id"),)
+    FIELDS = (("id", 1, "message", "optional"),)
     id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
 
     @staticmethod
@@ -942,20 +936,20 @@ class LeaseRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -971,7 +965,7 @@ class LeaseResponse(Message):
     """`flyteidl2.app.LeaseResponse`."""
 
     FULL_NAME = "flyteidl2.app.LeaseResponse"
-    FIELDS = (("apps", 1, "message", "repeated", "", "apps", "apps"),)
+    FIELDS = (("apps", 1, "message", "repeated"),)
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
 
     @staticmethod
@@ -982,14 +976,14 @@ class LeaseResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_message,
     put_string,
     put_uint64,
@@ -17,6 +18,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ class ReplicaIdentifier(Message):
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifier"
     FIELDS = (
-        ("app_id", 1, "message", "optional", "", "appId", "app_id"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("app_id", 1, "message", "optional"),
+        ("name", 2, "string"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     name: str = ""
@@ -42,20 +44,20 @@ class ReplicaIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 18:
                     d["name"] = str(chunk, "utf-8")
                 else:
@@ -77,8 +79,8 @@ class ReplicaMeta(Message):
 
     FULL_NAME = "flyteidl2.app.ReplicaMeta"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("revision", 2, "uint64", "implicit", "", "revision", "revision"),
+        ("id", 1, "message", "optional"),
+        ("revision", 2, "uint64"),
     )
     id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
     revision: int = 0
@@ -91,20 +93,20 @@ class ReplicaMeta(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -132,7 +134,7 @@ class ReplicaList(Message):
     """`flyteidl2.app.ReplicaList`."""
 
     FULL_NAME = "flyteidl2.app.ReplicaList"
-    FIELDS = (("items", 1, "message", "repeated", "", "items", "items"),)
+    FIELDS = (("items", 1, "message", "repeated"),)
     items: list[Replica] = sub_list("flyte_api.messages.flyteidl2.app.replica_definition:Replica")
 
     @staticmethod
@@ -143,14 +145,14 @@ class ReplicaList(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -173,8 +175,8 @@ class Replica(Message):
 
     FULL_NAME = "flyteidl2.app.Replica"
     FIELDS = (
-        ("metadata", 1, "message", "optional", "", "metadata", "metadata"),
-        ("status", 2, "message", "optional", "", "status", "status"),
+        ("metadata", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
     )
     metadata: ReplicaMeta | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaMeta")
     status: ReplicaStatus | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaStatus")
@@ -187,22 +189,22 @@ class Replica(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -222,8 +224,8 @@ class ReplicaStatus(Message):
 
     FULL_NAME = "flyteidl2.app.ReplicaStatus"
     FIELDS = (
-        ("deployment_status", 1, "string", "implicit", "", "deploymentStatus", "deployment_status"),
-        ("reason", 2, "string", "implicit", "", "reason", "reason"),
+        ("deployment_status", 1, "string"),
+        ("reason", 2, "string"),
     )
     deployment_status: str = ""
     reason: str = ""
@@ -236,14 +238,14 @@ class ReplicaStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     put_enum,
@@ -22,6 +23,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -44,10 +46,10 @@ class ArtifactName(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactName"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
     )
     org: str = ""
     project: str = ""
@@ -62,14 +64,14 @@ class ArtifactName(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -107,8 +109,8 @@ class ArtifactIdentifier(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactIdentifier"
     FIELDS = (
-        ("name", 1, "message", "optional", "", "name", "name"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
+        ("name", 1, "message", "optional"),
+        ("version", 2, "string"),
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     version: str = ""
@@ -121,20 +123,20 @@ class ArtifactIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 elif tag == 18:
                     d["version"] = str(chunk, "utf-8")
                 else:
@@ -156,8 +158,8 @@ class TimePartitionKey(Message):
 
     FULL_NAME = "flyteidl2.artifact.TimePartitionKey"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("granularity", 2, "enum", "implicit", "", "granularity", "granularity"),
+        ("key", 1, "string"),
+        ("granularity", 2, "enum"),
     )
     key: str = ""
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
@@ -170,14 +172,14 @@ class TimePartitionKey(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -212,8 +214,8 @@ class ArtifactPartitionSchema(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactPartitionSchema"
     FIELDS = (
-        ("time_partition", 1, "message", "optional", "", "timePartition", "time_partition"),
-        ("partition_keys", 2, "string", "repeated", "", "partitionKeys", "partition_keys"),
+        ("time_partition", 1, "message", "optional"),
+        ("partition_keys", 2, "string", "repeated"),
     )
     time_partition: TimePartitionKey | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TimePartitionKey")
     partition_keys: list[str] = scalar_list()
@@ -226,20 +228,20 @@ class ArtifactPartitionSchema(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*time_partition"] = d["*time_partition"] + chunk if "*time_partition" in d else chunk
+                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
                 elif tag == 18:
                     d.setdefault("partition_keys", []).append(str(chunk, "utf-8"))
                 else:
@@ -261,9 +263,9 @@ class PartitionSchemaMismatch(Message):
 
     FULL_NAME = "flyteidl2.artifact.PartitionSchemaMismatch"
     FIELDS = (
-        ("expected", 1, "message", "optional", "", "expected", "expected"),
-        ("actual", 2, "message", "optional", "", "actual", "actual"),
-        ("message", 3, "string", "implicit", "", "message", "message"),
+        ("expected", 1, "message", "optional"),
+        ("actual", 2, "message", "optional"),
+        ("message", 3, "string"),
     )
     expected: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
@@ -281,22 +283,22 @@ class PartitionSchemaMismatch(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*expected"] = d["*expected"] + chunk if "*expected" in d else chunk
+                    d["*expected"] = again(d["*expected"], chunk) if "*expected" in d else chunk
                 elif tag == 18:
-                    d["*actual"] = d["*actual"] + chunk if "*actual" in d else chunk
+                    d["*actual"] = again(d["*actual"], chunk) if "*actual" in d else chunk
                 elif tag == 26:
                     d["message"] = str(chunk, "utf-8")
                 else:
@@ -321,8 +323,8 @@ class TaskActionSource(Message):
 
     FULL_NAME = "flyteidl2.artifact.TaskActionSource"
     FIELDS = (
-        ("action", 1, "message", "optional", "", "action", "action"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
+        ("action", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
     )
     action: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     attempt: int = 0
@@ -335,20 +337,20 @@ class TaskActionSource(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -377,8 +379,8 @@ class ArtifactSource(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSource"
     FIELDS = (
-        ("task_action", 1, "message", "optional", "source", "taskAction", "task_action"),
-        ("external_ref", 2, "string", "optional", "source", "externalRef", "external_ref"),
+        ("task_action", 1, "message", "optional", "source"),
+        ("external_ref", 2, "string", "optional", "source"),
     )
     task_action: TaskActionSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TaskActionSource")
     external_ref: str | None = None
@@ -392,14 +394,14 @@ class ArtifactSource(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -408,7 +410,7 @@ class ArtifactSource(Message):
                     if source_case != "*task_action":
                         d.pop(source_case, None)
                         source_case = "*task_action"
-                    d["*task_action"] = d["*task_action"] + chunk if "*task_action" in d else chunk
+                    d["*task_action"] = again(d["*task_action"], chunk) if "*task_action" in d else chunk
                 elif tag == 18:
                     if source_case != "external_ref":
                         d.pop(source_case, None)
@@ -433,13 +435,13 @@ class ArtifactSpec(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSpec"
     FIELDS = (
-        ("value", 1, "message", "optional", "", "value", "value"),
-        ("type", 2, "message", "optional", "", "type", "type"),
-        ("info", 3, "message", "optional", "", "info", "info"),
-        ("source", 6, "message", "optional", "", "source", "source"),
-        ("parent_artifacts", 7, "message", "repeated", "", "parentArtifacts", "parent_artifacts"),
-        ("partitions", 8, "message", "optional", "", "partitions", "partitions"),
-        ("time_partition", 9, "message", "optional", "", "timePartition", "time_partition"),
+        ("value", 1, "message", "optional"),
+        ("type", 2, "message", "optional"),
+        ("info", 3, "message", "optional"),
+        ("source", 6, "message", "optional"),
+        ("parent_artifacts", 7, "message", "repeated"),
+        ("partitions", 8, "message", "optional"),
+        ("time_partition", 9, "message", "optional"),
     )
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -459,32 +461,32 @@ class ArtifactSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 elif tag == 18:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 elif tag == 26:
-                    d["*info"] = d["*info"] + chunk if "*info" in d else chunk
+                    d["*info"] = again(d["*info"], chunk) if "*info" in d else chunk
                 elif tag == 50:
-                    d["*source"] = d["*source"] + chunk if "*source" in d else chunk
+                    d["*source"] = again(d["*source"], chunk) if "*source" in d else chunk
                 elif tag == 58:
                     d.setdefault("*parent_artifacts", []).append(chunk)
                 elif tag == 66:
-                    d["*partitions"] = d["*partitions"] + chunk if "*partitions" in d else chunk
+                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
                 elif tag == 74:
-                    d["*time_partition"] = d["*time_partition"] + chunk if "*time_partition" in d else chunk
+                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -519,19 +521,11 @@ class Artifact(Message):
 
     FULL_NAME = "flyteidl2.artifact.Artifact"
     FIELDS = (
-        ("artifact_id", 1, "message", "optional", "", "artifactId", "artifact_id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("created_at", 3, "message", "optional", "", "createdAt", "created_at"),
-        ("created_by", 4, "message", "optional", "", "createdBy", "created_by"),
-        (
-            "partition_schema_mismatch",
-            5,
-            "message",
-            "optional",
-            "",
-            "partitionSchemaMismatch",
-            "partition_schema_mismatch",
-        ),
+        ("artifact_id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
+        ("created_at", 3, "message", "optional"),
+        ("created_by", 4, "message", "optional"),
+        ("partition_schema_mismatch", 5, "message", "optional"),
     )
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
@@ -549,29 +543,29 @@ class Artifact(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
-                    d["*created_at"] = d["*created_at"] + chunk if "*created_at" in d else chunk
+                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
                 elif tag == 34:
-                    d["*created_by"] = d["*created_by"] + chunk if "*created_by" in d else chunk
+                    d["*created_by"] = again(d["*created_by"], chunk) if "*created_by" in d else chunk
                 elif tag == 42:
                     d["*partition_schema_mismatch"] = (
-                        d["*partition_schema_mismatch"] + chunk if "*partition_schema_mismatch" in d else chunk
+                        again(d["*partition_schema_mismatch"], chunk) if "*partition_schema_mismatch" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)

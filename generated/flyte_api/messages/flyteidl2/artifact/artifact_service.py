@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_bool,
     put_message,
     put_string,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ class CreateArtifactRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.CreateArtifactRequest"
     FIELDS = (
-        ("artifact_id", 1, "message", "optional", "", "artifactId", "artifact_id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
+        ("artifact_id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
     )
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
@@ -54,22 +56,22 @@ class CreateArtifactRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -88,7 +90,7 @@ class CreateArtifactResponse(Message):
     """`flyteidl2.artifact.CreateArtifactResponse`."""
 
     FULL_NAME = "flyteidl2.artifact.CreateArtifactResponse"
-    FIELDS = (("artifact", 1, "message", "optional", "", "artifact", "artifact"),)
+    FIELDS = (("artifact", 1, "message", "optional"),)
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
 
     @staticmethod
@@ -99,20 +101,20 @@ class CreateArtifactResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact"] = d["*artifact"] + chunk if "*artifact" in d else chunk
+                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -129,8 +131,8 @@ class GetArtifactRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactRequest"
     FIELDS = (
-        ("name", 1, "message", "optional", "", "name", "name"),
-        ("version", 2, "string", "optional", "", "version", "version"),
+        ("name", 1, "message", "optional"),
+        ("version", 2, "string", "optional"),
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     version: str | None = None
@@ -143,20 +145,20 @@ class GetArtifactRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 elif tag == 18:
                     d["version"] = str(chunk, "utf-8")
                 else:
@@ -177,7 +179,7 @@ class GetArtifactResponse(Message):
     """`flyteidl2.artifact.GetArtifactResponse`."""
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactResponse"
-    FIELDS = (("artifact", 1, "message", "optional", "", "artifact", "artifact"),)
+    FIELDS = (("artifact", 1, "message", "optional"),)
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
 
     @staticmethod
@@ -188,20 +190,20 @@ class GetArtifactResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact"] = d["*artifact"] + chunk if "*artifact" in d else chunk
+                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -218,10 +220,10 @@ class ListArtifactsRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactsRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("project_id", 2, "message", "optional", "", "projectId", "project_id"),
-        ("name", 3, "string", "optional", "", "name", "name"),
-        ("latest_per_partition", 4, "bool", "implicit", "", "latestPerPartition", "latest_per_partition"),
+        ("request", 1, "message", "optional"),
+        ("project_id", 2, "message", "optional"),
+        ("name", 3, "string", "optional"),
+        ("latest_per_partition", 4, "bool"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -236,22 +238,22 @@ class ListArtifactsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 26:
                     d["name"] = str(chunk, "utf-8")
                 else:
@@ -288,8 +290,8 @@ class ListArtifactsResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactsResponse"
     FIELDS = (
-        ("artifacts", 1, "message", "repeated", "", "artifacts", "artifacts"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("artifacts", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     artifacts: list[Artifact] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     token: str = ""
@@ -302,14 +304,14 @@ class ListArtifactsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -337,8 +339,8 @@ class ListArtifactNamesRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactNamesRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("project_id", 2, "message", "optional", "", "projectId", "project_id"),
+        ("request", 1, "message", "optional"),
+        ("project_id", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -351,22 +353,22 @@ class ListArtifactNamesRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -386,11 +388,11 @@ class ArtifactGroup(Message):
 
     FULL_NAME = "flyteidl2.artifact.ArtifactGroup"
     FIELDS = (
-        ("latest", 1, "message", "optional", "", "latest", "latest"),
-        ("versions", 2, "uint64", "implicit", "", "versions", "versions"),
-        ("partition_schema", 3, "message", "optional", "", "partitionSchema", "partition_schema"),
-        ("latest_time_partition", 4, "message", "optional", "", "latestTimePartition", "latest_time_partition"),
-        ("latest_partitions", 5, "message", "repeated", "", "latestPartitions", "latest_partitions"),
+        ("latest", 1, "message", "optional"),
+        ("versions", 2, "uint64"),
+        ("partition_schema", 3, "message", "optional"),
+        ("latest_time_partition", 4, "message", "optional"),
+        ("latest_partitions", 5, "message", "repeated"),
     )
     latest: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     versions: int = 0
@@ -408,25 +410,25 @@ class ArtifactGroup(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*latest"] = d["*latest"] + chunk if "*latest" in d else chunk
+                    d["*latest"] = again(d["*latest"], chunk) if "*latest" in d else chunk
                 elif tag == 26:
-                    d["*partition_schema"] = d["*partition_schema"] + chunk if "*partition_schema" in d else chunk
+                    d["*partition_schema"] = again(d["*partition_schema"], chunk) if "*partition_schema" in d else chunk
                 elif tag == 34:
                     d["*latest_time_partition"] = (
-                        d["*latest_time_partition"] + chunk if "*latest_time_partition" in d else chunk
+                        again(d["*latest_time_partition"], chunk) if "*latest_time_partition" in d else chunk
                     )
                 elif tag == 42:
                     d.setdefault("*latest_partitions", []).append(chunk)
@@ -467,8 +469,8 @@ class ListArtifactNamesResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactNamesResponse"
     FIELDS = (
-        ("groups", 1, "message", "repeated", "", "groups", "groups"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("groups", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     groups: list[ArtifactGroup] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact_service:ArtifactGroup")
     token: str = ""
@@ -481,14 +483,14 @@ class ListArtifactNamesResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -516,8 +518,8 @@ class ListArtifactMetadataKeysRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactMetadataKeysRequest"
     FIELDS = (
-        ("project_id", 1, "message", "optional", "", "projectId", "project_id"),
-        ("name", 2, "string", "optional", "", "name", "name"),
+        ("project_id", 1, "message", "optional"),
+        ("name", 2, "string", "optional"),
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     name: str | None = None
@@ -530,20 +532,20 @@ class ListArtifactMetadataKeysRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 18:
                     d["name"] = str(chunk, "utf-8")
                 else:
@@ -564,7 +566,7 @@ class ListArtifactMetadataKeysResponse(Message):
     """`flyteidl2.artifact.ListArtifactMetadataKeysResponse`."""
 
     FULL_NAME = "flyteidl2.artifact.ListArtifactMetadataKeysResponse"
-    FIELDS = (("keys", 1, "string", "repeated", "", "keys", "keys"),)
+    FIELDS = (("keys", 1, "string", "repeated"),)
     keys: list[str] = scalar_list()
 
     @staticmethod
@@ -575,14 +577,14 @@ class ListArtifactMetadataKeysResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -605,8 +607,8 @@ class DeclareArtifactRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.DeclareArtifactRequest"
     FIELDS = (
-        ("name", 1, "message", "optional", "", "name", "name"),
-        ("partition_schema", 2, "message", "optional", "", "partitionSchema", "partition_schema"),
+        ("name", 1, "message", "optional"),
+        ("partition_schema", 2, "message", "optional"),
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     partition_schema: ArtifactPartitionSchema | None = sub(
@@ -621,22 +623,22 @@ class DeclareArtifactRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 elif tag == 18:
-                    d["*partition_schema"] = d["*partition_schema"] + chunk if "*partition_schema" in d else chunk
+                    d["*partition_schema"] = again(d["*partition_schema"], chunk) if "*partition_schema" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -655,7 +657,7 @@ class DeclareArtifactResponse(Message):
     """`flyteidl2.artifact.DeclareArtifactResponse`."""
 
     FULL_NAME = "flyteidl2.artifact.DeclareArtifactResponse"
-    FIELDS = (("partition_schema", 1, "message", "optional", "", "partitionSchema", "partition_schema"),)
+    FIELDS = (("partition_schema", 1, "message", "optional"),)
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
@@ -668,20 +670,20 @@ class DeclareArtifactResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*partition_schema"] = d["*partition_schema"] + chunk if "*partition_schema" in d else chunk
+                    d["*partition_schema"] = again(d["*partition_schema"], chunk) if "*partition_schema" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -697,7 +699,7 @@ class GetArtifactSchemaRequest(Message):
     """`flyteidl2.artifact.GetArtifactSchemaRequest`."""
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactSchemaRequest"
-    FIELDS = (("name", 1, "message", "optional", "", "name", "name"),)
+    FIELDS = (("name", 1, "message", "optional"),)
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
 
     @staticmethod
@@ -708,20 +710,20 @@ class GetArtifactSchemaRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -738,8 +740,8 @@ class GetArtifactSchemaResponse(Message):
 
     FULL_NAME = "flyteidl2.artifact.GetArtifactSchemaResponse"
     FIELDS = (
-        ("partition_schema", 1, "message", "optional", "", "partitionSchema", "partition_schema"),
-        ("declared", 2, "bool", "implicit", "", "declared", "declared"),
+        ("partition_schema", 1, "message", "optional"),
+        ("declared", 2, "bool"),
     )
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
@@ -754,20 +756,20 @@ class GetArtifactSchemaResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*partition_schema"] = d["*partition_schema"] + chunk if "*partition_schema" in d else chunk
+                    d["*partition_schema"] = again(d["*partition_schema"], chunk) if "*partition_schema" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -796,10 +798,10 @@ class ListPartitionValuesRequest(Message):
 
     FULL_NAME = "flyteidl2.artifact.ListPartitionValuesRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("project_id", 2, "message", "optional", "", "projectId", "project_id"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
-        ("key", 4, "string", "implicit", "", "key", "key"),
+        ("request", 1, "message", "optional"),
+        ("project_id", 2, "message", "optional"),
+        ("name", 3, "string"),
+        ("key", 4, "string"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -814,22 +816,22 @@ class ListPartitionValuesRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 26:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 34:
@@ -858,7 +860,7 @@ class ListPartitionValuesResponse(Message):
     """`flyteidl2.artifact.ListPartitionValuesResponse`."""
 
     FULL_NAME = "flyteidl2.artifact.ListPartitionValuesResponse"
-    FIELDS = (("values", 1, "string", "repeated", "", "values", "values"),)
+    FIELDS = (("values", 1, "string", "repeated"),)
     values: list[str] = scalar_list()
 
     @staticmethod
@@ -869,14 +871,14 @@ class ListPartitionValuesResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -898,7 +900,7 @@ class DeleteArtifactRequest(Message):
     """`flyteidl2.artifact.DeleteArtifactRequest`."""
 
     FULL_NAME = "flyteidl2.artifact.DeleteArtifactRequest"
-    FIELDS = (("artifact_id", 1, "message", "optional", "", "artifactId", "artifact_id"),)
+    FIELDS = (("artifact_id", 1, "message", "optional"),)
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
 
     @staticmethod
@@ -909,20 +911,20 @@ class DeleteArtifactRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, scalar_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, scalar_list, unknown, varint32
 
 
 class GetOAuth2MetadataRequest(Message):
@@ -17,40 +17,16 @@ class GetOAuth2MetadataResponse(Message):
 
     FULL_NAME = "flyteidl2.auth.GetOAuth2MetadataResponse"
     FIELDS = (
-        ("issuer", 1, "string", "implicit", "", "issuer", "issuer"),
-        ("authorization_endpoint", 2, "string", "implicit", "", "authorizationEndpoint", "authorization_endpoint"),
-        ("token_endpoint", 3, "string", "implicit", "", "tokenEndpoint", "token_endpoint"),
-        ("response_types_supported", 4, "string", "repeated", "", "responseTypesSupported", "response_types_supported"),
-        ("scopes_supported", 5, "string", "repeated", "", "scopesSupported", "scopes_supported"),
-        (
-            "token_endpoint_auth_methods_supported",
-            6,
-            "string",
-            "repeated",
-            "",
-            "tokenEndpointAuthMethodsSupported",
-            "token_endpoint_auth_methods_supported",
-        ),
-        ("jwks_uri", 7, "string", "implicit", "", "jwksUri", "jwks_uri"),
-        (
-            "code_challenge_methods_supported",
-            8,
-            "string",
-            "repeated",
-            "",
-            "codeChallengeMethodsSupported",
-            "code_challenge_methods_supported",
-        ),
-        ("grant_types_supported", 9, "string", "repeated", "", "grantTypesSupported", "grant_types_supported"),
-        (
-            "device_authorization_endpoint",
-            10,
-            "string",
-            "implicit",
-            "",
-            "deviceAuthorizationEndpoint",
-            "device_authorization_endpoint",
-        ),
+        ("issuer", 1, "string"),
+        ("authorization_endpoint", 2, "string"),
+        ("token_endpoint", 3, "string"),
+        ("response_types_supported", 4, "string", "repeated"),
+        ("scopes_supported", 5, "string", "repeated"),
+        ("token_endpoint_auth_methods_supported", 6, "string", "repeated"),
+        ("jwks_uri", 7, "string"),
+        ("code_challenge_methods_supported", 8, "string", "repeated"),
+        ("grant_types_supported", 9, "string", "repeated"),
+        ("device_authorization_endpoint", 10, "string"),
     )
     issuer: str = ""
     authorization_endpoint: str = ""
@@ -71,14 +47,14 @@ class GetOAuth2MetadataResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -152,21 +128,13 @@ class GetPublicClientConfigResponse(Message):
 
     FULL_NAME = "flyteidl2.auth.GetPublicClientConfigResponse"
     FIELDS = (
-        ("client_id", 1, "string", "implicit", "", "clientId", "client_id"),
-        ("redirect_uri", 2, "string", "implicit", "", "redirectUri", "redirect_uri"),
-        ("scopes", 3, "string", "repeated", "", "scopes", "scopes"),
-        (
-            "authorization_metadata_key",
-            4,
-            "string",
-            "implicit",
-            "",
-            "authorizationMetadataKey",
-            "authorization_metadata_key",
-        ),
-        ("service_http_endpoint", 5, "string", "implicit", "", "serviceHttpEndpoint", "service_http_endpoint"),
-        ("audience", 6, "string", "implicit", "", "audience", "audience"),
-        ("dataplane_domain", 7, "string", "implicit", "", "dataplaneDomain", "dataplane_domain"),
+        ("client_id", 1, "string"),
+        ("redirect_uri", 2, "string"),
+        ("scopes", 3, "string", "repeated"),
+        ("authorization_metadata_key", 4, "string"),
+        ("service_http_endpoint", 5, "string"),
+        ("audience", 6, "string"),
+        ("dataplane_domain", 7, "string"),
     )
     client_id: str = ""
     redirect_uri: str = ""
@@ -184,14 +152,14 @@ class GetPublicClientConfigResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, put_message, put_string, sub, unknown, varint32
 
 if TYPE_CHECKING:
     from flyte_api.messages.google.protobuf.struct import Struct
@@ -22,14 +22,14 @@ class UserInfoResponse(Message):
 
     FULL_NAME = "flyteidl2.auth.UserInfoResponse"
     FIELDS = (
-        ("subject", 1, "string", "implicit", "", "subject", "subject"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("preferred_username", 3, "string", "implicit", "", "preferredUsername", "preferred_username"),
-        ("given_name", 4, "string", "implicit", "", "givenName", "given_name"),
-        ("family_name", 5, "string", "implicit", "", "familyName", "family_name"),
-        ("email", 6, "string", "implicit", "", "email", "email"),
-        ("picture", 7, "string", "implicit", "", "picture", "picture"),
-        ("additional_claims", 8, "message", "optional", "", "additionalClaims", "additional_claims"),
+        ("subject", 1, "string"),
+        ("name", 2, "string"),
+        ("preferred_username", 3, "string"),
+        ("given_name", 4, "string"),
+        ("family_name", 5, "string"),
+        ("email", 6, "string"),
+        ("picture", 7, "string"),
+        ("additional_claims", 8, "message", "optional"),
     )
     subject: str = ""
     name: str = ""
@@ -48,14 +48,14 @@ class UserInfoResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -75,7 +75,9 @@ class UserInfoResponse(Message):
                 elif tag == 58:
                     d["picture"] = str(chunk, "utf-8")
                 elif tag == 66:
-                    d["*additional_claims"] = d["*additional_claims"] + chunk if "*additional_claims" in d else chunk
+                    d["*additional_claims"] = (
+                        again(d["*additional_claims"], chunk) if "*additional_claims" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     entries,
     map_field,
     put_bool,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class KeyMapMetadata(Message):
     """`flyteidl2.cacheservice.KeyMapMetadata`."""
 
     FULL_NAME = "flyteidl2.cacheservice.KeyMapMetadata"
-    FIELDS = (("values", 1, "map<string,string>", "map", "", "values", "values"),)
+    FIELDS = (("values", 1, "map<string,string>", "map"),)
     values: dict[str, str] = map_field("string", "string")
 
     @staticmethod
@@ -43,14 +45,14 @@ class KeyMapMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -73,10 +75,10 @@ class Metadata(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.Metadata"
     FIELDS = (
-        ("source_identifier", 1, "message", "optional", "", "sourceIdentifier", "source_identifier"),
-        ("key_map", 2, "message", "optional", "", "keyMap", "key_map"),
-        ("created_at", 3, "message", "optional", "", "createdAt", "created_at"),
-        ("last_updated_at", 4, "message", "optional", "", "lastUpdatedAt", "last_updated_at"),
+        ("source_identifier", 1, "message", "optional"),
+        ("key_map", 2, "message", "optional"),
+        ("created_at", 3, "message", "optional"),
+        ("last_updated_at", 4, "message", "optional"),
     )
     source_identifier: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     key_map: KeyMapMetadata | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:KeyMapMetadata")
@@ -91,26 +93,28 @@ class Metadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*source_identifier"] = d["*source_identifier"] + chunk if "*source_identifier" in d else chunk
+                    d["*source_identifier"] = (
+                        again(d["*source_identifier"], chunk) if "*source_identifier" in d else chunk
+                    )
                 elif tag == 18:
-                    d["*key_map"] = d["*key_map"] + chunk if "*key_map" in d else chunk
+                    d["*key_map"] = again(d["*key_map"], chunk) if "*key_map" in d else chunk
                 elif tag == 26:
-                    d["*created_at"] = d["*created_at"] + chunk if "*created_at" in d else chunk
+                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
                 elif tag == 34:
-                    d["*last_updated_at"] = d["*last_updated_at"] + chunk if "*last_updated_at" in d else chunk
+                    d["*last_updated_at"] = again(d["*last_updated_at"], chunk) if "*last_updated_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -136,9 +140,9 @@ class CachedOutput(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.CachedOutput"
     FIELDS = (
-        ("output_literals", 1, "message", "optional", "output", "outputLiterals", "output_literals"),
-        ("output_uri", 2, "string", "optional", "output", "outputUri", "output_uri"),
-        ("metadata", 3, "message", "optional", "", "metadata", "metadata"),
+        ("output_literals", 1, "message", "optional", "output"),
+        ("output_uri", 2, "string", "optional", "output"),
+        ("metadata", 3, "message", "optional"),
     )
     output_literals: LiteralMap | None = sub("flyte_api.messages.flyteidl2.core.literals:LiteralMap")
     output_uri: str | None = None
@@ -153,14 +157,14 @@ class CachedOutput(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -169,14 +173,14 @@ class CachedOutput(Message):
                     if output_case != "*output_literals":
                         d.pop(output_case, None)
                         output_case = "*output_literals"
-                    d["*output_literals"] = d["*output_literals"] + chunk if "*output_literals" in d else chunk
+                    d["*output_literals"] = again(d["*output_literals"], chunk) if "*output_literals" in d else chunk
                 elif tag == 18:
                     if output_case != "output_uri":
                         d.pop(output_case, None)
                         output_case = "output_uri"
                     d["output_uri"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -198,7 +202,7 @@ class GetCacheRequest(Message):
     """`flyteidl2.cacheservice.GetCacheRequest`."""
 
     FULL_NAME = "flyteidl2.cacheservice.GetCacheRequest"
-    FIELDS = (("key", 1, "string", "implicit", "", "key", "key"),)
+    FIELDS = (("key", 1, "string"),)
     key: str = ""
 
     @staticmethod
@@ -209,14 +213,14 @@ class GetCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -238,7 +242,7 @@ class GetCacheResponse(Message):
     """`flyteidl2.cacheservice.GetCacheResponse`."""
 
     FULL_NAME = "flyteidl2.cacheservice.GetCacheResponse"
-    FIELDS = (("output", 1, "message", "optional", "", "output", "output"),)
+    FIELDS = (("output", 1, "message", "optional"),)
     output: CachedOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:CachedOutput")
 
     @staticmethod
@@ -249,20 +253,20 @@ class GetCacheResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*output"] = d["*output"] + chunk if "*output" in d else chunk
+                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -279,9 +283,9 @@ class OverwriteOutput(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.OverwriteOutput"
     FIELDS = (
-        ("overwrite", 1, "bool", "implicit", "", "overwrite", "overwrite"),
-        ("delete_blob", 2, "bool", "implicit", "", "deleteBlob", "delete_blob"),
-        ("max_age", 3, "message", "optional", "", "maxAge", "max_age"),
+        ("overwrite", 1, "bool"),
+        ("delete_blob", 2, "bool"),
+        ("max_age", 3, "message", "optional"),
     )
     overwrite: bool = False
     delete_blob: bool = False
@@ -295,20 +299,20 @@ class OverwriteOutput(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 26:
-                    d["*max_age"] = d["*max_age"] + chunk if "*max_age" in d else chunk
+                    d["*max_age"] = again(d["*max_age"], chunk) if "*max_age" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -342,9 +346,9 @@ class PutCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.PutCacheRequest"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("output", 2, "message", "optional", "", "output", "output"),
-        ("overwrite", 3, "message", "optional", "", "overwrite", "overwrite"),
+        ("key", 1, "string"),
+        ("output", 2, "message", "optional"),
+        ("overwrite", 3, "message", "optional"),
     )
     key: str = ""
     output: CachedOutput | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:CachedOutput")
@@ -358,14 +362,14 @@ class PutCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -373,9 +377,9 @@ class PutCacheRequest(Message):
                 if tag == 10:
                     d["key"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*output"] = d["*output"] + chunk if "*output" in d else chunk
+                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
                 elif tag == 26:
-                    d["*overwrite"] = d["*overwrite"] + chunk if "*overwrite" in d else chunk
+                    d["*overwrite"] = again(d["*overwrite"], chunk) if "*overwrite" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -403,7 +407,7 @@ class DeleteCacheRequest(Message):
     """`flyteidl2.cacheservice.DeleteCacheRequest`."""
 
     FULL_NAME = "flyteidl2.cacheservice.DeleteCacheRequest"
-    FIELDS = (("key", 1, "string", "implicit", "", "key", "key"),)
+    FIELDS = (("key", 1, "string"),)
     key: str = ""
 
     @staticmethod
@@ -414,14 +418,14 @@ class DeleteCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -450,10 +454,10 @@ class Reservation(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.Reservation"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("owner_id", 2, "string", "implicit", "", "ownerId", "owner_id"),
-        ("heartbeat_interval", 3, "message", "optional", "", "heartbeatInterval", "heartbeat_interval"),
-        ("expires_at", 4, "message", "optional", "", "expiresAt", "expires_at"),
+        ("key", 1, "string"),
+        ("owner_id", 2, "string"),
+        ("heartbeat_interval", 3, "message", "optional"),
+        ("expires_at", 4, "message", "optional"),
     )
     key: str = ""
     owner_id: str = ""
@@ -468,14 +472,14 @@ class Reservation(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -485,9 +489,11 @@ class Reservation(Message):
                 elif tag == 18:
                     d["owner_id"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*heartbeat_interval"] = d["*heartbeat_interval"] + chunk if "*heartbeat_interval" in d else chunk
+                    d["*heartbeat_interval"] = (
+                        again(d["*heartbeat_interval"], chunk) if "*heartbeat_interval" in d else chunk
+                    )
                 elif tag == 34:
-                    d["*expires_at"] = d["*expires_at"] + chunk if "*expires_at" in d else chunk
+                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -513,9 +519,9 @@ class GetOrExtendReservationRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.GetOrExtendReservationRequest"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("owner_id", 2, "string", "implicit", "", "ownerId", "owner_id"),
-        ("heartbeat_interval", 3, "message", "optional", "", "heartbeatInterval", "heartbeat_interval"),
+        ("key", 1, "string"),
+        ("owner_id", 2, "string"),
+        ("heartbeat_interval", 3, "message", "optional"),
     )
     key: str = ""
     owner_id: str = ""
@@ -529,14 +535,14 @@ class GetOrExtendReservationRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -546,7 +552,9 @@ class GetOrExtendReservationRequest(Message):
                 elif tag == 18:
                     d["owner_id"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*heartbeat_interval"] = d["*heartbeat_interval"] + chunk if "*heartbeat_interval" in d else chunk
+                    d["*heartbeat_interval"] = (
+                        again(d["*heartbeat_interval"], chunk) if "*heartbeat_interval" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -568,7 +576,7 @@ class GetOrExtendReservationResponse(Message):
     """`flyteidl2.cacheservice.GetOrExtendReservationResponse`."""
 
     FULL_NAME = "flyteidl2.cacheservice.GetOrExtendReservationResponse"
-    FIELDS = (("reservation", 1, "message", "optional", "", "reservation", "reservation"),)
+    FIELDS = (("reservation", 1, "message", "optional"),)
     reservation: Reservation | None = sub("flyte_api.messages.flyteidl2.cacheservice.cacheservice:Reservation")
 
     @staticmethod
@@ -579,20 +587,20 @@ class GetOrExtendReservationResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*reservation"] = d["*reservation"] + chunk if "*reservation" in d else chunk
+                    d["*reservation"] = again(d["*reservation"], chunk) if "*reservation" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -609,8 +617,8 @@ class ReleaseReservationRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.ReleaseReservationRequest"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("owner_id", 2, "string", "implicit", "", "ownerId", "owner_id"),
+        ("key", 1, "string"),
+        ("owner_id", 2, "string"),
     )
     key: str = ""
     owner_id: str = ""
@@ -623,14 +631,14 @@ class ReleaseReservationRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     put_enum,
     put_message,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 class SelectClusterRequestOperation(Enum):
     """`flyteidl2.cluster.SelectClusterRequest.Operation`."""
 
+    __full_name__ = "flyteidl2.cluster.SelectClusterRequest.Operation"
     __proto_prefix__ = "OPERATION_"
     UNSPECIFIED = 0
     CREATE_UPLOAD_LOCATION = 1
@@ -60,17 +63,17 @@ class SelectClusterRequest(Message):
 
     FULL_NAME = "flyteidl2.cluster.SelectClusterRequest"
     FIELDS = (
-        ("org_id", 1, "message", "optional", "resource", "orgId", "org_id"),
-        ("project_id", 2, "message", "optional", "resource", "projectId", "project_id"),
-        ("task_id", 3, "message", "optional", "resource", "taskId", "task_id"),
-        ("action_id", 4, "message", "optional", "resource", "actionId", "action_id"),
-        ("action_attempt_id", 5, "message", "optional", "resource", "actionAttemptId", "action_attempt_id"),
-        ("app_id", 6, "message", "optional", "resource", "appId", "app_id"),
-        ("cluster_pool_id", 7, "message", "optional", "resource", "clusterPoolId", "cluster_pool_id"),
-        ("operation", 8, "enum", "implicit", "", "operation", "operation"),
-        ("domain_id", 9, "message", "optional", "resource", "domainId", "domain_id"),
-        ("cluster_id", 10, "message", "optional", "resource", "clusterId", "cluster_id"),
-        ("queue_id", 11, "message", "optional", "resource", "queueId", "queue_id"),
+        ("org_id", 1, "message", "optional", "resource"),
+        ("project_id", 2, "message", "optional", "resource"),
+        ("task_id", 3, "message", "optional", "resource"),
+        ("action_id", 4, "message", "optional", "resource"),
+        ("action_attempt_id", 5, "message", "optional", "resource"),
+        ("app_id", 6, "message", "optional", "resource"),
+        ("cluster_pool_id", 7, "message", "optional", "resource"),
+        ("operation", 8, "enum"),
+        ("domain_id", 9, "message", "optional", "resource"),
+        ("cluster_id", 10, "message", "optional", "resource"),
+        ("queue_id", 11, "message", "optional", "resource"),
     )
     org_id: OrgIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:OrgIdentifier")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -99,14 +102,14 @@ class SelectClusterRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -115,52 +118,54 @@ class SelectClusterRequest(Message):
                     if resource_case != "*org_id":
                         d.pop(resource_case, None)
                         resource_case = "*org_id"
-                    d["*org_id"] = d["*org_id"] + chunk if "*org_id" in d else chunk
+                    d["*org_id"] = again(d["*org_id"], chunk) if "*org_id" in d else chunk
                 elif tag == 18:
                     if resource_case != "*project_id":
                         d.pop(resource_case, None)
                         resource_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 26:
                     if resource_case != "*task_id":
                         d.pop(resource_case, None)
                         resource_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 34:
                     if resource_case != "*action_id":
                         d.pop(resource_case, None)
                         resource_case = "*action_id"
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 42:
                     if resource_case != "*action_attempt_id":
                         d.pop(resource_case, None)
                         resource_case = "*action_attempt_id"
-                    d["*action_attempt_id"] = d["*action_attempt_id"] + chunk if "*action_attempt_id" in d else chunk
+                    d["*action_attempt_id"] = (
+                        again(d["*action_attempt_id"], chunk) if "*action_attempt_id" in d else chunk
+                    )
                 elif tag == 50:
                     if resource_case != "*app_id":
                         d.pop(resource_case, None)
                         resource_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 58:
                     if resource_case != "*cluster_pool_id":
                         d.pop(resource_case, None)
                         resource_case = "*cluster_pool_id"
-                    d["*cluster_pool_id"] = d["*cluster_pool_id"] + chunk if "*cluster_pool_id" in d else chunk
+                    d["*cluster_pool_id"] = again(d["*cluster_pool_id"], chunk) if "*cluster_pool_id" in d else chunk
                 elif tag == 74:
                     if resource_case != "*domain_id":
                         d.pop(resource_case, None)
                         resource_case = "*domain_id"
-                    d["*domain_id"] = d["*domain_id"] + chunk if "*domain_id" in d else chunk
+                    d["*domain_id"] = again(d["*domain_id"], chunk) if "*domain_id" in d else chunk
                 elif tag == 82:
                     if resource_case != "*cluster_id":
                         d.pop(resource_case, None)
                         resource_case = "*cluster_id"
-                    d["*cluster_id"] = d["*cluster_id"] + chunk if "*cluster_id" in d else chunk
+                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
                 elif tag == 90:
                     if resource_case != "*queue_id":
                         d.pop(resource_case, None)
                         resource_case = "*queue_id"
-                    d["*queue_id"] = d["*queue_id"] + chunk if "*queue_id" in d else chunk
+                    d["*queue_id"] = again(d["*queue_id"], chunk) if "*queue_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -216,8 +221,8 @@ class SelectClusterResponse(Message):
 
     FULL_NAME = "flyteidl2.cluster.SelectClusterResponse"
     FIELDS = (
-        ("cluster_endpoint", 1, "string", "implicit", "", "clusterEndpoint", "cluster_endpoint"),
-        ("cluster", 2, "string", "implicit", "", "cluster", "cluster"),
+        ("cluster_endpoint", 1, "string"),
+        ("cluster", 2, "string"),
     )
     cluster_endpoint: str = ""
     cluster: str = ""
@@ -230,14 +235,14 @@ class SelectClusterResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -8,6 +8,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     low32,
     put_message,
     put_string,
@@ -15,6 +16,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 
@@ -23,10 +25,10 @@ class ActionAddress(Message):
 
     FULL_NAME = "flyteidl2.common.ActionAddress"
     FIELDS = (
-        ("pod", 1, "message", "optional", "", "pod", "pod"),
-        ("path", 2, "string", "implicit", "", "path", "path"),
-        ("url", 3, "string", "implicit", "", "url", "url"),
-        ("cluster", 4, "string", "implicit", "", "cluster", "cluster"),
+        ("pod", 1, "message", "optional"),
+        ("path", 2, "string"),
+        ("url", 3, "string"),
+        ("cluster", 4, "string"),
     )
     pod: PodAddress | None = sub("flyte_api.messages.flyteidl2.common.address:PodAddress")
     path: str = ""
@@ -41,20 +43,20 @@ class ActionAddress(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*pod"] = d["*pod"] + chunk if "*pod" in d else chunk
+                    d["*pod"] = again(d["*pod"], chunk) if "*pod" in d else chunk
                 elif tag == 18:
                     d["path"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -86,10 +88,10 @@ class PodAddress(Message):
 
     FULL_NAME = "flyteidl2.common.PodAddress"
     FIELDS = (
-        ("namespace", 1, "string", "implicit", "", "namespace", "namespace"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("ip", 3, "string", "implicit", "", "ip", "ip"),
-        ("port", 4, "uint32", "implicit", "", "port", "port"),
+        ("namespace", 1, "string"),
+        ("name", 2, "string"),
+        ("ip", 3, "string"),
+        ("port", 4, "uint32"),
     )
     namespace: str = ""
     name: str = ""
@@ -104,14 +106,14 @@ class PodAddress(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

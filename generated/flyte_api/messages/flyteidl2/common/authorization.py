@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_list,
     packed,
     put_bytes,
@@ -21,6 +22,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 class Action(Enum):
     """`flyteidl2.common.Action`."""
 
+    __full_name__ = "flyteidl2.common.Action"
     __proto_prefix__ = "ACTION_"
     NONE = 0
     CREATE = 1
@@ -55,7 +58,7 @@ class Organization(Message):
     """`flyteidl2.common.Organization`."""
 
     FULL_NAME = "flyteidl2.common.Organization"
-    FIELDS = (("name", 1, "string", "implicit", "", "name", "name"),)
+    FIELDS = (("name", 1, "string"),)
     name: str = ""
 
     @staticmethod
@@ -66,14 +69,14 @@ class Organization(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -96,8 +99,8 @@ class Domain(Message):
 
     FULL_NAME = "flyteidl2.common.Domain"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("organization", 2, "message", "optional", "", "organization", "organization"),
+        ("name", 1, "string"),
+        ("organization", 2, "message", "optional"),
     )
     name: str = ""
     organization: Organization | None = sub("flyte_api.messages.flyteidl2.common.authorization:Organization")
@@ -110,14 +113,14 @@ class Domain(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -125,7 +128,7 @@ class Domain(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*organization"] = d["*organization"] + chunk if "*organization" in d else chunk
+                    d["*organization"] = again(d["*organization"], chunk) if "*organization" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -145,8 +148,8 @@ class Project(Message):
 
     FULL_NAME = "flyteidl2.common.Project"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("domain", 2, "message", "optional", "", "domain", "domain"),
+        ("name", 1, "string"),
+        ("domain", 2, "message", "optional"),
     )
     name: str = ""
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.common.authorization:Domain")
@@ -159,14 +162,14 @@ class Project(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -174,7 +177,7 @@ class Project(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*domain"] = d["*domain"] + chunk if "*domain" in d else chunk
+                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -194,8 +197,8 @@ class Workflow(Message):
 
     FULL_NAME = "flyteidl2.common.Workflow"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("project", 2, "message", "optional", "", "project", "project"),
+        ("name", 1, "string"),
+        ("project", 2, "message", "optional"),
     )
     name: str = ""
     project: Project | None = sub("flyte_api.messages.flyteidl2.common.authorization:Project")
@@ -208,14 +211,14 @@ class Workflow(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -223,7 +226,7 @@ class Workflow(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -243,8 +246,8 @@ class LaunchPlan(Message):
 
     FULL_NAME = "flyteidl2.common.LaunchPlan"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("project", 2, "message", "optional", "", "project", "project"),
+        ("name", 1, "string"),
+        ("project", 2, "message", "optional"),
     )
     name: str = ""
     project: Project | None = sub("flyte_api.messages.flyteidl2.common.authorization:Project")
@@ -257,14 +260,14 @@ class LaunchPlan(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -272,7 +275,7 @@ class LaunchPlan(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -292,12 +295,12 @@ class Resource(Message):
 
     FULL_NAME = "flyteidl2.common.Resource"
     FIELDS = (
-        ("organization", 1, "message", "optional", "resource", "organization", "organization"),
-        ("domain", 2, "message", "optional", "resource", "domain", "domain"),
-        ("project", 3, "message", "optional", "resource", "project", "project"),
-        ("workflow", 4, "message", "optional", "resource", "workflow", "workflow"),
-        ("launch_plan", 5, "message", "optional", "resource", "launchPlan", "launch_plan"),
-        ("cluster", 6, "message", "optional", "resource", "cluster", "cluster"),
+        ("organization", 1, "message", "optional", "resource"),
+        ("domain", 2, "message", "optional", "resource"),
+        ("project", 3, "message", "optional", "resource"),
+        ("workflow", 4, "message", "optional", "resource"),
+        ("launch_plan", 5, "message", "optional", "resource"),
+        ("cluster", 6, "message", "optional", "resource"),
     )
     organization: Organization | None = sub("flyte_api.messages.flyteidl2.common.authorization:Organization")
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.common.authorization:Domain")
@@ -315,14 +318,14 @@ class Resource(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -331,32 +334,32 @@ class Resource(Message):
                     if resource_case != "*organization":
                         d.pop(resource_case, None)
                         resource_case = "*organization"
-                    d["*organization"] = d["*organization"] + chunk if "*organization" in d else chunk
+                    d["*organization"] = again(d["*organization"], chunk) if "*organization" in d else chunk
                 elif tag == 18:
                     if resource_case != "*domain":
                         d.pop(resource_case, None)
                         resource_case = "*domain"
-                    d["*domain"] = d["*domain"] + chunk if "*domain" in d else chunk
+                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
                 elif tag == 26:
                     if resource_case != "*project":
                         d.pop(resource_case, None)
                         resource_case = "*project"
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 elif tag == 34:
                     if resource_case != "*workflow":
                         d.pop(resource_case, None)
                         resource_case = "*workflow"
-                    d["*workflow"] = d["*workflow"] + chunk if "*workflow" in d else chunk
+                    d["*workflow"] = again(d["*workflow"], chunk) if "*workflow" in d else chunk
                 elif tag == 42:
                     if resource_case != "*launch_plan":
                         d.pop(resource_case, None)
                         resource_case = "*launch_plan"
-                    d["*launch_plan"] = d["*launch_plan"] + chunk if "*launch_plan" in d else chunk
+                    d["*launch_plan"] = again(d["*launch_plan"], chunk) if "*launch_plan" in d else chunk
                 elif tag == 50:
                     if resource_case != "*cluster":
                         d.pop(resource_case, None)
                         resource_case = "*cluster"
-                    d["*cluster"] = d["*cluster"] + chunk if "*cluster" in d else chunk
+                    d["*cluster"] = again(d["*cluster"], chunk) if "*cluster" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -388,8 +391,8 @@ class Permission(Message):
 
     FULL_NAME = "flyteidl2.common.Permission"
     FIELDS = (
-        ("resource", 1, "message", "optional", "", "resource", "resource"),
-        ("actions", 2, "enum", "repeated", "", "actions", "actions"),
+        ("resource", 1, "message", "optional"),
+        ("actions", 2, "enum", "repeated"),
     )
     resource: Resource | None = sub("flyte_api.messages.flyteidl2.common.authorization:Resource")
     actions: list[Action] = enum_list("flyte_api.messages.flyteidl2.common.authorization:Action")
@@ -402,20 +405,20 @@ class Permission(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*resource"] = d["*resource"] + chunk if "*resource" in d else chunk
+                    d["*resource"] = again(d["*resource"], chunk) if "*resource" in d else chunk
                 elif tag == 18:
                     d.setdefault("*actions", []).extend(packed(chunk, signed32))
                 else:

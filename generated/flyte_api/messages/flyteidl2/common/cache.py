@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, put_message, sub, unknown, varint32
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier
@@ -15,7 +15,7 @@ class CacheMetadata(Message):
     """`flyteidl2.common.CacheMetadata`."""
 
     FULL_NAME = "flyteidl2.common.CacheMetadata"
-    FIELDS = (("source_action_attempt", 1, "message", "optional", "", "sourceActionAttempt", "source_action_attempt"),)
+    FIELDS = (("source_action_attempt", 1, "message", "optional"),)
     source_action_attempt: ActionAttemptIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.common.identifier:ActionAttemptIdentifier"
     )
@@ -28,21 +28,21 @@ class CacheMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
                     d["*source_action_attempt"] = (
-                        d["*source_action_attempt"] + chunk if "*source_action_attempt" in d else chunk
+                        again(d["*source_action_attempt"], chunk) if "*source_action_attempt" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)

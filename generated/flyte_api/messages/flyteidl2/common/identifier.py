@@ -8,6 +8,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     low32,
     put_message,
     put_string,
@@ -16,6 +17,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 
@@ -24,9 +26,9 @@ class ProjectIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ProjectIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("domain", 2, "string"),
+        ("name", 3, "string"),
     )
     organization: str = ""
     """Organisation; servers with a single one ignore it."""
@@ -43,14 +45,14 @@ class ProjectIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -83,8 +85,8 @@ class DomainIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.DomainIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("name", 2, "string"),
     )
     organization: str = ""
     name: str = ""
@@ -97,14 +99,14 @@ class DomainIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -132,8 +134,8 @@ class ClusterIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ClusterIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("name", 2, "string"),
     )
     organization: str = ""
     name: str = ""
@@ -146,14 +148,14 @@ class ClusterIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -181,8 +183,8 @@ class ClusterPoolIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ClusterPoolIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("name", 2, "string"),
     )
     organization: str = ""
     name: str = ""
@@ -195,14 +197,14 @@ class ClusterPoolIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -230,10 +232,10 @@ class QueueIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.QueueIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("project", 3, "string", "implicit", "", "project", "project"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("domain", 2, "string"),
+        ("project", 3, "string"),
+        ("name", 4, "string"),
     )
     organization: str = ""
     domain: str = ""
@@ -248,14 +250,14 @@ class QueueIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -293,8 +295,8 @@ class ClusterConfigIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ClusterConfigIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("id", 2, "string", "implicit", "", "id", "id"),
+        ("organization", 1, "string"),
+        ("id", 2, "string"),
     )
     organization: str = ""
     id: str = ""
@@ -307,14 +309,14 @@ class ClusterConfigIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -342,9 +344,9 @@ class ClusterNodepoolIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ClusterNodepoolIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("cluster_name", 2, "string", "implicit", "", "clusterName", "cluster_name"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("cluster_name", 2, "string"),
+        ("name", 3, "string"),
     )
     organization: str = ""
     cluster_name: str = ""
@@ -358,14 +360,14 @@ class ClusterNodepoolIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -397,7 +399,7 @@ class UserIdentifier(Message):
     """`flyteidl2.common.UserIdentifier`."""
 
     FULL_NAME = "flyteidl2.common.UserIdentifier"
-    FIELDS = (("subject", 1, "string", "implicit", "", "subject", "subject"),)
+    FIELDS = (("subject", 1, "string"),)
     subject: str = ""
 
     @staticmethod
@@ -408,14 +410,14 @@ class UserIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -437,7 +439,7 @@ class ApplicationIdentifier(Message):
     """`flyteidl2.common.ApplicationIdentifier`."""
 
     FULL_NAME = "flyteidl2.common.ApplicationIdentifier"
-    FIELDS = (("subject", 1, "string", "implicit", "", "subject", "subject"),)
+    FIELDS = (("subject", 1, "string"),)
     subject: str = ""
 
     @staticmethod
@@ -448,14 +450,14 @@ class ApplicationIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -478,8 +480,8 @@ class RoleIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.RoleIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("name", 2, "string"),
     )
     organization: str = ""
     name: str = ""
@@ -492,14 +494,14 @@ class RoleIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -526,7 +528,7 @@ class OrgIdentifier(Message):
     """`flyteidl2.common.OrgIdentifier`."""
 
     FULL_NAME = "flyteidl2.common.OrgIdentifier"
-    FIELDS = (("name", 1, "string", "implicit", "", "name", "name"),)
+    FIELDS = (("name", 1, "string"),)
     name: str = ""
 
     @staticmethod
@@ -537,14 +539,14 @@ class OrgIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -567,8 +569,8 @@ class ManagedClusterIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ManagedClusterIdentifier"
     FIELDS = (
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("org", 3, "message", "optional", "", "org", "org"),
+        ("name", 2, "string"),
+        ("org", 3, "message", "optional"),
     )
     name: str = ""
     org: OrgIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:OrgIdentifier")
@@ -581,14 +583,14 @@ class ManagedClusterIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -596,7 +598,7 @@ class ManagedClusterIdentifier(Message):
                 if tag == 18:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*org"] = d["*org"] + chunk if "*org" in d else chunk
+                    d["*org"] = again(d["*org"], chunk) if "*org" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -616,8 +618,8 @@ class PolicyIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.PolicyIdentifier"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("organization", 1, "string"),
+        ("name", 2, "string"),
     )
     organization: str = ""
     name: str = ""
@@ -630,14 +632,14 @@ class PolicyIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -665,10 +667,10 @@ class RunIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.RunIdentifier"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
     )
     org: str = ""
     """Organisation; servers with a single one ignore it and send it back empty."""
@@ -689,14 +691,14 @@ class RunIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -734,8 +736,8 @@ class ActionIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ActionIdentifier"
     FIELDS = (
-        ("run", 1, "message", "optional", "", "run", "run"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("run", 1, "message", "optional"),
+        ("name", 2, "string"),
     )
     run: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run that the action is part of."""
@@ -750,20 +752,20 @@ class ActionIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run"] = d["*run"] + chunk if "*run" in d else chunk
+                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
                 elif tag == 18:
                     d["name"] = str(chunk, "utf-8")
                 else:
@@ -785,8 +787,8 @@ class ActionAttemptIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.ActionAttemptIdentifier"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
+        ("action_id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -801,20 +803,20 @@ class ActionAttemptIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -843,11 +845,11 @@ class TriggerName(Message):
 
     FULL_NAME = "flyteidl2.common.TriggerName"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
-        ("task_name", 5, "string", "implicit", "", "taskName", "task_name"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
+        ("task_name", 5, "string"),
     )
     org: str = ""
     """Organisation; servers with a single one ignore it."""
@@ -868,14 +870,14 @@ class TriggerName(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -918,8 +920,8 @@ class TriggerIdentifier(Message):
 
     FULL_NAME = "flyteidl2.common.TriggerIdentifier"
     FIELDS = (
-        ("name", 1, "message", "optional", "", "name", "name"),
-        ("revision", 2, "uint64", "implicit", "", "revision", "revision"),
+        ("name", 1, "message", "optional"),
+        ("revision", 2, "uint64"),
     )
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The trigger."""
@@ -934,20 +936,20 @@ class TriggerIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

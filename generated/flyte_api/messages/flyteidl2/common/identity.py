@@ -10,13 +10,14 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_message,
     put_string,
     scalar_list,
     sub,
     sub_list,
     unknown,
-    varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ class User(Message):
 
     FULL_NAME = "flyteidl2.common.User"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("roles", 3, "message", "repeated", "", "roles", "roles"),
-        ("policies", 4, "message", "repeated", "", "policies", "policies"),
+        ("id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
+        ("roles", 3, "message", "repeated"),
+        ("policies", 4, "message", "repeated"),
     )
     id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
     """The subject under which the identity provider knows the person."""
@@ -52,22 +53,22 @@ class User(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
                     d.setdefault("*roles", []).append(chunk)
                 elif tag == 34:
@@ -97,13 +98,13 @@ class UserSpec(Message):
 
     FULL_NAME = "flyteidl2.common.UserSpec"
     FIELDS = (
-        ("first_name", 1, "string", "implicit", "", "firstName", "first_name"),
-        ("last_name", 2, "string", "implicit", "", "lastName", "last_name"),
-        ("email", 3, "string", "implicit", "", "email", "email"),
-        ("organization", 4, "string", "implicit", "", "organization", "organization"),
-        ("user_handle", 5, "string", "implicit", "", "userHandle", "user_handle"),
-        ("groups", 6, "string", "repeated", "", "groups", "groups"),
-        ("photo_url", 7, "string", "implicit", "", "photoUrl", "photo_url"),
+        ("first_name", 1, "string"),
+        ("last_name", 2, "string"),
+        ("email", 3, "string"),
+        ("organization", 4, "string"),
+        ("user_handle", 5, "string"),
+        ("groups", 6, "string", "repeated"),
+        ("photo_url", 7, "string"),
     )
     first_name: str = ""
     last_name: str = ""
@@ -123,14 +124,14 @@ class UserSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -183,8 +184,8 @@ class Application(Message):
 
     FULL_NAME = "flyteidl2.common.Application"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
+        ("id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
     )
     id: ApplicationIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ApplicationIdentifier")
     spec: AppSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:AppSpec")
@@ -197,22 +198,22 @@ class Application(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -232,8 +233,8 @@ class AppSpec(Message):
 
     FULL_NAME = "flyteidl2.common.AppSpec"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("organization", 2, "string", "implicit", "", "organization", "organization"),
+        ("name", 1, "string"),
+        ("organization", 2, "string"),
     )
     name: str = ""
     organization: str = ""
@@ -246,14 +247,14 @@ class AppSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -281,8 +282,8 @@ class EnrichedIdentity(Message):
 
     FULL_NAME = "flyteidl2.common.EnrichedIdentity"
     FIELDS = (
-        ("user", 1, "message", "optional", "principal", "user", "user"),
-        ("application", 2, "message", "optional", "principal", "application", "application"),
+        ("user", 1, "message", "optional", "principal"),
+        ("application", 2, "message", "optional", "principal"),
     )
     user: User | None = sub("flyte_api.messages.flyteidl2.common.identity:User")
     """A person."""
@@ -298,14 +299,14 @@ class EnrichedIdentity(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -314,12 +315,12 @@ class EnrichedIdentity(Message):
                     if principal_case != "*user":
                         d.pop(principal_case, None)
                         principal_case = "*user"
-                    d["*user"] = d["*user"] + chunk if "*user" in d else chunk
+                    d["*user"] = again(d["*user"], chunk) if "*user" in d else chunk
                 elif tag == 18:
                     if principal_case != "*application":
                         d.pop(principal_case, None)
                         principal_case = "*application"
-                    d["*application"] = d["*application"] + chunk if "*application" in d else chunk
+                    d["*application"] = again(d["*application"], chunk) if "*application" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -339,8 +340,8 @@ class Identity(Message):
 
     FULL_NAME = "flyteidl2.common.Identity"
     FIELDS = (
-        ("user_id", 1, "message", "optional", "principal", "userId", "user_id"),
-        ("application_id", 2, "message", "optional", "principal", "applicationId", "application_id"),
+        ("user_id", 1, "message", "optional", "principal"),
+        ("application_id", 2, "message", "optional", "principal"),
     )
     user_id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
     application_id: ApplicationIdentifier | None = sub(
@@ -356,14 +357,14 @@ class Identity(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -372,12 +373,12 @@ class Identity(Message):
                     if principal_case != "*user_id":
                         d.pop(principal_case, None)
                         principal_case = "*user_id"
-                    d["*user_id"] = d["*user_id"] + chunk if "*user_id" in d else chunk
+                    d["*user_id"] = again(d["*user_id"], chunk) if "*user_id" in d else chunk
                 elif tag == 18:
                     if principal_case != "*application_id":
                         d.pop(principal_case, None)
                         principal_case = "*application_id"
-                    d["*application_id"] = d["*application_id"] + chunk if "*application_id" in d else chunk
+                    d["*application_id"] = again(d["*application_id"], chunk) if "*application_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

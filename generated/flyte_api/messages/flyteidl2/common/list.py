@@ -9,6 +9,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     put_enum,
@@ -21,12 +22,14 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 
 class SortDirection(Enum):
     """`flyteidl2.common.Sort.Direction`."""
 
+    __full_name__ = "flyteidl2.common.Sort.Direction"
     DESCENDING = 0
     ASCENDING = 1
 
@@ -36,6 +39,7 @@ class FilterFunction(Enum):
     the field's type.
     """
 
+    __full_name__ = "flyteidl2.common.Filter.Function"
     EQUAL = 0
     """The field has this very value."""
     NOT_EQUAL = 1
@@ -71,8 +75,8 @@ class Sort(Message):
 
     FULL_NAME = "flyteidl2.common.Sort"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("direction", 2, "enum", "implicit", "", "direction", "direction"),
+        ("key", 1, "string"),
+        ("direction", 2, "enum"),
     )
     key: str = ""
     """Name of a sortable field, such as `created_at`. Which fields sort is up to the entity; an unknown one is
@@ -89,14 +93,14 @@ class Sort(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -131,12 +135,12 @@ class ListRequest(Message):
 
     FULL_NAME = "flyteidl2.common.ListRequest"
     FIELDS = (
-        ("limit", 1, "uint32", "implicit", "", "limit", "limit"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
-        ("sort_by", 3, "message", "optional", "", "sortBy", "sort_by"),
-        ("filters", 4, "message", "repeated", "", "filters", "filters"),
-        ("raw_filters", 5, "string", "repeated", "", "rawFilters", "raw_filters"),
-        ("sort_by_fields", 6, "message", "repeated", "", "sortByFields", "sort_by_fields"),
+        ("limit", 1, "uint32"),
+        ("token", 2, "string"),
+        ("sort_by", 3, "message", "optional"),
+        ("filters", 4, "message", "repeated"),
+        ("raw_filters", 5, "string", "repeated"),
+        ("sort_by_fields", 6, "message", "repeated"),
     )
     limit: int = 0
     """Most items per page. 0 leaves it to the server, which sends 50; more than 200 is refused."""
@@ -161,14 +165,14 @@ class ListRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -176,7 +180,7 @@ class ListRequest(Message):
                 if tag == 18:
                     d["token"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*sort_by"] = d["*sort_by"] + chunk if "*sort_by" in d else chunk
+                    d["*sort_by"] = again(d["*sort_by"], chunk) if "*sort_by" in d else chunk
                 elif tag == 34:
                     d.setdefault("*filters", []).append(chunk)
                 elif tag == 42:
@@ -223,9 +227,9 @@ class Filter(Message):
 
     FULL_NAME = "flyteidl2.common.Filter"
     FIELDS = (
-        ("function", 1, "enum", "implicit", "", "function", "function"),
-        ("field", 2, "string", "implicit", "", "field", "field"),
-        ("values", 3, "string", "repeated", "", "values", "values"),
+        ("function", 1, "enum"),
+        ("field", 2, "string"),
+        ("values", 3, "string", "repeated"),
     )
     function: FilterFunction = enum_field("flyte_api.messages.flyteidl2.common.list:FilterFunction")
     """The comparison to make."""
@@ -244,14 +248,14 @@ class Filter(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -9,6 +9,7 @@ from flyte.runtime.v1 import Enum
 class ActionPhase(Enum):
     """How far an action, or a run, has come. `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT` and `RECOVERED` are final."""
 
+    __full_name__ = "flyteidl2.common.ActionPhase"
     __proto_prefix__ = "ACTION_PHASE_"
     UNSPECIFIED = 0
     """The server said nothing."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Message,
+    Slots,
+    again,
+    put_message,
+    put_string,
+    sub,
+    sub_list,
+    unknown,
+    varint32,
+)
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.authorization import Resource
@@ -17,9 +29,9 @@ class Policy(Message):
 
     FULL_NAME = "flyteidl2.common.Policy"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("bindings", 2, "message", "repeated", "", "bindings", "bindings"),
-        ("description", 3, "string", "implicit", "", "description", "description"),
+        ("id", 1, "message", "optional"),
+        ("bindings", 2, "message", "repeated"),
+        ("description", 3, "string"),
     )
     id: PolicyIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:PolicyIdentifier")
     bindings: list[PolicyBinding] = sub_list("flyte_api.messages.flyteidl2.common.policy:PolicyBinding")
@@ -33,20 +45,20 @@ class Policy(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
                     d.setdefault("*bindings", []).append(chunk)
                 elif tag == 26:
@@ -73,8 +85,8 @@ class PolicyBinding(Message):
 
     FULL_NAME = "flyteidl2.common.PolicyBinding"
     FIELDS = (
-        ("role_id", 1, "message", "optional", "", "roleId", "role_id"),
-        ("resource", 2, "message", "optional", "", "resource", "resource"),
+        ("role_id", 1, "message", "optional"),
+        ("resource", 2, "message", "optional"),
     )
     role_id: RoleIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RoleIdentifier")
     resource: Resource | None = sub("flyte_api.messages.flyteidl2.common.authorization:Resource")
@@ -87,22 +99,22 @@ class PolicyBinding(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*role_id"] = d["*role_id"] + chunk if "*role_id" in d else chunk
+                    d["*role_id"] = again(d["*role_id"], chunk) if "*role_id" in d else chunk
                 elif tag == 18:
-                    d["*resource"] = d["*resource"] + chunk if "*resource" in d else chunk
+                    d["*resource"] = again(d["*resource"], chunk) if "*resource" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     enum_list,
     packed,
@@ -23,6 +24,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 class RoleType(Enum):
     """`flyteidl2.common.RoleType`."""
 
+    __full_name__ = "flyteidl2.common.RoleType"
     __proto_prefix__ = "ROLE_TYPE_"
     NONE = 0
     ADMIN = 1
@@ -52,11 +55,11 @@ class Role(Message):
 
     FULL_NAME = "flyteidl2.common.Role"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("permissions", 2, "message", "repeated", "", "permissions", "permissions"),
-        ("role_spec", 3, "message", "optional", "", "roleSpec", "role_spec"),
-        ("role_type", 4, "enum", "implicit", "", "roleType", "role_type"),
-        ("actions", 5, "enum", "repeated", "", "actions", "actions"),
+        ("id", 1, "message", "optional"),
+        ("permissions", 2, "message", "repeated"),
+        ("role_spec", 3, "message", "optional"),
+        ("role_type", 4, "enum"),
+        ("actions", 5, "enum", "repeated"),
     )
     id: RoleIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RoleIdentifier")
     permissions: list[Permission] = sub_list("flyte_api.messages.flyteidl2.common.authorization:Permission")
@@ -73,24 +76,24 @@ class Role(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
                     d.setdefault("*permissions", []).append(chunk)
                 elif tag == 26:
-                    d["*role_spec"] = d["*role_spec"] + chunk if "*role_spec" in d else chunk
+                    d["*role_spec"] = again(d["*role_spec"], chunk) if "*role_spec" in d else chunk
                 elif tag == 42:
                     d.setdefault("*actions", []).extend(packed(chunk, signed32))
                 else:
@@ -131,7 +134,7 @@ class RoleSpec(Message):
     """`flyteidl2.common.RoleSpec`."""
 
     FULL_NAME = "flyteidl2.common.RoleSpec"
-    FIELDS = (("description", 1, "string", "implicit", "", "description", "description"),)
+    FIELDS = (("description", 1, "string"),)
     description: str = ""
 
     @staticmethod
@@ -142,14 +145,14 @@ class RoleSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     put_enum,
     put_message,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 class RelationType(Enum):
     """The ways in which one run leads to another."""
 
+    __full_name__ = "flyteidl2.common.RelationType"
     __proto_prefix__ = "RELATION_TYPE_"
     UNSPECIFIED = 0
     """The server said nothing."""
@@ -48,8 +51,8 @@ class OffloadedInputData(Message):
 
     FULL_NAME = "flyteidl2.common.OffloadedInputData"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("inputs_hash", 2, "string", "implicit", "", "inputsHash", "inputs_hash"),
+        ("uri", 1, "string"),
+        ("inputs_hash", 2, "string"),
     )
     uri: str = ""
     """Directory in object storage that holds them as `inputs.pb`."""
@@ -64,14 +67,14 @@ class OffloadedInputData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -99,8 +102,8 @@ class Relation(Message):
 
     FULL_NAME = "flyteidl2.common.Relation"
     FIELDS = (
-        ("related_to", 1, "message", "optional", "", "relatedTo", "related_to"),
-        ("relation_type", 2, "enum", "implicit", "", "relationType", "relation_type"),
+        ("related_to", 1, "message", "optional"),
+        ("relation_type", 2, "enum"),
     )
     related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The other run."""
@@ -115,20 +118,20 @@ class Relation(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*related_to"] = d["*related_to"] + chunk if "*related_to" in d else chunk
+                    d["*related_to"] = again(d["*related_to"], chunk) if "*related_to" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

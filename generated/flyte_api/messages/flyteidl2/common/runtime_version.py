@@ -15,12 +15,14 @@ from flyte.runtime.v1 import (
     signed32,
     unknown,
     varint,
+    varint32,
 )
 
 
 class RuntimeMetadataRuntimeType(Enum):
     """`flyteidl2.common.RuntimeMetadata.RuntimeType`."""
 
+    __full_name__ = "flyteidl2.common.RuntimeMetadata.RuntimeType"
     OTHER = 0
     FLYTE_SDK = 1
     UNION_SDK = 2
@@ -31,9 +33,9 @@ class RuntimeMetadata(Message):
 
     FULL_NAME = "flyteidl2.common.RuntimeMetadata"
     FIELDS = (
-        ("type", 1, "enum", "implicit", "", "type", "type"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
-        ("flavor", 3, "string", "implicit", "", "flavor", "flavor"),
+        ("type", 1, "enum"),
+        ("version", 2, "string"),
+        ("flavor", 3, "string"),
     )
     type: RuntimeMetadataRuntimeType = enum_field(
         "flyte_api.messages.flyteidl2.common.runtime_version:RuntimeMetadataRuntimeType"
@@ -49,14 +51,14 @@ class RuntimeMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

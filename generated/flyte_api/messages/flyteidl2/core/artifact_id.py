@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     map_field,
@@ -23,6 +24,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 class Granularity(Enum):
     """`flyteidl2.core.Granularity`."""
 
+    __full_name__ = "flyteidl2.core.Granularity"
     UNSET = 0
     MINUTE = 1
     HOUR = 2
@@ -43,6 +46,7 @@ class Granularity(Enum):
 class Operator(Enum):
     """`flyteidl2.core.Operator`."""
 
+    __full_name__ = "flyteidl2.core.Operator"
     MINUS = 0
     PLUS = 1
 
@@ -52,10 +56,10 @@ class ArtifactKey(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactKey"
     FIELDS = (
-        ("project", 1, "string", "implicit", "", "project", "project"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
-        ("org", 4, "string", "implicit", "", "org", "org"),
+        ("project", 1, "string"),
+        ("domain", 2, "string"),
+        ("name", 3, "string"),
+        ("org", 4, "string"),
     )
     project: str = ""
     domain: str = ""
@@ -70,14 +74,14 @@ class ArtifactKey(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -115,8 +119,8 @@ class ArtifactVersionId(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactVersionId"
     FIELDS = (
-        ("key", 1, "message", "optional", "", "key", "key"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
+        ("key", 1, "message", "optional"),
+        ("version", 2, "string"),
     )
     key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     version: str = ""
@@ -129,20 +133,20 @@ class ArtifactVersionId(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 elif tag == 18:
                     d["version"] = str(chunk, "utf-8")
                 else:
@@ -164,9 +168,9 @@ class ArtifactCard(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactCard"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("format", 2, "string", "implicit", "", "format", "format"),
-        ("type", 3, "string", "implicit", "", "type", "type"),
+        ("uri", 1, "string"),
+        ("format", 2, "string"),
+        ("type", 3, "string"),
     )
     uri: str = ""
     format: str = ""
@@ -180,14 +184,14 @@ class ArtifactCard(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -220,9 +224,9 @@ class ArtifactInfo(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactInfo"
     FIELDS = (
-        ("description", 1, "string", "implicit", "", "description", "description"),
-        ("user_metadata", 2, "map<string,string>", "map", "", "userMetadata", "user_metadata"),
-        ("card", 3, "message", "optional", "", "card", "card"),
+        ("description", 1, "string"),
+        ("user_metadata", 2, "map<string,string>", "map"),
+        ("card", 3, "message", "optional"),
     )
     description: str = ""
     user_metadata: dict[str, str] = map_field("string", "string")
@@ -236,14 +240,14 @@ class ArtifactInfo(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -253,7 +257,7 @@ class ArtifactInfo(Message):
                 elif tag == 18:
                     d.setdefault("*user_metadata", []).append(chunk)
                 elif tag == 26:
-                    d["*card"] = d["*card"] + chunk if "*card" in d else chunk
+                    d["*card"] = again(d["*card"], chunk) if "*card" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -276,17 +280,9 @@ class ArtifactBindingData(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactBindingData"
     FIELDS = (
-        ("partition_key", 5, "string", "optional", "partition_data", "partitionKey", "partition_key"),
-        (
-            "bind_to_time_partition",
-            6,
-            "bool",
-            "optional",
-            "partition_data",
-            "bindToTimePartition",
-            "bind_to_time_partition",
-        ),
-        ("time_transform", 7, "message", "optional", "", "timeTransform", "time_transform"),
+        ("partition_key", 5, "string", "optional", "partition_data"),
+        ("bind_to_time_partition", 6, "bool", "optional", "partition_data"),
+        ("time_transform", 7, "message", "optional"),
     )
     partition_key: str | None = None
     bind_to_time_partition: bool | None = None
@@ -301,14 +297,14 @@ class ArtifactBindingData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -319,7 +315,7 @@ class ArtifactBindingData(Message):
                         partition_data_case = "partition_key"
                     d["partition_key"] = str(chunk, "utf-8")
                 elif tag == 58:
-                    d["*time_transform"] = d["*time_transform"] + chunk if "*time_transform" in d else chunk
+                    d["*time_transform"] = again(d["*time_transform"], chunk) if "*time_transform" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -354,8 +350,8 @@ class TimeTransform(Message):
 
     FULL_NAME = "flyteidl2.core.TimeTransform"
     FIELDS = (
-        ("transform", 1, "string", "implicit", "", "transform", "transform"),
-        ("op", 2, "enum", "implicit", "", "op", "op"),
+        ("transform", 1, "string"),
+        ("op", 2, "enum"),
     )
     transform: str = ""
     op: Operator = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Operator")
@@ -368,14 +364,14 @@ class TimeTransform(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -409,7 +405,7 @@ class InputBindingData(Message):
     """`flyteidl2.core.InputBindingData`."""
 
     FULL_NAME = "flyteidl2.core.InputBindingData"
-    FIELDS = (("var", 1, "string", "implicit", "", "var", "var"),)
+    FIELDS = (("var", 1, "string"),)
     var: str = ""
 
     @staticmethod
@@ -420,14 +416,14 @@ class InputBindingData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -456,11 +452,11 @@ class LabelValue(Message):
 
     FULL_NAME = "flyteidl2.core.LabelValue"
     FIELDS = (
-        ("static_value", 1, "string", "optional", "value", "staticValue", "static_value"),
-        ("time_value", 2, "message", "optional", "value", "timeValue", "time_value"),
-        ("triggered_binding", 3, "message", "optional", "value", "triggeredBinding", "triggered_binding"),
-        ("input_binding", 4, "message", "optional", "value", "inputBinding", "input_binding"),
-        ("runtime_binding", 5, "message", "optional", "value", "runtimeBinding", "runtime_binding"),
+        ("static_value", 1, "string", "optional", "value"),
+        ("time_value", 2, "message", "optional", "value"),
+        ("triggered_binding", 3, "message", "optional", "value"),
+        ("input_binding", 4, "message", "optional", "value"),
+        ("runtime_binding", 5, "message", "optional", "value"),
     )
     static_value: str | None = None
     time_value: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -479,14 +475,14 @@ class LabelValue(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -500,22 +496,24 @@ class LabelValue(Message):
                     if value_case != "*time_value":
                         d.pop(value_case, None)
                         value_case = "*time_value"
-                    d["*time_value"] = d["*time_value"] + chunk if "*time_value" in d else chunk
+                    d["*time_value"] = again(d["*time_value"], chunk) if "*time_value" in d else chunk
                 elif tag == 26:
                     if value_case != "*triggered_binding":
                         d.pop(value_case, None)
                         value_case = "*triggered_binding"
-                    d["*triggered_binding"] = d["*triggered_binding"] + chunk if "*triggered_binding" in d else chunk
+                    d["*triggered_binding"] = (
+                        again(d["*triggered_binding"], chunk) if "*triggered_binding" in d else chunk
+                    )
                 elif tag == 34:
                     if value_case != "*input_binding":
                         d.pop(value_case, None)
                         value_case = "*input_binding"
-                    d["*input_binding"] = d["*input_binding"] + chunk if "*input_binding" in d else chunk
+                    d["*input_binding"] = again(d["*input_binding"], chunk) if "*input_binding" in d else chunk
                 elif tag == 42:
                     if value_case != "*runtime_binding":
                         d.pop(value_case, None)
                         value_case = "*runtime_binding"
-                    d["*runtime_binding"] = d["*runtime_binding"] + chunk if "*runtime_binding" in d else chunk
+                    d["*runtime_binding"] = again(d["*runtime_binding"], chunk) if "*runtime_binding" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -543,7 +541,7 @@ class Partitions(Message):
     """`flyteidl2.core.Partitions`."""
 
     FULL_NAME = "flyteidl2.core.Partitions"
-    FIELDS = (("value", 1, "map<string,message>", "map", "", "value", "value"),)
+    FIELDS = (("value", 1, "map<string,message>", "map"),)
     value: dict[str, LabelValue] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.artifact_id:LabelValue"
     )
@@ -556,14 +554,14 @@ class Partitions(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -586,9 +584,9 @@ class TimePartition(Message):
 
     FULL_NAME = "flyteidl2.core.TimePartition"
     FIELDS = (
-        ("value", 1, "message", "optional", "", "value", "value"),
-        ("granularity", 2, "enum", "implicit", "", "granularity", "granularity"),
-        ("key", 3, "string", "implicit", "", "key", "key"),
+        ("value", 1, "message", "optional"),
+        ("granularity", 2, "enum"),
+        ("key", 3, "string"),
     )
     value: LabelValue | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:LabelValue")
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
@@ -602,20 +600,20 @@ class TimePartition(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 elif tag == 26:
                     d["key"] = str(chunk, "utf-8")
                 else:
@@ -649,10 +647,10 @@ class ArtifactID(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactID"
     FIELDS = (
-        ("artifact_key", 1, "message", "optional", "", "artifactKey", "artifact_key"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
-        ("partitions", 3, "message", "optional", "", "partitions", "partitions"),
-        ("time_partition", 4, "message", "optional", "", "timePartition", "time_partition"),
+        ("artifact_key", 1, "message", "optional"),
+        ("version", 2, "string"),
+        ("partitions", 3, "message", "optional"),
+        ("time_partition", 4, "message", "optional"),
     )
     artifact_key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     version: str = ""
@@ -667,26 +665,26 @@ class ArtifactID(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact_key"] = d["*artifact_key"] + chunk if "*artifact_key" in d else chunk
+                    d["*artifact_key"] = again(d["*artifact_key"], chunk) if "*artifact_key" in d else chunk
                 elif tag == 18:
                     d["version"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*partitions"] = d["*partitions"] + chunk if "*partitions" in d else chunk
+                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
                 elif tag == 34:
-                    d["*time_partition"] = d["*time_partition"] + chunk if "*time_partition" in d else chunk
+                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -712,8 +710,8 @@ class ArtifactTag(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactTag"
     FIELDS = (
-        ("artifact_key", 1, "message", "optional", "", "artifactKey", "artifact_key"),
-        ("value", 2, "message", "optional", "", "value", "value"),
+        ("artifact_key", 1, "message", "optional"),
+        ("value", 2, "message", "optional"),
     )
     artifact_key: ArtifactKey | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactKey")
     value: LabelValue | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:LabelValue")
@@ -726,22 +724,22 @@ class ArtifactTag(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*artifact_key"] = d["*artifact_key"] + chunk if "*artifact_key" in d else chunk
+                    d["*artifact_key"] = again(d["*artifact_key"], chunk) if "*artifact_key" in d else chunk
                 elif tag == 18:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -761,10 +759,10 @@ class ArtifactQuery(Message):
 
     FULL_NAME = "flyteidl2.core.ArtifactQuery"
     FIELDS = (
-        ("artifact_id", 1, "message", "optional", "identifier", "artifactId", "artifact_id"),
-        ("artifact_tag", 2, "message", "optional", "identifier", "artifactTag", "artifact_tag"),
-        ("uri", 3, "string", "optional", "identifier", "uri", "uri"),
-        ("binding", 4, "message", "optional", "identifier", "binding", "binding"),
+        ("artifact_id", 1, "message", "optional", "identifier"),
+        ("artifact_tag", 2, "message", "optional", "identifier"),
+        ("uri", 3, "string", "optional", "identifier"),
+        ("binding", 4, "message", "optional", "identifier"),
     )
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
     artifact_tag: ArtifactTag | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactTag")
@@ -780,14 +778,14 @@ class ArtifactQuery(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -796,12 +794,12 @@ class ArtifactQuery(Message):
                     if identifier_case != "*artifact_id":
                         d.pop(identifier_case, None)
                         identifier_case = "*artifact_id"
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 elif tag == 18:
                     if identifier_case != "*artifact_tag":
                         d.pop(identifier_case, None)
                         identifier_case = "*artifact_tag"
-                    d["*artifact_tag"] = d["*artifact_tag"] + chunk if "*artifact_tag" in d else chunk
+                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
                 elif tag == 26:
                     if identifier_case != "uri":
                         d.pop(identifier_case, None)
@@ -811,7 +809,7 @@ class ArtifactQuery(Message):
                     if identifier_case != "*binding":
                         d.pop(identifier_case, None)
                         identifier_case = "*binding"
-                    d["*binding"] = d["*binding"] + chunk if "*binding" in d else chunk
+                    d["*binding"] = again(d["*binding"], chunk) if "*binding" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -5,7 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Enum, Message, Slots, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Enum,
+    Message,
+    Slots,
+    again,
+    put_message,
+    put_string,
+    sub,
+    unknown,
+    varint32,
+)
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.identifier import Identifier, TaskExecutionIdentifier
@@ -14,6 +26,7 @@ if TYPE_CHECKING:
 class CatalogReservationStatus(Enum):
     """`flyteidl2.core.CatalogReservation.Status`."""
 
+    __full_name__ = "flyteidl2.core.CatalogReservation.Status"
     RESERVATION_DISABLED = 0
     RESERVATION_ACQUIRED = 1
     RESERVATION_EXISTS = 2
@@ -24,6 +37,7 @@ class CatalogReservationStatus(Enum):
 class CatalogCacheStatus(Enum):
     """`flyteidl2.core.CatalogCacheStatus`."""
 
+    __full_name__ = "flyteidl2.core.CatalogCacheStatus"
     CACHE_DISABLED = 0
     CACHE_MISS = 1
     CACHE_HIT = 2
@@ -39,8 +53,8 @@ class CatalogArtifactTag(Message):
 
     FULL_NAME = "flyteidl2.core.CatalogArtifactTag"
     FIELDS = (
-        ("artifact_id", 1, "string", "implicit", "", "artifactId", "artifact_id"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("artifact_id", 1, "string"),
+        ("name", 2, "string"),
     )
     artifact_id: str = ""
     name: str = ""
@@ -53,14 +67,14 @@ class CatalogArtifactTag(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -88,17 +102,9 @@ class CatalogMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.CatalogMetadata"
     FIELDS = (
-        ("dataset_id", 1, "message", "optional", "", "datasetId", "dataset_id"),
-        ("artifact_tag", 2, "message", "optional", "", "artifactTag", "artifact_tag"),
-        (
-            "source_task_execution",
-            3,
-            "message",
-            "optional",
-            "source_execution",
-            "sourceTaskExecution",
-            "source_task_execution",
-        ),
+        ("dataset_id", 1, "message", "optional"),
+        ("artifact_tag", 2, "message", "optional"),
+        ("source_task_execution", 3, "message", "optional", "source_execution"),
     )
     dataset_id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     artifact_tag: CatalogArtifactTag | None = sub("flyte_api.messages.flyteidl2.core.catalog:CatalogArtifactTag")
@@ -115,28 +121,28 @@ class CatalogMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*dataset_id"] = d["*dataset_id"] + chunk if "*dataset_id" in d else chunk
+                    d["*dataset_id"] = again(d["*dataset_id"], chunk) if "*dataset_id" in d else chunk
                 elif tag == 18:
-                    d["*artifact_tag"] = d["*artifact_tag"] + chunk if "*artifact_tag" in d else chunk
+                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
                 elif tag == 26:
                     if source_execution_case != "*source_task_execution":
                         d.pop(source_execution_case, None)
                         source_execution_case = "*source_task_execution"
                     d["*source_task_execution"] = (
-                        d["*source_task_execution"] + chunk if "*source_task_execution" in d else chunk
+                        again(d["*source_task_execution"], chunk) if "*source_task_execution" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)

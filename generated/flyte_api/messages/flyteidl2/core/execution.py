@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     optional_enum,
@@ -25,6 +26,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 class WorkflowExecutionPhase(Enum):
     """`flyteidl2.core.WorkflowExecution.Phase`."""
 
+    __full_name__ = "flyteidl2.core.WorkflowExecution.Phase"
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -50,6 +53,7 @@ class WorkflowExecutionPhase(Enum):
 class NodeExecutionPhase(Enum):
     """`flyteidl2.core.NodeExecution.Phase`."""
 
+    __full_name__ = "flyteidl2.core.NodeExecution.Phase"
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -66,6 +70,7 @@ class NodeExecutionPhase(Enum):
 class TaskExecutionPhase(Enum):
     """`flyteidl2.core.TaskExecution.Phase`."""
 
+    __full_name__ = "flyteidl2.core.TaskExecution.Phase"
     UNDEFINED = 0
     QUEUED = 1
     RUNNING = 2
@@ -80,6 +85,7 @@ class TaskExecutionPhase(Enum):
 class ExecutionErrorErrorKind(Enum):
     """`flyteidl2.core.ExecutionError.ErrorKind`."""
 
+    __full_name__ = "flyteidl2.core.ExecutionError.ErrorKind"
     UNKNOWN = 0
     USER = 1
     SYSTEM = 2
@@ -88,6 +94,7 @@ class ExecutionErrorErrorKind(Enum):
 class GpuFaultKind(Enum):
     """`flyteidl2.core.GpuFault.Kind`."""
 
+    __full_name__ = "flyteidl2.core.GpuFault.Kind"
     __proto_prefix__ = "KIND_"
     UNSPECIFIED = 0
     XID = 1
@@ -97,6 +104,7 @@ class GpuFaultKind(Enum):
 class GpuFaultSeverity(Enum):
     """`flyteidl2.core.GpuFault.Severity`."""
 
+    __full_name__ = "flyteidl2.core.GpuFault.Severity"
     __proto_prefix__ = "SEVERITY_"
     UNSPECIFIED = 0
     USER = 1
@@ -107,6 +115,7 @@ class GpuFaultSeverity(Enum):
 class ContainerErrorKind(Enum):
     """`flyteidl2.core.ContainerError.Kind`."""
 
+    __full_name__ = "flyteidl2.core.ContainerError.Kind"
     NON_RECOVERABLE = 0
     RECOVERABLE = 1
 
@@ -114,6 +123,7 @@ class ContainerErrorKind(Enum):
 class TaskLogMessageFormat(Enum):
     """`flyteidl2.core.TaskLog.MessageFormat`."""
 
+    __full_name__ = "flyteidl2.core.TaskLog.MessageFormat"
     UNKNOWN = 0
     CSV = 1
     JSON = 2
@@ -122,6 +132,7 @@ class TaskLogMessageFormat(Enum):
 class TaskLogLinkType(Enum):
     """`flyteidl2.core.TaskLog.LinkType`."""
 
+    __full_name__ = "flyteidl2.core.TaskLog.LinkType"
     EXTERNAL = 0
     DASHBOARD = 1
     IDE = 2
@@ -130,6 +141,7 @@ class TaskLogLinkType(Enum):
 class QualityOfServiceTier(Enum):
     """`flyteidl2.core.QualityOfService.Tier`."""
 
+    __full_name__ = "flyteidl2.core.QualityOfService.Tier"
     UNDEFINED = 0
     HIGH = 1
     MEDIUM = 2
@@ -159,14 +171,14 @@ class ExecutionError(Message):
 
     FULL_NAME = "flyteidl2.core.ExecutionError"
     FIELDS = (
-        ("code", 1, "string", "implicit", "", "code", "code"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
-        ("error_uri", 3, "string", "implicit", "", "errorUri", "error_uri"),
-        ("kind", 4, "enum", "implicit", "", "kind", "kind"),
-        ("timestamp", 5, "message", "optional", "", "timestamp", "timestamp"),
-        ("worker", 6, "string", "implicit", "", "worker", "worker"),
-        ("recoverability", 7, "enum", "implicit", "", "recoverability", "recoverability"),
-        ("gpu_fault", 8, "message", "optional", "", "gpuFault", "gpu_fault"),
+        ("code", 1, "string"),
+        ("message", 2, "string"),
+        ("error_uri", 3, "string"),
+        ("kind", 4, "enum"),
+        ("timestamp", 5, "message", "optional"),
+        ("worker", 6, "string"),
+        ("recoverability", 7, "enum"),
+        ("gpu_fault", 8, "message", "optional"),
     )
     code: str = ""
     message: str = ""
@@ -185,14 +197,14 @@ class ExecutionError(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -204,11 +216,11 @@ class ExecutionError(Message):
                 elif tag == 26:
                     d["error_uri"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*timestamp"] = d["*timestamp"] + chunk if "*timestamp" in d else chunk
+                    d["*timestamp"] = again(d["*timestamp"], chunk) if "*timestamp" in d else chunk
                 elif tag == 50:
                     d["worker"] = str(chunk, "utf-8")
                 elif tag == 66:
-                    d["*gpu_fault"] = d["*gpu_fault"] + chunk if "*gpu_fault" in d else chunk
+                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -257,16 +269,16 @@ class GpuFault(Message):
 
     FULL_NAME = "flyteidl2.core.GpuFault"
     FIELDS = (
-        ("kind", 1, "enum", "implicit", "", "kind", "kind"),
-        ("code", 2, "uint32", "implicit", "", "code", "code"),
-        ("name", 3, "string", "implicit", "", "name", "name"),
-        ("severity", 4, "enum", "implicit", "", "severity", "severity"),
-        ("gpu_uuid", 5, "string", "implicit", "", "gpuUuid", "gpu_uuid"),
-        ("gpu_index", 6, "uint32", "optional", "", "gpuIndex", "gpu_index"),
-        ("pci_bus_id", 7, "string", "implicit", "", "pciBusId", "pci_bus_id"),
-        ("node", 8, "string", "implicit", "", "node", "node"),
-        ("pid", 9, "uint32", "implicit", "", "pid", "pid"),
-        ("process", 10, "string", "implicit", "", "process", "process"),
+        ("kind", 1, "enum"),
+        ("code", 2, "uint32"),
+        ("name", 3, "string"),
+        ("severity", 4, "enum"),
+        ("gpu_uuid", 5, "string"),
+        ("gpu_index", 6, "uint32", "optional"),
+        ("pci_bus_id", 7, "string"),
+        ("node", 8, "string"),
+        ("pid", 9, "uint32"),
+        ("process", 10, "string"),
     )
     kind: GpuFaultKind = enum_field("flyte_api.messages.flyteidl2.core.execution:GpuFaultKind")
     code: int = 0
@@ -287,14 +299,14 @@ class GpuFault(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -369,10 +381,10 @@ class ContainerError(Message):
 
     FULL_NAME = "flyteidl2.core.ContainerError"
     FIELDS = (
-        ("code", 1, "string", "implicit", "", "code", "code"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
-        ("kind", 3, "enum", "implicit", "", "kind", "kind"),
-        ("origin", 4, "enum", "implicit", "", "origin", "origin"),
+        ("code", 1, "string"),
+        ("message", 2, "string"),
+        ("kind", 3, "enum"),
+        ("origin", 4, "enum"),
     )
     code: str = ""
     message: str = ""
@@ -387,14 +399,14 @@ class ContainerError(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -438,7 +450,7 @@ class ErrorDocument(Message):
     """`flyteidl2.core.ErrorDocument`."""
 
     FULL_NAME = "flyteidl2.core.ErrorDocument"
-    FIELDS = (("error", 1, "message", "optional", "", "error", "error"),)
+    FIELDS = (("error", 1, "message", "optional"),)
     error: ContainerError | None = sub("flyte_api.messages.flyteidl2.core.execution:ContainerError")
 
     @staticmethod
@@ -449,20 +461,20 @@ class ErrorDocument(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*error"] = d["*error"] + chunk if "*error" in d else chunk
+                    d["*error"] = again(d["*error"], chunk) if "*error" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -479,15 +491,15 @@ class TaskLog(Message):
 
     FULL_NAME = "flyteidl2.core.TaskLog"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("message_format", 3, "enum", "implicit", "", "messageFormat", "message_format"),
-        ("ttl", 4, "message", "optional", "", "ttl", "ttl"),
-        ("ShowWhilePending", 5, "bool", "implicit", "", "ShowWhilePending", "ShowWhilePending"),
-        ("HideOnceFinished", 6, "bool", "implicit", "", "HideOnceFinished", "HideOnceFinished"),
-        ("link_type", 7, "enum", "implicit", "", "linkType", "link_type"),
-        ("ready", 8, "bool", "implicit", "", "ready", "ready"),
-        ("icon_uri", 9, "string", "implicit", "", "iconUri", "icon_uri"),
+        ("uri", 1, "string"),
+        ("name", 2, "string"),
+        ("message_format", 3, "enum"),
+        ("ttl", 4, "message", "optional"),
+        ("ShowWhilePending", 5, "bool"),
+        ("HideOnceFinished", 6, "bool"),
+        ("link_type", 7, "enum"),
+        ("ready", 8, "bool"),
+        ("icon_uri", 9, "string"),
     )
     uri: str = ""
     name: str = ""
@@ -509,14 +521,14 @@ class TaskLog(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -526,7 +538,7 @@ class TaskLog(Message):
                 elif tag == 18:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*ttl"] = d["*ttl"] + chunk if "*ttl" in d else chunk
+                    d["*ttl"] = again(d["*ttl"], chunk) if "*ttl" in d else chunk
                 elif tag == 74:
                     d["icon_uri"] = str(chunk, "utf-8")
                 else:
@@ -586,11 +598,11 @@ class LogContext(Message):
 
     FULL_NAME = "flyteidl2.core.LogContext"
     FIELDS = (
-        ("pods", 1, "message", "repeated", "", "pods", "pods"),
-        ("primary_pod_name", 2, "string", "implicit", "", "primaryPodName", "primary_pod_name"),
-        ("connector", 3, "message", "optional", "", "connector", "connector"),
-        ("pod_name_prefix", 4, "string", "implicit", "", "podNamePrefix", "pod_name_prefix"),
-        ("pod_name_prefixes", 5, "string", "repeated", "", "podNamePrefixes", "pod_name_prefixes"),
+        ("pods", 1, "message", "repeated"),
+        ("primary_pod_name", 2, "string"),
+        ("connector", 3, "message", "optional"),
+        ("pod_name_prefix", 4, "string"),
+        ("pod_name_prefixes", 5, "string", "repeated"),
     )
     pods: list[PodLogContext] = sub_list("flyte_api.messages.flyteidl2.core.execution:PodLogContext")
     primary_pod_name: str = ""
@@ -607,14 +619,14 @@ class LogContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -624,7 +636,7 @@ class LogContext(Message):
                 elif tag == 18:
                     d["primary_pod_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*connector"] = d["*connector"] + chunk if "*connector" in d else chunk
+                    d["*connector"] = again(d["*connector"], chunk) if "*connector" in d else chunk
                 elif tag == 34:
                     d["pod_name_prefix"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -656,7 +668,7 @@ class ConnectorLogContext(Message):
     """`flyteidl2.core.ConnectorLogContext`."""
 
     FULL_NAME = "flyteidl2.core.ConnectorLogContext"
-    FIELDS = (("endpoint", 1, "string", "implicit", "", "endpoint", "endpoint"),)
+    FIELDS = (("endpoint", 1, "string"),)
     endpoint: str = ""
 
     @staticmethod
@@ -667,14 +679,14 @@ class ConnectorLogContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -697,11 +709,11 @@ class PodLogContext(Message):
 
     FULL_NAME = "flyteidl2.core.PodLogContext"
     FIELDS = (
-        ("namespace", 1, "string", "implicit", "", "namespace", "namespace"),
-        ("pod_name", 2, "string", "implicit", "", "podName", "pod_name"),
-        ("containers", 3, "message", "repeated", "", "containers", "containers"),
-        ("primary_container_name", 4, "string", "implicit", "", "primaryContainerName", "primary_container_name"),
-        ("init_containers", 5, "message", "repeated", "", "initContainers", "init_containers"),
+        ("namespace", 1, "string"),
+        ("pod_name", 2, "string"),
+        ("containers", 3, "message", "repeated"),
+        ("primary_container_name", 4, "string"),
+        ("init_containers", 5, "message", "repeated"),
     )
     namespace: str = ""
     pod_name: str = ""
@@ -717,14 +729,14 @@ class PodLogContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -767,8 +779,8 @@ class ContainerContext(Message):
 
     FULL_NAME = "flyteidl2.core.ContainerContext"
     FIELDS = (
-        ("container_name", 1, "string", "implicit", "", "containerName", "container_name"),
-        ("process", 2, "message", "optional", "", "process", "process"),
+        ("container_name", 1, "string"),
+        ("process", 2, "message", "optional"),
     )
     container_name: str = ""
     process: ContainerContextProcessContext | None = sub(
@@ -783,14 +795,14 @@ class ContainerContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -798,7 +810,7 @@ class ContainerContext(Message):
                 if tag == 10:
                     d["container_name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*process"] = d["*process"] + chunk if "*process" in d else chunk
+                    d["*process"] = again(d["*process"], chunk) if "*process" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -818,8 +830,8 @@ class ContainerContextProcessContext(Message):
 
     FULL_NAME = "flyteidl2.core.ContainerContext.ProcessContext"
     FIELDS = (
-        ("container_start_time", 1, "message", "optional", "", "containerStartTime", "container_start_time"),
-        ("container_end_time", 2, "message", "optional", "", "containerEndTime", "container_end_time"),
+        ("container_start_time", 1, "message", "optional"),
+        ("container_end_time", 2, "message", "optional"),
     )
     container_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     container_end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -832,24 +844,26 @@ class ContainerContextProcessContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
                     d["*container_start_time"] = (
-                        d["*container_start_time"] + chunk if "*container_start_time" in d else chunk
+                        again(d["*container_start_time"], chunk) if "*container_start_time" in d else chunk
                     )
                 elif tag == 18:
-                    d["*container_end_time"] = d["*container_end_time"] + chunk if "*container_end_time" in d else chunk
+                    d["*container_end_time"] = (
+                        again(d["*container_end_time"], chunk) if "*container_end_time" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -868,7 +882,7 @@ class QualityOfServiceSpec(Message):
     """`flyteidl2.core.QualityOfServiceSpec`."""
 
     FULL_NAME = "flyteidl2.core.QualityOfServiceSpec"
-    FIELDS = (("queueing_budget", 1, "message", "optional", "", "queueingBudget", "queueing_budget"),)
+    FIELDS = (("queueing_budget", 1, "message", "optional"),)
     queueing_budget: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
 
     @staticmethod
@@ -879,20 +893,20 @@ class QualityOfServiceSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*queueing_budget"] = d["*queueing_budget"] + chunk if "*queueing_budget" in d else chunk
+                    d["*queueing_budget"] = again(d["*queueing_budget"], chunk) if "*queueing_budget" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -909,8 +923,8 @@ class QualityOfService(Message):
 
     FULL_NAME = "flyteidl2.core.QualityOfService"
     FIELDS = (
-        ("tier", 1, "enum", "optional", "designation", "tier", "tier"),
-        ("spec", 2, "message", "optional", "designation", "spec", "spec"),
+        ("tier", 1, "enum", "optional", "designation"),
+        ("spec", 2, "message", "optional", "designation"),
     )
     tier: QualityOfServiceTier | None = optional_enum(
         "flyte_api.messages.flyteidl2.core.execution:QualityOfServiceTier"
@@ -926,14 +940,14 @@ class QualityOfService(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -942,7 +956,7 @@ class QualityOfService(Message):
                     if designation_case != "*spec":
                         d.pop(designation_case, None)
                         designation_case = "*spec"
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

@@ -9,6 +9,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     put_enum,
@@ -19,12 +20,14 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 
 class ResourceType(Enum):
     """`flyteidl2.core.ResourceType`."""
 
+    __full_name__ = "flyteidl2.core.ResourceType"
     UNSPECIFIED = 0
     TASK = 1
     WORKFLOW = 2
@@ -37,12 +40,12 @@ class Identifier(Message):
 
     FULL_NAME = "flyteidl2.core.Identifier"
     FIELDS = (
-        ("resource_type", 1, "enum", "implicit", "", "resourceType", "resource_type"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
-        ("version", 5, "string", "implicit", "", "version", "version"),
-        ("org", 6, "string", "implicit", "", "org", "org"),
+        ("resource_type", 1, "enum"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
+        ("version", 5, "string"),
+        ("org", 6, "string"),
     )
     resource_type: ResourceType = enum_field("flyte_api.messages.flyteidl2.core.identifier:ResourceType")
     project: str = ""
@@ -59,14 +62,14 @@ class Identifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -121,10 +124,10 @@ class WorkflowExecutionIdentifier(Message):
 
     FULL_NAME = "flyteidl2.core.WorkflowExecutionIdentifier"
     FIELDS = (
-        ("project", 1, "string", "implicit", "", "project", "project"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
-        ("org", 5, "string", "implicit", "", "org", "org"),
+        ("project", 1, "string"),
+        ("domain", 2, "string"),
+        ("name", 4, "string"),
+        ("org", 5, "string"),
     )
     project: str = ""
     domain: str = ""
@@ -139,14 +142,14 @@ class WorkflowExecutionIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -184,8 +187,8 @@ class NodeExecutionIdentifier(Message):
 
     FULL_NAME = "flyteidl2.core.NodeExecutionIdentifier"
     FIELDS = (
-        ("node_id", 1, "string", "implicit", "", "nodeId", "node_id"),
-        ("execution_id", 2, "message", "optional", "", "executionId", "execution_id"),
+        ("node_id", 1, "string"),
+        ("execution_id", 2, "message", "optional"),
     )
     node_id: str = ""
     execution_id: WorkflowExecutionIdentifier | None = sub(
@@ -200,14 +203,14 @@ class NodeExecutionIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -215,7 +218,7 @@ class NodeExecutionIdentifier(Message):
                 if tag == 10:
                     d["node_id"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*execution_id"] = d["*execution_id"] + chunk if "*execution_id" in d else chunk
+                    d["*execution_id"] = again(d["*execution_id"], chunk) if "*execution_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -235,9 +238,9 @@ class TaskExecutionIdentifier(Message):
 
     FULL_NAME = "flyteidl2.core.TaskExecutionIdentifier"
     FIELDS = (
-        ("task_id", 1, "message", "optional", "", "taskId", "task_id"),
-        ("node_execution_id", 2, "message", "optional", "", "nodeExecutionId", "node_execution_id"),
-        ("retry_attempt", 3, "uint32", "implicit", "", "retryAttempt", "retry_attempt"),
+        ("task_id", 1, "message", "optional"),
+        ("node_execution_id", 2, "message", "optional"),
+        ("retry_attempt", 3, "uint32"),
     )
     task_id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     node_execution_id: NodeExecutionIdentifier | None = sub(
@@ -253,22 +256,24 @@ class TaskExecutionIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 18:
-                    d["*node_execution_id"] = d["*node_execution_id"] + chunk if "*node_execution_id" in d else chunk
+                    d["*node_execution_id"] = (
+                        again(d["*node_execution_id"], chunk) if "*node_execution_id" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -300,8 +305,8 @@ class SignalIdentifier(Message):
 
     FULL_NAME = "flyteidl2.core.SignalIdentifier"
     FIELDS = (
-        ("signal_id", 1, "string", "implicit", "", "signalId", "signal_id"),
-        ("execution_id", 2, "message", "optional", "", "executionId", "execution_id"),
+        ("signal_id", 1, "string"),
+        ("execution_id", 2, "message", "optional"),
     )
     signal_id: str = ""
     execution_id: WorkflowExecutionIdentifier | None = sub(
@@ -316,14 +321,14 @@ class SignalIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -331,7 +336,7 @@ class SignalIdentifier(Message):
                 if tag == 10:
                     d["signal_id"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*execution_id"] = d["*execution_id"] + chunk if "*execution_id" in d else chunk
+                    d["*execution_id"] = again(d["*execution_id"], chunk) if "*execution_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     entries,
     map_field,
     put_bool,
@@ -20,6 +21,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ class Variable(Message):
 
     FULL_NAME = "flyteidl2.core.Variable"
     FIELDS = (
-        ("type", 1, "message", "optional", "", "type", "type"),
-        ("description", 2, "string", "implicit", "", "description", "description"),
-        ("artifact_partial_id", 3, "message", "optional", "", "artifactPartialId", "artifact_partial_id"),
-        ("artifact_tag", 4, "message", "optional", "", "artifactTag", "artifact_tag"),
+        ("type", 1, "message", "optional"),
+        ("description", 2, "string"),
+        ("artifact_partial_id", 3, "message", "optional"),
+        ("artifact_tag", 4, "message", "optional"),
     )
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
     description: str = ""
@@ -51,28 +53,28 @@ class Variable(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 elif tag == 18:
                     d["description"] = str(chunk, "utf-8")
                 elif tag == 26:
                     d["*artifact_partial_id"] = (
-                        d["*artifact_partial_id"] + chunk if "*artifact_partial_id" in d else chunk
+                        again(d["*artifact_partial_id"], chunk) if "*artifact_partial_id" in d else chunk
                     )
                 elif tag == 34:
-                    d["*artifact_tag"] = d["*artifact_tag"] + chunk if "*artifact_tag" in d else chunk
+                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -98,8 +100,8 @@ class VariableEntry(Message):
 
     FULL_NAME = "flyteidl2.core.VariableEntry"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("value", 2, "message", "optional", "", "value", "value"),
+        ("key", 1, "string"),
+        ("value", 2, "message", "optional"),
     )
     key: str = ""
     value: Variable | None = sub("flyte_api.messages.flyteidl2.core.interface:Variable")
@@ -112,14 +114,14 @@ class VariableEntry(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -127,7 +129,7 @@ class VariableEntry(Message):
                 if tag == 10:
                     d["key"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -146,7 +148,7 @@ class VariableMap(Message):
     """`flyteidl2.core.VariableMap`."""
 
     FULL_NAME = "flyteidl2.core.VariableMap"
-    FIELDS = (("variables", 1, "message", "repeated", "", "variables", "variables"),)
+    FIELDS = (("variables", 1, "message", "repeated"),)
     variables: list[VariableEntry] = sub_list("flyte_api.messages.flyteidl2.core.interface:VariableEntry")
 
     @staticmethod
@@ -157,14 +159,14 @@ class VariableMap(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -187,8 +189,8 @@ class TypedInterface(Message):
 
     FULL_NAME = "flyteidl2.core.TypedInterface"
     FIELDS = (
-        ("inputs", 1, "message", "optional", "", "inputs", "inputs"),
-        ("outputs", 2, "message", "optional", "", "outputs", "outputs"),
+        ("inputs", 1, "message", "optional"),
+        ("outputs", 2, "message", "optional"),
     )
     inputs: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
     outputs: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
@@ -201,22 +203,22 @@ class TypedInterface(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 18:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -236,11 +238,11 @@ class Parameter(Message):
 
     FULL_NAME = "flyteidl2.core.Parameter"
     FIELDS = (
-        ("var", 1, "message", "optional", "", "var", "var"),
-        ("default", 2, "message", "optional", "behavior", "default", "default"),
-        ("required", 3, "bool", "optional", "behavior", "required", "required"),
-        ("artifact_query", 4, "message", "optional", "behavior", "artifactQuery", "artifact_query"),
-        ("artifact_id", 5, "message", "optional", "behavior", "artifactId", "artifact_id"),
+        ("var", 1, "message", "optional"),
+        ("default", 2, "message", "optional", "behavior"),
+        ("required", 3, "bool", "optional", "behavior"),
+        ("artifact_query", 4, "message", "optional", "behavior"),
+        ("artifact_id", 5, "message", "optional", "behavior"),
     )
     var: Variable | None = sub("flyte_api.messages.flyteidl2.core.interface:Variable")
     default: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
@@ -257,35 +259,35 @@ class Parameter(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*var"] = d["*var"] + chunk if "*var" in d else chunk
+                    d["*var"] = again(d["*var"], chunk) if "*var" in d else chunk
                 elif tag == 18:
                     if behavior_case != "*default":
                         d.pop(behavior_case, None)
                         behavior_case = "*default"
-                    d["*default"] = d["*default"] + chunk if "*default" in d else chunk
+                    d["*default"] = again(d["*default"], chunk) if "*default" in d else chunk
                 elif tag == 34:
                     if behavior_case != "*artifact_query":
                         d.pop(behavior_case, None)
                         behavior_case = "*artifact_query"
-                    d["*artifact_query"] = d["*artifact_query"] + chunk if "*artifact_query" in d else chunk
+                    d["*artifact_query"] = again(d["*artifact_query"], chunk) if "*artifact_query" in d else chunk
                 elif tag == 42:
                     if behavior_case != "*artifact_id":
                         d.pop(behavior_case, None)
                         behavior_case = "*artifact_id"
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -325,7 +327,7 @@ class ParameterMap(Message):
     """`flyteidl2.core.ParameterMap`."""
 
     FULL_NAME = "flyteidl2.core.ParameterMap"
-    FIELDS = (("parameters", 1, "map<string,message>", "map", "", "parameters", "parameters"),)
+    FIELDS = (("parameters", 1, "map<string,message>", "map"),)
     parameters: dict[str, Parameter] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.interface:Parameter"
     )
@@ -338,14 +340,14 @@ class ParameterMap(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     double,
     entries,
     low32,
@@ -27,6 +28,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -49,12 +51,12 @@ class Primitive(Message):
 
     FULL_NAME = "flyteidl2.core.Primitive"
     FIELDS = (
-        ("integer", 1, "int64", "optional", "value", "integer", "integer"),
-        ("float_value", 2, "double", "optional", "value", "floatValue", "float_value"),
-        ("string_value", 3, "string", "optional", "value", "stringValue", "string_value"),
-        ("boolean", 4, "bool", "optional", "value", "boolean", "boolean"),
-        ("datetime", 5, "message", "optional", "value", "datetime", "datetime"),
-        ("duration", 6, "message", "optional", "value", "duration", "duration"),
+        ("integer", 1, "int64", "optional", "value"),
+        ("float_value", 2, "double", "optional", "value"),
+        ("string_value", 3, "string", "optional", "value"),
+        ("boolean", 4, "bool", "optional", "value"),
+        ("datetime", 5, "message", "optional", "value"),
+        ("duration", 6, "message", "optional", "value"),
     )
     integer: int | None = None
     float_value: float | None = None
@@ -72,14 +74,14 @@ class Primitive(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -93,12 +95,12 @@ class Primitive(Message):
                     if value_case != "*datetime":
                         d.pop(value_case, None)
                         value_case = "*datetime"
-                    d["*datetime"] = d["*datetime"] + chunk if "*datetime" in d else chunk
+                    d["*datetime"] = again(d["*datetime"], chunk) if "*datetime" in d else chunk
                 elif tag == 50:
                     if value_case != "*duration":
                         d.pop(value_case, None)
                         value_case = "*duration"
-                    d["*duration"] = d["*duration"] + chunk if "*duration" in d else chunk
+                    d["*duration"] = again(d["*duration"], chunk) if "*duration" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -165,8 +167,8 @@ class Blob(Message):
 
     FULL_NAME = "flyteidl2.core.Blob"
     FIELDS = (
-        ("metadata", 1, "message", "optional", "", "metadata", "metadata"),
-        ("uri", 3, "string", "implicit", "", "uri", "uri"),
+        ("metadata", 1, "message", "optional"),
+        ("uri", 3, "string"),
     )
     metadata: BlobMetadata | None = sub("flyte_api.messages.flyteidl2.core.literals:BlobMetadata")
     uri: str = ""
@@ -179,20 +181,20 @@ class Blob(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
                     d["uri"] = str(chunk, "utf-8")
                 else:
@@ -213,7 +215,7 @@ class BlobMetadata(Message):
     """`flyteidl2.core.BlobMetadata`."""
 
     FULL_NAME = "flyteidl2.core.BlobMetadata"
-    FIELDS = (("type", 1, "message", "optional", "", "type", "type"),)
+    FIELDS = (("type", 1, "message", "optional"),)
     type: BlobType | None = sub("flyte_api.messages.flyteidl2.core.types:BlobType")
 
     @staticmethod
@@ -224,20 +226,20 @@ class BlobMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -254,8 +256,8 @@ class Binary(Message):
 
     FULL_NAME = "flyteidl2.core.Binary"
     FIELDS = (
-        ("value", 1, "bytes", "implicit", "", "value", "value"),
-        ("tag", 2, "string", "implicit", "", "tag", "tag"),
+        ("value", 1, "bytes"),
+        ("tag", 2, "string"),
     )
     value: bytes = b""
     tag: str = ""
@@ -268,14 +270,14 @@ class Binary(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -303,8 +305,8 @@ class Schema(Message):
 
     FULL_NAME = "flyteidl2.core.Schema"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("type", 3, "message", "optional", "", "type", "type"),
+        ("uri", 1, "string"),
+        ("type", 3, "message", "optional"),
     )
     uri: str = ""
     type: SchemaType | None = sub("flyte_api.messages.flyteidl2.core.types:SchemaType")
@@ -317,14 +319,14 @@ class Schema(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -332,7 +334,7 @@ class Schema(Message):
                 if tag == 10:
                     d["uri"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -352,8 +354,8 @@ class Union(Message):
 
     FULL_NAME = "flyteidl2.core.Union"
     FIELDS = (
-        ("value", 1, "message", "optional", "", "value", "value"),
-        ("type", 2, "message", "optional", "", "type", "type"),
+        ("value", 1, "message", "optional"),
+        ("type", 2, "message", "optional"),
     )
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -366,22 +368,22 @@ class Union(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 elif tag == 18:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -400,9 +402,7 @@ class StructuredDatasetMetadata(Message):
     """`flyteidl2.core.StructuredDatasetMetadata`."""
 
     FULL_NAME = "flyteidl2.core.StructuredDatasetMetadata"
-    FIELDS = (
-        ("structured_dataset_type", 1, "message", "optional", "", "structuredDatasetType", "structured_dataset_type"),
-    )
+    FIELDS = (("structured_dataset_type", 1, "message", "optional"),)
     structured_dataset_type: StructuredDatasetType | None = sub(
         "flyte_api.messages.flyteidl2.core.types:StructuredDatasetType"
     )
@@ -415,21 +415,21 @@ class StructuredDatasetMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
                     d["*structured_dataset_type"] = (
-                        d["*structured_dataset_type"] + chunk if "*structured_dataset_type" in d else chunk
+                        again(d["*structured_dataset_type"], chunk) if "*structured_dataset_type" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -447,8 +447,8 @@ class StructuredDataset(Message):
 
     FULL_NAME = "flyteidl2.core.StructuredDataset"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
+        ("uri", 1, "string"),
+        ("metadata", 2, "message", "optional"),
     )
     uri: str = ""
     metadata: StructuredDatasetMetadata | None = sub(
@@ -463,14 +463,14 @@ class StructuredDataset(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -478,7 +478,7 @@ class StructuredDataset(Message):
                 if tag == 10:
                     d["uri"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -498,15 +498,15 @@ class Scalar(Message):
 
     FULL_NAME = "flyteidl2.core.Scalar"
     FIELDS = (
-        ("primitive", 1, "message", "optional", "value", "primitive", "primitive"),
-        ("blob", 2, "message", "optional", "value", "blob", "blob"),
-        ("binary", 3, "message", "optional", "value", "binary", "binary"),
-        ("schema", 4, "message", "optional", "value", "schema", "schema"),
-        ("none_type", 5, "message", "optional", "value", "noneType", "none_type"),
-        ("error", 6, "message", "optional", "value", "error", "error"),
-        ("generic", 7, "message", "optional", "value", "generic", "generic"),
-        ("structured_dataset", 8, "message", "optional", "value", "structuredDataset", "structured_dataset"),
-        ("union", 9, "message", "optional", "value", "union", "union"),
+        ("primitive", 1, "message", "optional", "value"),
+        ("blob", 2, "message", "optional", "value"),
+        ("binary", 3, "message", "optional", "value"),
+        ("schema", 4, "message", "optional", "value"),
+        ("none_type", 5, "message", "optional", "value"),
+        ("error", 6, "message", "optional", "value"),
+        ("generic", 7, "message", "optional", "value"),
+        ("structured_dataset", 8, "message", "optional", "value"),
+        ("union", 9, "message", "optional", "value"),
     )
     primitive: Primitive | None = sub("flyte_api.messages.flyteidl2.core.literals:Primitive")
     blob: Blob | None = sub("flyte_api.messages.flyteidl2.core.literals:Blob")
@@ -527,14 +527,14 @@ class Scalar(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -543,47 +543,49 @@ class Scalar(Message):
                     if value_case != "*primitive":
                         d.pop(value_case, None)
                         value_case = "*primitive"
-                    d["*primitive"] = d["*primitive"] + chunk if "*primitive" in d else chunk
+                    d["*primitive"] = again(d["*primitive"], chunk) if "*primitive" in d else chunk
                 elif tag == 18:
                     if value_case != "*blob":
                         d.pop(value_case, None)
                         value_case = "*blob"
-                    d["*blob"] = d["*blob"] + chunk if "*blob" in d else chunk
+                    d["*blob"] = again(d["*blob"], chunk) if "*blob" in d else chunk
                 elif tag == 26:
                     if value_case != "*binary":
                         d.pop(value_case, None)
                         value_case = "*binary"
-                    d["*binary"] = d["*binary"] + chunk if "*binary" in d else chunk
+                    d["*binary"] = again(d["*binary"], chunk) if "*binary" in d else chunk
                 elif tag == 34:
                     if value_case != "*schema":
                         d.pop(value_case, None)
                         value_case = "*schema"
-                    d["*schema"] = d["*schema"] + chunk if "*schema" in d else chunk
+                    d["*schema"] = again(d["*schema"], chunk) if "*schema" in d else chunk
                 elif tag == 42:
                     if value_case != "*none_type":
                         d.pop(value_case, None)
                         value_case = "*none_type"
-                    d["*none_type"] = d["*none_type"] + chunk if "*none_type" in d else chunk
+                    d["*none_type"] = again(d["*none_type"], chunk) if "*none_type" in d else chunk
                 elif tag == 50:
                     if value_case != "*error":
                         d.pop(value_case, None)
                         value_case = "*error"
-                    d["*error"] = d["*error"] + chunk if "*error" in d else chunk
+                    d["*error"] = again(d["*error"], chunk) if "*error" in d else chunk
                 elif tag == 58:
                     if value_case != "*generic":
                         d.pop(value_case, None)
                         value_case = "*generic"
-                    d["*generic"] = d["*generic"] + chunk if "*generic" in d else chunk
+                    d["*generic"] = again(d["*generic"], chunk) if "*generic" in d else chunk
                 elif tag == 66:
                     if value_case != "*structured_dataset":
                         d.pop(value_case, None)
                         value_case = "*structured_dataset"
-                    d["*structured_dataset"] = d["*structured_dataset"] + chunk if "*structured_dataset" in d else chunk
+                    d["*structured_dataset"] = (
+                        again(d["*structured_dataset"], chunk) if "*structured_dataset" in d else chunk
+                    )
                 elif tag == 74:
                     if value_case != "*union":
                         d.pop(value_case, None)
                         value_case = "*union"
-                    d["*union"] = d["*union"] + chunk if "*union" in d else chunk
+                    d["*union"] = again(d["*union"], chunk) if "*union" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -624,13 +626,13 @@ class Literal(Message):
 
     FULL_NAME = "flyteidl2.core.Literal"
     FIELDS = (
-        ("scalar", 1, "message", "optional", "value", "scalar", "scalar"),
-        ("collection", 2, "message", "optional", "value", "collection", "collection"),
-        ("map", 3, "message", "optional", "value", "map", "map"),
-        ("hash", 4, "string", "implicit", "", "hash", "hash"),
-        ("metadata", 5, "map<string,string>", "map", "", "metadata", "metadata"),
-        ("offloaded_metadata", 8, "message", "optional", "value", "offloadedMetadata", "offloaded_metadata"),
-        ("artifact_id", 9, "message", "optional", "", "artifactId", "artifact_id"),
+        ("scalar", 1, "message", "optional", "value"),
+        ("collection", 2, "message", "optional", "value"),
+        ("map", 3, "message", "optional", "value"),
+        ("hash", 4, "string"),
+        ("metadata", 5, "map<string,string>", "map"),
+        ("offloaded_metadata", 8, "message", "optional", "value"),
+        ("artifact_id", 9, "message", "optional"),
     )
     scalar: Scalar | None = sub("flyte_api.messages.flyteidl2.core.literals:Scalar")
     collection: LiteralCollection | None = sub("flyte_api.messages.flyteidl2.core.literals:LiteralCollection")
@@ -651,14 +653,14 @@ class Literal(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -667,17 +669,17 @@ class Literal(Message):
                     if value_case != "*scalar":
                         d.pop(value_case, None)
                         value_case = "*scalar"
-                    d["*scalar"] = d["*scalar"] + chunk if "*scalar" in d else chunk
+                    d["*scalar"] = again(d["*scalar"], chunk) if "*scalar" in d else chunk
                 elif tag == 18:
                     if value_case != "*collection":
                         d.pop(value_case, None)
                         value_case = "*collection"
-                    d["*collection"] = d["*collection"] + chunk if "*collection" in d else chunk
+                    d["*collection"] = again(d["*collection"], chunk) if "*collection" in d else chunk
                 elif tag == 26:
                     if value_case != "*map":
                         d.pop(value_case, None)
                         value_case = "*map"
-                    d["*map"] = d["*map"] + chunk if "*map" in d else chunk
+                    d["*map"] = again(d["*map"], chunk) if "*map" in d else chunk
                 elif tag == 34:
                     d["hash"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -686,9 +688,11 @@ class Literal(Message):
                     if value_case != "*offloaded_metadata":
                         d.pop(value_case, None)
                         value_case = "*offloaded_metadata"
-                    d["*offloaded_metadata"] = d["*offloaded_metadata"] + chunk if "*offloaded_metadata" in d else chunk
+                    d["*offloaded_metadata"] = (
+                        again(d["*offloaded_metadata"], chunk) if "*offloaded_metadata" in d else chunk
+                    )
                 elif tag == 74:
-                    d["*artifact_id"] = d["*artifact_id"] + chunk if "*artifact_id" in d else chunk
+                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -723,9 +727,9 @@ class LiteralOffloadedMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.LiteralOffloadedMetadata"
     FIELDS = (
-        ("uri", 1, "string", "implicit", "", "uri", "uri"),
-        ("size_bytes", 2, "uint64", "implicit", "", "sizeBytes", "size_bytes"),
-        ("inferred_type", 3, "message", "optional", "", "inferredType", "inferred_type"),
+        ("uri", 1, "string"),
+        ("size_bytes", 2, "uint64"),
+        ("inferred_type", 3, "message", "optional"),
     )
     uri: str = ""
     size_bytes: int = 0
@@ -739,14 +743,14 @@ class LiteralOffloadedMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -754,7 +758,7 @@ class LiteralOffloadedMetadata(Message):
                 if tag == 10:
                     d["uri"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*inferred_type"] = d["*inferred_type"] + chunk if "*inferred_type" in d else chunk
+                    d["*inferred_type"] = again(d["*inferred_type"], chunk) if "*inferred_type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -785,7 +789,7 @@ class LiteralCollection(Message):
     """`flyteidl2.core.LiteralCollection`."""
 
     FULL_NAME = "flyteidl2.core.LiteralCollection"
-    FIELDS = (("literals", 1, "message", "repeated", "", "literals", "literals"),)
+    FIELDS = (("literals", 1, "message", "repeated"),)
     literals: list[Literal] = sub_list("flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
@@ -796,14 +800,14 @@ class LiteralCollection(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -825,7 +829,7 @@ class LiteralMap(Message):
     """`flyteidl2.core.LiteralMap`."""
 
     FULL_NAME = "flyteidl2.core.LiteralMap"
-    FIELDS = (("literals", 1, "map<string,message>", "map", "", "literals", "literals"),)
+    FIELDS = (("literals", 1, "map<string,message>", "map"),)
     literals: dict[str, Literal] = map_field("string", "message", "flyte_api.messages.flyteidl2.core.literals:Literal")
 
     @staticmethod
@@ -836,14 +840,14 @@ class LiteralMap(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -865,7 +869,7 @@ class BindingDataCollection(Message):
     """`flyteidl2.core.BindingDataCollection`."""
 
     FULL_NAME = "flyteidl2.core.BindingDataCollection"
-    FIELDS = (("bindings", 1, "message", "repeated", "", "bindings", "bindings"),)
+    FIELDS = (("bindings", 1, "message", "repeated"),)
     bindings: list[BindingData] = sub_list("flyte_api.messages.flyteidl2.core.literals:BindingData")
 
     @staticmethod
@@ -876,14 +880,14 @@ class BindingDataCollection(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -905,7 +909,7 @@ class BindingDataMap(Message):
     """`flyteidl2.core.BindingDataMap`."""
 
     FULL_NAME = "flyteidl2.core.BindingDataMap"
-    FIELDS = (("bindings", 1, "map<string,message>", "map", "", "bindings", "bindings"),)
+    FIELDS = (("bindings", 1, "map<string,message>", "map"),)
     bindings: dict[str, BindingData] = map_field(
         "string", "message", "flyte_api.messages.flyteidl2.core.literals:BindingData"
     )
@@ -918,14 +922,14 @@ class BindingDataMap(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -947,7 +951,7 @@ class UnionInfo(Message):
     """`flyteidl2.core.UnionInfo`."""
 
     FULL_NAME = "flyteidl2.core.UnionInfo"
-    FIELDS = (("targetType", 1, "message", "optional", "", "targetType", "targetType"),)
+    FIELDS = (("targetType", 1, "message", "optional"),)
     targetType: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
@@ -958,20 +962,20 @@ class UnionInfo(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*targetType"] = d["*targetType"] + chunk if "*targetType" in d else chunk
+                    d["*targetType"] = again(d["*targetType"], chunk) if "*targetType" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -988,12 +992,12 @@ class BindingData(Message):
 
     FULL_NAME = "flyteidl2.core.BindingData"
     FIELDS = (
-        ("scalar", 1, "message", "optional", "value", "scalar", "scalar"),
-        ("collection", 2, "message", "optional", "value", "collection", "collection"),
-        ("promise", 3, "message", "optional", "value", "promise", "promise"),
-        ("map", 4, "message", "optional", "value", "map", "map"),
-        ("union", 5, "message", "optional", "", "union", "union"),
-        ("offloaded_metadata", 6, "message", "optional", "value", "offloadedMetadata", "offloaded_metadata"),
+        ("scalar", 1, "message", "optional", "value"),
+        ("collection", 2, "message", "optional", "value"),
+        ("promise", 3, "message", "optional", "value"),
+        ("map", 4, "message", "optional", "value"),
+        ("union", 5, "message", "optional"),
+        ("offloaded_metadata", 6, "message", "optional", "value"),
     )
     scalar: Scalar | None = sub("flyte_api.messages.flyteidl2.core.literals:Scalar")
     collection: BindingDataCollection | None = sub("flyte_api.messages.flyteidl2.core.literals:BindingDataCollection")
@@ -1013,14 +1017,14 @@ class BindingData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1029,29 +1033,31 @@ class BindingData(Message):
                     if value_case != "*scalar":
                         d.pop(value_case, None)
                         value_case = "*scalar"
-                    d["*scalar"] = d["*scalar"] + chunk if "*scalar" in d else chunk
+                    d["*scalar"] = again(d["*scalar"], chunk) if "*scalar" in d else chunk
                 elif tag == 18:
                     if value_case != "*collection":
                         d.pop(value_case, None)
                         value_case = "*collection"
-                    d["*collection"] = d["*collection"] + chunk if "*collection" in d else chunk
+                    d["*collection"] = again(d["*collection"], chunk) if "*collection" in d else chunk
                 elif tag == 26:
                     if value_case != "*promise":
                         d.pop(value_case, None)
                         value_case = "*promise"
-                    d["*promise"] = d["*promise"] + chunk if "*promise" in d else chunk
+                    d["*promise"] = again(d["*promise"], chunk) if "*promise" in d else chunk
                 elif tag == 34:
                     if value_case != "*map":
                         d.pop(value_case, None)
                         value_case = "*map"
-                    d["*map"] = d["*map"] + chunk if "*map" in d else chunk
+                    d["*map"] = again(d["*map"], chunk) if "*map" in d else chunk
                 elif tag == 42:
-                    d["*union"] = d["*union"] + chunk if "*union" in d else chunk
+                    d["*union"] = again(d["*union"], chunk) if "*union" in d else chunk
                 elif tag == 50:
                     if value_case != "*offloaded_metadata":
                         d.pop(value_case, None)
                         value_case = "*offloaded_metadata"
-                    d["*offloaded_metadata"] = d["*offloaded_metadata"] + chunk if "*offloaded_metadata" in d else chunk
+                    d["*offloaded_metadata"] = (
+                        again(d["*offloaded_metadata"], chunk) if "*offloaded_metadata" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1083,8 +1089,8 @@ class Binding(Message):
 
     FULL_NAME = "flyteidl2.core.Binding"
     FIELDS = (
-        ("var", 1, "string", "implicit", "", "var", "var"),
-        ("binding", 2, "message", "optional", "", "binding", "binding"),
+        ("var", 1, "string"),
+        ("binding", 2, "message", "optional"),
     )
     var: str = ""
     binding: BindingData | None = sub("flyte_api.messages.flyteidl2.core.literals:BindingData")
@@ -1097,14 +1103,14 @@ class Binding(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1112,7 +1118,7 @@ class Binding(Message):
                 if tag == 10:
                     d["var"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*binding"] = d["*binding"] + chunk if "*binding" in d else chunk
+                    d["*binding"] = again(d["*binding"], chunk) if "*binding" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1132,8 +1138,8 @@ class KeyValuePair(Message):
 
     FULL_NAME = "flyteidl2.core.KeyValuePair"
     FIELDS = (
-        ("key", 1, "string", "implicit", "", "key", "key"),
-        ("value", 2, "string", "implicit", "", "value", "value"),
+        ("key", 1, "string"),
+        ("value", 2, "string"),
     )
     key: str = ""
     value: str = ""
@@ -1146,14 +1152,14 @@ class KeyValuePair(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1181,9 +1187,9 @@ class Backoff(Message):
 
     FULL_NAME = "flyteidl2.core.Backoff"
     FIELDS = (
-        ("base", 1, "message", "optional", "", "base", "base"),
-        ("factor", 2, "double", "optional", "", "factor", "factor"),
-        ("cap", 3, "message", "optional", "", "cap", "cap"),
+        ("base", 1, "message", "optional"),
+        ("factor", 2, "double", "optional"),
+        ("cap", 3, "message", "optional"),
     )
     base: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
     factor: float | None = None
@@ -1197,22 +1203,22 @@ class Backoff(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base"] = d["*base"] + chunk if "*base" in d else chunk
+                    d["*base"] = again(d["*base"], chunk) if "*base" in d else chunk
                 elif tag == 26:
-                    d["*cap"] = d["*cap"] + chunk if "*cap" in d else chunk
+                    d["*cap"] = again(d["*cap"], chunk) if "*cap" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 1:
@@ -1244,8 +1250,8 @@ class RetryStrategy(Message):
 
     FULL_NAME = "flyteidl2.core.RetryStrategy"
     FIELDS = (
-        ("retries", 5, "uint32", "implicit", "", "retries", "retries"),
-        ("backoff", 6, "message", "optional", "", "backoff", "backoff"),
+        ("retries", 5, "uint32"),
+        ("backoff", 6, "message", "optional"),
     )
     retries: int = 0
     backoff: Backoff | None = sub("flyte_api.messages.flyteidl2.core.literals:Backoff")
@@ -1258,20 +1264,20 @@ class RetryStrategy(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 50:
-                    d["*backoff"] = d["*backoff"] + chunk if "*backoff" in d else chunk
+                    d["*backoff"] = again(d["*backoff"], chunk) if "*backoff" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1300,8 +1306,8 @@ class TimeoutStrategy(Message):
 
     FULL_NAME = "flyteidl2.core.TimeoutStrategy"
     FIELDS = (
-        ("queued_timeout", 1, "message", "optional", "", "queuedTimeout", "queued_timeout"),
-        ("deadline", 2, "message", "optional", "", "deadline", "deadline"),
+        ("queued_timeout", 1, "message", "optional"),
+        ("deadline", 2, "message", "optional"),
     )
     queued_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
     deadline: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
@@ -1314,22 +1320,22 @@ class TimeoutStrategy(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*queued_timeout"] = d["*queued_timeout"] + chunk if "*queued_timeout" in d else chunk
+                    d["*queued_timeout"] = again(d["*queued_timeout"], chunk) if "*queued_timeout" in d else chunk
                 elif tag == 18:
-                    d["*deadline"] = d["*deadline"] + chunk if "*deadline" in d else chunk
+                    d["*deadline"] = again(d["*deadline"], chunk) if "*deadline" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

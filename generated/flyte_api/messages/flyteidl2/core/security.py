@@ -9,6 +9,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     map_field,
@@ -21,12 +22,14 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 
 class SecretMountType(Enum):
     """`flyteidl2.core.Secret.MountType`."""
 
+    __full_name__ = "flyteidl2.core.Secret.MountType"
     ANY = 0
     ENV_VAR = 1
     FILE = 2
@@ -35,6 +38,7 @@ class SecretMountType(Enum):
 class OAuth2TokenRequestType(Enum):
     """`flyteidl2.core.OAuth2TokenRequest.Type`."""
 
+    __full_name__ = "flyteidl2.core.OAuth2TokenRequest.Type"
     CLIENT_CREDENTIALS = 0
 
 
@@ -43,11 +47,11 @@ class Secret(Message):
 
     FULL_NAME = "flyteidl2.core.Secret"
     FIELDS = (
-        ("group", 1, "string", "implicit", "", "group", "group"),
-        ("group_version", 2, "string", "implicit", "", "groupVersion", "group_version"),
-        ("key", 3, "string", "implicit", "", "key", "key"),
-        ("mount_requirement", 4, "enum", "implicit", "", "mountRequirement", "mount_requirement"),
-        ("env_var", 5, "string", "implicit", "", "envVar", "env_var"),
+        ("group", 1, "string"),
+        ("group_version", 2, "string"),
+        ("key", 3, "string"),
+        ("mount_requirement", 4, "enum"),
+        ("env_var", 5, "string"),
     )
     group: str = ""
     group_version: str = ""
@@ -63,14 +67,14 @@ class Secret(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -120,9 +124,9 @@ class Connection(Message):
 
     FULL_NAME = "flyteidl2.core.Connection"
     FIELDS = (
-        ("task_type", 1, "string", "implicit", "", "taskType", "task_type"),
-        ("secrets", 2, "map<string,string>", "map", "", "secrets", "secrets"),
-        ("configs", 3, "map<string,string>", "map", "", "configs", "configs"),
+        ("task_type", 1, "string"),
+        ("secrets", 2, "map<string,string>", "map"),
+        ("configs", 3, "map<string,string>", "map"),
     )
     task_type: str = ""
     secrets: dict[str, str] = map_field("string", "string")
@@ -136,14 +140,14 @@ class Connection(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -176,8 +180,8 @@ class OAuth2Client(Message):
 
     FULL_NAME = "flyteidl2.core.OAuth2Client"
     FIELDS = (
-        ("client_id", 1, "string", "implicit", "", "clientId", "client_id"),
-        ("client_secret", 2, "message", "optional", "", "clientSecret", "client_secret"),
+        ("client_id", 1, "string"),
+        ("client_secret", 2, "message", "optional"),
     )
     client_id: str = ""
     client_secret: Secret | None = sub("flyte_api.messages.flyteidl2.core.security:Secret")
@@ -190,14 +194,14 @@ class OAuth2Client(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -205,7 +209,7 @@ class OAuth2Client(Message):
                 if tag == 10:
                     d["client_id"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*client_secret"] = d["*client_secret"] + chunk if "*client_secret" in d else chunk
+                    d["*client_secret"] = again(d["*client_secret"], chunk) if "*client_secret" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -225,10 +229,10 @@ class Identity(Message):
 
     FULL_NAME = "flyteidl2.core.Identity"
     FIELDS = (
-        ("iam_role", 1, "string", "implicit", "", "iamRole", "iam_role"),
-        ("k8s_service_account", 2, "string", "implicit", "", "k8sServiceAccount", "k8s_service_account"),
-        ("oauth2_client", 3, "message", "optional", "", "oauth2Client", "oauth2_client"),
-        ("execution_identity", 4, "string", "implicit", "", "executionIdentity", "execution_identity"),
+        ("iam_role", 1, "string"),
+        ("k8s_service_account", 2, "string"),
+        ("oauth2_client", 3, "message", "optional"),
+        ("execution_identity", 4, "string"),
     )
     iam_role: str = ""
     k8s_service_account: str = ""
@@ -243,14 +247,14 @@ class Identity(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -260,7 +264,7 @@ class Identity(Message):
                 elif tag == 18:
                     d["k8s_service_account"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*oauth2_client"] = d["*oauth2_client"] + chunk if "*oauth2_client" in d else chunk
+                    d["*oauth2_client"] = again(d["*oauth2_client"], chunk) if "*oauth2_client" in d else chunk
                 elif tag == 34:
                     d["execution_identity"] = str(chunk, "utf-8")
                 else:
@@ -288,11 +292,11 @@ class OAuth2TokenRequest(Message):
 
     FULL_NAME = "flyteidl2.core.OAuth2TokenRequest"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("type", 2, "enum", "implicit", "", "type", "type"),
-        ("client", 3, "message", "optional", "", "client", "client"),
-        ("idp_discovery_endpoint", 4, "string", "implicit", "", "idpDiscoveryEndpoint", "idp_discovery_endpoint"),
-        ("token_endpoint", 5, "string", "implicit", "", "tokenEndpoint", "token_endpoint"),
+        ("name", 1, "string"),
+        ("type", 2, "enum"),
+        ("client", 3, "message", "optional"),
+        ("idp_discovery_endpoint", 4, "string"),
+        ("token_endpoint", 5, "string"),
     )
     name: str = ""
     type: OAuth2TokenRequestType = enum_field("flyte_api.messages.flyteidl2.core.security:OAuth2TokenRequestType")
@@ -308,14 +312,14 @@ class OAuth2TokenRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -323,7 +327,7 @@ class OAuth2TokenRequest(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*client"] = d["*client"] + chunk if "*client" in d else chunk
+                    d["*client"] = again(d["*client"], chunk) if "*client" in d else chunk
                 elif tag == 34:
                     d["idp_discovery_endpoint"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -365,9 +369,9 @@ class SecurityContext(Message):
 
     FULL_NAME = "flyteidl2.core.SecurityContext"
     FIELDS = (
-        ("run_as", 1, "message", "optional", "", "runAs", "run_as"),
-        ("secrets", 2, "message", "repeated", "", "secrets", "secrets"),
-        ("tokens", 3, "message", "repeated", "", "tokens", "tokens"),
+        ("run_as", 1, "message", "optional"),
+        ("secrets", 2, "message", "repeated"),
+        ("tokens", 3, "message", "repeated"),
     )
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
@@ -381,20 +385,20 @@ class SecurityContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_as"] = d["*run_as"] + chunk if "*run_as" in d else chunk
+                    d["*run_as"] = again(d["*run_as"], chunk) if "*run_as" in d else chunk
                 elif tag == 18:
                     d.setdefault("*secrets", []).append(chunk)
                 elif tag == 26:

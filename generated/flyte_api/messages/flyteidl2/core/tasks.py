@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     low32,
@@ -28,6 +29,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 class ResourcesResourceName(Enum):
     """`flyteidl2.core.Resources.ResourceName`."""
 
+    __full_name__ = "flyteidl2.core.Resources.ResourceName"
     UNKNOWN = 0
     CPU = 1
     GPU = 2
@@ -56,6 +59,7 @@ class ResourcesResourceName(Enum):
 class GPUAcceleratorDeviceClass(Enum):
     """`flyteidl2.core.GPUAccelerator.DeviceClass`."""
 
+    __full_name__ = "flyteidl2.core.GPUAccelerator.DeviceClass"
     NVIDIA_GPU = 0
     GOOGLE_TPU = 1
     AMAZON_NEURON = 2
@@ -67,6 +71,7 @@ class GPUAcceleratorDeviceClass(Enum):
 class RuntimeMetadataRuntimeType(Enum):
     """`flyteidl2.core.RuntimeMetadata.RuntimeType`."""
 
+    __full_name__ = "flyteidl2.core.RuntimeMetadata.RuntimeType"
     OTHER = 0
     FLYTE_SDK = 1
 
@@ -74,6 +79,7 @@ class RuntimeMetadataRuntimeType(Enum):
 class ReusePolicyScope(Enum):
     """`flyteidl2.core.ReusePolicy.Scope`."""
 
+    __full_name__ = "flyteidl2.core.ReusePolicy.Scope"
     GLOBAL = 0
     RUN = 1
 
@@ -81,6 +87,7 @@ class ReusePolicyScope(Enum):
 class ContainerArchitecture(Enum):
     """`flyteidl2.core.Container.Architecture`."""
 
+    __full_name__ = "flyteidl2.core.Container.Architecture"
     UNKNOWN = 0
     AMD64 = 1
     ARM64 = 2
@@ -91,6 +98,7 @@ class ContainerArchitecture(Enum):
 class IOStrategyDownloadMode(Enum):
     """`flyteidl2.core.IOStrategy.DownloadMode`."""
 
+    __full_name__ = "flyteidl2.core.IOStrategy.DownloadMode"
     DOWNLOAD_EAGER = 0
     DOWNLOAD_STREAM = 1
     DO_NOT_DOWNLOAD = 2
@@ -99,6 +107,7 @@ class IOStrategyDownloadMode(Enum):
 class IOStrategyUploadMode(Enum):
     """`flyteidl2.core.IOStrategy.UploadMode`."""
 
+    __full_name__ = "flyteidl2.core.IOStrategy.UploadMode"
     UPLOAD_ON_EXIT = 0
     UPLOAD_EAGER = 1
     DO_NOT_UPLOAD = 2
@@ -107,6 +116,7 @@ class IOStrategyUploadMode(Enum):
 class DataLoadingConfigLiteralMapFormat(Enum):
     """`flyteidl2.core.DataLoadingConfig.LiteralMapFormat`."""
 
+    __full_name__ = "flyteidl2.core.DataLoadingConfig.LiteralMapFormat"
     JSON = 0
     YAML = 1
     PROTO = 2
@@ -115,6 +125,7 @@ class DataLoadingConfigLiteralMapFormat(Enum):
 class DataLoadingConfigFileInputLayout(Enum):
     """`flyteidl2.core.DataLoadingConfig.FileInputLayout`."""
 
+    __full_name__ = "flyteidl2.core.DataLoadingConfig.FileInputLayout"
     DIRECT = 0
     NAMED_DIR = 1
 
@@ -122,6 +133,7 @@ class DataLoadingConfigFileInputLayout(Enum):
 class SqlDialect(Enum):
     """`flyteidl2.core.Sql.Dialect`."""
 
+    __full_name__ = "flyteidl2.core.Sql.Dialect"
     UNDEFINED = 0
     ANSI = 1
     HIVE = 2
@@ -131,6 +143,7 @@ class SqlDialect(Enum):
 class AcceleratorModel(Enum):
     """`flyteidl2.core.AcceleratorModel`."""
 
+    __full_name__ = "flyteidl2.core.AcceleratorModel"
     ACCELERATOR_MODEL_UNSPECIFIED = 0
     NVIDIA_K80 = 1
     NVIDIA_M60 = 2
@@ -177,6 +190,7 @@ class AcceleratorModel(Enum):
 class WorkerKind(Enum):
     """`flyteidl2.core.WorkerKind`."""
 
+    __full_name__ = "flyteidl2.core.WorkerKind"
     __proto_prefix__ = "WORKER_KIND_"
     UNSPECIFIED = 0
     SANDBOX = 1
@@ -189,8 +203,8 @@ class Resources(Message):
 
     FULL_NAME = "flyteidl2.core.Resources"
     FIELDS = (
-        ("requests", 1, "message", "repeated", "", "requests", "requests"),
-        ("limits", 2, "message", "repeated", "", "limits", "limits"),
+        ("requests", 1, "message", "repeated"),
+        ("limits", 2, "message", "repeated"),
     )
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
     limits: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
@@ -203,14 +217,14 @@ class Resources(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -238,8 +252,8 @@ class ResourcesResourceEntry(Message):
 
     FULL_NAME = "flyteidl2.core.Resources.ResourceEntry"
     FIELDS = (
-        ("name", 1, "enum", "implicit", "", "name", "name"),
-        ("value", 2, "string", "implicit", "", "value", "value"),
+        ("name", 1, "enum"),
+        ("value", 2, "string"),
     )
     name: ResourcesResourceName = enum_field("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceName")
     value: str = ""
@@ -252,14 +266,14 @@ class ResourcesResourceEntry(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -294,11 +308,11 @@ class GPUAccelerator(Message):
 
     FULL_NAME = "flyteidl2.core.GPUAccelerator"
     FIELDS = (
-        ("device", 1, "string", "implicit", "", "device", "device"),
-        ("unpartitioned", 2, "bool", "optional", "partition_size_value", "unpartitioned", "unpartitioned"),
-        ("partition_size", 3, "string", "optional", "partition_size_value", "partitionSize", "partition_size"),
-        ("device_class", 4, "enum", "implicit", "", "deviceClass", "device_class"),
-        ("accelerator_model", 5, "enum", "implicit", "", "acceleratorModel", "accelerator_model"),
+        ("device", 1, "string"),
+        ("unpartitioned", 2, "bool", "optional", "partition_size_value"),
+        ("partition_size", 3, "string", "optional", "partition_size_value"),
+        ("device_class", 4, "enum"),
+        ("accelerator_model", 5, "enum"),
     )
     device: str = ""
     unpartitioned: bool | None = None
@@ -317,14 +331,14 @@ class GPUAccelerator(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -380,9 +394,9 @@ class SharedMemory(Message):
 
     FULL_NAME = "flyteidl2.core.SharedMemory"
     FIELDS = (
-        ("mount_path", 1, "string", "implicit", "", "mountPath", "mount_path"),
-        ("mount_name", 2, "string", "implicit", "", "mountName", "mount_name"),
-        ("size_limit", 3, "string", "implicit", "", "sizeLimit", "size_limit"),
+        ("mount_path", 1, "string"),
+        ("mount_name", 2, "string"),
+        ("size_limit", 3, "string"),
     )
     mount_path: str = ""
     mount_name: str = ""
@@ -396,14 +410,14 @@ class SharedMemory(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -436,8 +450,8 @@ class ExtendedResources(Message):
 
     FULL_NAME = "flyteidl2.core.ExtendedResources"
     FIELDS = (
-        ("gpu_accelerator", 1, "message", "optional", "", "gpuAccelerator", "gpu_accelerator"),
-        ("shared_memory", 2, "message", "optional", "", "sharedMemory", "shared_memory"),
+        ("gpu_accelerator", 1, "message", "optional"),
+        ("shared_memory", 2, "message", "optional"),
     )
     gpu_accelerator: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
     shared_memory: SharedMemory | None = sub("flyte_api.messages.flyteidl2.core.tasks:SharedMemory")
@@ -450,22 +464,22 @@ class ExtendedResources(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*gpu_accelerator"] = d["*gpu_accelerator"] + chunk if "*gpu_accelerator" in d else chunk
+                    d["*gpu_accelerator"] = again(d["*gpu_accelerator"], chunk) if "*gpu_accelerator" in d else chunk
                 elif tag == 18:
-                    d["*shared_memory"] = d["*shared_memory"] + chunk if "*shared_memory" in d else chunk
+                    d["*shared_memory"] = again(d["*shared_memory"], chunk) if "*shared_memory" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -485,9 +499,9 @@ class RuntimeMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.RuntimeMetadata"
     FIELDS = (
-        ("type", 1, "enum", "implicit", "", "type", "type"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
-        ("flavor", 3, "string", "implicit", "", "flavor", "flavor"),
+        ("type", 1, "enum"),
+        ("version", 2, "string"),
+        ("flavor", 3, "string"),
     )
     type: RuntimeMetadataRuntimeType = enum_field("flyte_api.messages.flyteidl2.core.tasks:RuntimeMetadataRuntimeType")
     version: str = ""
@@ -501,14 +515,14 @@ class RuntimeMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -548,28 +562,28 @@ class TaskMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.TaskMetadata"
     FIELDS = (
-        ("discoverable", 1, "bool", "implicit", "", "discoverable", "discoverable"),
-        ("runtime", 2, "message", "optional", "", "runtime", "runtime"),
-        ("timeout", 4, "message", "optional", "", "timeout", "timeout"),
-        ("retries", 5, "message", "optional", "", "retries", "retries"),
-        ("discovery_version", 6, "string", "implicit", "", "discoveryVersion", "discovery_version"),
-        ("deprecated_error_message", 7, "string", "implicit", "", "deprecatedErrorMessage", "deprecated_error_message"),
-        ("interruptible", 8, "bool", "optional", "interruptible_value", "interruptible", "interruptible"),
-        ("cache_serializable", 9, "bool", "implicit", "", "cacheSerializable", "cache_serializable"),
-        ("tags", 11, "map<string,string>", "map", "", "tags", "tags"),
-        ("pod_template_name", 12, "string", "implicit", "", "podTemplateName", "pod_template_name"),
-        ("cache_ignore_input_vars", 13, "string", "repeated", "", "cacheIgnoreInputVars", "cache_ignore_input_vars"),
-        ("is_eager", 14, "bool", "implicit", "", "isEager", "is_eager"),
-        ("generates_deck", 15, "message", "optional", "", "generatesDeck", "generates_deck"),
-        ("metadata", 16, "message", "optional", "", "metadata", "metadata"),
-        ("debuggable", 17, "bool", "implicit", "", "debuggable", "debuggable"),
-        ("log_links", 18, "message", "repeated", "", "logLinks", "log_links"),
-        ("image_build_run", 19, "message", "optional", "", "imageBuildRun", "image_build_run"),
-        ("is_entrypoint", 20, "bool", "implicit", "", "isEntrypoint", "is_entrypoint"),
-        ("code_bundle_uri", 21, "string", "implicit", "", "codeBundleUri", "code_bundle_uri"),
-        ("timeouts", 22, "message", "optional", "", "timeouts", "timeouts"),
-        ("produces_artifacts", 23, "bool", "implicit", "", "producesArtifacts", "produces_artifacts"),
-        ("cache_max_age", 24, "message", "optional", "", "cacheMaxAge", "cache_max_age"),
+        ("discoverable", 1, "bool"),
+        ("runtime", 2, "message", "optional"),
+        ("timeout", 4, "message", "optional"),
+        ("retries", 5, "message", "optional"),
+        ("discovery_version", 6, "string"),
+        ("deprecated_error_message", 7, "string"),
+        ("interruptible", 8, "bool", "optional", "interruptible_value"),
+        ("cache_serializable", 9, "bool"),
+        ("tags", 11, "map<string,string>", "map"),
+        ("pod_template_name", 12, "string"),
+        ("cache_ignore_input_vars", 13, "string", "repeated"),
+        ("is_eager", 14, "bool"),
+        ("generates_deck", 15, "message", "optional"),
+        ("metadata", 16, "message", "optional"),
+        ("debuggable", 17, "bool"),
+        ("log_links", 18, "message", "repeated"),
+        ("image_build_run", 19, "message", "optional"),
+        ("is_entrypoint", 20, "bool"),
+        ("code_bundle_uri", 21, "string"),
+        ("timeouts", 22, "message", "optional"),
+        ("produces_artifacts", 23, "bool"),
+        ("cache_max_age", 24, "message", "optional"),
     )
     discoverable: bool = False
     runtime: RuntimeMetadata | None = sub("flyte_api.messages.flyteidl2.core.tasks:RuntimeMetadata")
@@ -603,24 +617,24 @@ class TaskMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*runtime"] = d["*runtime"] + chunk if "*runtime" in d else chunk
+                    d["*runtime"] = again(d["*runtime"], chunk) if "*runtime" in d else chunk
                 elif tag == 34:
-                    d["*timeout"] = d["*timeout"] + chunk if "*timeout" in d else chunk
+                    d["*timeout"] = again(d["*timeout"], chunk) if "*timeout" in d else chunk
                 elif tag == 42:
-                    d["*retries"] = d["*retries"] + chunk if "*retries" in d else chunk
+                    d["*retries"] = again(d["*retries"], chunk) if "*retries" in d else chunk
                 elif tag == 50:
                     d["discovery_version"] = str(chunk, "utf-8")
                 elif tag == 58:
@@ -632,19 +646,19 @@ class TaskMetadata(Message):
                 elif tag == 106:
                     d.setdefault("cache_ignore_input_vars", []).append(str(chunk, "utf-8"))
                 elif tag == 122:
-                    d["*generates_deck"] = d["*generates_deck"] + chunk if "*generates_deck" in d else chunk
+                    d["*generates_deck"] = again(d["*generates_deck"], chunk) if "*generates_deck" in d else chunk
                 elif tag == 130:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 146:
                     d.setdefault("*log_links", []).append(chunk)
                 elif tag == 154:
-                    d["*image_build_run"] = d["*image_build_run"] + chunk if "*image_build_run" in d else chunk
+                    d["*image_build_run"] = again(d["*image_build_run"], chunk) if "*image_build_run" in d else chunk
                 elif tag == 170:
                     d["code_bundle_uri"] = str(chunk, "utf-8")
                 elif tag == 178:
-                    d["*timeouts"] = d["*timeouts"] + chunk if "*timeouts" in d else chunk
+                    d["*timeouts"] = again(d["*timeouts"], chunk) if "*timeouts" in d else chunk
                 elif tag == 194:
-                    d["*cache_max_age"] = d["*cache_max_age"] + chunk if "*cache_max_age" in d else chunk
+                    d["*cache_max_age"] = again(d["*cache_max_age"], chunk) if "*cache_max_age" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -748,14 +762,14 @@ class ReusePolicy(Message):
 
     FULL_NAME = "flyteidl2.core.ReusePolicy"
     FIELDS = (
-        ("min_replicas", 1, "int32", "implicit", "", "minReplicas", "min_replicas"),
-        ("max_replicas", 2, "int32", "implicit", "", "maxReplicas", "max_replicas"),
-        ("concurrency", 3, "int32", "implicit", "", "concurrency", "concurrency"),
-        ("idle_ttl", 4, "message", "optional", "", "idleTtl", "idle_ttl"),
-        ("scaledown_ttl", 5, "message", "optional", "", "scaledownTtl", "scaledown_ttl"),
-        ("scope", 6, "enum", "implicit", "", "scope", "scope"),
-        ("name", 7, "string", "implicit", "", "name", "name"),
-        ("version", 8, "string", "implicit", "", "version", "version"),
+        ("min_replicas", 1, "int32"),
+        ("max_replicas", 2, "int32"),
+        ("concurrency", 3, "int32"),
+        ("idle_ttl", 4, "message", "optional"),
+        ("scaledown_ttl", 5, "message", "optional"),
+        ("scope", 6, "enum"),
+        ("name", 7, "string"),
+        ("version", 8, "string"),
     )
     min_replicas: int = 0
     max_replicas: int = 0
@@ -774,22 +788,22 @@ class ReusePolicy(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 34:
-                    d["*idle_ttl"] = d["*idle_ttl"] + chunk if "*idle_ttl" in d else chunk
+                    d["*idle_ttl"] = again(d["*idle_ttl"], chunk) if "*idle_ttl" in d else chunk
                 elif tag == 42:
-                    d["*scaledown_ttl"] = d["*scaledown_ttl"] + chunk if "*scaledown_ttl" in d else chunk
+                    d["*scaledown_ttl"] = again(d["*scaledown_ttl"], chunk) if "*scaledown_ttl" in d else chunk
                 elif tag == 58:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 66:
@@ -846,20 +860,20 @@ class TaskTemplate(Message):
 
     FULL_NAME = "flyteidl2.core.TaskTemplate"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("type", 2, "string", "implicit", "", "type", "type"),
-        ("metadata", 3, "message", "optional", "", "metadata", "metadata"),
-        ("interface", 4, "message", "optional", "", "interface", "interface"),
-        ("custom", 5, "message", "optional", "", "custom", "custom"),
-        ("container", 6, "message", "optional", "target", "container", "container"),
-        ("task_type_version", 7, "int32", "implicit", "", "taskTypeVersion", "task_type_version"),
-        ("security_context", 8, "message", "optional", "", "securityContext", "security_context"),
-        ("extended_resources", 9, "message", "optional", "", "extendedResources", "extended_resources"),
-        ("config", 16, "map<string,string>", "map", "", "config", "config"),
-        ("k8s_pod", 17, "message", "optional", "target", "k8sPod", "k8s_pod"),
-        ("sql", 18, "message", "optional", "target", "sql", "sql"),
-        ("reuse_policy", 19, "message", "optional", "", "reusePolicy", "reuse_policy"),
-        ("worker_kind", 20, "enum", "implicit", "", "workerKind", "worker_kind"),
+        ("id", 1, "message", "optional"),
+        ("type", 2, "string"),
+        ("metadata", 3, "message", "optional"),
+        ("interface", 4, "message", "optional"),
+        ("custom", 5, "message", "optional"),
+        ("container", 6, "message", "optional", "target"),
+        ("task_type_version", 7, "int32"),
+        ("security_context", 8, "message", "optional"),
+        ("extended_resources", 9, "message", "optional"),
+        ("config", 16, "map<string,string>", "map"),
+        ("k8s_pod", 17, "message", "optional", "target"),
+        ("sql", 18, "message", "optional", "target"),
+        ("reuse_policy", 19, "message", "optional"),
+        ("worker_kind", 20, "enum"),
     )
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.core.identifier:Identifier")
     type: str = ""
@@ -885,51 +899,53 @@ class TaskTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
                     d["type"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 34:
-                    d["*interface"] = d["*interface"] + chunk if "*interface" in d else chunk
+                    d["*interface"] = again(d["*interface"], chunk) if "*interface" in d else chunk
                 elif tag == 42:
-                    d["*custom"] = d["*custom"] + chunk if "*custom" in d else chunk
+                    d["*custom"] = again(d["*custom"], chunk) if "*custom" in d else chunk
                 elif tag == 50:
                     if target_case != "*container":
                         d.pop(target_case, None)
                         target_case = "*container"
-                    d["*container"] = d["*container"] + chunk if "*container" in d else chunk
+                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
                 elif tag == 66:
-                    d["*security_context"] = d["*security_context"] + chunk if "*security_context" in d else chunk
+                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
                 elif tag == 74:
-                    d["*extended_resources"] = d["*extended_resources"] + chunk if "*extended_resources" in d else chunk
+                    d["*extended_resources"] = (
+                        again(d["*extended_resources"], chunk) if "*extended_resources" in d else chunk
+                    )
                 elif tag == 130:
                     d.setdefault("*config", []).append(chunk)
                 elif tag == 138:
                     if target_case != "*k8s_pod":
                         d.pop(target_case, None)
                         target_case = "*k8s_pod"
-                    d["*k8s_pod"] = d["*k8s_pod"] + chunk if "*k8s_pod" in d else chunk
+                    d["*k8s_pod"] = again(d["*k8s_pod"], chunk) if "*k8s_pod" in d else chunk
                 elif tag == 146:
                     if target_case != "*sql":
                         d.pop(target_case, None)
                         target_case = "*sql"
-                    d["*sql"] = d["*sql"] + chunk if "*sql" in d else chunk
+                    d["*sql"] = again(d["*sql"], chunk) if "*sql" in d else chunk
                 elif tag == 154:
-                    d["*reuse_policy"] = d["*reuse_policy"] + chunk if "*reuse_policy" in d else chunk
+                    d["*reuse_policy"] = again(d["*reuse_policy"], chunk) if "*reuse_policy" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -996,8 +1012,8 @@ class ContainerPort(Message):
 
     FULL_NAME = "flyteidl2.core.ContainerPort"
     FIELDS = (
-        ("container_port", 1, "uint32", "implicit", "", "containerPort", "container_port"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("container_port", 1, "uint32"),
+        ("name", 2, "string"),
     )
     container_port: int = 0
     name: str = ""
@@ -1010,14 +1026,14 @@ class ContainerPort(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1052,15 +1068,15 @@ class Container(Message):
 
     FULL_NAME = "flyteidl2.core.Container"
     FIELDS = (
-        ("image", 1, "string", "implicit", "", "image", "image"),
-        ("command", 2, "string", "repeated", "", "command", "command"),
-        ("args", 3, "string", "repeated", "", "args", "args"),
-        ("resources", 4, "message", "optional", "", "resources", "resources"),
-        ("env", 5, "message", "repeated", "", "env", "env"),
-        ("config", 6, "message", "repeated", "", "config", "config"),
-        ("ports", 7, "message", "repeated", "", "ports", "ports"),
-        ("data_config", 9, "message", "optional", "", "dataConfig", "data_config"),
-        ("architecture", 10, "enum", "implicit", "", "architecture", "architecture"),
+        ("image", 1, "string"),
+        ("command", 2, "string", "repeated"),
+        ("args", 3, "string", "repeated"),
+        ("resources", 4, "message", "optional"),
+        ("env", 5, "message", "repeated"),
+        ("config", 6, "message", "repeated"),
+        ("ports", 7, "message", "repeated"),
+        ("data_config", 9, "message", "optional"),
+        ("architecture", 10, "enum"),
     )
     image: str = ""
     command: list[str] = scalar_list()
@@ -1081,14 +1097,14 @@ class Container(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1100,7 +1116,7 @@ class Container(Message):
                 elif tag == 26:
                     d.setdefault("args", []).append(str(chunk, "utf-8"))
                 elif tag == 34:
-                    d["*resources"] = d["*resources"] + chunk if "*resources" in d else chunk
+                    d["*resources"] = again(d["*resources"], chunk) if "*resources" in d else chunk
                 elif tag == 42:
                     d.setdefault("*env", []).append(chunk)
                 elif tag == 50:
@@ -1108,7 +1124,7 @@ class Container(Message):
                 elif tag == 58:
                     d.setdefault("*ports", []).append(chunk)
                 elif tag == 74:
-                    d["*data_config"] = d["*data_config"] + chunk if "*data_config" in d else chunk
+                    d["*data_config"] = again(d["*data_config"], chunk) if "*data_config" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1158,8 +1174,8 @@ class IOStrategy(Message):
 
     FULL_NAME = "flyteidl2.core.IOStrategy"
     FIELDS = (
-        ("download_mode", 1, "enum", "implicit", "", "downloadMode", "download_mode"),
-        ("upload_mode", 2, "enum", "implicit", "", "uploadMode", "upload_mode"),
+        ("download_mode", 1, "enum"),
+        ("upload_mode", 2, "enum"),
     )
     download_mode: IOStrategyDownloadMode = enum_field("flyte_api.messages.flyteidl2.core.tasks:IOStrategyDownloadMode")
     upload_mode: IOStrategyUploadMode = enum_field("flyte_api.messages.flyteidl2.core.tasks:IOStrategyUploadMode")
@@ -1172,7 +1188,7 @@ class IOStrategy(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -1203,12 +1219,12 @@ class DataLoadingConfig(Message):
 
     FULL_NAME = "flyteidl2.core.DataLoadingConfig"
     FIELDS = (
-        ("enabled", 1, "bool", "implicit", "", "enabled", "enabled"),
-        ("input_path", 2, "string", "implicit", "", "inputPath", "input_path"),
-        ("output_path", 3, "string", "implicit", "", "outputPath", "output_path"),
-        ("format", 4, "enum", "implicit", "", "format", "format"),
-        ("io_strategy", 5, "message", "optional", "", "ioStrategy", "io_strategy"),
-        ("file_input_layout", 6, "enum", "implicit", "", "fileInputLayout", "file_input_layout"),
+        ("enabled", 1, "bool"),
+        ("input_path", 2, "string"),
+        ("output_path", 3, "string"),
+        ("format", 4, "enum"),
+        ("io_strategy", 5, "message", "optional"),
+        ("file_input_layout", 6, "enum"),
     )
     enabled: bool = False
     input_path: str = ""
@@ -1229,14 +1245,14 @@ class DataLoadingConfig(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1246,7 +1262,7 @@ class DataLoadingConfig(Message):
                 elif tag == 26:
                     d["output_path"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*io_strategy"] = d["*io_strategy"] + chunk if "*io_strategy" in d else chunk
+                    d["*io_strategy"] = again(d["*io_strategy"], chunk) if "*io_strategy" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1291,10 +1307,10 @@ class K8sPod(Message):
 
     FULL_NAME = "flyteidl2.core.K8sPod"
     FIELDS = (
-        ("metadata", 1, "message", "optional", "", "metadata", "metadata"),
-        ("pod_spec", 2, "message", "optional", "", "podSpec", "pod_spec"),
-        ("data_config", 3, "message", "optional", "", "dataConfig", "data_config"),
-        ("primary_container_name", 4, "string", "implicit", "", "primaryContainerName", "primary_container_name"),
+        ("metadata", 1, "message", "optional"),
+        ("pod_spec", 2, "message", "optional"),
+        ("data_config", 3, "message", "optional"),
+        ("primary_container_name", 4, "string"),
     )
     metadata: K8sObjectMetadata | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sObjectMetadata")
     pod_spec: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
@@ -1309,24 +1325,24 @@ class K8sPod(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 18:
-                    d["*pod_spec"] = d["*pod_spec"] + chunk if "*pod_spec" in d else chunk
+                    d["*pod_spec"] = again(d["*pod_spec"], chunk) if "*pod_spec" in d else chunk
                 elif tag == 26:
-                    d["*data_config"] = d["*data_config"] + chunk if "*data_config" in d else chunk
+                    d["*data_config"] = again(d["*data_config"], chunk) if "*data_config" in d else chunk
                 elif tag == 34:
                     d["primary_container_name"] = str(chunk, "utf-8")
                 else:
@@ -1354,8 +1370,8 @@ class K8sObjectMetadata(Message):
 
     FULL_NAME = "flyteidl2.core.K8sObjectMetadata"
     FIELDS = (
-        ("labels", 1, "map<string,string>", "map", "", "labels", "labels"),
-        ("annotations", 2, "map<string,string>", "map", "", "annotations", "annotations"),
+        ("labels", 1, "map<string,string>", "map"),
+        ("annotations", 2, "map<string,string>", "map"),
     )
     labels: dict[str, str] = map_field("string", "string")
     annotations: dict[str, str] = map_field("string", "string")
@@ -1368,14 +1384,14 @@ class K8sObjectMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1403,8 +1419,8 @@ class Sql(Message):
 
     FULL_NAME = "flyteidl2.core.Sql"
     FIELDS = (
-        ("statement", 1, "string", "implicit", "", "statement", "statement"),
-        ("dialect", 2, "enum", "implicit", "", "dialect", "dialect"),
+        ("statement", 1, "string"),
+        ("dialect", 2, "enum"),
     )
     statement: str = ""
     dialect: SqlDialect = enum_field("flyte_api.messages.flyteidl2.core.tasks:SqlDialect")
@@ -1417,14 +1433,14 @@ class Sql(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

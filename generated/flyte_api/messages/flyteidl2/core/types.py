@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     map_field,
@@ -26,6 +27,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 class SchemaTypeSchemaColumnSchemaColumnType(Enum):
     """`flyteidl2.core.SchemaType.SchemaColumn.SchemaColumnType`."""
 
+    __full_name__ = "flyteidl2.core.SchemaType.SchemaColumn.SchemaColumnType"
     INTEGER = 0
     FLOAT = 1
     STRING = 2
@@ -46,6 +49,7 @@ class SchemaTypeSchemaColumnSchemaColumnType(Enum):
 class BlobTypeBlobDimensionality(Enum):
     """`flyteidl2.core.BlobType.BlobDimensionality`."""
 
+    __full_name__ = "flyteidl2.core.BlobType.BlobDimensionality"
     SINGLE = 0
     MULTIPART = 1
 
@@ -53,6 +57,7 @@ class BlobTypeBlobDimensionality(Enum):
 class SimpleType(Enum):
     """`flyteidl2.core.SimpleType`."""
 
+    __full_name__ = "flyteidl2.core.SimpleType"
     NONE = 0
     INTEGER = 1
     FLOAT = 2
@@ -69,7 +74,7 @@ class SchemaType(Message):
     """`flyteidl2.core.SchemaType`."""
 
     FULL_NAME = "flyteidl2.core.SchemaType"
-    FIELDS = (("columns", 3, "message", "repeated", "", "columns", "columns"),)
+    FIELDS = (("columns", 3, "message", "repeated"),)
     columns: list[SchemaTypeSchemaColumn] = sub_list("flyte_api.messages.flyteidl2.core.types:SchemaTypeSchemaColumn")
 
     @staticmethod
@@ -80,14 +85,14 @@ class SchemaType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -110,8 +115,8 @@ class SchemaTypeSchemaColumn(Message):
 
     FULL_NAME = "flyteidl2.core.SchemaType.SchemaColumn"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("type", 2, "enum", "implicit", "", "type", "type"),
+        ("name", 1, "string"),
+        ("type", 2, "enum"),
     )
     name: str = ""
     type: SchemaTypeSchemaColumnSchemaColumnType = enum_field(
@@ -126,14 +131,14 @@ class SchemaTypeSchemaColumn(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -168,10 +173,10 @@ class StructuredDatasetType(Message):
 
     FULL_NAME = "flyteidl2.core.StructuredDatasetType"
     FIELDS = (
-        ("columns", 1, "message", "repeated", "", "columns", "columns"),
-        ("format", 2, "string", "implicit", "", "format", "format"),
-        ("external_schema_type", 3, "string", "implicit", "", "externalSchemaType", "external_schema_type"),
-        ("external_schema_bytes", 4, "bytes", "implicit", "", "externalSchemaBytes", "external_schema_bytes"),
+        ("columns", 1, "message", "repeated"),
+        ("format", 2, "string"),
+        ("external_schema_type", 3, "string"),
+        ("external_schema_bytes", 4, "bytes"),
     )
     columns: list[StructuredDatasetTypeDatasetColumn] = sub_list(
         "flyte_api.messages.flyteidl2.core.types:StructuredDatasetTypeDatasetColumn"
@@ -188,14 +193,14 @@ class StructuredDatasetType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -233,8 +238,8 @@ class StructuredDatasetTypeDatasetColumn(Message):
 
     FULL_NAME = "flyteidl2.core.StructuredDatasetType.DatasetColumn"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("literal_type", 2, "message", "optional", "", "literalType", "literal_type"),
+        ("name", 1, "string"),
+        ("literal_type", 2, "message", "optional"),
     )
     name: str = ""
     literal_type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
@@ -247,14 +252,14 @@ class StructuredDatasetTypeDatasetColumn(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -262,7 +267,7 @@ class StructuredDatasetTypeDatasetColumn(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*literal_type"] = d["*literal_type"] + chunk if "*literal_type" in d else chunk
+                    d["*literal_type"] = again(d["*literal_type"], chunk) if "*literal_type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -282,8 +287,8 @@ class BlobType(Message):
 
     FULL_NAME = "flyteidl2.core.BlobType"
     FIELDS = (
-        ("format", 1, "string", "implicit", "", "format", "format"),
-        ("dimensionality", 2, "enum", "implicit", "", "dimensionality", "dimensionality"),
+        ("format", 1, "string"),
+        ("dimensionality", 2, "enum"),
     )
     format: str = ""
     dimensionality: BlobTypeBlobDimensionality = enum_field(
@@ -298,14 +303,14 @@ class BlobType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -339,7 +344,7 @@ class EnumType(Message):
     """`flyteidl2.core.EnumType`."""
 
     FULL_NAME = "flyteidl2.core.EnumType"
-    FIELDS = (("values", 1, "string", "repeated", "", "values", "values"),)
+    FIELDS = (("values", 1, "string", "repeated"),)
     values: list[str] = scalar_list()
 
     @staticmethod
@@ -350,14 +355,14 @@ class EnumType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -379,7 +384,7 @@ class UnionType(Message):
     """`flyteidl2.core.UnionType`."""
 
     FULL_NAME = "flyteidl2.core.UnionType"
-    FIELDS = (("variants", 1, "message", "repeated", "", "variants", "variants"),)
+    FIELDS = (("variants", 1, "message", "repeated"),)
     variants: list[LiteralType] = sub_list("flyte_api.messages.flyteidl2.core.types:LiteralType")
 
     @staticmethod
@@ -390,14 +395,14 @@ class UnionType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -420,8 +425,8 @@ class TypeStructure(Message):
 
     FULL_NAME = "flyteidl2.core.TypeStructure"
     FIELDS = (
-        ("tag", 1, "string", "implicit", "", "tag", "tag"),
-        ("dataclass_type", 2, "map<string,message>", "map", "", "dataclassType", "dataclass_type"),
+        ("tag", 1, "string"),
+        ("dataclass_type", 2, "map<string,message>", "map"),
     )
     tag: str = ""
     dataclass_type: dict[str, LiteralType] = map_field(
@@ -436,14 +441,14 @@ class TypeStructure(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -470,7 +475,7 @@ class TypeAnnotation(Message):
     """`flyteidl2.core.TypeAnnotation`."""
 
     FULL_NAME = "flyteidl2.core.TypeAnnotation"
-    FIELDS = (("annotations", 1, "message", "optional", "", "annotations", "annotations"),)
+    FIELDS = (("annotations", 1, "message", "optional"),)
     annotations: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -481,20 +486,20 @@ class TypeAnnotation(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*annotations"] = d["*annotations"] + chunk if "*annotations" in d else chunk
+                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -511,25 +516,17 @@ class LiteralType(Message):
 
     FULL_NAME = "flyteidl2.core.LiteralType"
     FIELDS = (
-        ("simple", 1, "enum", "optional", "type", "simple", "simple"),
-        ("schema", 2, "message", "optional", "type", "schema", "schema"),
-        ("collection_type", 3, "message", "optional", "type", "collectionType", "collection_type"),
-        ("map_value_type", 4, "message", "optional", "type", "mapValueType", "map_value_type"),
-        ("blob", 5, "message", "optional", "type", "blob", "blob"),
-        ("metadata", 6, "message", "optional", "", "metadata", "metadata"),
-        ("enum_type", 7, "message", "optional", "type", "enumType", "enum_type"),
-        (
-            "structured_dataset_type",
-            8,
-            "message",
-            "optional",
-            "type",
-            "structuredDatasetType",
-            "structured_dataset_type",
-        ),
-        ("annotation", 9, "message", "optional", "", "annotation", "annotation"),
-        ("union_type", 10, "message", "optional", "type", "unionType", "union_type"),
-        ("structure", 11, "message", "optional", "", "structure", "structure"),
+        ("simple", 1, "enum", "optional", "type"),
+        ("schema", 2, "message", "optional", "type"),
+        ("collection_type", 3, "message", "optional", "type"),
+        ("map_value_type", 4, "message", "optional", "type"),
+        ("blob", 5, "message", "optional", "type"),
+        ("metadata", 6, "message", "optional"),
+        ("enum_type", 7, "message", "optional", "type"),
+        ("structured_dataset_type", 8, "message", "optional", "type"),
+        ("annotation", 9, "message", "optional"),
+        ("union_type", 10, "message", "optional", "type"),
+        ("structure", 11, "message", "optional"),
     )
     simple: SimpleType | None = optional_enum("flyte_api.messages.flyteidl2.core.types:SimpleType")
     schema: SchemaType | None = sub("flyte_api.messages.flyteidl2.core.types:SchemaType")
@@ -554,14 +551,14 @@ class LiteralType(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -570,45 +567,45 @@ class LiteralType(Message):
                     if type_case != "*schema":
                         d.pop(type_case, None)
                         type_case = "*schema"
-                    d["*schema"] = d["*schema"] + chunk if "*schema" in d else chunk
+                    d["*schema"] = again(d["*schema"], chunk) if "*schema" in d else chunk
                 elif tag == 26:
                     if type_case != "*collection_type":
                         d.pop(type_case, None)
                         type_case = "*collection_type"
-                    d["*collection_type"] = d["*collection_type"] + chunk if "*collection_type" in d else chunk
+                    d["*collection_type"] = again(d["*collection_type"], chunk) if "*collection_type" in d else chunk
                 elif tag == 34:
                     if type_case != "*map_value_type":
                         d.pop(type_case, None)
                         type_case = "*map_value_type"
-                    d["*map_value_type"] = d["*map_value_type"] + chunk if "*map_value_type" in d else chunk
+                    d["*map_value_type"] = again(d["*map_value_type"], chunk) if "*map_value_type" in d else chunk
                 elif tag == 42:
                     if type_case != "*blob":
                         d.pop(type_case, None)
                         type_case = "*blob"
-                    d["*blob"] = d["*blob"] + chunk if "*blob" in d else chunk
+                    d["*blob"] = again(d["*blob"], chunk) if "*blob" in d else chunk
                 elif tag == 50:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 58:
                     if type_case != "*enum_type":
                         d.pop(type_case, None)
                         type_case = "*enum_type"
-                    d["*enum_type"] = d["*enum_type"] + chunk if "*enum_type" in d else chunk
+                    d["*enum_type"] = again(d["*enum_type"], chunk) if "*enum_type" in d else chunk
                 elif tag == 66:
                     if type_case != "*structured_dataset_type":
                         d.pop(type_case, None)
                         type_case = "*structured_dataset_type"
                     d["*structured_dataset_type"] = (
-                        d["*structured_dataset_type"] + chunk if "*structured_dataset_type" in d else chunk
+                        again(d["*structured_dataset_type"], chunk) if "*structured_dataset_type" in d else chunk
                     )
                 elif tag == 74:
-                    d["*annotation"] = d["*annotation"] + chunk if "*annotation" in d else chunk
+                    d["*annotation"] = again(d["*annotation"], chunk) if "*annotation" in d else chunk
                 elif tag == 82:
                     if type_case != "*union_type":
                         d.pop(type_case, None)
                         type_case = "*union_type"
-                    d["*union_type"] = d["*union_type"] + chunk if "*union_type" in d else chunk
+                    d["*union_type"] = again(d["*union_type"], chunk) if "*union_type" in d else chunk
                 elif tag == 90:
-                    d["*structure"] = d["*structure"] + chunk if "*structure" in d else chunk
+                    d["*structure"] = again(d["*structure"], chunk) if "*structure" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -667,9 +664,9 @@ class OutputReference(Message):
 
     FULL_NAME = "flyteidl2.core.OutputReference"
     FIELDS = (
-        ("node_id", 1, "string", "implicit", "", "nodeId", "node_id"),
-        ("var", 2, "string", "implicit", "", "var", "var"),
-        ("attr_path", 3, "message", "repeated", "", "attrPath", "attr_path"),
+        ("node_id", 1, "string"),
+        ("var", 2, "string"),
+        ("attr_path", 3, "message", "repeated"),
     )
     node_id: str = ""
     var: str = ""
@@ -683,14 +680,14 @@ class OutputReference(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -723,8 +720,8 @@ class PromiseAttribute(Message):
 
     FULL_NAME = "flyteidl2.core.PromiseAttribute"
     FIELDS = (
-        ("string_value", 1, "string", "optional", "value", "stringValue", "string_value"),
-        ("int_value", 2, "int32", "optional", "value", "intValue", "int_value"),
+        ("string_value", 1, "string", "optional", "value"),
+        ("int_value", 2, "int32", "optional", "value"),
     )
     string_value: str | None = None
     int_value: int | None = None
@@ -738,14 +735,14 @@ class PromiseAttribute(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -786,8 +783,8 @@ class Error(Message):
 
     FULL_NAME = "flyteidl2.core.Error"
     FIELDS = (
-        ("failed_node_id", 1, "string", "implicit", "", "failedNodeId", "failed_node_id"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
+        ("failed_node_id", 1, "string"),
+        ("message", 2, "string"),
     )
     failed_node_id: str = ""
     message: str = ""
@@ -800,14 +797,14 @@ class Error(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

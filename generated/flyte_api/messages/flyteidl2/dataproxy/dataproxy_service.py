@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     low32,
@@ -29,6 +30,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 class ArtifactType(Enum):
     """Things that can be downloaded."""
 
+    __full_name__ = "flyteidl2.dataproxy.ArtifactType"
     __proto_prefix__ = "ARTIFACT_TYPE_"
     UNSPECIFIED = 0
     REPORT = 1
@@ -65,16 +68,16 @@ class CreateUploadLocationRequest(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.CreateUploadLocationRequest"
     FIELDS = (
-        ("project", 1, "string", "implicit", "", "project", "project"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("filename", 3, "string", "implicit", "", "filename", "filename"),
-        ("expires_in", 4, "message", "optional", "", "expiresIn", "expires_in"),
-        ("content_md5", 5, "bytes", "implicit", "", "contentMd5", "content_md5"),
-        ("filename_root", 6, "string", "implicit", "", "filenameRoot", "filename_root"),
-        ("add_content_md5_metadata", 7, "bool", "implicit", "", "addContentMd5Metadata", "add_content_md5_metadata"),
-        ("org", 8, "string", "implicit", "", "org", "org"),
-        ("content_length", 9, "int64", "implicit", "", "contentLength", "content_length"),
-        ("queue", 10, "string", "implicit", "", "queue", "queue"),
+        ("project", 1, "string"),
+        ("domain", 2, "string"),
+        ("filename", 3, "string"),
+        ("expires_in", 4, "message", "optional"),
+        ("content_md5", 5, "bytes"),
+        ("filename_root", 6, "string"),
+        ("add_content_md5_metadata", 7, "bool"),
+        ("org", 8, "string"),
+        ("content_length", 9, "int64"),
+        ("queue", 10, "string"),
     )
     project: str = ""
     """Project that the file is for; it must exist."""
@@ -105,14 +108,14 @@ class CreateUploadLocationRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -124,7 +127,7 @@ class CreateUploadLocationRequest(Message):
                 elif tag == 26:
                     d["filename"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*expires_in"] = d["*expires_in"] + chunk if "*expires_in" in d else chunk
+                    d["*expires_in"] = again(d["*expires_in"], chunk) if "*expires_in" in d else chunk
                 elif tag == 42:
                     d["content_md5"] = chunk
                 elif tag == 50:
@@ -187,10 +190,10 @@ class CreateUploadLocationResponse(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.CreateUploadLocationResponse"
     FIELDS = (
-        ("signed_url", 1, "string", "implicit", "", "signedUrl", "signed_url"),
-        ("native_url", 2, "string", "implicit", "", "nativeUrl", "native_url"),
-        ("expires_at", 3, "message", "optional", "", "expiresAt", "expires_at"),
-        ("headers", 4, "map<string,string>", "map", "", "headers", "headers"),
+        ("signed_url", 1, "string"),
+        ("native_url", 2, "string"),
+        ("expires_at", 3, "message", "optional"),
+        ("headers", 4, "map<string,string>", "map"),
     )
     signed_url: str = ""
     """Where to send the content with PUT."""
@@ -209,14 +212,14 @@ class CreateUploadLocationResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -226,7 +229,7 @@ class CreateUploadLocationResponse(Message):
                 elif tag == 18:
                     d["native_url"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*expires_at"] = d["*expires_at"] + chunk if "*expires_at" in d else chunk
+                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
                 elif tag == 34:
                     d.setdefault("*headers", []).append(chunk)
                 else:
@@ -254,14 +257,14 @@ class UploadInputsRequest(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.UploadInputsRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "id", "runId", "run_id"),
-        ("project_id", 2, "message", "optional", "id", "projectId", "project_id"),
-        ("task_id", 3, "message", "optional", "task", "taskId", "task_id"),
-        ("task_spec", 4, "message", "optional", "task", "taskSpec", "task_spec"),
-        ("trigger_name", 5, "message", "optional", "task", "triggerName", "trigger_name"),
-        ("inputs", 6, "message", "optional", "", "inputs", "inputs"),
-        ("base_dir", 7, "string", "implicit", "", "baseDir", "base_dir"),
-        ("queue", 8, "string", "implicit", "", "queue", "queue"),
+        ("run_id", 1, "message", "optional", "id"),
+        ("project_id", 2, "message", "optional", "id"),
+        ("task_id", 3, "message", "optional", "task"),
+        ("task_spec", 4, "message", "optional", "task"),
+        ("trigger_name", 5, "message", "optional", "task"),
+        ("inputs", 6, "message", "optional"),
+        ("base_dir", 7, "string"),
+        ("queue", 8, "string"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run, if its name is known."""
@@ -287,14 +290,14 @@ class UploadInputsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -303,29 +306,29 @@ class UploadInputsRequest(Message):
                     if id_case != "*run_id":
                         d.pop(id_case, None)
                         id_case = "*run_id"
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     if id_case != "*project_id":
                         d.pop(id_case, None)
                         id_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 26:
                     if task_case != "*task_id":
                         d.pop(task_case, None)
                         task_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 34:
                     if task_case != "*task_spec":
                         d.pop(task_case, None)
                         task_case = "*task_spec"
-                    d["*task_spec"] = d["*task_spec"] + chunk if "*task_spec" in d else chunk
+                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
                 elif tag == 42:
                     if task_case != "*trigger_name":
                         d.pop(task_case, None)
                         task_case = "*trigger_name"
-                    d["*trigger_name"] = d["*trigger_name"] + chunk if "*trigger_name" in d else chunk
+                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
                 elif tag == 50:
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 58:
                     d["base_dir"] = str(chunk, "utf-8")
                 elif tag == 66:
@@ -366,7 +369,7 @@ class UploadInputsResponse(Message):
     """`flyteidl2.dataproxy.UploadInputsResponse`."""
 
     FULL_NAME = "flyteidl2.dataproxy.UploadInputsResponse"
-    FIELDS = (("offloaded_input_data", 1, "message", "optional", "", "offloadedInputData", "offloaded_input_data"),)
+    FIELDS = (("offloaded_input_data", 1, "message", "optional"),)
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
     """What to put into `CreateRunRequest`."""
 
@@ -378,21 +381,21 @@ class UploadInputsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
                     d["*offloaded_input_data"] = (
-                        d["*offloaded_input_data"] + chunk if "*offloaded_input_data" in d else chunk
+                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -410,8 +413,8 @@ class PreSignedURLs(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.PreSignedURLs"
     FIELDS = (
-        ("signed_url", 1, "string", "repeated", "", "signedUrl", "signed_url"),
-        ("expires_at", 2, "message", "optional", "", "expiresAt", "expires_at"),
+        ("signed_url", 1, "string", "repeated"),
+        ("expires_at", 2, "message", "optional"),
     )
     signed_url: list[str] = scalar_list()
     """The links."""
@@ -426,14 +429,14 @@ class PreSignedURLs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -441,7 +444,7 @@ class PreSignedURLs(Message):
                 if tag == 10:
                     d.setdefault("signed_url", []).append(str(chunk, "utf-8"))
                 elif tag == 18:
-                    d["*expires_at"] = d["*expires_at"] + chunk if "*expires_at" in d else chunk
+                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -461,11 +464,11 @@ class CreateDownloadLinkRequest(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.CreateDownloadLinkRequest"
     FIELDS = (
-        ("artifact_type", 1, "enum", "implicit", "", "artifactType", "artifact_type"),
-        ("expires_in", 2, "message", "optional", "", "expiresIn", "expires_in"),
-        ("action_attempt_id", 3, "message", "optional", "source", "actionAttemptId", "action_attempt_id"),
-        ("app_id", 4, "message", "optional", "source", "appId", "app_id"),
-        ("task_id", 5, "message", "optional", "source", "taskId", "task_id"),
+        ("artifact_type", 1, "enum"),
+        ("expires_in", 2, "message", "optional"),
+        ("action_attempt_id", 3, "message", "optional", "source"),
+        ("app_id", 4, "message", "optional", "source"),
+        ("task_id", 5, "message", "optional", "source"),
     )
     artifact_type: ArtifactType = enum_field("flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:ArtifactType")
     """What to link to."""
@@ -489,35 +492,37 @@ class CreateDownloadLinkRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*expires_in"] = d["*expires_in"] + chunk if "*expires_in" in d else chunk
+                    d["*expires_in"] = again(d["*expires_in"], chunk) if "*expires_in" in d else chunk
                 elif tag == 26:
                     if source_case != "*action_attempt_id":
                         d.pop(source_case, None)
                         source_case = "*action_attempt_id"
-                    d["*action_attempt_id"] = d["*action_attempt_id"] + chunk if "*action_attempt_id" in d else chunk
+                    d["*action_attempt_id"] = (
+                        again(d["*action_attempt_id"], chunk) if "*action_attempt_id" in d else chunk
+                    )
                 elif tag == 34:
                     if source_case != "*app_id":
                         d.pop(source_case, None)
                         source_case = "*app_id"
-                    d["*app_id"] = d["*app_id"] + chunk if "*app_id" in d else chunk
+                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
                 elif tag == 42:
                     if source_case != "*task_id":
                         d.pop(source_case, None)
                         source_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -554,7 +559,7 @@ class CreateDownloadLinkResponse(Message):
     """`flyteidl2.dataproxy.CreateDownloadLinkResponse`."""
 
     FULL_NAME = "flyteidl2.dataproxy.CreateDownloadLinkResponse"
-    FIELDS = (("pre_signed_urls", 1, "message", "optional", "", "preSignedUrls", "pre_signed_urls"),)
+    FIELDS = (("pre_signed_urls", 1, "message", "optional"),)
     pre_signed_urls: PreSignedURLs | None = sub(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:PreSignedURLs"
     )
@@ -568,20 +573,20 @@ class CreateDownloadLinkResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*pre_signed_urls"] = d["*pre_signed_urls"] + chunk if "*pre_signed_urls" in d else chunk
+                    d["*pre_signed_urls"] = again(d["*pre_signed_urls"], chunk) if "*pre_signed_urls" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -598,8 +603,8 @@ class GetActionDataRequest(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.GetActionDataRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("run_source", 2, "enum", "implicit", "", "runSource", "run_source"),
+        ("action_id", 1, "message", "optional"),
+        ("run_source", 2, "enum"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -614,20 +619,20 @@ class GetActionDataRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -656,10 +661,10 @@ class GetActionDataResponse(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.GetActionDataResponse"
     FIELDS = (
-        ("inputs", 1, "message", "optional", "", "inputs", "inputs"),
-        ("outputs", 2, "message", "optional", "", "outputs", "outputs"),
-        ("inputs_uri", 3, "string", "implicit", "", "inputsUri", "inputs_uri"),
-        ("outputs_uri", 4, "string", "implicit", "", "outputsUri", "outputs_uri"),
+        ("inputs", 1, "message", "optional"),
+        ("outputs", 2, "message", "optional"),
+        ("inputs_uri", 3, "string"),
+        ("outputs_uri", 4, "string"),
     )
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     """The inputs."""
@@ -678,22 +683,22 @@ class GetActionDataResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 18:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 elif tag == 26:
                     d["inputs_uri"] = str(chunk, "utf-8")
                 elif tag == 34:
@@ -723,12 +728,12 @@ class TailLogsRequest(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.TailLogsRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
-        ("pod_name", 3, "string", "optional", "pod_selector", "podName", "pod_name"),
-        ("connector_endpoint", 4, "string", "optional", "", "connectorEndpoint", "connector_endpoint"),
-        ("all_pods", 5, "bool", "optional", "pod_selector", "allPods", "all_pods"),
-        ("primary_pod", 6, "bool", "optional", "pod_selector", "primaryPod", "primary_pod"),
+        ("action_id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
+        ("pod_name", 3, "string", "optional", "pod_selector"),
+        ("connector_endpoint", 4, "string", "optional"),
+        ("all_pods", 5, "bool", "optional", "pod_selector"),
+        ("primary_pod", 6, "bool", "optional", "pod_selector"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -752,20 +757,20 @@ class TailLogsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 26:
                     if pod_selector_case != "pod_name":
                         d.pop(pod_selector_case, None)
@@ -822,7 +827,7 @@ class TailLogsResponse(Message):
     """`flyteidl2.dataproxy.TailLogsResponse`."""
 
     FULL_NAME = "flyteidl2.dataproxy.TailLogsResponse"
-    FIELDS = (("logs", 1, "message", "repeated", "", "logs", "logs"),)
+    FIELDS = (("logs", 1, "message", "repeated"),)
     logs: list[TailLogsResponseLogs] = sub_list(
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:TailLogsResponseLogs"
     )
@@ -836,14 +841,14 @@ class TailLogsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -866,8 +871,8 @@ class TailLogsResponseLogs(Message):
 
     FULL_NAME = "flyteidl2.dataproxy.TailLogsResponse.Logs"
     FIELDS = (
-        ("lines", 1, "message", "repeated", "", "lines", "lines"),
-        ("container", 2, "message", "optional", "", "container", "container"),
+        ("lines", 1, "message", "repeated"),
+        ("container", 2, "message", "optional"),
     )
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
     """The lines, in order."""
@@ -884,14 +889,14 @@ class TailLogsResponseLogs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -899,7 +904,7 @@ class TailLogsResponseLogs(Message):
                 if tag == 10:
                     d.setdefault("*lines", []).append(chunk)
                 elif tag == 18:
-                    d["*container"] = d["*container"] + chunk if "*container" in d else chunk
+                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     map_field,
@@ -23,6 +24,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 class EventType(Enum):
     """`flyteidl2.notification.EventType`."""
 
+    __full_name__ = "flyteidl2.notification.EventType"
     __proto_prefix__ = "EVENT_TYPE_"
     UNSPECIFIED = 0
     RUN_COMPLETED = 1
@@ -42,6 +45,7 @@ class EventType(Enum):
 class HttpMethod(Enum):
     """`flyteidl2.notification.HttpMethod`."""
 
+    __full_name__ = "flyteidl2.notification.HttpMethod"
     __proto_prefix__ = "HTTP_METHOD_"
     UNSPECIFIED = 0
     GET = 1
@@ -60,8 +64,8 @@ class DeliveryConfigTemplate(Message):
 
     FULL_NAME = "flyteidl2.notification.DeliveryConfigTemplate"
     FIELDS = (
-        ("webhook", 1, "message", "optional", "", "webhook", "webhook"),
-        ("email", 2, "message", "optional", "", "email", "email"),
+        ("webhook", 1, "message", "optional"),
+        ("email", 2, "message", "optional"),
     )
     webhook: WebhookDeliveryTemplate | None = sub(
         "flyte_api.messages.flyteidl2.notification.definition:WebhookDeliveryTemplate"
@@ -78,22 +82,22 @@ class DeliveryConfigTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*webhook"] = d["*webhook"] + chunk if "*webhook" in d else chunk
+                    d["*webhook"] = again(d["*webhook"], chunk) if "*webhook" in d else chunk
                 elif tag == 18:
-                    d["*email"] = d["*email"] + chunk if "*email" in d else chunk
+                    d["*email"] = again(d["*email"], chunk) if "*email" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -113,9 +117,9 @@ class RunCompletedNotificationTemplateData(Message):
 
     FULL_NAME = "flyteidl2.notification.RunCompletedNotificationTemplateData"
     FIELDS = (
-        ("run", 1, "message", "optional", "", "run", "run"),
-        ("phase", 2, "enum", "implicit", "", "phase", "phase"),
-        ("error", 3, "string", "implicit", "", "error", "error"),
+        ("run", 1, "message", "optional"),
+        ("phase", 2, "enum"),
+        ("error", 3, "string"),
     )
     run: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
@@ -129,20 +133,20 @@ class RunCompletedNotificationTemplateData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run"] = d["*run"] + chunk if "*run" in d else chunk
+                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
                 elif tag == 26:
                     d["error"] = str(chunk, "utf-8")
                 else:
@@ -176,10 +180,10 @@ class ActionPausedNotificationTemplateData(Message):
 
     FULL_NAME = "flyteidl2.notification.ActionPausedNotificationTemplateData"
     FIELDS = (
-        ("action", 1, "message", "optional", "", "action", "action"),
-        ("prompt", 2, "string", "implicit", "", "prompt", "prompt"),
-        ("description", 3, "string", "implicit", "", "description", "description"),
-        ("prompt_type", 4, "string", "implicit", "", "promptType", "prompt_type"),
+        ("action", 1, "message", "optional"),
+        ("prompt", 2, "string"),
+        ("description", 3, "string"),
+        ("prompt_type", 4, "string"),
     )
     action: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     prompt: str = ""
@@ -194,20 +198,20 @@ class ActionPausedNotificationTemplateData(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 elif tag == 18:
                     d["prompt"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -239,10 +243,10 @@ class WebhookDeliveryTemplate(Message):
 
     FULL_NAME = "flyteidl2.notification.WebhookDeliveryTemplate"
     FIELDS = (
-        ("url", 1, "string", "implicit", "", "url", "url"),
-        ("method", 2, "enum", "implicit", "", "method", "method"),
-        ("headers", 3, "map<string,string>", "map", "", "headers", "headers"),
-        ("body_template", 4, "string", "implicit", "", "bodyTemplate", "body_template"),
+        ("url", 1, "string"),
+        ("method", 2, "enum"),
+        ("headers", 3, "map<string,string>", "map"),
+        ("body_template", 4, "string"),
     )
     url: str = ""
     method: HttpMethod = enum_field("flyte_api.messages.flyteidl2.notification.definition:HttpMethod")
@@ -257,14 +261,14 @@ class WebhookDeliveryTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -309,8 +313,8 @@ class EmailRecipient(Message):
 
     FULL_NAME = "flyteidl2.notification.EmailRecipient"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("address", 2, "string", "implicit", "", "address", "address"),
+        ("name", 1, "string"),
+        ("address", 2, "string"),
     )
     name: str = ""
     address: str = ""
@@ -323,14 +327,14 @@ class EmailRecipient(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -358,9 +362,9 @@ class InlineEmailTemplate(Message):
 
     FULL_NAME = "flyteidl2.notification.InlineEmailTemplate"
     FIELDS = (
-        ("subject", 1, "string", "implicit", "", "subject", "subject"),
-        ("html_template", 2, "string", "implicit", "", "htmlTemplate", "html_template"),
-        ("text_template", 3, "string", "implicit", "", "textTemplate", "text_template"),
+        ("subject", 1, "string"),
+        ("html_template", 2, "string"),
+        ("text_template", 3, "string"),
     )
     subject: str = ""
     html_template: str = ""
@@ -374,14 +378,14 @@ class InlineEmailTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -414,8 +418,8 @@ class ProviderEmailTemplate(Message):
 
     FULL_NAME = "flyteidl2.notification.ProviderEmailTemplate"
     FIELDS = (
-        ("template_id", 1, "string", "implicit", "", "templateId", "template_id"),
-        ("template_data", 2, "map<string,string>", "map", "", "templateData", "template_data"),
+        ("template_id", 1, "string"),
+        ("template_data", 2, "map<string,string>", "map"),
     )
     template_id: str = ""
     template_data: dict[str, str] = map_field("string", "string")
@@ -428,14 +432,14 @@ class ProviderEmailTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -463,11 +467,11 @@ class EmailDeliveryTemplate(Message):
 
     FULL_NAME = "flyteidl2.notification.EmailDeliveryTemplate"
     FIELDS = (
-        ("to", 1, "message", "repeated", "", "to", "to"),
-        ("cc", 2, "message", "repeated", "", "cc", "cc"),
-        ("bcc", 3, "message", "repeated", "", "bcc", "bcc"),
-        ("inline", 4, "message", "optional", "content", "inline", "inline"),
-        ("provider_template", 5, "message", "optional", "content", "providerTemplate", "provider_template"),
+        ("to", 1, "message", "repeated"),
+        ("cc", 2, "message", "repeated"),
+        ("bcc", 3, "message", "repeated"),
+        ("inline", 4, "message", "optional", "content"),
+        ("provider_template", 5, "message", "optional", "content"),
     )
     to: list[EmailRecipient] = sub_list("flyte_api.messages.flyteidl2.notification.definition:EmailRecipient")
     cc: list[EmailRecipient] = sub_list("flyte_api.messages.flyteidl2.notification.definition:EmailRecipient")
@@ -486,14 +490,14 @@ class EmailDeliveryTemplate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -508,12 +512,14 @@ class EmailDeliveryTemplate(Message):
                     if content_case != "*inline":
                         d.pop(content_case, None)
                         content_case = "*inline"
-                    d["*inline"] = d["*inline"] + chunk if "*inline" in d else chunk
+                    d["*inline"] = again(d["*inline"], chunk) if "*inline" in d else chunk
                 elif tag == 42:
                     if content_case != "*provider_template":
                         d.pop(content_case, None)
                         content_case = "*provider_template"
-                    d["*provider_template"] = d["*provider_template"] + chunk if "*provider_template" in d else chunk
+                    d["*provider_template"] = (
+                        again(d["*provider_template"], chunk) if "*provider_template" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

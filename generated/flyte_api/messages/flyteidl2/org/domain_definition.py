@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, put_message, put_string, sub, unknown, varint32
 
 if TYPE_CHECKING:
     from flyte_api.messages.google.protobuf.timestamp import Timestamp
@@ -16,10 +16,10 @@ class Domain(Message):
 
     FULL_NAME = "flyteidl2.org.Domain"
     FIELDS = (
-        ("id", 1, "string", "implicit", "", "id", "id"),
-        ("org", 2, "string", "implicit", "", "org", "org"),
-        ("friendly_name", 3, "string", "implicit", "", "friendlyName", "friendly_name"),
-        ("created_at", 4, "message", "optional", "", "createdAt", "created_at"),
+        ("id", 1, "string"),
+        ("org", 2, "string"),
+        ("friendly_name", 3, "string"),
+        ("created_at", 4, "message", "optional"),
     )
     id: str = ""
     org: str = ""
@@ -34,14 +34,14 @@ class Domain(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -53,7 +53,7 @@ class Domain(Message):
                 elif tag == 26:
                     d["friendly_name"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*created_at"] = d["*created_at"] + chunk if "*created_at" in d else chunk
+                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_bool,
     put_message,
     put_string,
@@ -17,6 +18,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ class ListDomainsRequest(Message):
 
     FULL_NAME = "flyteidl2.org.ListDomainsRequest"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("include_settings", 2, "bool", "implicit", "", "includeSettings", "include_settings"),
+        ("org", 1, "string"),
+        ("include_settings", 2, "bool"),
     )
     org: str = ""
     include_settings: bool = False
@@ -42,14 +44,14 @@ class ListDomainsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -83,7 +85,7 @@ class ListDomainsResponse(Message):
     """`flyteidl2.org.ListDomainsResponse`."""
 
     FULL_NAME = "flyteidl2.org.ListDomainsResponse"
-    FIELDS = (("domains", 1, "message", "repeated", "", "domains", "domains"),)
+    FIELDS = (("domains", 1, "message", "repeated"),)
     domains: list[Domain] = sub_list("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -94,14 +96,14 @@ class ListDomainsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -124,9 +126,9 @@ class CreateDomainRequest(Message):
 
     FULL_NAME = "flyteidl2.org.CreateDomainRequest"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("id", 2, "string", "implicit", "", "id", "id"),
-        ("friendly_name", 3, "string", "implicit", "", "friendlyName", "friendly_name"),
+        ("org", 1, "string"),
+        ("id", 2, "string"),
+        ("friendly_name", 3, "string"),
     )
     org: str = ""
     id: str = ""
@@ -140,14 +142,14 @@ class CreateDomainRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -179,7 +181,7 @@ class CreateDomainResponse(Message):
     """`flyteidl2.org.CreateDomainResponse`."""
 
     FULL_NAME = "flyteidl2.org.CreateDomainResponse"
-    FIELDS = (("domain", 1, "message", "optional", "", "domain", "domain"),)
+    FIELDS = (("domain", 1, "message", "optional"),)
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -190,20 +192,20 @@ class CreateDomainResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*domain"] = d["*domain"] + chunk if "*domain" in d else chunk
+                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -220,9 +222,9 @@ class GetDomainRequest(Message):
 
     FULL_NAME = "flyteidl2.org.GetDomainRequest"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("id", 2, "string", "implicit", "", "id", "id"),
-        ("include_settings", 3, "bool", "implicit", "", "includeSettings", "include_settings"),
+        ("org", 1, "string"),
+        ("id", 2, "string"),
+        ("include_settings", 3, "bool"),
     )
     org: str = ""
     id: str = ""
@@ -236,14 +238,14 @@ class GetDomainRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -282,7 +284,7 @@ class GetDomainResponse(Message):
     """`flyteidl2.org.GetDomainResponse`."""
 
     FULL_NAME = "flyteidl2.org.GetDomainResponse"
-    FIELDS = (("domain", 1, "message", "optional", "", "domain", "domain"),)
+    FIELDS = (("domain", 1, "message", "optional"),)
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -293,20 +295,20 @@ class GetDomainResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*domain"] = d["*domain"] + chunk if "*domain" in d else chunk
+                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -323,9 +325,9 @@ class UpdateDomainRequest(Message):
 
     FULL_NAME = "flyteidl2.org.UpdateDomainRequest"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("id", 2, "string", "implicit", "", "id", "id"),
-        ("friendly_name", 3, "string", "implicit", "", "friendlyName", "friendly_name"),
+        ("org", 1, "string"),
+        ("id", 2, "string"),
+        ("friendly_name", 3, "string"),
     )
     org: str = ""
     id: str = ""
@@ -339,14 +341,14 @@ class UpdateDomainRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -378,7 +380,7 @@ class UpdateDomainResponse(Message):
     """`flyteidl2.org.UpdateDomainResponse`."""
 
     FULL_NAME = "flyteidl2.org.UpdateDomainResponse"
-    FIELDS = (("domain", 1, "message", "optional", "", "domain", "domain"),)
+    FIELDS = (("domain", 1, "message", "optional"),)
     domain: Domain | None = sub("flyte_api.messages.flyteidl2.org.domain_definition:Domain")
 
     @staticmethod
@@ -389,20 +391,20 @@ class UpdateDomainResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*domain"] = d["*domain"] + chunk if "*domain" in d else chunk
+                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -419,8 +421,8 @@ class DeleteDomainRequest(Message):
 
     FULL_NAME = "flyteidl2.org.DeleteDomainRequest"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("id", 2, "string", "implicit", "", "id", "id"),
+        ("org", 1, "string"),
+        ("id", 2, "string"),
     )
     org: str = ""
     id: str = ""
@@ -433,14 +435,14 @@ class DeleteDomainRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

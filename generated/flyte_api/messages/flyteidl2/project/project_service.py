@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     put_enum,
@@ -22,6 +23,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 class ProjectState(Enum):
     """Whether a project is in use."""
 
+    __full_name__ = "flyteidl2.project.ProjectState"
     __proto_prefix__ = "PROJECT_STATE_"
     ACTIVE = 0
     """In use."""
@@ -48,8 +51,8 @@ class Domain(Message):
 
     FULL_NAME = "flyteidl2.project.Domain"
     FIELDS = (
-        ("id", 1, "string", "implicit", "", "id", "id"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
+        ("id", 1, "string"),
+        ("name", 2, "string"),
     )
     id: str = ""
     """What identifiers and calls use, such as `development`."""
@@ -64,14 +67,14 @@ class Domain(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -99,13 +102,13 @@ class Project(Message):
 
     FULL_NAME = "flyteidl2.project.Project"
     FIELDS = (
-        ("id", 1, "string", "implicit", "", "id", "id"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("domains", 3, "message", "repeated", "", "domains", "domains"),
-        ("description", 4, "string", "implicit", "", "description", "description"),
-        ("labels", 5, "message", "optional", "", "labels", "labels"),
-        ("state", 6, "enum", "implicit", "", "state", "state"),
-        ("org", 7, "string", "implicit", "", "org", "org"),
+        ("id", 1, "string"),
+        ("name", 2, "string"),
+        ("domains", 3, "message", "repeated"),
+        ("description", 4, "string"),
+        ("labels", 5, "message", "optional"),
+        ("state", 6, "enum"),
+        ("org", 7, "string"),
     )
     id: str = ""
     """Unique and unchangeable."""
@@ -130,14 +133,14 @@ class Project(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -151,7 +154,7 @@ class Project(Message):
                 elif tag == 34:
                     d["description"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*labels"] = d["*labels"] + chunk if "*labels" in d else chunk
+                    d["*labels"] = again(d["*labels"], chunk) if "*labels" in d else chunk
                 elif tag == 58:
                     d["org"] = str(chunk, "utf-8")
                 else:
@@ -197,8 +200,8 @@ class Projects(Message):
 
     FULL_NAME = "flyteidl2.project.Projects"
     FIELDS = (
-        ("projects", 1, "message", "repeated", "", "projects", "projects"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("projects", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     projects: list[Project] = sub_list("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The projects on this page."""
@@ -213,14 +216,14 @@ class Projects(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -247,7 +250,7 @@ class CreateProjectRequest(Message):
     """`flyteidl2.project.CreateProjectRequest`."""
 
     FULL_NAME = "flyteidl2.project.CreateProjectRequest"
-    FIELDS = (("project", 1, "message", "optional", "", "project", "project"),)
+    FIELDS = (("project", 1, "message", "optional"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The project to create; `id` is required, `domains` and `org` are ignored."""
 
@@ -259,20 +262,20 @@ class CreateProjectRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -294,7 +297,7 @@ class UpdateProjectRequest(Message):
     """`flyteidl2.project.UpdateProjectRequest`."""
 
     FULL_NAME = "flyteidl2.project.UpdateProjectRequest"
-    FIELDS = (("project", 1, "message", "optional", "", "project", "project"),)
+    FIELDS = (("project", 1, "message", "optional"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
     """The whole project as it shall be from now on; `id` says which."""
 
@@ -306,20 +309,20 @@ class UpdateProjectRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -342,8 +345,8 @@ class GetProjectRequest(Message):
 
     FULL_NAME = "flyteidl2.project.GetProjectRequest"
     FIELDS = (
-        ("id", 1, "string", "implicit", "", "id", "id"),
-        ("org", 2, "string", "implicit", "", "org", "org"),
+        ("id", 1, "string"),
+        ("org", 2, "string"),
     )
     id: str = ""
     """Id of the project."""
@@ -358,14 +361,14 @@ class GetProjectRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -392,7 +395,7 @@ class GetProjectResponse(Message):
     """`flyteidl2.project.GetProjectResponse`."""
 
     FULL_NAME = "flyteidl2.project.GetProjectResponse"
-    FIELDS = (("project", 1, "message", "optional", "", "project", "project"),)
+    FIELDS = (("project", 1, "message", "optional"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
 
     @staticmethod
@@ -403,20 +406,20 @@ class GetProjectResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*project"] = d["*project"] + chunk if "*project" in d else chunk
+                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -433,11 +436,11 @@ class ListProjectsRequest(Message):
 
     FULL_NAME = "flyteidl2.project.ListProjectsRequest"
     FIELDS = (
-        ("limit", 1, "uint32", "implicit", "", "limit", "limit"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
-        ("filters", 3, "string", "implicit", "", "filters", "filters"),
-        ("sort_by", 4, "message", "optional", "", "sortBy", "sort_by"),
-        ("org", 5, "string", "implicit", "", "org", "org"),
+        ("limit", 1, "uint32"),
+        ("token", 2, "string"),
+        ("filters", 3, "string"),
+        ("sort_by", 4, "message", "optional"),
+        ("org", 5, "string"),
     )
     limit: int = 0
     """Most projects per page; 0 sends them all on one page."""
@@ -462,14 +465,14 @@ class ListProjectsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -479,7 +482,7 @@ class ListProjectsRequest(Message):
                 elif tag == 26:
                     d["filters"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*sort_by"] = d["*sort_by"] + chunk if "*sort_by" in d else chunk
+                    d["*sort_by"] = again(d["*sort_by"], chunk) if "*sort_by" in d else chunk
                 elif tag == 42:
                     d["org"] = str(chunk, "utf-8")
                 else:
@@ -518,7 +521,7 @@ class ListProjectsResponse(Message):
     """`flyteidl2.project.ListProjectsResponse`."""
 
     FULL_NAME = "flyteidl2.project.ListProjectsResponse"
-    FIELDS = (("projects", 1, "message", "optional", "", "projects", "projects"),)
+    FIELDS = (("projects", 1, "message", "optional"),)
     projects: Projects | None = sub("flyte_api.messages.flyteidl2.project.project_service:Projects")
 
     @staticmethod
@@ -529,20 +532,20 @@ class ListProjectsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*projects"] = d["*projects"] + chunk if "*projects" in d else chunk
+                    d["*projects"] = again(d["*projects"], chunk) if "*projects" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

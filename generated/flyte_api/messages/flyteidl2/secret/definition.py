@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     put_bytes,
     put_enum,
@@ -21,6 +22,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 class SecretType(Enum):
     """`flyteidl2.secret.SecretType`."""
 
+    __full_name__ = "flyteidl2.secret.SecretType"
     __proto_prefix__ = "SECRET_TYPE_"
     GENERIC = 0
     IMAGE_PULL_SECRET = 1
@@ -39,6 +42,7 @@ class SecretType(Enum):
 class OverallStatus(Enum):
     """`flyteidl2.secret.OverallStatus`."""
 
+    __full_name__ = "flyteidl2.secret.OverallStatus"
     UNSPECIFIED = 0
     PARTIALLY_PRESENT = 1
     FULLY_PRESENT = 2
@@ -48,6 +52,7 @@ class OverallStatus(Enum):
 class SecretPresenceStatus(Enum):
     """`flyteidl2.secret.SecretPresenceStatus`."""
 
+    __full_name__ = "flyteidl2.secret.SecretPresenceStatus"
     UNKNOWN = 0
     MISSING = 1
     PRESENT = 2
@@ -58,9 +63,9 @@ class SecretSpec(Message):
 
     FULL_NAME = "flyteidl2.secret.SecretSpec"
     FIELDS = (
-        ("string_value", 1, "string", "optional", "value", "stringValue", "string_value"),
-        ("binary_value", 2, "bytes", "optional", "value", "binaryValue", "binary_value"),
-        ("type", 3, "enum", "implicit", "", "type", "type"),
+        ("string_value", 1, "string", "optional", "value"),
+        ("binary_value", 2, "bytes", "optional", "value"),
+        ("type", 3, "enum"),
     )
     string_value: str | None = None
     binary_value: bytes | None = None
@@ -75,14 +80,14 @@ class SecretSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -128,10 +133,10 @@ class SecretIdentifier(Message):
 
     FULL_NAME = "flyteidl2.secret.SecretIdentifier"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("organization", 2, "string", "implicit", "", "organization", "organization"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("project", 4, "string", "implicit", "", "project", "project"),
+        ("name", 1, "string"),
+        ("organization", 2, "string"),
+        ("domain", 3, "string"),
+        ("project", 4, "string"),
     )
     name: str = ""
     organization: str = ""
@@ -146,14 +151,14 @@ class SecretIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -191,9 +196,9 @@ class SecretMetadata(Message):
 
     FULL_NAME = "flyteidl2.secret.SecretMetadata"
     FIELDS = (
-        ("created_time", 1, "message", "optional", "", "createdTime", "created_time"),
-        ("secret_status", 2, "message", "optional", "", "secretStatus", "secret_status"),
-        ("type", 3, "enum", "implicit", "", "type", "type"),
+        ("created_time", 1, "message", "optional"),
+        ("secret_status", 2, "message", "optional"),
+        ("type", 3, "enum"),
     )
     created_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     secret_status: SecretStatus | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretStatus")
@@ -207,22 +212,22 @@ class SecretMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*created_time"] = d["*created_time"] + chunk if "*created_time" in d else chunk
+                    d["*created_time"] = again(d["*created_time"], chunk) if "*created_time" in d else chunk
                 elif tag == 18:
-                    d["*secret_status"] = d["*secret_status"] + chunk if "*secret_status" in d else chunk
+                    d["*secret_status"] = again(d["*secret_status"], chunk) if "*secret_status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -254,8 +259,8 @@ class SecretStatus(Message):
 
     FULL_NAME = "flyteidl2.secret.SecretStatus"
     FIELDS = (
-        ("overall_status", 1, "enum", "implicit", "", "overallStatus", "overall_status"),
-        ("cluster_status", 2, "message", "repeated", "", "clusterStatus", "cluster_status"),
+        ("overall_status", 1, "enum"),
+        ("cluster_status", 2, "message", "repeated"),
     )
     overall_status: OverallStatus = enum_field("flyte_api.messages.flyteidl2.secret.definition:OverallStatus")
     cluster_status: list[ClusterSecretStatus] = sub_list(
@@ -270,14 +275,14 @@ class SecretStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -312,8 +317,8 @@ class ClusterSecretStatus(Message):
 
     FULL_NAME = "flyteidl2.secret.ClusterSecretStatus"
     FIELDS = (
-        ("cluster", 1, "message", "optional", "", "cluster", "cluster"),
-        ("presence_status", 2, "enum", "implicit", "", "presenceStatus", "presence_status"),
+        ("cluster", 1, "message", "optional"),
+        ("presence_status", 2, "enum"),
     )
     cluster: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
     presence_status: SecretPresenceStatus = enum_field(
@@ -328,20 +333,20 @@ class ClusterSecretStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*cluster"] = d["*cluster"] + chunk if "*cluster" in d else chunk
+                    d["*cluster"] = again(d["*cluster"], chunk) if "*cluster" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -370,8 +375,8 @@ class Secret(Message):
 
     FULL_NAME = "flyteidl2.secret.Secret"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("secret_metadata", 2, "message", "optional", "", "secretMetadata", "secret_metadata"),
+        ("id", 1, "message", "optional"),
+        ("secret_metadata", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     secret_metadata: SecretMetadata | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretMetadata")
@@ -384,22 +389,22 @@ class Secret(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*secret_metadata"] = d["*secret_metadata"] + chunk if "*secret_metadata" in d else chunk
+                    d["*secret_metadata"] = again(d["*secret_metadata"], chunk) if "*secret_metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     entries,
     map_field,
     put_bool,
@@ -22,6 +23,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ class CreateSecretRequest(Message):
 
     FULL_NAME = "flyteidl2.secret.CreateSecretRequest"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("secret_spec", 2, "message", "optional", "", "secretSpec", "secret_spec"),
+        ("id", 1, "message", "optional"),
+        ("secret_spec", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
@@ -47,22 +49,22 @@ class CreateSecretRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*secret_spec"] = d["*secret_spec"] + chunk if "*secret_spec" in d else chunk
+                    d["*secret_spec"] = again(d["*secret_spec"], chunk) if "*secret_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -88,8 +90,8 @@ class UpdateSecretRequest(Message):
 
     FULL_NAME = "flyteidl2.secret.UpdateSecretRequest"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("secret_spec", 2, "message", "optional", "", "secretSpec", "secret_spec"),
+        ("id", 1, "message", "optional"),
+        ("secret_spec", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
@@ -102,22 +104,22 @@ class UpdateSecretRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*secret_spec"] = d["*secret_spec"] + chunk if "*secret_spec" in d else chunk
+                    d["*secret_spec"] = again(d["*secret_spec"], chunk) if "*secret_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -143,8 +145,8 @@ class GetSecretRequest(Message):
 
     FULL_NAME = "flyteidl2.secret.GetSecretRequest"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("include_system_secrets", 2, "bool", "implicit", "", "includeSystemSecrets", "include_system_secrets"),
+        ("id", 1, "message", "optional"),
+        ("include_system_secrets", 2, "bool"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
@@ -157,20 +159,20 @@ class GetSecretRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -198,7 +200,7 @@ class GetSecretResponse(Message):
     """`flyteidl2.secret.GetSecretResponse`."""
 
     FULL_NAME = "flyteidl2.secret.GetSecretResponse"
-    FIELDS = (("secret", 1, "message", "optional", "", "secret", "secret"),)
+    FIELDS = (("secret", 1, "message", "optional"),)
     secret: Secret | None = sub("flyte_api.messages.flyteidl2.secret.definition:Secret")
 
     @staticmethod
@@ -209,20 +211,20 @@ class GetSecretResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*secret"] = d["*secret"] + chunk if "*secret" in d else chunk
+                    d["*secret"] = again(d["*secret"], chunk) if "*secret" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -239,8 +241,8 @@ class DeleteSecretRequest(Message):
 
     FULL_NAME = "flyteidl2.secret.DeleteSecretRequest"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("include_system_secrets", 2, "bool", "implicit", "", "includeSystemSecrets", "include_system_secrets"),
+        ("id", 1, "message", "optional"),
+        ("include_system_secrets", 2, "bool"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
@@ -253,20 +255,20 @@ class DeleteSecretRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -301,13 +303,13 @@ class ListSecretsRequest(Message):
 
     FULL_NAME = "flyteidl2.secret.ListSecretsRequest"
     FIELDS = (
-        ("organization", 1, "string", "implicit", "", "organization", "organization"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("project", 3, "string", "implicit", "", "project", "project"),
-        ("limit", 4, "int32", "implicit", "", "limit", "limit"),
-        ("token", 5, "string", "implicit", "", "token", "token"),
-        ("per_cluster_tokens", 6, "map<string,string>", "map", "", "perClusterTokens", "per_cluster_tokens"),
-        ("include_system_secrets", 7, "bool", "implicit", "", "includeSystemSecrets", "include_system_secrets"),
+        ("organization", 1, "string"),
+        ("domain", 2, "string"),
+        ("project", 3, "string"),
+        ("limit", 4, "int32"),
+        ("token", 5, "string"),
+        ("per_cluster_tokens", 6, "map<string,string>", "map"),
+        ("include_system_secrets", 7, "bool"),
     )
     organization: str = ""
     domain: str = ""
@@ -325,14 +327,14 @@ class ListSecretsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -392,9 +394,9 @@ class ListSecretsResponse(Message):
 
     FULL_NAME = "flyteidl2.secret.ListSecretsResponse"
     FIELDS = (
-        ("secrets", 1, "message", "repeated", "", "secrets", "secrets"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
-        ("per_cluster_tokens", 3, "map<string,string>", "map", "", "perClusterTokens", "per_cluster_tokens"),
+        ("secrets", 1, "message", "repeated"),
+        ("token", 2, "string"),
+        ("per_cluster_tokens", 3, "map<string,string>", "map"),
     )
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.secret.definition:Secret")
     token: str = ""
@@ -408,14 +410,14 @@ class ListSecretsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

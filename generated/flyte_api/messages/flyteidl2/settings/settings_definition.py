@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     map_field,
@@ -26,6 +27,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 class SettingState(Enum):
     """`flyteidl2.settings.SettingState`."""
 
+    __full_name__ = "flyteidl2.settings.SettingState"
     __proto_prefix__ = "SETTING_STATE_"
     INHERIT = 0
     UNSET = 1
@@ -44,6 +47,7 @@ class SettingState(Enum):
 class ScopeLevel(Enum):
     """`flyteidl2.settings.ScopeLevel`."""
 
+    __full_name__ = "flyteidl2.settings.ScopeLevel"
     __proto_prefix__ = "SCOPE_LEVEL_"
     ORG = 0
     DOMAIN = 1
@@ -54,7 +58,7 @@ class StringValues(Message):
     """`flyteidl2.settings.StringValues`."""
 
     FULL_NAME = "flyteidl2.settings.StringValues"
-    FIELDS = (("values", 1, "string", "repeated", "", "values", "values"),)
+    FIELDS = (("values", 1, "string", "repeated"),)
     values: list[str] = scalar_list()
 
     @staticmethod
@@ -65,14 +69,14 @@ class StringValues(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -94,7 +98,7 @@ class StringMap(Message):
     """`flyteidl2.settings.StringMap`."""
 
     FULL_NAME = "flyteidl2.settings.StringMap"
-    FIELDS = (("entries", 1, "map<string,string>", "map", "", "entries", "entries"),)
+    FIELDS = (("entries", 1, "map<string,string>", "map"),)
     entries: dict[str, str] = map_field("string", "string")
 
     @staticmethod
@@ -105,14 +109,14 @@ class StringMap(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -135,9 +139,9 @@ class SettingsKey(Message):
 
     FULL_NAME = "flyteidl2.settings.SettingsKey"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("domain", 2, "string", "implicit", "", "domain", "domain"),
-        ("project", 3, "string", "implicit", "", "project", "project"),
+        ("org", 1, "string"),
+        ("domain", 2, "string"),
+        ("project", 3, "string"),
     )
     org: str = ""
     domain: str = ""
@@ -151,14 +155,14 @@ class SettingsKey(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -191,9 +195,9 @@ class StringSetting(Message):
 
     FULL_NAME = "flyteidl2.settings.StringSetting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("string_value", 2, "string", "implicit", "", "stringValue", "string_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("string_value", 2, "string"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     string_value: str = ""
@@ -207,14 +211,14 @@ class StringSetting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -254,9 +258,9 @@ class Int64Setting(Message):
 
     FULL_NAME = "flyteidl2.settings.Int64Setting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("int_value", 2, "int64", "implicit", "", "intValue", "int_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("int_value", 2, "int64"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     int_value: int = 0
@@ -270,7 +274,7 @@ class Int64Setting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -306,9 +310,9 @@ class BoolSetting(Message):
 
     FULL_NAME = "flyteidl2.settings.BoolSetting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("bool_value", 2, "bool", "implicit", "", "boolValue", "bool_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("bool_value", 2, "bool"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     bool_value: bool = False
@@ -322,7 +326,7 @@ class BoolSetting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -358,9 +362,9 @@ class StringMapSetting(Message):
 
     FULL_NAME = "flyteidl2.settings.StringMapSetting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("map_value", 2, "message", "optional", "", "mapValue", "map_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("map_value", 2, "message", "optional"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     map_value: StringMap | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringMap")
@@ -374,20 +378,20 @@ class StringMapSetting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*map_value"] = d["*map_value"] + chunk if "*map_value" in d else chunk
+                    d["*map_value"] = again(d["*map_value"], chunk) if "*map_value" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -421,9 +425,9 @@ class QuantitySetting(Message):
 
     FULL_NAME = "flyteidl2.settings.QuantitySetting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("quantity_value", 2, "string", "implicit", "", "quantityValue", "quantity_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("quantity_value", 2, "string"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     quantity_value: str = ""
@@ -437,14 +441,14 @@ class QuantitySetting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -484,9 +488,9 @@ class AcceleratorSetting(Message):
 
     FULL_NAME = "flyteidl2.settings.AcceleratorSetting"
     FIELDS = (
-        ("state", 1, "enum", "implicit", "", "state", "state"),
-        ("accelerator_value", 2, "message", "optional", "", "acceleratorValue", "accelerator_value"),
-        ("scope_level", 3, "enum", "implicit", "", "scopeLevel", "scope_level"),
+        ("state", 1, "enum"),
+        ("accelerator_value", 2, "message", "optional"),
+        ("scope_level", 3, "enum"),
     )
     state: SettingState = enum_field("flyte_api.messages.flyteidl2.settings.settings_definition:SettingState")
     accelerator_value: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
@@ -500,20 +504,22 @@ class AcceleratorSetting(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*accelerator_value"] = d["*accelerator_value"] + chunk if "*accelerator_value" in d else chunk
+                    d["*accelerator_value"] = (
+                        again(d["*accelerator_value"], chunk) if "*accelerator_value" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -547,9 +553,9 @@ class RunSettings(Message):
 
     FULL_NAME = "flyteidl2.settings.RunSettings"
     FIELDS = (
-        ("default_queue", 1, "message", "optional", "", "defaultQueue", "default_queue"),
-        ("max_action_concurrency", 2, "message", "optional", "", "maxActionConcurrency", "max_action_concurrency"),
-        ("run_base_dir", 3, "message", "optional", "", "runBaseDir", "run_base_dir"),
+        ("default_queue", 1, "message", "optional"),
+        ("max_action_concurrency", 2, "message", "optional"),
+        ("run_base_dir", 3, "message", "optional"),
     )
     default_queue: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
     max_action_concurrency: Int64Setting | None = sub(
@@ -565,26 +571,26 @@ class RunSettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*default_queue"] = d["*default_queue"] + chunk if "*default_queue" in d else chunk
+                    d["*default_queue"] = again(d["*default_queue"], chunk) if "*default_queue" in d else chunk
                 elif tag == 18:
                     d["*max_action_concurrency"] = (
-                        d["*max_action_concurrency"] + chunk if "*max_action_concurrency" in d else chunk
+                        again(d["*max_action_concurrency"], chunk) if "*max_action_concurrency" in d else chunk
                     )
                 elif tag == 26:
-                    d["*run_base_dir"] = d["*run_base_dir"] + chunk if "*run_base_dir" in d else chunk
+                    d["*run_base_dir"] = again(d["*run_base_dir"], chunk) if "*run_base_dir" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -606,7 +612,7 @@ class SecuritySettings(Message):
     """`flyteidl2.settings.SecuritySettings`."""
 
     FULL_NAME = "flyteidl2.settings.SecuritySettings"
-    FIELDS = (("service_account", 1, "message", "optional", "", "serviceAccount", "service_account"),)
+    FIELDS = (("service_account", 1, "message", "optional"),)
     service_account: StringSetting | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting"
     )
@@ -619,20 +625,20 @@ class SecuritySettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*service_account"] = d["*service_account"] + chunk if "*service_account" in d else chunk
+                    d["*service_account"] = again(d["*service_account"], chunk) if "*service_account" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -648,7 +654,7 @@ class StorageSettings(Message):
     """`flyteidl2.settings.StorageSettings`."""
 
     FULL_NAME = "flyteidl2.settings.StorageSettings"
-    FIELDS = (("raw_data_path", 1, "message", "optional", "", "rawDataPath", "raw_data_path"),)
+    FIELDS = (("raw_data_path", 1, "message", "optional"),)
     raw_data_path: StringSetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:StringSetting")
 
     @staticmethod
@@ -659,20 +665,20 @@ class StorageSettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*raw_data_path"] = d["*raw_data_path"] + chunk if "*raw_data_path" in d else chunk
+                    d["*raw_data_path"] = again(d["*raw_data_path"], chunk) if "*raw_data_path" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -689,10 +695,10 @@ class TaskResourceDefaults(Message):
 
     FULL_NAME = "flyteidl2.settings.TaskResourceDefaults"
     FIELDS = (
-        ("cpu", 1, "message", "optional", "", "cpu", "cpu"),
-        ("gpu", 2, "message", "optional", "", "gpu", "gpu"),
-        ("memory", 3, "message", "optional", "", "memory", "memory"),
-        ("storage", 4, "message", "optional", "", "storage", "storage"),
+        ("cpu", 1, "message", "optional"),
+        ("gpu", 2, "message", "optional"),
+        ("memory", 3, "message", "optional"),
+        ("storage", 4, "message", "optional"),
     )
     cpu: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
     gpu: QuantitySetting | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:QuantitySetting")
@@ -707,26 +713,26 @@ class TaskResourceDefaults(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*cpu"] = d["*cpu"] + chunk if "*cpu" in d else chunk
+                    d["*cpu"] = again(d["*cpu"], chunk) if "*cpu" in d else chunk
                 elif tag == 18:
-                    d["*gpu"] = d["*gpu"] + chunk if "*gpu" in d else chunk
+                    d["*gpu"] = again(d["*gpu"], chunk) if "*gpu" in d else chunk
                 elif tag == 26:
-                    d["*memory"] = d["*memory"] + chunk if "*memory" in d else chunk
+                    d["*memory"] = again(d["*memory"], chunk) if "*memory" in d else chunk
                 elif tag == 34:
-                    d["*storage"] = d["*storage"] + chunk if "*storage" in d else chunk
+                    d["*storage"] = again(d["*storage"], chunk) if "*storage" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -752,10 +758,10 @@ class TaskResourceSettings(Message):
 
     FULL_NAME = "flyteidl2.settings.TaskResourceSettings"
     FIELDS = (
-        ("min", 1, "message", "optional", "", "min", "min"),
-        ("max", 2, "message", "optional", "", "max", "max"),
-        ("mirror_limits_request", 3, "message", "optional", "", "mirrorLimitsRequest", "mirror_limits_request"),
-        ("default_accelerator", 4, "message", "optional", "", "defaultAccelerator", "default_accelerator"),
+        ("min", 1, "message", "optional"),
+        ("max", 2, "message", "optional"),
+        ("mirror_limits_request", 3, "message", "optional"),
+        ("default_accelerator", 4, "message", "optional"),
     )
     min: TaskResourceDefaults | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:TaskResourceDefaults"
@@ -778,29 +784,29 @@ class TaskResourceSettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*min"] = d["*min"] + chunk if "*min" in d else chunk
+                    d["*min"] = again(d["*min"], chunk) if "*min" in d else chunk
                 elif tag == 18:
-                    d["*max"] = d["*max"] + chunk if "*max" in d else chunk
+                    d["*max"] = again(d["*max"], chunk) if "*max" in d else chunk
                 elif tag == 26:
                     d["*mirror_limits_request"] = (
-                        d["*mirror_limits_request"] + chunk if "*mirror_limits_request" in d else chunk
+                        again(d["*mirror_limits_request"], chunk) if "*mirror_limits_request" in d else chunk
                     )
                 elif tag == 34:
                     d["*default_accelerator"] = (
-                        d["*default_accelerator"] + chunk if "*default_accelerator" in d else chunk
+                        again(d["*default_accelerator"], chunk) if "*default_accelerator" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -827,8 +833,8 @@ class AppSettings(Message):
 
     FULL_NAME = "flyteidl2.settings.AppSettings"
     FIELDS = (
-        ("disallow_anonymous", 1, "message", "optional", "", "disallowAnonymous", "disallow_anonymous"),
-        ("app_dns_strategy", 2, "message", "optional", "", "appDnsStrategy", "app_dns_strategy"),
+        ("disallow_anonymous", 1, "message", "optional"),
+        ("app_dns_strategy", 2, "message", "optional"),
     )
     disallow_anonymous: BoolSetting | None = sub(
         "flyte_api.messages.flyteidl2.settings.settings_definition:BoolSetting"
@@ -845,22 +851,24 @@ class AppSettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*disallow_anonymous"] = d["*disallow_anonymous"] + chunk if "*disallow_anonymous" in d else chunk
+                    d["*disallow_anonymous"] = (
+                        again(d["*disallow_anonymous"], chunk) if "*disallow_anonymous" in d else chunk
+                    )
                 elif tag == 18:
-                    d["*app_dns_strategy"] = d["*app_dns_strategy"] + chunk if "*app_dns_strategy" in d else chunk
+                    d["*app_dns_strategy"] = again(d["*app_dns_strategy"], chunk) if "*app_dns_strategy" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -880,15 +888,15 @@ class Settings(Message):
 
     FULL_NAME = "flyteidl2.settings.Settings"
     FIELDS = (
-        ("run", 1, "message", "optional", "", "run", "run"),
-        ("security", 2, "message", "optional", "", "security", "security"),
-        ("storage", 3, "message", "optional", "", "storage", "storage"),
-        ("task_resource", 4, "message", "optional", "", "taskResource", "task_resource"),
-        ("labels", 5, "message", "optional", "", "labels", "labels"),
-        ("annotations", 6, "message", "optional", "", "annotations", "annotations"),
-        ("environment_variables", 7, "message", "optional", "", "environmentVariables", "environment_variables"),
-        ("app", 8, "message", "optional", "", "app", "app"),
-        ("pod_template_name", 9, "message", "optional", "", "podTemplateName", "pod_template_name"),
+        ("run", 1, "message", "optional"),
+        ("security", 2, "message", "optional"),
+        ("storage", 3, "message", "optional"),
+        ("task_resource", 4, "message", "optional"),
+        ("labels", 5, "message", "optional"),
+        ("annotations", 6, "message", "optional"),
+        ("environment_variables", 7, "message", "optional"),
+        ("app", 8, "message", "optional"),
+        ("pod_template_name", 9, "message", "optional"),
     )
     run: RunSettings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:RunSettings")
     security: SecuritySettings | None = sub(
@@ -918,38 +926,40 @@ class Settings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run"] = d["*run"] + chunk if "*run" in d else chunk
+                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
                 elif tag == 18:
-                    d["*security"] = d["*security"] + chunk if "*security" in d else chunk
+                    d["*security"] = again(d["*security"], chunk) if "*security" in d else chunk
                 elif tag == 26:
-                    d["*storage"] = d["*storage"] + chunk if "*storage" in d else chunk
+                    d["*storage"] = again(d["*storage"], chunk) if "*storage" in d else chunk
                 elif tag == 34:
-                    d["*task_resource"] = d["*task_resource"] + chunk if "*task_resource" in d else chunk
+                    d["*task_resource"] = again(d["*task_resource"], chunk) if "*task_resource" in d else chunk
                 elif tag == 42:
-                    d["*labels"] = d["*labels"] + chunk if "*labels" in d else chunk
+                    d["*labels"] = again(d["*labels"], chunk) if "*labels" in d else chunk
                 elif tag == 50:
-                    d["*annotations"] = d["*annotations"] + chunk if "*annotations" in d else chunk
+                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
                 elif tag == 58:
                     d["*environment_variables"] = (
-                        d["*environment_variables"] + chunk if "*environment_variables" in d else chunk
+                        again(d["*environment_variables"], chunk) if "*environment_variables" in d else chunk
                     )
                 elif tag == 66:
-                    d["*app"] = d["*app"] + chunk if "*app" in d else chunk
+                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
                 elif tag == 74:
-                    d["*pod_template_name"] = d["*pod_template_name"] + chunk if "*pod_template_name" in d else chunk
+                    d["*pod_template_name"] = (
+                        again(d["*pod_template_name"], chunk) if "*pod_template_name" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -5,7 +5,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_uint64, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Message,
+    Slots,
+    again,
+    put_message,
+    put_uint64,
+    sub,
+    sub_list,
+    unknown,
+    varint,
+    varint32,
+)
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.settings.settings_definition import Settings, SettingsKey
@@ -16,9 +29,9 @@ class SettingsRecord(Message):
 
     FULL_NAME = "flyteidl2.settings.SettingsRecord"
     FIELDS = (
-        ("key", 1, "message", "optional", "", "key", "key"),
-        ("settings", 2, "message", "optional", "", "settings", "settings"),
-        ("version", 3, "uint64", "implicit", "", "version", "version"),
+        ("key", 1, "message", "optional"),
+        ("settings", 2, "message", "optional"),
+        ("version", 3, "uint64"),
     )
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
@@ -32,22 +45,22 @@ class SettingsRecord(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 elif tag == 18:
-                    d["*settings"] = d["*settings"] + chunk if "*settings" in d else chunk
+                    d["*settings"] = again(d["*settings"], chunk) if "*settings" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -78,7 +91,7 @@ class GetSettingsRequest(Message):
     """`flyteidl2.settings.GetSettingsRequest`."""
 
     FULL_NAME = "flyteidl2.settings.GetSettingsRequest"
-    FIELDS = (("key", 1, "message", "optional", "", "key", "key"),)
+    FIELDS = (("key", 1, "message", "optional"),)
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
@@ -89,20 +102,20 @@ class GetSettingsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -118,7 +131,7 @@ class GetSettingsResponse(Message):
     """`flyteidl2.settings.GetSettingsResponse`."""
 
     FULL_NAME = "flyteidl2.settings.GetSettingsResponse"
-    FIELDS = (("settingsRecord", 1, "message", "optional", "", "settingsRecord", "settingsRecord"),)
+    FIELDS = (("settingsRecord", 1, "message", "optional"),)
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
@@ -129,20 +142,20 @@ class GetSettingsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*settingsRecord"] = d["*settingsRecord"] + chunk if "*settingsRecord" in d else chunk
+                    d["*settingsRecord"] = again(d["*settingsRecord"], chunk) if "*settingsRecord" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -158,7 +171,7 @@ class GetSettingsForEditRequest(Message):
     """`flyteidl2.settings.GetSettingsForEditRequest`."""
 
     FULL_NAME = "flyteidl2.settings.GetSettingsForEditRequest"
-    FIELDS = (("key", 1, "message", "optional", "", "key", "key"),)
+    FIELDS = (("key", 1, "message", "optional"),)
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
 
     @staticmethod
@@ -169,20 +182,20 @@ class GetSettingsForEditRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -199,8 +212,8 @@ class GetSettingsForEditResponse(Message):
 
     FULL_NAME = "flyteidl2.settings.GetSettingsForEditResponse"
     FIELDS = (
-        ("requestedKey", 1, "message", "optional", "", "requestedKey", "requestedKey"),
-        ("levels", 2, "message", "repeated", "", "levels", "levels"),
+        ("requestedKey", 1, "message", "optional"),
+        ("levels", 2, "message", "repeated"),
     )
     requestedKey: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     levels: list[SettingsRecord] = sub_list("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
@@ -213,20 +226,20 @@ class GetSettingsForEditResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*requestedKey"] = d["*requestedKey"] + chunk if "*requestedKey" in d else chunk
+                    d["*requestedKey"] = again(d["*requestedKey"], chunk) if "*requestedKey" in d else chunk
                 elif tag == 18:
                     d.setdefault("*levels", []).append(chunk)
                 else:
@@ -248,8 +261,8 @@ class CreateSettingsRequest(Message):
 
     FULL_NAME = "flyteidl2.settings.CreateSettingsRequest"
     FIELDS = (
-        ("key", 1, "message", "optional", "", "key", "key"),
-        ("settings", 2, "message", "optional", "", "settings", "settings"),
+        ("key", 1, "message", "optional"),
+        ("settings", 2, "message", "optional"),
     )
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
@@ -262,22 +275,22 @@ class CreateSettingsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 elif tag == 18:
-                    d["*settings"] = d["*settings"] + chunk if "*settings" in d else chunk
+                    d["*settings"] = again(d["*settings"], chunk) if "*settings" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -296,7 +309,7 @@ class CreateSettingsResponse(Message):
     """`flyteidl2.settings.CreateSettingsResponse`."""
 
     FULL_NAME = "flyteidl2.settings.CreateSettingsResponse"
-    FIELDS = (("settingsRecord", 1, "message", "optional", "", "settingsRecord", "settingsRecord"),)
+    FIELDS = (("settingsRecord", 1, "message", "optional"),)
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
@@ -307,20 +320,20 @@ class CreateSettingsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*settingsRecord"] = d["*settingsRecord"] + chunk if "*settingsRecord" in d else chunk
+                    d["*settingsRecord"] = again(d["*settingsRecord"], chunk) if "*settingsRecord" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -337,9 +350,9 @@ class UpdateSettingsRequest(Message):
 
     FULL_NAME = "flyteidl2.settings.UpdateSettingsRequest"
     FIELDS = (
-        ("key", 1, "message", "optional", "", "key", "key"),
-        ("settings", 2, "message", "optional", "", "settings", "settings"),
-        ("version", 3, "uint64", "implicit", "", "version", "version"),
+        ("key", 1, "message", "optional"),
+        ("settings", 2, "message", "optional"),
+        ("version", 3, "uint64"),
     )
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
@@ -353,22 +366,22 @@ class UpdateSettingsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*key"] = d["*key"] + chunk if "*key" in d else chunk
+                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
                 elif tag == 18:
-                    d["*settings"] = d["*settings"] + chunk if "*settings" in d else chunk
+                    d["*settings"] = again(d["*settings"], chunk) if "*settings" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -399,7 +412,7 @@ class UpdateSettingsResponse(Message):
     """`flyteidl2.settings.UpdateSettingsResponse`."""
 
     FULL_NAME = "flyteidl2.settings.UpdateSettingsResponse"
-    FIELDS = (("settingsRecord", 1, "message", "optional", "", "settingsRecord", "settingsRecord"),)
+    FIELDS = (("settingsRecord", 1, "message", "optional"),)
     settingsRecord: SettingsRecord | None = sub("flyte_api.messages.flyteidl2.settings.settings_service:SettingsRecord")
 
     @staticmethod
@@ -410,20 +423,20 @@ class UpdateSettingsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*settingsRecord"] = d["*settingsRecord"] + chunk if "*settingsRecord" in d else chunk
+                    d["*settingsRecord"] = again(d["*settingsRecord"], chunk) if "*settingsRecord" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

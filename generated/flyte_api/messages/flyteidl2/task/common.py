@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     low32,
@@ -25,6 +26,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 class FixedRateUnit(Enum):
     """Units of a fixed rate."""
 
+    __full_name__ = "flyteidl2.task.FixedRateUnit"
     __proto_prefix__ = "FIXED_RATE_UNIT_"
     UNSPECIFIED = 0
     MINUTE = 1
@@ -48,6 +51,7 @@ class FixedRateUnit(Enum):
 class TriggerAutomationSpecType(Enum):
     """What makes a trigger fire by itself."""
 
+    __full_name__ = "flyteidl2.task.TriggerAutomationSpecType"
     TYPE_UNSPECIFIED = 0
     TYPE_NONE = 1
     """Nothing: it fires when somebody asks."""
@@ -62,8 +66,8 @@ class NamedParameter(Message):
 
     FULL_NAME = "flyteidl2.task.NamedParameter"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("parameter", 2, "message", "optional", "", "parameter", "parameter"),
+        ("name", 1, "string"),
+        ("parameter", 2, "message", "optional"),
     )
     name: str = ""
     """Name of the input."""
@@ -78,14 +82,14 @@ class NamedParameter(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -93,7 +97,7 @@ class NamedParameter(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*parameter"] = d["*parameter"] + chunk if "*parameter" in d else chunk
+                    d["*parameter"] = again(d["*parameter"], chunk) if "*parameter" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -113,9 +117,9 @@ class FixedRate(Message):
 
     FULL_NAME = "flyteidl2.task.FixedRate"
     FIELDS = (
-        ("value", 1, "uint32", "implicit", "", "value", "value"),
-        ("unit", 2, "enum", "implicit", "", "unit", "unit"),
-        ("start_time", 3, "message", "optional", "", "startTime", "start_time"),
+        ("value", 1, "uint32"),
+        ("unit", 2, "enum"),
+        ("start_time", 3, "message", "optional"),
     )
     value: int = 0
     """Distance, in units of `unit`."""
@@ -132,20 +136,20 @@ class FixedRate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 26:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -179,8 +183,8 @@ class Cron(Message):
 
     FULL_NAME = "flyteidl2.task.Cron"
     FIELDS = (
-        ("expression", 1, "string", "implicit", "", "expression", "expression"),
-        ("timezone", 2, "string", "implicit", "", "timezone", "timezone"),
+        ("expression", 1, "string"),
+        ("timezone", 2, "string"),
     )
     expression: str = ""
     """Minute, hour, day of month, month and day of week, or a word such as `@hourly`."""
@@ -195,14 +199,14 @@ class Cron(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -230,10 +234,10 @@ class Schedule(Message):
 
     FULL_NAME = "flyteidl2.task.Schedule"
     FIELDS = (
-        ("rate", 1, "message", "optional", "expression", "rate", "rate"),
-        ("cron_expression", 2, "string", "optional", "expression", "cronExpression", "cron_expression"),
-        ("kickoff_time_input_arg", 3, "string", "implicit", "", "kickoffTimeInputArg", "kickoff_time_input_arg"),
-        ("cron", 4, "message", "optional", "expression", "cron", "cron"),
+        ("rate", 1, "message", "optional", "expression"),
+        ("cron_expression", 2, "string", "optional", "expression"),
+        ("kickoff_time_input_arg", 3, "string"),
+        ("cron", 4, "message", "optional", "expression"),
     )
     rate: FixedRate | None = sub("flyte_api.messages.flyteidl2.task.common:FixedRate")
     cron_expression: str | None = None
@@ -251,14 +255,14 @@ class Schedule(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -267,7 +271,7 @@ class Schedule(Message):
                     if expression_case != "*rate":
                         d.pop(expression_case, None)
                         expression_case = "*rate"
-                    d["*rate"] = d["*rate"] + chunk if "*rate" in d else chunk
+                    d["*rate"] = again(d["*rate"], chunk) if "*rate" in d else chunk
                 elif tag == 18:
                     if expression_case != "cron_expression":
                         d.pop(expression_case, None)
@@ -279,7 +283,7 @@ class Schedule(Message):
                     if expression_case != "*cron":
                         d.pop(expression_case, None)
                         expression_case = "*cron"
-                    d["*cron"] = d["*cron"] + chunk if "*cron" in d else chunk
+                    d["*cron"] = again(d["*cron"], chunk) if "*cron" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -305,11 +309,11 @@ class ArtifactTrigger(Message):
 
     FULL_NAME = "flyteidl2.task.ArtifactTrigger"
     FIELDS = (
-        ("artifact_name", 1, "string", "implicit", "", "artifactName", "artifact_name"),
-        ("version", 2, "string", "implicit", "", "version", "version"),
-        ("input_arg", 3, "string", "implicit", "", "inputArg", "input_arg"),
-        ("partitions", 4, "map<string,string>", "map", "", "partitions", "partitions"),
-        ("partition_input_args", 5, "map<string,string>", "map", "", "partitionInputArgs", "partition_input_args"),
+        ("artifact_name", 1, "string"),
+        ("version", 2, "string"),
+        ("input_arg", 3, "string"),
+        ("partitions", 4, "map<string,string>", "map"),
+        ("partition_input_args", 5, "map<string,string>", "map"),
     )
     artifact_name: str = ""
     version: str = ""
@@ -325,14 +329,14 @@ class ArtifactTrigger(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -375,9 +379,9 @@ class TriggerAutomationSpec(Message):
 
     FULL_NAME = "flyteidl2.task.TriggerAutomationSpec"
     FIELDS = (
-        ("type", 1, "enum", "implicit", "", "type", "type"),
-        ("schedule", 2, "message", "optional", "automation", "schedule", "schedule"),
-        ("artifact", 3, "message", "optional", "automation", "artifact", "artifact"),
+        ("type", 1, "enum"),
+        ("schedule", 2, "message", "optional", "automation"),
+        ("artifact", 3, "message", "optional", "automation"),
     )
     type: TriggerAutomationSpecType = enum_field("flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpecType")
     """Which kind of automation it is."""
@@ -395,14 +399,14 @@ class TriggerAutomationSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -411,12 +415,12 @@ class TriggerAutomationSpec(Message):
                     if automation_case != "*schedule":
                         d.pop(automation_case, None)
                         automation_case = "*schedule"
-                    d["*schedule"] = d["*schedule"] + chunk if "*schedule" in d else chunk
+                    d["*schedule"] = again(d["*schedule"], chunk) if "*schedule" in d else chunk
                 elif tag == 26:
                     if automation_case != "*artifact":
                         d.pop(automation_case, None)
                         automation_case = "*artifact"
-                    d["*artifact"] = d["*artifact"] + chunk if "*artifact" in d else chunk
+                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -448,8 +452,8 @@ class NamedLiteral(Message):
 
     FULL_NAME = "flyteidl2.task.NamedLiteral"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("value", 2, "message", "optional", "", "value", "value"),
+        ("name", 1, "string"),
+        ("value", 2, "message", "optional"),
     )
     name: str = ""
     """Name of the input or output; outputs are called `o0`, `o1` and so on unless the task names them."""
@@ -464,14 +468,14 @@ class NamedLiteral(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -479,7 +483,7 @@ class NamedLiteral(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -499,8 +503,8 @@ class OutputReferences(Message):
 
     FULL_NAME = "flyteidl2.task.OutputReferences"
     FIELDS = (
-        ("output_uri", 1, "string", "implicit", "", "outputUri", "output_uri"),
-        ("report_uri", 2, "string", "implicit", "", "reportUri", "report_uri"),
+        ("output_uri", 1, "string"),
+        ("report_uri", 2, "string"),
     )
     output_uri: str = ""
     """The outputs, as a `task.Outputs` message."""
@@ -515,14 +519,14 @@ class OutputReferences(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -550,8 +554,8 @@ class Inputs(Message):
 
     FULL_NAME = "flyteidl2.task.Inputs"
     FIELDS = (
-        ("literals", 1, "message", "repeated", "", "literals", "literals"),
-        ("context", 2, "message", "repeated", "", "context", "context"),
+        ("literals", 1, "message", "repeated"),
+        ("context", 2, "message", "repeated"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
@@ -566,14 +570,14 @@ class Inputs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -601,14 +605,14 @@ class ProducedArtifact(Message):
 
     FULL_NAME = "flyteidl2.task.ProducedArtifact"
     FIELDS = (
-        ("output", 1, "string", "implicit", "", "output", "output"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("version", 3, "string", "implicit", "", "version", "version"),
-        ("info", 4, "message", "optional", "", "info", "info"),
-        ("type", 5, "message", "optional", "", "type", "type"),
-        ("parent_artifacts", 6, "message", "repeated", "", "parentArtifacts", "parent_artifacts"),
-        ("partitions", 7, "message", "optional", "", "partitions", "partitions"),
-        ("time_partition", 8, "message", "optional", "", "timePartition", "time_partition"),
+        ("output", 1, "string"),
+        ("name", 2, "string"),
+        ("version", 3, "string"),
+        ("info", 4, "message", "optional"),
+        ("type", 5, "message", "optional"),
+        ("parent_artifacts", 6, "message", "repeated"),
+        ("partitions", 7, "message", "optional"),
+        ("time_partition", 8, "message", "optional"),
     )
     output: str = ""
     name: str = ""
@@ -629,14 +633,14 @@ class ProducedArtifact(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -648,15 +652,15 @@ class ProducedArtifact(Message):
                 elif tag == 26:
                     d["version"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*info"] = d["*info"] + chunk if "*info" in d else chunk
+                    d["*info"] = again(d["*info"], chunk) if "*info" in d else chunk
                 elif tag == 42:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 elif tag == 50:
                     d.setdefault("*parent_artifacts", []).append(chunk)
                 elif tag == 58:
-                    d["*partitions"] = d["*partitions"] + chunk if "*partitions" in d else chunk
+                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
                 elif tag == 66:
-                    d["*time_partition"] = d["*time_partition"] + chunk if "*time_partition" in d else chunk
+                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -694,8 +698,8 @@ class Outputs(Message):
 
     FULL_NAME = "flyteidl2.task.Outputs"
     FIELDS = (
-        ("literals", 1, "message", "repeated", "", "literals", "literals"),
-        ("produced_artifacts", 3, "message", "repeated", "", "producedArtifacts", "produced_artifacts"),
+        ("literals", 1, "message", "repeated"),
+        ("produced_artifacts", 3, "message", "repeated"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
@@ -710,14 +714,14 @@ class Outputs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

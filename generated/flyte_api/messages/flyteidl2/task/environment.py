@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, unknown, varint32
 
 
 class Environment(Message):
@@ -11,8 +11,8 @@ class Environment(Message):
 
     FULL_NAME = "flyteidl2.task.Environment"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("description", 2, "string", "implicit", "", "description", "description"),
+        ("name", 1, "string"),
+        ("description", 2, "string"),
     )
     name: str = ""
     """Name, which is also the first part of its tasks' names."""
@@ -27,14 +27,14 @@ class Environment(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     enum_list,
@@ -29,6 +30,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 class CacheLookupScope(Enum):
     """How far a run looks for cached outputs."""
 
+    __full_name__ = "flyteidl2.task.CacheLookupScope"
     __proto_prefix__ = "CACHE_LOOKUP_SCOPE_"
     UNSPECIFIED = 0
     """As the server sees fit."""
@@ -58,6 +61,7 @@ class CacheLookupScope(Enum):
 class TaskSpecSource(Enum):
     """Where the task of a run came from."""
 
+    __full_name__ = "flyteidl2.task.TaskSpecSource"
     __proto_prefix__ = "TASK_SPEC_SOURCE_"
     UNSPECIFIED = 0
     """The client did not say."""
@@ -71,7 +75,7 @@ class Labels(Message):
     """Key-value pairs to find and group things by."""
 
     FULL_NAME = "flyteidl2.task.Labels"
-    FIELDS = (("values", 1, "map<string,string>", "map", "", "values", "values"),)
+    FIELDS = (("values", 1, "map<string,string>", "map"),)
     values: dict[str, str] = map_field("string", "string")
     """The pairs."""
 
@@ -83,14 +87,14 @@ class Labels(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -112,7 +116,7 @@ class Annotations(Message):
     """Key-value pairs passed on to the cluster, not searchable."""
 
     FULL_NAME = "flyteidl2.task.Annotations"
-    FIELDS = (("values", 1, "map<string,string>", "map", "", "values", "values"),)
+    FIELDS = (("values", 1, "map<string,string>", "map"),)
     values: dict[str, str] = map_field("string", "string")
     """The pairs."""
 
@@ -124,14 +128,14 @@ class Annotations(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -153,7 +157,7 @@ class Envs(Message):
     """Environment variables."""
 
     FULL_NAME = "flyteidl2.task.Envs"
-    FIELDS = (("values", 1, "message", "repeated", "", "values", "values"),)
+    FIELDS = (("values", 1, "message", "repeated"),)
     values: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
     """Names and values."""
 
@@ -165,14 +169,14 @@ class Envs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -194,7 +198,7 @@ class RawDataStorage(Message):
     """Where data that tasks pass by reference is kept."""
 
     FULL_NAME = "flyteidl2.task.RawDataStorage"
-    FIELDS = (("raw_data_prefix", 1, "string", "implicit", "", "rawDataPrefix", "raw_data_prefix"),)
+    FIELDS = (("raw_data_prefix", 1, "string"),)
     raw_data_prefix: str = ""
     """Prefix in object storage. Empty takes the server's."""
 
@@ -206,14 +210,14 @@ class RawDataStorage(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -236,8 +240,8 @@ class CacheConfig(Message):
 
     FULL_NAME = "flyteidl2.task.CacheConfig"
     FIELDS = (
-        ("overwrite_cache", 1, "bool", "implicit", "", "overwriteCache", "overwrite_cache"),
-        ("cache_lookup_scope", 2, "enum", "implicit", "", "cacheLookupScope", "cache_lookup_scope"),
+        ("overwrite_cache", 1, "bool"),
+        ("cache_lookup_scope", 2, "enum"),
     )
     overwrite_cache: bool = False
     """Whether tasks run although their outputs are cached, and replace them."""
@@ -252,7 +256,7 @@ class CacheConfig(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -282,7 +286,7 @@ class Recover(Message):
     """Starts a run from where another one failed; the other run is named by `RunSpec.relation`."""
 
     FULL_NAME = "flyteidl2.task.Recover"
-    FIELDS = (("force_rerun_actions", 1, "string", "repeated", "", "forceRerunActions", "force_rerun_actions"),)
+    FIELDS = (("force_rerun_actions", 1, "string", "repeated"),)
     force_rerun_actions: list[str] = scalar_list()
     """Names of actions to run again although they succeeded."""
 
@@ -294,14 +298,14 @@ class Recover(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -324,42 +328,26 @@ class RunSpec(Message):
 
     FULL_NAME = "flyteidl2.task.RunSpec"
     FIELDS = (
-        ("labels", 1, "message", "optional", "", "labels", "labels"),
-        ("annotations", 2, "message", "optional", "", "annotations", "annotations"),
-        ("envs", 3, "message", "optional", "", "envs", "envs"),
-        ("interruptible", 4, "message", "optional", "", "interruptible", "interruptible"),
-        ("overwrite_cache", 5, "bool", "implicit", "", "overwriteCache", "overwrite_cache"),
-        ("queue", 6, "string", "implicit", "", "queue", "queue"),
-        ("raw_data_storage", 7, "message", "optional", "", "rawDataStorage", "raw_data_storage"),
-        ("security_context", 8, "message", "optional", "", "securityContext", "security_context"),
-        ("cache_config", 9, "message", "optional", "", "cacheConfig", "cache_config"),
-        (
-            "notification_rule_name",
-            10,
-            "string",
-            "optional",
-            "notification_settings",
-            "notificationRuleName",
-            "notification_rule_name",
-        ),
-        (
-            "notification_rules",
-            11,
-            "message",
-            "optional",
-            "notification_settings",
-            "notificationRules",
-            "notification_rules",
-        ),
-        ("run_start_time", 12, "message", "optional", "", "runStartTime", "run_start_time"),
-        ("max_action_concurrency", 13, "uint32", "implicit", "", "maxActionConcurrency", "max_action_concurrency"),
-        ("run_base_dir", 14, "string", "implicit", "", "runBaseDir", "run_base_dir"),
-        ("related_to", 15, "message", "optional", "", "relatedTo", "related_to"),
-        ("cluster_pool", 16, "string", "implicit", "", "clusterPool", "cluster_pool"),
-        ("task_spec_source", 17, "enum", "implicit", "", "taskSpecSource", "task_spec_source"),
-        ("relation", 18, "message", "optional", "", "relation", "relation"),
-        ("recover", 19, "message", "optional", "", "recover", "recover"),
-        ("default_settings", 20, "message", "optional", "", "defaultSettings", "default_settings"),
+        ("labels", 1, "message", "optional"),
+        ("annotations", 2, "message", "optional"),
+        ("envs", 3, "message", "optional"),
+        ("interruptible", 4, "message", "optional"),
+        ("overwrite_cache", 5, "bool"),
+        ("queue", 6, "string"),
+        ("raw_data_storage", 7, "message", "optional"),
+        ("security_context", 8, "message", "optional"),
+        ("cache_config", 9, "message", "optional"),
+        ("notification_rule_name", 10, "string", "optional", "notification_settings"),
+        ("notification_rules", 11, "message", "optional", "notification_settings"),
+        ("run_start_time", 12, "message", "optional"),
+        ("max_action_concurrency", 13, "uint32"),
+        ("run_base_dir", 14, "string"),
+        ("related_to", 15, "message", "optional"),
+        ("cluster_pool", 16, "string"),
+        ("task_spec_source", 17, "enum"),
+        ("relation", 18, "message", "optional"),
+        ("recover", 19, "message", "optional"),
+        ("default_settings", 20, "message", "optional"),
     )
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
     """Labels of the run, also put on what it starts in the cluster."""
@@ -413,34 +401,34 @@ class RunSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*labels"] = d["*labels"] + chunk if "*labels" in d else chunk
+                    d["*labels"] = again(d["*labels"], chunk) if "*labels" in d else chunk
                 elif tag == 18:
-                    d["*annotations"] = d["*annotations"] + chunk if "*annotations" in d else chunk
+                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
                 elif tag == 26:
-                    d["*envs"] = d["*envs"] + chunk if "*envs" in d else chunk
+                    d["*envs"] = again(d["*envs"], chunk) if "*envs" in d else chunk
                 elif tag == 34:
-                    d["*interruptible"] = d["*interruptible"] + chunk if "*interruptible" in d else chunk
+                    d["*interruptible"] = again(d["*interruptible"], chunk) if "*interruptible" in d else chunk
                 elif tag == 50:
                     d["queue"] = str(chunk, "utf-8")
                 elif tag == 58:
-                    d["*raw_data_storage"] = d["*raw_data_storage"] + chunk if "*raw_data_storage" in d else chunk
+                    d["*raw_data_storage"] = again(d["*raw_data_storage"], chunk) if "*raw_data_storage" in d else chunk
                 elif tag == 66:
-                    d["*security_context"] = d["*security_context"] + chunk if "*security_context" in d else chunk
+                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
                 elif tag == 74:
-                    d["*cache_config"] = d["*cache_config"] + chunk if "*cache_config" in d else chunk
+                    d["*cache_config"] = again(d["*cache_config"], chunk) if "*cache_config" in d else chunk
                 elif tag == 82:
                     if notification_settings_case != "notification_rule_name":
                         d.pop(notification_settings_case, None)
@@ -450,21 +438,23 @@ class RunSpec(Message):
                     if notification_settings_case != "*notification_rules":
                         d.pop(notification_settings_case, None)
                         notification_settings_case = "*notification_rules"
-                    d["*notification_rules"] = d["*notification_rules"] + chunk if "*notification_rules" in d else chunk
+                    d["*notification_rules"] = (
+                        again(d["*notification_rules"], chunk) if "*notification_rules" in d else chunk
+                    )
                 elif tag == 98:
-                    d["*run_start_time"] = d["*run_start_time"] + chunk if "*run_start_time" in d else chunk
+                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
                 elif tag == 114:
                     d["run_base_dir"] = str(chunk, "utf-8")
                 elif tag == 122:
-                    d["*related_to"] = d["*related_to"] + chunk if "*related_to" in d else chunk
+                    d["*related_to"] = again(d["*related_to"], chunk) if "*related_to" in d else chunk
                 elif tag == 130:
                     d["cluster_pool"] = str(chunk, "utf-8")
                 elif tag == 146:
-                    d["*relation"] = d["*relation"] + chunk if "*relation" in d else chunk
+                    d["*relation"] = again(d["*relation"], chunk) if "*relation" in d else chunk
                 elif tag == 154:
-                    d["*recover"] = d["*recover"] + chunk if "*recover" in d else chunk
+                    d["*recover"] = again(d["*recover"], chunk) if "*recover" in d else chunk
                 elif tag == 162:
-                    d["*default_settings"] = d["*default_settings"] + chunk if "*default_settings" in d else chunk
+                    d["*default_settings"] = again(d["*default_settings"], chunk) if "*default_settings" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -551,8 +541,8 @@ class DefaultSettings(Message):
 
     FULL_NAME = "flyteidl2.task.DefaultSettings"
     FIELDS = (
-        ("pod_template_name", 1, "string", "implicit", "", "podTemplateName", "pod_template_name"),
-        ("task_resource_defaults", 2, "message", "optional", "", "taskResourceDefaults", "task_resource_defaults"),
+        ("pod_template_name", 1, "string"),
+        ("task_resource_defaults", 2, "message", "optional"),
     )
     pod_template_name: str = ""
     """Name of a pod template in the cluster."""
@@ -569,14 +559,14 @@ class DefaultSettings(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -585,7 +575,7 @@ class DefaultSettings(Message):
                     d["pod_template_name"] = str(chunk, "utf-8")
                 elif tag == 18:
                     d["*task_resource_defaults"] = (
-                        d["*task_resource_defaults"] + chunk if "*task_resource_defaults" in d else chunk
+                        again(d["*task_resource_defaults"], chunk) if "*task_resource_defaults" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -606,9 +596,9 @@ class TaskResourceDefaults(Message):
 
     FULL_NAME = "flyteidl2.task.TaskResourceDefaults"
     FIELDS = (
-        ("requests", 1, "message", "repeated", "", "requests", "requests"),
-        ("max", 2, "message", "repeated", "", "max", "max"),
-        ("default_accelerator", 3, "message", "optional", "", "defaultAccelerator", "default_accelerator"),
+        ("requests", 1, "message", "repeated"),
+        ("max", 2, "message", "repeated"),
+        ("default_accelerator", 3, "message", "optional"),
     )
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
     """What a task gets."""
@@ -625,14 +615,14 @@ class TaskResourceDefaults(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -643,7 +633,7 @@ class TaskResourceDefaults(Message):
                     d.setdefault("*max", []).append(chunk)
                 elif tag == 26:
                     d["*default_accelerator"] = (
-                        d["*default_accelerator"] + chunk if "*default_accelerator" in d else chunk
+                        again(d["*default_accelerator"], chunk) if "*default_accelerator" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -666,7 +656,7 @@ class InlineRuleList(Message):
     """Notification rules of a single run."""
 
     FULL_NAME = "flyteidl2.task.InlineRuleList"
-    FIELDS = (("rules", 1, "message", "repeated", "", "rules", "rules"),)
+    FIELDS = (("rules", 1, "message", "repeated"),)
     rules: list[InlineRule] = sub_list("flyte_api.messages.flyteidl2.task.run:InlineRule")
     """The rules; each is looked at by itself."""
 
@@ -678,14 +668,14 @@ class InlineRuleList(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -708,9 +698,9 @@ class InlineRule(Message):
 
     FULL_NAME = "flyteidl2.task.InlineRule"
     FIELDS = (
-        ("on_phases", 1, "enum", "repeated", "", "onPhases", "on_phases"),
-        ("delivery_config_name", 2, "string", "optional", "delivery", "deliveryConfigName", "delivery_config_name"),
-        ("delivery_template", 3, "message", "optional", "delivery", "deliveryTemplate", "delivery_template"),
+        ("on_phases", 1, "enum", "repeated"),
+        ("delivery_config_name", 2, "string", "optional", "delivery"),
+        ("delivery_template", 3, "message", "optional", "delivery"),
     )
     on_phases: list[ActionPhase] = enum_list("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phases: SUCCEEDED, FAILED, ABORTED and TIMED_OUT in any combination, or PAUSED alone."""
@@ -730,14 +720,14 @@ class InlineRule(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -753,7 +743,9 @@ class InlineRule(Message):
                     if delivery_case != "*delivery_template":
                         d.pop(delivery_case, None)
                         delivery_case = "*delivery_template"
-                    d["*delivery_template"] = d["*delivery_template"] + chunk if "*delivery_template" in d else chunk
+                    d["*delivery_template"] = (
+                        again(d["*delivery_template"], chunk) if "*delivery_template" in d else chunk
+                    )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

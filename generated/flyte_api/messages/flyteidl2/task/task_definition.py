@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     enum_field,
     low32,
     put_bool,
@@ -22,6 +23,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -42,10 +44,10 @@ class TaskName(Message):
 
     FULL_NAME = "flyteidl2.task.TaskName"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
     )
     org: str = ""
     """Organisation; servers with a single one ignore it."""
@@ -64,14 +66,14 @@ class TaskName(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -109,11 +111,11 @@ class TaskIdentifier(Message):
 
     FULL_NAME = "flyteidl2.task.TaskIdentifier"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
-        ("name", 4, "string", "implicit", "", "name", "name"),
-        ("version", 5, "string", "implicit", "", "version", "version"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
+        ("name", 4, "string"),
+        ("version", 5, "string"),
     )
     org: str = ""
     """Organisation; servers with a single one ignore it."""
@@ -134,14 +136,14 @@ class TaskIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -184,8 +186,8 @@ class TaskTriggersSummary(Message):
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary"
     FIELDS = (
-        ("stats", 2, "message", "optional", "summary", "stats", "stats"),
-        ("details", 3, "message", "optional", "summary", "details", "details"),
+        ("stats", 2, "message", "optional", "summary"),
+        ("details", 3, "message", "optional", "summary"),
     )
     stats: TaskTriggersSummaryTriggerStats | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:TaskTriggersSummaryTriggerStats"
@@ -205,14 +207,14 @@ class TaskTriggersSummary(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -221,12 +223,12 @@ class TaskTriggersSummary(Message):
                     if summary_case != "*stats":
                         d.pop(summary_case, None)
                         summary_case = "*stats"
-                    d["*stats"] = d["*stats"] + chunk if "*stats" in d else chunk
+                    d["*stats"] = again(d["*stats"], chunk) if "*stats" in d else chunk
                 elif tag == 26:
                     if summary_case != "*details":
                         d.pop(summary_case, None)
                         summary_case = "*details"
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -246,9 +248,9 @@ class TaskTriggersSummaryTriggerDetails(Message):
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary.TriggerDetails"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("active", 2, "bool", "implicit", "", "active", "active"),
-        ("automation_spec", 3, "message", "optional", "", "automationSpec", "automation_spec"),
+        ("name", 1, "string"),
+        ("active", 2, "bool"),
+        ("automation_spec", 3, "message", "optional"),
     )
     name: str = ""
     """Name of the trigger."""
@@ -267,14 +269,14 @@ class TaskTriggersSummaryTriggerDetails(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -282,7 +284,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*automation_spec"] = d["*automation_spec"] + chunk if "*automation_spec" in d else chunk
+                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -314,8 +316,8 @@ class TaskTriggersSummaryTriggerStats(Message):
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary.TriggerStats"
     FIELDS = (
-        ("total", 1, "uint32", "implicit", "", "total", "total"),
-        ("active", 2, "uint32", "implicit", "", "active", "active"),
+        ("total", 1, "uint32"),
+        ("active", 2, "uint32"),
     )
     total: int = 0
     """All of them."""
@@ -330,7 +332,7 @@ class TaskTriggersSummaryTriggerStats(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -361,10 +363,10 @@ class LatestRunSummary(Message):
 
     FULL_NAME = "flyteidl2.task.LatestRunSummary"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "", "runId", "run_id"),
-        ("run_time", 2, "message", "optional", "", "runTime", "run_time"),
-        ("phase", 3, "enum", "implicit", "", "phase", "phase"),
-        ("root_task_name", 4, "string", "implicit", "", "rootTaskName", "root_task_name"),
+        ("run_id", 1, "message", "optional"),
+        ("run_time", 2, "message", "optional"),
+        ("phase", 3, "enum"),
+        ("root_task_name", 4, "string"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
@@ -383,22 +385,22 @@ class LatestRunSummary(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
-                    d["*run_time"] = d["*run_time"] + chunk if "*run_time" in d else chunk
+                    d["*run_time"] = again(d["*run_time"], chunk) if "*run_time" in d else chunk
                 elif tag == 34:
                     d["root_task_name"] = str(chunk, "utf-8")
                 else:
@@ -435,12 +437,12 @@ class TaskMetadata(Message):
 
     FULL_NAME = "flyteidl2.task.TaskMetadata"
     FIELDS = (
-        ("deployed_by", 1, "message", "optional", "", "deployedBy", "deployed_by"),
-        ("short_name", 2, "string", "implicit", "", "shortName", "short_name"),
-        ("deployed_at", 3, "message", "optional", "", "deployedAt", "deployed_at"),
-        ("environment_name", 4, "string", "implicit", "", "environmentName", "environment_name"),
-        ("triggers_summary", 5, "message", "optional", "", "triggersSummary", "triggers_summary"),
-        ("short_description", 6, "string", "implicit", "", "shortDescription", "short_description"),
+        ("deployed_by", 1, "message", "optional"),
+        ("short_name", 2, "string"),
+        ("deployed_at", 3, "message", "optional"),
+        ("environment_name", 4, "string"),
+        ("triggers_summary", 5, "message", "optional"),
+        ("short_description", 6, "string"),
     )
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who deployed it, where known."""
@@ -465,28 +467,28 @@ class TaskMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*deployed_by"] = d["*deployed_by"] + chunk if "*deployed_by" in d else chunk
+                    d["*deployed_by"] = again(d["*deployed_by"], chunk) if "*deployed_by" in d else chunk
                 elif tag == 18:
                     d["short_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*deployed_at"] = d["*deployed_at"] + chunk if "*deployed_at" in d else chunk
+                    d["*deployed_at"] = again(d["*deployed_at"], chunk) if "*deployed_at" in d else chunk
                 elif tag == 34:
                     d["environment_name"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*triggers_summary"] = d["*triggers_summary"] + chunk if "*triggers_summary" in d else chunk
+                    d["*triggers_summary"] = again(d["*triggers_summary"], chunk) if "*triggers_summary" in d else chunk
                 elif tag == 50:
                     d["short_description"] = str(chunk, "utf-8")
                 else:
@@ -519,7 +521,7 @@ class TaskSummary(Message):
     """What a task row tells about runs."""
 
     FULL_NAME = "flyteidl2.task.TaskSummary"
-    FIELDS = (("latest_run", 1, "message", "optional", "", "latestRun", "latest_run"),)
+    FIELDS = (("latest_run", 1, "message", "optional"),)
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
     """The newest run, where the server keeps track."""
 
@@ -531,20 +533,20 @@ class TaskSummary(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*latest_run"] = d["*latest_run"] + chunk if "*latest_run" in d else chunk
+                    d["*latest_run"] = again(d["*latest_run"], chunk) if "*latest_run" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -561,9 +563,9 @@ class Task(Message):
 
     FULL_NAME = "flyteidl2.task.Task"
     FIELDS = (
-        ("task_id", 1, "message", "optional", "", "taskId", "task_id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("task_summary", 3, "message", "optional", "", "taskSummary", "task_summary"),
+        ("task_id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("task_summary", 3, "message", "optional"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Name and version."""
@@ -580,24 +582,24 @@ class Task(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*task_summary"] = d["*task_summary"] + chunk if "*task_summary" in d else chunk
+                    d["*task_summary"] = again(d["*task_summary"], chunk) if "*task_summary" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -619,7 +621,7 @@ class SourceCode(Message):
     """Where code can be read."""
 
     FULL_NAME = "flyteidl2.task.SourceCode"
-    FIELDS = (("link", 1, "string", "implicit", "", "link", "link"),)
+    FIELDS = (("link", 1, "string"),)
     link: str = ""
     """Address of the source, such as a permalink into a repository."""
 
@@ -631,14 +633,14 @@ class SourceCode(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -661,9 +663,9 @@ class DocumentationEntity(Message):
 
     FULL_NAME = "flyteidl2.task.DocumentationEntity"
     FIELDS = (
-        ("short_description", 1, "string", "implicit", "", "shortDescription", "short_description"),
-        ("long_description", 2, "string", "implicit", "", "longDescription", "long_description"),
-        ("source_code", 3, "message", "optional", "", "sourceCode", "source_code"),
+        ("short_description", 1, "string"),
+        ("long_description", 2, "string"),
+        ("source_code", 3, "message", "optional"),
     )
     short_description: str = ""
     """A sentence or two; cut off at 255 bytes."""
@@ -680,14 +682,14 @@ class DocumentationEntity(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -697,7 +699,7 @@ class DocumentationEntity(Message):
                 elif tag == 18:
                     d["long_description"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*source_code"] = d["*source_code"] + chunk if "*source_code" in d else chunk
+                    d["*source_code"] = again(d["*source_code"], chunk) if "*source_code" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -720,11 +722,11 @@ class TaskSpec(Message):
 
     FULL_NAME = "flyteidl2.task.TaskSpec"
     FIELDS = (
-        ("task_template", 1, "message", "optional", "", "taskTemplate", "task_template"),
-        ("default_inputs", 2, "message", "repeated", "", "defaultInputs", "default_inputs"),
-        ("short_name", 3, "string", "implicit", "", "shortName", "short_name"),
-        ("environment", 4, "message", "optional", "", "environment", "environment"),
-        ("documentation", 5, "message", "optional", "", "documentation", "documentation"),
+        ("task_template", 1, "message", "optional"),
+        ("default_inputs", 2, "message", "repeated"),
+        ("short_name", 3, "string"),
+        ("environment", 4, "message", "optional"),
+        ("documentation", 5, "message", "optional"),
     )
     task_template: TaskTemplate | None = sub("flyte_api.messages.flyteidl2.core.tasks:TaskTemplate")
     """Type, interface, container, resources and retries."""
@@ -747,28 +749,28 @@ class TaskSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_template"] = d["*task_template"] + chunk if "*task_template" in d else chunk
+                    d["*task_template"] = again(d["*task_template"], chunk) if "*task_template" in d else chunk
                 elif tag == 18:
                     d.setdefault("*default_inputs", []).append(chunk)
                 elif tag == 26:
                     d["short_name"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*environment"] = d["*environment"] + chunk if "*environment" in d else chunk
+                    d["*environment"] = again(d["*environment"], chunk) if "*environment" in d else chunk
                 elif tag == 42:
-                    d["*documentation"] = d["*documentation"] + chunk if "*documentation" in d else chunk
+                    d["*documentation"] = again(d["*documentation"], chunk) if "*documentation" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -796,7 +798,7 @@ class TraceSpec(Message):
     """What is known about a traced function: a step that runs inside its parent's container."""
 
     FULL_NAME = "flyteidl2.task.TraceSpec"
-    FIELDS = (("interface", 1, "message", "optional", "", "interface", "interface"),)
+    FIELDS = (("interface", 1, "message", "optional"),)
     interface: TypedInterface | None = sub("flyte_api.messages.flyteidl2.core.interface:TypedInterface")
     """Its inputs and outputs."""
 
@@ -808,20 +810,20 @@ class TraceSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*interface"] = d["*interface"] + chunk if "*interface" in d else chunk
+                    d["*interface"] = again(d["*interface"], chunk) if "*interface" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -838,9 +840,9 @@ class TaskDetails(Message):
 
     FULL_NAME = "flyteidl2.task.TaskDetails"
     FIELDS = (
-        ("task_id", 1, "message", "optional", "", "taskId", "task_id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("spec", 3, "message", "optional", "", "spec", "spec"),
+        ("task_id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("spec", 3, "message", "optional"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Name and version."""
@@ -857,24 +859,24 @@ class TaskDetails(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -897,9 +899,9 @@ class TaskTrigger(Message):
 
     FULL_NAME = "flyteidl2.task.TaskTrigger"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("automation_spec", 3, "message", "optional", "", "automationSpec", "automation_spec"),
+        ("name", 1, "string"),
+        ("spec", 2, "message", "optional"),
+        ("automation_spec", 3, "message", "optional"),
     )
     name: str = ""
     """Name, unique within the task."""
@@ -918,14 +920,14 @@ class TaskTrigger(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -933,9 +935,9 @@ class TaskTrigger(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
-                    d["*automation_spec"] = d["*automation_spec"] + chunk if "*automation_spec" in d else chunk
+                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -958,19 +960,11 @@ class TaskTriggerSpec(Message):
 
     FULL_NAME = "flyteidl2.task.TaskTriggerSpec"
     FIELDS = (
-        ("active", 1, "bool", "implicit", "", "active", "active"),
-        ("inputs", 2, "message", "optional", "input_wrapper", "inputs", "inputs"),
-        ("run_spec", 3, "message", "optional", "", "runSpec", "run_spec"),
-        ("description", 4, "string", "implicit", "", "description", "description"),
-        (
-            "offloaded_input_data",
-            5,
-            "message",
-            "optional",
-            "input_wrapper",
-            "offloadedInputData",
-            "offloaded_input_data",
-        ),
+        ("active", 1, "bool"),
+        ("inputs", 2, "message", "optional", "input_wrapper"),
+        ("run_spec", 3, "message", "optional"),
+        ("description", 4, "string"),
+        ("offloaded_input_data", 5, "message", "optional", "input_wrapper"),
     )
     active: bool = False
     """Whether it fires."""
@@ -992,14 +986,14 @@ class TaskTriggerSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1008,9 +1002,9 @@ class TaskTriggerSpec(Message):
                     if input_wrapper_case != "*inputs":
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*inputs"
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 26:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 34:
                     d["description"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -1018,7 +1012,7 @@ class TaskTriggerSpec(Message):
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*offloaded_input_data"
                     d["*offloaded_input_data"] = (
-                        d["*offloaded_input_data"] + chunk if "*offloaded_input_data" in d else chunk
+                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     low32,
     put_bool,
     put_message,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -42,9 +44,9 @@ class DeployTaskRequest(Message):
 
     FULL_NAME = "flyteidl2.task.DeployTaskRequest"
     FIELDS = (
-        ("task_id", 1, "message", "optional", "", "taskId", "task_id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("triggers", 3, "message", "repeated", "", "triggers", "triggers"),
+        ("task_id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
+        ("triggers", 3, "message", "repeated"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """What to deploy it as. The project must exist."""
@@ -63,22 +65,22 @@ class DeployTaskRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
                     d.setdefault("*triggers", []).append(chunk)
                 else:
@@ -108,7 +110,7 @@ class GetTaskDetailsRequest(Message):
     """`flyteidl2.task.GetTaskDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.task.GetTaskDetailsRequest"
-    FIELDS = (("task_id", 1, "message", "optional", "", "taskId", "task_id"),)
+    FIELDS = (("task_id", 1, "message", "optional"),)
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The task, version included."""
 
@@ -120,20 +122,20 @@ class GetTaskDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -149,7 +151,7 @@ class GetTaskDetailsResponse(Message):
     """`flyteidl2.task.GetTaskDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.task.GetTaskDetailsResponse"
-    FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
+    FIELDS = (("details", 1, "message", "optional"),)
     details: TaskDetails | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskDetails")
     """The task found."""
 
@@ -161,20 +163,20 @@ class GetTaskDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -191,10 +193,10 @@ class ListTasksRequest(Message):
 
     FULL_NAME = "flyteidl2.task.ListTasksRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("org", 2, "string", "optional", "scope_by", "org", "org"),
-        ("project_id", 3, "message", "optional", "scope_by", "projectId", "project_id"),
-        ("known_filters", 4, "message", "repeated", "", "knownFilters", "known_filters"),
+        ("request", 1, "message", "optional"),
+        ("org", 2, "string", "optional", "scope_by"),
+        ("project_id", 3, "message", "optional", "scope_by"),
+        ("known_filters", 4, "message", "repeated"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: project, domain, name, version, environment, function_name, deployed_by,
@@ -218,20 +220,20 @@ class ListTasksRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
                     if scope_by_case != "org":
                         d.pop(scope_by_case, None)
@@ -241,7 +243,7 @@ class ListTasksRequest(Message):
                     if scope_by_case != "*project_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 34:
                     d.setdefault("*known_filters", []).append(chunk)
                 else:
@@ -269,8 +271,8 @@ class ListTasksRequestKnownFilter(Message):
 
     FULL_NAME = "flyteidl2.task.ListTasksRequest.KnownFilter"
     FIELDS = (
-        ("deployed_by", 1, "string", "optional", "filter_by", "deployedBy", "deployed_by"),
-        ("is_entrypoint", 2, "bool", "optional", "filter_by", "isEntrypoint", "is_entrypoint"),
+        ("deployed_by", 1, "string", "optional", "filter_by"),
+        ("is_entrypoint", 2, "bool", "optional", "filter_by"),
     )
     deployed_by: str | None = None
     """Subject of whoever deployed the task."""
@@ -286,14 +288,14 @@ class ListTasksRequestKnownFilter(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -334,9 +336,9 @@ class ListTasksResponse(Message):
 
     FULL_NAME = "flyteidl2.task.ListTasksResponse"
     FIELDS = (
-        ("tasks", 1, "message", "repeated", "", "tasks", "tasks"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
-        ("metadata", 3, "message", "optional", "", "metadata", "metadata"),
+        ("tasks", 1, "message", "repeated"),
+        ("token", 2, "string"),
+        ("metadata", 3, "message", "optional"),
     )
     tasks: list[Task] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:Task")
     """The tasks on this page."""
@@ -355,14 +357,14 @@ class ListTasksResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -372,7 +374,7 @@ class ListTasksResponse(Message):
                 elif tag == 18:
                     d["token"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -395,8 +397,8 @@ class ListTasksResponseListTasksMetadata(Message):
 
     FULL_NAME = "flyteidl2.task.ListTasksResponse.ListTasksMetadata"
     FIELDS = (
-        ("total", 1, "uint32", "implicit", "", "total", "total"),
-        ("filtered_total", 2, "uint32", "implicit", "", "filteredTotal", "filtered_total"),
+        ("total", 1, "uint32"),
+        ("filtered_total", 2, "uint32"),
     )
     total: int = 0
     """Task names in scope."""
@@ -411,7 +413,7 @@ class ListTasksResponseListTasksMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -442,8 +444,8 @@ class ListVersionsRequest(Message):
 
     FULL_NAME = "flyteidl2.task.ListVersionsRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("task_name", 2, "message", "optional", "", "taskName", "task_name"),
+        ("request", 1, "message", "optional"),
+        ("task_name", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: version and created_at."""
@@ -458,22 +460,22 @@ class ListVersionsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*task_name"] = d["*task_name"] + chunk if "*task_name" in d else chunk
+                    d["*task_name"] = again(d["*task_name"], chunk) if "*task_name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -493,8 +495,8 @@ class ListVersionsResponse(Message):
 
     FULL_NAME = "flyteidl2.task.ListVersionsResponse"
     FIELDS = (
-        ("versions", 1, "message", "repeated", "", "versions", "versions"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("versions", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     versions: list[ListVersionsResponseVersionResponse] = sub_list(
         "flyte_api.messages.flyteidl2.task.task_service:ListVersionsResponseVersionResponse"
@@ -511,14 +513,14 @@ class ListVersionsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -546,10 +548,10 @@ class ListVersionsResponseVersionResponse(Message):
 
     FULL_NAME = "flyteidl2.task.ListVersionsResponse.VersionResponse"
     FIELDS = (
-        ("version", 1, "string", "implicit", "", "version", "version"),
-        ("deployed_at", 2, "message", "optional", "", "deployedAt", "deployed_at"),
-        ("deployed_by", 3, "message", "optional", "", "deployedBy", "deployed_by"),
-        ("latest_run", 4, "message", "optional", "", "latestRun", "latest_run"),
+        ("version", 1, "string"),
+        ("deployed_at", 2, "message", "optional"),
+        ("deployed_by", 3, "message", "optional"),
+        ("latest_run", 4, "message", "optional"),
     )
     version: str = ""
     """The version."""
@@ -568,14 +570,14 @@ class ListVersionsResponseVersionResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -583,11 +585,11 @@ class ListVersionsResponseVersionResponse(Message):
                 if tag == 10:
                     d["version"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*deployed_at"] = d["*deployed_at"] + chunk if "*deployed_at" in d else chunk
+                    d["*deployed_at"] = again(d["*deployed_at"], chunk) if "*deployed_at" in d else chunk
                 elif tag == 26:
-                    d["*deployed_by"] = d["*deployed_by"] + chunk if "*deployed_by" in d else chunk
+                    d["*deployed_by"] = again(d["*deployed_by"], chunk) if "*deployed_by" in d else chunk
                 elif tag == 34:
-                    d["*latest_run"] = d["*latest_run"] + chunk if "*latest_run" in d else chunk
+                    d["*latest_run"] = again(d["*latest_run"], chunk) if "*latest_run" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

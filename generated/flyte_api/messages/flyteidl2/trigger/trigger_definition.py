@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     enum_field,
     put_bool,
     put_enum,
@@ -20,6 +21,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 class TriggerRevisionAction(Enum):
     """`flyteidl2.trigger.TriggerRevisionAction`."""
 
+    __full_name__ = "flyteidl2.trigger.TriggerRevisionAction"
     __proto_prefix__ = "TRIGGER_REVISION_ACTION_"
     UNSPECIFIED = 0
     DEPLOY = 1
@@ -47,8 +50,8 @@ class TriggerMetadata(Message):
 
     FULL_NAME = "flyteidl2.trigger.TriggerMetadata"
     FIELDS = (
-        ("deployed_by", 1, "message", "optional", "", "deployedBy", "deployed_by"),
-        ("updated_by", 2, "message", "optional", "", "updatedBy", "updated_by"),
+        ("deployed_by", 1, "message", "optional"),
+        ("updated_by", 2, "message", "optional"),
     )
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     updated_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
@@ -61,22 +64,22 @@ class TriggerMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*deployed_by"] = d["*deployed_by"] + chunk if "*deployed_by" in d else chunk
+                    d["*deployed_by"] = again(d["*deployed_by"], chunk) if "*deployed_by" in d else chunk
                 elif tag == 18:
-                    d["*updated_by"] = d["*updated_by"] + chunk if "*updated_by" in d else chunk
+                    d["*updated_by"] = again(d["*updated_by"], chunk) if "*updated_by" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -96,20 +99,12 @@ class TriggerSpec(Message):
 
     FULL_NAME = "flyteidl2.trigger.TriggerSpec"
     FIELDS = (
-        ("inputs", 2, "message", "optional", "input_wrapper", "inputs", "inputs"),
-        ("run_spec", 3, "message", "optional", "", "runSpec", "run_spec"),
-        ("active", 4, "bool", "implicit", "", "active", "active"),
-        ("task_version", 5, "string", "implicit", "", "taskVersion", "task_version"),
-        ("description", 6, "string", "implicit", "", "description", "description"),
-        (
-            "offloaded_input_data",
-            7,
-            "message",
-            "optional",
-            "input_wrapper",
-            "offloadedInputData",
-            "offloaded_input_data",
-        ),
+        ("inputs", 2, "message", "optional", "input_wrapper"),
+        ("run_spec", 3, "message", "optional"),
+        ("active", 4, "bool"),
+        ("task_version", 5, "string"),
+        ("description", 6, "string"),
+        ("offloaded_input_data", 7, "message", "optional", "input_wrapper"),
     )
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
@@ -127,14 +122,14 @@ class TriggerSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -143,9 +138,9 @@ class TriggerSpec(Message):
                     if input_wrapper_case != "*inputs":
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*inputs"
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 26:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 42:
                     d["task_version"] = str(chunk, "utf-8")
                 elif tag == 50:
@@ -155,7 +150,7 @@ class TriggerSpec(Message):
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*offloaded_input_data"
                     d["*offloaded_input_data"] = (
-                        d["*offloaded_input_data"] + chunk if "*offloaded_input_data" in d else chunk
+                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -197,10 +192,10 @@ class TriggerStatus(Message):
 
     FULL_NAME = "flyteidl2.trigger.TriggerStatus"
     FIELDS = (
-        ("deployed_at", 1, "message", "optional", "", "deployedAt", "deployed_at"),
-        ("updated_at", 2, "message", "optional", "", "updatedAt", "updated_at"),
-        ("triggered_at", 3, "message", "optional", "", "triggeredAt", "triggered_at"),
-        ("deleted_at", 4, "message", "optional", "", "deletedAt", "deleted_at"),
+        ("deployed_at", 1, "message", "optional"),
+        ("updated_at", 2, "message", "optional"),
+        ("triggered_at", 3, "message", "optional"),
+        ("deleted_at", 4, "message", "optional"),
     )
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -215,26 +210,26 @@ class TriggerStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*deployed_at"] = d["*deployed_at"] + chunk if "*deployed_at" in d else chunk
+                    d["*deployed_at"] = again(d["*deployed_at"], chunk) if "*deployed_at" in d else chunk
                 elif tag == 18:
-                    d["*updated_at"] = d["*updated_at"] + chunk if "*updated_at" in d else chunk
+                    d["*updated_at"] = again(d["*updated_at"], chunk) if "*updated_at" in d else chunk
                 elif tag == 26:
-                    d["*triggered_at"] = d["*triggered_at"] + chunk if "*triggered_at" in d else chunk
+                    d["*triggered_at"] = again(d["*triggered_at"], chunk) if "*triggered_at" in d else chunk
                 elif tag == 34:
-                    d["*deleted_at"] = d["*deleted_at"] + chunk if "*deleted_at" in d else chunk
+                    d["*deleted_at"] = again(d["*deleted_at"], chunk) if "*deleted_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -260,11 +255,11 @@ class TriggerRevision(Message):
 
     FULL_NAME = "flyteidl2.trigger.TriggerRevision"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("status", 3, "message", "optional", "", "status", "status"),
-        ("action", 4, "enum", "implicit", "", "action", "action"),
-        ("created_at", 5, "message", "optional", "", "createdAt", "created_at"),
+        ("id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("status", 3, "message", "optional"),
+        ("action", 4, "enum"),
+        ("created_at", 5, "message", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
@@ -282,26 +277,26 @@ class TriggerRevision(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 42:
-                    d["*created_at"] = d["*created_at"] + chunk if "*created_at" in d else chunk
+                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -339,12 +334,12 @@ class TriggerDetails(Message):
 
     FULL_NAME = "flyteidl2.trigger.TriggerDetails"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("spec", 3, "message", "optional", "", "spec", "spec"),
-        ("status", 4, "message", "optional", "", "status", "status"),
-        ("automation_spec", 5, "message", "optional", "", "automationSpec", "automation_spec"),
-        ("description", 6, "string", "optional", "", "description", "description"),
+        ("id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("spec", 3, "message", "optional"),
+        ("status", 4, "message", "optional"),
+        ("automation_spec", 5, "message", "optional"),
+        ("description", 6, "string", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
@@ -363,28 +358,28 @@ class TriggerDetails(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 34:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 42:
-                    d["*automation_spec"] = d["*automation_spec"] + chunk if "*automation_spec" in d else chunk
+                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
                 elif tag == 50:
                     d["description"] = str(chunk, "utf-8")
                 else:
@@ -418,11 +413,11 @@ class Trigger(Message):
 
     FULL_NAME = "flyteidl2.trigger.Trigger"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("status", 3, "message", "optional", "", "status", "status"),
-        ("active", 5, "bool", "implicit", "", "active", "active"),
-        ("automation_spec", 6, "message", "optional", "", "automationSpec", "automation_spec"),
+        ("id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("status", 3, "message", "optional"),
+        ("active", 5, "bool"),
+        ("automation_spec", 6, "message", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
@@ -440,26 +435,26 @@ class Trigger(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 50:
-                    d["*automation_spec"] = d["*automation_spec"] + chunk if "*automation_spec" in d else chunk
+                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

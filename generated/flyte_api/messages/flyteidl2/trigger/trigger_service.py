@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_bool,
     put_message,
     put_string,
@@ -18,6 +19,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -38,10 +40,10 @@ class DeployTriggerRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.DeployTriggerRequest"
     FIELDS = (
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("automation_spec", 3, "message", "optional", "", "automationSpec", "automation_spec"),
-        ("name", 4, "message", "optional", "", "name", "name"),
-        ("revision", 5, "uint64", "implicit", "", "revision", "revision"),
+        ("spec", 2, "message", "optional"),
+        ("automation_spec", 3, "message", "optional"),
+        ("name", 4, "message", "optional"),
+        ("revision", 5, "uint64"),
     )
     spec: TriggerSpec | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerSpec")
     automation_spec: TriggerAutomationSpec | None = sub(
@@ -58,24 +60,24 @@ class DeployTriggerRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
-                    d["*automation_spec"] = d["*automation_spec"] + chunk if "*automation_spec" in d else chunk
+                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
                 elif tag == 34:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -109,7 +111,7 @@ class DeployTriggerResponse(Message):
     """`flyteidl2.trigger.DeployTriggerResponse`."""
 
     FULL_NAME = "flyteidl2.trigger.DeployTriggerResponse"
-    FIELDS = (("trigger", 1, "message", "optional", "", "trigger", "trigger"),)
+    FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
@@ -120,20 +122,20 @@ class DeployTriggerResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*trigger"] = d["*trigger"] + chunk if "*trigger" in d else chunk
+                    d["*trigger"] = again(d["*trigger"], chunk) if "*trigger" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -149,7 +151,7 @@ class GetTriggerDetailsRequest(Message):
     """`flyteidl2.trigger.GetTriggerDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsRequest"
-    FIELDS = (("name", 1, "message", "optional", "", "name", "name"),)
+    FIELDS = (("name", 1, "message", "optional"),)
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
 
     @staticmethod
@@ -160,20 +162,20 @@ class GetTriggerDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -189,7 +191,7 @@ class GetTriggerDetailsResponse(Message):
     """`flyteidl2.trigger.GetTriggerDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsResponse"
-    FIELDS = (("trigger", 1, "message", "optional", "", "trigger", "trigger"),)
+    FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
@@ -200,20 +202,20 @@ class GetTriggerDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*trigger"] = d["*trigger"] + chunk if "*trigger" in d else chunk
+                    d["*trigger"] = again(d["*trigger"], chunk) if "*trigger" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -229,7 +231,7 @@ class GetTriggerRevisionDetailsRequest(Message):
     """`flyteidl2.trigger.GetTriggerRevisionDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsRequest"
-    FIELDS = (("id", 1, "message", "optional", "", "id", "id"),)
+    FIELDS = (("id", 1, "message", "optional"),)
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
 
     @staticmethod
@@ -240,20 +242,20 @@ class GetTriggerRevisionDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -269,7 +271,7 @@ class GetTriggerRevisionDetailsResponse(Message):
     """`flyteidl2.trigger.GetTriggerRevisionDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsResponse"
-    FIELDS = (("trigger", 1, "message", "optional", "", "trigger", "trigger"),)
+    FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
 
     @staticmethod
@@ -280,20 +282,20 @@ class GetTriggerRevisionDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*trigger"] = d["*trigger"] + chunk if "*trigger" in d else chunk
+                    d["*trigger"] = again(d["*trigger"], chunk) if "*trigger" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -310,11 +312,11 @@ class ListTriggersRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.ListTriggersRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("org", 2, "string", "optional", "scope_by", "org", "org"),
-        ("project_id", 3, "message", "optional", "scope_by", "projectId", "project_id"),
-        ("task_id", 4, "message", "optional", "scope_by", "taskId", "task_id"),
-        ("task_name", 5, "message", "optional", "scope_by", "taskName", "task_name"),
+        ("request", 1, "message", "optional"),
+        ("org", 2, "string", "optional", "scope_by"),
+        ("project_id", 3, "message", "optional", "scope_by"),
+        ("task_id", 4, "message", "optional", "scope_by"),
+        ("task_name", 5, "message", "optional", "scope_by"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     org: str | None = None
@@ -331,20 +333,20 @@ class ListTriggersRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
                     if scope_by_case != "org":
                         d.pop(scope_by_case, None)
@@ -354,17 +356,17 @@ class ListTriggersRequest(Message):
                     if scope_by_case != "*project_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 34:
                     if scope_by_case != "*task_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 42:
                     if scope_by_case != "*task_name":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*task_name"
-                    d["*task_name"] = d["*task_name"] + chunk if "*task_name" in d else chunk
+                    d["*task_name"] = again(d["*task_name"], chunk) if "*task_name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -393,8 +395,8 @@ class ListTriggersResponse(Message):
 
     FULL_NAME = "flyteidl2.trigger.ListTriggersResponse"
     FIELDS = (
-        ("triggers", 1, "message", "repeated", "", "triggers", "triggers"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("triggers", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     triggers: list[Trigger] = sub_list("flyte_api.messages.flyteidl2.trigger.trigger_definition:Trigger")
     token: str = ""
@@ -407,14 +409,14 @@ class ListTriggersResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -442,8 +444,8 @@ class GetTriggerRevisionHistoryRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionHistoryRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("name", 2, "message", "optional", "", "name", "name"),
+        ("request", 1, "message", "optional"),
+        ("name", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
@@ -456,22 +458,22 @@ class GetTriggerRevisionHistoryRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*name"] = d["*name"] + chunk if "*name" in d else chunk
+                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -491,8 +493,8 @@ class GetTriggerRevisionHistoryResponse(Message):
 
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionHistoryResponse"
     FIELDS = (
-        ("triggers", 1, "message", "repeated", "", "triggers", "triggers"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("triggers", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     triggers: list[TriggerRevision] = sub_list(
         "flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerRevision"
@@ -507,14 +509,14 @@ class GetTriggerRevisionHistoryResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -542,8 +544,8 @@ class UpdateTriggersRequest(Message):
 
     FULL_NAME = "flyteidl2.trigger.UpdateTriggersRequest"
     FIELDS = (
-        ("names", 1, "message", "repeated", "", "names", "names"),
-        ("active", 2, "bool", "implicit", "", "active", "active"),
+        ("names", 1, "message", "repeated"),
+        ("active", 2, "bool"),
     )
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     active: bool = False
@@ -556,14 +558,14 @@ class UpdateTriggersRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -603,7 +605,7 @@ class DeleteTriggersRequest(Message):
     """`flyteidl2.trigger.DeleteTriggersRequest`."""
 
     FULL_NAME = "flyteidl2.trigger.DeleteTriggersRequest"
-    FIELDS = (("names", 1, "message", "repeated", "", "names", "names"),)
+    FIELDS = (("names", 1, "message", "repeated"),)
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
 
     @staticmethod
@@ -614,14 +616,14 @@ class DeleteTriggersRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, sub_list, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, sub_list, unknown, varint32
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent
@@ -15,7 +15,7 @@ class RecordRequest(Message):
     """`flyteidl2.workflow.RecordRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordRequest"
-    FIELDS = (("events", 1, "message", "repeated", "", "events", "events"),)
+    FIELDS = (("events", 1, "message", "repeated"),)
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
@@ -26,14 +26,14 @@ class RecordRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     put_int64,
     put_message,
     put_string,
@@ -18,6 +19,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -39,15 +41,15 @@ class RecordActionRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent", 4, "string", "implicit", "", "parent", "parent"),
-        ("group", 5, "string", "implicit", "", "group", "group"),
-        ("subject", 6, "string", "implicit", "", "subject", "subject"),
-        ("input_uri", 7, "string", "implicit", "", "inputUri", "input_uri"),
-        ("task", 10, "message", "optional", "spec", "task", "task"),
-        ("trace", 11, "message", "optional", "spec", "trace", "trace"),
-        ("condition", 12, "message", "optional", "spec", "condition", "condition"),
-        ("recovered_from", 13, "message", "optional", "", "recoveredFrom", "recovered_from"),
+        ("action_id", 1, "message", "optional"),
+        ("parent", 4, "string"),
+        ("group", 5, "string"),
+        ("subject", 6, "string"),
+        ("input_uri", 7, "string"),
+        ("task", 10, "message", "optional", "spec"),
+        ("trace", 11, "message", "optional", "spec"),
+        ("condition", 12, "message", "optional", "spec"),
+        ("recovered_from", 13, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     parent: str = ""
@@ -68,20 +70,20 @@ class RecordActionRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 34:
                     d["parent"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -94,19 +96,19 @@ class RecordActionRequest(Message):
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 90:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 elif tag == 98:
                     if spec_case != "*condition":
                         d.pop(spec_case, None)
                         spec_case = "*condition"
-                    d["*condition"] = d["*condition"] + chunk if "*condition" in d else chunk
+                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
                 elif tag == 106:
-                    d["*recovered_from"] = d["*recovered_from"] + chunk if "*recovered_from" in d else chunk
+                    d["*recovered_from"] = again(d["*recovered_from"], chunk) if "*recovered_from" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -147,8 +149,8 @@ class RecordActionResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionResponse"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
@@ -161,22 +163,22 @@ class RecordActionResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -195,7 +197,7 @@ class RecordActionStreamRequest(Message):
     """`flyteidl2.workflow.RecordActionStreamRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordActionStreamRequest"
-    FIELDS = (("request", 1, "message", "optional", "", "request", "request"),)
+    FIELDS = (("request", 1, "message", "optional"),)
     request: RecordActionRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionRequest"
     )
@@ -208,20 +210,20 @@ class RecordActionStreamRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -237,7 +239,7 @@ class RecordActionStreamResponse(Message):
     """`flyteidl2.workflow.RecordActionStreamResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordActionStreamResponse"
-    FIELDS = (("response", 1, "message", "optional", "", "response", "response"),)
+    FIELDS = (("response", 1, "message", "optional"),)
     response: RecordActionResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionResponse"
     )
@@ -250,20 +252,20 @@ class RecordActionStreamResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*response"] = d["*response"] + chunk if "*response" in d else chunk
+                    d["*response"] = again(d["*response"], chunk) if "*response" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -280,11 +282,11 @@ class UpdateActionStatusRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.UpdateActionStatusRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
-        ("output", 3, "message", "optional", "", "output", "output"),
-        ("principal", 4, "message", "optional", "", "principal", "principal"),
-        ("abort_reason", 5, "string", "optional", "", "abortReason", "abort_reason"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
+        ("output", 3, "message", "optional"),
+        ("principal", 4, "message", "optional"),
+        ("abort_reason", 5, "string", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
@@ -300,26 +302,26 @@ class UpdateActionStatusRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 26:
-                    d["*output"] = d["*output"] + chunk if "*output" in d else chunk
+                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
                 elif tag == 34:
-                    d["*principal"] = d["*principal"] + chunk if "*principal" in d else chunk
+                    d["*principal"] = again(d["*principal"], chunk) if "*principal" in d else chunk
                 elif tag == 42:
                     d["abort_reason"] = str(chunk, "utf-8")
                 else:
@@ -350,8 +352,8 @@ class UpdateActionStatusResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.UpdateActionStatusResponse"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
@@ -364,22 +366,22 @@ class UpdateActionStatusResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -399,8 +401,8 @@ class UpdateActionStatusStreamRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.UpdateActionStatusStreamRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("nonce", 2, "int64", "implicit", "", "nonce", "nonce"),
+        ("request", 1, "message", "optional"),
+        ("nonce", 2, "int64"),
     )
     request: UpdateActionStatusRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusRequest"
@@ -415,20 +417,20 @@ class UpdateActionStatusStreamRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -457,8 +459,8 @@ class UpdateActionStatusStreamResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.UpdateActionStatusStreamResponse"
     FIELDS = (
-        ("response", 1, "message", "optional", "", "response", "response"),
-        ("nonce", 2, "int64", "implicit", "", "nonce", "nonce"),
+        ("response", 1, "message", "optional"),
+        ("nonce", 2, "int64"),
     )
     response: UpdateActionStatusResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:UpdateActionStatusResponse"
@@ -473,20 +475,20 @@ class UpdateActionStatusStreamResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*response"] = d["*response"] + chunk if "*response" in d else chunk
+                    d["*response"] = again(d["*response"], chunk) if "*response" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -514,7 +516,7 @@ class RecordActionEventRequest(Message):
     """`flyteidl2.workflow.RecordActionEventRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventRequest"
-    FIELDS = (("event", 1, "message", "optional", "", "event", "event"),)
+    FIELDS = (("event", 1, "message", "optional"),)
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
@@ -525,20 +527,20 @@ class RecordActionEventRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*event"] = d["*event"] + chunk if "*event" in d else chunk
+                    d["*event"] = again(d["*event"], chunk) if "*event" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -555,8 +557,8 @@ class RecordActionEventResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventResponse"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
@@ -569,22 +571,22 @@ class RecordActionEventResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -603,7 +605,7 @@ class RecordActionEventsRequest(Message):
     """`flyteidl2.workflow.RecordActionEventsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventsRequest"
-    FIELDS = (("events", 1, "message", "repeated", "", "events", "events"),)
+    FIELDS = (("events", 1, "message", "repeated"),)
     events: list[ActionEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
 
     @staticmethod
@@ -614,14 +616,14 @@ class RecordActionEventsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -643,7 +645,7 @@ class RecordActionEventsResponse(Message):
     """`flyteidl2.workflow.RecordActionEventsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventsResponse"
-    FIELDS = (("status", 1, "message", "optional", "", "status", "status"),)
+    FIELDS = (("status", 1, "message", "optional"),)
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
@@ -654,20 +656,20 @@ class RecordActionEventsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -684,8 +686,8 @@ class RecordActionEventStreamRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventStreamRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("nonce", 2, "int64", "implicit", "", "nonce", "nonce"),
+        ("request", 1, "message", "optional"),
+        ("nonce", 2, "int64"),
     )
     request: RecordActionEventRequest | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventRequest"
@@ -700,20 +702,20 @@ class RecordActionEventStreamRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -742,8 +744,8 @@ class RecordActionEventStreamResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.RecordActionEventStreamResponse"
     FIELDS = (
-        ("response", 1, "message", "optional", "", "response", "response"),
-        ("nonce", 2, "int64", "implicit", "", "nonce", "nonce"),
+        ("response", 1, "message", "optional"),
+        ("nonce", 2, "int64"),
     )
     response: RecordActionEventResponse | None = sub(
         "flyte_api.messages.flyteidl2.workflow.internal_run_service:RecordActionEventResponse"
@@ -758,20 +760,20 @@ class RecordActionEventStreamResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*response"] = d["*response"] + chunk if "*response" in d else chunk
+                    d["*response"] = again(d["*response"], chunk) if "*response" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

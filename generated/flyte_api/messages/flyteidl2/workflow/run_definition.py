@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     double,
     entries,
     enum_field,
@@ -32,6 +33,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
     written,
 )
 
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 class ErrorInfoKind(Enum):
     """Whose fault an error was."""
 
+    __full_name__ = "flyteidl2.workflow.ErrorInfo.Kind"
     __proto_prefix__ = "KIND_"
     UNSPECIFIED = 0
     """Not known."""
@@ -69,6 +72,7 @@ class ErrorInfoKind(Enum):
 class ClusterEventType(Enum):
     """How serious an event is."""
 
+    __full_name__ = "flyteidl2.workflow.ClusterEvent.Type"
     __proto_prefix__ = "TYPE_"
     UNSPECIFIED = 0
     NORMAL = 1
@@ -78,6 +82,7 @@ class ClusterEventType(Enum):
 class ConditionPromptType(Enum):
     """How the question of a condition is written."""
 
+    __full_name__ = "flyteidl2.workflow.ConditionPromptType"
     __proto_prefix__ = "CONDITION_PROMPT_TYPE_"
     UNSPECIFIED = 0
     TEXT = 1
@@ -87,6 +92,7 @@ class ConditionPromptType(Enum):
 class ActionType(Enum):
     """Kinds of actions."""
 
+    __full_name__ = "flyteidl2.workflow.ActionType"
     __proto_prefix__ = "ACTION_TYPE_"
     UNSPECIFIED = 0
     """The server said nothing."""
@@ -101,6 +107,7 @@ class ActionType(Enum):
 class RunSource(Enum):
     """What kind of client started a run."""
 
+    __full_name__ = "flyteidl2.workflow.RunSource"
     __proto_prefix__ = "RUN_SOURCE_"
     UNSPECIFIED = 0
     """The client did not say."""
@@ -121,8 +128,8 @@ class Run(Message):
 
     FULL_NAME = "flyteidl2.workflow.Run"
     FIELDS = (
-        ("action", 1, "message", "optional", "", "action", "action"),
-        ("labels", 2, "map<string,string>", "map", "", "labels", "labels"),
+        ("action", 1, "message", "optional"),
+        ("labels", 2, "map<string,string>", "map"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The root action, which stands for the run: its phase and times are the run's."""
@@ -137,20 +144,20 @@ class Run(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 elif tag == 18:
                     d.setdefault("*labels", []).append(chunk)
                 else:
@@ -172,8 +179,8 @@ class RunDetails(Message):
 
     FULL_NAME = "flyteidl2.workflow.RunDetails"
     FIELDS = (
-        ("run_spec", 1, "message", "optional", "", "runSpec", "run_spec"),
-        ("action", 2, "message", "optional", "", "action", "action"),
+        ("run_spec", 1, "message", "optional"),
+        ("action", 2, "message", "optional"),
     )
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
     """Settings, with what the server filled in."""
@@ -188,22 +195,22 @@ class RunDetails(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 18:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -223,10 +230,10 @@ class TaskAction(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskAction"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("spec", 2, "message", "optional", "", "spec", "spec"),
-        ("cache_key", 3, "message", "optional", "", "cacheKey", "cache_key"),
-        ("queue", 4, "string", "implicit", "", "queue", "queue"),
+        ("id", 1, "message", "optional"),
+        ("spec", 2, "message", "optional"),
+        ("cache_key", 3, "message", "optional"),
+        ("queue", 4, "string"),
     )
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The task, where it is deployed."""
@@ -245,24 +252,24 @@ class TaskAction(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 elif tag == 26:
-                    d["*cache_key"] = d["*cache_key"] + chunk if "*cache_key" in d else chunk
+                    d["*cache_key"] = again(d["*cache_key"], chunk) if "*cache_key" in d else chunk
                 elif tag == 34:
                     d["queue"] = str(chunk, "utf-8")
                 else:
@@ -290,12 +297,12 @@ class TraceAction(Message):
 
     FULL_NAME = "flyteidl2.workflow.TraceAction"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("phase", 2, "enum", "implicit", "", "phase", "phase"),
-        ("start_time", 3, "message", "optional", "", "startTime", "start_time"),
-        ("end_time", 4, "message", "optional", "", "endTime", "end_time"),
-        ("outputs", 5, "message", "optional", "", "outputs", "outputs"),
-        ("spec", 6, "message", "optional", "", "spec", "spec"),
+        ("name", 1, "string"),
+        ("phase", 2, "enum"),
+        ("start_time", 3, "message", "optional"),
+        ("end_time", 4, "message", "optional"),
+        ("outputs", 5, "message", "optional"),
+        ("spec", 6, "message", "optional"),
     )
     name: str = ""
     """Name of the traced function."""
@@ -318,14 +325,14 @@ class TraceAction(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -333,13 +340,13 @@ class TraceAction(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 34:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 elif tag == 42:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 elif tag == 50:
-                    d["*spec"] = d["*spec"] + chunk if "*spec" in d else chunk
+                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -380,13 +387,13 @@ class ConditionAction(Message):
 
     FULL_NAME = "flyteidl2.workflow.ConditionAction"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("type", 6, "message", "optional", "", "type", "type"),
-        ("prompt", 7, "string", "implicit", "", "prompt", "prompt"),
-        ("description", 8, "string", "implicit", "", "description", "description"),
-        ("prompt_type", 9, "enum", "implicit", "", "promptType", "prompt_type"),
-        ("timeout", 10, "message", "optional", "", "timeout", "timeout"),
-        ("webhook", 11, "message", "optional", "", "webhook", "webhook"),
+        ("name", 1, "string"),
+        ("type", 6, "message", "optional"),
+        ("prompt", 7, "string"),
+        ("description", 8, "string"),
+        ("prompt_type", 9, "enum"),
+        ("timeout", 10, "message", "optional"),
+        ("webhook", 11, "message", "optional"),
     )
     name: str = ""
     """Name of the condition."""
@@ -413,14 +420,14 @@ class ConditionAction(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -428,15 +435,15 @@ class ConditionAction(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 50:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 elif tag == 58:
                     d["prompt"] = str(chunk, "utf-8")
                 elif tag == 66:
                     d["description"] = str(chunk, "utf-8")
                 elif tag == 82:
-                    d["*timeout"] = d["*timeout"] + chunk if "*timeout" in d else chunk
+                    d["*timeout"] = again(d["*timeout"], chunk) if "*timeout" in d else chunk
                 elif tag == 90:
-                    d["*webhook"] = d["*webhook"] + chunk if "*webhook" in d else chunk
+                    d["*webhook"] = again(d["*webhook"], chunk) if "*webhook" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -480,8 +487,8 @@ class ConditionWebhook(Message):
 
     FULL_NAME = "flyteidl2.workflow.ConditionWebhook"
     FIELDS = (
-        ("url", 1, "string", "implicit", "", "url", "url"),
-        ("payload", 2, "message", "optional", "", "payload", "payload"),
+        ("url", 1, "string"),
+        ("payload", 2, "message", "optional"),
     )
     url: str = ""
     """The address."""
@@ -496,14 +503,14 @@ class ConditionWebhook(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -511,7 +518,7 @@ class ConditionWebhook(Message):
                 if tag == 10:
                     d["url"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*payload"] = d["*payload"] + chunk if "*payload" in d else chunk
+                    d["*payload"] = again(d["*payload"], chunk) if "*payload" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -531,10 +538,10 @@ class TaskActionMetadata(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskActionMetadata"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("task_type", 2, "string", "implicit", "", "taskType", "task_type"),
-        ("short_name", 3, "string", "implicit", "", "shortName", "short_name"),
-        ("queue", 4, "string", "optional", "", "queue", "queue"),
+        ("id", 1, "message", "optional"),
+        ("task_type", 2, "string"),
+        ("short_name", 3, "string"),
+        ("queue", 4, "string", "optional"),
     )
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """The task."""
@@ -553,20 +560,20 @@ class TaskActionMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
                     d["task_type"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -597,7 +604,7 @@ class TraceActionMetadata(Message):
     """What a traced step is known by."""
 
     FULL_NAME = "flyteidl2.workflow.TraceActionMetadata"
-    FIELDS = (("name", 1, "string", "implicit", "", "name", "name"),)
+    FIELDS = (("name", 1, "string"),)
     name: str = ""
     """Name of the traced function."""
 
@@ -609,14 +616,14 @@ class TraceActionMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -639,8 +646,8 @@ class ConditionActionMetadata(Message):
 
     FULL_NAME = "flyteidl2.workflow.ConditionActionMetadata"
     FIELDS = (
-        ("name", 1, "string", "implicit", "", "name", "name"),
-        ("type", 5, "message", "optional", "", "type", "type"),
+        ("name", 1, "string"),
+        ("type", 5, "message", "optional"),
     )
     name: str = ""
     """Name of the condition."""
@@ -655,14 +662,14 @@ class ConditionActionMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -670,7 +677,7 @@ class ConditionActionMetadata(Message):
                 if tag == 10:
                     d["name"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*type"] = d["*type"] + chunk if "*type" in d else chunk
+                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -690,21 +697,21 @@ class ActionMetadata(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionMetadata"
     FIELDS = (
-        ("parent", 3, "string", "implicit", "", "parent", "parent"),
-        ("group", 5, "string", "implicit", "", "group", "group"),
-        ("executed_by", 6, "message", "optional", "", "executedBy", "executed_by"),
-        ("task", 7, "message", "optional", "spec", "task", "task"),
-        ("trace", 8, "message", "optional", "spec", "trace", "trace"),
-        ("condition", 9, "message", "optional", "spec", "condition", "condition"),
-        ("action_type", 10, "enum", "implicit", "", "actionType", "action_type"),
-        ("trigger_id", 11, "message", "optional", "", "triggerId", "trigger_id"),
-        ("environment_name", 12, "string", "implicit", "", "environmentName", "environment_name"),
-        ("funtion_name", 13, "string", "implicit", "", "funtionName", "funtion_name"),
-        ("trigger_name", 14, "string", "implicit", "", "triggerName", "trigger_name"),
-        ("trigger_type", 15, "message", "optional", "", "triggerType", "trigger_type"),
-        ("source", 16, "enum", "implicit", "", "source", "source"),
-        ("relation", 17, "message", "optional", "", "relation", "relation"),
-        ("recovered_from", 18, "message", "optional", "", "recoveredFrom", "recovered_from"),
+        ("parent", 3, "string"),
+        ("group", 5, "string"),
+        ("executed_by", 6, "message", "optional"),
+        ("task", 7, "message", "optional", "spec"),
+        ("trace", 8, "message", "optional", "spec"),
+        ("condition", 9, "message", "optional", "spec"),
+        ("action_type", 10, "enum"),
+        ("trigger_id", 11, "message", "optional"),
+        ("environment_name", 12, "string"),
+        ("funtion_name", 13, "string"),
+        ("trigger_name", 14, "string"),
+        ("trigger_type", 15, "message", "optional"),
+        ("source", 16, "enum"),
+        ("relation", 17, "message", "optional"),
+        ("recovered_from", 18, "message", "optional"),
     )
     parent: str = ""
     """Name of the action that started it; empty for the root action."""
@@ -748,14 +755,14 @@ class ActionMetadata(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -765,24 +772,24 @@ class ActionMetadata(Message):
                 elif tag == 42:
                     d["group"] = str(chunk, "utf-8")
                 elif tag == 50:
-                    d["*executed_by"] = d["*executed_by"] + chunk if "*executed_by" in d else chunk
+                    d["*executed_by"] = again(d["*executed_by"], chunk) if "*executed_by" in d else chunk
                 elif tag == 58:
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 66:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 elif tag == 74:
                     if spec_case != "*condition":
                         d.pop(spec_case, None)
                         spec_case = "*condition"
-                    d["*condition"] = d["*condition"] + chunk if "*condition" in d else chunk
+                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
                 elif tag == 90:
-                    d["*trigger_id"] = d["*trigger_id"] + chunk if "*trigger_id" in d else chunk
+                    d["*trigger_id"] = again(d["*trigger_id"], chunk) if "*trigger_id" in d else chunk
                 elif tag == 98:
                     d["environment_name"] = str(chunk, "utf-8")
                 elif tag == 106:
@@ -790,11 +797,11 @@ class ActionMetadata(Message):
                 elif tag == 114:
                     d["trigger_name"] = str(chunk, "utf-8")
                 elif tag == 122:
-                    d["*trigger_type"] = d["*trigger_type"] + chunk if "*trigger_type" in d else chunk
+                    d["*trigger_type"] = again(d["*trigger_type"], chunk) if "*trigger_type" in d else chunk
                 elif tag == 138:
-                    d["*relation"] = d["*relation"] + chunk if "*relation" in d else chunk
+                    d["*relation"] = again(d["*relation"], chunk) if "*relation" in d else chunk
                 elif tag == 146:
-                    d["*recovered_from"] = d["*recovered_from"] + chunk if "*recovered_from" in d else chunk
+                    d["*recovered_from"] = again(d["*recovered_from"], chunk) if "*recovered_from" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -864,12 +871,12 @@ class ActionStatus(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionStatus"
     FIELDS = (
-        ("phase", 1, "enum", "implicit", "", "phase", "phase"),
-        ("start_time", 2, "message", "optional", "", "startTime", "start_time"),
-        ("end_time", 3, "message", "optional", "", "endTime", "end_time"),
-        ("attempts", 4, "uint32", "implicit", "", "attempts", "attempts"),
-        ("cache_status", 5, "enum", "implicit", "", "cacheStatus", "cache_status"),
-        ("duration_ms", 6, "uint64", "optional", "", "durationMs", "duration_ms"),
+        ("phase", 1, "enum"),
+        ("start_time", 2, "message", "optional"),
+        ("end_time", 3, "message", "optional"),
+        ("attempts", 4, "uint32"),
+        ("cache_status", 5, "enum"),
+        ("duration_ms", 6, "uint64", "optional"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """Its phase."""
@@ -892,22 +899,22 @@ class ActionStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 26:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -954,9 +961,9 @@ class Action(Message):
 
     FULL_NAME = "flyteidl2.workflow.Action"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("status", 3, "message", "optional", "", "status", "status"),
+        ("id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("status", 3, "message", "optional"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
@@ -973,24 +980,24 @@ class Action(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1013,9 +1020,9 @@ class EnrichedAction(Message):
 
     FULL_NAME = "flyteidl2.workflow.EnrichedAction"
     FIELDS = (
-        ("action", 1, "message", "optional", "", "action", "action"),
-        ("meets_filter", 2, "bool", "implicit", "", "meetsFilter", "meets_filter"),
-        ("children_phase_counts", 3, "map<int32,int32>", "map", "", "childrenPhaseCounts", "children_phase_counts"),
+        ("action", 1, "message", "optional"),
+        ("meets_filter", 2, "bool"),
+        ("children_phase_counts", 3, "map<int32,int32>", "map"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The action."""
@@ -1032,20 +1039,20 @@ class EnrichedAction(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 elif tag == 26:
                     d.setdefault("*children_phase_counts", []).append(chunk)
                 else:
@@ -1079,10 +1086,10 @@ class ErrorInfo(Message):
 
     FULL_NAME = "flyteidl2.workflow.ErrorInfo"
     FIELDS = (
-        ("message", 1, "string", "implicit", "", "message", "message"),
-        ("kind", 2, "enum", "implicit", "", "kind", "kind"),
-        ("code", 3, "string", "implicit", "", "code", "code"),
-        ("gpu_fault", 4, "message", "optional", "", "gpuFault", "gpu_fault"),
+        ("message", 1, "string"),
+        ("kind", 2, "enum"),
+        ("code", 3, "string"),
+        ("gpu_fault", 4, "message", "optional"),
     )
     message: str = ""
     """What was reported, often with a traceback."""
@@ -1101,14 +1108,14 @@ class ErrorInfo(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1118,7 +1125,7 @@ class ErrorInfo(Message):
                 elif tag == 26:
                     d["code"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*gpu_fault"] = d["*gpu_fault"] + chunk if "*gpu_fault" in d else chunk
+                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1153,8 +1160,8 @@ class AbortInfo(Message):
 
     FULL_NAME = "flyteidl2.workflow.AbortInfo"
     FIELDS = (
-        ("reason", 1, "string", "implicit", "", "reason", "reason"),
-        ("aborted_by", 2, "message", "optional", "", "abortedBy", "aborted_by"),
+        ("reason", 1, "string"),
+        ("aborted_by", 2, "message", "optional"),
     )
     reason: str = ""
     """What was said when it was stopped."""
@@ -1169,14 +1176,14 @@ class AbortInfo(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1184,7 +1191,7 @@ class AbortInfo(Message):
                 if tag == 10:
                     d["reason"] = str(chunk, "utf-8")
                 elif tag == 18:
-                    d["*aborted_by"] = d["*aborted_by"] + chunk if "*aborted_by" in d else chunk
+                    d["*aborted_by"] = again(d["*aborted_by"], chunk) if "*aborted_by" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1204,8 +1211,8 @@ class SignalInfo(Message):
 
     FULL_NAME = "flyteidl2.workflow.SignalInfo"
     FIELDS = (
-        ("signalled_by", 1, "message", "optional", "", "signalledBy", "signalled_by"),
-        ("output", 2, "message", "optional", "", "output", "output"),
+        ("signalled_by", 1, "message", "optional"),
+        ("output", 2, "message", "optional"),
     )
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who answered, where known."""
@@ -1220,22 +1227,22 @@ class SignalInfo(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*signalled_by"] = d["*signalled_by"] + chunk if "*signalled_by" in d else chunk
+                    d["*signalled_by"] = again(d["*signalled_by"], chunk) if "*signalled_by" in d else chunk
                 elif tag == 18:
-                    d["*output"] = d["*output"] + chunk if "*output" in d else chunk
+                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1255,16 +1262,16 @@ class ActionDetails(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionDetails"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("metadata", 2, "message", "optional", "", "metadata", "metadata"),
-        ("status", 3, "message", "optional", "", "status", "status"),
-        ("error_info", 4, "message", "optional", "result", "errorInfo", "error_info"),
-        ("abort_info", 5, "message", "optional", "result", "abortInfo", "abort_info"),
-        ("task", 6, "message", "optional", "spec", "task", "task"),
-        ("attempts", 7, "message", "repeated", "", "attempts", "attempts"),
-        ("trace", 8, "message", "optional", "spec", "trace", "trace"),
-        ("condition", 9, "message", "optional", "spec", "condition", "condition"),
-        ("signal_info", 10, "message", "optional", "result", "signalInfo", "signal_info"),
+        ("id", 1, "message", "optional"),
+        ("metadata", 2, "message", "optional"),
+        ("status", 3, "message", "optional"),
+        ("error_info", 4, "message", "optional", "result"),
+        ("abort_info", 5, "message", "optional", "result"),
+        ("task", 6, "message", "optional", "spec"),
+        ("attempts", 7, "message", "repeated"),
+        ("trace", 8, "message", "optional", "spec"),
+        ("condition", 9, "message", "optional", "spec"),
+        ("signal_info", 10, "message", "optional", "result"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
@@ -1297,56 +1304,56 @@ class ActionDetails(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 18:
-                    d["*metadata"] = d["*metadata"] + chunk if "*metadata" in d else chunk
+                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
                 elif tag == 26:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 34:
                     if result_case != "*error_info":
                         d.pop(result_case, None)
                         result_case = "*error_info"
-                    d["*error_info"] = d["*error_info"] + chunk if "*error_info" in d else chunk
+                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
                 elif tag == 42:
                     if result_case != "*abort_info":
                         d.pop(result_case, None)
                         result_case = "*abort_info"
-                    d["*abort_info"] = d["*abort_info"] + chunk if "*abort_info" in d else chunk
+                    d["*abort_info"] = again(d["*abort_info"], chunk) if "*abort_info" in d else chunk
                 elif tag == 50:
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 58:
                     d.setdefault("*attempts", []).append(chunk)
                 elif tag == 66:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 elif tag == 74:
                     if spec_case != "*condition":
                         d.pop(spec_case, None)
                         spec_case = "*condition"
-                    d["*condition"] = d["*condition"] + chunk if "*condition" in d else chunk
+                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
                 elif tag == 82:
                     if result_case != "*signal_info":
                         d.pop(result_case, None)
                         result_case = "*signal_info"
-                    d["*signal_info"] = d["*signal_info"] + chunk if "*signal_info" in d else chunk
+                    d["*signal_info"] = again(d["*signal_info"], chunk) if "*signal_info" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1390,20 +1397,20 @@ class ActionAttempt(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionAttempt"
     FIELDS = (
-        ("phase", 1, "enum", "implicit", "", "phase", "phase"),
-        ("start_time", 2, "message", "optional", "", "startTime", "start_time"),
-        ("end_time", 3, "message", "optional", "", "endTime", "end_time"),
-        ("error_info", 4, "message", "optional", "", "errorInfo", "error_info"),
-        ("attempt", 5, "uint32", "implicit", "", "attempt", "attempt"),
-        ("log_info", 6, "message", "repeated", "", "logInfo", "log_info"),
-        ("outputs", 7, "message", "optional", "", "outputs", "outputs"),
-        ("logs_available", 8, "bool", "implicit", "", "logsAvailable", "logs_available"),
-        ("cache_status", 9, "enum", "implicit", "", "cacheStatus", "cache_status"),
-        ("cluster_events", 10, "message", "repeated", "", "clusterEvents", "cluster_events"),
-        ("phase_transitions", 11, "message", "repeated", "", "phaseTransitions", "phase_transitions"),
-        ("cluster", 12, "string", "implicit", "", "cluster", "cluster"),
-        ("log_context", 13, "message", "optional", "", "logContext", "log_context"),
-        ("cache_metadata", 14, "message", "optional", "", "cacheMetadata", "cache_metadata"),
+        ("phase", 1, "enum"),
+        ("start_time", 2, "message", "optional"),
+        ("end_time", 3, "message", "optional"),
+        ("error_info", 4, "message", "optional"),
+        ("attempt", 5, "uint32"),
+        ("log_info", 6, "message", "repeated"),
+        ("outputs", 7, "message", "optional"),
+        ("logs_available", 8, "bool"),
+        ("cache_status", 9, "enum"),
+        ("cluster_events", 10, "message", "repeated"),
+        ("phase_transitions", 11, "message", "repeated"),
+        ("cluster", 12, "string"),
+        ("log_context", 13, "message", "optional"),
+        ("cache_metadata", 14, "message", "optional"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """How far this attempt has come."""
@@ -1444,28 +1451,28 @@ class ActionAttempt(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 26:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 elif tag == 34:
-                    d["*error_info"] = d["*error_info"] + chunk if "*error_info" in d else chunk
+                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
                 elif tag == 50:
                     d.setdefault("*log_info", []).append(chunk)
                 elif tag == 58:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 elif tag == 82:
                     d.setdefault("*cluster_events", []).append(chunk)
                 elif tag == 90:
@@ -1473,9 +1480,9 @@ class ActionAttempt(Message):
                 elif tag == 98:
                     d["cluster"] = str(chunk, "utf-8")
                 elif tag == 106:
-                    d["*log_context"] = d["*log_context"] + chunk if "*log_context" in d else chunk
+                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
                 elif tag == 114:
-                    d["*cache_metadata"] = d["*cache_metadata"] + chunk if "*cache_metadata" in d else chunk
+                    d["*cache_metadata"] = again(d["*cache_metadata"], chunk) if "*cache_metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1546,13 +1553,13 @@ class ClusterEvent(Message):
 
     FULL_NAME = "flyteidl2.workflow.ClusterEvent"
     FIELDS = (
-        ("occurred_at", 1, "message", "optional", "", "occurredAt", "occurred_at"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
-        ("type", 3, "enum", "implicit", "", "type", "type"),
-        ("reason", 4, "string", "implicit", "", "reason", "reason"),
-        ("source_component", 5, "string", "implicit", "", "sourceComponent", "source_component"),
-        ("count", 6, "int32", "implicit", "", "count", "count"),
-        ("gpu_fault", 7, "message", "optional", "", "gpuFault", "gpu_fault"),
+        ("occurred_at", 1, "message", "optional"),
+        ("message", 2, "string"),
+        ("type", 3, "enum"),
+        ("reason", 4, "string"),
+        ("source_component", 5, "string"),
+        ("count", 6, "int32"),
+        ("gpu_fault", 7, "message", "optional"),
     )
     occurred_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it happened."""
@@ -1577,20 +1584,20 @@ class ClusterEvent(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*occurred_at"] = d["*occurred_at"] + chunk if "*occurred_at" in d else chunk
+                    d["*occurred_at"] = again(d["*occurred_at"], chunk) if "*occurred_at" in d else chunk
                 elif tag == 18:
                     d["message"] = str(chunk, "utf-8")
                 elif tag == 34:
@@ -1598,7 +1605,7 @@ class ClusterEvent(Message):
                 elif tag == 42:
                     d["source_component"] = str(chunk, "utf-8")
                 elif tag == 58:
-                    d["*gpu_fault"] = d["*gpu_fault"] + chunk if "*gpu_fault" in d else chunk
+                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1644,9 +1651,9 @@ class PhaseTransition(Message):
 
     FULL_NAME = "flyteidl2.workflow.PhaseTransition"
     FIELDS = (
-        ("phase", 1, "enum", "implicit", "", "phase", "phase"),
-        ("start_time", 2, "message", "optional", "", "startTime", "start_time"),
-        ("end_time", 3, "message", "optional", "", "endTime", "end_time"),
+        ("phase", 1, "enum"),
+        ("start_time", 2, "message", "optional"),
+        ("end_time", 3, "message", "optional"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phase."""
@@ -1663,22 +1670,22 @@ class PhaseTransition(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 18:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 26:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1710,22 +1717,22 @@ class ActionEvent(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionEvent"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
-        ("phase", 3, "enum", "implicit", "", "phase", "phase"),
-        ("version", 4, "uint32", "implicit", "", "version", "version"),
-        ("start_time", 5, "message", "optional", "", "startTime", "start_time"),
-        ("updated_time", 6, "message", "optional", "", "updatedTime", "updated_time"),
-        ("end_time", 7, "message", "optional", "", "endTime", "end_time"),
-        ("error_info", 8, "message", "optional", "", "errorInfo", "error_info"),
-        ("log_info", 9, "message", "repeated", "", "logInfo", "log_info"),
-        ("log_context", 10, "message", "optional", "", "logContext", "log_context"),
-        ("cluster", 11, "string", "implicit", "", "cluster", "cluster"),
-        ("outputs", 12, "message", "optional", "", "outputs", "outputs"),
-        ("cache_status", 13, "enum", "implicit", "", "cacheStatus", "cache_status"),
-        ("cluster_events", 14, "message", "repeated", "", "clusterEvents", "cluster_events"),
-        ("reported_time", 15, "message", "optional", "", "reportedTime", "reported_time"),
-        ("cache_metadata", 16, "message", "optional", "", "cacheMetadata", "cache_metadata"),
+        ("id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
+        ("phase", 3, "enum"),
+        ("version", 4, "uint32"),
+        ("start_time", 5, "message", "optional"),
+        ("updated_time", 6, "message", "optional"),
+        ("end_time", 7, "message", "optional"),
+        ("error_info", 8, "message", "optional"),
+        ("log_info", 9, "message", "repeated"),
+        ("log_context", 10, "message", "optional"),
+        ("cluster", 11, "string"),
+        ("outputs", 12, "message", "optional"),
+        ("cache_status", 13, "enum"),
+        ("cluster_events", 14, "message", "repeated"),
+        ("reported_time", 15, "message", "optional"),
+        ("cache_metadata", 16, "message", "optional"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -1760,42 +1767,42 @@ class ActionEvent(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 elif tag == 42:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 50:
-                    d["*updated_time"] = d["*updated_time"] + chunk if "*updated_time" in d else chunk
+                    d["*updated_time"] = again(d["*updated_time"], chunk) if "*updated_time" in d else chunk
                 elif tag == 58:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 elif tag == 66:
-                    d["*error_info"] = d["*error_info"] + chunk if "*error_info" in d else chunk
+                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
                 elif tag == 74:
                     d.setdefault("*log_info", []).append(chunk)
                 elif tag == 82:
-                    d["*log_context"] = d["*log_context"] + chunk if "*log_context" in d else chunk
+                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
                 elif tag == 90:
                     d["cluster"] = str(chunk, "utf-8")
                 elif tag == 98:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 elif tag == 114:
                     d.setdefault("*cluster_events", []).append(chunk)
                 elif tag == 122:
-                    d["*reported_time"] = d["*reported_time"] + chunk if "*reported_time" in d else chunk
+                    d["*reported_time"] = again(d["*reported_time"], chunk) if "*reported_time" in d else chunk
                 elif tag == 130:
-                    d["*cache_metadata"] = d["*cache_metadata"] + chunk if "*cache_metadata" in d else chunk
+                    d["*cache_metadata"] = again(d["*cache_metadata"], chunk) if "*cache_metadata" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1872,15 +1879,15 @@ class ActionSpec(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionSpec"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent_action_name", 2, "string", "optional", "", "parentActionName", "parent_action_name"),
-        ("run_spec", 3, "message", "optional", "", "runSpec", "run_spec"),
-        ("input_uri", 4, "string", "implicit", "", "inputUri", "input_uri"),
-        ("run_output_base", 5, "string", "implicit", "", "runOutputBase", "run_output_base"),
-        ("task", 6, "message", "optional", "spec", "task", "task"),
-        ("condition", 7, "message", "optional", "spec", "condition", "condition"),
-        ("group", 8, "string", "implicit", "", "group", "group"),
-        ("trace", 10, "message", "optional", "spec", "trace", "trace"),
+        ("action_id", 1, "message", "optional"),
+        ("parent_action_name", 2, "string", "optional"),
+        ("run_spec", 3, "message", "optional"),
+        ("input_uri", 4, "string"),
+        ("run_output_base", 5, "string"),
+        ("task", 6, "message", "optional", "spec"),
+        ("condition", 7, "message", "optional", "spec"),
+        ("group", 8, "string"),
+        ("trace", 10, "message", "optional", "spec"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Its run and name."""
@@ -1907,24 +1914,24 @@ class ActionSpec(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["parent_action_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 34:
                     d["input_uri"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -1933,19 +1940,19 @@ class ActionSpec(Message):
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 58:
                     if spec_case != "*condition":
                         d.pop(spec_case, None)
                         spec_case = "*condition"
-                    d["*condition"] = d["*condition"] + chunk if "*condition" in d else chunk
+                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
                 elif tag == 66:
                     d["group"] = str(chunk, "utf-8")
                 elif tag == 82:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1986,20 +1993,20 @@ class TaskGroup(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskGroup"
     FIELDS = (
-        ("task_name", 1, "string", "implicit", "", "taskName", "task_name"),
-        ("environment_name", 2, "string", "implicit", "", "environmentName", "environment_name"),
-        ("total_runs", 3, "int64", "implicit", "", "totalRuns", "total_runs"),
-        ("latest_run_time", 4, "message", "optional", "", "latestRunTime", "latest_run_time"),
-        ("recent_statuses", 5, "message", "repeated", "", "recentStatuses", "recent_statuses"),
-        ("average_failure_rate", 6, "double", "implicit", "", "averageFailureRate", "average_failure_rate"),
-        ("average_duration", 7, "message", "optional", "", "averageDuration", "average_duration"),
-        ("latest_finished_time", 8, "message", "optional", "", "latestFinishedTime", "latest_finished_time"),
-        ("created_by", 9, "message", "repeated", "", "createdBy", "created_by"),
-        ("should_delete", 10, "bool", "implicit", "", "shouldDelete", "should_delete"),
-        ("short_name", 11, "string", "implicit", "", "shortName", "short_name"),
-        ("error_counts", 12, "message", "optional", "", "errorCounts", "error_counts"),
-        ("phase_counts", 13, "message", "repeated", "", "phaseCounts", "phase_counts"),
-        ("average_time_to_running", 14, "message", "optional", "", "averageTimeToRunning", "average_time_to_running"),
+        ("task_name", 1, "string"),
+        ("environment_name", 2, "string"),
+        ("total_runs", 3, "int64"),
+        ("latest_run_time", 4, "message", "optional"),
+        ("recent_statuses", 5, "message", "repeated"),
+        ("average_failure_rate", 6, "double"),
+        ("average_duration", 7, "message", "optional"),
+        ("latest_finished_time", 8, "message", "optional"),
+        ("created_by", 9, "message", "repeated"),
+        ("should_delete", 10, "bool"),
+        ("short_name", 11, "string"),
+        ("error_counts", 12, "message", "optional"),
+        ("phase_counts", 13, "message", "repeated"),
+        ("average_time_to_running", 14, "message", "optional"),
     )
     task_name: str = ""
     environment_name: str = ""
@@ -2030,14 +2037,14 @@ class TaskGroup(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2047,26 +2054,26 @@ class TaskGroup(Message):
                 elif tag == 18:
                     d["environment_name"] = str(chunk, "utf-8")
                 elif tag == 34:
-                    d["*latest_run_time"] = d["*latest_run_time"] + chunk if "*latest_run_time" in d else chunk
+                    d["*latest_run_time"] = again(d["*latest_run_time"], chunk) if "*latest_run_time" in d else chunk
                 elif tag == 42:
                     d.setdefault("*recent_statuses", []).append(chunk)
                 elif tag == 58:
-                    d["*average_duration"] = d["*average_duration"] + chunk if "*average_duration" in d else chunk
+                    d["*average_duration"] = again(d["*average_duration"], chunk) if "*average_duration" in d else chunk
                 elif tag == 66:
                     d["*latest_finished_time"] = (
-                        d["*latest_finished_time"] + chunk if "*latest_finished_time" in d else chunk
+                        again(d["*latest_finished_time"], chunk) if "*latest_finished_time" in d else chunk
                     )
                 elif tag == 74:
                     d.setdefault("*created_by", []).append(chunk)
                 elif tag == 90:
                     d["short_name"] = str(chunk, "utf-8")
                 elif tag == 98:
-                    d["*error_counts"] = d["*error_counts"] + chunk if "*error_counts" in d else chunk
+                    d["*error_counts"] = again(d["*error_counts"], chunk) if "*error_counts" in d else chunk
                 elif tag == 106:
                     d.setdefault("*phase_counts", []).append(chunk)
                 elif tag == 114:
                     d["*average_time_to_running"] = (
-                        d["*average_time_to_running"] + chunk if "*average_time_to_running" in d else chunk
+                        again(d["*average_time_to_running"], chunk) if "*average_time_to_running" in d else chunk
                     )
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
@@ -2143,8 +2150,8 @@ class TaskGroupRecentStatus(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskGroup.RecentStatus"
     FIELDS = (
-        ("run_name", 1, "string", "implicit", "", "runName", "run_name"),
-        ("phase", 2, "enum", "implicit", "", "phase", "phase"),
+        ("run_name", 1, "string"),
+        ("phase", 2, "enum"),
     )
     run_name: str = ""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
@@ -2157,14 +2164,14 @@ class TaskGroupRecentStatus(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2199,9 +2206,9 @@ class TaskGroupErrorCounts(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskGroup.ErrorCounts"
     FIELDS = (
-        ("user_error", 1, "int64", "implicit", "", "userError", "user_error"),
-        ("system_error", 2, "int64", "implicit", "", "systemError", "system_error"),
-        ("unspecified_error", 3, "int64", "implicit", "", "unspecifiedError", "unspecified_error"),
+        ("user_error", 1, "int64"),
+        ("system_error", 2, "int64"),
+        ("unspecified_error", 3, "int64"),
     )
     user_error: int = 0
     system_error: int = 0
@@ -2215,7 +2222,7 @@ class TaskGroupErrorCounts(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -2251,8 +2258,8 @@ class TaskGroupPhaseCounts(Message):
 
     FULL_NAME = "flyteidl2.workflow.TaskGroup.PhaseCounts"
     FIELDS = (
-        ("phase", 1, "enum", "implicit", "", "phase", "phase"),
-        ("count", 2, "int64", "implicit", "", "count", "count"),
+        ("phase", 1, "enum"),
+        ("count", 2, "int64"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     count: int = 0
@@ -2265,7 +2272,7 @@ class TaskGroupPhaseCounts(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:

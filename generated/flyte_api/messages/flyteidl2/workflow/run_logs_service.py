@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     low32,
     put_message,
     put_uint32,
@@ -17,6 +18,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class TailLogsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.TailLogsRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
+        ("action_id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     attempt: int = 0
@@ -43,20 +45,20 @@ class TailLogsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -84,7 +86,7 @@ class TailLogsResponse(Message):
     """`flyteidl2.workflow.TailLogsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.TailLogsResponse"
-    FIELDS = (("logs", 1, "message", "repeated", "", "logs", "logs"),)
+    FIELDS = (("logs", 1, "message", "repeated"),)
     logs: list[TailLogsResponseLogs] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_logs_service:TailLogsResponseLogs"
     )
@@ -97,14 +99,14 @@ class TailLogsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -126,7 +128,7 @@ class TailLogsResponseLogs(Message):
     """`flyteidl2.workflow.TailLogsResponse.Logs`."""
 
     FULL_NAME = "flyteidl2.workflow.TailLogsResponse.Logs"
-    FIELDS = (("lines", 1, "message", "repeated", "", "lines", "lines"),)
+    FIELDS = (("lines", 1, "message", "repeated"),)
     lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
 
     @staticmethod
@@ -137,14 +139,14 @@ class TailLogsResponseLogs(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     double,
     entries,
     enum_field,
@@ -35,6 +36,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 class TruncationNoticeReason(Enum):
     """`flyteidl2.workflow.TruncationNotice.Reason`."""
 
+    __full_name__ = "flyteidl2.workflow.TruncationNotice.Reason"
     __proto_prefix__ = "REASON_"
     UNSPECIFIED = 0
     RUN_NODE_LIMIT = 1
@@ -81,24 +84,16 @@ class CreateRunRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.CreateRunRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "id", "runId", "run_id"),
-        ("task_id", 2, "message", "optional", "task", "taskId", "task_id"),
-        ("task_spec", 3, "message", "optional", "task", "taskSpec", "task_spec"),
-        ("inputs", 4, "message", "optional", "input_wrapper", "inputs", "inputs"),
-        ("run_spec", 5, "message", "optional", "", "runSpec", "run_spec"),
-        ("project_id", 6, "message", "optional", "id", "projectId", "project_id"),
-        ("trigger_name", 7, "message", "optional", "task", "triggerName", "trigger_name"),
-        ("source", 8, "enum", "implicit", "", "source", "source"),
-        (
-            "offloaded_input_data",
-            9,
-            "message",
-            "optional",
-            "input_wrapper",
-            "offloadedInputData",
-            "offloaded_input_data",
-        ),
-        ("run_start_time", 10, "message", "optional", "", "runStartTime", "run_start_time"),
+        ("run_id", 1, "message", "optional", "id"),
+        ("task_id", 2, "message", "optional", "task"),
+        ("task_spec", 3, "message", "optional", "task"),
+        ("inputs", 4, "message", "optional", "input_wrapper"),
+        ("run_spec", 5, "message", "optional"),
+        ("project_id", 6, "message", "optional", "id"),
+        ("trigger_name", 7, "message", "optional", "task"),
+        ("source", 8, "enum"),
+        ("offloaded_input_data", 9, "message", "optional", "input_wrapper"),
+        ("run_start_time", 10, "message", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The name of the run, chosen by the caller. Makes it safe to ask again after a lost answer."""
@@ -132,14 +127,14 @@ class CreateRunRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -148,43 +143,43 @@ class CreateRunRequest(Message):
                     if id_case != "*run_id":
                         d.pop(id_case, None)
                         id_case = "*run_id"
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     if task_case != "*task_id":
                         d.pop(task_case, None)
                         task_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 26:
                     if task_case != "*task_spec":
                         d.pop(task_case, None)
                         task_case = "*task_spec"
-                    d["*task_spec"] = d["*task_spec"] + chunk if "*task_spec" in d else chunk
+                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
                 elif tag == 34:
                     if input_wrapper_case != "*inputs":
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*inputs"
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 42:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 50:
                     if id_case != "*project_id":
                         d.pop(id_case, None)
                         id_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 58:
                     if task_case != "*trigger_name":
                         d.pop(task_case, None)
                         task_case = "*trigger_name"
-                    d["*trigger_name"] = d["*trigger_name"] + chunk if "*trigger_name" in d else chunk
+                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
                 elif tag == 74:
                     if input_wrapper_case != "*offloaded_input_data":
                         d.pop(input_wrapper_case, None)
                         input_wrapper_case = "*offloaded_input_data"
                     d["*offloaded_input_data"] = (
-                        d["*offloaded_input_data"] + chunk if "*offloaded_input_data" in d else chunk
+                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
                     )
                 elif tag == 82:
-                    d["*run_start_time"] = d["*run_start_time"] + chunk if "*run_start_time" in d else chunk
+                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -236,7 +231,7 @@ class CreateRunResponse(Message):
     """`flyteidl2.workflow.CreateRunResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.CreateRunResponse"
-    FIELDS = (("run", 1, "message", "optional", "", "run", "run"),)
+    FIELDS = (("run", 1, "message", "optional"),)
     run: Run | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """The run, usually still queued."""
 
@@ -248,20 +243,20 @@ class CreateRunResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run"] = d["*run"] + chunk if "*run" in d else chunk
+                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -278,8 +273,8 @@ class AbortRunRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.AbortRunRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "", "runId", "run_id"),
-        ("reason", 2, "string", "optional", "", "reason", "reason"),
+        ("run_id", 1, "message", "optional"),
+        ("reason", 2, "string", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run to stop."""
@@ -294,20 +289,20 @@ class AbortRunRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     d["reason"] = str(chunk, "utf-8")
                 else:
@@ -334,7 +329,7 @@ class GetRunDetailsRequest(Message):
     """`flyteidl2.workflow.GetRunDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsRequest"
-    FIELDS = (("run_id", 1, "message", "optional", "", "runId", "run_id"),)
+    FIELDS = (("run_id", 1, "message", "optional"),)
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
 
@@ -346,20 +341,20 @@ class GetRunDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -375,7 +370,7 @@ class GetRunDetailsResponse(Message):
     """`flyteidl2.workflow.GetRunDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsResponse"
-    FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
+    FIELDS = (("details", 1, "message", "optional"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
     """The run found."""
 
@@ -387,20 +382,20 @@ class GetRunDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -416,7 +411,7 @@ class WatchRunDetailsRequest(Message):
     """`flyteidl2.workflow.WatchRunDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsRequest"
-    FIELDS = (("run_id", 1, "message", "optional", "", "runId", "run_id"),)
+    FIELDS = (("run_id", 1, "message", "optional"),)
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
 
@@ -428,20 +423,20 @@ class WatchRunDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -457,7 +452,7 @@ class WatchRunDetailsResponse(Message):
     """`flyteidl2.workflow.WatchRunDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsResponse"
-    FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
+    FIELDS = (("details", 1, "message", "optional"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
     """The run as it is now; may be empty."""
 
@@ -469,20 +464,20 @@ class WatchRunDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -498,7 +493,7 @@ class GetActionDetailsRequest(Message):
     """`flyteidl2.workflow.GetActionDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsRequest"
-    FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
+    FIELDS = (("action_id", 1, "message", "optional"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -510,20 +505,20 @@ class GetActionDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -539,7 +534,7 @@ class GetActionDetailsResponse(Message):
     """`flyteidl2.workflow.GetActionDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsResponse"
-    FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
+    FIELDS = (("details", 1, "message", "optional"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
     """The action found."""
 
@@ -551,20 +546,20 @@ class GetActionDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -580,7 +575,7 @@ class WatchActionDetailsRequest(Message):
     """`flyteidl2.workflow.WatchActionDetailsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsRequest"
-    FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
+    FIELDS = (("action_id", 1, "message", "optional"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -592,20 +587,20 @@ class WatchActionDetailsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -621,7 +616,7 @@ class WatchActionDetailsResponse(Message):
     """`flyteidl2.workflow.WatchActionDetailsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsResponse"
-    FIELDS = (("details", 1, "message", "optional", "", "details", "details"),)
+    FIELDS = (("details", 1, "message", "optional"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
     """The action as it is now. The same may come twice."""
 
@@ -633,20 +628,20 @@ class WatchActionDetailsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*details"] = d["*details"] + chunk if "*details" in d else chunk
+                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -662,7 +657,7 @@ class GetActionDataRequest(Message):
     """`flyteidl2.workflow.GetActionDataRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataRequest"
-    FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
+    FIELDS = (("action_id", 1, "message", "optional"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -673,20 +668,20 @@ class GetActionDataRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -703,8 +698,8 @@ class GetActionDataResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataResponse"
     FIELDS = (
-        ("inputs", 1, "message", "optional", "", "inputs", "inputs"),
-        ("outputs", 2, "message", "optional", "", "outputs", "outputs"),
+        ("inputs", 1, "message", "optional"),
+        ("outputs", 2, "message", "optional"),
     )
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
@@ -717,22 +712,22 @@ class GetActionDataResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*inputs"] = d["*inputs"] + chunk if "*inputs" in d else chunk
+                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
                 elif tag == 18:
-                    d["*outputs"] = d["*outputs"] + chunk if "*outputs" in d else chunk
+                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -751,7 +746,7 @@ class GetActionDataURIsRequest(Message):
     """`flyteidl2.workflow.GetActionDataURIsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataURIsRequest"
-    FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
+    FIELDS = (("action_id", 1, "message", "optional"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
 
@@ -763,20 +758,20 @@ class GetActionDataURIsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -793,8 +788,8 @@ class GetActionDataURIsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionDataURIsResponse"
     FIELDS = (
-        ("inputs_uri", 1, "string", "implicit", "", "inputsUri", "inputs_uri"),
-        ("outputs_uri", 2, "string", "implicit", "", "outputsUri", "outputs_uri"),
+        ("inputs_uri", 1, "string"),
+        ("outputs_uri", 2, "string"),
     )
     inputs_uri: str = ""
     """Object that holds the inputs."""
@@ -809,14 +804,14 @@ class GetActionDataURIsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -844,8 +839,8 @@ class GetActionLogContextRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionLogContextRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
+        ("action_id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -860,20 +855,20 @@ class GetActionLogContextRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -902,10 +897,10 @@ class GetActionLogContextResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetActionLogContextResponse"
     FIELDS = (
-        ("log_context", 1, "message", "optional", "", "logContext", "log_context"),
-        ("cluster", 2, "string", "implicit", "", "cluster", "cluster"),
-        ("start_time", 3, "message", "optional", "", "startTime", "start_time"),
-        ("end_time", 4, "message", "optional", "", "endTime", "end_time"),
+        ("log_context", 1, "message", "optional"),
+        ("cluster", 2, "string"),
+        ("start_time", 3, "message", "optional"),
+        ("end_time", 4, "message", "optional"),
     )
     log_context: LogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:LogContext")
     """Its pods and containers."""
@@ -924,26 +919,26 @@ class GetActionLogContextResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*log_context"] = d["*log_context"] + chunk if "*log_context" in d else chunk
+                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
                 elif tag == 18:
                     d["cluster"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 elif tag == 34:
-                    d["*end_time"] = d["*end_time"] + chunk if "*end_time" in d else chunk
+                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -969,13 +964,13 @@ class ListRunsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.ListRunsRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("org", 2, "string", "optional", "scope_by", "org", "org"),
-        ("project_id", 4, "message", "optional", "scope_by", "projectId", "project_id"),
-        ("trigger_name", 6, "message", "optional", "scope_by", "triggerName", "trigger_name"),
-        ("task_name", 7, "message", "optional", "scope_by", "taskName", "task_name"),
-        ("task_id", 8, "message", "optional", "scope_by", "taskId", "task_id"),
-        ("paused_actions_only", 9, "bool", "implicit", "", "pausedActionsOnly", "paused_actions_only"),
+        ("request", 1, "message", "optional"),
+        ("org", 2, "string", "optional", "scope_by"),
+        ("project_id", 4, "message", "optional", "scope_by"),
+        ("trigger_name", 6, "message", "optional", "scope_by"),
+        ("task_name", 7, "message", "optional", "scope_by"),
+        ("task_id", 8, "message", "optional", "scope_by"),
+        ("paused_actions_only", 9, "bool"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: run_name, phase, task_name, task_version, run_source, created_by_subject, the
@@ -1003,20 +998,20 @@ class ListRunsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
                     if scope_by_case != "org":
                         d.pop(scope_by_case, None)
@@ -1026,22 +1021,22 @@ class ListRunsRequest(Message):
                     if scope_by_case != "*project_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 50:
                     if scope_by_case != "*trigger_name":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*trigger_name"
-                    d["*trigger_name"] = d["*trigger_name"] + chunk if "*trigger_name" in d else chunk
+                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
                 elif tag == 58:
                     if scope_by_case != "*task_name":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*task_name"
-                    d["*task_name"] = d["*task_name"] + chunk if "*task_name" in d else chunk
+                    d["*task_name"] = again(d["*task_name"], chunk) if "*task_name" in d else chunk
                 elif tag == 66:
                     if scope_by_case != "*task_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1085,8 +1080,8 @@ class ListRunsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.ListRunsResponse"
     FIELDS = (
-        ("runs", 1, "message", "repeated", "", "runs", "runs"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("runs", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """The runs on this page."""
@@ -1101,14 +1096,14 @@ class ListRunsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1136,10 +1131,10 @@ class WatchRunsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchRunsRequest"
     FIELDS = (
-        ("org", 2, "string", "optional", "target", "org", "org"),
-        ("cluster_id", 3, "message", "optional", "target", "clusterId", "cluster_id"),
-        ("project_id", 4, "message", "optional", "target", "projectId", "project_id"),
-        ("task_id", 5, "message", "optional", "target", "taskId", "task_id"),
+        ("org", 2, "string", "optional", "target"),
+        ("cluster_id", 3, "message", "optional", "target"),
+        ("project_id", 4, "message", "optional", "target"),
+        ("task_id", 5, "message", "optional", "target"),
     )
     org: str | None = None
     """Those of an organisation."""
@@ -1159,14 +1154,14 @@ class WatchRunsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1180,17 +1175,17 @@ class WatchRunsRequest(Message):
                     if target_case != "*cluster_id":
                         d.pop(target_case, None)
                         target_case = "*cluster_id"
-                    d["*cluster_id"] = d["*cluster_id"] + chunk if "*cluster_id" in d else chunk
+                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
                 elif tag == 34:
                     if target_case != "*project_id":
                         d.pop(target_case, None)
                         target_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 42:
                     if target_case != "*task_id":
                         d.pop(target_case, None)
                         target_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1215,7 +1210,7 @@ class WatchRunsResponse(Message):
     """`flyteidl2.workflow.WatchRunsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchRunsResponse"
-    FIELDS = (("runs", 1, "message", "repeated", "", "runs", "runs"),)
+    FIELDS = (("runs", 1, "message", "repeated"),)
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
     """Runs as they are now."""
 
@@ -1227,14 +1222,14 @@ class WatchRunsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1257,8 +1252,8 @@ class ListActionsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.ListActionsRequest"
     FIELDS = (
-        ("request", 1, "message", "optional", "", "request", "request"),
-        ("run_id", 2, "message", "optional", "", "runId", "run_id"),
+        ("request", 1, "message", "optional"),
+        ("run_id", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters, over the same fields as runs."""
@@ -1273,22 +1268,22 @@ class ListActionsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 18:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1308,8 +1303,8 @@ class ListActionsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.ListActionsResponse"
     FIELDS = (
-        ("actions", 1, "message", "repeated", "", "actions", "actions"),
-        ("token", 2, "string", "implicit", "", "token", "token"),
+        ("actions", 1, "message", "repeated"),
+        ("token", 2, "string"),
     )
     actions: list[Action] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The actions on this page."""
@@ -1324,14 +1319,14 @@ class ListActionsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1359,9 +1354,9 @@ class WatchActionsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchActionsRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "", "runId", "run_id"),
-        ("filter", 2, "message", "repeated", "", "filter", "filter"),
-        ("enable_run_store", 3, "bool", "implicit", "", "enableRunStore", "enable_run_store"),
+        ("run_id", 1, "message", "optional"),
+        ("filter", 2, "message", "repeated"),
+        ("enable_run_store", 3, "bool"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
@@ -1379,20 +1374,20 @@ class WatchActionsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     d.setdefault("*filter", []).append(chunk)
                 else:
@@ -1425,7 +1420,7 @@ class WatchActionsResponse(Message):
     """`flyteidl2.workflow.WatchActionsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchActionsResponse"
-    FIELDS = (("enriched_actions", 1, "message", "repeated", "", "enrichedActions", "enriched_actions"),)
+    FIELDS = (("enriched_actions", 1, "message", "repeated"),)
     enriched_actions: list[EnrichedAction] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction"
     )
@@ -1439,14 +1434,14 @@ class WatchActionsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1469,8 +1464,8 @@ class WatchWindowedActionsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchWindowedActionsRequest"
     FIELDS = (
-        ("subscribe", 1, "message", "optional", "msg", "subscribe", "subscribe"),
-        ("update_window", 2, "message", "optional", "msg", "updateWindow", "update_window"),
+        ("subscribe", 1, "message", "optional", "msg"),
+        ("update_window", 2, "message", "optional", "msg"),
     )
     subscribe: WatchWindowedActionsRequestSubscribe | None = sub(
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchWindowedActionsRequestSubscribe"
@@ -1488,14 +1483,14 @@ class WatchWindowedActionsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1504,12 +1499,12 @@ class WatchWindowedActionsRequest(Message):
                     if msg_case != "*subscribe":
                         d.pop(msg_case, None)
                         msg_case = "*subscribe"
-                    d["*subscribe"] = d["*subscribe"] + chunk if "*subscribe" in d else chunk
+                    d["*subscribe"] = again(d["*subscribe"], chunk) if "*subscribe" in d else chunk
                 elif tag == 18:
                     if msg_case != "*update_window":
                         d.pop(msg_case, None)
                         msg_case = "*update_window"
-                    d["*update_window"] = d["*update_window"] + chunk if "*update_window" in d else chunk
+                    d["*update_window"] = again(d["*update_window"], chunk) if "*update_window" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -1529,13 +1524,13 @@ class WatchWindowedActionsRequestSubscribe(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchWindowedActionsRequest.Subscribe"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "", "runId", "run_id"),
-        ("selected_item_id", 2, "string", "implicit", "", "selectedItemId", "selected_item_id"),
-        ("overscan_before", 3, "int32", "implicit", "", "overscanBefore", "overscan_before"),
-        ("overscan_after", 4, "int32", "implicit", "", "overscanAfter", "overscan_after"),
-        ("expanded_nodes", 5, "map<string,message>", "map", "", "expandedNodes", "expanded_nodes"),
-        ("phase_filter", 6, "enum", "repeated", "", "phaseFilter", "phase_filter"),
-        ("name_filter", 7, "string", "implicit", "", "nameFilter", "name_filter"),
+        ("run_id", 1, "message", "optional"),
+        ("selected_item_id", 2, "string"),
+        ("overscan_before", 3, "int32"),
+        ("overscan_after", 4, "int32"),
+        ("expanded_nodes", 5, "map<string,message>", "map"),
+        ("phase_filter", 6, "enum", "repeated"),
+        ("name_filter", 7, "string"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     selected_item_id: str = ""
@@ -1555,20 +1550,20 @@ class WatchWindowedActionsRequestSubscribe(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     d["selected_item_id"] = str(chunk, "utf-8")
                 elif tag == 42:
@@ -1624,13 +1619,13 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchWindowedActionsRequest.UpdateWindow"
     FIELDS = (
-        ("selected_item_id", 1, "string", "optional", "window_anchor", "selectedItemId", "selected_item_id"),
-        ("overscan_before", 2, "int32", "implicit", "", "overscanBefore", "overscan_before"),
-        ("overscan_after", 3, "int32", "implicit", "", "overscanAfter", "overscan_after"),
-        ("expanded_nodes", 4, "map<string,message>", "map", "", "expandedNodes", "expanded_nodes"),
-        ("phase_filter", 5, "enum", "repeated", "", "phaseFilter", "phase_filter"),
-        ("name_filter", 6, "string", "implicit", "", "nameFilter", "name_filter"),
-        ("anchor_flat_index", 7, "uint64", "optional", "window_anchor", "anchorFlatIndex", "anchor_flat_index"),
+        ("selected_item_id", 1, "string", "optional", "window_anchor"),
+        ("overscan_before", 2, "int32"),
+        ("overscan_after", 3, "int32"),
+        ("expanded_nodes", 4, "map<string,message>", "map"),
+        ("phase_filter", 5, "enum", "repeated"),
+        ("name_filter", 6, "string"),
+        ("anchor_flat_index", 7, "uint64", "optional", "window_anchor"),
     )
     selected_item_id: str | None = None
     overscan_before: int = 0
@@ -1651,14 +1646,14 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1726,8 +1721,8 @@ class NodeExpansionParams(Message):
 
     FULL_NAME = "flyteidl2.workflow.NodeExpansionParams"
     FIELDS = (
-        ("offset", 1, "int32", "implicit", "", "offset", "offset"),
-        ("limit", 2, "int32", "implicit", "", "limit", "limit"),
+        ("offset", 1, "int32"),
+        ("limit", 2, "int32"),
     )
     offset: int = 0
     limit: int = 0
@@ -1740,7 +1735,7 @@ class NodeExpansionParams(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -1771,22 +1766,14 @@ class WatchWindowedActionsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchWindowedActionsResponse"
     FIELDS = (
-        ("window_items", 1, "message", "repeated", "", "windowItems", "window_items"),
-        ("ancestors", 2, "message", "repeated", "", "ancestors", "ancestors"),
-        ("total_flat_count", 3, "int64", "implicit", "", "totalFlatCount", "total_flat_count"),
-        ("selected_flat_index", 4, "int64", "implicit", "", "selectedFlatIndex", "selected_flat_index"),
-        (
-            "initial_snapshot_complete",
-            5,
-            "bool",
-            "implicit",
-            "",
-            "initialSnapshotComplete",
-            "initial_snapshot_complete",
-        ),
-        ("truncations", 6, "message", "repeated", "", "truncations", "truncations"),
-        ("resync_hint", 7, "bool", "implicit", "", "resyncHint", "resync_hint"),
-        ("hydration_complete", 8, "bool", "implicit", "", "hydrationComplete", "hydration_complete"),
+        ("window_items", 1, "message", "repeated"),
+        ("ancestors", 2, "message", "repeated"),
+        ("total_flat_count", 3, "int64"),
+        ("selected_flat_index", 4, "int64"),
+        ("initial_snapshot_complete", 5, "bool"),
+        ("truncations", 6, "message", "repeated"),
+        ("resync_hint", 7, "bool"),
+        ("hydration_complete", 8, "bool"),
     )
     window_items: list[WindowedItem] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:WindowedItem")
     ancestors: list[WindowedItem] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:WindowedItem")
@@ -1805,14 +1792,14 @@ class WatchWindowedActionsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1877,10 +1864,10 @@ class WindowedItem(Message):
 
     FULL_NAME = "flyteidl2.workflow.WindowedItem"
     FIELDS = (
-        ("action", 1, "message", "optional", "item", "action", "action"),
-        ("group", 2, "message", "optional", "item", "group", "group"),
-        ("depth", 3, "int32", "implicit", "", "depth", "depth"),
-        ("is_expanded", 4, "bool", "implicit", "", "isExpanded", "is_expanded"),
+        ("action", 1, "message", "optional", "item"),
+        ("group", 2, "message", "optional", "item"),
+        ("depth", 3, "int32"),
+        ("is_expanded", 4, "bool"),
     )
     action: EnrichedAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction")
     group: GroupNode | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:GroupNode")
@@ -1896,14 +1883,14 @@ class WindowedItem(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1912,12 +1899,12 @@ class WindowedItem(Message):
                     if item_case != "*action":
                         d.pop(item_case, None)
                         item_case = "*action"
-                    d["*action"] = d["*action"] + chunk if "*action" in d else chunk
+                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
                 elif tag == 18:
                     if item_case != "*group":
                         d.pop(item_case, None)
                         item_case = "*group"
-                    d["*group"] = d["*group"] + chunk if "*group" in d else chunk
+                    d["*group"] = again(d["*group"], chunk) if "*group" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -1954,11 +1941,11 @@ class ActionLeaf(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionLeaf"
     FIELDS = (
-        ("action_id", 1, "string", "implicit", "", "actionId", "action_id"),
-        ("short_name", 2, "string", "implicit", "", "shortName", "short_name"),
-        ("duration", 3, "message", "optional", "", "duration", "duration"),
-        ("phase", 4, "enum", "implicit", "", "phase", "phase"),
-        ("start_time", 5, "message", "optional", "", "startTime", "start_time"),
+        ("action_id", 1, "string"),
+        ("short_name", 2, "string"),
+        ("duration", 3, "message", "optional"),
+        ("phase", 4, "enum"),
+        ("start_time", 5, "message", "optional"),
     )
     action_id: str = ""
     short_name: str = ""
@@ -1974,14 +1961,14 @@ class ActionLeaf(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -1991,9 +1978,9 @@ class ActionLeaf(Message):
                 elif tag == 18:
                     d["short_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*duration"] = d["*duration"] + chunk if "*duration" in d else chunk
+                    d["*duration"] = again(d["*duration"], chunk) if "*duration" in d else chunk
                 elif tag == 42:
-                    d["*start_time"] = d["*start_time"] + chunk if "*start_time" in d else chunk
+                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -2031,10 +2018,10 @@ class GroupAggregations(Message):
 
     FULL_NAME = "flyteidl2.workflow.GroupAggregations"
     FIELDS = (
-        ("failed", 1, "message", "repeated", "", "failed", "failed"),
-        ("longest_duration", 2, "message", "repeated", "", "longestDuration", "longest_duration"),
-        ("longest_running", 3, "message", "repeated", "", "longestRunning", "longest_running"),
-        ("longest_setup", 4, "message", "repeated", "", "longestSetup", "longest_setup"),
+        ("failed", 1, "message", "repeated"),
+        ("longest_duration", 2, "message", "repeated"),
+        ("longest_running", 3, "message", "repeated"),
+        ("longest_setup", 4, "message", "repeated"),
     )
     failed: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
     longest_duration: list[ActionLeaf] = sub_list("flyte_api.messages.flyteidl2.workflow.run_service:ActionLeaf")
@@ -2049,14 +2036,14 @@ class GroupAggregations(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2094,15 +2081,15 @@ class GroupNode(Message):
 
     FULL_NAME = "flyteidl2.workflow.GroupNode"
     FIELDS = (
-        ("id", 1, "string", "implicit", "", "id", "id"),
-        ("group_name", 2, "string", "implicit", "", "groupName", "group_name"),
-        ("parent_id", 3, "string", "implicit", "", "parentId", "parent_id"),
-        ("child_phase_counts", 4, "map<int32,int32>", "map", "", "childPhaseCounts", "child_phase_counts"),
-        ("earliest_start_time", 5, "message", "optional", "", "earliestStartTime", "earliest_start_time"),
-        ("latest_end_time", 6, "message", "optional", "", "latestEndTime", "latest_end_time"),
-        ("total_children", 7, "int32", "implicit", "", "totalChildren", "total_children"),
-        ("meets_filter", 8, "bool", "implicit", "", "meetsFilter", "meets_filter"),
-        ("aggregations", 9, "message", "optional", "", "aggregations", "aggregations"),
+        ("id", 1, "string"),
+        ("group_name", 2, "string"),
+        ("parent_id", 3, "string"),
+        ("child_phase_counts", 4, "map<int32,int32>", "map"),
+        ("earliest_start_time", 5, "message", "optional"),
+        ("latest_end_time", 6, "message", "optional"),
+        ("total_children", 7, "int32"),
+        ("meets_filter", 8, "bool"),
+        ("aggregations", 9, "message", "optional"),
     )
     id: str = ""
     group_name: str = ""
@@ -2122,14 +2109,14 @@ class GroupNode(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2144,12 +2131,12 @@ class GroupNode(Message):
                     d.setdefault("*child_phase_counts", []).append(chunk)
                 elif tag == 42:
                     d["*earliest_start_time"] = (
-                        d["*earliest_start_time"] + chunk if "*earliest_start_time" in d else chunk
+                        again(d["*earliest_start_time"], chunk) if "*earliest_start_time" in d else chunk
                     )
                 elif tag == 50:
-                    d["*latest_end_time"] = d["*latest_end_time"] + chunk if "*latest_end_time" in d else chunk
+                    d["*latest_end_time"] = again(d["*latest_end_time"], chunk) if "*latest_end_time" in d else chunk
                 elif tag == 74:
-                    d["*aggregations"] = d["*aggregations"] + chunk if "*aggregations" in d else chunk
+                    d["*aggregations"] = again(d["*aggregations"], chunk) if "*aggregations" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -2201,10 +2188,10 @@ class TruncationNotice(Message):
 
     FULL_NAME = "flyteidl2.workflow.TruncationNotice"
     FIELDS = (
-        ("reason", 1, "enum", "implicit", "", "reason", "reason"),
-        ("tracked_action_count", 2, "int64", "implicit", "", "trackedActionCount", "tracked_action_count"),
-        ("known_total_action_count", 3, "int64", "implicit", "", "knownTotalActionCount", "known_total_action_count"),
-        ("message", 4, "string", "implicit", "", "message", "message"),
+        ("reason", 1, "enum"),
+        ("tracked_action_count", 2, "int64"),
+        ("known_total_action_count", 3, "int64"),
+        ("message", 4, "string"),
     )
     reason: TruncationNoticeReason = enum_field(
         "flyte_api.messages.flyteidl2.workflow.run_service:TruncationNoticeReason"
@@ -2221,14 +2208,14 @@ class TruncationNotice(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2273,8 +2260,8 @@ class WatchClusterEventsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchClusterEventsRequest"
     FIELDS = (
-        ("id", 1, "message", "optional", "", "id", "id"),
-        ("attempt", 2, "uint32", "implicit", "", "attempt", "attempt"),
+        ("id", 1, "message", "optional"),
+        ("attempt", 2, "uint32"),
     )
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
@@ -2289,20 +2276,20 @@ class WatchClusterEventsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*id"] = d["*id"] + chunk if "*id" in d else chunk
+                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -2330,7 +2317,7 @@ class WatchClusterEventsResponse(Message):
     """`flyteidl2.workflow.WatchClusterEventsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchClusterEventsResponse"
-    FIELDS = (("cluster_events", 1, "message", "repeated", "", "clusterEvents", "cluster_events"),)
+    FIELDS = (("cluster_events", 1, "message", "repeated"),)
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
     """Events since the message before."""
 
@@ -2342,14 +2329,14 @@ class WatchClusterEventsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2372,8 +2359,8 @@ class AbortActionRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.AbortActionRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("reason", 2, "string", "implicit", "", "reason", "reason"),
+        ("action_id", 1, "message", "optional"),
+        ("reason", 2, "string"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
@@ -2388,20 +2375,20 @@ class AbortActionRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["reason"] = str(chunk, "utf-8")
                 else:
@@ -2429,10 +2416,10 @@ class EventPayload(Message):
 
     FULL_NAME = "flyteidl2.workflow.EventPayload"
     FIELDS = (
-        ("bool_value", 1, "bool", "optional", "value", "boolValue", "bool_value"),
-        ("int_value", 2, "int64", "optional", "value", "intValue", "int_value"),
-        ("float_value", 3, "double", "optional", "value", "floatValue", "float_value"),
-        ("string_value", 4, "string", "optional", "value", "stringValue", "string_value"),
+        ("bool_value", 1, "bool", "optional", "value"),
+        ("int_value", 2, "int64", "optional", "value"),
+        ("float_value", 3, "double", "optional", "value"),
+        ("string_value", 4, "string", "optional", "value"),
     )
     bool_value: bool | None = None
     int_value: int | None = None
@@ -2448,14 +2435,14 @@ class EventPayload(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2519,9 +2506,9 @@ class SignalEventRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.SignalEventRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent_action_name", 2, "string", "implicit", "", "parentActionName", "parent_action_name"),
-        ("payload", 3, "message", "optional", "", "payload", "payload"),
+        ("action_id", 1, "message", "optional"),
+        ("parent_action_name", 2, "string"),
+        ("payload", 3, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The condition that waits."""
@@ -2538,24 +2525,24 @@ class SignalEventRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["parent_action_name"] = str(chunk, "utf-8")
                 elif tag == 26:
-                    d["*payload"] = d["*payload"] + chunk if "*payload" in d else chunk
+                    d["*payload"] = again(d["*payload"], chunk) if "*payload" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -2584,11 +2571,11 @@ class WatchGroupsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchGroupsRequest"
     FIELDS = (
-        ("project_id", 1, "message", "optional", "scope_by", "projectId", "project_id"),
-        ("start_date", 2, "message", "optional", "", "startDate", "start_date"),
-        ("end_date", 3, "message", "optional", "", "endDate", "end_date"),
-        ("request", 4, "message", "optional", "", "request", "request"),
-        ("known_sort_fields", 5, "message", "repeated", "", "knownSortFields", "known_sort_fields"),
+        ("project_id", 1, "message", "optional", "scope_by"),
+        ("start_date", 2, "message", "optional"),
+        ("end_date", 3, "message", "optional"),
+        ("request", 4, "message", "optional"),
+        ("known_sort_fields", 5, "message", "repeated"),
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     start_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -2607,14 +2594,14 @@ class WatchGroupsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -2623,13 +2610,13 @@ class WatchGroupsRequest(Message):
                     if scope_by_case != "*project_id":
                         d.pop(scope_by_case, None)
                         scope_by_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 18:
-                    d["*start_date"] = d["*start_date"] + chunk if "*start_date" in d else chunk
+                    d["*start_date"] = again(d["*start_date"], chunk) if "*start_date" in d else chunk
                 elif tag == 26:
-                    d["*end_date"] = d["*end_date"] + chunk if "*end_date" in d else chunk
+                    d["*end_date"] = again(d["*end_date"], chunk) if "*end_date" in d else chunk
                 elif tag == 34:
-                    d["*request"] = d["*request"] + chunk if "*request" in d else chunk
+                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
                 elif tag == 42:
                     d.setdefault("*known_sort_fields", []).append(chunk)
                 else:
@@ -2659,7 +2646,7 @@ class WatchGroupsRequestKnownSortField(Message):
     """`flyteidl2.workflow.WatchGroupsRequest.KnownSortField`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchGroupsRequest.KnownSortField"
-    FIELDS = (("created_at", 1, "enum", "optional", "sort_by", "createdAt", "created_at"),)
+    FIELDS = (("created_at", 1, "enum", "optional", "sort_by"),)
     created_at: SortDirection | None = optional_enum("flyte_api.messages.flyteidl2.common.list:SortDirection")
 
     @staticmethod
@@ -2671,7 +2658,7 @@ class WatchGroupsRequestKnownSortField(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -2700,8 +2687,8 @@ class WatchGroupsResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchGroupsResponse"
     FIELDS = (
-        ("task_groups", 1, "message", "repeated", "", "taskGroups", "task_groups"),
-        ("sentinel", 2, "bool", "implicit", "", "sentinel", "sentinel"),
+        ("task_groups", 1, "message", "repeated"),
+        ("sentinel", 2, "bool"),
     )
     task_groups: list[TaskGroup] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:TaskGroup")
     sentinel: bool = False
@@ -2714,14 +2701,14 @@ class WatchGroupsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     enum_field,
     put_bool,
     put_enum,
@@ -19,6 +20,7 @@ from flyte.runtime.v1 import (
     sub,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -35,9 +37,9 @@ class PutRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.PutRequest"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("parent_action_name", 2, "string", "optional", "", "parentActionName", "parent_action_name"),
-        ("state", 3, "string", "implicit", "", "state", "state"),
+        ("action_id", 1, "message", "optional"),
+        ("parent_action_name", 2, "string", "optional"),
+        ("state", 3, "string"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     parent_action_name: str | None = None
@@ -51,20 +53,20 @@ class PutRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
                     d["parent_action_name"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -91,8 +93,8 @@ class PutResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.PutResponse"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
@@ -105,22 +107,22 @@ class PutResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -139,7 +141,7 @@ class GetRequest(Message):
     """`flyteidl2.workflow.GetRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.GetRequest"
-    FIELDS = (("action_id", 1, "message", "optional", "", "actionId", "action_id"),)
+    FIELDS = (("action_id", 1, "message", "optional"),)
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -150,20 +152,20 @@ class GetRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -180,9 +182,9 @@ class GetResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.GetResponse"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("status", 2, "message", "optional", "", "status", "status"),
-        ("state", 3, "string", "implicit", "", "state", "state"),
+        ("action_id", 1, "message", "optional"),
+        ("status", 2, "message", "optional"),
+        ("state", 3, "string"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     status: Status | None = sub("flyte_api.messages.google.rpc.status:Status")
@@ -196,22 +198,22 @@ class GetResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 18:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 elif tag == 26:
                     d["state"] = str(chunk, "utf-8")
                 else:
@@ -235,7 +237,7 @@ class WatchRequest(Message):
     """`flyteidl2.workflow.WatchRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.WatchRequest"
-    FIELDS = (("parent_action_id", 1, "message", "optional", "filter", "parentActionId", "parent_action_id"),)
+    FIELDS = (("parent_action_id", 1, "message", "optional", "filter"),)
     parent_action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
 
     @staticmethod
@@ -247,14 +249,14 @@ class WatchRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -263,7 +265,7 @@ class WatchRequest(Message):
                     if filter_case != "*parent_action_id":
                         d.pop(filter_case, None)
                         filter_case = "*parent_action_id"
-                    d["*parent_action_id"] = d["*parent_action_id"] + chunk if "*parent_action_id" in d else chunk
+                    d["*parent_action_id"] = again(d["*parent_action_id"], chunk) if "*parent_action_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -280,8 +282,8 @@ class WatchResponse(Message):
 
     FULL_NAME = "flyteidl2.workflow.WatchResponse"
     FIELDS = (
-        ("action_update", 1, "message", "optional", "message", "actionUpdate", "action_update"),
-        ("control_message", 2, "message", "optional", "message", "controlMessage", "control_message"),
+        ("action_update", 1, "message", "optional", "message"),
+        ("control_message", 2, "message", "optional", "message"),
     )
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
@@ -295,14 +297,14 @@ class WatchResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -311,12 +313,12 @@ class WatchResponse(Message):
                     if message_case != "*action_update":
                         d.pop(message_case, None)
                         message_case = "*action_update"
-                    d["*action_update"] = d["*action_update"] + chunk if "*action_update" in d else chunk
+                    d["*action_update"] = again(d["*action_update"], chunk) if "*action_update" in d else chunk
                 elif tag == 18:
                     if message_case != "*control_message":
                         d.pop(message_case, None)
                         message_case = "*control_message"
-                    d["*control_message"] = d["*control_message"] + chunk if "*control_message" in d else chunk
+                    d["*control_message"] = again(d["*control_message"], chunk) if "*control_message" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -335,7 +337,7 @@ class ControlMessage(Message):
     """`flyteidl2.workflow.ControlMessage`."""
 
     FULL_NAME = "flyteidl2.workflow.ControlMessage"
-    FIELDS = (("sentinel", 1, "bool", "implicit", "", "sentinel", "sentinel"),)
+    FIELDS = (("sentinel", 1, "bool"),)
     sentinel: bool = False
 
     @staticmethod
@@ -346,7 +348,7 @@ class ControlMessage(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -372,12 +374,12 @@ class ActionUpdate(Message):
 
     FULL_NAME = "flyteidl2.workflow.ActionUpdate"
     FIELDS = (
-        ("action_id", 1, "message", "optional", "", "actionId", "action_id"),
-        ("phase", 2, "enum", "implicit", "", "phase", "phase"),
-        ("error", 3, "message", "optional", "", "error", "error"),
-        ("output_uri", 4, "string", "implicit", "", "outputUri", "output_uri"),
-        ("value", 5, "message", "optional", "", "value", "value"),
-        ("address", 6, "message", "optional", "", "address", "address"),
+        ("action_id", 1, "message", "optional"),
+        ("phase", 2, "enum"),
+        ("error", 3, "message", "optional"),
+        ("output_uri", 4, "string"),
+        ("value", 5, "message", "optional"),
+        ("address", 6, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
@@ -394,28 +396,28 @@ class ActionUpdate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 26:
-                    d["*error"] = d["*error"] + chunk if "*error" in d else chunk
+                    d["*error"] = again(d["*error"], chunk) if "*error" in d else chunk
                 elif tag == 34:
                     d["output_uri"] = str(chunk, "utf-8")
                 elif tag == 42:
-                    d["*value"] = d["*value"] + chunk if "*value" in d else chunk
+                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
                 elif tag == 50:
-                    d["*address"] = d["*address"] + chunk if "*address" in d else chunk
+                    d["*address"] = again(d["*address"], chunk) if "*address" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     DecodeError,
     Message,
     Slots,
+    again,
     entries,
     map_field,
     put_bytes,
@@ -18,7 +19,7 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class CreateTrackedRunRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.CreateTrackedRunRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "id", "runId", "run_id"),
-        ("project_id", 2, "message", "optional", "id", "projectId", "project_id"),
-        ("task_id", 3, "message", "optional", "task", "taskId", "task_id"),
-        ("task_spec", 4, "message", "optional", "task", "taskSpec", "task_spec"),
-        ("offloaded_input_data", 5, "message", "optional", "", "offloadedInputData", "offloaded_input_data"),
-        ("run_spec", 6, "message", "optional", "", "runSpec", "run_spec"),
-        ("labels", 7, "map<string,string>", "map", "", "labels", "labels"),
-        ("run_start_time", 8, "message", "optional", "", "runStartTime", "run_start_time"),
+        ("run_id", 1, "message", "optional", "id"),
+        ("project_id", 2, "message", "optional", "id"),
+        ("task_id", 3, "message", "optional", "task"),
+        ("task_spec", 4, "message", "optional", "task"),
+        ("offloaded_input_data", 5, "message", "optional"),
+        ("run_spec", 6, "message", "optional"),
+        ("labels", 7, "map<string,string>", "map"),
+        ("run_start_time", 8, "message", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
@@ -64,14 +65,14 @@ class CreateTrackedRunRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -80,32 +81,32 @@ class CreateTrackedRunRequest(Message):
                     if id_case != "*run_id":
                         d.pop(id_case, None)
                         id_case = "*run_id"
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     if id_case != "*project_id":
                         d.pop(id_case, None)
                         id_case = "*project_id"
-                    d["*project_id"] = d["*project_id"] + chunk if "*project_id" in d else chunk
+                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
                 elif tag == 26:
                     if task_case != "*task_id":
                         d.pop(task_case, None)
                         task_case = "*task_id"
-                    d["*task_id"] = d["*task_id"] + chunk if "*task_id" in d else chunk
+                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
                 elif tag == 34:
                     if task_case != "*task_spec":
                         d.pop(task_case, None)
                         task_case = "*task_spec"
-                    d["*task_spec"] = d["*task_spec"] + chunk if "*task_spec" in d else chunk
+                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
                 elif tag == 42:
                     d["*offloaded_input_data"] = (
-                        d["*offloaded_input_data"] + chunk if "*offloaded_input_data" in d else chunk
+                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
                     )
                 elif tag == 50:
-                    d["*run_spec"] = d["*run_spec"] + chunk if "*run_spec" in d else chunk
+                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
                 elif tag == 58:
                     d.setdefault("*labels", []).append(chunk)
                 elif tag == 66:
-                    d["*run_start_time"] = d["*run_start_time"] + chunk if "*run_start_time" in d else chunk
+                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -143,12 +144,12 @@ class TrackedActionUpdate(Message):
 
     FULL_NAME = "flyteidl2.workflow.TrackedActionUpdate"
     FIELDS = (
-        ("event", 1, "message", "optional", "", "event", "event"),
-        ("parent_name", 2, "string", "implicit", "", "parentName", "parent_name"),
-        ("group", 3, "string", "implicit", "", "group", "group"),
-        ("task", 4, "message", "optional", "spec", "task", "task"),
-        ("trace", 5, "message", "optional", "spec", "trace", "trace"),
-        ("status", 6, "message", "optional", "", "status", "status"),
+        ("event", 1, "message", "optional"),
+        ("parent_name", 2, "string"),
+        ("group", 3, "string"),
+        ("task", 4, "message", "optional", "spec"),
+        ("trace", 5, "message", "optional", "spec"),
+        ("status", 6, "message", "optional"),
     )
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
     parent_name: str = ""
@@ -166,20 +167,20 @@ class TrackedActionUpdate(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*event"] = d["*event"] + chunk if "*event" in d else chunk
+                    d["*event"] = again(d["*event"], chunk) if "*event" in d else chunk
                 elif tag == 18:
                     d["parent_name"] = str(chunk, "utf-8")
                 elif tag == 26:
@@ -188,14 +189,14 @@ class TrackedActionUpdate(Message):
                     if spec_case != "*task":
                         d.pop(spec_case, None)
                         spec_case = "*task"
-                    d["*task"] = d["*task"] + chunk if "*task" in d else chunk
+                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
                 elif tag == 42:
                     if spec_case != "*trace":
                         d.pop(spec_case, None)
                         spec_case = "*trace"
-                    d["*trace"] = d["*trace"] + chunk if "*trace" in d else chunk
+                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
                 elif tag == 50:
-                    d["*status"] = d["*status"] + chunk if "*status" in d else chunk
+                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -227,8 +228,8 @@ class ReportTrackedActionsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.ReportTrackedActionsRequest"
     FIELDS = (
-        ("run_id", 1, "message", "optional", "", "runId", "run_id"),
-        ("updates", 2, "message", "repeated", "", "updates", "updates"),
+        ("run_id", 1, "message", "optional"),
+        ("updates", 2, "message", "repeated"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     updates: list[TrackedActionUpdate] = sub_list(
@@ -243,20 +244,20 @@ class ReportTrackedActionsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*run_id"] = d["*run_id"] + chunk if "*run_id" in d else chunk
+                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
                 elif tag == 18:
                     d.setdefault("*updates", []).append(chunk)
                 else:
@@ -277,7 +278,7 @@ class ReportTrackedActionsResponse(Message):
     """`flyteidl2.workflow.ReportTrackedActionsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.ReportTrackedActionsResponse"
-    FIELDS = (("statuses", 1, "message", "repeated", "", "statuses", "statuses"),)
+    FIELDS = (("statuses", 1, "message", "repeated"),)
     statuses: list[Status] = sub_list("flyte_api.messages.google.rpc.status:Status")
 
     @staticmethod
@@ -288,14 +289,14 @@ class ReportTrackedActionsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

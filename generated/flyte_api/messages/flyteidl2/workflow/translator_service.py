@@ -5,7 +5,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, sub_list, unknown, varint
+from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
+    Message,
+    Slots,
+    again,
+    put_message,
+    put_string,
+    sub,
+    sub_list,
+    unknown,
+    varint32,
+)
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, TriggerIdentifier
@@ -20,11 +32,11 @@ class LiteralsToLaunchFormJsonRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.LiteralsToLaunchFormJsonRequest"
     FIELDS = (
-        ("literals", 1, "message", "repeated", "", "literals", "literals"),
-        ("variables", 2, "message", "optional", "", "variables", "variables"),
-        ("literals_uri", 3, "string", "implicit", "", "literalsUri", "literals_uri"),
-        ("action_id", 4, "message", "optional", "owner", "actionId", "action_id"),
-        ("trigger_id", 5, "message", "optional", "owner", "triggerId", "trigger_id"),
+        ("literals", 1, "message", "repeated"),
+        ("variables", 2, "message", "optional"),
+        ("literals_uri", 3, "string"),
+        ("action_id", 4, "message", "optional", "owner"),
+        ("trigger_id", 5, "message", "optional", "owner"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
@@ -41,14 +53,14 @@ class LiteralsToLaunchFormJsonRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -56,19 +68,19 @@ class LiteralsToLaunchFormJsonRequest(Message):
                 if tag == 10:
                     d.setdefault("*literals", []).append(chunk)
                 elif tag == 18:
-                    d["*variables"] = d["*variables"] + chunk if "*variables" in d else chunk
+                    d["*variables"] = again(d["*variables"], chunk) if "*variables" in d else chunk
                 elif tag == 26:
                     d["literals_uri"] = str(chunk, "utf-8")
                 elif tag == 34:
                     if owner_case != "*action_id":
                         d.pop(owner_case, None)
                         owner_case = "*action_id"
-                    d["*action_id"] = d["*action_id"] + chunk if "*action_id" in d else chunk
+                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
                 elif tag == 42:
                     if owner_case != "*trigger_id":
                         d.pop(owner_case, None)
                         owner_case = "*trigger_id"
-                    d["*trigger_id"] = d["*trigger_id"] + chunk if "*trigger_id" in d else chunk
+                    d["*trigger_id"] = again(d["*trigger_id"], chunk) if "*trigger_id" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -96,7 +108,7 @@ class LiteralsToLaunchFormJsonResponse(Message):
     """`flyteidl2.workflow.LiteralsToLaunchFormJsonResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.LiteralsToLaunchFormJsonResponse"
-    FIELDS = (("json", 1, "message", "optional", "", "json", "json"),)
+    FIELDS = (("json", 1, "message", "optional"),)
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -107,20 +119,20 @@ class LiteralsToLaunchFormJsonResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*json"] = d["*json"] + chunk if "*json" in d else chunk
+                    d["*json"] = again(d["*json"], chunk) if "*json" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -136,7 +148,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
     """`flyteidl2.workflow.LaunchFormJsonToLiteralsRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsRequest"
-    FIELDS = (("json", 1, "message", "optional", "", "json", "json"),)
+    FIELDS = (("json", 1, "message", "optional"),)
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -147,20 +159,20 @@ class LaunchFormJsonToLiteralsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*json"] = d["*json"] + chunk if "*json" in d else chunk
+                    d["*json"] = again(d["*json"], chunk) if "*json" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -176,7 +188,7 @@ class LaunchFormJsonToLiteralsResponse(Message):
     """`flyteidl2.workflow.LaunchFormJsonToLiteralsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsResponse"
-    FIELDS = (("literals", 1, "message", "repeated", "", "literals", "literals"),)
+    FIELDS = (("literals", 1, "message", "repeated"),)
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod
@@ -187,14 +199,14 @@ class LaunchFormJsonToLiteralsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -216,7 +228,7 @@ class TaskSpecToLaunchFormJsonRequest(Message):
     """`flyteidl2.workflow.TaskSpecToLaunchFormJsonRequest`."""
 
     FULL_NAME = "flyteidl2.workflow.TaskSpecToLaunchFormJsonRequest"
-    FIELDS = (("task_spec", 1, "message", "optional", "", "taskSpec", "task_spec"),)
+    FIELDS = (("task_spec", 1, "message", "optional"),)
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
 
     @staticmethod
@@ -227,20 +239,20 @@ class TaskSpecToLaunchFormJsonRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*task_spec"] = d["*task_spec"] + chunk if "*task_spec" in d else chunk
+                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -256,7 +268,7 @@ class TaskSpecToLaunchFormJsonResponse(Message):
     """`flyteidl2.workflow.TaskSpecToLaunchFormJsonResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.TaskSpecToLaunchFormJsonResponse"
-    FIELDS = (("json", 1, "message", "optional", "", "json", "json"),)
+    FIELDS = (("json", 1, "message", "optional"),)
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
 
     @staticmethod
@@ -267,20 +279,20 @@ class TaskSpecToLaunchFormJsonResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*json"] = d["*json"] + chunk if "*json" in d else chunk
+                    d["*json"] = again(d["*json"], chunk) if "*json" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -297,8 +309,8 @@ class JsonValuesToLiteralsRequest(Message):
 
     FULL_NAME = "flyteidl2.workflow.JsonValuesToLiteralsRequest"
     FIELDS = (
-        ("variables", 1, "message", "optional", "", "variables", "variables"),
-        ("values", 2, "message", "optional", "", "values", "values"),
+        ("variables", 1, "message", "optional"),
+        ("values", 2, "message", "optional"),
     )
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
     values: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
@@ -311,22 +323,22 @@ class JsonValuesToLiteralsRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*variables"] = d["*variables"] + chunk if "*variables" in d else chunk
+                    d["*variables"] = again(d["*variables"], chunk) if "*variables" in d else chunk
                 elif tag == 18:
-                    d["*values"] = d["*values"] + chunk if "*values" in d else chunk
+                    d["*values"] = again(d["*values"], chunk) if "*values" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -345,7 +357,7 @@ class JsonValuesToLiteralsResponse(Message):
     """`flyteidl2.workflow.JsonValuesToLiteralsResponse`."""
 
     FULL_NAME = "flyteidl2.workflow.JsonValuesToLiteralsResponse"
-    FIELDS = (("literals", 1, "message", "repeated", "", "literals", "literals"),)
+    FIELDS = (("literals", 1, "message", "repeated"),)
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
 
     @staticmethod
@@ -356,14 +368,14 @@ class JsonValuesToLiteralsResponse(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_bytes, put_string, unknown, varint
+from flyte.runtime.v1 import CUT, AnyMixin, DecodeError, Message, Slots, put_bytes, put_string, unknown, varint32
 
 
-class Any(Message):
+class Any(AnyMixin, Message):
     """`Any` contains an arbitrary serialized protocol buffer message along with a
     URL that describes the type of the serialized message.
 
@@ -41,8 +41,8 @@ class Any(Message):
 
     FULL_NAME = "google.protobuf.Any"
     FIELDS = (
-        ("type_url", 1, "string", "implicit", "", "typeUrl", "type_url"),
-        ("value", 2, "bytes", "implicit", "", "value", "value"),
+        ("type_url", 1, "string"),
+        ("value", 2, "bytes"),
     )
     type_url: str = ""
     """Identifies the type of the serialized Protobuf message with a URI reference
@@ -86,14 +86,14 @@ class Any(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

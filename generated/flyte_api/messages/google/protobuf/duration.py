@@ -3,7 +3,18 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import DurationMixin, Message, Slots, put_int32, put_int64, signed32, signed64, unknown, varint
+from flyte.runtime.v1 import (
+    DurationMixin,
+    Message,
+    Slots,
+    put_int32,
+    put_int64,
+    signed32,
+    signed64,
+    unknown,
+    varint,
+    varint32,
+)
 
 
 class Duration(DurationMixin, Message):
@@ -69,8 +80,8 @@ class Duration(DurationMixin, Message):
 
     FULL_NAME = "google.protobuf.Duration"
     FIELDS = (
-        ("seconds", 1, "int64", "implicit", "", "seconds", "seconds"),
-        ("nanos", 2, "int32", "implicit", "", "nanos", "nanos"),
+        ("seconds", 1, "int64"),
+        ("nanos", 2, "int32"),
     )
     seconds: int = 0
     """Signed seconds of the span of time. Must be from -315,576,000,000
@@ -94,7 +105,7 @@ class Duration(DurationMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:

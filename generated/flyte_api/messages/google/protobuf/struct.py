@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     StructMixin,
     ValueMixin,
+    again,
     double,
     entries,
     map_field,
@@ -27,6 +28,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 
@@ -42,6 +44,7 @@ class NullValue(Enum):
     a `0` value.
     """
 
+    __full_name__ = "google.protobuf.NullValue"
     NULL_VALUE = 0
     """Null value."""
 
@@ -63,7 +66,7 @@ class Struct(StructMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.Struct"
-    FIELDS = (("fields", 1, "map<string,message>", "map", "", "fields", "fields"),)
+    FIELDS = (("fields", 1, "map<string,message>", "map"),)
     fields: dict[str, Value] = map_field("string", "message", "flyte_api.messages.google.protobuf.struct:Value")
     """Unordered map of dynamically typed values."""
 
@@ -75,14 +78,14 @@ class Struct(StructMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -111,12 +114,12 @@ class Value(ValueMixin, Message):
 
     FULL_NAME = "google.protobuf.Value"
     FIELDS = (
-        ("null_value", 1, "enum", "optional", "kind", "nullValue", "null_value"),
-        ("number_value", 2, "double", "optional", "kind", "numberValue", "number_value"),
-        ("string_value", 3, "string", "optional", "kind", "stringValue", "string_value"),
-        ("bool_value", 4, "bool", "optional", "kind", "boolValue", "bool_value"),
-        ("struct_value", 5, "message", "optional", "kind", "structValue", "struct_value"),
-        ("list_value", 6, "message", "optional", "kind", "listValue", "list_value"),
+        ("null_value", 1, "enum", "optional", "kind"),
+        ("number_value", 2, "double", "optional", "kind"),
+        ("string_value", 3, "string", "optional", "kind"),
+        ("bool_value", 4, "bool", "optional", "kind"),
+        ("struct_value", 5, "message", "optional", "kind"),
+        ("list_value", 6, "message", "optional", "kind"),
     )
     null_value: NullValue | None = optional_enum("flyte_api.messages.google.protobuf.struct:NullValue")
     """Represents a JSON `null`."""
@@ -144,14 +147,14 @@ class Value(ValueMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -165,12 +168,12 @@ class Value(ValueMixin, Message):
                     if kind_case != "*struct_value":
                         d.pop(kind_case, None)
                         kind_case = "*struct_value"
-                    d["*struct_value"] = d["*struct_value"] + chunk if "*struct_value" in d else chunk
+                    d["*struct_value"] = again(d["*struct_value"], chunk) if "*struct_value" in d else chunk
                 elif tag == 50:
                     if kind_case != "*list_value":
                         d.pop(kind_case, None)
                         kind_case = "*list_value"
-                    d["*list_value"] = d["*list_value"] + chunk if "*list_value" in d else chunk
+                    d["*list_value"] = again(d["*list_value"], chunk) if "*list_value" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             elif kind == 0:
@@ -230,7 +233,7 @@ class ListValue(ListValueMixin, Message):
     """Represents a JSON array."""
 
     FULL_NAME = "google.protobuf.ListValue"
-    FIELDS = (("values", 1, "message", "repeated", "", "values", "values"),)
+    FIELDS = (("values", 1, "message", "repeated"),)
     values: list[Value] = sub_list("flyte_api.messages.google.protobuf.struct:Value")
     """Repeated field of dynamically typed values."""
 
@@ -242,14 +245,14 @@ class ListValue(ListValueMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -3,7 +3,18 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import Message, Slots, TimestampMixin, put_int32, put_int64, signed32, signed64, unknown, varint
+from flyte.runtime.v1 import (
+    Message,
+    Slots,
+    TimestampMixin,
+    put_int32,
+    put_int64,
+    signed32,
+    signed64,
+    unknown,
+    varint,
+    varint32,
+)
 
 
 class Timestamp(TimestampMixin, Message):
@@ -100,8 +111,8 @@ class Timestamp(TimestampMixin, Message):
 
     FULL_NAME = "google.protobuf.Timestamp"
     FIELDS = (
-        ("seconds", 1, "int64", "implicit", "", "seconds", "seconds"),
-        ("nanos", 2, "int32", "implicit", "", "nanos", "nanos"),
+        ("seconds", 1, "int64"),
+        ("nanos", 2, "int32"),
     )
     seconds: int = 0
     """Represents seconds of UTC time since Unix epoch 1970-01-01T00:00:00Z. Must
@@ -124,7 +135,7 @@ class Timestamp(TimestampMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:

@@ -25,6 +25,7 @@ from flyte.runtime.v1 import (
     signed64,
     unknown,
     varint,
+    varint32,
     written,
 )
 
@@ -39,7 +40,7 @@ class DoubleValue(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.DoubleValue"
-    FIELDS = (("value", 1, "double", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "double"),)
     value: float = 0.0
     """The double value."""
 
@@ -51,7 +52,7 @@ class DoubleValue(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 1:
@@ -82,7 +83,7 @@ class FloatValue(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.FloatValue"
-    FIELDS = (("value", 1, "float", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "float"),)
     value: float = 0.0
     """The float value."""
 
@@ -94,7 +95,7 @@ class FloatValue(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 5:
@@ -125,7 +126,7 @@ class Int64Value(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.Int64Value"
-    FIELDS = (("value", 1, "int64", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "int64"),)
     value: int = 0
     """The int64 value."""
 
@@ -137,7 +138,7 @@ class Int64Value(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -168,7 +169,7 @@ class UInt64Value(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.UInt64Value"
-    FIELDS = (("value", 1, "uint64", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "uint64"),)
     value: int = 0
     """The uint64 value."""
 
@@ -180,7 +181,7 @@ class UInt64Value(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -211,7 +212,7 @@ class Int32Value(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.Int32Value"
-    FIELDS = (("value", 1, "int32", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "int32"),)
     value: int = 0
     """The int32 value."""
 
@@ -223,7 +224,7 @@ class Int32Value(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -254,7 +255,7 @@ class UInt32Value(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.UInt32Value"
-    FIELDS = (("value", 1, "uint32", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "uint32"),)
     value: int = 0
     """The uint32 value."""
 
@@ -266,7 +267,7 @@ class UInt32Value(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -297,7 +298,7 @@ class BoolValue(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.BoolValue"
-    FIELDS = (("value", 1, "bool", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "bool"),)
     value: bool = False
     """The bool value."""
 
@@ -309,7 +310,7 @@ class BoolValue(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -340,7 +341,7 @@ class StringValue(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.StringValue"
-    FIELDS = (("value", 1, "string", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "string"),)
     value: str = ""
     """The string value."""
 
@@ -352,14 +353,14 @@ class StringValue(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -387,7 +388,7 @@ class BytesValue(WrapperMixin, Message):
     """
 
     FULL_NAME = "google.protobuf.BytesValue"
-    FIELDS = (("value", 1, "bytes", "implicit", "", "value", "value"),)
+    FIELDS = (("value", 1, "bytes"),)
     value: bytes = b""
     """The bytes value."""
 
@@ -399,14 +400,14 @@ class BytesValue(WrapperMixin, Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -17,6 +17,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class Status(Message):
 
     FULL_NAME = "google.rpc.Status"
     FIELDS = (
-        ("code", 1, "int32", "implicit", "", "code", "code"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
-        ("details", 3, "message", "repeated", "", "details", "details"),
+        ("code", 1, "int32"),
+        ("message", 2, "string"),
+        ("details", 3, "message", "repeated"),
     )
     code: int = 0
     message: str = ""
@@ -44,14 +45,14 @@ class Status(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_message, put_string, sub, unknown, varint
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, put_message, put_string, sub, unknown, varint32
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.cacheservice.cacheservice import (
@@ -26,9 +26,9 @@ class Identifier(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.Identifier"
     FIELDS = (
-        ("org", 1, "string", "implicit", "", "org", "org"),
-        ("project", 2, "string", "implicit", "", "project", "project"),
-        ("domain", 3, "string", "implicit", "", "domain", "domain"),
+        ("org", 1, "string"),
+        ("project", 2, "string"),
+        ("domain", 3, "string"),
     )
     org: str = ""
     project: str = ""
@@ -42,14 +42,14 @@ class Identifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -82,8 +82,8 @@ class GetCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.GetCacheRequest"
     FIELDS = (
-        ("base_request", 1, "message", "optional", "", "baseRequest", "base_request"),
-        ("identifier", 2, "message", "optional", "", "identifier", "identifier"),
+        ("base_request", 1, "message", "optional"),
+        ("identifier", 2, "message", "optional"),
     )
     base_request: CacheserviceGetCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:GetCacheRequest"
@@ -98,22 +98,22 @@ class GetCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base_request"] = d["*base_request"] + chunk if "*base_request" in d else chunk
+                    d["*base_request"] = again(d["*base_request"], chunk) if "*base_request" in d else chunk
                 elif tag == 18:
-                    d["*identifier"] = d["*identifier"] + chunk if "*identifier" in d else chunk
+                    d["*identifier"] = again(d["*identifier"], chunk) if "*identifier" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -133,8 +133,8 @@ class PutCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.PutCacheRequest"
     FIELDS = (
-        ("base_request", 1, "message", "optional", "", "baseRequest", "base_request"),
-        ("identifier", 2, "message", "optional", "", "identifier", "identifier"),
+        ("base_request", 1, "message", "optional"),
+        ("identifier", 2, "message", "optional"),
     )
     base_request: CacheservicePutCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:PutCacheRequest"
@@ -149,22 +149,22 @@ class PutCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base_request"] = d["*base_request"] + chunk if "*base_request" in d else chunk
+                    d["*base_request"] = again(d["*base_request"], chunk) if "*base_request" in d else chunk
                 elif tag == 18:
-                    d["*identifier"] = d["*identifier"] + chunk if "*identifier" in d else chunk
+                    d["*identifier"] = again(d["*identifier"], chunk) if "*identifier" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -184,8 +184,8 @@ class DeleteCacheRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.DeleteCacheRequest"
     FIELDS = (
-        ("base_request", 1, "message", "optional", "", "baseRequest", "base_request"),
-        ("identifier", 2, "message", "optional", "", "identifier", "identifier"),
+        ("base_request", 1, "message", "optional"),
+        ("identifier", 2, "message", "optional"),
     )
     base_request: CacheserviceDeleteCacheRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:DeleteCacheRequest"
@@ -200,22 +200,22 @@ class DeleteCacheRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base_request"] = d["*base_request"] + chunk if "*base_request" in d else chunk
+                    d["*base_request"] = again(d["*base_request"], chunk) if "*base_request" in d else chunk
                 elif tag == 18:
-                    d["*identifier"] = d["*identifier"] + chunk if "*identifier" in d else chunk
+                    d["*identifier"] = again(d["*identifier"], chunk) if "*identifier" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -235,8 +235,8 @@ class GetOrExtendReservationRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.GetOrExtendReservationRequest"
     FIELDS = (
-        ("base_request", 1, "message", "optional", "", "baseRequest", "base_request"),
-        ("identifier", 2, "message", "optional", "", "identifier", "identifier"),
+        ("base_request", 1, "message", "optional"),
+        ("identifier", 2, "message", "optional"),
     )
     base_request: CacheserviceGetOrExtendReservationRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:GetOrExtendReservationRequest"
@@ -251,22 +251,22 @@ class GetOrExtendReservationRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base_request"] = d["*base_request"] + chunk if "*base_request" in d else chunk
+                    d["*base_request"] = again(d["*base_request"], chunk) if "*base_request" in d else chunk
                 elif tag == 18:
-                    d["*identifier"] = d["*identifier"] + chunk if "*identifier" in d else chunk
+                    d["*identifier"] = again(d["*identifier"], chunk) if "*identifier" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:
@@ -286,8 +286,8 @@ class ReleaseReservationRequest(Message):
 
     FULL_NAME = "flyteidl2.cacheservice.v2.ReleaseReservationRequest"
     FIELDS = (
-        ("base_request", 1, "message", "optional", "", "baseRequest", "base_request"),
-        ("identifier", 2, "message", "optional", "", "identifier", "identifier"),
+        ("base_request", 1, "message", "optional"),
+        ("identifier", 2, "message", "optional"),
     )
     base_request: CacheserviceReleaseReservationRequest | None = sub(
         "flyte_api.messages.flyteidl2.cacheservice.cacheservice:ReleaseReservationRequest"
@@ -302,22 +302,22 @@ class ReleaseReservationRequest(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*base_request"] = d["*base_request"] + chunk if "*base_request" in d else chunk
+                    d["*base_request"] = again(d["*base_request"], chunk) if "*base_request" in d else chunk
                 elif tag == 18:
-                    d["*identifier"] = d["*identifier"] + chunk if "*identifier" in d else chunk
+                    d["*identifier"] = again(d["*identifier"], chunk) if "*identifier" in d else chunk
                 else:
                     pos = unknown(d, buf, start, tag, after_tag)
             else:

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Enum,
     Message,
     Slots,
+    again,
     entries,
     enum_field,
     low32,
@@ -28,6 +29,7 @@ from flyte.runtime.v1 import (
     sub_list,
     unknown,
     varint,
+    varint32,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 class LogLineOriginator(Enum):
     """`flyteidl2.logs.dataplane.LogLineOriginator`."""
 
+    __full_name__ = "flyteidl2.logs.dataplane.LogLineOriginator"
     UNKNOWN = 0
     USER = 1
     SYSTEM = 2
@@ -46,6 +49,7 @@ class LogLineOriginator(Enum):
 class LogLineSource(Enum):
     """`flyteidl2.logs.dataplane.LogLineSource`."""
 
+    __full_name__ = "flyteidl2.logs.dataplane.LogLineSource"
     __proto_prefix__ = "LOG_LINE_SOURCE_"
     UNSPECIFIED = 0
     LIVE = 1
@@ -55,6 +59,7 @@ class LogLineSource(Enum):
 class LogsSource(Enum):
     """`flyteidl2.logs.dataplane.LogsSource`."""
 
+    __full_name__ = "flyteidl2.logs.dataplane.LogsSource"
     LIVE_OR_PERSISTED = 0
     LIVE_ONLY = 1
     PERSISTED_ONLY = 2
@@ -65,9 +70,9 @@ class PodResource(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.PodResource"
     FIELDS = (
-        ("namespace", 1, "string", "implicit", "", "namespace", "namespace"),
-        ("name", 2, "string", "implicit", "", "name", "name"),
-        ("container", 3, "string", "implicit", "", "container", "container"),
+        ("namespace", 1, "string"),
+        ("name", 2, "string"),
+        ("container", 3, "string"),
     )
     namespace: str = ""
     name: str = ""
@@ -81,14 +86,14 @@ class PodResource(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -121,41 +126,17 @@ class LoggingContext(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LoggingContext"
     FIELDS = (
-        ("cluster_name", 3, "string", "implicit", "", "clusterName", "cluster_name"),
-        ("kubernetes_namespace", 4, "string", "implicit", "", "kubernetesNamespace", "kubernetes_namespace"),
-        ("kubernetes_pod_name", 5, "string", "implicit", "", "kubernetesPodName", "kubernetes_pod_name"),
-        (
-            "kubernetes_container_name",
-            6,
-            "string",
-            "implicit",
-            "",
-            "kubernetesContainerName",
-            "kubernetes_container_name",
-        ),
-        (
-            "execution_attempt_start_time",
-            7,
-            "message",
-            "optional",
-            "",
-            "executionAttemptStartTime",
-            "execution_attempt_start_time",
-        ),
-        (
-            "execution_attempt_end_time",
-            8,
-            "message",
-            "optional",
-            "",
-            "executionAttemptEndTime",
-            "execution_attempt_end_time",
-        ),
-        ("kubernetes_pod_labels", 9, "map<string,string>", "map", "", "kubernetesPodLabels", "kubernetes_pod_labels"),
-        ("order", 10, "enum", "implicit", "", "order", "order"),
-        ("number_of_batches", 11, "uint64", "implicit", "", "numberOfBatches", "number_of_batches"),
-        ("pod_name_prefix", 12, "string", "implicit", "", "podNamePrefix", "pod_name_prefix"),
-        ("pod_name_prefixes", 13, "string", "repeated", "", "podNamePrefixes", "pod_name_prefixes"),
+        ("cluster_name", 3, "string"),
+        ("kubernetes_namespace", 4, "string"),
+        ("kubernetes_pod_name", 5, "string"),
+        ("kubernetes_container_name", 6, "string"),
+        ("execution_attempt_start_time", 7, "message", "optional"),
+        ("execution_attempt_end_time", 8, "message", "optional"),
+        ("kubernetes_pod_labels", 9, "map<string,string>", "map"),
+        ("order", 10, "enum"),
+        ("number_of_batches", 11, "uint64"),
+        ("pod_name_prefix", 12, "string"),
+        ("pod_name_prefixes", 13, "string", "repeated"),
     )
     cluster_name: str = ""
     kubernetes_namespace: str = ""
@@ -178,14 +159,14 @@ class LoggingContext(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -200,11 +181,13 @@ class LoggingContext(Message):
                     d["kubernetes_container_name"] = str(chunk, "utf-8")
                 elif tag == 58:
                     d["*execution_attempt_start_time"] = (
-                        d["*execution_attempt_start_time"] + chunk if "*execution_attempt_start_time" in d else chunk
+                        again(d["*execution_attempt_start_time"], chunk)
+                        if "*execution_attempt_start_time" in d
+                        else chunk
                     )
                 elif tag == 66:
                     d["*execution_attempt_end_time"] = (
-                        d["*execution_attempt_end_time"] + chunk if "*execution_attempt_end_time" in d else chunk
+                        again(d["*execution_attempt_end_time"], chunk) if "*execution_attempt_end_time" in d else chunk
                     )
                 elif tag == 74:
                     d.setdefault("*kubernetes_pod_labels", []).append(chunk)
@@ -269,18 +252,10 @@ class ContainerIdentifier(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.ContainerIdentifier"
     FIELDS = (
-        ("cluster_name", 1, "string", "implicit", "", "clusterName", "cluster_name"),
-        ("kubernetes_namespace", 2, "string", "implicit", "", "kubernetesNamespace", "kubernetes_namespace"),
-        ("kubernetes_pod_name", 3, "string", "implicit", "", "kubernetesPodName", "kubernetes_pod_name"),
-        (
-            "kubernetes_container_name",
-            4,
-            "string",
-            "implicit",
-            "",
-            "kubernetesContainerName",
-            "kubernetes_container_name",
-        ),
+        ("cluster_name", 1, "string"),
+        ("kubernetes_namespace", 2, "string"),
+        ("kubernetes_pod_name", 3, "string"),
+        ("kubernetes_container_name", 4, "string"),
     )
     cluster_name: str = ""
     kubernetes_namespace: str = ""
@@ -295,14 +270,14 @@ class ContainerIdentifier(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -340,36 +315,12 @@ class ContainerSelector(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.ContainerSelector"
     FIELDS = (
-        ("cluster_name", 1, "string", "implicit", "", "clusterName", "cluster_name"),
-        ("kubernetes_namespace", 2, "string", "implicit", "", "kubernetesNamespace", "kubernetes_namespace"),
-        (
-            "kubernetes_pod_name_prefix",
-            3,
-            "string",
-            "implicit",
-            "",
-            "kubernetesPodNamePrefix",
-            "kubernetes_pod_name_prefix",
-        ),
-        (
-            "kubernetes_container_name",
-            4,
-            "string",
-            "implicit",
-            "",
-            "kubernetesContainerName",
-            "kubernetes_container_name",
-        ),
-        (
-            "kubernetes_pod_label_selector",
-            5,
-            "string",
-            "implicit",
-            "",
-            "kubernetesPodLabelSelector",
-            "kubernetes_pod_label_selector",
-        ),
-        ("node_name", 6, "string", "implicit", "", "nodeName", "node_name"),
+        ("cluster_name", 1, "string"),
+        ("kubernetes_namespace", 2, "string"),
+        ("kubernetes_pod_name_prefix", 3, "string"),
+        ("kubernetes_container_name", 4, "string"),
+        ("kubernetes_pod_label_selector", 5, "string"),
+        ("node_name", 6, "string"),
     )
     cluster_name: str = ""
     kubernetes_namespace: str = ""
@@ -386,14 +337,14 @@ class ContainerSelector(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -441,8 +392,8 @@ class LiveLogsOptions(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LiveLogsOptions"
     FIELDS = (
-        ("log_pod_status", 1, "bool", "implicit", "", "logPodStatus", "log_pod_status"),
-        ("log_timestamps", 2, "bool", "implicit", "", "logTimestamps", "log_timestamps"),
+        ("log_pod_status", 1, "bool"),
+        ("log_timestamps", 2, "bool"),
     )
     log_pod_status: bool = False
     log_timestamps: bool = False
@@ -455,7 +406,7 @@ class LiveLogsOptions(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 0:
@@ -486,10 +437,10 @@ class LogLine(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogLine"
     FIELDS = (
-        ("timestamp", 1, "message", "optional", "", "timestamp", "timestamp"),
-        ("message", 2, "string", "implicit", "", "message", "message"),
-        ("originator", 3, "enum", "implicit", "", "originator", "originator"),
-        ("short_pod_name", 4, "string", "implicit", "", "shortPodName", "short_pod_name"),
+        ("timestamp", 1, "message", "optional"),
+        ("message", 2, "string"),
+        ("originator", 3, "enum"),
+        ("short_pod_name", 4, "string"),
     )
     timestamp: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     message: str = ""
@@ -504,20 +455,20 @@ class LogLine(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
                     raise DecodeError(CUT)
                 if tag == 10:
-                    d["*timestamp"] = d["*timestamp"] + chunk if "*timestamp" in d else chunk
+                    d["*timestamp"] = again(d["*timestamp"], chunk) if "*timestamp" in d else chunk
                 elif tag == 18:
                     d["message"] = str(chunk, "utf-8")
                 elif tag == 34:
@@ -556,11 +507,11 @@ class LogLines(Message):
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogLines"
     FIELDS = (
-        ("lines", 1, "string", "repeated", "", "lines", "lines"),
-        ("container_index", 2, "uint32", "implicit", "", "containerIndex", "container_index"),
-        ("container", 3, "message", "optional", "", "container", "container"),
-        ("structured_lines", 4, "message", "repeated", "", "structuredLines", "structured_lines"),
-        ("source", 5, "enum", "implicit", "", "source", "source"),
+        ("lines", 1, "string", "repeated"),
+        ("container_index", 2, "uint32"),
+        ("container", 3, "message", "optional"),
+        ("structured_lines", 4, "message", "repeated"),
+        ("source", 5, "enum"),
     )
     lines: list[str] = scalar_list()
     """Deprecated."""
@@ -579,14 +530,14 @@ class LogLines(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -594,7 +545,7 @@ class LogLines(Message):
                 if tag == 10:
                     d.setdefault("lines", []).append(str(chunk, "utf-8"))
                 elif tag == 26:
-                    d["*container"] = d["*container"] + chunk if "*container" in d else chunk
+                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
                 elif tag == 34:
                     d.setdefault("*structured_lines", []).append(chunk)
                 else:
@@ -635,7 +586,7 @@ class LogContainersList(Message):
     """`flyteidl2.logs.dataplane.LogContainersList`."""
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogContainersList"
-    FIELDS = (("containers", 1, "message", "repeated", "", "containers", "containers"),)
+    FIELDS = (("containers", 1, "message", "repeated"),)
     containers: list[ContainerIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.logs.dataplane.payload:ContainerIdentifier"
     )
@@ -648,14 +599,14 @@ class LogContainersList(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:
@@ -677,7 +628,7 @@ class LogLinesBatch(Message):
     """`flyteidl2.logs.dataplane.LogLinesBatch`."""
 
     FULL_NAME = "flyteidl2.logs.dataplane.LogLinesBatch"
-    FIELDS = (("logs", 1, "message", "repeated", "", "logs", "logs"),)
+    FIELDS = (("logs", 1, "message", "repeated"),)
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines")
 
     @staticmethod
@@ -688,14 +639,14 @@ class LogLinesBatch(Message):
             tag = buf[pos]
             pos += 1
             if tag > 127:
-                tag, pos = varint(buf, start)
+                tag, pos = varint32(buf, start)
             after_tag = pos
             kind = tag & 7
             if kind == 2:
                 size = buf[pos]
                 pos += 1
                 if size > 127:
-                    size, pos = varint(buf, after_tag)
+                    size, pos = varint32(buf, after_tag)
                 chunk = buf[pos : pos + size]
                 pos += size
                 if pos > end:

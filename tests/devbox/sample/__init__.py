@@ -1,0 +1,1 @@
+"""Task functions that the tests deploy."""
