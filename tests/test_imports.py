@@ -16,11 +16,11 @@ _OURS = ("flyte.devbox", "flyte_codegen", "flyte.runtime.server", "flyte.types")
 
 
 def _loaded(statement: str) -> set[str]:
-    code = (
-        f"import sys, asyncio; before = set(sys.modules); {statement}; import json; print(json.dumps([*sys.modules]))"
-    )
+    # betterproto2 takes pydantic along where it is installed, which is not for us to say.
+    hide = "import sys, asyncio; sys.modules['pydantic'] = None"
+    code = f"{hide}; {statement}; import json; print(json.dumps([*sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    bare = "import sys, asyncio, json; print(json.dumps([*sys.modules]))"
+    bare = f"{hide}; import json; print(json.dumps([*sys.modules]))"
     base = subprocess.run([sys.executable, "-c", bare], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout)) - set(json.loads(base.stdout))
 
