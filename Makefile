@@ -1,5 +1,7 @@
-# Each target makes .venv itself when it is missing. PYTHON chooses the interpreter (3.11 or newer).
-PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 || command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && echo python3.12 || command -v python3.11 >/dev/null 2>&1 && echo python3.11 || echo python3)
+# Each target makes .venv itself when it is missing. PYTHON chooses the interpreter; by default the first of these that
+# is 3.11 or newer.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
 
 .PHONY: demo test check generate setup clean
@@ -12,8 +14,8 @@ test: .venv/dev
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check
-	$(VENV)/ruff check src codegen tests examples
-	$(VENV)/ruff format --check src codegen tests examples
+	$(VENV)/ruff check src codegen tests examples benchmarks
+	$(VENV)/ruff format --check src codegen tests examples benchmarks
 	$(VENV)/mypy src generated codegen
 	$(VENV)/pyright
 
@@ -26,6 +28,7 @@ clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
 .venv/demo: .venv/bin/python pyproject.toml

@@ -21,7 +21,7 @@ class TemplateError(Exception):
 
 
 @frozen
-class Place:
+class AttemptContext:
     """Who an attempt is and where its files are."""
 
     key: ActionKey
@@ -39,12 +39,12 @@ class Place:
 
 
 def environment(
-    place: Place, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
+    context: AttemptContext, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of an attempt: a few variables of the devbox, the task's, the run's, and the context, the last winning.
 
     Args:
-        place: Who and where the attempt is.
+        context: Who and where the attempt is.
         declared: Variables of the task.
         overrides: Variables of the run.
         own: Variables that say where the devbox is.
@@ -57,43 +57,43 @@ def environment(
     found.update((pair.key, pair.value) for pair in declared)
     found.update((pair.key, pair.value) for pair in overrides)
     found.update(
-        FLYTE_PROJECT=place.key.project,
-        FLYTE_DOMAIN=place.key.domain,
-        FLYTE_RUN_NAME=place.key.run,
-        FLYTE_ACTION_NAME=place.key.name,
-        FLYTE_ATTEMPT=str(place.attempt),
-        FLYTE_TASK_NAME=place.task_name,
-        FLYTE_TASK_VERSION=place.task_version,
-        FLYTE_INPUT_PATH=place.inputs_path,
-        FLYTE_OUTPUT_PATH=place.outputs_path,
-        FLYTE_RAW_DATA_PREFIX=place.raw_data_prefix,
+        FLYTE_PROJECT=context.key.project,
+        FLYTE_DOMAIN=context.key.domain,
+        FLYTE_RUN_NAME=context.key.run,
+        FLYTE_ACTION_NAME=context.key.name,
+        FLYTE_ATTEMPT=str(context.attempt),
+        FLYTE_TASK_NAME=context.task_name,
+        FLYTE_TASK_VERSION=context.task_version,
+        FLYTE_INPUT_PATH=context.inputs_path,
+        FLYTE_OUTPUT_PATH=context.outputs_path,
+        FLYTE_RAW_DATA_PREFIX=context.raw_data_prefix,
     )
     found.update(own)
     return found
 
 
-def render(command: Sequence[str], place: Place, inputs: Callable[[], Mapping[str, Literal]]) -> list[str]:
+def render(command: Sequence[str], context: AttemptContext, inputs: Callable[[], Mapping[str, Literal]]) -> list[str]:
     """The command line with its `{{.references}}` replaced.
 
     Args:
         command: Program and arguments as the task declares them.
-        place: Where their values come from.
+        context: Where their values come from.
         inputs: Reads the inputs; only called when one is referred to.
 
     Raises:
         TemplateError: An input is missing, or has no textual form.
     """
     values = {
-        "input": place.inputs_uri,
-        "inputprefix": place.inputs_uri.rpartition("/")[0],
-        "outputprefix": place.output_directory,
-        "rawoutputdataprefix": place.raw_data_prefix,
-        "checkpointoutputprefix": f"{place.output_directory}/checkpoint",
+        "input": context.inputs_uri,
+        "inputprefix": context.inputs_uri.rpartition("/")[0],
+        "outputprefix": context.output_directory,
+        "rawoutputdataprefix": context.raw_data_prefix,
+        "checkpointoutputprefix": f"{context.output_directory}/checkpoint",
         "prevcheckpointprefix": '""',
-        "perretryuniquekey": re.sub(r"\W+", "_", f"{place.key.run}_{place.key.name}_{place.attempt}"),
-        "runname": place.key.run,
-        "actionname": place.key.name,
-        "runstarttime": place.run_start_time,
+        "perretryuniquekey": re.sub(r"\W+", "_", f"{context.key.run}_{context.key.name}_{context.attempt}"),
+        "runname": context.key.run,
+        "actionname": context.key.name,
+        "runstarttime": context.run_start_time,
     }
 
     def value(match: re.Match[str]) -> str:

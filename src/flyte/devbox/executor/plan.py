@@ -10,7 +10,7 @@ from attrs import frozen
 
 from flyte.devbox import clock
 from flyte.devbox.blobs import BlobError, Blobs
-from flyte.devbox.executor.environment import Place, TemplateError, environment, render
+from flyte.devbox.executor.environment import AttemptContext, TemplateError, environment, render
 from flyte.devbox.executor.failures import Failure
 from flyte.devbox.executor.limits import memory_limit
 from flyte.devbox.keys import ActionKey
@@ -88,16 +88,16 @@ def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[st
     container = _container(work.template)
     try:
         blobs.path(directory).mkdir(parents=True, exist_ok=True)
-        place = _place(work, attempt, directory, blobs)
+        context = _context(work, attempt, directory, blobs)
         memory = memory_limit(container)
     except (BlobError, OSError) as error:
         raise Refused(Failure("StorageError", str(error))) from error
     except ValueError as error:
         raise Refused(Failure("BadTaskDefinition", f"the memory limit {error}")) from error
     overrides = work.run_spec.envs.values if work.run_spec.envs is not None else []
-    env = environment(place, container.env, overrides, own)
+    env = environment(context, container.env, overrides, own)
     try:
-        command = render([*container.command, *container.args], place, lambda: _literals(work.inputs_uri, blobs))
+        command = render([*container.command, *container.args], context, lambda: _literals(work.inputs_uri, blobs))
     except (BlobError, TemplateError, DecodeError) as error:
         raise Refused(Failure("BadTaskDefinition", f"the command line cannot be filled in: {error}")) from error
     if not command:
@@ -128,13 +128,13 @@ def _container(template: TaskTemplate) -> Container:
     return container
 
 
-def _place(work: Work, attempt: int, directory: str, blobs: Blobs) -> Place:
+def _context(work: Work, attempt: int, directory: str, blobs: Blobs) -> AttemptContext:
     task = work.spec.task
     identifier = task.id if task is not None else None
     storage = work.run_spec.raw_data_storage
     started = work.run_spec.run_start_time
     micros = work.created_at if started is None else clock.from_timestamp(started)
-    return Place(
+    return AttemptContext(
         key=work.key,
         attempt=attempt,
         task_name=identifier.name if identifier is not None else "",

@@ -146,10 +146,6 @@ class Actions:
         )
         self.announce(key, current.parent)
 
-    def set_outputs(self, key: ActionKey, uri: str) -> None:
-        """Remember where an action's outputs are."""
-        self._database.execute(f"UPDATE actions SET outputs_uri = ? WHERE {_THIS}", (uri, *key))
-
     def set_signal(self, key: ActionKey, output: bytes | None, principal: bytes | None) -> bool:
         """Remember the value that a condition was signalled with, and by whom; False for an unknown action."""
         sql = (
