@@ -2,25 +2,18 @@
 
 Generated modules import nothing of ours but this module. A change that would break modules generated earlier goes
 into a new module beside it, so that SDKs generated on an older release keep working.
+
+What messages need is imported at once. What calls need is imported when a service or entity asks for it: the process of a
+task reads and writes messages, and should not have to load a client for that.
 """
 
-from typing import Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
 
-from flyte.errors import NotFoundError
-from flyte.syncify import blocking, fetching, listing, streaming
-
-from .call import unary
-from .client import Client, resolve_client
-from .entity import Entity, paged, text, walk, watched
 from .fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
-from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
 from .lazy import resolve
 from .message import Enum, Message
-from .pager import Pager
-from .rpc import Cardinality, Effect, Rpc
-from .service import ServerCall, ServiceBase, unimplemented
 from .structs import ListValueMixin, StructMixin, ValueMixin
-from .watch import Watch
 from .wellknown import AnyMixin, DurationMixin, FieldMaskMixin, TimestampMixin, WrapperMixin
 from .wire import (
     CUT,
@@ -61,6 +54,52 @@ from .wire import (
     zigzag,
     zigzag32,
 )
+
+if TYPE_CHECKING:
+    from flyte.errors import NotFoundError
+    from flyte.syncify import blocking, fetching, listing, streaming
+
+    from .call import unary
+    from .client import Client, resolve_client
+    from .entity import Entity, paged, text, walk, watched
+    from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
+    from .pager import Pager
+    from .rpc import Cardinality, Effect, Rpc
+    from .service import ServerCall, ServiceBase, unimplemented
+    from .watch import Watch
+
+_MODULES = {
+    "NotFoundError": "flyte.errors",
+    "blocking": "flyte.syncify",
+    "fetching": "flyte.syncify",
+    "listing": "flyte.syncify",
+    "streaming": "flyte.syncify",
+    "unary": "flyte.runtime.call",
+    "Client": "flyte.runtime.client",
+    "resolve_client": "flyte.runtime.client",
+    "Entity": "flyte.runtime.entity",
+    "paged": "flyte.runtime.entity",
+    "text": "flyte.runtime.entity",
+    "walk": "flyte.runtime.entity",
+    "watched": "flyte.runtime.entity",
+    "SortBy": "flyte.runtime.filters",
+    "TimeFilter": "flyte.runtime.filters",
+    "any_of": "flyte.runtime.filters",
+    "as_filters": "flyte.runtime.filters",
+    "as_sorts": "flyte.runtime.filters",
+    "beginning": "flyte.runtime.filters",
+    "containing": "flyte.runtime.filters",
+    "equal": "flyte.runtime.filters",
+    "within": "flyte.runtime.filters",
+    "Pager": "flyte.runtime.pager",
+    "Cardinality": "flyte.runtime.rpc",
+    "Effect": "flyte.runtime.rpc",
+    "Rpc": "flyte.runtime.rpc",
+    "ServerCall": "flyte.runtime.service",
+    "ServiceBase": "flyte.runtime.service",
+    "unimplemented": "flyte.runtime.service",
+    "Watch": "flyte.runtime.watch",
+}
 
 __all__ = [
     "CUT",
@@ -150,3 +189,11 @@ __all__ = [
     "zigzag",
     "zigzag32",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
