@@ -175,7 +175,7 @@ def test_outputs_of_what_has_none(box: Devbox, tmp_path: Path) -> None:
 def test_wait_times_out_and_leaves_the_run_alone(box: Devbox, tmp_path: Path) -> None:
     run = flyte.run(flyte.devbox.deploy(tasks.wait_for_file), path=str(tmp_path / "go"))
     assert run.wait(wait_for="running", quiet=True, timeout=60) == "running"
-    with pytest.raises(WaitTimeoutError) as caught:
+    with pytest.raises(WaitTimeoutError, match=rf"for action {run.name}/a0 to end \(last phase: running\)") as caught:
         run.wait(timeout=0.05, quiet=True)
     assert isinstance(caught.value, TimeoutError)
     (tmp_path / "go").touch()

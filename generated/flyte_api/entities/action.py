@@ -234,6 +234,7 @@ class ActionBase(Entity[WorkflowAction]):
             request,
             items="details",
             final="done",
+            about=self._label(),
             each=self._update,
             timeout=timeout,
         )

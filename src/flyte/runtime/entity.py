@@ -46,6 +46,11 @@ class Entity(Generic[M]):
         """What names the thing, without the organization, which servers leave out of some replies."""
         raise NotImplementedError
 
+    def _label(self) -> str:
+        """What an error calls the thing: `action r1/a0`."""
+        key = self._key()
+        return f"{type(self).__name__.lower()} {'/'.join(map(str, key[2:] or key))}"
+
     def _shown(self) -> Iterator[tuple[str, object]]:
         """Names and values that a repr shows."""
         yield from ()
@@ -160,11 +165,13 @@ def watched(
     items: str,
     final: str,
     each: Callable[[E], None] | None = None,
+    about: str = "",
     timeout: float | None,
 ) -> Watch[E]:
     """The watch of a streaming method; it ends with the first entity whose method `final` says so.
 
-    A path `items` to a repeated field gives its items one by one. `each` sees every entity before it is delivered.
+    A path `items` to a repeated field gives its items one by one. `each` sees every entity before it is delivered;
+    `about` says in errors what is watched.
     """
 
     async def subscribe() -> AsyncGenerator[E]:
@@ -179,7 +186,13 @@ def watched(
                         yield made
 
     is_final: Callable[[E], bool] = (lambda item: bool(getattr(item, final)())) if final else (lambda item: False)
-    return Watch(subscribe, is_final=is_final, timeout=timeout)
+    return Watch(
+        subscribe,
+        is_final=is_final,
+        timeout=timeout,
+        waited_for=f"{about or entity.__name__} to end",
+        phase=lambda item: str(getattr(item, "phase", "")),
+    )
 
 
 def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
