@@ -26,14 +26,13 @@ from flyte.types import (
     to_literal,
 )
 from flyte_api.messages.flyteidl2.core.interface import Parameter, TypedInterface, Variable, VariableEntry, VariableMap
-from flyte_api.messages.flyteidl2.core.literals import Blob, Literal, Scalar
+from flyte_api.messages.flyteidl2.core.literals import Literal, Scalar, Schema
 from flyte_api.messages.flyteidl2.core.types import (
     BlobType,
     EnumType,
     LiteralType,
     SchemaType,
     SimpleType,
-    StructuredDatasetType,
     UnionType,
 )
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral, NamedParameter
@@ -89,7 +88,7 @@ def test_every_kind_of_type_is_guessed() -> None:
 
 
 def test_one_type_without_a_python_form_does_not_affect_the_others() -> None:
-    blob = LiteralType(blob=BlobType())
+    blob = LiteralType(blob=BlobType(format="PythonPickle"))
     endless = INT
     for _ in range(2000):
         endless = LiteralType(collection_type=endless)
@@ -99,7 +98,7 @@ def test_one_type_without_a_python_form_does_not_affect_the_others() -> None:
             {
                 "o0": STR,
                 "o1": LiteralType(collection_type=blob),
-                "o2": LiteralType(structured_dataset_type=StructuredDatasetType()),
+                "o2": LiteralType(schema=SchemaType()),
                 "o3": LiteralType(simple=SimpleType.BINARY),
                 "o4": LiteralType(simple=SimpleType.ERROR),
                 "o5": LiteralType(union_type=UnionType(variants=[INT, blob])),
@@ -122,7 +121,7 @@ def test_one_type_without_a_python_form_does_not_affect_the_others() -> None:
         "o7",
         "o8",
     }
-    assert native.unsupported["inputs.file"] == "a file has no plain Python form"
+    assert native.unsupported["inputs.file"] == "a pickled object has no plain Python form"
     assert native.unsupported["inputs.unset"] == "its type is not set"
     assert native.unsupported["outputs.o3"] == "a pickled object has no plain Python form"
     assert len(native.unsupported) == 11
@@ -287,7 +286,7 @@ def test_an_input_for_a_task_without_inputs_is_refused() -> None:
 
 
 def test_one_unreadable_value_does_not_affect_the_others() -> None:
-    blob = Literal(scalar=Scalar(blob=Blob(uri="s3://b/k")))
+    blob = Literal(scalar=Scalar(schema=Schema(uri="s3://b/k")))
     found = literals_to_python([NamedLiteral(name="o0", value=blob), named("o1", 5, int), NamedLiteral(name="o2")])
     assert found.values == {"o0": blob, "o1": 5, "o2": Literal()}
     assert "s3://b/k" in found.unsupported["o0"]

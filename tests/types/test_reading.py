@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from flyte.types import from_literal, literal_type_of, unsupported_reason
 from flyte_api.messages.flyteidl2.core.literals import (
     Binary,
-    Blob,
     Literal,
     LiteralCollection,
     LiteralOffloadedMetadata,
     Primitive,
     Scalar,
+    Schema,
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
@@ -65,7 +65,7 @@ UNREADABLE = {
         Literal(scalar=Scalar(binary=Binary(value=b"cos\nsystem\n"))),
         "pickled; loading it could run any code",
     ),
-    "file": (Literal(scalar=Scalar(blob=Blob(uri="s3://b/k"))), "file or directory at s3://b/k"),
+    "table": (Literal(scalar=Scalar(schema=Schema(uri="s3://b/k"))), "a table at s3://b/k"),
     "offloaded": (
         Literal(offloaded_metadata=LiteralOffloadedMetadata(uri="s3://b/o", size_bytes=9)),
         "stored at s3://b/o, 9 bytes",

@@ -5,7 +5,7 @@ import enum
 import math
 import pickle
 from dataclasses import dataclass
-from typing import Any, NewType, TypedDict
+from typing import Any, NewType
 from typing import Literal as Choice
 
 import pytest
@@ -38,10 +38,6 @@ from flyte_api.messages.flyteidl2.core.types import (
 class Color(enum.Enum):
     RED = "r"
     GREEN = "g"
-
-
-class Address(TypedDict):
-    street: str
 
 
 def over_the_wire(value: Any, annotation: Any) -> Any:
@@ -79,8 +75,7 @@ SCALARS: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (bytes, st.binary()),
 ]
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT | st.floats(allow_nan=False, allow_infinity=False)
-    .filter(lambda number: not number.is_integer() or abs(number) > 2**53),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | TEXT | st.floats() | st.binary(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )  # fmt: skip
@@ -177,8 +172,7 @@ def test_wrapped_annotations_mean_what_they_wrap() -> None:
     assert literal_type_of(Annotated[int, "words"]) == literal_type_of(int)
     assert literal_type_of(NewType("UserId", str)) == literal_type_of(str)
     assert literal_type_of(Optional[list[int]]) == literal_type_of(list[int] | None)  # noqa: UP045
-    assert literal_type_of(Address) == literal_type_of(dict) == literal_type_of(dict[str, Any])
-    assert from_literal(to_literal({"street": "A"}, literal_type_of(Address), name="x")) == {"street": "A"}
+    assert literal_type_of(dict) == literal_type_of(dict[str, Any])
 
 
 def test_a_dataclass_fills_a_json_object() -> None:
@@ -202,7 +196,7 @@ def test_a_literal_is_passed_on_as_it_is() -> None:
 CYCLE: dict[str, Any] = {}
 CYCLE["again"] = [CYCLE]
 DEEP: Any = {}
-for _ in range(40):
+for _ in range(120):
     DEEP = {"in": DEEP}
 PICKLED = LiteralType(simple=SimpleType.BINARY)
 
@@ -248,10 +242,9 @@ def test_a_value_of_another_type_is_refused_by_name(value: Any, annotation: Any,
         (dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=5))), dt.datetime, "x: .*outside the years"),
         (dt.timedelta.max, dt.timedelta, "x: a timedelta must be within 10,000 years"),
         (["\ud800"], list[str], r"x\[0\]: the text holds half of a surrogate pair"),
-        ({"a": 2**60}, dict, r"x\['a'\]: an int inside a dict must be within 2\*\*53"),
-        ({"a": math.nan}, dict, r"x\['a'\]: a float inside a dict must be finite"),
+        ({"a": 2**63}, dict, r"x\['a'\]: an int must fit into 64 bits, this one takes 65"),
         (CYCLE, dict, r"x\['again'\]\[0\]: this dict contains itself"),
-        (DEEP, dict, r"x(\['in'\])+: values may be nested 30 levels deep"),
+        (DEEP, dict, r"x(\['in'\])+: values may be nested 90 levels deep"),
     ],
 )
 def test_a_value_that_cannot_be_written_is_refused_by_name(value: Any, annotation: Any, complaint: str) -> None:
@@ -262,7 +255,7 @@ def test_a_value_that_cannot_be_written_is_refused_by_name(value: Any, annotatio
 @pytest.mark.parametrize(
     ("value", "literal_type", "complaint"),
     [
-        ("f", LiteralType(blob=BlobType()), "x: expected a file, got str; give the literal of another run's output"),
+        ("f", LiteralType(blob=BlobType()), "x: expected a file, got str; give a File, Dir or StructuredDataset"),
         (b"f", PICKLED, "x: the task expects a pickled object, which is not written here"),
         (1, LiteralType(), "x: expected a value of unknown type, got int"),
         (1, LiteralType(union_type=UnionType()), "x: expected a union of nothing, got int"),
@@ -283,7 +276,7 @@ class Fast(enum.Flag):
     ("annotation", "complaint"),
     [
         (list, "list does not say what it holds; write for example"),
-        (dict[int, str], "has keys that are not str"),
+        (dict[bytes, str], "has keys that are not str"),
         (set[int], r"set\[int\] has no Flyte type here"),
         (object, "object has no Flyte type here"),
         (Any, "Any has no Flyte type here"),

@@ -1,7 +1,8 @@
 """Between Python values and Flyte literals, and between annotations and Flyte types.
 
-Simple values only: numbers, text, booleans, None, dates and times, bytes, lists, dicts, enums and unions of them. What is
-stored elsewhere (files, directories, data frames) or pickled is never loaded: it stays a `Literal`.
+Numbers, text, dates and times, lists, dicts, enums, tuples, unions, and classes of data: dataclasses, attrs classes,
+pydantic models, named tuples and typed dicts. Files, directories and data frames are references (`File`, `Dir`,
+`StructuredDataset`). Pickled objects stay a `Literal` unless the caller allows loading them.
 """
 
 from ._annotations import interface_of, literal_type_of
@@ -10,12 +11,16 @@ from ._call import arguments_of
 from ._decode import from_literal, unsupported_reason
 from ._describe import describe
 from ._encode import to_literal
+from ._files import Dir, File, StructuredDataset
 from ._guess import guess_interface, guess_type
 from ._interface import NativeInterface, has_default
 
 __all__ = [
+    "Dir",
+    "File",
     "NativeInterface",
     "NativeValues",
+    "StructuredDataset",
     "arguments_of",
     "describe",
     "from_literal",

@@ -1,6 +1,5 @@
 """Python annotations as Flyte types, and the interface of a Python function."""
 
-import collections.abc
 import datetime as dt
 import enum
 import inspect
@@ -10,11 +9,37 @@ from collections.abc import Callable
 from typing import Any
 
 from flyte_api.messages.flyteidl2.core.interface import Parameter, TypedInterface, Variable, VariableEntry, VariableMap
-from flyte_api.messages.flyteidl2.core.types import EnumType, LiteralType, SimpleType, TypeStructure, UnionType
+from flyte_api.messages.flyteidl2.core.types import (
+    BlobType,
+    BlobTypeBlobDimensionality,
+    EnumType,
+    LiteralType,
+    SimpleType,
+    StructuredDatasetType,
+    TypeAnnotation,
+    TypeStructure,
+    UnionType,
+)
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
+from flyte_api.messages.google.protobuf.struct import Struct
 
-from ._describe import BYTES_TAG, DATE_TAG, DICT_TAG, ENUM_TAG, LIST_TAG, TAGS, UNION_TAG, tag_of
+from ._describe import (
+    BYTES_TAG,
+    DATE_TAG,
+    DICT_TAG,
+    DIR_TAG,
+    ENUM_TAG,
+    FILE_TAG,
+    FRAME_TAG,
+    LIST_TAG,
+    MSGPACK_TAG,
+    TAGS,
+    UNION_TAG,
+    tag_of,
+)
 from ._encode import to_literal
+from ._files import Dir, File, StructuredDataset
+from ._hints import DICTS, LISTS, plain
 
 _SIMPLE: dict[Any, LiteralType] = {
     int: LiteralType(simple=SimpleType.INTEGER),
@@ -26,9 +51,11 @@ _SIMPLE: dict[Any, LiteralType] = {
     dt.timedelta: LiteralType(simple=SimpleType.DURATION),
     type(None): LiteralType(simple=SimpleType.NONE),
     bytes: LiteralType(simple=SimpleType.BINARY, structure=TypeStructure(tag=BYTES_TAG)),
+    File: LiteralType(blob=BlobType()),
+    Dir: LiteralType(blob=BlobType(dimensionality=BlobTypeBlobDimensionality.MULTIPART)),
+    StructuredDataset: LiteralType(structured_dataset_type=StructuredDatasetType()),
 }
-_LISTS = (list, collections.abc.Sequence, collections.abc.MutableSequence)
-_DICTS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_CACHE_KEY = {"cache-key-metadata": {"serialization-format": MSGPACK_TAG}}
 
 
 def literal_type_of(annotation: Any) -> LiteralType:
@@ -36,7 +63,8 @@ def literal_type_of(annotation: Any) -> LiteralType:
 
     Args:
         annotation: `int`, `float`, `str`, `bool`, `None`, `datetime`, `date`, `timedelta`, `bytes`, an enum,
-            `Literal["a", "b"]`, `list[T]`, `dict[str, T]`, `dict` and typed dicts (JSON objects), and unions of these.
+            `Literal["a", "b"]`, `list[T]`, `dict[str, T]`, `dict` (a JSON object), `tuple[A, B]`, a dataclass, an attrs
+            class, a pydantic model, a named tuple, a typed dict, `File`, `Dir`, `StructuredDataset`, and unions of these.
 
     Raises:
         TypeError: It is none of them, or not resolved.
@@ -52,38 +80,39 @@ def literal_type_of(annotation: Any) -> LiteralType:
         return LiteralType.parse(bytes(known))
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
-        return LiteralType(union_type=UnionType(variants=[_tagged(argument) for argument in arguments]))
+        return LiteralType(union_type=UnionType(variants=[tagged(argument) for argument in arguments]))
     if origin is typing.Literal:
         return _choice(arguments)
-    if origin in _LISTS:
+    if origin in LISTS:
         return LiteralType(collection_type=literal_type_of(arguments[0]))
-    if origin in _DICTS and arguments[0] is str:
-        if plain(arguments[1]) in (Any, object):
-            return LiteralType(simple=SimpleType.STRUCT)
+    if origin in DICTS and arguments[0] is str and plain(arguments[1]) not in (Any, object):
         return LiteralType(map_value_type=literal_type_of(arguments[1]))
-    if annotation is dict or typing.is_typeddict(annotation):
-        return LiteralType(simple=SimpleType.STRUCT)
+    if annotation is dict or (origin in DICTS and arguments[0] in (str, int, float)):
+        return json_type()
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         if issubclass(annotation, enum.Flag):
             raise TypeError(f"{annotation.__name__} is a Flag; its combinations have no Flyte type, use an Enum")
         return LiteralType(enum_type=EnumType(values=list(annotation.__members__)))
-    raise TypeError(_complaint(annotation, origin))
+    # Most functions take none of these, and a worker should not wait for what it does not need.
+    from ._schema import struct_type
+
+    found = struct_type(annotation)
+    if found is None:
+        raise TypeError(_complaint(annotation, origin))
+    return found
 
 
-def plain(annotation: Any) -> Any:
-    """An annotation without what wraps it: `Annotated`, `NewType` and type aliases."""
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = annotation.__origin__
-        elif isinstance(annotation, typing.NewType):
-            annotation = annotation.__supertype__
-        elif type(annotation).__name__ == "TypeAliasType":
-            annotation = annotation.__value__
-        else:
-            return annotation
+def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralType:
+    """The Flyte type of JSON objects: of any, or of those that a schema describes."""
+    return LiteralType(
+        simple=SimpleType.STRUCT,
+        metadata=Struct.of(schema) if schema is not None else None,
+        annotation=TypeAnnotation(annotations=Struct.of(_CACHE_KEY)),
+        structure=TypeStructure(tag=tag) if tag else None,
+    )
 
 
-def _tagged(annotation: Any) -> LiteralType:
+def tagged(annotation: Any) -> LiteralType:
     """A variant of a union: its type, with the tag by which SDKs find the conversion of a value."""
     literal_type = literal_type_of(annotation)
     if not tag_of(literal_type):
@@ -98,6 +127,10 @@ def _tag(literal_type: LiteralType) -> str:
         return LIST_TAG
     if literal_type.map_value_type is not None:
         return DICT_TAG
+    if literal_type.blob is not None:
+        return DIR_TAG if literal_type.blob.dimensionality == BlobTypeBlobDimensionality.MULTIPART else FILE_TAG
+    if literal_type.structured_dataset_type is not None:
+        return FRAME_TAG
     return ENUM_TAG if literal_type.enum_type is not None else UNION_TAG
 
 
@@ -112,11 +145,11 @@ def _complaint(annotation: Any, origin: Any) -> str:
     shown = annotation.__name__ if isinstance(annotation, type) and origin is None else str(annotation)
     if isinstance(annotation, str):
         return f"{annotation!r} is text, not a type; resolve it first with typing.get_type_hints"
-    if annotation in _LISTS:
+    if annotation in LISTS:
         return f"{shown} does not say what it holds; write for example list[int]"
-    if origin in _DICTS:
-        return f"{shown} has keys that are not str; only dict[str, ...] has a Flyte type"
-    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, or unions of them"
+    if origin in DICTS:
+        return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
+    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"
 
 
 def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[NamedParameter]]:

@@ -7,12 +7,15 @@ from typing import Any
 
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.types import LiteralType
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral, NamedParameter
 
 from ._decode import Unreadable, decode
 from ._encode import to_literal
 from ._guards import is_tuple
 from ._guess import in_order, output_variables, variables
+from ._misfit import Misfit
+from ._read import read_as
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,43 @@ def inputs_to_literals(
     return found
 
 
-def literals_to_python(literals: Iterable[NamedLiteral], variable_map: VariableMap | None = None) -> NativeValues:
+def literals_to_python(
+    literals: Iterable[NamedLiteral],
+    variable_map: VariableMap | None = None,
+    *,
+    as_types: Mapping[str, Any] | None = None,
+    allow_pickle: bool = False,
+) -> NativeValues:
     """Inputs or outputs as Python values; one that cannot be read does not affect the others.
 
     Args:
         literals: The values.
         variable_map: Their declared types. Without it the literals speak for themselves.
+        as_types: Annotation by name, for values to be read as a class of the caller's, such as a dataclass of the same
+            fields as the task's.
+        allow_pickle: Load pickled objects. That runs whatever code their writer put into them.
+
+    Raises:
+        TypeError: `as_types` names a value that is not there, or one that is not of that type.
     """
     declared = dict(variables(variable_map))
     given = {item.name: item.value if item.value is not None else Literal() for item in literals}
+    wanted = as_types or {}
+    absent = [name for name in wanted if name not in given]
+    if absent:
+        raise TypeError(f"as_types: there is no value {absent[0]!r}; there are {', '.join(given) or 'none'}")
     values: dict[str, Any] = {}
     unsupported: dict[str, str] = {}
     for name in in_order(
         [*(name for name in declared if name in given), *(name for name in given if name not in declared)]
     ):
         try:
-            values[name] = decode(given[name], declared.get(name))
+            if name in wanted:
+                values[name] = read_as(given[name], wanted[name], allow_pickle=allow_pickle)
+            else:
+                values[name] = decode(given[name], declared.get(name), allow_pickle=allow_pickle)
+        except Misfit as misfit:
+            raise TypeError(f"{name}{misfit.path} is {misfit.found}, expected {misfit.expected}") from None
         except Unreadable as reason:
             values[name] = given[name]
             unsupported[name] = str(reason)
@@ -99,8 +123,7 @@ def result_to_literals(typed_interface: TypedInterface, result: Any) -> list[Nam
         if result is not None:
             raise TypeError(f"the task declares no outputs, but returned {type(result).__name__}")
         return []
-    # No single value is a tuple, so a tuple always is the outputs.
-    parts: tuple[Any, ...] = result if is_tuple(result) else (result,)
+    parts: tuple[Any, ...] = result if is_tuple(result) and not _is_one_output(result, declared) else (result,)
     if len(parts) != len(declared):
         given = f"a tuple of {len(parts)}" if isinstance(result, tuple) else type(result).__name__
         raise TypeError(f"the task declares {len(declared)} outputs, but returned {given}")
@@ -108,3 +131,14 @@ def result_to_literals(typed_interface: TypedInterface, result: Any) -> list[Nam
         NamedLiteral(name=name, value=to_literal(part, literal_type, name=f"output {name}"))
         for (name, literal_type), part in zip(declared, parts, strict=True)
     ]
+
+
+def _is_one_output(result: tuple[Any, ...], declared: list[tuple[str, LiteralType]]) -> bool:
+    """Whether a tuple is the only output itself, such as one of `tuple[int, str] | None`, and not all of them."""
+    if len(declared) != 1:
+        return False
+    try:
+        to_literal(result, declared[0][1], name=declared[0][0])
+    except (TypeError, ValueError):
+        return len(result) != 1
+    return True

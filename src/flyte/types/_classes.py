@@ -74,8 +74,9 @@ def is_data_instance(value: Any) -> bool:
 
 def is_model(kind: Any) -> bool:
     """Whether it is a pydantic model."""
-    pydantic = sys.modules.get("pydantic")
-    return pydantic is not None and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+    # The package itself loads its parts when they are asked for: asking it would import them.
+    loaded = sys.modules.get("pydantic.main")
+    return loaded is not None and isinstance(kind, type) and issubclass(kind, loaded.BaseModel)
 
 
 def contents(value: Any) -> dict[str, Any]:

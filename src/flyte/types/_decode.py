@@ -1,4 +1,4 @@
-"""Flyte literals as Python values. Nothing is downloaded and nothing is unpickled."""
+"""Flyte literals as Python values. Nothing is downloaded, and nothing is unpickled unless the caller allows it."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -6,32 +6,39 @@ from typing import Any
 
 from flyte.runtime.message import which_one_of
 from flyte.runtime.wire import DecodeError
-from flyte_api.messages.flyteidl2.core.literals import Binary, Literal, Scalar, Union
-from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
+from flyte_api.messages.flyteidl2.core.literals import Binary, Blob, Literal, Scalar, Union
+from flyte_api.messages.flyteidl2.core.literals import StructuredDataset as Dataset
+from flyte_api.messages.flyteidl2.core.types import (
+    BlobType,
+    BlobTypeBlobDimensionality,
+    LiteralType,
+    SimpleType,
+    StructuredDatasetType,
+)
 
-from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, tag_of
-from ._guards import is_dict, is_list
-from ._guess import enum_class
+from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, PICKLE_FORMAT, by_value, tag_of, whole
+from ._files import Dir, File, StructuredDataset
+from ._guess import Unguessable, enum_class, guess_type
 from ._msgpack import unpack
 
 _DEEPEST = 100
-_EXACT_IN_DOUBLE = 2**53
 
 
 class Unreadable(Exception):
     """A literal without a Python form; the text says why."""
 
 
-def from_literal(literal: Literal, literal_type: LiteralType | None = None) -> Any:
+def from_literal(literal: Literal, literal_type: LiteralType | None = None, *, allow_pickle: bool = False) -> Any:
     """The Python value of a literal; the literal itself when it has none (see `unsupported_reason`).
 
     Args:
         literal: The value.
         literal_type: Its declared type, which tells dates from times, enum members from text and whole floats from
             integers. Without it the literal speaks for itself.
+        allow_pickle: Load pickled objects. That runs whatever code their writer put into them.
     """
     try:
-        return decode(literal, literal_type)
+        return decode(literal, literal_type, allow_pickle=allow_pickle)
     except Unreadable:
         return literal
 
@@ -45,7 +52,7 @@ def unsupported_reason(literal: Literal, literal_type: LiteralType | None = None
     return None
 
 
-def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0) -> Any:
+def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *, allow_pickle: bool = False) -> Any:
     """The Python value of a literal.
 
     Raises:
@@ -57,13 +64,16 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0) -
         kind, inner = which_one_of(literal, "value")
         match kind:
             case "scalar":
-                return _scalar(inner, literal_type, depth)
+                return _scalar(literal, inner, literal_type, depth, allow_pickle)
             case "collection":
                 item_type = literal_type.collection_type if literal_type is not None else None
-                return [decode(item, item_type, depth + 1) for item in inner.literals]
+                return [decode(item, item_type, depth + 1, allow_pickle=allow_pickle) for item in inner.literals]
             case "map":
                 value_type = literal_type.map_value_type if literal_type is not None else None
-                return {key: decode(item, value_type, depth + 1) for key, item in inner.literals.items()}
+                return {
+                    key: decode(item, value_type, depth + 1, allow_pickle=allow_pickle)
+                    for key, item in inner.literals.items()
+                }
             case "offloaded_metadata":
                 raise Unreadable(f"it is stored at {inner.uri}, {inner.size_bytes} bytes; it is not downloaded")
             case _:
@@ -72,7 +82,7 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0) -
         raise Unreadable(f"it is damaged: {error}") from None
 
 
-def _scalar(scalar: Scalar, literal_type: LiteralType | None, depth: int) -> Any:
+def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, depth: int, allow_pickle: bool) -> Any:
     kind, inner = which_one_of(scalar, "value")
     match kind:
         case "primitive":
@@ -81,15 +91,15 @@ def _scalar(scalar: Scalar, literal_type: LiteralType | None, depth: int) -> Any
         case "none_type":
             return None
         case "generic":
-            return {key: _whole(value) for key, value in inner.to_python().items()}
+            return _as_declared(whole(inner.to_python()), literal_type)
         case "binary":
-            return _binary(inner)
+            return _binary(inner, literal_type, allow_pickle)
         case "union":
-            return _union(inner, depth)
+            return _union(inner, depth, allow_pickle)
         case "blob":
-            raise Unreadable(f"it is a file or directory at {inner.uri}; it is not downloaded")
+            return _blob(inner, literal.hash, literal_type, allow_pickle)
         case "structured_dataset":
-            raise Unreadable(f"it is a data frame at {inner.uri}; it is not downloaded")
+            return _dataset(inner, literal_type)
         case "schema":
             raise Unreadable(f"it is a table at {inner.uri}; it is not downloaded")
         case "error":
@@ -98,10 +108,10 @@ def _scalar(scalar: Scalar, literal_type: LiteralType | None, depth: int) -> Any
             raise Unreadable("it is empty")
 
 
-def _union(union: Union, depth: int) -> Any:
+def _union(union: Union, depth: int, allow_pickle: bool) -> Any:
     if union.value is None:
         raise Unreadable("it is empty")
-    return decode(union.value, union.type, depth + 1)
+    return decode(union.value, union.type, depth + 1, allow_pickle=allow_pickle)
 
 
 def _primitive(member: str, value: Any, literal_type: LiteralType | None) -> Any:
@@ -146,23 +156,72 @@ def _span(value: Any) -> dt.timedelta:
 _READ: Mapping[str, Callable[[Any], Any]] = {"datetime": _moment, "duration": _span}
 
 
-def _binary(binary: Binary) -> Any:
+def _binary(binary: Binary, literal_type: LiteralType | None, allow_pickle: bool) -> Any:
     if binary.tag == BYTES_TAG:
         return bytes(binary.value)
     if binary.tag != MSGPACK_TAG:
-        raise Unreadable("it is pickled; loading it could run any code, so it is not loaded")
+        return _unpickled(lambda: bytes(binary.value), allow_pickle)
     try:
-        return unpack(bytes(binary.value))
+        data = unpack(bytes(binary.value))
     except ValueError as error:
         raise Unreadable(f"it is not readable MessagePack: {error}") from None
+    return _as_declared(data, literal_type)
 
 
-def _whole(value: Any) -> Any:
-    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only."""
-    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_DOUBLE:
-        return int(value)
-    if is_list(value):
-        return [_whole(item) for item in value]
-    if is_dict(value):
-        return {key: _whole(item) for key, item in value.items()}
-    return value
+def _as_declared(data: Any, literal_type: LiteralType | None) -> Any:
+    """An instance of the class that the declared schema describes; the plain data where there is no schema."""
+    if literal_type is None or literal_type.metadata is None or literal_type.simple != SimpleType.STRUCT:
+        return data
+    from ._load import Mode, load
+    from ._misfit import Misfit
+
+    try:
+        return load(data, guess_type(literal_type), Mode(by_name=not by_value(literal_type)))
+    except Unguessable:
+        return data
+    except Misfit as misfit:
+        raise Unreadable(f"it does not fit its declared type: {misfit}") from None
+
+
+def _blob(blob: Blob, content_hash: str, literal_type: LiteralType | None, allow_pickle: bool) -> Any:
+    declared = literal_type.blob if literal_type is not None else None
+    kind = blob.metadata.type if blob.metadata is not None else None
+    kind = kind or declared or BlobType()
+    if kind.format == PICKLE_FORMAT:
+        return _unpickled(lambda: _contents(File(blob.uri)), allow_pickle)
+    made = Dir if kind.dimensionality == BlobTypeBlobDimensionality.MULTIPART else File
+    return made(blob.uri, kind.format, content_hash or None)
+
+
+def _contents(file: File) -> bytes:
+    with file.open() as opened:
+        data: bytes = opened.read()
+    return data
+
+
+def _dataset(dataset: Dataset, literal_type: LiteralType | None) -> StructuredDataset:
+    declared = literal_type.structured_dataset_type if literal_type is not None else None
+    kind = dataset.metadata.structured_dataset_type if dataset.metadata is not None else None
+    kind = kind or declared or StructuredDatasetType()
+    columns = kind.columns or (declared.columns if declared is not None else [])
+    return StructuredDataset(dataset.uri, kind.format, {each.name: _column(each.literal_type) for each in columns})
+
+
+def _column(literal_type: LiteralType | None) -> Any:
+    try:
+        return guess_type(literal_type or LiteralType())
+    except Unguessable:
+        return Any
+
+
+def _unpickled(read: Callable[[], bytes], allow_pickle: bool) -> Any:
+    if not allow_pickle:
+        raise Unreadable(
+            "it is pickled; loading it could run any code, so it is not loaded unless allow_pickle is true"
+        )
+    import pickle
+
+    try:
+        return pickle.loads(read())
+    except Exception as error:  # Pickles run code, which may fail in any way.
+        raise Unreadable(f"it is pickled and cannot be loaded: {type(error).__name__}: {error}") from error

@@ -1,7 +1,13 @@
-"""Flyte types in the words of Python annotations."""
+"""Flyte types in the words of Python annotations, and the tags and schemas that they carry."""
+
+from typing import Any
 
 from flyte.runtime.message import which_one_of
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
+
+from ._guards import is_dict, is_list
+
+_EXACT_IN_DOUBLE = 2**53
 
 # Tags that other Flyte SDKs put on the variants of a union; one that is missing makes them refuse the value.
 TAGS = {
@@ -18,10 +24,19 @@ LIST_TAG = "Typed List"
 DICT_TAG = "Typed Dict"
 UNION_TAG = "Typed Union"
 ENUM_TAG = "DefaultEnumTransformer"
+DATACLASS_TAG = "Object-Dataclass-Transformer"
+MODEL_TAG = "Pydantic Transformer"
+TUPLE_TAG = "Typed Tuple"
+NAMED_TUPLE_TAG = "NamedTuple"
+TYPED_DICT_TAG = "TypedDict"
+FILE_TAG = "File"
+DIR_TAG = "Dir"
+FRAME_TAG = "DataFrame Transformer"
 # Ours: a binary with this tag holds the very bytes, and nothing that needs unpickling.
 BYTES_TAG = "bytes"
 # Other SDKs': a binary with this tag holds plain data.
 MSGPACK_TAG = "msgpack"
+PICKLE_FORMAT = "PythonPickle"
 
 _SIMPLE = {
     SimpleType.INTEGER: "int",
@@ -42,6 +57,29 @@ def tag_of(literal_type: LiteralType) -> str:
     return literal_type.structure.tag if literal_type.structure is not None else ""
 
 
+def by_value(literal_type: LiteralType) -> bool:
+    """Whether enums inside a JSON object are written by value, as in dataclasses, rather than by name."""
+    return tag_of(literal_type) in ("", DATACLASS_TAG)
+
+
+def schema_of(literal_type: LiteralType) -> dict[str, Any]:
+    """The JSON schema that a type carries; an empty one if it has none."""
+    if literal_type.metadata is None:
+        return {}
+    return {key: whole(value) for key, value in literal_type.metadata.to_python().items()}
+
+
+def whole(value: Any) -> Any:
+    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_DOUBLE:
+        return int(value)
+    if is_list(value):
+        return [whole(item) for item in value]
+    if is_dict(value):
+        return {key: whole(item) for key, item in value.items()}
+    return value
+
+
 def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
     """A type as an error message names it, such as `list[int] | None`; nested deeper than 10 levels as `...`."""
     if depth > 10:
@@ -51,6 +89,8 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
         case "simple":
             if tag_of(literal_type) in (DATE_TAG, BYTES_TAG):
                 return tag_of(literal_type)
+            if inner == SimpleType.STRUCT and isinstance(title := schema_of(literal_type).get("title"), str):
+                return title.rpartition("Wrapper_")[2]
             return _SIMPLE.get(inner, f"an unknown type ({int(inner)})")
         case "collection_type":
             return f"list[{describe(inner, depth=depth + 1)}]"
@@ -60,6 +100,8 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
             return f"one of {', '.join(map(repr, inner.values))}"
         case "union_type":
             return " | ".join(describe(variant, depth=depth + 1) for variant in inner.variants) or "a union of nothing"
+        case "blob" if inner.format == PICKLE_FORMAT:
+            return "a pickled object"
         case "blob":
             return "a directory" if inner.dimensionality == BlobTypeBlobDimensionality.MULTIPART else "a file"
         case "structured_dataset_type":

@@ -1,51 +1,46 @@
 """Python values as Flyte literals: strict, so that a mistake shows here and not in a container an hour later."""
 
-import dataclasses
 import datetime as dt
 import enum
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flyte.runtime.message import which_one_of
 from flyte_api.messages.flyteidl2.core.literals import (
     Binary,
+    Blob,
+    BlobMetadata,
     Literal,
     LiteralCollection,
     LiteralMap,
     Primitive,
     Scalar,
+    StructuredDatasetMetadata,
     Union,
     Void,
 )
-from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
+from flyte_api.messages.flyteidl2.core.literals import StructuredDataset as Dataset
+from flyte_api.messages.flyteidl2.core.types import (
+    BlobType,
+    BlobTypeBlobDimensionality,
+    LiteralType,
+    SimpleType,
+    StructuredDatasetType,
+)
 from flyte_api.messages.google.protobuf.duration import Duration
-from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
-from ._describe import BYTES_TAG, DATE_TAG, describe, tag_of
-from ._guards import is_list, is_list_or_tuple, is_mapping
+from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, by_value, describe, schema_of, tag_of
+from ._files import Dir, File, StructuredDataset, absolute_uri
+from ._guards import is_list, is_mapping
+from ._msgpack import pack
+from ._refused import Refused, text
 
-# Parsers of protobuf stop at 100 nested messages, and one level of a value takes up to three of them.
-_DEEPEST = 30
 _INT64 = range(-(2**63), 2**63)
 # Beyond it, not every integer has a double of its own.
 _EXACT_IN_DOUBLE = 2**53
+_MULTIPART = BlobTypeBlobDimensionality.MULTIPART
 _LONGEST = dt.timedelta(days=3652500)
-
-
-class Refused(Exception):
-    """A value that does not fit: why, and where inside the value."""
-
-    def __init__(self, reason: str, *, fits_type: bool = False) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.fits_type = fits_type
-        self.path = ""
-
-    def inside(self, step: str) -> "Refused":
-        self.path = step + self.path
-        return self
 
 
 def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
@@ -88,6 +83,14 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
             return Literal(scalar=Scalar(primitive=Primitive(string_value=_enum(value, literal_type, exact))))
         case "union_type":
             return _union(value, literal_type, inner.variants)
+        case "blob" if isinstance(value, Dir if inner.dimensionality == _MULTIPART else File):
+            made = BlobType(format=value.format, dimensionality=inner.dimensionality)
+            blob = Blob(uri=_uri(value), metadata=BlobMetadata(type=made))
+            return Literal(scalar=Scalar(blob=blob), hash=value.hash or "")
+        case "structured_dataset_type" if isinstance(value, StructuredDataset):
+            frame = StructuredDatasetType(format=value.format, columns=inner.columns)
+            metadata = StructuredDatasetMetadata(structured_dataset_type=frame)
+            return Literal(scalar=Scalar(structured_dataset=Dataset(uri=_uri(value), metadata=metadata)))
         case _:
             raise _mismatch(value, literal_type)
 
@@ -106,7 +109,9 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
         hint = "; write list(...) around it"
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
         hint = "; say which moment of the day, in which time zone"
-    elif which_one_of(literal_type, "type")[0] in ("blob", "schema", "structured_dataset_type", ""):
+    elif which_one_of(literal_type, "type")[0] in ("blob", "structured_dataset_type"):
+        hint = "; give a File, Dir or StructuredDataset of flyte.types, or the literal of another run's output"
+    elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; give the literal of another run's output"
     return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
 
@@ -114,16 +119,13 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
 def _key(key: Any) -> str:
     if not isinstance(key, str):
         raise Refused(f"expected keys that are str, got {type(key).__name__}")
-    return _text(key)
+    return text(key)
 
 
-def _text(value: str) -> str:
-    text = str.__str__(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Refused("the text holds half of a surrogate pair, which UTF-8 cannot express", fits_type=True) from None
-    return text
+def _uri(value: File | Dir | StructuredDataset) -> str:
+    if not value.uri:
+        raise Refused(f"the {type(value).__name__} has an empty URI", fits_type=True)
+    return absolute_uri(text(value.uri))
 
 
 def _integer(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
@@ -147,7 +149,7 @@ def _float(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 def _string(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, str):
         raise _mismatch(value, literal_type)
-    return Scalar(primitive=Primitive(string_value=_text(value)))
+    return Scalar(primitive=Primitive(string_value=text(value)))
 
 
 def _boolean(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
@@ -195,9 +197,18 @@ def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 
 def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
-    if not isinstance(value, Mapping) and (not dataclasses.is_dataclass(value) or isinstance(value, type)):
+    # Not for a worker or a client that has none of these values.
+    from ._classes import is_data_instance
+    from ._fill import Filler
+
+    if literal_type.metadata is not None:
+        schema = schema_of(literal_type)
+        data = Filler(schema, by_name=not by_value(literal_type)).fill(value, schema, exact=exact)
+    elif is_mapping(value) or (is_data_instance(value) and not exact):
+        data = Filler({}).fill(value, {})
+    else:
         raise _mismatch(value, literal_type)
-    return Scalar(generic=Struct.of(_json(value, ())))
+    return Scalar(binary=Binary(value=pack(data), tag=MSGPACK_TAG))
 
 
 _SIMPLE: Mapping[int, Callable[[Any, LiteralType, bool], Scalar]] = {
@@ -211,44 +222,6 @@ _SIMPLE: Mapping[int, Callable[[Any, LiteralType, bool], Scalar]] = {
     SimpleType.BINARY: _binary,
     SimpleType.STRUCT: _struct,
 }
-
-
-def _json(value: Any, around: tuple[int, ...]) -> Any:
-    """A value of plain JSON, made of mappings, dataclasses, lists and scalars; `around` are the ids it stands in."""
-    match value:
-        case None | bool():
-            return value
-        case int():
-            if abs(value) > _EXACT_IN_DOUBLE:
-                raise Refused("an int inside a dict must be within 2**53, as JSON numbers are", fits_type=True)
-            return int(value)
-        case float():
-            if not math.isfinite(value):
-                raise Refused("a float inside a dict must be finite, as JSON numbers are", fits_type=True)
-            return float(value)
-        case str():
-            return _text(value)
-        case _:
-            pass
-    if id(value) in around:
-        raise Refused(f"this {type(value).__name__} contains itself", fits_type=True)
-    if len(around) >= _DEEPEST:
-        raise Refused(f"values may be nested {_DEEPEST} levels deep", fits_type=True)
-    within = (*around, id(value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _json_step(f".{f.name}", getattr(value, f.name), within) for f in dataclasses.fields(value)}
-    if is_mapping(value):
-        return {_key(key): _json_step(f"[{key!r}]", item, within) for key, item in value.items()}
-    if is_list_or_tuple(value):
-        return [_json_step(f"[{i}]", item, within) for i, item in enumerate(value)]
-    raise Refused(f"a dict may hold JSON values, dataclasses and dicts of them; {type(value).__name__} is none")
-
-
-def _json_step(step: str, value: Any, around: tuple[int, ...]) -> Any:
-    try:
-        return _json(value, around)
-    except Refused as refused:
-        raise refused.inside(step) from None
 
 
 def _enum(value: Any, literal_type: LiteralType, exact: bool) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import enum
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ._classes import contents, data_class, is_data_instance, is_model
+from ._classes import contents, is_data_instance, is_model
 from ._files import Dir, File, absolute_uri
-from ._guards import is_list, is_list_or_tuple, is_mapping, is_set
+from ._guards import is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from ._hints import textual_format
+from ._load import load
+from ._misfit import Misfit
 from ._refused import Refused, text
 
 _DEEPEST = 90
-_INTEGERS = range(-(2**63), 2**64)
-_MODEL_DURATION = "duration"
+_INTEGERS = range(-(2**63), 2**63)
+_FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duration": dt.timedelta}
 
 
 class Filler:
@@ -112,6 +112,8 @@ class Filler:
         others = schema.get("additionalProperties")
         if is_data_instance(value):
             return self._members(value, schema, exact)
+        if is_tuple(value) and is_mapping(properties) and set(properties) == {f"item_{n}" for n in range(len(value))}:
+            return {f"item_{n}": self._step(f"[{n}]", v, properties[f"item_{n}"], exact) for n, v in enumerate(value)}
         if not is_mapping(value):
             raise _mismatch(value, _words(schema))
         if not is_mapping(properties):
@@ -131,7 +133,8 @@ class Filler:
         properties: Mapping[str, Any] = schema.get("properties") or {}
         held = contents(value)
         required = schema.get("required") or []
-        if exact and (schema.get("title") or "").rpartition("Wrapper_")[2] != type(value).__name__:
+        title: str = schema.get("title") or ""
+        if exact and title and title.rpartition("Wrapper_")[2] != type(value).__name__:
             raise _mismatch(value, _words(schema))
         strange = [key for key in held if key not in properties]
         if properties and strange and not schema.get("additionalProperties"):
@@ -205,6 +208,8 @@ class Filler:
     def _string(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         style = schema.get("format")
         if isinstance(value, str) and not isinstance(value, enum.Enum):
+            if style in _FORMATS:
+                _check_format(value, style, schema, exact)
             return text(value)
         if style == "date-time" and isinstance(value, dt.datetime):
             if value.utcoffset() is None:
@@ -214,7 +219,7 @@ class Filler:
             return value.isoformat()
         if style == "time" and isinstance(value, dt.time):
             return value.isoformat()
-        if style == _MODEL_DURATION and isinstance(value, dt.timedelta):
+        if style == "duration" and isinstance(value, dt.timedelta):
             return _iso_duration(value)
         if style in ("binary", "base64") and isinstance(value, bytes | bytearray):
             return _bytes(bytes(value), readable=style == "binary")
@@ -282,3 +287,74 @@ def integer(value: int) -> int:
     if value not in _INTEGERS:
         raise Refused(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
     return int(value)
+
+
+def _mismatch(value: Any, expected: str) -> Refused:
+    given = type(value).__name__ if value is not None else "None"
+    return Refused(f"expected {expected}, got {given}")
+
+
+def _key(key: Any) -> Any:
+    if isinstance(key, str):
+        return text(key)
+    if isinstance(key, int) and not isinstance(key, bool):
+        return integer(key)
+    if isinstance(key, float):
+        return float(key)
+    raise Refused(f"keys must be str, int or float, this one is {type(key).__name__}")
+
+
+def _words(schema: Mapping[str, Any]) -> str:
+    """What a schema stands for, as an error names it."""
+    title, kind = schema.get("title"), schema.get("type")
+    if kind == "object":
+        return title.rpartition("Wrapper_")[2] if isinstance(title, str) else "dict"
+    if kind == "array":
+        return "tuple" if "prefixItems" in schema else "set" if schema.get("uniqueItems") else "list"
+    if kind == "string" and schema.get("format"):
+        return _FORMAT_WORDS.get(schema["format"], "str")
+    return _WORDS.get(kind, "a JSON value") if isinstance(kind, str) else "a JSON value"
+
+
+_WORDS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
+_FORMAT_WORDS = {
+    "date-time": "datetime",
+    "date": "date",
+    "time": "time",
+    "duration": "timedelta",
+    "binary": "bytes",
+    "base64": "bytes",
+    "uuid": "UUID",
+    "decimal": "Decimal",
+    "path": "Path",
+}
+
+
+def _whole(value: Any) -> Any:
+    """A value of a schema: the message that schemas travel in knows floats only."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _check_format(value: str, style: str, schema: Mapping[str, Any], exact: bool) -> None:
+    try:
+        load(value, _FORMATS[style])
+    except Misfit:
+        raise Refused(f"expected {_words(schema)}, got {value[:40]!r}") from None
+    if exact:
+        raise _mismatch(value, _words(schema))
+
+
+def _iso_duration(value: dt.timedelta) -> str:
+    sign, span = ("-", -value) if value < dt.timedelta(0) else ("", value)
+    fraction = f".{span.microseconds:06}" if span.microseconds else ""
+    return f"{sign}P{span.days}DT{span.seconds}{fraction}S"
+
+
+def _bytes(value: bytes, *, readable: bool) -> str | bytes:
+    """Bytes of a model are text where they can be, as pydantic writes them."""
+    if not readable:
+        return value
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

@@ -12,10 +12,11 @@ from typing import Any, Union, cast
 from flyte.runtime.message import which_one_of
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
-from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
+from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
 
-from ._describe import BYTES_TAG, DATE_TAG, describe, tag_of
+from ._describe import BYTES_TAG, DATE_TAG, PICKLE_FORMAT, describe, tag_of
+from ._files import Dir, File, StructuredDataset
 from ._interface import NativeInterface, has_default
 
 _SIMPLE: Mapping[int, Any] = {
@@ -101,7 +102,7 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
         depth: How many types it is nested in.
 
     Raises:
-        Unguessable: There is none, such as for files.
+        Unguessable: There is none, such as for pickled objects.
     """
     if depth > _DEEPEST:
         raise Unguessable(f"its type is nested more than {_DEEPEST} levels deep")
@@ -119,6 +120,10 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
             if not inner.variants:
                 raise Unguessable("a union of nothing has no Python form")
             return Union[tuple(guess_type(variant, depth=depth + 1) for variant in inner.variants)]  # noqa: UP007
+        case "blob" if inner.format != PICKLE_FORMAT:
+            return Dir if inner.dimensionality == BlobTypeBlobDimensionality.MULTIPART else File
+        case "structured_dataset_type":
+            return StructuredDataset
         case "":
             raise Unguessable("its type is not set")
         case _:
@@ -131,6 +136,11 @@ def _guess_simple(literal_type: LiteralType, simple: SimpleType) -> Any:
         return dt.date
     if simple == SimpleType.BINARY and tag == BYTES_TAG:
         return bytes
+    if simple == SimpleType.STRUCT and literal_type.metadata is not None:
+        # Building classes needs machinery that most clients never need.
+        from ._struct_types import struct_class
+
+        return struct_class(literal_type)
     if simple not in _SIMPLE:
         raise Unguessable(f"{describe(literal_type)} has no plain Python form")
     return _SIMPLE[simple]

@@ -8,13 +8,14 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from ._hints import DICTS, LISTS, TUPLES, plain, textual_format
 from ._classes import DataClass, data_class
 from ._files import Dir, File
 from ._guards import is_dict, is_list
+from ._hints import DICTS, LISTS, TUPLES, plain, textual_format
 from ._interface import type_name
+from ._misfit import Misfit
 
 _DURATION = re.compile(
     r"(?P<sign>-?)P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -24,30 +25,29 @@ _SETS = {set: set, frozenset: frozenset}
 _MAKE_SET: Mapping[Any, Callable[[Any], Any]] = _SETS
 
 
-class Misfit(Exception):
-    """Data that is not of the annotated type: what it is instead, and where inside the value."""
+class Mode(NamedTuple):
+    """How strictly to read.
 
-    def __init__(self, found: str, expected: str, path: str = "") -> None:
-        super().__init__(found)
-        self.found = found
-        self.expected = expected
-        self.path = path
+    Attributes:
+        exact: Refuse what could be read but was not written for this type: unknown fields, whole floats for `int`. A
+            union is tried that way first.
+        by_name: Take text for the name of a member of an enum first, as models are written, and not for its value.
+    """
 
-    def inside(self, step: str) -> Misfit:
-        return Misfit(self.found, self.expected, step + self.path)
-
-    def __str__(self) -> str:
-        return f"{self.path or 'it'} is {self.found}, expected {self.expected}"
+    exact: bool = False
+    by_name: bool = False
 
 
-def load(data: Any, hint: Any, *, exact: bool = False) -> Any:
+_LENIENT = Mode()
+
+
+def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
     """The value of an annotated type.
 
     Args:
         data: None, bools, numbers, text, bytes, lists and dicts.
         hint: An annotation.
-        exact: Refuse what could be read but was not written for this type: unknown fields, whole floats for `int`. A
-            union is tried that way first.
+        mode: How strictly.
 
     Raises:
         Misfit: The data does not fit.
@@ -61,7 +61,7 @@ def load(data: Any, hint: Any, *, exact: bool = False) -> Any:
             return None
         raise _misfit(data, hint)
     if origin in (typing.Union, types.UnionType):
-        return _union(data, hint, arguments)
+        return _union(data, hint, arguments, mode)
     if origin is typing.Literal:
         for argument in arguments:
             if data == argument and isinstance(data, bool) == isinstance(argument, bool):
@@ -71,26 +71,24 @@ def load(data: Any, hint: Any, *, exact: bool = False) -> Any:
     if textual_format(hint):
         reader = _textual
     if reader is not None:
-        return reader(data, hint, exact)
+        return reader(data, hint, mode)
     if hint in LISTS or origin in LISTS:
         if is_list(data):
-            return [_step(f"[{i}]", item, arguments[0] if arguments else Any, exact) for i, item in enumerate(data)]
+            return [_step(f"[{i}]", item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)]
     elif hint in _MAKE_SET or origin in _MAKE_SET:
         if is_list(data):
-            items = [_step(f"[{i}]", item, arguments[0] if arguments else Any, exact) for i, item in enumerate(data)]
+            items = [_step(f"[{i}]", item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)]
             return _MAKE_SET[origin or hint](items)
     elif hint in DICTS or origin in DICTS:
         if is_dict(data):
             key, item_hint = arguments or (Any, Any)
-            return {
-                _key(name, key): _step(f"[{name!r}]", item, item_hint, exact) for name, item in data.items()
-            }
+            return {_key(name, key): _step(f"[{name!r}]", item, item_hint, mode) for name, item in data.items()}
     elif hint in TUPLES or origin in TUPLES:
-        return _tuple(data, hint, arguments, exact)
+        return _tuple(data, hint, arguments, mode)
     elif isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return _member(data, hint, exact)
+        return _member(data, hint, mode)
     elif (described := data_class(hint)) is not None:
-        return _instance(data, hint, described, exact)
+        return _instance(data, hint, described, mode)
     raise _misfit(data, hint)
 
 
@@ -99,26 +97,26 @@ def _misfit(data: Any, hint: Any) -> Misfit:
     return Misfit(shown, type_name(hint))
 
 
-def _step(step: str, data: Any, hint: Any, exact: bool) -> Any:
+def _step(step: str, data: Any, hint: Any, mode: Mode) -> Any:
     try:
-        return load(data, hint, exact=exact)
+        return load(data, hint, mode)
     except Misfit as misfit:
         raise misfit.inside(step) from None
 
 
-def _union(data: Any, hint: Any, arguments: tuple[Any, ...]) -> Any:
+def _union(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
     telling: Misfit | None = None
     for exact in (True, False):
         for argument in arguments:
             try:
-                return load(data, argument, exact=exact)
+                return load(data, argument, mode._replace(exact=exact))
             except Misfit as misfit:
                 if misfit.path and telling is None:
                     telling = misfit
     raise telling or _misfit(data, hint)
 
 
-def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], exact: bool) -> Any:
+def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
     if is_dict(data) and set(data) == {f"item_{n}" for n in range(len(data))}:
         # A tuple that is a value of its own, as other SDKs write it.
         data = [data[f"item_{n}"] for n in range(len(data))]
@@ -129,25 +127,27 @@ def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], exact: bool) -> Any
     hints = arguments[:1] * len(data) if len(arguments) == 2 and arguments[1] is Ellipsis else arguments
     if len(hints) != len(data):
         raise Misfit(f"{len(data)} items", type_name(hint))
-    return tuple(_step(f"[{i}]", item, each, exact) for i, (item, each) in enumerate(zip(data, hints, strict=True)))
+    return tuple(_step(f"[{i}]", item, each, mode) for i, (item, each) in enumerate(zip(data, hints, strict=True)))
 
 
-def _member(data: Any, hint: type[enum.Enum], exact: bool) -> enum.Enum:
-    """By value, as dataclasses are written, or by name, as models and single members are."""
+def _member(data: Any, hint: type[enum.Enum], mode: Mode) -> enum.Enum:
+    members = hint.__members__
+    if mode.by_name and isinstance(data, str) and data in members:
+        return members[data]
     try:
         return hint(data)
     except ValueError:
-        if isinstance(data, str) and data in hint.__members__:
-            return hint[data]
-        if isinstance(data, float) and data.is_integer() and not exact:
-            return _member(int(data), hint, True)
+        if isinstance(data, str) and data in members:
+            return members[data]
+        if isinstance(data, float) and data.is_integer() and not mode.exact:
+            return _member(int(data), hint, mode)
     raise _misfit(data, hint)
 
 
 def _key(name: Any, hint: Any) -> Any:
     """A key of a dict; JSON made text of it, MessagePack did not."""
     try:
-        return load(name, hint, exact=True)
+        return load(name, hint, Mode(exact=True))
     except Misfit:
         if isinstance(name, str) and hint in (int, float):
             try:
@@ -157,7 +157,7 @@ def _key(name: Any, hint: Any) -> Any:
         raise Misfit(f"a dict with the key {name!r}", f"keys that are {type_name(hint)}") from None
 
 
-def _instance(data: Any, kind: Any, described: DataClass, exact: bool) -> Any:
+def _instance(data: Any, kind: Any, described: DataClass, mode: Mode) -> Any:
     if described.kind == "namedtuple" and is_list(data):
         names = [field.key for field in described.fields]
         if len(data) > len(names):
@@ -167,7 +167,7 @@ def _instance(data: Any, kind: Any, described: DataClass, exact: bool) -> Any:
         raise _misfit(data, kind)
     keys = {field.key for field in described.fields}
     unknown = [key for key in data if key not in keys]
-    if exact and unknown:
+    if mode.exact and unknown:
         raise Misfit(f"a dict with {unknown[0]!r}", type_name(kind))
     arguments: dict[str, Any] = {}
     for field in described.fields:
@@ -179,7 +179,7 @@ def _instance(data: Any, kind: Any, described: DataClass, exact: bool) -> Any:
         if item is None and not field.required and described.kind == "typeddict":
             # Other SDKs write a key that is not there as null.
             continue
-        arguments[field.argument] = _step(f".{field.name}", item, field.hint, exact)
+        arguments[field.argument] = _step(f".{field.name}", item, field.hint, mode)
     return _build(kind, described, arguments, {key: data[key] for key in unknown})
 
 
@@ -196,29 +196,29 @@ def _build(kind: Any, described: DataClass, arguments: dict[str, Any], others: d
         raise Misfit(f"refused by {type_name(kind)} ({error})", type_name(kind)) from error
 
 
-def _int(data: Any, hint: Any, exact: bool) -> int:
-    if isinstance(data, float) and data.is_integer() and not exact:
+def _int(data: Any, hint: Any, mode: Mode) -> int:
+    if isinstance(data, float) and data.is_integer() and not mode.exact:
         return int(data)
     if isinstance(data, int) and not isinstance(data, bool):
         return data
     raise _misfit(data, hint)
 
 
-def _float(data: Any, hint: Any, exact: bool) -> float:
+def _float(data: Any, hint: Any, mode: Mode) -> float:
     if isinstance(data, float):
         return data
-    if isinstance(data, int) and not isinstance(data, bool) and not exact:
+    if isinstance(data, int) and not isinstance(data, bool) and not mode.exact:
         return float(data)
     raise _misfit(data, hint)
 
 
-def _same(data: Any, hint: Any, exact: bool) -> Any:
+def _same(data: Any, hint: Any, mode: Mode) -> Any:
     if type(data) is hint:
         return data
     raise _misfit(data, hint)
 
 
-def _bytes(data: Any, hint: Any, exact: bool) -> bytes:
+def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):
@@ -226,18 +226,18 @@ def _bytes(data: Any, hint: Any, exact: bool) -> bytes:
     raise _misfit(data, hint)
 
 
-def _moment(data: Any, hint: Any, exact: bool) -> dt.datetime:
+def _moment(data: Any, hint: Any, mode: Mode) -> dt.datetime:
     found: dt.datetime = _parsed(data, hint, dt.datetime.fromisoformat)
     # What is written without a time zone means UTC to the SDKs that write it.
     return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
 
 
-def _date(data: Any, hint: Any, exact: bool) -> dt.date:
+def _date(data: Any, hint: Any, mode: Mode) -> dt.date:
     found: dt.date = _parsed(data, hint, dt.date.fromisoformat)
     return found
 
 
-def _span(data: Any, hint: Any, exact: bool) -> dt.timedelta:
+def _span(data: Any, hint: Any, mode: Mode) -> dt.timedelta:
     if isinstance(data, (int, float)) and not isinstance(data, bool):
         try:
             return dt.timedelta(seconds=data)
@@ -263,25 +263,25 @@ def _parsed(data: Any, hint: Any, parse: Callable[[str], Any]) -> Any:
         raise _misfit(data, hint) from None
 
 
-def _time(data: Any, hint: Any, exact: bool) -> dt.time:
+def _time(data: Any, hint: Any, mode: Mode) -> dt.time:
     found: dt.time = _parsed(data, hint, dt.time.fromisoformat)
     return found
 
 
-def _textual(data: Any, hint: Any, exact: bool) -> Any:
+def _textual(data: Any, hint: Any, mode: Mode) -> Any:
     """A type that is written as the text it is made of; numbers of decimals may come as numbers."""
     if hint.__module__ == "decimal" and isinstance(data, (int, float)) and not isinstance(data, bool):
         data = str(data)
     return _parsed(data, hint, hint)
 
 
-def _stored(data: Any, hint: Any, exact: bool) -> Any:
+def _stored(data: Any, hint: Any, mode: Mode) -> Any:
     if is_dict(data) and isinstance(data.get("path"), str):
         return hint(data["path"], data.get("format") or "", data.get("hash"))
     raise _misfit(data, hint)
 
 
-_SCALARS: Mapping[Any, Callable[[Any, Any, bool], Any]] = {
+_SCALARS: Mapping[Any, Callable[[Any, Any, Mode], Any]] = {
     int: _int,
     float: _float,
     str: _same,
