@@ -6,7 +6,7 @@ EXPORTS = {
     "Run": "flyte.remote._run:Run",
     "RunDetails": "flyte.remote._run:RunDetails",
     "Action": "flyte.remote._action:Action",
-    "ActionDetails": "flyte.remote._action:ActionDetails",
+    "ActionDetails": "flyte.remote._action_details:ActionDetails",
     "Task": "flyte.remote._task:Task",
     "TaskVersion": "flyte.remote._task:TaskVersion",
     "TaskDetails": "flyte.remote._task_details:TaskDetails",

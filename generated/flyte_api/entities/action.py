@@ -45,7 +45,7 @@ from flyte.runtime.v1 import (
 )
 
 if TYPE_CHECKING:
-    from flyte.remote._action import ActionDetails
+    from flyte.remote._action_details import ActionDetails
 
 
 class ActionBase(Entity[WorkflowAction]):
@@ -228,7 +228,7 @@ class ActionBase(Entity[WorkflowAction]):
         caller = self.client
         request = WatchActionDetailsRequest(action_id=self._identity())
         return watched(
-            resolve("flyte.remote._action:ActionDetails"),
+            resolve("flyte.remote._action_details:ActionDetails"),
             caller,
             RunService.WATCH_ACTION_DETAILS,
             request,

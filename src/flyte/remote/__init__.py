@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._action import Action, ActionDetails
+    from ._action import Action
+    from ._action_details import ActionDetails
     from ._common import TimeFilter
     from ._io import ActionInputs, ActionOutputs
     from ._project import Project
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Action": "_action",
-    "ActionDetails": "_action",
+    "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
     "LazyEntity": "_task",

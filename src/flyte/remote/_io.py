@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.interface import TypedInterface
     from flyte_api.messages.flyteidl2.task.common import Inputs, Outputs
 
-    from ._action import ActionDetails
+    from ._action_details import ActionDetails
 
 
 class ActionInputs(UserDict[str, Any]):

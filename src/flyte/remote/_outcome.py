@@ -8,7 +8,7 @@ from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, 
 from flyte.models import ActionPhase
 
 if TYPE_CHECKING:
-    from ._action import ActionDetails
+    from ._action_details import ActionDetails
 
 
 def raise_for_status(details: ActionDetails) -> None:

@@ -16,7 +16,9 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails a
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 
-from ._action import Action, ActionDetails, Place, WaitFor
+from ._action import Action
+from ._action_common import Place, WaitFor
+from ._action_details import ActionDetails
 from ._common import HasPhase, Phase, console_url
 
 if TYPE_CHECKING:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, get_args
 from flyte.models import ActionPhase
 
 if TYPE_CHECKING:
-    from ._action import Action, ActionDetails, WaitFor
+    from ._action import Action
+    from ._action_common import WaitFor
+    from ._action_details import ActionDetails
     from ._common import Phase
 
 
@@ -27,7 +29,7 @@ class Display(Protocol):
 
 async def wait(action: Action, *, timeout: float | None, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
     """See `Action.wait`."""
-    from ._action import WaitFor
+    from ._action_common import WaitFor
 
     if wait_for not in get_args(WaitFor):
         raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
