@@ -32,9 +32,12 @@ from ._describe import (
     FILE_TAG,
     FRAME_TAG,
     LIST_TAG,
+    MODEL_TAG,
     MSGPACK_TAG,
     TAGS,
     UNION_TAG,
+    WRAPPER_TAGS,
+    schema_of,
     tag_of,
 )
 from ._encode import to_literal
@@ -115,12 +118,16 @@ def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralTyp
 def tagged(annotation: Any) -> LiteralType:
     """A variant of a union: its type, with the tag by which SDKs find the conversion of a value."""
     literal_type = literal_type_of(annotation)
-    if not tag_of(literal_type):
+    if tag_of(literal_type) in ("", MODEL_TAG):
         literal_type.structure = TypeStructure(tag=_tag(literal_type))
     return literal_type
 
 
 def _tag(literal_type: LiteralType) -> str:
+    if tag_of(literal_type) == MODEL_TAG:
+        # Tuples and their like travel as models, and are told from them in unions only.
+        wrapper, _, _ = str(schema_of(literal_type).get("title")).partition("Wrapper_")
+        return WRAPPER_TAGS.get(wrapper, MODEL_TAG)
     if literal_type.simple is not None:
         return TAGS.get(literal_type.simple, DICT_TAG)
     if literal_type.collection_type is not None:

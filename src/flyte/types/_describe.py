@@ -26,9 +26,8 @@ UNION_TAG = "Typed Union"
 ENUM_TAG = "DefaultEnumTransformer"
 DATACLASS_TAG = "Object-Dataclass-Transformer"
 MODEL_TAG = "Pydantic Transformer"
-TUPLE_TAG = "Typed Tuple"
-NAMED_TUPLE_TAG = "NamedTuple"
-TYPED_DICT_TAG = "TypedDict"
+# By what the title of their schema starts with.
+WRAPPER_TAGS = {"Tuple": "Typed Tuple", "NamedTuple": "NamedTuple", "TypedDict": "TypedDict"}
 FILE_TAG = "File"
 DIR_TAG = "Dir"
 FRAME_TAG = "DataFrame Transformer"

@@ -17,13 +17,13 @@ from flyte_api.messages.flyteidl2.core.types import LiteralType
 
 from ._annotations import json_type
 from ._classes import MISSING, DataClass, data_class, is_model
-from ._describe import DATACLASS_TAG, MODEL_TAG, NAMED_TUPLE_TAG, TUPLE_TAG, TYPED_DICT_TAG
+from ._describe import DATACLASS_TAG, MODEL_TAG
 from ._files import Dir, File
 from ._fill import Filler
 from ._hints import DICTS, LISTS, SETS, TUPLES, plain, textual_format
 from ._refused import Refused
 
-_WRAPPERS = {"namedtuple": ("NamedTupleWrapper_", NAMED_TUPLE_TAG), "typeddict": ("TypedDictWrapper_", TYPED_DICT_TAG)}
+_WRAPPERS = {"namedtuple": "NamedTupleWrapper_", "typeddict": "TypedDictWrapper_"}
 _SCALARS: dict[Any, dict[str, Any]] = {
     int: {"type": "integer"},
     float: {"type": "number"},
@@ -51,10 +51,11 @@ def struct_type(annotation: Any) -> LiteralType | None:
         return json_type(_model_schema(annotation), MODEL_TAG)
     if described.kind not in _WRAPPERS:
         return json_type(_Writer(by_name=False).whole(annotation, described), DATACLASS_TAG)
-    prefix, tag = _WRAPPERS[described.kind]
     writer = _Writer(by_name=True)
     schema = writer.properties(described, annotation.__name__)
-    return json_type(writer.with_definitions({**schema, "title": prefix + annotation.__name__}), tag)
+    return json_type(
+        writer.with_definitions({**schema, "title": _WRAPPERS[described.kind] + annotation.__name__}), MODEL_TAG
+    )
 
 
 def _of_tuple(annotation: Any) -> LiteralType:
@@ -64,7 +65,7 @@ def _of_tuple(annotation: Any) -> LiteralType:
     writer = _Writer(by_name=True)
     parts = {f"item_{n}": writer.schema(item, f"item {n} of the tuple") for n, item in enumerate(items)}
     schema: dict[str, Any] = {"title": "TupleWrapper_tuple", "type": "object", "properties": parts}
-    return json_type(writer.with_definitions({**schema, "required": list(parts)}), TUPLE_TAG)
+    return json_type(writer.with_definitions({**schema, "required": list(parts)}), MODEL_TAG)
 
 
 def _model_schema(model: Any) -> dict[str, Any]:
