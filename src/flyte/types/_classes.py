@@ -101,6 +101,11 @@ def _is_named_tuple(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
+def _is_typed_dict(kind: Any) -> bool:
+    # Those of typing_extensions too, which pydantic asks for on older Pythons.
+    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+
+
 def _of_dataclass(kind: Any) -> DataClass:
     hints = typing.get_type_hints(kind, include_extras=True)
     fields: list[Field] = []
@@ -165,5 +170,5 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], DataClass]], ...] = (
     (_is_dataclass, _of_dataclass),
     (_is_attrs, _of_attrs),
     (_is_named_tuple, _of_named_tuple),
-    (typing.is_typeddict, _of_typed_dict),
+    (_is_typed_dict, _of_typed_dict),
 )

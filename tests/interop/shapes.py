@@ -1,0 +1,143 @@
+"""The values that both SDKs exchange. Imported by either environment, so it names neither SDK."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+# pydantic, with which the other SDK reads them, takes those of the standard library from Python 3.12 on.
+from typing_extensions import TypedDict
+
+
+class Color(enum.Enum):
+    RED = "r"
+    GREEN = "g"
+
+
+@dataclass
+class Inner:
+    b: int
+    a: str = "x"
+
+
+@dataclass
+class Report:
+    z: int
+    number: float
+    text: str
+    inner: Inner
+    raw: bytes
+    color: Color
+    when: dt.datetime
+    day: dt.date
+    span: dt.timedelta
+    pair: tuple[int, str]
+    table: dict[str, Inner]
+    by_number: dict[int, str]
+    distinct: set[int]
+    either: int | str
+    maybe: Inner | None = None
+    items: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Tree:
+    value: int
+    kids: list[Tree] = field(default_factory=list)
+
+
+class Pair(NamedTuple):
+    x: int
+    label: str
+
+
+class Options(TypedDict):
+    rate: float
+    name: str
+
+
+MOMENT = dt.datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+INNER = Inner(4, "y")
+REPORT = Report(
+    z=2**62,
+    number=2.5,
+    text="é",
+    inner=INNER,
+    raw=b"\xff\x00",
+    color=Color.GREEN,
+    when=MOMENT,
+    day=dt.date(2026, 2, 3),
+    span=dt.timedelta(seconds=3, microseconds=250),
+    pair=(1, "a"),
+    table={"k": Inner(1)},
+    by_number={1: "x"},
+    distinct={1, 2},
+    either="s",
+    maybe=None,
+    items=[],
+)
+# Annotation and value by name.
+SHAPES: dict[str, tuple[Any, Any]] = {
+    "int": (int, -(2**63)),
+    "float": (float, 0.1),
+    "nan": (float, math.nan),
+    "infinity": (float, -math.inf),
+    "text": (str, "é\n\U0001f600"),
+    "bool": (bool, True),
+    "none": (type(None), None),
+    "datetime": (dt.datetime, MOMENT.astimezone(dt.UTC)),
+    "timedelta": (dt.timedelta, dt.timedelta(days=-3, microseconds=1)),
+    "list": (list[int], [1, 2]),
+    "empty list": (list[str], []),
+    "dict": (dict[str, list[float]], {"a": [1.5], "b": []}),
+    "json": (dict, {"a": 1, "b": [2.5, None, {"x": True}], "big": 2**62, "": ""}),
+    "numbered": (dict[int, str], {1: "a"}),
+    "enum": (Color, Color.GREEN),
+    "optional": (int | None, None),
+    "union": (int | str | Inner | Pair | Color, Pair(1, "b")),
+    "union of classes": (int | Inner, INNER),
+    "dataclass": (Inner, INNER),
+    "large dataclass": (Report, REPORT),
+    "recursive dataclass": (Tree, Tree(1, [Tree(2)])),
+    "list of dataclasses": (list[Inner], [INNER, Inner(5)]),
+    "dict of dataclasses": (dict[str, Inner], {"a": INNER}),
+    "tuple": (tuple[int, str, Inner], (1, "a", INNER)),
+    "nested tuple": (tuple[int, tuple[str, float]], (1, ("a", 2.5))),
+    "tuple of scalars": (
+        tuple[dt.timedelta, Color, dt.datetime],
+        (dt.timedelta(days=1, microseconds=5), Color.RED, MOMENT),
+    ),
+    "named tuple": (Pair, Pair(1, "b")),
+    "typed dict": (Options, {"rate": 1.5, "name": "n"}),
+}
+
+
+def with_pydantic() -> dict[str, tuple[Any, Any]]:
+    """More shapes, where pydantic is installed."""
+    try:
+        from pydantic import BaseModel
+    except ImportError:
+        return {}
+
+    class Model(BaseModel):
+        z: int
+        inner: Inner | None = None
+        color: Color = Color.RED
+        items: list[int] = []
+        when: dt.datetime | None = None
+        span: dt.timedelta = dt.timedelta(seconds=3)
+        table: dict[str, Inner] = {}
+        either: int | str = 1
+
+    # pydantic looks annotations up in the module.
+    globals()["Model"] = Model
+    Model.model_rebuild(_types_namespace=globals() | {"Inner": Inner, "Color": Color})
+    value = Model(z=1, inner=INNER, color=Color.GREEN, items=[1], when=MOMENT, table={"a": INNER}, either="x")
+    return {"model": (Model, value), "optional model": (Model | None, value)}
+
+
+def every_shape() -> dict[str, tuple[Any, Any]]:
+    return SHAPES | with_pydantic()

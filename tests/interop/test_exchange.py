@@ -1,0 +1,198 @@
+"""Values exchanged with the `flyte` distribution, which runs in an environment of its own.
+
+FLYTE_INTEROP_PYTHON names an interpreter that has it. Otherwise that environment is made here, under `.venv`, when CI or
+FLYTE_INTEROP is set, and used whenever it is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte.types import (
+    Dir,
+    File,
+    StructuredDataset,
+    literal_type_of,
+    literals_to_python,
+    to_literal,
+)
+from flyte_api.messages.flyteidl2.core.interface import Variable, VariableEntry, VariableMap
+from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.types import LiteralType
+from flyte_api.messages.flyteidl2.task.common import NamedLiteral
+
+_HERE = Path(__file__).parent
+_PEER = "flyte==2.12.1"
+_OWN = _HERE / ".venv" / "bin" / "python"
+_QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
+
+if not (
+    os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("CI") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()
+):
+    pytest.skip("set FLYTE_INTEROP=1 to install the other SDK beside these tests", allow_module_level=True)
+
+sys.path.insert(0, str(_HERE))
+import shapes  # noqa: E402  # Beside this file, for the other environment imports it as well.
+
+REFERENCES: dict[str, tuple[Any, Any]] = {
+    "file": (File, File("s3://b/k.csv", "csv", "h")),
+    "dir": (Dir, Dir("s3://b/d")),
+    "data frame": (StructuredDataset, StructuredDataset("s3://b/f", "parquet")),
+}
+ALL = shapes.every_shape() | REFERENCES
+# What that SDK cannot read without the class, whoever wrote it: it takes the first variant of a union inside a class,
+# knows no class that contains itself, and no nested tuple inside a tuple.
+_UNGUESSED = {"large dataclass", "recursive dataclass", "model", "optional model", "nested tuple", "tuple of scalars"}
+
+
+def _interpreter() -> str:
+    named = os.environ.get("FLYTE_INTEROP_PYTHON")
+    if named:
+        return named
+    ready = _HERE / ".venv" / "ready"
+    if not ready.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(_HERE / ".venv")], check=True, timeout=120)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", _PEER]
+        subprocess.run([str(_OWN), *install], check=True, timeout=900)
+        ready.touch()
+    return str(_OWN)
+
+
+def _ask(interpreter: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The other side's replies, in the order of the requests."""
+    lines = "".join(json.dumps(request) + "\n" for request in requests)
+    # Not from here: the name `flyte` must mean the other distribution.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
+    done = subprocess.run(
+        [interpreter, str(_HERE / "peer.py")],
+        input=lines,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        env=env,
+        cwd=_HERE,
+    )
+    replies = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
+    assert len(replies) == len(requests), done.stderr[-4000:]
+    return replies
+
+
+def _encoded(message: Any) -> str:
+    return base64.b64encode(bytes(message)).decode()
+
+
+def _read_request(name: str, literal: Literal, literal_type: LiteralType) -> dict[str, Any]:
+    return {"do": "read", "name": name, "type": _encoded(literal_type), "literal": _encoded(literal)}
+
+
+def _received(reply: dict[str, Any]) -> tuple[Literal, LiteralType]:
+    assert "error" not in reply, reply
+    return Literal.parse(base64.b64decode(reply["literal"])), LiteralType.parse(base64.b64decode(reply["type"]))
+
+
+def _read(literal: Literal, literal_type: LiteralType, as_type: Any = None) -> Any:
+    declared = VariableMap(variables=[VariableEntry(key="x", value=Variable(type=literal_type))])
+    wanted = {"x": as_type} if as_type is not None else None
+    found = literals_to_python([NamedLiteral(name="x", value=literal)], declared, as_types=wanted)
+    assert found.unsupported == {}
+    return found.values["x"]
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> str:
+    return _interpreter()
+
+
+@pytest.fixture(scope="module")
+def theirs(interpreter: str) -> dict[str, dict[str, Any]]:
+    """What the other SDK writes, by name of the shape."""
+    names = [*ALL, "pickle"]
+    return dict(zip(names, _ask(interpreter, [{"do": "write", "name": name} for name in names]), strict=True))
+
+
+@pytest.fixture(scope="module")
+def read_by_them(interpreter: str) -> dict[str, dict[str, Any]]:
+    """What the other SDK says about what we write."""
+    requests: list[dict[str, Any]] = []
+    for name, (kind, value) in ALL.items():
+        literal_type = literal_type_of(kind)
+        requests.append(_read_request(name, to_literal(value, literal_type, name=name), literal_type))
+    return dict(zip(ALL, _ask(interpreter, requests), strict=True))
+
+
+@pytest.fixture(scope="module")
+def returned(interpreter: str, theirs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the other SDK says about its own values, read here without their classes and written again."""
+    requests: list[dict[str, Any]] = []
+    for name in ALL:
+        literal, literal_type = _received(theirs[name])
+        again = to_literal(_read(literal, literal_type), literal_type, name=name)
+        requests.append(_read_request(name, again, literal_type))
+    return dict(zip(ALL, _ask(interpreter, requests), strict=True))
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, float) and math.isnan(left):
+        return math.isnan(right)
+    return type(left) is type(right) and bool(left == right)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_they_read_what_we_write(name: str, read_by_them: dict[str, dict[str, Any]]) -> None:
+    reply = read_by_them[name]
+    assert reply.get("same") is True, reply
+    if name not in _UNGUESSED:
+        assert "guessed" in reply, reply
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_we_read_what_they_write(name: str, theirs: dict[str, dict[str, Any]]) -> None:
+    kind, value = ALL[name]
+    literal, literal_type = _received(theirs[name])
+    assert _same(_read(literal, literal_type, kind), value)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_they_wrote_can_be_sent_back_without_its_class(name: str, returned: dict[str, dict[str, Any]]) -> None:
+    assert returned[name].get("same") is True, returned[name]
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if "model" not in name])
+def test_types_are_written_with_their_tags(name: str, theirs: dict[str, dict[str, Any]]) -> None:
+    _, literal_type = _received(theirs[name])
+    own = literal_type_of(ALL[name][0])
+    assert _tags(own) == _tags(literal_type)
+
+
+def _tags(literal_type: LiteralType) -> Any:
+    """Kind, tag and annotation of a type and all it holds, with the names that its schema requires."""
+    variants = literal_type.union_type.variants if literal_type.union_type is not None else []
+    inner = [part for part in (literal_type.collection_type, literal_type.map_value_type) if part is not None]
+    schema = literal_type.metadata.to_python() if literal_type.metadata is not None else {}
+    return (
+        literal_type.simple,
+        literal_type.structure.tag if literal_type.structure is not None else "",
+        literal_type.annotation.annotations.to_python() if literal_type.annotation is not None else {},  # type: ignore[union-attr]
+        schema.get("title"),
+        schema.get("required"),
+        sorted(schema.get("properties", {})),
+        [_tags(part) for part in [*variants, *inner]],
+    )
+
+
+def test_a_pickle_of_theirs_is_loaded_on_request_only(theirs: dict[str, dict[str, Any]]) -> None:
+    literal, literal_type = _received(theirs["pickle"])
+    declared = VariableMap(variables=[VariableEntry(key="x", value=Variable(type=literal_type))])
+    named = [NamedLiteral(name="x", value=literal)]
+    assert literals_to_python(named, declared).values["x"] is literal
+    assert literals_to_python(named, declared, allow_pickle=True).values["x"] == {1}
