@@ -10,7 +10,7 @@ import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 # Metadata of a field whose key on the wire is no Python name.
 KEY = "flyte_key"
@@ -98,12 +98,12 @@ def _is_attrs(kind: Any) -> bool:
 
 
 def _is_named_tuple(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+    return isinstance(kind, type) and issubclass(kind, tuple) and "_fields" in dir(cast("object", kind))
 
 
 def _is_typed_dict(kind: Any) -> bool:
     # Those of typing_extensions too, which pydantic asks for on older Pythons.
-    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    return isinstance(kind, type) and issubclass(kind, dict) and "__required_keys__" in dir(cast("object", kind))
 
 
 def _of_dataclass(kind: Any) -> DataClass:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ._classes import contents, is_data_instance, is_model
 from ._files import Dir, File, absolute_uri
-from ._guards import is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
+from ._guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from ._hints import textual_format
 from ._load import load
 from ._misfit import Misfit
@@ -41,7 +41,7 @@ class Filler:
             Refused: The value does not fit the schema.
         """
         schema = self.resolve(schema)
-        if isinstance(value, Mapping | list | tuple | set | frozenset) or is_data_instance(value):
+        if is_container(value) or is_data_instance(value):
             if id(value) in self._around:
                 raise Refused(f"this {type(value).__name__} contains itself", fits_type=True)
             if len(self._around) >= _DEEPEST:
@@ -75,8 +75,25 @@ class Filler:
         kind = schema.get("type")
         if is_list(kind):
             return self._any_of(value, schema, [{**schema, "type": each} for each in kind])
-        fill = _KINDS.get(kind) if isinstance(kind, str) else None
-        return fill(self, value, schema, exact) if fill is not None else self.free(value)
+        match kind:
+            case "object":
+                return self._object(value, schema, exact)
+            case "array":
+                return self._array(value, schema, exact)
+            case "integer":
+                return self._integer(value)
+            case "number":
+                return self._number(value, schema, exact)
+            case "string":
+                return self._string(value, schema, exact)
+            case "boolean" if isinstance(value, bool):
+                return value
+            case "null" if value is None:
+                return None
+            case "boolean" | "null":
+                raise _mismatch(value, _WORDS[kind])
+            case _:
+                return self.free(value)
 
     def _any_of(self, value: Any, schema: Mapping[str, Any], variants: list[Any]) -> Any:
         telling: Refused | None = None
@@ -132,7 +149,7 @@ class Filler:
         """An instance of a class of data: of any that has the fields, for a reader has classes of its own."""
         properties: Mapping[str, Any] = schema.get("properties") or {}
         held = contents(value)
-        required = schema.get("required") or []
+        required: list[Any] = schema.get("required") or []
         title: str = schema.get("title") or ""
         if exact and title and title.rpartition("Wrapper_")[2] != type(value).__name__:
             raise _mismatch(value, _words(schema))
@@ -154,15 +171,16 @@ class Filler:
         return self._complete(filled, schema)
 
     def _complete(self, filled: dict[Any, Any], schema: Mapping[str, Any]) -> dict[Any, Any]:
-        missing = [key for key in schema.get("required") or [] if key not in filled]
+        required: list[Any] = schema.get("required") or []
+        missing = [key for key in required if key not in filled]
         if missing:
             raise Refused(f"{_words(schema)} needs {', '.join(map(repr, missing))}")
         return filled
 
     def _nullable(self, schema: Any) -> bool:
         schema = self.resolve(schema)
-        variants = schema.get("anyOf") or schema.get("oneOf") or []
-        kinds = schema.get("type")
+        variants: list[Any] = schema.get("anyOf") or schema.get("oneOf") or []
+        kinds: Any = schema.get("type")
         return (
             kinds == "null"
             or (is_list(kinds) and "null" in kinds)
@@ -184,7 +202,7 @@ class Filler:
         each = [*prefix, *[schema.get("items", True)] * (len(items) - len(prefix))]
         return [self._step(f"[{i}]", item, part, exact) for i, (item, part) in enumerate(zip(items, each, strict=True))]
 
-    def _integer(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
+    def _integer(self, value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise _mismatch(value, "int")
         return integer(value)
@@ -196,7 +214,7 @@ class Filler:
                 raise Refused("this timedelta cannot be written to the microsecond as seconds", fits_type=True)
             return seconds
         if schema.get("format") == "integer":
-            return self._integer(value, schema, exact)
+            return self._integer(value)
         if isinstance(value, int) and not isinstance(value, bool) and not exact:
             if abs(value) > 2**53:
                 raise Refused("this int has no exact float; convert it with float() to round it", fits_type=True)
@@ -227,15 +245,6 @@ class Filler:
         if known and (style == known or (known == "decimal" and style is None)):
             return str(value)
         raise _mismatch(value, _words(schema))
-
-    def _boolean(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
-        if not isinstance(value, bool):
-            raise _mismatch(value, "bool")
-        return value
-
-    def _null(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
-        if value is not None:
-            raise _mismatch(value, "None")
 
     def free(self, value: Any) -> Any:
         """Data of no particular shape: what JSON holds, bytes, and classes of data."""
@@ -269,17 +278,6 @@ class Filler:
             return self.fill(value, schema, exact=exact)
         except Refused as refused:
             raise refused.inside(step) from None
-
-
-_KINDS: Mapping[str, Callable[[Filler, Any, Mapping[str, Any], bool], Any]] = {
-    "object": Filler._object,
-    "array": Filler._array,
-    "integer": Filler._integer,
-    "number": Filler._number,
-    "string": Filler._string,
-    "boolean": Filler._boolean,
-    "null": Filler._null,
-}
 
 
 def integer(value: int) -> int:

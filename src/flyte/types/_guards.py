@@ -26,3 +26,7 @@ def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
 
 def is_set(value: object) -> TypeGuard[set[Any] | frozenset[Any]]:
     return isinstance(value, (set, frozenset))
+
+
+def is_container(value: object) -> bool:
+    return isinstance(value, (Mapping, list, tuple, set, frozenset))

@@ -179,7 +179,13 @@ def _instance(data: Any, kind: Any, described: DataClass, mode: Mode) -> Any:
         if item is None and not field.required and described.kind == "typeddict":
             # Other SDKs write a key that is not there as null.
             continue
-        arguments[field.argument] = _step(f".{field.name}", item, field.hint, mode)
+        try:
+            arguments[field.argument] = _step(f".{field.name}", item, field.hint, mode)
+        except Misfit:
+            if described.kind != "pydantic":
+                raise
+            # A type of its own, or one that its validators convert: the model decides.
+            arguments[field.argument] = item
     return _build(kind, described, arguments, {key: data[key] for key in unknown})
 
 

@@ -8,6 +8,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from ._guards import is_dict, is_list_or_tuple
+
 _DEEPEST = 100
 _NUMBERS = {
     0xCA: ">f", 0xCB: ">d",
@@ -68,11 +70,11 @@ def _write(out: bytearray, value: Any) -> None:
         case bytes():
             _write_head(out, len(value), _BYTES, None)
             out += value
-        case list() | tuple():
+        case _ if is_list_or_tuple(value):
             _write_head(out, len(value), _ARRAYS, (0x90, 0x10))
             for item in value:
                 _write(out, item)
-        case dict():
+        case _ if is_dict(value):
             _write_head(out, len(value), _MAPS, (0x80, 0x10))
             for key, item in value.items():
                 _write(out, key)

@@ -20,6 +20,7 @@ from ._classes import MISSING, DataClass, data_class, is_model
 from ._describe import DATACLASS_TAG, MODEL_TAG
 from ._files import Dir, File
 from ._fill import Filler
+from ._guards import is_dict, is_list
 from ._hints import DICTS, LISTS, SETS, TUPLES, plain, textual_format
 from ._refused import Refused
 
@@ -216,9 +217,9 @@ class _Writer:
 
 
 def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
+    if is_dict(value):
         return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
-    if isinstance(value, list):
+    if is_list(value):
         return all(map(_is_json, value))
     return not isinstance(value, bytes) and not (isinstance(value, float) and not math.isfinite(value))
 

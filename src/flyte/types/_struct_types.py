@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import datetime as dt
+import functools
 import json
 import keyword
 import re
@@ -118,7 +119,7 @@ class _Builder:
             key: _with_default(hints[key], schema["properties"][key])[1].get("default") for key in spare
         }
         made.__new__.__defaults__ = tuple(made._field_defaults.values())
-        return _picklable(made, schema, self, lambda value: tuple(value))
+        return _picklable(made, schema, self, None)
 
     def hint(self, schema: Any, depth: int, *, referred: bool = False) -> Any:
         if depth > _DEEPEST:
@@ -223,14 +224,19 @@ class _Builder:
         made.__module__ = __name__
         made.__doc__ = schema.get("description") or f"{made.__name__}, as its task describes it."
         dataclasses.dataclass(made)
-        _picklable(made, schema, self, lambda value: tuple(getattr(value, name) for name in annotations))
+        _picklable(made, schema, self, tuple(annotations))
 
 
-def _picklable(made: Any, schema: dict[str, Any], builder: _Builder, values: Any) -> Any:
+def _picklable(made: Any, schema: dict[str, Any], builder: _Builder, names: tuple[str, ...] | None) -> Any:
     """Lets instances of a class that no module holds be pickled and copied: by its schema."""
     text = json.dumps({"$defs": builder.definitions, **schema})
     by_value = builder.by_value
-    made.__reduce__ = lambda self: (_rebuilt, (text, by_value, values(self)))
+
+    def reduce(self: Any) -> tuple[Any, ...]:
+        values = tuple(self) if names is None else tuple(getattr(self, name) for name in names)
+        return _rebuilt, (text, by_value, values)
+
+    made.__reduce__ = reduce
     return made
 
 
@@ -253,12 +259,12 @@ def _with_default(hint: Any, schema: Any) -> tuple[Any, dict[str, Any]]:
     if is_dict(schema) and "default" in schema:
         given = schema["default"]
         try:
-            default = load(given, hint)
+            default: Any = load(given, hint)
         except Misfit:
             # Nothing that a reader could use, such as null for a field that is never null.
             return typing.Optional[hint], {"default": None}  # noqa: UP045  # Made at run time.
         if isinstance(default, (list, dict, set)) or dataclasses.is_dataclass(default):
-            return hint, {"default_factory": lambda: copy.deepcopy(default)}
+            return hint, {"default_factory": functools.partial(copy.deepcopy, default)}
         return hint, {"default": default}
     for kind in (list, dict, set):
         if hint is kind or typing.get_origin(hint) is kind:

@@ -1,0 +1,100 @@
+"""References are opened and copied where they can be, and say so where they cannot."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from flyte.types import Dir, File, literal_type_of, to_literal
+
+
+class Pages(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = "é".encode()
+        self.send_response(200 if self.path == "/a.txt" else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the tests' output is not its log."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Pages)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+def test_a_local_file_is_opened_by_path_and_uri(tmp_path: Path) -> None:
+    path = tmp_path / "a b.txt"
+    path.write_text("é", encoding="utf-8")
+    for uri in (str(path), path.as_uri(), path.as_uri().replace("file://", "file://localhost")):
+        file = File(uri)
+        assert file.name == "a b.txt"
+        with file.open() as opened:
+            assert opened.read() == "é".encode()
+        with file.open("r") as opened:
+            assert opened.read() == "é"
+
+
+def test_a_file_of_a_web_server_is_opened_and_copied(site: str, tmp_path: Path) -> None:
+    with File(f"{site}/a.txt").open("r") as opened:
+        assert opened.read() == "é"
+    assert File(f"{site}/a.txt").download(tmp_path) == tmp_path / "a.txt"
+    assert (tmp_path / "a.txt").read_bytes() == "é".encode()
+    assert File(f"{site}/a.txt").download(tmp_path / "b").read_bytes() == "é".encode()
+    with pytest.raises(HTTPError):
+        File(f"{site}/gone").download(tmp_path / "c")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
+
+
+def test_a_copy_without_a_place_is_in_a_directory_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    copies = {File(str(path)).download(), File(str(path)).download()}
+    assert len(copies) == 2 and {copy.read_text() for copy in copies} == {"x"}
+
+
+def test_a_directory_is_listed_and_copied(tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    (root / "deep").mkdir(parents=True)
+    (root / "deep" / "a").write_text("1")
+    (root / "b").write_text("2")
+    for found in (Dir(str(root), "txt"), Dir(root.as_uri() + "/", "txt")):
+        assert [(file.name, file.format) for file in found.files()] == [("b", "txt"), ("a", "txt")]
+        copy = found.download()
+        assert (copy.name, (copy / "deep" / "a").read_text()) == ("d", "1")
+    with pytest.raises(NotADirectoryError, match="b is not a directory"):
+        Dir(str(root / "b")).download()
+
+
+@pytest.mark.parametrize("reference", [File("s3://b/k"), Dir("s3://b/k")])
+def test_another_scheme_is_refused_by_name(reference: File | Dir) -> None:
+    with pytest.raises(ValueError, match=r"^s3://b/k: s3 is not a scheme that can be opened here"):
+        reference.download()
+
+
+def test_what_cannot_be_opened_is_refused() -> None:
+    with pytest.raises(ValueError, match="the machine 'elsewhere', not of this one"):
+        File("file://elsewhere/a").open()
+    with pytest.raises(ValueError, match=r'mode "rb" or "r", not \'wb\''):
+        File("a").open("wb")
+    with pytest.raises(ValueError, match=r"^ftp://h/a: ftp is not a scheme"):
+        File("ftp://h/a").open()
+
+
+def test_a_path_of_this_machine_is_sent_as_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    literal = to_literal(File("a.csv", "csv"), literal_type_of(File), name="x")
+    blob = literal.scalar.blob  # type: ignore[union-attr]
+    assert blob is not None and blob.uri == (tmp_path / "a.csv").as_uri()
