@@ -11,7 +11,7 @@ from flyte.syncify import blocking, fetching, listing, streaming
 
 from .call import unary
 from .client import Client, resolve_client
-from .entity import Entity, paged, text, walk, watched
+from .entity import Entity, paged, several, text, walk, watched
 from .fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
 from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
 from .lazy import resolve
@@ -130,6 +130,7 @@ __all__ = [
     "resolve",
     "resolve_client",
     "scalar_list",
+    "several",
     "signed",
     "signed32",
     "signed64",
