@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -20,34 +19,19 @@ from . import names
 from .diagnostics import CodegenError, Diagnostic, error
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
 
-_PACKABLE = frozenset(
-    [
-        "double",
-        "float",
-        "int64",
-        "uint64",
-        "int32",
-        "fixed64",
-        "fixed32",
-        "bool",
-        "uint32",
-        "enum",
-        "sfixed32",
-        "sfixed64",
-        "sint32",
-        "sint64",
-    ]
-)
+_NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
+_DESCRIPTOR = "google/protobuf/descriptor.proto"
 
 
 def build(descriptors: FileDescriptorSet) -> Api:
     """Read a descriptor set, with comments and Python names.
 
     Raises:
-        CodegenError: A construct that has no faithful Python form, such as a group or a clash of names.
+        CodegenError: A construct that has no faithful Python form, such as proto2 or a clash of names.
     """
     findings: list[Diagnostic] = []
-    files = tuple(_FileReader(proto, findings).read() for proto in sorted(descriptors.file, key=lambda f: f.name))
+    supported = _supported(descriptors, findings)
+    files = tuple(_FileReader(proto).read() for proto in sorted(supported, key=lambda f: f.name))
     _check_names(files, findings)
     if findings:
         raise CodegenError(findings)
@@ -59,31 +43,66 @@ def build(descriptors: FileDescriptorSet) -> Api:
     )
 
 
+def _supported(descriptors: FileDescriptorSet, findings: list[Diagnostic]) -> list[FileDescriptorProto]:
+    """The proto3 files. Others are passed over while they only define options, and reported when they do more."""
+    proto3 = [file for file in descriptors.file if file.syntax == "proto3"]
+    used = {name for file in proto3 for name in _references(file)}
+    for file in descriptors.file:
+        if file.syntax == "proto3":
+            continue
+        defined = set(_defined([*file.message_type, *file.enum_type], file.package))
+        if file.service or defined & used or not (file.extension or file.name == _DESCRIPTOR):
+            what = f"edition {file.edition}" if file.syntax == "editions" else file.syntax or "proto2"
+            message = f"{what} is not supported: its defaults, groups and presence rules differ from those of proto3"
+            findings.append(error(file.name, message, 'write syntax = "proto3"'))
+    return proto3
+
+
+def _references(file: FileDescriptorProto) -> Iterator[str]:
+    """Full names of the types that a file's fields and methods refer to."""
+    waiting = list(file.message_type)
+    while waiting:
+        message = waiting.pop()
+        waiting += message.nested_type
+        yield from (field.type_name.lstrip(".") for field in message.field)
+    for service in file.service:
+        for method in service.method:
+            yield method.input_type.lstrip(".")
+            yield method.output_type.lstrip(".")
+
+
+def _defined(types: Iterable[DescriptorProto | EnumDescriptorProto], scope: str) -> Iterator[str]:
+    for found in types:
+        name = f"{scope}.{found.name}".lstrip(".")
+        yield name
+        if isinstance(found, DescriptorProto):
+            yield from _defined([*found.nested_type, *found.enum_type], name)
+
+
 def _check_names(files: Iterable[File], findings: list[Diagnostic]) -> None:
     for file in files:
         counts = Counter(x.py_name for x in file.types)
         for clash in (x for x in file.types if counts[x.py_name] > 1):
-            findings.append(
-                error(
-                    clash.place, f"{clash.full_name} and another type are both {clash.py_name} in Python", "rename one"
-                )
-            )
+            message = f"{clash.full_name} and another type are both {clash.py_name} in Python"
+            findings.append(error(clash.place, message, "rename one"))
+        for service in file.services:
+            handlers = Counter(m.py_name for m in service.methods)
+            for method in (m for m in service.methods if handlers[m.py_name] > 1):
+                message = f"{method.full_name} and another RPC are both {method.py_name} in Python"
+                findings.append(error(method.place, message, "rename one"))
 
 
 class _FileReader:
     """Walks one file; comments are found by the path of numbers that protoc keys them with."""
 
-    def __init__(self, proto: FileDescriptorProto, findings: list[Diagnostic]) -> None:
+    def __init__(self, proto: FileDescriptorProto) -> None:
         self.proto = proto
-        self.findings = findings
         self.locations = {tuple(loc.path): loc for loc in proto.source_code_info.location}
         self.messages: list[Message] = []
         self.enums: list[Enum] = []
 
     def read(self) -> File:
         proto = self.proto
-        if proto.syntax == "editions":
-            self.findings.append(error(proto.name, "editions are not supported yet", 'write syntax = "proto3"'))
         for i, message in enumerate(proto.message_type):
             self._message(message, (4, i), proto.package, "")
         for i, enum in enumerate(proto.enum_type):
@@ -91,7 +110,7 @@ class _FileReader:
         return File(
             name=proto.name,
             package=proto.package,
-            module=_module(proto.name.removesuffix(".proto").replace("/", ".")),
+            module=names.module(proto.name.removesuffix(".proto").replace("/", ".")),
             doc=self._doc((12,)) or self._doc((2,)),
             messages=tuple(self.messages),
             enums=tuple(self.enums),
@@ -103,8 +122,7 @@ class _FileReader:
         if location is None:
             return ""
         text = location.leading_comments or location.trailing_comments
-        lines = [re.sub(r"^\s?\*?\s?", "", line).rstrip() for line in text.strip().splitlines()]
-        return "\n".join(lines).strip()
+        return "\n".join(line.removeprefix(" ").rstrip() for line in text.split("\n")).strip()
 
     def _place(self, path: tuple[int, ...]) -> str:
         location = self.locations.get(path)
@@ -112,15 +130,17 @@ class _FileReader:
 
     def _message(self, proto: DescriptorProto, path: tuple[int, ...], scope: str, outer: str) -> None:
         full_name = f"{scope}.{proto.name}" if scope else proto.name
-        py_name = outer + names.escape(proto.name, names.RESERVED_AT_TOP)
+        flat_name = outer + proto.name
         entries = {f"{full_name}.{n.name}": n for n in proto.nested_type if n.options.map_entry}
         oneofs = [o.name for o in proto.oneof_decl]
         self.messages.append(
             Message(
                 full_name=full_name,
-                py_name=py_name,
+                py_name=names.escape(flat_name, names.RESERVED_AS_MESSAGE),
+                # By number, which is the order they are written to the wire in.
                 fields=tuple(
-                    self._field(f, (*path, 2, i), oneofs, entries) for i, f in self._ordered(proto, path, full_name)
+                    self._field(field, (*path, 2, i), oneofs, entries)
+                    for i, field in sorted(enumerate(proto.field), key=lambda pair: pair[1].number)
                 ),
                 deprecated=proto.options.deprecated,
                 doc=self._doc(path),
@@ -129,21 +149,9 @@ class _FileReader:
         )
         for i, nested in enumerate(proto.nested_type):
             if not nested.options.map_entry:
-                self._message(nested, (*path, 3, i), full_name, py_name)
+                self._message(nested, (*path, 3, i), full_name, flat_name)
         for i, enum in enumerate(proto.enum_type):
-            self._enum(enum, (*path, 4, i), full_name, py_name)
-
-    def _ordered(
-        self, proto: DescriptorProto, path: tuple[int, ...], full_name: str
-    ) -> Iterator[tuple[int, FieldDescriptorProto]]:
-        """The fields by number, which is the order they are written to the wire in."""
-        for i, field in sorted(enumerate(proto.field), key=lambda pair: pair[1].number):
-            if field.type == FieldDescriptorProto.TYPE_GROUP:
-                self.findings.append(
-                    error(self._place((*path, 2, i)), f"{full_name}.{field.name} is a group", "use a message")
-                )
-                continue
-            yield i, field
+            self._enum(enum, (*path, 4, i), full_name, flat_name)
 
     def _field(
         self, proto: FieldDescriptorProto, path: tuple[int, ...], oneofs: list[str], entries: dict[str, DescriptorProto]
@@ -157,12 +165,9 @@ class _FileReader:
             type_name = entry.field[1].type_name.lstrip(".")
         elif proto.label == FieldDescriptorProto.LABEL_REPEATED:
             label = Label.REPEATED
-        elif (
-            proto.proto3_optional or proto.HasField("oneof_index") or kind == "message" or self.proto.syntax != "proto3"
-        ):
+        elif proto.HasField("oneof_index") or kind == "message":  # an optional scalar is in a oneof of its own
             label = Label.OPTIONAL
-        packed_by_default = self.proto.syntax == "proto3"
-        packed = proto.options.packed if proto.options.HasField("packed") else packed_by_default
+        packed = proto.options.packed if proto.options.HasField("packed") else True
         in_oneof = proto.HasField("oneof_index") and not proto.proto3_optional
         return Field(
             name=proto.name,
@@ -173,7 +178,7 @@ class _FileReader:
             type_name=type_name,
             oneof=oneofs[proto.oneof_index] if in_oneof else "",
             json_name=proto.json_name,
-            packed=packed and kind in _PACKABLE,
+            packed=packed and kind not in _NOT_PACKABLE,
             deprecated=proto.options.deprecated,
             doc=self._doc(path),
             place=self._place(path),
@@ -186,7 +191,7 @@ class _FileReader:
         self.enums.append(
             Enum(
                 full_name=f"{scope}.{proto.name}" if scope else proto.name,
-                py_name=outer + names.escape(proto.name, names.RESERVED_AT_TOP),
+                py_name=names.escape(outer + proto.name, names.RESERVED_AS_MESSAGE),
                 prefix=prefix,
                 members=tuple(
                     Member(
@@ -206,13 +211,14 @@ class _FileReader:
         full_name = f"{self.proto.package}.{proto.name}" if self.proto.package else proto.name
         return Service(
             full_name=full_name,
-            py_name=names.escape(proto.name, names.RESERVED_AT_TOP),
-            module=_module(f"{self.proto.package}.{names.snake(proto.name)}".lstrip(".")),
+            py_name=names.escape(proto.name, names.RESERVED_AS_SERVICE),
+            module=names.module(f"{self.proto.package}.{names.snake(proto.name)}".lstrip(".")),
             methods=tuple(
                 Method(
                     name=m.name,
                     full_name=f"{full_name}.{m.name}",
-                    py_name=names.escape(names.snake(m.name), names.RESERVED_IN_MESSAGE),
+                    py_name=names.escape(names.snake(m.name), names.RESERVED_IN_SERVICE),
+                    constant=names.snake(m.name).upper(),
                     request=m.input_type.lstrip("."),
                     response=m.output_type.lstrip("."),
                     client_streaming=m.client_streaming,
@@ -229,8 +235,3 @@ class _FileReader:
             doc=self._doc(path),
             place=self._place(path),
         )
-
-
-def _module(dotted: str) -> str:
-    """A dotted module path whose parts are all importable."""
-    return ".".join(names.escape(part.replace("-", "_"), names.RESERVED_AS_PARAMETER) for part in dotted.split("."))

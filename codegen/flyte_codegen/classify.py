@@ -6,7 +6,7 @@ import enum
 
 import attrs
 
-from .diagnostics import fail
+from .diagnostics import CodegenError, fail
 from .model import Api, Field, Label, Message, Method
 
 
@@ -21,72 +21,128 @@ class Kind(enum.Enum):
 
 
 @attrs.frozen
+class Style:
+    """How a list method calls the size and the token of a page in its request, and the next token in its reply."""
+
+    size: str
+    token: str
+    next_token: str
+
+
+STYLES = (Style("limit", "token", "token"), Style("page_size", "page_token", "next_page_token"))
+
+
+@attrs.frozen
 class Shape:
-    """The kind of a method, why, and where a list keeps its items and tokens."""
+    """The kind of a method and why; where its reply holds what is asked for, and how it is divided into pages."""
 
     kind: Kind
     why: str
     items: str = ""
     token: str = ""
     page: str = ""
+    style: Style = STYLES[0]
 
 
-def classify(api: Api, method: Method, *, kind: str = "", items: str = "") -> Shape:
+def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table: str = "") -> Shape:
     """Tell the kind of `method`.
 
     Args:
         api: All definitions.
         method: The RPC.
         kind: The kind that codegen.toml says, if it does.
-        items: The path of the items in the reply that codegen.toml says, if it does.
+        items: The path of what is asked for in the reply that codegen.toml says, if it does.
+        table: The method's table in codegen.toml, which errors say to complete.
 
     Raises:
-        CodegenError: The shape fits a list in more than one way, and codegen.toml does not choose.
+        CodegenError: The shape fits a list in more than one way, or is none, and codegen.toml does not choose.
     """
     if method.client_streaming:
         return Shape(Kind.UNSUPPORTED, "the client streams, which no entity method does")
     reply = api.messages[method.response]
+    if items and field_at(api, reply, items) is None:
+        raise fail(method.place, f"{method.response} has nothing at {items!r}", f"correct items under [{table}]")
     if method.server_streaming:
-        return Shape(Kind.WATCH, "the server streams", items=items or _single(api, method, reply))
-    page = _page(api, api.messages[method.request])
-    found = _repeated(api, reply)
-    token = next(
-        (path for path in ("token", *(f"{p.split('.')[0]}.token" for p in found)) if field_at(api, reply, path)), ""
-    )
-    if kind == "list" or (not kind and page is not None and token):
-        if not items and len(found) != 1:
-            choices = ", ".join(found) or "none"
-            raise fail(
-                method.place,
-                f"{method.full_name} is a list, but its items could be any of: {choices}",
-                'add items = "PATH" to its table under [entities] in codegen.toml, or kind = "call"',
-            )
-        return Shape(
-            Kind.LIST, "limit and token in the request, a token in the reply", items or found[0], token, page or ""
-        )
+        return Shape(Kind.WATCH, "the server streams", items=items or _single(reply))
+    found = [items] if items else _repeated(api, reply)
+    request = api.messages[method.request]
+    paging = _paging(api, request, reply, found)
+    if kind == "list" or (not kind and paging is not None):
+        if len(found) != 1:
+            raise _ambiguous(method, found, table)
+        return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
     if kind == "get" or (not kind and method.name.startswith("Get")):
-        return Shape(Kind.GET, "its name starts with Get", items or _single(api, method, reply))
-    return Shape(Kind.CALL, "a single request and reply", items)
+        return Shape(Kind.GET, "its name starts with Get", items=items or _single(reply))
+    return Shape(Kind.CALL, "a single request and reply")
 
 
-def _page(api: Api, request: Message) -> str | None:
-    """The path of the message that holds limit and token: "" for the request itself, None for none."""
-    if request.field("limit") and request.field("token"):
+def field_at(api: Api, message: Message | None, path: str) -> Field | None:
+    """The field at a dotted path."""
+    field: Field | None = None
+    for name in path.split("."):
+        field = next((f for f in message.fields if f.py_name == name), None) if message else None
+        message = api.messages.get(field.type_name) if field else None
+    return field
+
+
+def _ambiguous(method: Method, found: list[str], table: str) -> CodegenError:
+    choices = " or ".join(f'items = "{path}"' for path in found) or 'items = "PATH"'
+    message = f"{method.full_name} is a list, but its items could be any of: {', '.join(found) or 'none'}"
+    return fail(method.place, message, f'under [{table}], add {choices}, or kind = "call"')
+
+
+def _paging(api: Api, request: Message, reply: Message, found: list[str]) -> Shape | None:
+    """How a method is divided into pages; None when its request and its reply don't agree on a style."""
+    for style in STYLES:
+        page, token = _page(api, request, style), _next_token(api, reply, style, found)
+        if page is not None and token:
+            why = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
+            return Shape(Kind.LIST, why, token=token, page=page, style=style)
+    return None
+
+
+def _undivided(api: Api, method: Method, request: Message, reply: Message, found: list[str]) -> Shape:
+    """The shape of a list without pages, which codegen.toml says it is."""
+    for style in STYLES:
+        if _page(api, request, style) is not None or _next_token(api, reply, style, found):
+            message = f"{method.full_name} has only one half of paging, so that all but the first page would be lost"
+            names = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
+            raise fail(method.place, message, f'complete it ({names}), or generate it with kind = "call"')
+    return Shape(Kind.LIST, "codegen.toml says so; it has no pages")
+
+
+def _next_token(api: Api, reply: Message, style: Style, found: list[str]) -> str:
+    """The path of the next page's token: beside the items, or at the top."""
+    paths = [*(_beside(path, style.next_token) for path in found), style.next_token]
+    return next((path for path in paths if _is_text(field_at(api, reply, path))), "")
+
+
+def _page(api: Api, request: Message, style: Style) -> str | None:
+    """The path of the message that holds size and token: "" for the request itself, None for none."""
+    if request.field(style.size) and request.field(style.token):
         return ""
     for field in request.fields:
         inner = api.messages.get(field.type_name)
-        if field.label is Label.OPTIONAL and inner and inner.field("limit") and inner.field("token"):
+        if field.label is Label.OPTIONAL and inner and inner.field(style.size) and inner.field(style.token):
             return field.py_name
     return None
 
 
+def _beside(path: str, name: str) -> str:
+    return ".".join([*path.split(".")[:-1], name])
+
+
+def _is_text(field: Field | None) -> bool:
+    return field is not None and field.kind == "string" and field.label is not Label.REPEATED
+
+
 def _repeated(api: Api, reply: Message) -> list[str]:
-    """Paths of repeated messages in the reply or one message down."""
+    """Paths of repeated messages in the reply, or in a message of it that has a token of its own."""
     found = [f.py_name for f in reply.fields if _is_items(f)]
     for field in reply.fields:
         inner = api.messages.get(field.type_name)
-        if field.label is Label.OPTIONAL and inner:
-            found += [f"{field.py_name}.{f.py_name}" for f in inner.fields if _is_items(f) and inner.field("token")]
+        if field.label is Label.OPTIONAL and inner and any(inner.field(style.next_token) for style in STYLES):
+            found += [f"{field.py_name}.{f.py_name}" for f in inner.fields if _is_items(f)]
     return found
 
 
@@ -94,18 +150,7 @@ def _is_items(field: Field) -> bool:
     return field.label is Label.REPEATED and field.kind == "message"
 
 
-def field_at(api: Api, message: Message, path: str) -> Field | None:
-    """The field at a dotted path."""
-    field: Field | None = None
-    for name in path.split("."):
-        field = next((f for f in message.fields if f.py_name == name), None)
-        if field is None:
-            return None
-        message = api.messages.get(field.type_name, message)
-    return field
-
-
-def _single(api: Api, method: Method, reply: Message) -> str:
+def _single(reply: Message) -> str:
     """The field of the reply that holds what is asked for."""
-    found = [f.py_name for f in reply.fields if f.kind == "message" and f.label is not Label.MAP]
+    found = [f.py_name for f in reply.fields if f.kind == "message"]
     return found[0] if len(found) == 1 else ""

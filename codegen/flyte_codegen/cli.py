@@ -5,16 +5,37 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
-from . import config, pipeline
-from .diagnostics import CodegenError
+from . import config
+from .diagnostics import CodegenError, Diagnostic
 from .importing import command as importing
-from .write import compare, edited_by_hand, write
+from .importing.lock import FILE_NAME, verify
+from .importing.problem import ImportProblem
+from .pipeline import generate
+from .write import compare, write
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command == "import":
+            return importing.main(arguments)
+        settings = config.read(arguments.config)
+        if arguments.command == "explain":
+            from .explain import explain
+
+            print(explain(settings, arguments.name))
+            return 0
+        return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
+    except CodegenError as cause:
+        _show(cause.diagnostics)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flyte-codegen", description="Generate a typed client from protobuf definitions."
     )
@@ -27,51 +48,58 @@ def main(argv: list[str] | None = None) -> int:
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--config", type=Path, default=Path("codegen.toml"), help="default: ./codegen.toml")
         if name == "generate":
-            sub.add_argument("--force", action="store_true", help="overwrite files that were edited by hand")
+            sub.add_argument("--force", action="store_true", help="discard what others wrote or edited in the output")
         if name == "explain":
             sub.add_argument(
                 "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
             )
     importing.add_arguments(commands.add_parser("import", help="write .proto files from a wheel's descriptors"))
-    arguments = parser.parse_args(argv)
-    try:
-        if arguments.command == "import":
-            return importing.main(arguments)
-        settings = config.read(arguments.config)
-        if arguments.command == "explain":
-            from .explain import explain
-
-            print(explain(settings, arguments.name))
-            return 0
-        return _generate(settings, arguments) if arguments.command == "generate" else _check(settings)
-    except CodegenError as cause:
-        for diagnostic in cause.diagnostics:
-            print(diagnostic, file=sys.stderr)
-        return 1
+    return parser
 
 
-def _generate(settings: config.Config, arguments: argparse.Namespace) -> int:
+def _show(diagnostics: Iterable[Diagnostic]) -> None:
+    for diagnostic in diagnostics:
+        print(diagnostic, file=sys.stderr)
+
+
+def _generate(settings: config.Config, *, force: bool) -> int:
     started = time.perf_counter()
-    files = pipeline.generate(settings)
-    changes = write(settings.output, files, force=arguments.force)
-    counts = f"{len(changes.added)} added, {len(changes.changed)} changed, {len(changes.removed)} removed"
-    print(f"{len(files)} files: {counts} ({time.perf_counter() - started:.1f} s)")
+    output = generate(settings)
+    _show(output.warnings)
+    done = write(settings.output, output.files, force=force)
+    changed, removed = len(done.stale) + len(done.edited), len(done.obsolete) + len(done.stray)
+    counts = f"{len(done.missing)} added, {changed} changed, {removed} removed"
+    print(f"{len(output.files)} files: {counts} ({time.perf_counter() - started:.1f} s)")
     return 0
 
 
 def _check(settings: config.Config) -> int:
-    edited = edited_by_hand(settings.output)
-    changes = compare(settings.output, pipeline.generate(settings))
+    output = generate(settings)
+    _show(output.warnings)
+    state = compare(settings.output, output.files)
     for label, paths in (
-        ("edited by hand", edited),
-        ("missing", changes.added),
-        ("stale", [c for c in changes.changed if c not in edited]),
-        ("stray", changes.removed),
+        ("edited by hand", state.edited),
+        ("missing", state.missing),
+        ("stale", state.stale),
+        ("obsolete", state.obsolete),
+        ("stray", state.stray),
     ):
         for path in paths:
             print(f"{settings.output.name}/{path}: {label}", file=sys.stderr)
-    if changes or edited:
+    if state:
         print("run flyte-codegen generate", file=sys.stderr)
+    drifted = _drifted(settings)
+    for line in drifted:
+        print(line, file=sys.stderr)
+    if state or drifted:
         return 1
     print(f"{settings.output.name} is up to date")
     return 0
+
+
+def _drifted(settings: config.Config) -> list[str]:
+    """Differences between imported definitions and what their lock recorded."""
+    try:
+        return [line for root in settings.protos if (root / FILE_NAME).is_file() for line in verify(root)]
+    except ImportProblem as cause:
+        return [str(cause)]

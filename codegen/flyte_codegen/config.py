@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,16 @@ from typing import Any
 
 import attrs
 
-from .diagnostics import CodegenError, Diagnostic, error, fail
+from .diagnostics import CodegenError, Diagnostic, fail
+from .toml import Section
+
+METHOD_KINDS = ("list", "get", "watch", "call")
+FILTER_KINDS = ("equal", "enum", "prefix", "time")
+ROLES = ("org", "project", "domain")
+_EFFECTS = ("read", "idempotent")
+_LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
+_OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 @attrs.frozen
@@ -61,7 +70,7 @@ class EntityConfig:
 class Config:
     """The whole file, with paths relative to the folder it lies in."""
 
-    root: Path
+    name: str
     protos: tuple[Path, ...]
     package: str
     output: Path
@@ -76,82 +85,126 @@ class Config:
     entities: tuple[EntityConfig, ...]
 
 
-_KEYS: dict[str, frozenset[str]] = {
-    "": frozenset({"input", "output", "extern", "effects", "scope", "listing", "filters", "rules", "entities"}),
-    "input": frozenset({"protos"}),
-    "output": frozenset({"package", "path", "runtime", "templates"}),
-    "effects": frozenset({"read", "idempotent"}),
-    "listing": frozenset({"request", "filter", "sort", "filters_field", "sort_field"}),
-    "filters.*": frozenset({"field", "kind", "doc", "enum"}),
-    "entities.*": frozenset({"message", "identity", "service", "doc", "overlay", "properties", "methods"}),
-    "entities.*.methods.*": frozenset(
-        {"name", "kind", "items", "returns", "doc", "params", "filters", "omit", "final", "each", "sort", "missing_ok"}
-    ),
-}
-
-
 def read(path: Path) -> Config:
     """Read codegen.toml.
 
     Raises:
-        CodegenError: The file is missing, is not TOML, or holds an unknown key or a value of the wrong type.
+        CodegenError: The file is missing, is not TOML, or holds an unknown key or a value of the wrong type; all
+            findings together.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise fail(
-            str(path), "no such file", "run flyte-codegen where codegen.toml lies, or name it with --config"
-        ) from None
-    except tomllib.TOMLDecodeError as cause:
+        remedy = "run flyte-codegen where codegen.toml lies, or name it with --config"
+        raise fail(str(path), "no such file", remedy) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
         raise fail(str(path), f"not valid TOML: {cause}") from None
+    except OSError as cause:
+        raise fail(str(path), f"can't be read: {cause.strerror}") from None
     findings: list[Diagnostic] = []
-    _check_keys(path.name, data, "", findings)
+    config = _config(Section(path.name, "", data, findings), path.resolve().parent)
     if findings:
         raise CodegenError(findings)
-    root = path.resolve().parent
-    output: dict[str, Any] = data.get("output", {})
-    package = str(output.get("package", "generated_api"))
-    return Config(
-        root=root,
-        protos=tuple(root / p for p in data.get("input", {}).get("protos", ["protos"])),
+    return config
+
+
+def _config(top: Section, root: Path) -> Config:
+    source = top.section("input")
+    protos = source.texts("protos", ("protos",))
+    source.finish()
+    output = top.section("output")
+    package = output.shaped("package", "generated_api", _MODULE, "a module's name")
+    path = output.text("path", f"generated/{package.replace('.', '/')}")
+    runtime = output.shaped("runtime", "flyte.runtime.v1", _MODULE, "a module's name")
+    templates = output.texts("templates")
+    output.finish()
+    config = Config(
+        name=top.place,
+        protos=tuple(root / p for p in protos),
         package=package,
-        output=root / output.get("path", f"generated/{package}"),
-        runtime=output.get("runtime", "flyte.runtime.v1"),
-        templates=tuple(root / t for t in output.get("templates", [])),
-        extern=data.get("extern", {}),
-        effects={rpc: effect for effect, rpcs in data.get("effects", {}).items() for rpc in rpcs},
-        scope=data.get("scope", {}),
-        list_request=data.get("listing", {}),
-        filters={n: FilterParam(name=n, **table) for n, table in data.get("filters", {}).items()},
-        rules=data.get("rules", {}),
-        entities=tuple(_entity(n, table) for n, table in data.get("entities", {}).items()),
+        output=root / path,
+        runtime=runtime,
+        templates=tuple(root / t for t in templates),
+        extern=top.mapping("extern"),
+        effects=_effects(top.section("effects")),
+        scope=_scope(top),
+        list_request=_listing(top.section("listing")),
+        filters={name: _filter(name, section) for name, section in top.sections("filters")},
+        rules=_rules(top),
+        entities=tuple(_entity(name, section) for name, section in top.sections("entities")),
     )
+    top.section("entities").check_names()
+    top.finish()
+    return config
 
 
-def _entity(name: str, table: dict[str, Any]) -> EntityConfig:
-    methods: list[MethodConfig] = []
-    for rpc, entries in table.get("methods", {}).items():
-        for entry in entries if isinstance(entries, list) else [entries]:
-            values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()}
-            methods.append(MethodConfig(rpc=rpc, **values))
-    plain = {k: v for k, v in table.items() if k != "methods"}
-    return EntityConfig(name=name, methods=tuple(methods), **plain)
+def _effects(section: Section) -> dict[str, str]:
+    effects = {rpc: effect for effect in _EFFECTS for rpc in section.texts(effect)}
+    section.finish()
+    return effects
 
 
-def _check_keys(place: str, table: dict[str, Any], path: str, findings: list[Diagnostic]) -> None:
-    allowed = _KEYS.get(path)
-    for key, value in table.items():
-        if allowed is not None and key not in allowed:
-            near = difflib.get_close_matches(key, allowed, n=1)
-            where = f"[{path}] " if path else ""
-            remedy = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(sorted(allowed))}"
-            findings.append(error(place, f"{where}{key} is not a known key", remedy))
-        inner = f"{path}.{key}".lstrip(".")
-        wild = ".".join([*inner.split(".")[:-1], "*"])
-        for entry in value if isinstance(value, list) else [value]:
-            if isinstance(entry, dict) and (inner in _KEYS or wild in _KEYS or inner in ("filters", "entities")):
-                _check_keys(place, entry, inner if inner in _KEYS else wild if wild in _KEYS else inner, findings)
-            elif isinstance(entry, dict) and path == "entities.*" and key == "methods":
-                for rpc, methods in entry.items():
-                    for method in methods if isinstance(methods, list) else [methods]:
-                        _check_keys(f"{place} {rpc}", method, "entities.*.methods.*", findings)
+def _scope(top: Section) -> dict[str, Mapping[str, str]]:
+    scope: dict[str, Mapping[str, str]] = {}
+    for message, section in top.sections("scope"):
+        scope[message] = {field: section.text(field, among=ROLES) for field in section.table}
+    return scope
+
+
+def _listing(section: Section) -> dict[str, str]:
+    listing = {key: section.required(key) for key in _LISTING} if section.table else {}
+    section.finish()
+    return listing
+
+
+def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
+    rules: dict[str, Mapping[str, Any]] = {}
+    for field, section in top.sections("rules"):
+        rule = {"required": section.flag("required"), "min_len": section.number("min_len")}
+        rule["max_len"] = section.number("max_len")
+        rules[field] = {key: value for key, value in rule.items() if key in section.table}
+        section.finish()
+    return rules
+
+
+def _filter(name: str, section: Section) -> FilterParam:
+    kind = section.text("kind", among=FILTER_KINDS)
+    enum = section.required("enum") if kind == "enum" else ""
+    made = FilterParam(name, section.required("field"), section.required("kind"), section.required("doc"), enum)
+    section.finish()
+    return made
+
+
+def _entity(name: str, section: Section) -> EntityConfig:
+    made = EntityConfig(
+        name=name,
+        message=section.required("message"),
+        identity=section.required("identity"),
+        service=section.text("service"),
+        doc=section.text("doc"),
+        overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
+        properties=section.mapping("properties", names=True),
+        methods=tuple(_method(rpc, method) for rpc, method in section.sections("methods")),
+    )
+    section.finish()
+    return made
+
+
+def _method(rpc: str, section: Section) -> MethodConfig:
+    made = MethodConfig(
+        rpc=rpc,
+        name=section.name("name"),
+        kind=section.text("kind", among=METHOD_KINDS),
+        items=section.text("items"),
+        returns=section.text("returns"),
+        doc=section.text("doc"),
+        params=section.mapping("params"),
+        filters=section.texts("filters"),
+        omit=section.texts("omit"),
+        final=section.name("final"),
+        each=section.name("each"),
+        sort=section.text("sort"),
+        missing_ok=section.flag("missing_ok"),
+    )
+    section.finish()
+    return made

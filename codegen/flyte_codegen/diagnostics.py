@@ -42,6 +42,11 @@ def error(place: str, message: str, remedy: str = "") -> Diagnostic:
     return Diagnostic(Level.ERROR, place, message, remedy)
 
 
+def warning(place: str, message: str, remedy: str = "") -> Diagnostic:
+    """A warning diagnostic."""
+    return Diagnostic(Level.WARNING, place, message, remedy)
+
+
 def fail(place: str, message: str, remedy: str = "") -> CodegenError:
     """An exception that carries a single error."""
     return CodegenError([error(place, message, remedy)])

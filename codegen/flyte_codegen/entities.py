@@ -6,28 +6,31 @@ from collections import Counter
 
 import attrs
 
-from . import docs
-from .classify import Kind, classify, field_at
+from . import docs, properties
+from .classify import STYLES, Kind, Shape, classify, field_at
 from .config import Config, EntityConfig, MethodConfig
-from .diagnostics import fail
-from .messages import Naming, TypeNames
-from .model import Api, Field, Message, Method, Service
-from .names import RESERVED_AS_PARAMETER, escape, snake
-from .requests import Param, RequestBuilder
+from .diagnostics import CodegenError, Diagnostic, fail, warning
+from .model import Api, Field, Label, Message, Method, Service
+from .names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
+from .naming import Naming, TypeNames
+from .params import Signature, signature
+from .properties import PyProperty
+from .requests import RequestBuilder
 from .rules import Rules
 from .text import literal
+from .toml import nearest
 
-
-@attrs.frozen
-class PyProperty:
-    """A property that reads a path of the entity's message."""
-
-    name: str
-    annotation: str
-    steps: tuple[tuple[str, str], ...]
-    value: str
-    empty: str
-    doc: str
+# Which kinds of method a setting is for.
+_SETTINGS = {
+    "filters": (Kind.LIST,),
+    "sort": (Kind.LIST,),
+    "final": (Kind.WATCH,),
+    "each": (Kind.WATCH,),
+    "missing_ok": (Kind.CALL,),
+    "returns": (Kind.LIST, Kind.GET, Kind.WATCH),
+    "items": (Kind.LIST, Kind.GET, Kind.WATCH),
+}
+_DECORATORS = {Kind.LIST: "listing", Kind.GET: "fetching", Kind.WATCH: "streaming", Kind.CALL: "blocking"}
 
 
 @attrs.frozen
@@ -35,24 +38,40 @@ class PyMethod:
     """A method of an entity."""
 
     name: str
-    kind: str
     decorator: str
     rpc: str
-    signature: tuple[str, ...]
+    signature: Signature
     scoped: bool
     caller: str
     request: str
     returns: str
     entity: str
-    items: str
-    token: str
-    page: str
+    shape: Shape
     keep: str
     final: str
     each: str
     missing_ok: bool
     doc: str
     source: MethodConfig
+
+    @property
+    def kind(self) -> str:
+        """The kind of method, which decides its template."""
+        return self.shape.kind.value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the request calls size and token of a page, unless it is what the runtime expects."""
+        style = self.shape.style
+        return () if style == STYLES[0] else (style.size, style.token)
+
+    @property
+    def answer(self) -> str:
+        """The expression for what is asked for in a reply."""
+        path = self.shape.items
+        if "." in path:
+            return f"walk(reply, {literal(path)})"
+        return f"reply.{path}" if path else "reply"
 
 
 @attrs.frozen
@@ -67,14 +86,27 @@ class PyEntity:
     imports: tuple[str, ...]
     type_imports: tuple[str, ...]
     properties: tuple[PyProperty, ...]
-    key: str
+    key: tuple[str, ...]
     identity: str
     methods: tuple[PyMethod, ...]
 
 
-def modules(api: Api, naming: Naming, config: Config, rules: Rules) -> list[PyEntity]:
-    """The entity modules to write, one per `[entities.NAME]`."""
-    return [_Linker(api, naming, config, rules, entity).link() for entity in config.entities]
+def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
+    """The entity modules to write, one per `[entities.NAME]`; the mistakes of all of them are found."""
+    made: list[PyEntity] = []
+    for entity in config.entities:
+        try:
+            made.append(link(api, naming, config, rules, entity, findings))
+        except CodegenError as cause:
+            findings += cause.diagnostics
+    return made
+
+
+def link(
+    api: Api, naming: Naming, config: Config, rules: Rules, entity: EntityConfig, findings: list[Diagnostic]
+) -> PyEntity:
+    """One entity, linked."""
+    return _Linker(api, naming, config, rules, entity, findings).link()
 
 
 def class_path(config: Config, entity: EntityConfig) -> str:
@@ -87,49 +119,43 @@ def exports(config: Config) -> list[tuple[str, str]]:
     return [(entity.name, class_path(config, entity)) for entity in config.entities]
 
 
-def link(api: Api, config: Config, rules: Rules, entity: EntityConfig) -> PyEntity:
-    """One entity, linked."""
-    return _Linker(api, Naming(api, config.package, dict(config.extern)), config, rules, entity).link()
-
-
 class _Linker:
     """Links one entity."""
 
-    def __init__(self, api: Api, naming: Naming, config: Config, rules: Rules, entity: EntityConfig) -> None:
+    def __init__(
+        self, api: Api, naming: Naming, config: Config, rules: Rules, entity: EntityConfig, findings: list[Diagnostic]
+    ) -> None:
         self.api, self.naming, self.config, self.rules, self.entity = api, naming, config, rules, entity
-        self.place = f"codegen.toml [entities.{entity.name}]"
-        taken = {
-            f"{entity.name}Base",
-            "Entity",
-            "Pager",
-            "Watch",
-            "Client",
-            "Collection",
-            "SortBy",
-            "TimeFilter",
-            "datetime",
-        }
-        self.types = TypeNames(naming, taken | {e.name for e in config.entities})
+        self.findings = findings
+        overlays = {class_path(config, e).partition(":")[2] for e in config.entities}
+        taken = ENTITY_MODULE | overlays | {f"{entity.name}Base"} | {s.py_name for s in api.services()}
+        self.types = TypeNames(naming, taken)
         self.overlays: set[str] = set()
         self.services: set[str] = set()
         if entity.message not in api.messages:
-            raise fail(self.place, f"there is no message {entity.message}", "correct `message`")
+            raise self._fail(f"there is no message {entity.message}", nearest(entity.message, api.messages))
         self.message = api.messages[entity.message]
+
+    def _fail(self, what: str, remedy: str, method: str = "") -> CodegenError:
+        return fail(self.config.name, f"[{self._table(method)}] {what}", remedy)
+
+    def _table(self, method: str = "") -> str:
+        return f"entities.{self.entity.name}" + (f".methods.{method}" if method else "")
 
     def link(self) -> PyEntity:
         entity = self.entity
+        made = tuple(
+            properties.lay_out(name, path, self._field(path), self.types) for name, path in entity.properties.items()
+        )
         methods = tuple(self._method(m) for m in entity.methods)
-        clashes = [n for n, c in Counter(m.name for m in methods).items() if c > 1]
-        if clashes:
-            raise fail(self.place, f"two methods are named {clashes[0]}", "give one a `name`")
-        properties = tuple(self._property(name, path) for name, path in entity.properties.items())
+        self._check_names([p.name for p in made], [name for m in methods for name in (m.name, m.each) if name])
         return PyEntity(
             path=snake(entity.name),
             name=entity.name,
             message=self.types.name(entity.message),
             doc=entity.doc or self.message.doc or f"`{entity.message}`.",
             source=self.api.file_of[entity.message].name,
-            properties=properties,
+            properties=made,
             key=self._key(),
             identity=entity.identity,
             methods=methods,
@@ -137,18 +163,24 @@ class _Linker:
             type_imports=tuple(sorted(self.overlays)),
         )
 
+    def _check_names(self, properties: list[str], methods: list[str]) -> None:
+        counts = Counter([*properties, *methods])
+        for name in counts:
+            if counts[name] > 1:
+                raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
+            if name in RESERVED_IN_ENTITY:
+                raise self._fail(f"{name} is a name that every entity uses itself", "choose another name")
+
     def _field(self, path: str) -> Field:
         field = field_at(self.api, self.message, path)
         if field is None:
-            raise fail(self.place, f"{self.entity.message} has nothing at {path!r}", "correct the path")
+            raise self._fail(f"{self.entity.message} has nothing at {path!r}", "correct the path")
         return field
 
-    def _key(self) -> str:
-        """The tuple that names the thing: all leaves of its identity but the organization."""
-        field = self._field(self.entity.identity)
-        inner = self.api.messages.get(field.type_name)
-        leaves = self._leaves(inner, self.entity.identity) if inner else [self.entity.identity]
-        return "(" + "".join(f"walk(self.pb2, {literal(path)}), " for path in leaves) + ")"
+    def _key(self) -> tuple[str, ...]:
+        """Paths of what names the thing: all leaves of its identity but the organization."""
+        inner = self.api.messages.get(self._field(self.entity.identity).type_name)
+        return tuple(self._leaves(inner, self.entity.identity)) if inner else (self.entity.identity,)
 
     def _leaves(self, message: Message, path: str) -> list[str]:
         roles = self.config.scope.get(message.full_name, {})
@@ -161,105 +193,101 @@ class _Linker:
                 out.append(here)
         return out
 
-    def _property(self, name: str, path: str) -> PyProperty:
-        field = self._field(path)
-        parts = path.split(".")
-        steps = tuple((f"at{i}", part) for i, part in enumerate(parts[:-1]))
-        last, doc = parts[-1], field.doc
-        if field.type_name == "google.protobuf.Timestamp":
-            return PyProperty(name, "datetime | None", steps, f"{last}:to_datetime", "None", doc)
-        if field.kind == "message":
-            return PyProperty(name, f"{self.types.name(field.type_name)} | None", steps, last, "None", doc)
-        if field.kind == "map":
-            value = {"string": "str"}.get(field.map_value, "int")
-            return PyProperty(name, f"dict[str, {value}]", steps, last, "{}", doc)
-        if field.kind == "enum":
-            annotation = self.types.name(field.type_name)
-            return PyProperty(name, annotation, steps, last, f"{annotation}(0)", doc)
-        annotation = {"string": "str", "bool": "bool", "double": "float"}.get(field.kind, "int")
-        empty = {"str": '""', "bool": "False", "float": "0.0"}.get(annotation, "0")
-        return PyProperty(name, annotation, steps, last, empty, doc)
-
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = method.rpc if "." in method.rpc else f"{self.entity.service}.{method.rpc}"
-        for service in self.api.services():
-            for found in service.methods:
-                if found.full_name == name:
-                    return service, found
-        raise fail(f"{self.place}.methods", f"there is no RPC {name}", "correct the name, or `service`")
+        every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
+        if name not in every:
+            raise self._fail(f"there is no RPC {name}", nearest(name, every), method.rpc)
+        return every[name]
 
     def _method(self, config: MethodConfig) -> PyMethod:
         service, rpc = self._rpc(config)
-        shape = classify(self.api, rpc, kind=config.kind, items=config.items)
-        if shape.kind is Kind.UNSUPPORTED:
-            raise fail(f"{self.place}.methods.{config.rpc}", f"can't be a method: {shape.why}", "remove it")
+        shape = self._shape(config, rpc)
         on_instance = shape.kind in (Kind.CALL, Kind.WATCH)
         identity = self._field(self.entity.identity).type_name if on_instance else ""
-        builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity)
+        table = self._table(config.rpc)
+        builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity, table)
         request = builder.build(rpc.request)
-        params = builder.params(f"{self.place}.methods.{config.rpc}")
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
-        first = "self" if builder.uses_identity else "cls"
+        on_class, scoped = not builder.uses_identity, builder.uses_scope
+        made = signature(
+            shape.kind, builder.params, on_class=on_class, scoped=scoped, taken=self.types.taken, table=table
+        )
         returns, entity = self._returns(shape.kind, config)
         return PyMethod(
-            name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_AS_PARAMETER),
-            kind=shape.kind.value,
-            decorator={"list": "listing", "get": "fetching", "watch": "streaming", "call": "blocking"}[
-                shape.kind.value
-            ],
-            rpc=f"{service.py_name}.{rpc.py_name.upper()}",
-            signature=_signature(first, params, shape.kind, scoped=builder.uses_scope),
-            scoped=builder.uses_scope,
-            caller="self.client" if first == "self" else "resolve_client(client)",
+            name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
+            decorator=_DECORATORS[shape.kind],
+            rpc=f"{service.py_name}.{rpc.constant}",
+            signature=made,
+            scoped=scoped,
+            caller="resolve_client(client)" if on_class else "self.client",
             request=request,
             returns=returns,
             entity=entity,
-            items=shape.items,
-            token=shape.token,
-            page=shape.page,
+            shape=shape,
             keep=builder.keep,
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
-            doc=docs.method(rpc, config, params, shape.kind, scoped=builder.uses_scope, on_class=first == "cls"),
+            doc=docs.method(rpc, config, made, shape.kind),
             source=config,
         )
 
+    def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
+        """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
+        shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=self._table(config.rpc))
+        if shape.kind is Kind.UNSUPPORTED:
+            raise self._fail(f"can't be a method: {shape.why}", "remove it", config.rpc)
+        for setting, kinds in _SETTINGS.items():
+            if getattr(config, setting) and shape.kind not in kinds:
+                said = " and ".join(kind.value for kind in kinds)
+                raise self._fail(
+                    f"{setting} is for {said}, and this is a {shape.kind.value}", f"remove {setting}", config.rpc
+                )
+        if rpc.deprecated:
+            self.findings.append(
+                warning(rpc.place, f"{rpc.full_name} is deprecated", f"see [{self._table(config.rpc)}]")
+            )
+        if shape.kind is not Kind.CALL:
+            self._check_items(config, rpc, shape)
+        return shape
+
+    def _check_items(self, config: MethodConfig, rpc: Method, shape: Shape) -> None:
+        """Refuse a reply that holds something else than the entity is made of."""
+        target = self._target(config)
+        found, where = rpc.response, "the reply"
+        if shape.items:
+            field = field_at(self.api, self.api.messages[rpc.response], shape.items)
+            assert field is not None  # classify has found it, or refused it
+            repeated = field.label is Label.REPEATED
+            found, where = field.type_name or field.kind, f"{rpc.response}.{shape.items}"
+            if repeated != (shape.kind is Kind.LIST) and shape.kind is not Kind.WATCH:
+                found = f"repeated {found}" if repeated else f"a single {found}"
+        if found != target.message:
+            remedy = 'add items = "PATH" with the path of the field that is'
+            raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.rpc)
+
+    def _target(self, config: MethodConfig) -> EntityConfig:
+        """The entity that a method returns."""
+        if not config.returns:
+            return self.entity
+        every = {e.name: e for e in self.config.entities}
+        if config.returns not in every:
+            raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.rpc)
+        return every[config.returns]
+
     def _returns(self, kind: Kind, config: MethodConfig) -> tuple[str, str]:
         """The annotation of what one call, or one item, is; and the expression for its class."""
-        if config.returns:
-            target = next((e for e in self.config.entities if e.name == config.returns), None)
-            if target is None:
-                raise fail(
-                    f"{self.place}.methods.{config.rpc}", f"there is no entity {config.returns}", "correct `returns`"
-                )
-            path = class_path(self.config, target)
-            module, _, name = path.partition(":")
-            self.overlays.add(f"from {module} import {name}")
-            return name, f'resolve("{path}")'
         if kind is Kind.CALL:
             return ("bool" if config.missing_ok else "None"), ""
-        return "Self", "cls"
-
-
-def _signature(first: str, params: tuple[Param, ...], kind: Kind, *, scoped: bool) -> tuple[str, ...]:
-    """The parameters as they are written: what names the thing by position, settings by keyword."""
-    by_position = [str(p) for p in params if p.required or kind is Kind.CALL]
-    by_keyword = [str(p) for p in params if not (p.required or kind is Kind.CALL)]
-    if kind is Kind.LIST:
-        by_keyword += ["limit: int | None = None", "page_size: int | None = None"]
-    if kind is Kind.WATCH:
-        by_keyword.append("timeout: float | None = None")
-    if scoped:
-        by_keyword += ["project: str | None = None", "domain: str | None = None"]
-    if first == "cls":
-        by_keyword.append("client: Client | None = None")
-    return (first, *by_position, *(["*"] if by_keyword else []), *by_keyword)
+        if not config.returns:
+            return "Self", "cls"
+        path = class_path(self.config, self._target(config))
+        module, _, name = path.partition(":")
+        self.overlays.add(f"from {module} import {name}")
+        return name, f"resolve({literal(path)})"
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:
-    if kind is Kind.LIST:
-        return "listall"
-    if kind is Kind.GET:
-        return "get"
-    return "watch" if kind is Kind.WATCH else rpc.py_name.split("_")[0]
+    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
+    return named.get(kind) or rpc.py_name.split("_")[0]

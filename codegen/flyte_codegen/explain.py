@@ -8,8 +8,8 @@ from .classify import classify
 from .config import Config, EntityConfig, MethodConfig
 from .diagnostics import CodegenError, fail
 from .entities import PyMethod, link
-from .messages import Naming
 from .model import Api, Message, Method
+from .naming import Naming
 from .pipeline import read_api
 from .rules import read_rules
 from .services import cardinality, effect
@@ -41,12 +41,14 @@ def explain(config: Config, name: str) -> str:
 def _method(api: Api, config: Config, method: Method) -> str:
     uses = [(e, m) for e in config.entities for m in e.methods if _full(e, m) == method.full_name]
     chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
+    table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{method.name}"
     try:
-        shape = classify(api, method, kind=chosen.kind, items=chosen.items)
+        shape = classify(api, method, kind=chosen.kind, items=chosen.items, table=table)
         kind = f"{shape.kind.value}: {shape.why}"
         paths = {"items": shape.items, "token": shape.token, "page": shape.page}
     except CodegenError as cause:
-        kind, paths = f"undecided: {cause.diagnostics[0].message}", {}
+        finding = cause.diagnostics[0]
+        kind, paths = f"undecided: {finding.message}; {finding.remedy}", {}
     lines = [
         f"{method.full_name}  ({method.place})",
         f"  request    {method.request}",
@@ -57,8 +59,9 @@ def _method(api: Api, config: Config, method: Method) -> str:
         *(f"  {label:<10} {path}" for label, path in paths.items() if path),
     ]
     for entity, use in uses:
-        linked = next(m for m in link(api, config, read_rules(config), entity).methods if m.source == use)
-        lines.append(f"  method     {entity.name}.{linked.name}({', '.join(linked.signature)}) -> {_wrapped(linked)}")
+        naming = Naming(api, config.package, config.extern)
+        linked = next(m for m in link(api, naming, config, read_rules(config), entity, []).methods if m.source == use)
+        lines.append(f"  method     {entity.name}.{linked.name}({linked.signature}) -> {_wrapped(linked)}")
     if not uses:
         lines.append("  method     none: no entity in codegen.toml names it")
     return "\n".join(lines)
@@ -74,7 +77,7 @@ def _full(entity: EntityConfig, method: MethodConfig) -> str:
 
 
 def _message(api: Api, config: Config, message: Message) -> str:
-    naming = Naming(api, config.package, dict(config.extern))
+    naming = Naming(api, config.package, config.extern)
     lines = [f"{message.full_name}  ({message.place})", f"  class      {naming.path(message.full_name)}"]
     for field in message.fields:
         kind = field.type_name or field.kind

@@ -14,11 +14,14 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .diagnostics import CodegenError, Diagnostic, error, fail
 
-_PROTOC_LINE = re.compile(r"^(?P<place>[^:\s]+\.proto(?::\d+(?::\d+)?)?):\s*(?P<message>.*)$")
+_SECONDS = 120
+_COMPLAINT = re.compile(r"(?P<place>[^:]+\.proto(?::\d+(?::\d+)?)?):\s*(?P<message>.*)")
 
 
 def load(roots: Sequence[Path]) -> FileDescriptorSet:
-    """Compile every .proto file below `roots`, comments and dependencies included.
+    """Compile every .proto file below `roots`, dependencies included.
+
+    Comments are those of these files only: what protoc brings itself documents itself in its owner's words.
 
     Raises:
         CodegenError: A root is missing or empty, or protoc refuses a file; with protoc's file and line.
@@ -26,26 +29,38 @@ def load(roots: Sequence[Path]) -> FileDescriptorSet:
     for root in roots:
         if not root.is_dir():
             raise fail(str(root), "no such folder of .proto files", "correct [input] protos in codegen.toml")
-    protos = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto")})
-    if not protos:
+    own = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto")})
+    if not own:
         raise fail(", ".join(map(str, roots)), "no .proto files found", "correct [input] protos in codegen.toml")
-    well_known = str(files("grpc_tools") / "_proto")
+    compiled = _compile(roots, own)
+    for file in compiled.file:
+        if file.name not in own:
+            file.ClearField("source_code_info")
+    return compiled
+
+
+def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
     with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch, "set.desc")
-        includes = [f"-I{root}" for root in roots] + [f"-I{well_known}"]
-        arguments = ["--include_imports", "--include_source_info", f"--descriptor_set_out={out}"]
-        command = [sys.executable, "-m", "grpc_tools.protoc", *includes, *arguments, *protos]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        out, listing = Path(scratch, "set.desc"), Path(scratch, "arguments")
+        includes = [f"-I{root}" for root in (*roots, files("grpc_tools") / "_proto")]
+        wanted = ["--include_imports", "--include_source_info", f"--descriptor_set_out={out}"]
+        # The paths go through a file: thousands of them would not fit on a command line.
+        listing.write_text("\n".join([*includes, *wanted, *protos]), encoding="utf-8")
+        command = [sys.executable, "-m", "grpc_tools.protoc", f"@{listing}"]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise fail("protoc", f"did not finish within {_SECONDS} seconds", "run it again") from None
         if done.returncode:
             raise CodegenError(_explained(done.stderr))
         return FileDescriptorSet.FromString(out.read_bytes())
 
 
 def _explained(stderr: str) -> list[Diagnostic]:
-    """protoc's complaints as diagnostics; its warnings ride along only when nothing is recognised as an error."""
-    found = []
+    """What protoc complains about as diagnostics; its warnings are left out unless nothing else was understood."""
+    found: list[Diagnostic] = []
     for line in stderr.splitlines():
-        match = _PROTOC_LINE.match(line)
+        match = _COMPLAINT.fullmatch(line)
         if match and not match["message"].startswith("warning"):
             remedy = "add the folder that holds it to [input] protos" if "not found" in match["message"] else ""
             found.append(error(match["place"], match["message"], remedy))

@@ -86,11 +86,12 @@ class Enum:
 
 @attrs.frozen
 class Method:
-    """One RPC. `idempotency` is the option's name, or empty."""
+    """One RPC: a handler of servers, and a constant. `idempotency` is the option's name, or empty."""
 
     name: str
     full_name: str
     py_name: str
+    constant: str
     request: str
     response: str
     client_streaming: bool
@@ -144,7 +145,3 @@ class Api:
         """Every service, in file order."""
         for file in self.files:
             yield from file.services
-
-    def method(self, full_name: str) -> Method | None:
-        """The RPC of that full name, `package.Service.Method`."""
-        return next((m for s in self.services() for m in s.methods if m.full_name == full_name), None)

@@ -2,43 +2,72 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import re
 from collections.abc import Set
 
-# Names that an annotation in a class body has to find unshadowed.
-_ANNOTATION_BUILTINS = frozenset({"bool", "bytes", "dict", "float", "int", "list", "str"})
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_KEYWORDS = frozenset(keyword.kwlist)
+
+# What generated modules of each kind may import from the runtime; the formatter drops what they turn out not to use.
+MESSAGE_RUNTIME = _words("""
+    CUT DecodeError Enum Message Slots
+    AnyMixin DurationMixin FieldMaskMixin ListValueMixin StructMixin TimestampMixin ValueMixin WrapperMixin
+    again double entries enum_field enum_list float32 low32 map_field optional_enum packed packed_fixed put_bool put_bytes
+    put_double put_enum put_fixed32 put_fixed64 put_float put_int32 put_int64 put_message put_sfixed32 put_sfixed64
+    put_sint32 put_sint64 put_string put_uint32 put_uint64 scalar_list signed signed32 signed64 sub sub_list unknown
+    unsigned varint varint32 written zigzag zigzag32
+    """)
+SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
+ENTITY_RUNTIME = _words("""
+    Client Entity NotFoundError Pager Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
+    equal fetching listing paged resolve resolve_client several streaming text unary walk watched within
+    """)
+
+# All the names that such modules import by themselves, which therefore nothing else in them may have.
+_EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
+MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
+SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
+ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | {"Any", "Collection", "Mapping", "datetime"}
+
+# Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
+_IN_CLASS_BODY = _words("""
+    bool bytearray bytes dict enum_field enum_list float int list map_field optional_enum scalar_list staticmethod str sub
+    sub_list
+    """)
 
 # Attributes that betterproto2.Message and our own base class give every message, and `self`, which a constructor takes.
-_MESSAGE_ATTRIBUTES = frozenset(
-    {
-        "FromString",
-        "SerializeToString",
-        "dump",
-        "from_dict",
-        "from_json",
-        "is_set",
-        "load",
-        "mro",
-        "parse",
-        "self",
-        "to_dict",
-        "to_json",
-    }
-)
+_MESSAGE_ATTRIBUTES = _words("""
+    FIELDS FULL_NAME FromString SerializeToString Slots dump from_dict from_json is_set load mro parse present self
+    set_fields specs to_dict to_json
+    """)
 
-RESERVED_IN_MESSAGE = frozenset(keyword.kwlist) | _ANNOTATION_BUILTINS | _MESSAGE_ATTRIBUTES
-RESERVED_IN_ENUM = frozenset(keyword.kwlist) | frozenset(
-    {"as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "from_string", "imag"}
-    | {"is_integer", "mro", "name", "numerator", "proto_name", "real", "to_bytes", "value"}
+# Names that the methods of an entity use beside their parameters.
+_IN_METHODS = _words("caller client cls dict iter next reply request scope self")
+
+RESERVED_IN_MESSAGE = _KEYWORDS | _IN_CLASS_BODY | _MESSAGE_ATTRIBUTES
+RESERVED_IN_ENUM = _KEYWORDS | _words("""
+    as_integer_ratio betterproto_renamed_proto_names_to_value betterproto_value_to_renamed_proto_names bit_count
+    bit_length conjugate denominator from_bytes from_string imag is_integer mro name numerator proto_name real to_bytes
+    value
+    """)
+RESERVED_IN_ENTITY = (
+    _KEYWORDS
+    | _words("blocking classmethod client datetime fetching listing pb2 property streaming to_dict to_json")
+    | _words("bool bytes dict float int list object str tuple type")
+    | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
-RESERVED_AS_PARAMETER = frozenset(keyword.kwlist) | {"cls", "self", "client"}
-RESERVED_AT_TOP = (
-    frozenset(keyword.kwlist)
-    | frozenset(dir(builtins))
-    | {"CUT", "DecodeError", "Enum", "Message", "Self", "Slots", "TYPE_CHECKING"}
+RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")
+RESERVED_AS_PARAMETER = _KEYWORDS | _IN_METHODS | ENTITY_MODULE
+RESERVED_AS_MODULE = _KEYWORDS
+RESERVED_AS_MESSAGE = (
+    _KEYWORDS | MESSAGE_MODULE | _words("bool bytearray bytes dict float int len list map staticmethod str")
 )
+RESERVED_AS_SERVICE = _KEYWORDS | SERVICE_MODULE
 
 _WORD = re.compile(r"[A-Z]+(?=s(?![a-z]))s|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d+")
 
@@ -47,7 +76,7 @@ def escape(name: str, reserved: Set[str]) -> str:
     """`name`, with an underscore more where it is reserved.
 
     Injective: names that already look escaped get one more, so `class` and `class_` stay apart.
-    A leading double underscore would be mangled inside a class, so it is made visible.
+    A leading underscore would make the name private, or be mangled inside a class, so an `x` comes before it.
 
     >>> escape("class", RESERVED_IN_MESSAGE), escape("class_", RESERVED_IN_MESSAGE), escape("name", RESERVED_IN_MESSAGE)
     ('class_', 'class__', 'name')
@@ -69,18 +98,23 @@ def snake(name: str) -> str:
             words[-1] += word
         else:
             words.append(word.lower())
-    return "_".join(words)
-
-
-def camel(name: str) -> str:
-    """snake_case as CamelCase."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+    return "_".join(words) or name
 
 
 def json_name(field: str) -> str:
     """The JSON name protoc gives a field by default."""
     head, *rest = field.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def module(dotted: str) -> str:
+    """A dotted path with parts that can be imported. Not injective: what can be in file names has no place in Python.
+
+    >>> module("my-api.v1.import")
+    'my_api.v1.import_'
+    """
+    parts = (re.sub(r"\W", "_", part, flags=re.ASCII) for part in dotted.split("."))
+    return ".".join(escape(f"n{part}" if part[:1].isdigit() else part, RESERVED_AS_MODULE) for part in parts)
 
 
 def member_prefix(enum: str, members: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The stages in order: load, build, lay out and link, render, format and verify, write."""
+"""The stages in order: load, build, classify and link, render, format and verify."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
+import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from . import entities, messages, services
+from . import entities, messages, references, services
 from .build import build
 from .config import Config
 from .diagnostics import CodegenError, Diagnostic, Level
 from .load import load
 from .model import Api
+from .naming import Naming
 from .render import render
 from .rules import read_rules
 from .verify import check, compiled, formatted
 from .write import with_manifest
+
+
+@attrs.frozen
+class Output:
+    """Everything that belongs into the output folder, by path, and what there is to warn of."""
+
+    files: dict[str, str]
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Api:
@@ -25,35 +35,36 @@ def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Ap
     return build(load(config.protos) if descriptors is None else descriptors)
 
 
-def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> dict[str, str]:
-    """Everything that belongs into the output folder, by path; nothing is written.
+def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Output:
+    """Generate the client in memory; nothing is written.
 
     Raises:
         CodegenError: The definitions, codegen.toml or a template do not give a client; all findings together.
     """
     api = read_api(config, descriptors)
-    naming = messages.Naming(api, config.package, dict(config.extern))
-    findings: list[Diagnostic] = []
+    naming = Naming(api, config.package, config.extern)
+    rules = read_rules(config)
+    findings = references.check(api, config)
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),
-        "entity": entities.modules(api, naming, config, read_rules(config)),
+        "entity": entities.modules(api, naming, config, rules, findings),
     }
     if any(f.level is Level.ERROR for f in findings):
         raise CodegenError(findings)
-    files = render(config, views, {"exports": entities.exports(config)})
+    files = _as_packages(render(config, views, {"exports": entities.exports(config)}))
     compiled(files)
-    files = formatted(_with_packages(files))
+    files = formatted(files)
     check(files, config)
-    return with_manifest(files)
+    return Output(with_manifest(files), tuple(findings))
 
 
-def _with_packages(files: dict[str, str]) -> dict[str, str]:
-    """The files, and an `__init__.py` for each folder that has none."""
-    out = dict(files)
-    for name in files:
-        for folder in PurePosixPath(name).parents:
-            init = (folder / "__init__.py").as_posix()
-            out.setdefault(init, "")
-    out["py.typed"] = ""
-    return out
+def _as_packages(files: dict[str, str]) -> dict[str, str]:
+    """The files with an `__init__.py` for each folder: empty, or the module that is called as the folder is."""
+    folders = {folder for name in files for folder in PurePosixPath(name).parents}
+    out = {str(folder / "__init__.py"): "" for folder in folders}
+    for name, content in files.items():
+        module = PurePosixPath(name).with_suffix("")
+        shared = name.endswith(".py") and module in folders
+        out[str(module / "__init__.py") if shared else name] = content
+    return {**out, "py.typed": ""}

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from . import text
+from . import names, text
 from .config import Config
-from .diagnostics import fail
+from .diagnostics import CodegenError, fail
 from .model import Enum
+from .toml import nearest
 
 _SUFFIX = ".j2"
+_RUNTIME = {
+    "messages": sorted(names.MESSAGE_RUNTIME),
+    "services": sorted(names.SERVICE_RUNTIME),
+    "entities": sorted(names.ENTITY_RUNTIME),
+}
+# What the expressions of a template can raise, beside the errors of the template language itself.
+_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def built_in_templates() -> Path:
@@ -23,7 +31,7 @@ def built_in_templates() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "templates"
 
 
-def render(config: Config, views: dict[str, Iterable[Any]], context: dict[str, Any]) -> dict[str, str]:
+def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> dict[str, str]:
     """All files to write, by path below the output package.
 
     Args:
@@ -32,55 +40,75 @@ def render(config: Config, views: dict[str, Iterable[Any]], context: dict[str, A
         context: What every template sees beside its item.
 
     Raises:
-        CodegenError: A template fails; with the template's line and the item it was rendering.
+        CodegenError: A template fails, with its line and the item it was rendering; or two items have one path.
     """
-    search = [*config.templates, built_in_templates()]
+    environment = _environment(config)
+    out: dict[str, str] = {}
+    for name in environment.list_templates(extensions=["j2"]):
+        if name.rpartition("/")[2].startswith("_"):
+            continue
+        for path, item in _targets(name, views):
+            if path in out:
+                raise fail(path, "would be written twice", "give one of the two another name")
+            try:
+                template = environment.get_template(name)
+                out[path] = template.render(config=config, runtime=_RUNTIME, **context, **item)
+            except _FAILURES as cause:
+                raise _explained(cause, config, name, path) from None
+    return out
+
+
+def _folders(config: Config) -> list[Path]:
+    return [*config.templates, built_in_templates()]
+
+
+def _environment(config: Config) -> jinja2.Environment:
+    for folder in config.templates:
+        if not folder.is_dir():
+            raise fail(str(folder), "no such folder of templates", "correct [output] templates")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(search),
+        loader=jinja2.FileSystemLoader(_folders(config)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters.update(
-        docstring=text.docstring, literal=text.literal, comment=text.comment, renamed_members=_renamed
-    )
-    out: dict[str, str] = {}
-    for name in sorted(environment.list_templates(extensions=["j2"])):
-        parts = name.split("/")
-        if parts[-1].startswith("_"):
-            continue
-        for path, item in _targets(name.removesuffix(_SUFFIX), views):
-            try:
-                out[path] = environment.get_template(name).render(config=config, **context, **item)
-            except jinja2.TemplateError as cause:
-                line = getattr(cause, "lineno", None) or _line_of(cause, name)
-                about = next((str(getattr(v, "path", v)) for v in item.values()), path)
-                raise fail(f"{name}:{line}", f"{cause} (while rendering {about})", "correct the template") from None
-    return out
+    filters: dict[str, Any] = {
+        "docstring": text.docstring,
+        "literal": text.literal,
+        "comment": text.comment,
+        "renamed_members": _renamed,
+    }
+    environment.filters.update(filters)
+    return environment
 
 
-def _targets(name: str, views: dict[str, Iterable[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    stem = name.rsplit("/", 1)[-1].removesuffix(".py")
-    if not stem.startswith("%"):
-        yield name, {}
+def _targets(name: str, views: Mapping[str, Iterable[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a template writes: its path and its item, once or for each item of the `%name` in its own path."""
+    folder, _, file = name.removesuffix(_SUFFIX).rpartition("/")
+    prefix = f"{folder}/" if folder else ""
+    if not file.startswith("%"):
+        yield prefix + file, {}
         return
-    key = stem[1:]
-    folder = name[: -len(stem + ".py")]
+    key, _, extension = file[1:].partition(".")
+    if key not in views:
+        raise fail(name, f"there are no items called %{key}", nearest(f"%{key}", [f"%{view}" for view in views]))
     for item in views[key]:
-        yield f"{folder}{item.path.replace('.', '/')}.py", {key: item}
+        yield f"{prefix}{item.path.replace('.', '/')}.{extension}", {key: item}
 
 
-def _line_of(cause: BaseException, name: str) -> int:
-    """The template line that an error came from: jinja2 writes it into the traceback."""
-    line = 0
+def _explained(cause: BaseException, config: Config, name: str, path: str) -> CodegenError:
+    """The error of a template, at the innermost template line that it came from: jinja2 writes them into the traceback."""
+    place = f"{getattr(cause, 'name', None) or name}:{getattr(cause, 'lineno', 1)}"
     trace = cause.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename.endswith(name):
-            line = trace.tb_lineno
+        file = Path(trace.tb_frame.f_code.co_filename)
+        folder = next((f for f in _folders(config) if file.suffix == _SUFFIX and file.is_relative_to(f)), None)
+        if folder is not None:
+            place = f"{file.relative_to(folder).as_posix()}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return line
+    return fail(place, f"{cause} (while rendering {path})", "correct the template")
 
 
 def _renamed(enum: Enum) -> dict[str, str]:

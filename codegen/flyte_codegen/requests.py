@@ -2,43 +2,25 @@
 
 from __future__ import annotations
 
-import attrs
-
+from . import pytypes
 from .classify import Kind, Shape
 from .config import Config, FilterParam, MethodConfig
 from .diagnostics import fail
-from .messages import TypeNames
 from .model import Api, Field, Label
 from .names import RESERVED_AS_PARAMETER, escape
+from .naming import TypeNames
+from .params import Param
 from .rules import Rules
-from .text import sentence
+from .text import literal, sentence
+from .toml import nearest
 
-_SCALARS = {"string": "str", "bytes": "bytes", "bool": "bool", "double": "float", "float": "float"}
-_ZERO = {"str": '""', "bytes": 'b""', "bool": "False", "float": "0.0", "int": "0"}
 _FILTER_TYPES = {
     "equal": "str | None",
     "enum": "Collection[str] | None",
     "prefix": "str | None",
     "time": "TimeFilter | None",
 }
-
-
-@attrs.frozen
-class Param:
-    """A parameter of a generated method."""
-
-    name: str
-    annotation: str
-    default: str
-    doc: str
-
-    @property
-    def required(self) -> bool:
-        """Whether a call must give it."""
-        return not self.default
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
+_SORT_BY = 'Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default: '
 
 
 class RequestBuilder:
@@ -53,21 +35,44 @@ class RequestBuilder:
         method: MethodConfig,
         shape: Shape,
         identity: str,
+        table: str,
     ) -> None:
         self.api, self.config, self.rules, self.types = api, config, rules, types
-        self.method, self.shape, self.identity = method, shape, identity
-        self.found: list[Param] = []
+        self.method, self.shape, self.identity, self.table = method, shape, identity, table
+        self.params: list[Param] = []
         self.uses_scope = False
         self.uses_identity = False
         self.keep = ""
+        self._paths: set[str] = set()
+        self._used: set[str] = set()
 
-    def build(self, full_name: str, path: str = "") -> str:
-        """The expression of a message, its fields filled in."""
-        message = self.api.messages[full_name]
+    def build(self, full_name: str) -> str:
+        """The expression of a whole request.
+
+        Raises:
+            CodegenError: codegen.toml names a field, a filter or an order that the request has no place for.
+        """
+        expression = self._message(full_name, "")
+        for key, paths in (("omit", self.method.omit), ("params", self.method.params)):
+            for path in paths:
+                if path not in self._paths:
+                    message = (
+                        f"[{self.table}] {key} names {path}, which is no field that {full_name} leaves to the caller"
+                    )
+                    raise fail(self.config.name, message, nearest(path, self._paths))
+        for key, value in (("filters", self.method.filters), ("sort", self.method.sort)):
+            if value and key not in self._used:
+                raise fail(
+                    self.config.name, f"[{self.table}] {key} is given, but {full_name} takes none", f"remove {key}"
+                )
+        return expression
+
+    def _message(self, full_name: str, path: str) -> str:
         roles = self.config.scope.get(full_name, {})
         arguments: list[str] = []
-        for field in message.fields:
+        for field in self.api.messages[full_name].fields:
             here = f"{path}.{field.name}".lstrip(".")
+            self._paths.add(here)
             if field.deprecated or here in self.method.omit:
                 continue
             role = roles.get(field.name)
@@ -80,59 +85,39 @@ class RequestBuilder:
                 arguments.append(f"{field.py_name}={expression}")
         return f"{self.types.name(full_name)}({', '.join(arguments)})"
 
-    def params(self, place: str) -> tuple[Param, ...]:
-        """The parameters found, required ones first.
-
-        Raises:
-            CodegenError: Two fields would be the same parameter.
-        """
-        names = [p.name for p in self.found]
-        for name in names:
-            if names.count(name) > 1:
-                raise fail(
-                    place, f"two fields would be the parameter {name}", 'add params = { "path.to.field" = "name" }'
-                )
-        return (*(p for p in self.found if p.required), *(p for p in self.found if not p.required))
-
     def _argument(self, field: Field, path: str, owner: str) -> str:
         listing = self.config.list_request
-        in_list = self.shape.kind is Kind.LIST
-        if in_list and field.name in ("limit", "token") and self._is_page(path):
+        if self._is_paging(field, path):
             return ""
-        if field.type_name == listing.get("request"):
+        if field.type_name and field.type_name == listing.get("request"):
             return self._list_request(field.type_name)
         if field.type_name and field.type_name == listing.get("sort") and field.label is not Label.REPEATED:
             return f"next(iter(as_sorts({self.types.name(field.type_name)}, {self._sort_by()})), None)"
-        if self.identity and field.type_name == self.identity:
+        if self.identity and field.type_name == self.identity and field.label is Label.OPTIONAL:
             self.uses_identity = True
             return "self._identity()"
-        if field.type_name in self.config.scope and field.kind == "message":
-            return self.build(field.type_name, path)
+        if field.type_name in self.config.scope and field.label is Label.OPTIONAL:
+            return self._message(field.type_name, path)
         return self._parameter(field, path, owner)
 
-    def _is_page(self, path: str) -> bool:
-        return path.rpartition(".")[0] == self.shape.page
+    def _is_paging(self, field: Field, path: str) -> bool:
+        """Whether the pager fills the field in."""
+        paging = (self.shape.style.size, self.shape.style.token)
+        in_page = path.rpartition(".")[0] == self.shape.page
+        return self.shape.kind is Kind.LIST and bool(self.shape.token) and in_page and field.name in paging
 
     def _sort_by(self) -> str:
-        self.found.append(
-            Param(
-                "sort_by",
-                "SortBy | None",
-                "None",
-                f'Field to sort by, such as "created_at" or ("name", "asc"); `-` in '
-                f"front for descending. Default: {self._default_order()}.",
-            )
-        )
-        return f'sort_by, "{self.method.sort}"'
-
-    def _default_order(self) -> str:
-        if not self.method.sort:
-            return "the server's order"
-        return "the newest first" if self.method.sort == "-created_at" else f"`{self.method.sort}`"
+        """The last arguments of `as_sorts`."""
+        self._used.add("sort")
+        sort = self.method.sort
+        order = {"": "the server's order", "-created_at": "the newest first"}.get(sort, f"`{sort}`")
+        self.params.append(Param("sort_by", "SortBy | None", "None", f"{_SORT_BY}{order}."))
+        return f"sort_by, {literal(sort)}"
 
     def _list_request(self, full_name: str) -> str:
         """The request's list part: filters from parameters of their own, and the sort order."""
         listing = self.config.list_request
+        self._used.add("filters")
         arguments: list[str] = []
         clauses = [f"*{self._clause(self._filter(name))}" for name in self.method.filters]
         if clauses:
@@ -145,52 +130,53 @@ class RequestBuilder:
     def _filter(self, name: str) -> FilterParam:
         found = self.config.filters.get(name)
         if found is None:
-            known = ", ".join(self.config.filters)
-            raise fail(
-                f"codegen.toml {self.method.rpc}", f"there is no filter {name}", f"add [filters.{name}]; known: {known}"
-            )
+            message = f"[{self.table}] filters names {name}, which is not defined"
+            raise fail(self.config.name, message, f"add [filters.{name}], or {nearest(name, self.config.filters)}")
         return found
 
     def _clause(self, param: FilterParam) -> str:
-        self.found.append(Param(param.name, _FILTER_TYPES[param.kind], "None", param.doc))
+        self.params.append(Param(param.name, _FILTER_TYPES[param.kind], "None", param.doc))
+        arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
         if param.kind == "enum":
-            return f'any_of("{param.field}", "{param.name}", {param.name}, {self.types.name(param.enum)})'
+            return f"any_of({arguments}, {self.types.name(param.enum)})"
         if param.kind == "prefix":
             # Servers can't match beginnings: they narrow the list down, and the rest is left out here.
-            self.keep = f'beginning("{param.field}", {param.name})'
-            return f'containing("{param.field}", "{param.name}", {param.name})'
-        function = "within" if param.kind == "time" else "equal"
-        return f'{function}("{param.field}", "{param.name}", {param.name})'
+            self.keep = f"beginning({literal(param.field)}, {param.name})"
+            return f"containing({arguments})"
+        return f"{'within' if param.kind == 'time' else 'equal'}({arguments})"
 
     def _parameter(self, field: Field, path: str, owner: str) -> str:
-        name = escape(self.method.params.get(path, field.name), RESERVED_AS_PARAMETER)
-        full_name = f"{owner}.{field.name}"
-        low, high = self.rules.length(full_name)
-        single = self.types.name(field.type_name) if field.type_name else _SCALARS.get(field.kind, "int")
-        annotation = single
-        if field.label is Label.REPEATED:
-            annotation = f"Collection[{single}]"
-        elif field.label is Label.MAP:
-            annotation = f"Mapping[{_SCALARS.get(field.map_key, 'int')}, {single}]"
-        required = self.rules.required(full_name) and not field.oneof
+        name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)
+        rule = f"{owner}.{field.name}"
+        low, high = self.rules.length(rule)
+        required = self.rules.required(rule) and not field.oneof
+        annotation, default = self._annotation(field), "" if required else _default(field)
         doc = sentence(field.doc) or f"`{field.name}` of the request."
         if high:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
-        default = "" if required else _default(field, annotation)
-        param = Param(name, annotation if default != "None" else f"{annotation} | None", default, doc)
-        self.found.append(param)
+        self.params.append(Param(name, f"{annotation} | None" if default == "None" else annotation, default, doc))
         if field.label is Label.REPEATED:
-            return f"list({name})"
+            return f"several({literal(name)}, {name})"
         if field.label is Label.MAP:
-            return f"None if {name} is None else dict({name})"
-        if field.kind == "string" and (low or high):
-            checked = f'text("{name}", {name}, {low}, {high})'
-            return f"None if {name} is None else {checked}" if default == "None" else checked
-        return name
+            return f"None if {name} is None else dict({name})" if default else f"dict({name})"
+        if field.kind != "string" or not (low or high):
+            return name
+        checked = f"text({literal(name)}, {name}, {low}, {high})"
+        return f"None if {name} is None else {checked}" if default == "None" else checked
+
+    def _annotation(self, field: Field) -> str:
+        """What an argument has to be; a list's or map's is more general than what the message keeps."""
+        single = pytypes.single(field, self.types)
+        if field.label is Label.REPEATED:
+            return f"Collection[{single}]"
+        if field.label is Label.MAP:
+            return f"Mapping[{pytypes.scalar(field.map_key)}, {single}]"
+        return single
 
 
-def _default(field: Field, annotation: str) -> str:
+def _default(field: Field) -> str:
     """What an argument that is left out is: the field's own default where it has no presence, else None."""
     if field.label is Label.REPEATED:
         return "()"
-    return _ZERO.get(annotation, "None") if field.label is Label.IMPLICIT else "None"
+    has_zero = field.label is Label.IMPLICIT and field.kind != "enum"
+    return pytypes.zero(field.kind) if has_zero else "None"

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from .config import Config
+from .diagnostics import fail
 
 
 @attrs.frozen
@@ -35,5 +36,8 @@ def read_rules(config: Config) -> Rules:
     for root in config.protos:
         table = Path(root, "rules.toml")
         if table.is_file():
-            fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})
+            try:
+                fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
+                raise fail(str(table), f"not valid TOML: {cause}", "restore it, or run flyte-codegen import") from None
     return Rules({**fields, **config.rules})

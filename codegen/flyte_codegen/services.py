@@ -5,8 +5,9 @@ from __future__ import annotations
 import attrs
 
 from .config import Config
-from .messages import Naming, TypeNames
 from .model import Api, Method, Service
+from .names import SERVICE_MODULE
+from .naming import Naming, TypeNames
 
 _EFFECTS = {"NO_SIDE_EFFECTS": "READ", "IDEMPOTENT": "IDEMPOTENT"}
 
@@ -18,9 +19,11 @@ class PyRpc:
     constant: str
     handler: str
     path: str
-    name: str
     request: str
     response: str
+    define: str
+    argument: str
+    result: str
     request_path: str
     response_path: str
     cardinality: str
@@ -63,33 +66,36 @@ def cardinality(method: Method) -> str:
 
 def lay_out(service: Service, naming: Naming, config: Config, source: str) -> PyService:
     """Decide everything about a service's module."""
-    types = TypeNames(
-        naming, {service.py_name, f"{service.py_name}Base", "AsyncIterator", "Cardinality", "Effect", "Final", "Rpc"}
-    )
-    rpcs = tuple(
-        PyRpc(
-            constant=m.py_name.upper(),
-            handler=m.py_name,
-            path=f"/{service.full_name}/{m.name}",
-            name=m.name,
-            request=types.name(m.request),
-            response=types.name(m.response),
-            request_path=naming.path(m.request),
-            response_path=naming.path(m.response),
-            cardinality=cardinality(m),
-            effect=effect(m, config),
-            doc=f"Deprecated. {m.doc}".strip() if m.deprecated else m.doc,
-        )
-        for m in service.methods
-    )
+    types = TypeNames(naming, SERVICE_MODULE | {service.py_name, f"{service.py_name}Base"})
+    rpcs = tuple(_rpc(service, method, naming, types, config) for method in service.methods)
     return PyService(
         path=service.module,
         name=service.py_name,
         full_name=service.full_name,
-        doc=service.doc,
+        doc=service.doc or f"`{service.full_name}`.",
         source=source,
         type_imports=tuple(sorted(types.lines)),
         rpcs=rpcs,
+    )
+
+
+def _rpc(service: Service, method: Method, naming: Naming, types: TypeNames, config: Config) -> PyRpc:
+    request, response = types.name(method.request), types.name(method.response)
+    streams = method.server_streaming
+    return PyRpc(
+        constant=method.constant,
+        handler=method.py_name,
+        path=f"/{service.full_name}/{method.name}",
+        request=request,
+        response=response,
+        define="def" if streams else "async def",
+        argument=f"requests: AsyncIterator[{request}]" if method.client_streaming else f"request: {request}",
+        result=f"AsyncIterator[{response}]" if streams else response,
+        request_path=naming.path(method.request),
+        response_path=naming.path(method.response),
+        cardinality=cardinality(method),
+        effect=effect(method, config),
+        doc=f"Deprecated. {method.doc}".strip() if method.deprecated else method.doc,
     )
 
 

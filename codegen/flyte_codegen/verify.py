@@ -6,12 +6,11 @@ import ast
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .config import Config
 from .diagnostics import CodegenError, Diagnostic, error, fail
-
-_STANDARD = sys.stdlib_module_names
 
 
 def formatted(files: dict[str, str]) -> dict[str, str]:
@@ -23,7 +22,15 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
         isolated = ["--isolated", "--no-cache", "--quiet", "--line-length", "120", "--target-version", "py311"]
-        for arguments in (["check", *isolated, "--fix", "--exit-zero", "--select", "F401,I001"], ["format", *isolated]):
+        imports = [
+            "--fix",
+            "--exit-zero",
+            "--select",
+            "F401,I001",
+            "--config",
+            "lint.isort.split-on-trailing-comma=false",
+        ]
+        for arguments in (["check", *isolated, *imports], ["format", *isolated]):
             command = [sys.executable, "-m", "ruff", *arguments, str(root)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
@@ -52,30 +59,60 @@ def compiled(files: dict[str, str]) -> dict[str, ast.Module]:
 
 
 def check(files: dict[str, str], config: Config) -> None:
-    """Refuse output that imports what generated code may not.
+    """Refuse output that imports what generated code may not, or that says two things under one name.
 
     Raises:
         CodegenError: All findings, each with the file and line.
     """
-    findings = [f for name, tree in compiled(files).items() for f in _forbidden(name, tree, config)]
+    trees = compiled(files)
+    findings = [f for name, tree in trees.items() for f in (*_forbidden(name, tree, config), *_doubled(name, tree))]
     if findings:
         raise CodegenError(findings)
 
 
-def _forbidden(name: str, tree: ast.AST, config: Config) -> list[Diagnostic]:
-    allowed = {config.package, *config.extern.values()}
-    # Overlay classes are named in annotations only, and imported under TYPE_CHECKING.
-    named = {e.overlay.partition(":")[0] for e in config.entities} | {config.runtime}
-    found: list[Diagnostic] = []
-    for node in ast.walk(tree):
-        modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        for module in modules:
-            top = module.split(".")[0]
-            if module in named or top in allowed or top in _STANDARD or top == "attrs":
+def _forbidden(name: str, tree: ast.Module, config: Config) -> Iterator[Diagnostic]:
+    within = tuple(f"{package}." for package in (config.package, *config.extern.values()))
+    # Overlay classes are named in annotations only, so that importing them may wait for a type checker.
+    overlays = {e.overlay.partition(":")[0] for e in config.entities}
+    for statement in tree.body:
+        type_only = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
+        for node, module in _imports(statement):
+            known = module == config.runtime or module.partition(".")[0] in sys.stdlib_module_names
+            if known or f"{module}.".startswith(within) or (type_only and module in overlays):
                 continue
-            found.append(
-                error(f"{name}:{node.lineno}", f"imports {module}", f"generated code may import only {config.runtime}")  # type: ignore[attr-defined]
-            )
-    return found
+            remedy = f"generated code may import only {config.runtime} and its own package"
+            yield error(f"{name}:{node.lineno}", f"imports {module}", remedy)
+
+
+def _imports(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node, "." * node.level + (node.module or "")
+
+
+def _doubled(name: str, tree: ast.Module) -> Iterator[Diagnostic]:
+    """Names that are bound twice at the top of a module or of a class: the second would silently replace the first."""
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for body in (tree.body, *(scope.body for scope in classes)):
+        seen: set[str] = set()
+        for node, bound in _bound(body):
+            if bound in seen:
+                yield error(f"{name}:{node.lineno}", f"{bound} is there twice", "rename one of the two")
+            seen.add(bound)
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
+    for node in body:
+        match node:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield node, node.name
+            case ast.AnnAssign(target=ast.Name(id=bound)) | ast.Assign(targets=[ast.Name(id=bound)]):
+                yield node, bound
+            case ast.Import() | ast.ImportFrom():
+                yield from ((node, alias.asname or alias.name) for alias in node.names)
+            case ast.If():
+                yield from _bound(node.body)
+            case _:
+                pass

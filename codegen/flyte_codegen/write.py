@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -15,96 +17,115 @@ MANIFEST = "MANIFEST.json"
 
 
 @attrs.frozen
-class Changes:
-    """What a run did, or would do."""
+class State:
+    """How an output folder differs from what belongs there."""
 
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    removed: tuple[str, ...]
+    missing: tuple[str, ...]
+    stale: tuple[str, ...]
+    obsolete: tuple[str, ...]
+    """Written by an earlier run, and no longer part of the output."""
+    edited: tuple[str, ...]
+    """Neither what an earlier run wrote nor what this one would."""
+    stray: tuple[str, ...]
+    """Written by somebody else."""
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.changed or self.removed)
+        return any(attrs.astuple(self))
 
 
-def digest(content: str) -> str:
-    """The hash that the manifest records."""
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def with_manifest(files: dict[str, str]) -> dict[str, str]:
+def with_manifest(files: Mapping[str, str]) -> dict[str, str]:
     """The files, and the manifest that lists them."""
-    listed = {name: digest(content) for name, content in sorted(files.items())}
+    listed = {name: _digest(content.encode()) for name, content in sorted(files.items())}
     manifest = {"generator": __version__, "files": listed}
     return {**files, MANIFEST: json.dumps(manifest, indent=1) + "\n"}
 
 
-def _present(output: Path) -> dict[str, str]:
-    return {
-        p.relative_to(output).as_posix(): p.read_text(encoding="utf-8")
-        for p in sorted(output.rglob("*"))
-        if p.is_file() and "__pycache__" not in p.parts
-    }
+def compare(output: Path, files: Mapping[str, str]) -> State:
+    """How `output` differs from `files`.
 
-
-def compare(output: Path, files: dict[str, str]) -> Changes:
-    """What would have to change in `output` for it to be `files` and nothing else."""
-    present = _present(output) if output.is_dir() else {}
-    return Changes(
-        added=tuple(sorted(set(files) - set(present))),
-        changed=tuple(sorted(n for n in files if n in present and present[n] != files[n])),
-        removed=tuple(sorted(set(present) - set(files))),
+    Raises:
+        CodegenError: The manifest of an earlier run can't be read.
+    """
+    present, recorded = _present(output), _recorded(output)
+    wanted = {name: _digest(content.encode()) for name, content in files.items()}
+    differing = {name for name in wanted if name in present and present[name] != wanted[name]}
+    extra = set(present) - set(wanted)
+    edited = {name for name in differing | extra if name in recorded and present[name] != recorded[name]}
+    stray = {name for name in extra | differing if name not in recorded and name != MANIFEST}
+    return State(
+        missing=tuple(sorted(set(wanted) - set(present))),
+        stale=tuple(sorted(differing - edited - stray)),
+        obsolete=tuple(sorted(extra - edited - stray)),
+        edited=tuple(sorted(edited)),
+        stray=tuple(sorted(stray)),
     )
 
 
-def edited_by_hand(output: Path) -> list[str]:
-    """Files that differ from what the manifest recorded when they were written."""
-    manifest = output / MANIFEST
-    if not manifest.is_file():
-        return []
-    try:
-        listed: dict[str, str] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-    except (ValueError, KeyError):
-        raise fail(
-            str(manifest), "is not a manifest", "restore it from version control, or delete the folder"
-        ) from None
-    present = _present(output)
-    return sorted(n for n, known in listed.items() if n in present and digest(present[n]) != known)
-
-
-def write(output: Path, files: dict[str, str], *, force: bool = False) -> Changes:
+def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> State:
     """Make `output` hold `files` and nothing else; what is unchanged keeps its time stamp.
 
     Raises:
-        CodegenError: A generated file was edited by hand (unless `force`), or the folder can't be written.
+        CodegenError: The folder holds what somebody else wrote or edited (unless `force`), or can't be written.
     """
-    edited = [] if force else edited_by_hand(output)
-    if edited:
-        remedy = "move the change to a template, codegen.toml or the overlay; --force overwrites it"
-        raise CodegenError([error(f"{output.name}/{name}", "was edited by hand", remedy) for name in edited])
-    if output.is_dir() and any(output.iterdir()) and not (output / MANIFEST).is_file() and not force:
-        raise fail(
-            str(output), "holds files that this tool did not write", "choose another [output] path, or use --force"
-        )
-    changes = compare(output, files)
+    state = compare(output, files)
+    if not force:
+        _refuse(output, state)
+    # The manifest comes last: a run that is cut short leaves files that are either old or new, not edited ones.
+    changed = sorted(
+        {*state.missing, *state.stale, *state.edited, *state.stray} & set(files), key=lambda n: (n == MANIFEST, n)
+    )
     try:
-        for name in (*changes.added, *changes.changed):
+        for name in changed:
             target = output / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(files[name], encoding="utf-8")
-        for name in changes.removed:
+            target.write_bytes(files[name].encode())
+        for name in {*state.obsolete, *state.edited, *state.stray} - set(files):
             (output / name).unlink()
         _prune(output)
     except OSError as cause:
         raise fail(str(output), f"can't be written: {cause.strerror}", "check the folder's permissions") from None
-    return changes
+    return state
+
+
+def _refuse(output: Path, state: State) -> None:
+    edit = "move the change to a template, codegen.toml or the overlay; --force discards it"
+    stray = "move it elsewhere; --force removes it"
+    findings = [error(f"{output.name}/{name}", "was edited by hand", edit) for name in state.edited]
+    findings += [error(f"{output.name}/{name}", "was not written by this tool", stray) for name in state.stray]
+    if findings:
+        raise CodegenError(findings)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _present(output: Path) -> dict[str, str]:
+    """The files in the folder with their digests, but for what Python puts there."""
+    found = (p for p in output.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if output.is_dir() else ()
+    return {p.relative_to(output).as_posix(): _digest(p.read_bytes()) for p in found}
+
+
+def _recorded(output: Path) -> dict[str, str]:
+    """The files with their digests as the last run left them."""
+    manifest = output / MANIFEST
+    if not manifest.is_file():
+        return {}
+    try:
+        files: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        return {name: str(digest) for name, digest in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise fail(
+            str(manifest), "is not a manifest", "restore it from version control, or delete the folder"
+        ) from None
 
 
 def _prune(output: Path) -> None:
-    """Remove folders that hold nothing any more."""
-    for folder in sorted((p for p in output.rglob("*") if p.is_dir()), reverse=True):
-        if folder.name != "__pycache__" and not any(p.name != "__pycache__" for p in folder.iterdir()):
-            for cached in folder.rglob("*.pyc"):
-                cached.unlink()
-            for empty in sorted((p for p in folder.rglob("*") if p.is_dir()), reverse=True):
-                empty.rmdir()
+    """Remove folders that hold nothing any more but compiled code."""
+    for folder in sorted((p for p in output.rglob("*") if p.is_dir() and p.name != "__pycache__"), reverse=True):
+        if all(entry.name == "__pycache__" for entry in folder.iterdir()):
+            for compiled in folder.rglob("*.pyc"):
+                compiled.unlink()
+            for cache in folder.iterdir():
+                cache.rmdir()
             folder.rmdir()

@@ -11,16 +11,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails a
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-from flyte.runtime.v1 import (
-    Client,
-    Entity,
-    Self,
-    fetching,
-    resolve_client,
-    text,
-    unary,
-    walk,
-)
+from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):

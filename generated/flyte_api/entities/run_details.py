@@ -10,16 +10,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as W
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-from flyte.runtime.v1 import (
-    Client,
-    Entity,
-    Self,
-    fetching,
-    resolve_client,
-    text,
-    unary,
-    walk,
-)
+from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 
 
 class RunDetailsBase(Entity[WorkflowRunDetails]):

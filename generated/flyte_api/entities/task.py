@@ -33,6 +33,7 @@ from flyte.runtime.v1 import (
     paged,
     resolve,
     resolve_client,
+    several,
     text,
     walk,
 )
@@ -159,7 +160,7 @@ class TaskBase(Entity[TaskTask]):
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
             ),
             project_id=ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project),
-            known_filters=list(known_filters),
+            known_filters=several("known_filters", known_filters),
         )
         return paged(
             cls,

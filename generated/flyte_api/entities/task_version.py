@@ -8,10 +8,7 @@ from typing import Any
 
 from flyte_api.messages.flyteidl2.task.task_service import ListVersionsResponseVersionResponse
 
-from flyte.runtime.v1 import (
-    Entity,
-    walk,
-)
+from flyte.runtime.v1 import Entity, walk
 
 
 class TaskVersionBase(Entity[ListVersionsResponseVersionResponse]):

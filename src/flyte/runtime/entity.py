@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
 from typing import Any, Generic, Self, TypeVar
@@ -119,6 +119,7 @@ def paged(
     items: str,
     token: str,
     page: str,
+    names: tuple[str, str] = ("limit", "token"),
     keep: Callable[[E], bool] | None = None,
     limit: int | None,
     page_size: int | None,
@@ -132,7 +133,8 @@ def paged(
         request: The request, but for limit and token.
         items: Path of the repeated field in a reply.
         token: Path of the next page's token in a reply; empty for a method without pages.
-        page: Path of the message with `limit` and `token` in a request; empty for the request itself.
+        page: Path of the message with the page's size and token in a request; empty for the request itself.
+        names: What that message calls size and token. Default: `limit` and `token`.
         keep: Which items count, where the server's filters can't say it. Default: all.
         limit: Most items in all; None for all.
         page_size: Most items a request; None for the client's.
@@ -145,7 +147,8 @@ def paged(
             if page:
                 where = copy(getattr(asked, page))
                 setattr(asked, page, where)
-            where.limit, where.token = size, at
+            for name, value in zip(names, (size, at), strict=True):
+                setattr(where, name, value)
         reply = await unary(client, rpc, asked)
         found: Sequence[Any] = walk(reply, items) or ()
         made = [entity(item, client) for item in found]
@@ -193,6 +196,17 @@ def watched(
         waited_for=f"{about or entity.__name__} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )
+
+
+def several(argument: str, values: Collection[T]) -> list[T]:
+    """An argument of several values as a list.
+
+    Raises:
+        TypeError: It is a single text, which would count as one value for each of its letters.
+    """
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{argument} takes several values; for one, write {argument}=({values!r},)")
+    return list(values)
 
 
 def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:

@@ -202,9 +202,7 @@ class Message(betterproto2.Message):
     def __copy__(self, _: Any = None) -> Self:
         # A message owns its lists and maps, so a copy has its own; sub-messages are shared, as in any shallow copy.
         made = _new(type(self))
-        vars(made).update(
-            {k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()}
-        )
+        vars(made).update({k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()})
         return made
 
     def __deepcopy__(self, memo: Any = None) -> Self:

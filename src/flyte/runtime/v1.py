@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from .call import unary
     from .client import Client, resolve_client
-    from .entity import Entity, paged, text, walk, watched
+    from .entity import Entity, paged, several, text, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
     from .rpc import Cardinality, Effect, Rpc
@@ -79,6 +79,7 @@ _MODULES = {
     "resolve_client": "flyte.runtime.client",
     "Entity": "flyte.runtime.entity",
     "paged": "flyte.runtime.entity",
+    "several": "flyte.runtime.entity",
     "text": "flyte.runtime.entity",
     "walk": "flyte.runtime.entity",
     "watched": "flyte.runtime.entity",
@@ -169,6 +170,7 @@ __all__ = [
     "resolve",
     "resolve_client",
     "scalar_list",
+    "several",
     "signed",
     "signed32",
     "signed64",

@@ -33,42 +33,18 @@ from flyte.runtime.v1 import (
 
 
 class NullValue(Enum):
-    """Represents a JSON `null`.
-
-    `NullValue` is a sentinel, using an enum with only one value to represent
-    the null value for the `Value` type union.
-
-    A field of type `NullValue` with any value other than `0` is considered
-    invalid. Most ProtoJSON serializers will emit a Value with a `null_value` set
-    as a JSON `null` regardless of the integer value, and so will round trip to
-    a `0` value.
-    """
+    """`google.protobuf.NullValue`."""
 
     __full_name__ = "google.protobuf.NullValue"
     NULL_VALUE = 0
-    """Null value."""
 
 
 class Struct(StructMixin, Message):
-    """Represents a JSON object.
-
-    An unordered key-value map, intending to perfectly capture the semantics of a
-    JSON object. This enables parsing any arbitrary JSON payload as a message
-    field in ProtoJSON format.
-
-    This follows RFC 8259 guidelines for interoperable JSON: notably this type
-    cannot represent large Int64 values or `NaN`/`Infinity` numbers,
-    since the JSON format generally does not support those values in its number
-    type.
-
-    If you do not intend to parse arbitrary JSON into your message, a custom
-    typed message should be preferred instead of using this type.
-    """
+    """A JSON object."""
 
     FULL_NAME = "google.protobuf.Struct"
     FIELDS = (("fields", 1, "map<string,message>", "map"),)
     fields: dict[str, Value] = map_field("string", "message", "flyte_api.messages.google.protobuf.struct:Value")
-    """Unordered map of dynamically typed values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -104,13 +80,7 @@ class Struct(StructMixin, Message):
 
 
 class Value(ValueMixin, Message):
-    """Represents a JSON value.
-
-    `Value` represents a dynamically typed value which can be either
-    null, a number, a string, a boolean, a recursive struct value, or a
-    list of values. A producer of value is expected to set one of these
-    variants. Absence of any variant is an invalid state.
-    """
+    """Any JSON value."""
 
     FULL_NAME = "google.protobuf.Value"
     FIELDS = (
@@ -122,21 +92,11 @@ class Value(ValueMixin, Message):
         ("list_value", 6, "message", "optional", "kind"),
     )
     null_value: NullValue | None = optional_enum("flyte_api.messages.google.protobuf.struct:NullValue")
-    """Represents a JSON `null`."""
     number_value: float | None = None
-    """Represents a JSON number. Must not be `NaN`, `Infinity` or
-    `-Infinity`, since those are not supported in JSON. This also cannot
-    represent large Int64 values, since JSON format generally does not
-    support them in its number type.
-    """
     string_value: str | None = None
-    """Represents a JSON string."""
     bool_value: bool | None = None
-    """Represents a JSON boolean (`true` or `false` literal in JSON)."""
     struct_value: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
-    """Represents a JSON object."""
     list_value: ListValue | None = sub("flyte_api.messages.google.protobuf.struct:ListValue")
-    """Represents a JSON array."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -230,12 +190,11 @@ class Value(ValueMixin, Message):
 
 
 class ListValue(ListValueMixin, Message):
-    """Represents a JSON array."""
+    """A JSON array."""
 
     FULL_NAME = "google.protobuf.ListValue"
     FIELDS = (("values", 1, "message", "repeated"),)
     values: list[Value] = sub_list("flyte_api.messages.google.protobuf.struct:Value")
-    """Repeated field of dynamically typed values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -31,18 +31,11 @@ from flyte.runtime.v1 import (
 
 
 class DoubleValue(WrapperMixin, Message):
-    """Wrapper message for `double`.
-
-    The JSON representation for `DoubleValue` is JSON number.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.DoubleValue"
     FIELDS = (("value", 1, "double"),)
     value: float = 0.0
-    """The double value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -74,18 +67,11 @@ class DoubleValue(WrapperMixin, Message):
 
 
 class FloatValue(WrapperMixin, Message):
-    """Wrapper message for `float`.
-
-    The JSON representation for `FloatValue` is JSON number.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.FloatValue"
     FIELDS = (("value", 1, "float"),)
     value: float = 0.0
-    """The float value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -117,18 +103,11 @@ class FloatValue(WrapperMixin, Message):
 
 
 class Int64Value(WrapperMixin, Message):
-    """Wrapper message for `int64`.
-
-    The JSON representation for `Int64Value` is JSON string.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.Int64Value"
     FIELDS = (("value", 1, "int64"),)
     value: int = 0
-    """The int64 value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -160,18 +139,11 @@ class Int64Value(WrapperMixin, Message):
 
 
 class UInt64Value(WrapperMixin, Message):
-    """Wrapper message for `uint64`.
-
-    The JSON representation for `UInt64Value` is JSON string.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.UInt64Value"
     FIELDS = (("value", 1, "uint64"),)
     value: int = 0
-    """The uint64 value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -203,18 +175,11 @@ class UInt64Value(WrapperMixin, Message):
 
 
 class Int32Value(WrapperMixin, Message):
-    """Wrapper message for `int32`.
-
-    The JSON representation for `Int32Value` is JSON number.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.Int32Value"
     FIELDS = (("value", 1, "int32"),)
     value: int = 0
-    """The int32 value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -246,18 +211,11 @@ class Int32Value(WrapperMixin, Message):
 
 
 class UInt32Value(WrapperMixin, Message):
-    """Wrapper message for `uint32`.
-
-    The JSON representation for `UInt32Value` is JSON number.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.UInt32Value"
     FIELDS = (("value", 1, "uint32"),)
     value: int = 0
-    """The uint32 value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -289,18 +247,11 @@ class UInt32Value(WrapperMixin, Message):
 
 
 class BoolValue(WrapperMixin, Message):
-    """Wrapper message for `bool`.
-
-    The JSON representation for `BoolValue` is JSON `true` and `false`.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.BoolValue"
     FIELDS = (("value", 1, "bool"),)
     value: bool = False
-    """The bool value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -332,18 +283,11 @@ class BoolValue(WrapperMixin, Message):
 
 
 class StringValue(WrapperMixin, Message):
-    """Wrapper message for `string`.
-
-    The JSON representation for `StringValue` is JSON string.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.StringValue"
     FIELDS = (("value", 1, "string"),)
     value: str = ""
-    """The string value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -379,18 +323,11 @@ class StringValue(WrapperMixin, Message):
 
 
 class BytesValue(WrapperMixin, Message):
-    """Wrapper message for `bytes`.
-
-    The JSON representation for `BytesValue` is JSON string.
-
-    Not recommended for use in new APIs, but still useful for legacy APIs and
-    has no plan to be removed.
-    """
+    """A single value with presence."""
 
     FULL_NAME = "google.protobuf.BytesValue"
     FIELDS = (("value", 1, "bytes"),)
     value: bytes = b""
-    """The bytes value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -69,7 +69,7 @@ class ActionsService:
 
 
 class ActionsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.actions.ActionsService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.actions.ActionsService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("enqueue", ActionsService.ENQUEUE),

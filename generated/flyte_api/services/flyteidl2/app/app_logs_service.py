@@ -25,7 +25,7 @@ class AppLogsService:
 
 
 class AppLogsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.app.AppLogsService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.app.AppLogsService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (("tail_logs", AppLogsService.TAIL_LOGS),)
 

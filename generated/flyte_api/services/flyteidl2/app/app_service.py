@@ -67,7 +67,7 @@ class AppService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    LIST_: Final[Rpc[ListRequest, ListResponse]] = Rpc(
+    LIST: Final[Rpc[ListRequest, ListResponse]] = Rpc(
         "/flyteidl2.app.AppService/List",
         "flyte_api.messages.flyteidl2.app.app_payload:ListRequest",
         "flyte_api.messages.flyteidl2.app.app_payload:ListResponse",
@@ -91,7 +91,7 @@ class AppService:
 
 
 class AppServiceBase(ServiceBase):
-    """What a server of `flyteidl2.app.AppService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.app.AppService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create", AppService.CREATE),
@@ -99,7 +99,7 @@ class AppServiceBase(ServiceBase):
         ("update", AppService.UPDATE),
         ("update_status", AppService.UPDATE_STATUS),
         ("delete", AppService.DELETE),
-        ("list_", AppService.LIST_),
+        ("list_", AppService.LIST),
         ("watch", AppService.WATCH),
         ("lease", AppService.LEASE),
     )
@@ -120,7 +120,7 @@ class AppServiceBase(ServiceBase):
         raise unimplemented(AppService.DELETE)
 
     async def list_(self, request: ListRequest, call: ServerCall) -> ListResponse:
-        raise unimplemented(AppService.LIST_)
+        raise unimplemented(AppService.LIST)
 
     def watch(self, request: WatchRequest, call: ServerCall) -> AsyncIterator[WatchResponse]:
         raise unimplemented(AppService.WATCH)

@@ -99,7 +99,7 @@ class ArtifactService:
 
 
 class ArtifactServiceBase(ServiceBase):
-    """What a server of `flyteidl2.artifact.ArtifactService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.artifact.ArtifactService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_artifact", ArtifactService.CREATE_ARTIFACT),

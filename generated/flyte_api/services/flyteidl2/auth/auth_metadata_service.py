@@ -36,7 +36,7 @@ class AuthMetadataService:
 
 
 class AuthMetadataServiceBase(ServiceBase):
-    """What a server of `flyteidl2.auth.AuthMetadataService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.auth.AuthMetadataService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("get_o_auth2_metadata", AuthMetadataService.GET_O_AUTH2_METADATA),

@@ -24,7 +24,7 @@ class IdentityService:
 
 
 class IdentityServiceBase(ServiceBase):
-    """What a server of `flyteidl2.auth.IdentityService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.auth.IdentityService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (("user_info", IdentityService.USER_INFO),)
 

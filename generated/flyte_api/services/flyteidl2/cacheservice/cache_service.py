@@ -63,7 +63,7 @@ class CacheService:
 
 
 class CacheServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cacheservice.CacheService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.cacheservice.CacheService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("get", CacheService.GET),

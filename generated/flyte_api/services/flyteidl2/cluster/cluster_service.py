@@ -24,7 +24,7 @@ class ClusterService:
 
 
 class ClusterServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cluster.ClusterService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.cluster.ClusterService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (("select_cluster", ClusterService.SELECT_CLUSTER),)
 

@@ -69,7 +69,7 @@ class DataProxyService:
 
 
 class DataProxyServiceBase(ServiceBase):
-    """What a server of `flyteidl2.dataproxy.DataProxyService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.dataproxy.DataProxyService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_upload_location", DataProxyService.CREATE_UPLOAD_LOCATION),

@@ -63,7 +63,7 @@ class DomainService:
 
 
 class DomainServiceBase(ServiceBase):
-    """What a server of `flyteidl2.org.DomainService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.org.DomainService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("list_domains", DomainService.LIST_DOMAINS),

@@ -60,7 +60,7 @@ class ProjectService:
 
 
 class ProjectServiceBase(ServiceBase):
-    """What a server of `flyteidl2.project.ProjectService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.project.ProjectService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_project", ProjectService.CREATE_PROJECT),

@@ -63,7 +63,7 @@ class SecretService:
 
 
 class SecretServiceBase(ServiceBase):
-    """What a server of `flyteidl2.secret.SecretService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.secret.SecretService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_secret", SecretService.CREATE_SECRET),

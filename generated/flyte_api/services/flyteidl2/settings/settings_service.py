@@ -54,7 +54,7 @@ class SettingsService:
 
 
 class SettingsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.settings.SettingsService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.settings.SettingsService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("get_settings", SettingsService.GET_SETTINGS),

@@ -60,7 +60,7 @@ class TaskService:
 
 
 class TaskServiceBase(ServiceBase):
-    """What a server of `flyteidl2.task.TaskService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.task.TaskService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("deploy_task", TaskService.DEPLOY_TASK),

@@ -81,7 +81,7 @@ class TriggerService:
 
 
 class TriggerServiceBase(ServiceBase):
-    """What a server of `flyteidl2.trigger.TriggerService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.trigger.TriggerService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("deploy_trigger", TriggerService.DEPLOY_TRIGGER),

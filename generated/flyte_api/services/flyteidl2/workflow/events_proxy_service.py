@@ -24,7 +24,7 @@ class EventsProxyService:
 
 
 class EventsProxyServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.EventsProxyService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.EventsProxyService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (("record", EventsProxyService.RECORD),)
 

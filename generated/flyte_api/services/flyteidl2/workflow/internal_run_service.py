@@ -73,7 +73,7 @@ class InternalRunService:
 
 
 class InternalRunServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.InternalRunService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.InternalRunService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("record_action", InternalRunService.RECORD_ACTION),

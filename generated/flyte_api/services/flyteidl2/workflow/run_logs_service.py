@@ -26,7 +26,7 @@ class RunLogsService:
 
 
 class RunLogsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.RunLogsService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.RunLogsService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (("tail_logs", RunLogsService.TAIL_LOGS),)
 

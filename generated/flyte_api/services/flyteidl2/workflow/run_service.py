@@ -203,7 +203,7 @@ class RunService:
 
 
 class RunServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.RunService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.RunService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_run", RunService.CREATE_RUN),

@@ -46,7 +46,7 @@ class StateService:
 
 
 class StateServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.StateService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.StateService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("put", StateService.PUT),

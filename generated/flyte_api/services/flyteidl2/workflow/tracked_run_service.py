@@ -120,7 +120,7 @@ class TrackedRunService:
 
 
 class TrackedRunServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.TrackedRunService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.TrackedRunService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("create_run", TrackedRunService.CREATE_RUN),

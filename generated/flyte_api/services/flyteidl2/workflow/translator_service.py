@@ -54,7 +54,7 @@ class TranslatorService:
 
 
 class TranslatorServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.TranslatorService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.workflow.TranslatorService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("literals_to_launch_form_json", TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON),

@@ -65,7 +65,7 @@ class CacheService:
 
 
 class CacheServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cacheservice.v2.CacheService` subclasses; methods it does not override answer UNIMPLEMENTED."""
+    """What a server of `flyteidl2.cacheservice.v2.CacheService` subclasses; the rest answers UNIMPLEMENTED."""
 
     RPCS = (
         ("get", CacheService.GET),

@@ -1,0 +1,69 @@
+"""Where generated types live, and what the modules that use them call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .model import Api, File
+
+
+class Naming:
+    """Where generated types live: in the package they are written to, or in one that others generated."""
+
+    def __init__(self, api: Api, package: str, extern: Mapping[str, str]) -> None:
+        self.api, self.package, self.extern = api, package, extern
+
+    def is_extern(self, file: File) -> bool:
+        """Whether the file's types come from another package."""
+        return self._owner(file) != self.package
+
+    def _owner(self, file: File) -> str:
+        prefixes = [p for p in self.extern if file.package == p or file.package.startswith(p + ".")]
+        return self.extern[max(prefixes, key=len)] if prefixes else self.package
+
+    def module(self, full_name: str) -> str:
+        """The module that holds a message or enum."""
+        file = self.api.file_of[full_name]
+        return f"{self._owner(file)}.messages.{file.module}"
+
+    def py_name(self, full_name: str) -> str:
+        """The class of a message or enum."""
+        found = self.api.messages.get(full_name) or self.api.enums[full_name]
+        return found.py_name
+
+    def path(self, full_name: str) -> str:
+        """The import path of a message or enum, `module:Class`."""
+        return f"{self.module(full_name)}:{self.py_name(full_name)}"
+
+
+class TypeNames:
+    """The names that one module uses for the types of others; a second type of the same name gets an alias."""
+
+    def __init__(self, naming: Naming, taken: Iterable[str], home: str = "") -> None:
+        self.naming, self.home = naming, home
+        self.taken = set(taken)
+        self.lines: set[str] = set()
+        self._names: dict[str, str] = {}
+
+    def name(self, full_name: str) -> str:
+        """How the module refers to the type."""
+        module, cls = self.naming.module(full_name), self.naming.py_name(full_name)
+        if module == self.home:
+            return cls
+        if full_name not in self._names:
+            local = self._free(full_name, cls)
+            self.taken.add(local)
+            self._names[full_name] = local
+            alias = "" if local == cls else f" as {local}"
+            self.lines.add(f"from {module} import {cls}{alias}")
+        return self._names[full_name]
+
+    def _free(self, full_name: str, cls: str) -> str:
+        """The class name, or with the last part of its package in front, or with an X in front of that."""
+        if cls not in self.taken:
+            return cls
+        *_, scope = ("", *full_name.split(".")[:-1])
+        local = scope[:1].upper() + scope[1:] + cls
+        while local in self.taken:
+            local = "X" + local
+        return local

@@ -1,0 +1,95 @@
+"""The parameters of generated methods."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import attrs
+
+from .classify import Kind
+from .diagnostics import fail
+from .names import RESERVED_AS_PARAMETER
+
+
+@attrs.frozen
+class Param:
+    """A parameter of a generated method; without a default it has to be given."""
+
+    name: str
+    annotation: str
+    default: str
+    doc: str
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return not self.default
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
+
+
+_PAGES = (
+    Param("limit", "int | None", "None", "Most items in all. Default: all there are."),
+    Param("page_size", "int | None", "None", "Most items a request fetches. Default: the client's."),
+)
+_TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
+_SCOPE = (
+    Param("project", "str | None", "None", "Project id. Default: the client's."),
+    Param("domain", "str | None", "None", "Domain id. Default: the client's."),
+)
+_CLIENT = Param("client", "Client | None", "None", "The client to ask with. Default: the current one.")
+
+
+@attrs.frozen
+class Signature:
+    """The parameters of a method: what names the thing by position, settings by keyword."""
+
+    first: str
+    positional: tuple[Param, ...]
+    keyword: tuple[Param, ...]
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """All but the first."""
+        return (*self.positional, *self.keyword)
+
+    def __str__(self) -> str:
+        star = ["*"] if self.keyword else []
+        return ", ".join([self.first, *map(str, self.positional), *star, *map(str, self.keyword)])
+
+
+def signature(
+    kind: Kind, params: Sequence[Param], *, on_class: bool, scoped: bool, taken: Collection[str], table: str
+) -> Signature:
+    """The signature of a method.
+
+    Args:
+        kind: Its kind, which brings parameters of its own.
+        params: The parameters that its request needs.
+        on_class: Whether it is a class method, and so has no entity's client to ask with.
+        scoped: Whether project and domain come from the client.
+        taken: Names that no parameter may have, because the method uses them for types.
+        table: The method's table in codegen.toml, which errors say to complete.
+
+    Raises:
+        CodegenError: Two parameters would have one name, or one would hide what the method uses.
+    """
+    by_position = [p for p in params if p.required or kind is Kind.CALL]
+    by_keyword = [p for p in params if p not in by_position]
+    by_keyword += _PAGES if kind is Kind.LIST else [_TIMEOUT] if kind is Kind.WATCH else []
+    by_keyword += _SCOPE if scoped else ()
+    by_keyword += [_CLIENT] if on_class else []
+    # Sorting is stable: what has to be given comes first, each part in the order of the request.
+    made = Signature(
+        "cls" if on_class else "self", tuple(sorted(by_position, key=lambda p: not p.required)), tuple(by_keyword)
+    )
+    counts = Counter(p.name for p in made.params)
+    for param in params:
+        hidden = param.name in taken or param.name in RESERVED_AS_PARAMETER
+        if counts[param.name] > 1 or hidden:
+            why = "would hide what the method uses" if hidden else "would be there twice"
+            remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
+            raise fail("codegen.toml", f"[{table}] the parameter {param.name} {why}", remedy)
+    return made

@@ -1,0 +1,42 @@
+"""Names in codegen.toml that stand for definitions: each has to be one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from .config import Config
+from .diagnostics import Diagnostic, error
+from .model import Api
+from .toml import nearest
+
+
+def check(api: Api, config: Config) -> list[Diagnostic]:
+    """What codegen.toml names that the definitions do not have; names in entities are checked when those are linked."""
+    rpcs = {m.full_name for s in api.services() for m in s.methods}
+    fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
+    found: list[Diagnostic] = []
+    for where, what, name, known in _names(api, config, rpcs, fields):
+        if name not in known:
+            found.append(error(config.name, f"[{where}] names {name}, which is no {what}", nearest(name, known)))
+    return found
+
+
+def _names(
+    api: Api, config: Config, rpcs: set[str], fields: set[str]
+) -> Iterator[tuple[str, str, str, Collection[str]]]:
+    for rpc in config.effects:
+        yield "effects", "RPC", rpc, rpcs
+    for message, roles in config.scope.items():
+        yield "scope", "message", message, api.messages
+        for field in roles if message in api.messages else ():
+            yield "scope", "field", f"{message}.{field}", fields
+    listing = config.list_request
+    for key in ("request", "filter", "sort") if listing else ():
+        yield "listing", "message", listing[key], api.messages
+    for key in ("filters_field", "sort_field") if listing else ():
+        yield "listing", "field", f"{listing['request']}.{listing[key]}", fields
+    for name, param in config.filters.items():
+        if param.enum:
+            yield f"filters.{name}", "enum", param.enum, api.enums
+    for field in config.rules:
+        yield "rules", "field", field, fields
