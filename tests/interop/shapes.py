@@ -89,6 +89,7 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "bool": (bool, True),
     "none": (type(None), None),
     "datetime": (dt.datetime, MOMENT.astimezone(dt.UTC)),
+    "date": (dt.date, dt.date(2026, 2, 3)),
     "timedelta": (dt.timedelta, dt.timedelta(days=-3, microseconds=1)),
     "list": (list[int], [1, 2]),
     "empty list": (list[str], []),

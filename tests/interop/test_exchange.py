@@ -167,7 +167,8 @@ def test_what_they_wrote_can_be_sent_back_without_its_class(name: str, returned:
     assert returned[name].get("same") is True, returned[name]
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if "model" not in name])
+# Theirs does not tell a date from a moment; ours says which, and they take it.
+@pytest.mark.parametrize("name", [name for name in ALL if "model" not in name and name != "date"])
 def test_types_are_written_with_their_tags(name: str, theirs: dict[str, dict[str, Any]]) -> None:
     _, literal_type = _received(theirs[name])
     own = literal_type_of(ALL[name][0])
