@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -17,7 +17,10 @@ def _span(value: float | timedelta | None) -> timedelta | None:
     if value is None or isinstance(value, timedelta):
         span = value
     elif isinstance(value, (int, float)) and not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
-        span = timedelta(seconds=value)
+        try:
+            span = timedelta(seconds=value)
+        except (ValueError, OverflowError):
+            raise ValueError(f"a span of time can't be {value!r} seconds") from None
     else:
         raise TypeError(f"a span of time is a timedelta or a number of seconds, not {type(value).__name__} ({value!r})")
     if span is not None and span < timedelta(0):
@@ -114,11 +117,16 @@ class Cache:
         max_age: How old a result may be: a timedelta or seconds. Default: any age.
     """
 
-    behavior: CacheBehavior = attrs.field(validator=attrs.validators.in_(("auto", "override", "disable")))
+    behavior: CacheBehavior = attrs.field()
     version_override: str | None = None
     serialize: bool = False
     ignored_inputs: tuple[str, ...] = attrs.field(default=(), converter=_names)
     max_age: timedelta | None = attrs.field(default=None, converter=_span)
+
+    def __attrs_post_init__(self) -> None:
+        if self.behavior not in get_args(CacheBehavior):
+            known = ", ".join(map(repr, get_args(CacheBehavior)))
+            raise ValueError(f"Cache.behavior is one of {known}, not {self.behavior!r}")
 
 
 _ENV_NAME = re.compile(r"^[A-Z_][A-Z0-9_]*$")

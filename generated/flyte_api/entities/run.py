@@ -198,7 +198,7 @@ class RunBase(Entity[WorkflowRun]):
 
     @blocking
     async def abort(self, reason: str | None = None) -> bool:
-        """Abort the run and all its actions. A run that has ended stays as it is for its actions, and is not an error.
+        """Abort the run and all its actions. A run that has ended is marked as aborted all the same.
 
         Args:
             reason: Why, shown with the run; unset takes a stock phrase.

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,8 @@ _SUBMITTING = 20
 """Submissions of one parent that are under way at a time."""
 _RETRIES = 100
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_CLEANING_UP = 6.0
+"""Seconds that a cancelled call gets to abort its child."""
 _PASSING = (UnavailableError, ConnectionLostError, DeadlineExceededError, ResourceExhaustedError)
 
 
@@ -225,8 +228,24 @@ def submit(details: TaskDetails, values: Mapping[str, Any]) -> Any:
         asyncio.get_running_loop()
     except RuntimeError:
         return bridge.run(work)
-    return _awaited(work)
+    return awaited(work)
 
 
-async def _awaited(work: Coroutine[Any, Any, Any]) -> Any:
-    return await asyncio.wrap_future(bridge.start(work))
+async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
+    """Wait for work on the bridge's loop; a cancelled wait ends when the work has cleaned up, for a while."""
+    over: Future[None] = Future()
+
+    async def until_over() -> Any:
+        try:
+            return await work
+        finally:
+            over.set_result(None)
+
+    try:
+        return await asyncio.wrap_future(bridge.start(until_over()))
+    except asyncio.CancelledError:
+        # The process may end next, and with it the thread that tells the control plane.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLEANING_UP):
+                await asyncio.shield(asyncio.wrap_future(over))
+        raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flyte.errors import RemoteTaskUsageError
 from flyte.runtime import bridge
 
-from ._controller import current
+from ._controller import awaited, current
 
 if TYPE_CHECKING:
     from flyte.remote import LazyEntity, TaskDetails
@@ -62,7 +62,8 @@ async def _awaited(
     from flyte.remote import LazyEntity
 
     details = await task.fetch.aio() if isinstance(task, LazyEntity) else task
-    return await asyncio.wrap_future(bridge.start(_gathered(details, items, concurrency, keep, common)))
+    found: list[Any] = await awaited(_gathered(details, items, concurrency, keep, common))
+    return found
 
 
 async def _gathered(

@@ -192,6 +192,8 @@ def start(
     parallel = max(4, os.cpu_count() or 1) if parallel is None else parallel
     if parallel < 1:
         raise ValueError(f"parallel={parallel}: at least one action must be able to run")
+    if dir is not None and not str(dir):
+        raise ValueError("dir must not be empty; leave it out for a temporary directory")
     if not 0 <= port < 1 << 16:
         raise ValueError(f"port={port} is not a TCP port")
     if grace < 0:

@@ -40,7 +40,8 @@ class Home:
                 self.path = Path(tempfile.mkdtemp(prefix="flyte-devbox-"))
             else:
                 self.path = Path(directory).expanduser().resolve()
-                self.path.mkdir(parents=True, exist_ok=True)
+                # Inputs, environments and logs are nobody else's business.
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = self._acquire()
         except OSError as error:
             raise DevboxError(f"the devbox cannot use {directory or tempfile.gettempdir()}: {error}") from error

@@ -45,6 +45,9 @@ class Overrides(TypedDict, total=False):
     max_inline_io_bytes: int
 
 
+_MAX_SHORT_NAME = 63
+
+
 def check_names(changes: Mapping[str, object]) -> None:
     """Refuse settings that there are not.
 
@@ -108,6 +111,8 @@ def _container(spec: TaskSpec, setting: str) -> ContainerView:
 def _short_name(spec: TaskSpec, value: Any) -> None:
     if not isinstance(value, str):
         raise TypeError(f"short_name takes text, not {type(value).__name__}")
+    if len(value) > _MAX_SHORT_NAME:
+        raise ValueError(f"short_name takes at most {_MAX_SHORT_NAME} characters, not {len(value)}")
     spec.short_name = value
 
 
@@ -145,6 +150,8 @@ def _env_vars(spec: TaskSpec, value: Any) -> None:
     for name, text in given.items():
         if not isinstance(name, str) or not name or not (text is None or isinstance(text, str)):
             raise TypeError(f"env_vars takes text for names and values, not {name!r}: {text!r}")
+        if "=" in name or "\0" in name or "\0" in (text or ""):
+            raise ValueError(f"env_vars can't hold {name!r}: names have no '=', and neither names nor values a NUL")
     merged = {**container.env(), **cast("Mapping[str, str | None]", given)} if given else {}
     container.set_env({name: text for name, text in merged.items() if text is not None})
 

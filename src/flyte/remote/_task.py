@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
-from flyte.runtime.client import Client
+from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.entity import text
 from flyte.runtime.filters import SortBy
 from flyte.runtime.pager import Pager
@@ -80,8 +80,8 @@ class Task(TaskBase):
         if auto_version is not None and auto_version not in get_args(AutoVersion):
             raise ValueError(f"auto_version is 'latest' or 'current', not {auto_version!r}")
         if (version is None) == (auto_version is None):
-            given = "both" if version is not None else "neither"
-            raise ValueError(f"Task.get takes either version or auto_version, and {given} of them was given")
+            given = "both of them were" if version is not None else "neither of them was"
+            raise ValueError(f"Task.get takes either version or auto_version, and {given} given")
         if version is not None:
             text("version", version, 1, 63)
         return LazyEntity(name, project, domain, version, auto_version, client)
@@ -247,9 +247,9 @@ class LazyEntity:
         versions = Task.versions(self._name, limit=1, project=self._project, domain=self._domain, client=self._client)
         newest = await versions.first.aio()
         if newest is None:
+            scope = resolve_client(self._client).scope(self._project, self._domain)
             raise RemoteTaskNotFoundError(
-                f"no version of task {self._name} is deployed in project {self._project or 'of the client'}, "
-                f"domain {self._domain or 'of the client'}"
+                f"no version of task {self._name} is deployed in project {scope.project}, domain {scope.domain}"
             )
         return newest.version
 
@@ -272,7 +272,7 @@ class LazyEntity:
         check_names(changes)
         return LazyEntity._fetched((await self._fetch()).override(**changes), self._client)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task from within another task. See `TaskDetails.__call__`."""
         if args:
             raise RemoteTaskUsageError(

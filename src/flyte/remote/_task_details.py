@@ -257,7 +257,7 @@ class TaskDetails(TaskDetailsBase):
             )
         return message
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task from within another task: it runs as a child action.
 
         Args:

@@ -97,7 +97,13 @@ class _Panel:
 
         self.title = title
         self.details: ActionDetails | None = None
-        self.live = Live(get_renderable=self._render, console=Console(stderr=True), refresh_per_second=4)
+        self.live = Live(
+            get_renderable=self._render,
+            console=Console(stderr=True),
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
         self.live.start()
 
     def _render(self) -> Any:

@@ -160,7 +160,11 @@ class Client:
 
         Raises:
             InitializationError: There is no project or no domain.
+            ValueError: One of them is empty.
         """
+        for name, value in (("project", project), ("domain", domain)):
+            if value == "":
+                raise ValueError(f"{name} must not be empty; leave it out for the client's own")
         found = Scope(self._org, project or self._project, domain or self._domain)
         missing = [name for name in ("project", "domain") if not getattr(found, name)]
         if missing:

@@ -48,6 +48,9 @@ class Pager(Generic[T]):
         Raises:
             ValueError: `limit` is negative, or `page_size` below 1.
         """
+        for name, number in (("limit", limit), ("page_size", page_size)):
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int)):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{name} takes a whole number, not {type(number).__name__} ({number!r})")
         if limit is not None and limit < 0:
             raise ValueError(f"limit is {limit}; it must not be negative (None lists everything)")
         if page_size < 1:

@@ -64,26 +64,49 @@ class _Method:
         return f"<{type(self).__name__.lower()} method {self.__wrapped__.__qualname__}{of}>"
 
 
-class Blocking(_Method, Generic[P, R]):
+class _Awaiting(_Method):
+    """The awaiting form of a method, with the looks of the method itself."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*self._bound, *args, **kwargs)
+
+
+class _HasAio(_Method):
+    """What blocking and streaming methods share: `aio`."""
+
+    @property
+    def _awaiting(self) -> _Awaiting:
+        return _Awaiting(self.__wrapped__, *self._bound)
+
+
+class Blocking(_HasAio, Generic[P, R]):
     """A method that blocks when it is called, and awaits when its `aio` is called."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return bridge.run(self.aio(*args, **kwargs))
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return bridge.run(cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs)))
 
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-        """The same call, to be awaited on the caller's event loop."""
-        return cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs))
+    if TYPE_CHECKING:
+
+        def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+            """The same call, to be awaited on the caller's event loop."""
+            ...
+    else:
+        aio = _HasAio._awaiting
 
 
-class Streaming(_Method, Generic[P, R]):
+class Streaming(_HasAio, Generic[P, R]):
     """A method whose result blocks under `for` and awaits under `async for`; `aio` is the same."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
 
-    def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """The same call; its result is used with `async for`."""
-        return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+    if TYPE_CHECKING:
+
+        def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            """The same call; its result is used with `async for`."""
+            ...
+    else:
+        aio = _HasAio._awaiting
 
 
 def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking[P, R]:
