@@ -1,6 +1,6 @@
 """Values exchanged with the `flyte` distribution, which runs in an environment of its own.
 
-FLYTE_INTEROP_PYTHON names an interpreter that has it. Otherwise that environment is made here, under `.venv`, when CI or
+FLYTE_INTEROP_PYTHON names an interpreter that has it. Otherwise that environment is made here, under `.venv`, when
 FLYTE_INTEROP is set, and used whenever it is there.
 """
 
@@ -36,7 +36,7 @@ _OWN = _HERE / ".venv" / "bin" / "python"
 _QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
 
 if not (
-    os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("CI") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()
+    os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()
 ):
     pytest.skip("set FLYTE_INTEROP=1 to install the other SDK beside these tests", allow_module_level=True)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Self
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
 from flyte.runtime.stream import Stream
@@ -136,14 +136,14 @@ class Action(ActionLike, ActionBase):
         (await self._fetch_details()).raise_for_status()
 
     @blocking
-    async def inputs(self) -> ActionInputs:
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
         """The inputs, as Python values by name. See `ActionDetails.inputs`."""
-        return await (await self._fetch_details()).inputs.aio()
+        return await (await self._fetch_details()).inputs.aio(as_types=as_types)
 
     @blocking
-    async def outputs(self) -> ActionOutputs:
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
         """The outputs, as a tuple of Python values with names. See `ActionDetails.outputs`."""
-        return await (await self._fetch_details()).outputs.aio()
+        return await (await self._fetch_details()).outputs.aio(as_types=as_types)
 
     @streaming
     def get_logs(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Place(TypedDict):
     """Where a run is, as keyword arguments."""
 
-    project: str
-    domain: str
+    project: str | None
+    domain: str | None
 
 
 ROOT_ACTION = "a0"
@@ -100,13 +100,17 @@ class ActionLike(HasPhase):
     def url(self) -> str:
         """Where the web console shows it."""
         place = self.place
-        return console_url(self.client, place["domain"], place["project"], "runs", self.run_name, action=self.name)
+        return console_url(
+            self.client, place["domain"] or "", place["project"] or "", "runs", self.run_name, action=self.name
+        )
 
     @property
     def place(self) -> Place:
         """The project and domain it is in, as keyword arguments of a call."""
         run = self.action_id.run
-        return Place(project="", domain="") if run is None else Place(project=run.project, domain=run.domain)
+        return Place(
+            project=None if run is None else run.project or None, domain=None if run is None else run.domain or None
+        )
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("run_name", self.run_name), ("name", self.name), ("phase", str(self.phase)))

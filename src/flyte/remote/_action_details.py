@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flyte.models import ActionPhase
 from flyte.syncify import blocking
@@ -111,8 +112,11 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         raise_for_status(self)
 
     @blocking
-    async def inputs(self) -> ActionInputs:
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
         """The inputs, as Python values by name.
+
+        Args:
+            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
 
         Raises:
             NotFoundError: The server has no inputs of this action.
@@ -122,11 +126,14 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         """
         from ._io import read_inputs
 
-        return await read_inputs(self)
+        return await read_inputs(self, as_types)
 
     @blocking
-    async def outputs(self) -> ActionOutputs:
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
         """The outputs, as a tuple of Python values with names.
+
+        Args:
+            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
 
         Raises:
             NotDoneError: The action has not ended yet.
@@ -137,4 +144,4 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         """
         from ._io import read_outputs
 
-        return await read_outputs(self)
+        return await read_outputs(self, as_types)

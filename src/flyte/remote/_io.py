@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import UserDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flyte.runtime.call import unary
@@ -89,18 +89,18 @@ def _interface(details: ActionDetails) -> TypedInterface | None:
     return found
 
 
-async def read_inputs(details: ActionDetails) -> ActionInputs:
+async def read_inputs(details: ActionDetails, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
     """See `ActionDetails.inputs`."""
     from flyte.types import literals_to_python
     from flyte_api.messages.flyteidl2.task.common import Inputs
 
     message = (await _data(details)).inputs or Inputs()
     interface = _interface(details)
-    read = literals_to_python(message.literals, None if interface is None else interface.inputs)
+    read = literals_to_python(message.literals, None if interface is None else interface.inputs, as_types=as_types)
     return ActionInputs(message, read)
 
 
-async def read_outputs(details: ActionDetails) -> ActionOutputs:
+async def read_outputs(details: ActionDetails, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
     """See `ActionDetails.outputs`."""
     from flyte.types import literals_to_python
     from flyte_api.messages.flyteidl2.task.common import Outputs
@@ -110,5 +110,5 @@ async def read_outputs(details: ActionDetails) -> ActionOutputs:
     raise_for_status(details)
     message = (await _data(details)).outputs or Outputs()
     interface = _interface(details)
-    read = literals_to_python(message.literals, None if interface is None else interface.outputs)
+    read = literals_to_python(message.literals, None if interface is None else interface.outputs, as_types=as_types)
     return ActionOutputs(message, read)

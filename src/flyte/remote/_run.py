@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
@@ -112,7 +112,7 @@ class Run(HasPhase, RunBase):
     @property
     def place(self) -> Place:
         """The project and domain it is in, as keyword arguments of a call."""
-        return Place(project=self.project, domain=self.domain)
+        return Place(project=self.project or None, domain=self.domain or None)
 
     def _learn(self, action: Action) -> None:
         self.pb2 = RunMessage(action=action.pb2, labels=self.pb2.labels)
@@ -207,20 +207,20 @@ class Run(HasPhase, RunBase):
         await self.action.raise_for_status.aio()
 
     @blocking
-    async def inputs(self) -> ActionInputs:
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
         """The inputs, as Python values by name. See `ActionDetails.inputs`.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await self.action.inputs.aio()
+        return await self.action.inputs.aio(as_types=as_types)
 
     @blocking
-    async def outputs(self) -> ActionOutputs:
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
         """The outputs, as a tuple of Python values with names. See `ActionDetails.outputs`.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await self.action.outputs.aio()
+        return await self.action.outputs.aio(as_types=as_types)
 
     @blocking
     async def rerun(self, /, *, name: str | None = None, **changes: Any) -> Run:

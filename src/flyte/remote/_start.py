@@ -150,7 +150,7 @@ async def start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Map
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}
     client = context.client or details.client
-    scope = client.scope(context.project or details.project, context.domain or details.domain)
+    scope = client.scope(context.project or details.project or None, context.domain or details.domain or None)
     return await create(context, client, scope, what, message, details.queue)
 
 
