@@ -35,9 +35,7 @@ _PEER = "flyte==2.12.1"
 _OWN = _HERE / ".venv" / "bin" / "python"
 _QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
 
-if not (
-    os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()
-):
+if not (os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()):
     pytest.skip("set FLYTE_INTEROP=1 to install the other SDK beside these tests", allow_module_level=True)
 
 sys.path.insert(0, str(_HERE))
