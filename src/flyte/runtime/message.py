@@ -202,9 +202,7 @@ class Message(betterproto2.Message):
     def __copy__(self, _: Any = None) -> Self:
         # A message owns its lists and maps, so a copy has its own; sub-messages are shared, as in any shallow copy.
         made = _new(type(self))
-        vars(made).update(
-            {k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()}
-        )
+        vars(made).update({k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()})
         return made
 
     def __deepcopy__(self, memo: Any = None) -> Self:
@@ -260,12 +258,17 @@ class Message(betterproto2.Message):
         """
         from .json import to_json_value
 
-        return to_json_value(
-            self,
-            plain=output_format == betterproto2.OutputFormat.PYTHON,
-            snake=casing == betterproto2.Casing.SNAKE,
-            defaults=include_default_values,
-        )
+        try:
+            return to_json_value(
+                self,
+                plain=output_format == betterproto2.OutputFormat.PYTHON,
+                snake=casing == betterproto2.Casing.SNAKE,
+                defaults=include_default_values,
+            )
+        except (AttributeError, TypeError) as cause:
+            if isinstance(cause, EncodeError):
+                raise
+            raise EncodeError(fault(self) or f"{type(self).__name__}: {cause}") from cause
 
     @classmethod
     @not_too_deep(DecodeError)
