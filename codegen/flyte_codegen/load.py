@@ -52,13 +52,15 @@ def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
         except subprocess.TimeoutExpired:
             raise fail("protoc", f"did not finish within {_SECONDS} seconds", "run it again") from None
         if done.returncode:
-            raise CodegenError(_explained(done.stderr))
+            raise CodegenError(_explained(done.stderr, roots))
         return FileDescriptorSet.FromString(out.read_bytes())
 
 
-def _explained(stderr: str) -> list[Diagnostic]:
+def _explained(stderr: str, roots: Sequence[Path]) -> list[Diagnostic]:
     """What protoc complains about as diagnostics; its warnings are left out unless nothing else was understood."""
     found: list[Diagnostic] = []
+    for root in roots:
+        stderr = stderr.replace(f"{root}/", "")
     for line in stderr.splitlines():
         match = _COMPLAINT.fullmatch(line)
         if match and not match["message"].startswith("warning"):

@@ -207,7 +207,7 @@ def _instance(where: str, target: type[Any], value: Any) -> Any:
 
 
 def _member(where: str, target: type[Any], value: Any) -> Any:
-    if isinstance(value, target):
+    if isinstance(value, target) and value.name:
         return value
     return enum_member(target, checked(where, "enum", value, target.__name__))
 

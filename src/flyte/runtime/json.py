@@ -8,8 +8,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from .fields import enum_member
 from .narrow import is_list, is_mapping
+from .wellknown import AnyMixin
 from .wire import EncodeError, float32, put_float
 
 if TYPE_CHECKING:
@@ -40,8 +40,15 @@ def to_json_value(message: Message, *, plain: bool, snake: bool, defaults: bool)
 
 def _written(message: Any, form: _Form) -> Any:
     special = "_to_plain" if form.plain else "_to_json"
-    if hasattr(message, special):
-        return getattr(message, special)()
+    try:
+        if isinstance(message, AnyMixin):
+            return _any_written(message, form)
+        if hasattr(message, special):
+            return getattr(message, special)()
+    except EncodeError:
+        raise
+    except ValueError as cause:
+        raise EncodeError(f"{type(message).__name__}: {cause}") from None
     out: dict[str, Any] = {}
     specs: dict[str, FieldSpec] = message.specs()
     for name in list(specs if form.defaults else message.present()):
@@ -50,6 +57,14 @@ def _written(message: Any, form: _Form) -> Any:
         if value is not None:  # what has presence and is absent has no default to show
             out[spec.proto_name if form.snake else spec.json_name] = _field_written(spec, value, form)
     return out
+
+
+def _any_written(message: AnyMixin, form: _Form) -> dict[str, Any]:
+    if not message.type_url:
+        return {}
+    packed = message.unpack(message.loaded_type())
+    written = _written(packed, form)
+    return {"@type": message.type_url} | ({"value": written} if hasattr(packed, "_to_json") else written)
 
 
 def _field_written(spec: FieldSpec, value: Any, form: _Form) -> Any:
@@ -109,9 +124,10 @@ def from_json_value(cls: type[M], value: Any, ignore_unknown: bool) -> M:
 
 def _message(cls: type[M], value: Any, ignore_unknown: bool, path: str) -> M:
     special = getattr(cls, "_from_json", None)
-    if special is not None:
+    if special is not None or issubclass(cls, AnyMixin):
         try:
-            return special(value)  # type: ignore[no-any-return]  # a method of the mixin that the class has
+            special_form: M = _any(cls, value, ignore_unknown, path) if special is None else special(value)
+            return special_form
         except (ValueError, TypeError, AttributeError, OverflowError) as cause:
             raise ValueError(f"{path} is not a JSON form of {cls.__name__}: {cause}") from None
     if not is_mapping(value):
@@ -133,6 +149,16 @@ def _message(cls: type[M], value: Any, ignore_unknown: bool, path: str) -> M:
         raise  # names the class and field itself
     except ValueError as cause:
         raise ValueError(f"{path}: {cause}") from None
+
+
+def _any(cls: type[Any], value: Any, ignore_unknown: bool, path: str) -> Any:
+    fields = dict(value)
+    if not fields:
+        return cls()
+    made = cls(type_url=fields.pop("@type", ""))
+    kind = made.loaded_type()
+    made.value = bytes(_message(kind, fields["value"] if hasattr(kind, "_from_json") else fields, ignore_unknown, path))
+    return made
 
 
 def _field(cls: type[Message], spec: FieldSpec, value: Any, ignore_unknown: bool, path: str) -> Any:
@@ -207,7 +233,7 @@ def _enum(target: Any, value: Any) -> Any:
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         renamed = target.betterproto_renamed_proto_names_to_value()
         return target(renamed[value]) if value in renamed else target.from_string(value)
-    return enum_member(target, _integer(value))
+    return _integer(value)
 
 
 def _bytes(value: Any) -> bytes:

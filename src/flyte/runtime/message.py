@@ -258,12 +258,17 @@ class Message(betterproto2.Message):
         """
         from .json import to_json_value
 
-        return to_json_value(
-            self,
-            plain=output_format == betterproto2.OutputFormat.PYTHON,
-            snake=casing == betterproto2.Casing.SNAKE,
-            defaults=include_default_values,
-        )
+        try:
+            return to_json_value(
+                self,
+                plain=output_format == betterproto2.OutputFormat.PYTHON,
+                snake=casing == betterproto2.Casing.SNAKE,
+                defaults=include_default_values,
+            )
+        except (AttributeError, TypeError) as cause:
+            if isinstance(cause, EncodeError):
+                raise
+            raise EncodeError(fault(self) or f"{type(self).__name__}: {cause}") from cause
 
     @classmethod
     @not_too_deep(DecodeError)

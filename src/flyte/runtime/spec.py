@@ -62,6 +62,8 @@ def checked(where: str, kind: str, value: Any, called: str = "") -> Any:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
+    if not value.isascii():
+        value.encode()  # refuses surrogates
     return value
 
 

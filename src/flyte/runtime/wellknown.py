@@ -198,7 +198,7 @@ class FieldMaskMixin(_Base):
     def _to_json(self) -> str:
         camel = [re.sub(r"_([a-z])", lambda m: m[1].upper(), path) for path in self.paths]
         for path, written in zip(self.paths, camel, strict=True):
-            if _snake(written) != path:
+            if "_" in written or _snake(written) != path:
                 raise ValueError(f"the path {path!r} has no form in camel case that could be read back")
         return ",".join(camel)
 
@@ -245,37 +245,19 @@ class AnyMixin(_Base):
     def _full_name(self) -> str:
         return self.type_url.rpartition("/")[2]
 
-    def _to_plain(self) -> Any:
-        return self._to_json()
+    def loaded_type(self) -> type[_Base]:
+        """The class of the message packed, among those of the modules that are imported.
 
-    def _to_json(self) -> Any:
-        if not self.type_url:
-            return {}
-        packed = self.unpack(_loaded(self._full_name()))
-        written = packed.to_dict()
-        return {"@type": self.type_url} | ({"value": written} if hasattr(packed, "_to_json") else written)
+        Raises:
+            ValueError: None of them has the message.
+        """
+        from .message import Message
 
-    @classmethod
-    def _from_json(cls, value: Any) -> Self:
-        fields = dict(value)
-        if not fields:
-            return cls()
-        if "@type" not in fields:
-            raise ValueError("it has no @type")
-        url = str(fields.pop("@type"))
-        kind = _loaded(url.rpartition("/")[2])
-        packed = kind.from_dict(fields["value"] if hasattr(kind, "_from_json") else fields)
-        return cls(type_url=url, value=bytes(packed))
-
-
-def _loaded(full_name: str) -> type[_Base]:
-    """The message class of that name, among those of the modules that are imported."""
-    from .message import Message
-
-    waiting: list[type[Message]] = [Message]
-    while waiting:
-        found = waiting.pop()
-        if full_name and full_name == found.FULL_NAME:
-            return found
-        waiting += found.__subclasses__()
-    raise ValueError(f"there is no message {full_name!r} in the modules imported so far, so it has no JSON form yet")
+        full_name = self._full_name()
+        waiting: list[type[Message]] = [Message]
+        while waiting:
+            found = waiting.pop()
+            if full_name and full_name == found.FULL_NAME:
+                return found
+            waiting += found.__subclasses__()
+        raise ValueError(f"no module that is imported has the message {full_name!r}, so it has no JSON form")
