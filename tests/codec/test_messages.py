@@ -222,9 +222,8 @@ def test_equality(Everything: Any, Leaf: Any) -> None:
         hash(Leaf())
 
 
-def test_equality_finds_malformed_parts_only_where_it_has_to_look(Everything: Any, Leaf: Any) -> None:
+def test_equality_finds_malformed_parts(Everything: Any, Leaf: Any) -> None:
     data = put_varint(Everything.specs()["one_leaf"].number << 3 | 2) + b"\x01\x08"
-    assert Everything.parse(data) != Everything(one_string="a")
     with pytest.raises(DecodeError):
         _ = Everything.parse(data) == Everything(one_leaf=Leaf())
 
