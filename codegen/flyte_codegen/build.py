@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -20,6 +21,7 @@ from .diagnostics import CodegenError, Diagnostic, error
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
 
 _NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DESCRIPTOR = "google/protobuf/descriptor.proto"
 
 
@@ -31,6 +33,11 @@ def build(descriptors: FileDescriptorSet) -> Api:
     """
     findings: list[Diagnostic] = []
     supported = _supported(descriptors, findings)
+    findings += [
+        error(f.name, f"{name!r} is not a name") for f in supported for name in _names(f) if not _NAME.fullmatch(name)
+    ]
+    if findings:
+        raise CodegenError(findings)
     files = tuple(_FileReader(proto).read() for proto in sorted(supported, key=lambda f: f.name))
     _check_names(files, findings)
     if findings:
@@ -56,6 +63,22 @@ def _supported(descriptors: FileDescriptorSet, findings: list[Diagnostic]) -> li
             message = f"{what} is not supported: its defaults, groups and presence rules differ from those of proto3"
             findings.append(error(file.name, message, 'write syntax = "proto3"'))
     return proto3
+
+
+def _names(file: FileDescriptorProto) -> Iterator[str]:
+    """Every name that becomes code. protoc lets only identifiers pass, but a descriptor set may come from elsewhere."""
+    if file.package:
+        yield from file.package.split(".")
+    messages, enums = list(file.message_type), list(file.enum_type)
+    while messages:
+        message = messages.pop()
+        messages += message.nested_type
+        enums += message.enum_type
+        yield from (x.name for x in (message, *message.field, *message.oneof_decl))
+    for enum in enums:
+        yield from (x.name for x in (enum, *enum.value))
+    for service in file.service:
+        yield from (x.name for x in (service, *service.method))
 
 
 def _references(file: FileDescriptorProto) -> Iterator[str]:

@@ -213,7 +213,7 @@ class _Linker:
         made = signature(
             shape.kind, builder.params, on_class=on_class, scoped=scoped, taken=self.types.taken, table=table
         )
-        returns, entity = self._returns(shape.kind, config)
+        returns, entity = self._returns(shape.kind, config, on_class)
         return PyMethod(
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_DECORATORS[shape.kind],
@@ -276,16 +276,17 @@ class _Linker:
             raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.rpc)
         return every[config.returns]
 
-    def _returns(self, kind: Kind, config: MethodConfig) -> tuple[str, str]:
+    def _returns(self, kind: Kind, config: MethodConfig, on_class: bool) -> tuple[str, str]:
         """The annotation of what one call, or one item, is; and the expression for its class."""
         if kind is Kind.CALL:
             return ("bool" if config.missing_ok else "None"), ""
-        if not config.returns:
+        if not config.returns and on_class:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")
-        self.overlays.add(f"from {module} import {name}")
-        return name, f"resolve({literal(path)})"
+        if name != f"{self.entity.name}Base":
+            self.overlays.add(f"from {module} import {name}")
+        return name, f"resolve({literal(path)})" if config.returns else "type(self)"
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:

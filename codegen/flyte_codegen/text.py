@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def literal(value: object) -> str:
     """A value as a Python literal, double-quoted where it is text."""
@@ -14,10 +16,9 @@ def literal(value: object) -> str:
 def docstring(text: str, indent: int = 0) -> str:
     """Text as a docstring that can't end early, whatever quotes and backslashes it holds."""
     pad = " " * indent
-    safe = text.strip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    safe = text.strip().replace("\\", "\\\\")
+    safe = re.sub(r'"(?="|\Z)', r"\"", safe)  # no two in a row, and none before the closing ones
     safe = "".join(c if c == "\n" or c.isprintable() else f"\\U{ord(c):08x}" for c in safe)
-    if safe.endswith('"'):
-        safe = safe[:-1] + '\\"'
     if "\n" not in safe:
         return f'"""{safe}"""'
     first, *rest = (line.rstrip() for line in safe.split("\n"))

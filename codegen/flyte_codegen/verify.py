@@ -31,10 +31,11 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
             "lint.isort.split-on-trailing-comma=false",
         ]
         for arguments in (["check", *isolated, *imports], ["format", *isolated]):
-            command = [sys.executable, "-m", "ruff", *arguments, str(root)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            command = [sys.executable, "-m", "ruff", *arguments, "."]
+            # In the folder itself: what counts as first-party, and so is sorted apart, depends on where ruff runs.
+            done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
             if done.returncode:
-                raise fail("ruff", (done.stderr or done.stdout).replace(f"{root}/", "").strip(), "correct the template")
+                raise fail("ruff", (done.stderr or done.stdout).strip(), "correct the template")
         return {name: (root / name).read_text(encoding="utf-8") for name in files}
 
 

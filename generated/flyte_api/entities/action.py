@@ -7,17 +7,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_service import (
-    AbortActionRequest,
-    ListActionsRequest,
-    WatchActionDetailsRequest,
-)
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-
 from flyte.runtime.v1 import (
     Client,
     Entity,
@@ -43,6 +32,16 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
+from flyte_api.messages.flyteidl2.workflow.run_service import (
+    AbortActionRequest,
+    ListActionsRequest,
+    WatchActionDetailsRequest,
+)
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
 if TYPE_CHECKING:
     from flyte.remote._action_details import ActionDetails

@@ -6,12 +6,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):

@@ -5,11 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte_api.messages.flyteidl2.common.list import Sort
-from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
-from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
-from flyte_api.services.flyteidl2.project.project_service import ProjectService
-
 from flyte.runtime.v1 import (
     Client,
     Entity,
@@ -25,6 +20,10 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
+from flyte_api.messages.flyteidl2.common.list import Sort
+from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
+from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
+from flyte_api.services.flyteidl2.project.project_service import ProjectService
 
 
 class ProjectBase(Entity[ProjectProject]):

@@ -7,13 +7,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
-from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-
 from flyte.runtime.v1 import (
     Client,
     Entity,
@@ -34,6 +27,12 @@ from flyte.runtime.v1 import (
     walk,
     within,
 )
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
+from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
 
 class RunBase(Entity[WorkflowRun]):

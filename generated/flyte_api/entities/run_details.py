@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 
 
 class RunDetailsBase(Entity[WorkflowRunDetails]):

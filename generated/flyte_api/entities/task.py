@@ -7,17 +7,6 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.task.task_definition import Task as TaskTask
-from flyte_api.messages.flyteidl2.task.task_definition import TaskName
-from flyte_api.messages.flyteidl2.task.task_service import (
-    ListTasksRequest,
-    ListTasksRequestKnownFilter,
-    ListVersionsRequest,
-)
-from flyte_api.services.flyteidl2.task.task_service import TaskService
-
 from flyte.runtime.v1 import (
     Client,
     Entity,
@@ -37,6 +26,16 @@ from flyte.runtime.v1 import (
     text,
     walk,
 )
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.task.task_definition import Task as TaskTask
+from flyte_api.messages.flyteidl2.task.task_definition import TaskName
+from flyte_api.messages.flyteidl2.task.task_service import (
+    ListTasksRequest,
+    ListTasksRequestKnownFilter,
+    ListVersionsRequest,
+)
+from flyte_api.services.flyteidl2.task.task_service import TaskService
 
 if TYPE_CHECKING:
     from flyte.remote._task import TaskVersion

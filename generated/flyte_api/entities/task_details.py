@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
 from flyte_api.services.flyteidl2.task.task_service import TaskService
-
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
 
 
 class TaskDetailsBase(Entity[TaskTaskDetails]):

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fragments import Fragment, importable
+
+from flyte_codegen.diagnostics import CodegenError, Diagnostic
+
+Make = Callable[..., Fragment]
+
+
+@pytest.fixture
+def fragment(tmp_path: Path) -> Iterator[Make]:
+    """Makes a project of the test's own, which can be imported once it is generated."""
+
+    def make(protos: dict[str, str] | str, toml: str = "", **options: Any) -> Fragment:
+        files = {"test/test.proto": protos} if isinstance(protos, str) else protos
+        return Fragment(tmp_path, files, toml, **options)
+
+    with importable(tmp_path):
+        yield make
+
+
+@pytest.fixture
+def mistakes() -> Callable[[Fragment], list[Diagnostic]]:
+    """What the generator has against a project."""
+
+    def found(fragment: Fragment) -> list[Diagnostic]:
+        with pytest.raises(CodegenError) as caught:
+            fragment.outcome()
+        return list(caught.value.diagnostics)
+
+    return found
