@@ -74,11 +74,11 @@ def _names(file: FileDescriptorProto) -> Iterator[str]:
         message = messages.pop()
         messages += message.nested_type
         enums += message.enum_type
-        yield from (x.name for x in (message, *message.field, *message.oneof_decl))
+        yield from (message.name, *(f.name for f in message.field), *(o.name for o in message.oneof_decl))
     for enum in enums:
-        yield from (x.name for x in (enum, *enum.value))
+        yield from (enum.name, *(v.name for v in enum.value))
     for service in file.service:
-        yield from (x.name for x in (service, *service.method))
+        yield from (service.name, *(m.name for m in service.method))
 
 
 def _references(file: FileDescriptorProto) -> Iterator[str]:
