@@ -183,7 +183,7 @@ def _entity(name: str, section: Section) -> EntityConfig:
         service=section.text("service"),
         doc=section.text("doc"),
         overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
-        properties=section.mapping("properties", names=True),
+        properties=section.mapping("properties", names="keys"),
         methods=tuple(_method(rpc, method) for rpc, method in section.sections("methods")),
     )
     section.finish()
@@ -198,7 +198,7 @@ def _method(rpc: str, section: Section) -> MethodConfig:
         items=section.text("items"),
         returns=section.text("returns"),
         doc=section.text("doc"),
-        params=section.mapping("params"),
+        params=section.mapping("params", names="values"),
         filters=section.texts("filters"),
         omit=section.texts("omit"),
         final=section.name("final"),

@@ -66,11 +66,14 @@ class Section:
         """The list of texts at a key."""
         return tuple(self._value(key, default, "a list of texts", _is_texts))
 
-    def mapping(self, key: str, *, names: bool = False) -> Mapping[str, str]:
-        """The table of texts at a key; with `names`, its keys are Python names."""
+    def mapping(self, key: str, *, names: str = "") -> Mapping[str, str]:
+        """The table of texts at a key; its "keys" or "values" have to be Python names when `names` says so."""
         value: dict[str, str] = self._value(key, {}, "a table of texts", _is_text_table)
-        if names:
-            self._inner(key, value).check_names()
+        inner = self._inner(key, value)
+        if names == "keys":
+            inner.check_names()
+        for name in value if names == "values" else ():
+            inner.name(name)
         return value
 
     def check_names(self) -> None:

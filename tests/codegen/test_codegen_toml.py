@@ -1,0 +1,146 @@
+"""Mistakes in codegen.toml: each is told with its table, and all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flyte_codegen import config
+from flyte_codegen.diagnostics import CodegenError, Diagnostic
+from support.fragments import Fragment, proto
+from support.library import library
+
+Mistakes = Callable[[Fragment], list[Diagnostic]]
+ENTITY = '[entities.Book]\nmessage = "library.Book"\nidentity = "id"\n'
+
+
+def told(path: Path, toml: str) -> list[str]:
+    file = path / "codegen.toml"
+    file.write_text(toml, encoding="utf-8")
+    with pytest.raises(CodegenError) as caught:
+        config.read(file)
+    return [str(d) for d in caught.value.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint", "remedy"),
+    [
+        ("[entites]\n", "entites is not a known key", "did you mean entities?"),
+        ("zzz = 1\n", "zzz is not a known key", "known: effects, entities, extern, filters, input, listing, output, rules"),
+        ('[input]\nproto = ["x"]\n', "[input] proto is not a known key", "did you mean protos?"),
+        ('[output]\npath = "x"\ntemplate = ["x"]\n', "[output] template is not a known key", "did you mean templates?"),
+        ('[effects]\nraed = ["x"]\n', "[effects] raed is not a known key", "did you mean read?"),
+        ('[filters.a]\nfield = "a"\nkind = "equal"\ndoc = ""\nenmu = "x"\n', "[filters.a] enmu is not a known key", ""),
+        (f"{ENTITY}overley = 'x:Y'\n", "[entities.Book] overley is not a known key", "did you mean overlay?"),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ itms = 'x' }}\n",
+         "[entities.Book.methods.Get] itms is not a known key", "did you mean items?"),
+        (f"{ENTITY}[[entities.Book.methods.Get]]\nnam = 'x'\n",
+         "[entities.Book.methods.Get] nam is not a known key", "did you mean name?"),
+        ('[rules."a.B.c"]\nmax_length = 3\n', '[rules."a.B.c"] max_length is not a known key', "did you mean max_len?"),
+        ('[entities.Book]\nidentity = "id"\n', "[entities.Book] message is missing", 'add message = "..."'),
+        ('[filters.a]\nfield = "a"\n', "[filters.a] kind is missing", ""),
+        ('[listing]\nrequest = "a.B"\n', "[listing] filter is missing", ""),
+        ('[filters.a]\nfield = "a"\nkind = "enum"\ndoc = ""\n', "[filters.a] enum is missing", ""),
+        ('[filters.a]\nfield = "a"\nkind = "equals"\ndoc = ""\n', "[filters.a] kind is 'equals', which is not known",
+         "did you mean equal?"),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ kind = 'zzz' }}\n",
+         "[entities.Book.methods.Get] kind is 'zzz', which is not known", "known: call, get, list, watch"),
+        ('[scope."a.B"]\nname = "user"\n', "[scope.\"a.B\"] name is 'user', which is not known", "known: domain, org, project"),
+        ("[input]\nprotos = 'x'\n", "[input] protos is not a list of texts", ""),
+        ("[input]\nprotos = [1]\n", "[input] protos is not a list of texts", ""),
+        ("input = 5\n", "input is not a table", ""),
+        ("[output]\npackage = 5\n", "[output] package is not text", ""),
+        ("[output]\npackage = 'my-api'\n", "[output] package is 'my-api', which is not a module's name", ""),
+        ("[output]\nruntime = 'import os'\n", "[output] runtime is 'import os', which is not a module's name", ""),
+        (f"{ENTITY}overlay = 'os; import sys'\n", "overlay is 'os; import sys', which is not module:Class", ""),
+        (f"{ENTITY}properties = ['x']\n", "[entities.Book] properties is not a table of texts", ""),
+        (f"{ENTITY}properties = {{ 'a b' = 'x' }}\n", "[entities.Book.properties] a b is not a name in Python", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = 5\n", "[entities.Book.methods.Get] is not a table", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'a b' }}\n", "name is 'a b', which is not a name in Python", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ params = {{ x = 'a b' }} }}\n", "[entities.Book.methods.Get.params] x is 'a b', which is not a name in Python", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ missing_ok = 'yes' }}\n", "missing_ok is not true or false", ""),
+        ('[rules."a.B.c"]\nmax_len = -1\n', "max_len is not a number of 0 or more", ""),
+        ("[entities.'Bo ok']\nmessage='a'\nidentity='b'\n", "[entities] Bo ok is not a name in Python", ""),
+        ("[extern]\n'a.b' = 5\n", "extern is not a table of texts", ""),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_its_table(tmp_path: Path, toml: str, complaint: str, remedy: str) -> None:
+    (first, *_) = told(tmp_path, toml)
+    assert first.startswith("codegen.toml: error: ")
+    assert complaint in first
+    assert remedy in first
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    found = told(tmp_path, '[output]\npackage = 5\n[entities.A]\nx = 1\n[filters.f]\nkind = "no"\n')
+    assert len(found) == 7, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"[a", "not valid TOML"), (b"\xff\xfe", "not valid TOML"), (b"a = 1\na = 2", "not valid TOML")],
+)
+def test_files_that_are_not_toml(tmp_path: Path, content: bytes, complaint: str) -> None:
+    (tmp_path / "codegen.toml").write_bytes(content)
+    with pytest.raises(CodegenError, match=complaint):
+        config.read(tmp_path / "codegen.toml")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CodegenError, match=r"no such file\n.*--config"):
+        config.read(tmp_path / "codegen.toml")
+    with pytest.raises(CodegenError, match="can't be read"):
+        config.read(tmp_path)
+
+
+def test_defaults(tmp_path: Path) -> None:
+    (tmp_path / "codegen.toml").write_text("")
+    found = config.read(tmp_path / "codegen.toml")
+    assert found.protos == (tmp_path / "protos",)
+    assert found.output == tmp_path / "generated" / "generated_api"
+    assert found.runtime == "flyte.runtime.v1"
+    assert found.entities == ()
+
+
+@pytest.mark.parametrize(
+    ("toml", "complaint", "remedy"),
+    [
+        ('[effects]\nread = ["library.LibraryService.ListBoks"]', "names library.LibraryService.ListBoks, which is no RPC",
+         "did you mean library.LibraryService.ListBooks?"),
+        ('[scope."library.BokId"]\norg = "org"', "names library.BokId, which is no message", "library.BookId"),
+        ('[scope."library.BookId"]\norgg = "org"', "names library.BookId.orgg, which is no field", "library.BookId.org"),
+        ('[rules."library.Book.titel"]\nmin_len = 1', "names library.Book.titel, which is no field", "library.Book.title"),
+        ('[filters.x]\nfield = "a"\nkind = "enum"\ndoc = ""\nenum = "library.State"', "[filters.x] names library.State", ""),
+        ('[listing]\nrequest = "library.common.ListRequest"\nfilter = "library.common.Fitler"\nsort = "library.common.Sort"\n'
+         'filters_field = "filters"\nsort_field = "sort"', "names library.common.Fitler, which is no message", "Filter"),
+    ],
+)  # fmt: skip
+def test_names_that_the_definitions_do_not_have(
+    tmp_path: Path, mistakes: Mistakes, toml: str, complaint: str, remedy: str
+) -> None:
+    found = mistakes(library(tmp_path, toml))
+    assert found[0].place == "codegen.toml"
+    assert complaint in found[0].message
+    assert remedy in found[0].remedy
+
+
+def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> None:
+    from support.library import TOML
+
+    found = mistakes(library(tmp_path, TOML.replace('"on_shelf", "printed_at"]', '"on_shelff"]')))
+    assert [d.message for d in found] == [
+        "[entities.Book.methods.ListBooks] filters names on_shelff, which is not defined"
+    ]
+    assert "did you mean on_shelf?" in found[0].remedy
+
+
+def test_rules_beside_the_definitions_that_cannot_be_read(
+    fragment: Callable[..., Fragment], mistakes: Mistakes
+) -> None:
+    made = fragment(proto("message A {}"))
+    (made.root / "protos" / "rules.toml").write_text("[fields", encoding="utf-8")
+    (found,) = mistakes(made)
+    assert found.place.endswith("rules.toml")
+    assert "not valid TOML" in found.message

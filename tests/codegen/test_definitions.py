@@ -1,0 +1,101 @@
+"""Definitions that cannot be generated from, told with their file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flyte_codegen.diagnostics import Diagnostic
+from support.fragments import Fragment, proto
+
+Make = Callable[..., Fragment]
+Mistakes = Callable[[Fragment], list[Diagnostic]]
+
+
+@pytest.mark.parametrize(
+    ("files", "place", "message", "remedy"),
+    [
+        ({"a/x.proto": proto("message A { string = 1; }")}, "a/x.proto:3:20", 'Expected field name', ""),
+        ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', ""),
+        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "b/gone.proto", "not found", "[input] protos"),
+        ({"a/x.proto": "message {"}, "a/x.proto:1:9", "Expected message name", ""),
+        ({"with space.proto": proto("message A { int32 a = 1; int32 b = 1; }")}, "with space.proto:3:36", "already been used", ""),
+    ],
+)  # fmt: skip
+def test_what_protoc_refuses(
+    fragment: Make, mistakes: Mistakes, files: dict[str, str], place: str, message: str, remedy: str
+) -> None:
+    found = mistakes(fragment(files))
+    assert found[0].place == place
+    assert message in found[0].message
+    assert remedy in found[0].remedy
+
+
+def test_all_that_protoc_refuses(fragment: Make, mistakes: Mistakes) -> None:
+    found = mistakes(fragment(proto("message A { One a = 1; }\nmessage B { Two b = 1; }")))
+    assert [d.place for d in found] == ["test/test.proto:3:13", "test/test.proto:4:13"]
+
+
+def test_warnings_of_protoc_are_no_obstacle(fragment: Make) -> None:
+    made = fragment({"a.proto": proto("message A {}"), "b.proto": proto('import "a.proto";\nmessage B {}')})
+    assert made.outcome().files
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ('syntax = "proto2";\npackage t;\nmessage A { required string a = 1; }', "proto2"),
+        ("package t;\nmessage A { optional string a = 1 [default = \"x\"]; }", "proto2"),
+        ('syntax = "proto2";\npackage t;\nmessage A { repeated group Result = 1 { optional string url = 2; } }', "proto2"),
+        ('edition = "2023";\npackage t;\nmessage A { string a = 1; }', "edition 1000"),
+        ('syntax = "proto2";\npackage t;\nenum E { A = 0; }', "proto2"),
+    ],
+)  # fmt: skip
+def test_what_is_not_proto3_is_refused(fragment: Make, mistakes: Mistakes, source: str, what: str) -> None:
+    (found,) = mistakes(fragment({"t/t.proto": source}))
+    assert found.place == "t/t.proto"
+    assert found.message.startswith(f"{what} is not supported")
+    assert found.remedy == 'write syntax = "proto3"'
+
+
+OPTIONS = """
+syntax = "proto2";
+package options;
+import "google/protobuf/descriptor.proto";
+message Rule { optional string pattern = 1; message Inner { enum E { A = 1; } } }
+extend google.protobuf.FieldOptions { optional Rule rule = 50000; }
+"""
+
+
+def test_options_may_be_defined_in_any_syntax(fragment: Make) -> None:
+    body = proto('import "options.proto";\nmessage A { string a = 1 [(options.rule).pattern = "x"]; }')
+    made = fragment({"options.proto": OPTIONS, "test/test.proto": body}).generate()
+    assert made.get("messages.test.test:A")(a="x").a == "x"
+    assert not (made.path / "messages/options.py").exists()
+    assert not (made.path / "messages/google/protobuf/descriptor.py").exists()
+
+
+@pytest.mark.parametrize("use", ["options.Rule rule = 1;", "repeated options.Rule.Inner inner = 1;"])
+def test_but_not_what_messages_are_made_of(fragment: Make, mistakes: Mistakes, use: str) -> None:
+    body = proto(f'import "options.proto";\nmessage A {{ message B {{ {use} }} }}')
+    (found,) = mistakes(fragment({"options.proto": OPTIONS, "test/test.proto": body}))
+    assert found.place == "options.proto"
+
+
+def test_folders_without_definitions(fragment: Make, mistakes: Mistakes) -> None:
+    for name, complaint in (("nowhere", "no such folder of .proto files"), ("empty", "no .proto files found")):
+        made = fragment({}, f'[input]\nprotos = ["{name}"]\n')
+        (made.root / "empty").mkdir(exist_ok=True)
+        (found,) = mistakes(made)
+        assert complaint in found.message
+        assert "[input] protos" in found.remedy
+
+
+def test_several_folders_of_definitions(fragment: Make) -> None:
+    made = fragment({"a/a.proto": proto("message A {}", package="a")}, '[input]\nprotos = ["protos", "more"]\n')
+    more = made.root / "more" / "b"
+    more.mkdir(parents=True)
+    (more / "b.proto").write_text(proto('import "a/a.proto";\nmessage B { a.A a = 1; }', package="b"), encoding="utf-8")
+    made.generate()
+    assert made.get("messages.b.b:B")(a=made.get("messages.a.a:A")()).a is not None
