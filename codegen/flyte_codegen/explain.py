@@ -30,7 +30,8 @@ def explain(config: Config, name: str) -> str:
     known = [*methods, *api.messages]
     found = [n for n in known if n == name or n.endswith(f".{name}")]
     if len(found) != 1:
-        near = found or difflib.get_close_matches(name, [n.split(".", 2)[-1] for n in known], n=3)
+        ends = {".".join(n.split(".")[-(name.count(".") + 1) :]) for n in known}
+        near = found or difflib.get_close_matches(name, sorted(ends), n=3)
         what = "fits several things" if found else "is not known"
         raise fail(name, what, f"try {', '.join(near)}" if near else "")
     if found[0] in methods:

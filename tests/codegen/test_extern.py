@@ -1,0 +1,91 @@
+"""An SDK that builds on ours: its own services and entities, over message classes that are the same as ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+
+from flyte.runtime.client import Client
+from flyte.runtime.server import ServerCall, serve
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_codegen.load import load
+from support.fragments import Fragment, proto
+
+FLYTE = 'import "flyteidl2/common/identifier.proto";\nimport "google/protobuf/timestamp.proto";\n'
+BODY = f"""{FLYTE}
+message Quota {{ flyteidl2.common.ProjectIdentifier id = 1; int64 cores = 2; google.protobuf.Timestamp since = 3; }}
+message GetQuotaRequest {{ flyteidl2.common.ProjectIdentifier id = 1; }}
+message GetQuotaResponse {{ Quota quota = 1; }}
+service Quotas {{ rpc GetQuota(GetQuotaRequest) returns (GetQuotaResponse); }}
+"""
+TOML = """
+[input]
+protos = ["protos", "{flyte}"]
+
+[extern]
+flyteidl2 = "flyte_api"
+"google.protobuf" = "flyte_api"
+"google.rpc" = "flyte_api"
+
+[scope."flyteidl2.common.ProjectIdentifier"]
+organization = "org"
+domain = "domain"
+name = "project"
+
+[entities.Quota]
+message = "acme.Quota"
+service = "acme.Quotas"
+identity = "id"
+overlay = "acme_sdk:Quota"
+
+[entities.Quota.properties]
+cores = "cores"
+since = "since"
+
+[entities.Quota.methods]
+GetQuota = {{}}
+"""
+
+
+@pytest.fixture
+def acme(fragment: Callable[..., Fragment]) -> Fragment:
+    from codec.oracle import REPO
+
+    return fragment({"acme/quota.proto": proto(BODY, package="acme")}, TOML.format(flyte=REPO / "protos")).generate()
+
+
+def test_only_what_is_theirs_is_generated(acme: Fragment) -> None:
+    assert {p.relative_to(acme.path).as_posix() for p in acme.path.rglob("*.py") if p.stat().st_size} == {
+        "messages/acme/quota.py",
+        "services/acme/quotas.py",
+        "entities/quota.py",
+        "exports.py",
+    }
+    assert acme.get("exports:EXPORTS") == {"Quota": "acme_sdk:Quota"}
+    assert len(load(acme.config.protos).file) > 20
+
+
+async def test_messages_are_the_same_classes(acme: Fragment) -> None:
+    types = acme.load("messages.acme.quota")
+
+    class Quotas(acme.get("services.acme.quotas:QuotasBase")):  # type: ignore[misc]
+        async def get_quota(self, request: Any, call: ServerCall) -> Any:
+            assert type(request.id) is ProjectIdentifier
+            return types.GetQuotaResponse(quota=types.Quota(id=request.id, cores=8, since=Timestamp(seconds=60)))
+
+    async for client in _connected(Quotas()):
+        quota = await acme.get("entities.quota:QuotaBase").get.aio(client=client)
+        assert quota.pb2.id == ProjectIdentifier(organization="acme", name="p", domain="d")
+        assert type(quota.pb2.since) is Timestamp
+        assert (quota.cores, quota.since.minute) == (8, 1)
+
+
+async def _connected(service: Any) -> AsyncGenerator[Client, None]:
+    async with (
+        await serve([service]) as running,
+        Client(running.endpoint, org="acme", project="p", domain="d", timeout=20) as client,
+    ):
+        yield client
