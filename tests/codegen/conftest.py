@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.fragments import Fragment, importable
 
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
+from support.fragments import Fragment, importable
 
 Make = Callable[..., Fragment]
 

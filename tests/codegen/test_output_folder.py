@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from flyte_codegen import cli, write
-from flyte_codegen.importing.lock import Lock, definitions_hash
+from flyte_codegen.importing.lock import Lock, Source, definitions_hash
 from support.fragments import Fragment
 from support.library import PROTOS, library
 
@@ -174,7 +174,7 @@ def test_the_manifest_lists_every_file_with_its_hash(project: Fragment) -> None:
 def test_imported_definitions_must_be_what_was_imported(project: Fragment, run: Run) -> None:
     protos = project.root / "protos"
     hashes = {name: definitions_hash(text) for name, text in PROTOS.items()}
-    (protos / "protos.lock").write_text(Lock(files=hashes).text(), encoding="utf-8")
+    (protos / "protos.lock").write_text(Lock((Source("library", "1", "0" * 64),), hashes).text(), encoding="utf-8")
     assert run("check")[0] == 0
     common = protos / "library/common.proto"
     common.write_text(common.read_text("utf-8") + "\n// A comment.\n", encoding="utf-8")
