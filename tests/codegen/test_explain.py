@@ -99,3 +99,11 @@ def test_a_name_that_is_none_or_several(explain: Explain, name: str, complaint: 
     code, out, err = explain(name)
     assert (code, out) == (1, "")
     assert complaint in err
+
+
+def test_the_definitions_of_this_project(capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(Path(__file__).parents[2] / "codegen.toml")
+    assert cli.main(["explain", "--config", config, "RunService.ListRuns"]) == 0
+    said = capsys.readouterr().out
+    for part in ("effect     read", "Run.listall(", "-> Pager[Self]"):
+        assert part in said
