@@ -35,7 +35,9 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
             # In the folder itself: what counts as first-party, and so is sorted apart, depends on where ruff runs.
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
             if done.returncode:
-                raise fail("ruff", (done.stderr or done.stdout).strip(), "correct the template")
+                absent = "No module named ruff" in done.stderr
+                remedy = "pip install 'flyte-remote[codegen]'" if absent else "correct the template"
+                raise fail("ruff", (done.stderr or done.stdout).strip(), remedy)
         return {name: (root / name).read_text(encoding="utf-8") for name in files}
 
 

@@ -222,3 +222,20 @@ def test_what_the_repository_holds_is_up_to_date(capsys: pytest.CaptureFixture[s
     assert cli.main(["check", "--config", str(Path(__file__).parents[2] / "codegen.toml")]) == 0, (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "google.protobuf", "grpc_tools"])
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path, missing: str) -> None:
+    made = library(tmp_path)
+    code = "import sys; sys.modules[sys.argv[2]] = None; from flyte_codegen.cli import main\n"
+    code += "sys.exit(main(['generate', '--config', sys.argv[1]]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(made.config_path), missing],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"flyte-codegen needs {missing}")
+    assert done.stderr.rstrip().endswith("pip install 'flyte-remote[codegen]'")
