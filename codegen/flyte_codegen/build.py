@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -19,10 +18,9 @@ from google.protobuf.descriptor_pb2 import (
 from . import names
 from .diagnostics import CodegenError, Diagnostic, error
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
+from .screen import supported
 
 _NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-_DESCRIPTOR = "google/protobuf/descriptor.proto"
 
 
 def build(descriptors: FileDescriptorSet) -> Api:
@@ -32,13 +30,7 @@ def build(descriptors: FileDescriptorSet) -> Api:
         CodegenError: A construct that has no faithful Python form, such as proto2 or a clash of names.
     """
     findings: list[Diagnostic] = []
-    supported = _supported(descriptors, findings)
-    findings += [
-        error(f.name, f"{name!r} is not a name") for f in supported for name in _names(f) if not _NAME.fullmatch(name)
-    ]
-    if findings:
-        raise CodegenError(findings)
-    files = tuple(_FileReader(proto).read() for proto in sorted(supported, key=lambda f: f.name))
+    files = tuple(_FileReader(proto).read() for proto in sorted(supported(descriptors), key=lambda f: f.name))
     _check_names(files, findings)
     if findings:
         raise CodegenError(findings)
@@ -48,58 +40,6 @@ def build(descriptors: FileDescriptorSet) -> Api:
         enums={e.full_name: e for f in files for e in f.enums},
         file_of={x.full_name: f for f in files for x in f.types},
     )
-
-
-def _supported(descriptors: FileDescriptorSet, findings: list[Diagnostic]) -> list[FileDescriptorProto]:
-    """The proto3 files. Others are passed over while they only define options, and reported when they do more."""
-    proto3 = [file for file in descriptors.file if file.syntax == "proto3"]
-    used = {name for file in proto3 for name in _references(file)}
-    for file in descriptors.file:
-        if file.syntax == "proto3":
-            continue
-        defined = set(_defined([*file.message_type, *file.enum_type], file.package))
-        if file.service or defined & used or not (file.extension or file.name == _DESCRIPTOR):
-            what = f"edition {file.edition}" if file.syntax == "editions" else file.syntax or "proto2"
-            message = f"{what} is not supported: its defaults, groups and presence rules differ from those of proto3"
-            findings.append(error(file.name, message, 'write syntax = "proto3"'))
-    return proto3
-
-
-def _names(file: FileDescriptorProto) -> Iterator[str]:
-    """Every name that becomes code. protoc lets only identifiers pass, but a descriptor set may come from elsewhere."""
-    if file.package:
-        yield from file.package.split(".")
-    messages, enums = list(file.message_type), list(file.enum_type)
-    while messages:
-        message = messages.pop()
-        messages += message.nested_type
-        enums += message.enum_type
-        yield from (message.name, *(f.name for f in message.field), *(o.name for o in message.oneof_decl))
-    for enum in enums:
-        yield from (enum.name, *(v.name for v in enum.value))
-    for service in file.service:
-        yield from (service.name, *(m.name for m in service.method))
-
-
-def _references(file: FileDescriptorProto) -> Iterator[str]:
-    """Full names of the types that a file's fields and methods refer to."""
-    waiting = list(file.message_type)
-    while waiting:
-        message = waiting.pop()
-        waiting += message.nested_type
-        yield from (field.type_name.lstrip(".") for field in message.field)
-    for service in file.service:
-        for method in service.method:
-            yield method.input_type.lstrip(".")
-            yield method.output_type.lstrip(".")
-
-
-def _defined(types: Iterable[DescriptorProto | EnumDescriptorProto], scope: str) -> Iterator[str]:
-    for found in types:
-        name = f"{scope}.{found.name}".lstrip(".")
-        yield name
-        if isinstance(found, DescriptorProto):
-            yield from _defined([*found.nested_type, *found.enum_type], name)
 
 
 def _check_names(files: Iterable[File], findings: list[Diagnostic]) -> None:

@@ -48,7 +48,7 @@ def test_warnings_of_protoc_are_no_obstacle(fragment: Make) -> None:
         ('syntax = "proto2";\npackage t;\nmessage A { required string a = 1; }', "proto2"),
         ("package t;\nmessage A { optional string a = 1 [default = \"x\"]; }", "proto2"),
         ('syntax = "proto2";\npackage t;\nmessage A { repeated group Result = 1 { optional string url = 2; } }', "proto2"),
-        ('edition = "2023";\npackage t;\nmessage A { string a = 1; }', "edition 1000"),
+        ('edition = "2023";\npackage t;\nmessage A { string a = 1; }', "edition 2023"),
         ('syntax = "proto2";\npackage t;\nenum E { A = 0; }', "proto2"),
     ],
 )  # fmt: skip
