@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -408,7 +409,7 @@ message Old { option deprecated = true; }
     ).generate()
     source = (made.path / "messages/test/test.py").read_text("utf-8")
     thing = made.get(f"{TEST}:Thing")
-    assert thing.__doc__ == "Before the message.\n\n    * first point\n      indented\n    "
+    assert inspect.getdoc(thing) == "Before the message.\n\n* first point\n  indented"
     assert '    before: str = ""\n    """Before the field."""\n' in source
     assert '    behind: str = ""\n    """Behind the field."""\n    bare: str = ""\n    block: str' in source
     assert '"""Deprecated. In a block,\n    on two lines.\n    """' in source
