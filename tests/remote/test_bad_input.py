@@ -193,6 +193,7 @@ def test_unknown_project_of_a_run(multiply: TaskDetails) -> None:
         (lambda: Run.listall(page_size=0), "page_size is 0"),
         (lambda: Run.listall(sort_by=("created_at", "down")), "direction 'down'"),
         (lambda: Run.listall(sort_by=""), "sort_by"),
+        (lambda: Run.listall(project=""), "project must not be empty"),
         (lambda: TimeFilter(after=datetime(2024, 1, 1)), "has no time zone"),
         (
             lambda: TimeFilter(datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 1, tzinfo=UTC)),
@@ -219,6 +220,13 @@ def test_values_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], mes
         (lambda: TimeFilter(after="2024-01-01"), "takes a datetime, not str"),
         (lambda: Project.create("labelled", "n", labels={"a": 1}), "labels takes text"),
         (lambda: flyte.run("a name"), "takes a deployed task"),
+        (lambda: Run.listall(limit="5"), "limit takes a whole number, not str"),
+        (lambda: Run.listall(limit=True), "limit takes a whole number, not bool"),
+        (lambda: Run.get("r1", client="x"), r"client takes a flyte\.Client, not str"),
+        (lambda: Client(None), "endpoint takes text"),
+        (lambda: Client("http://h", timeout="5"), "timeout takes a number of seconds, not str"),
+        (lambda: Run(RunMessage()).wait(timeout="5"), "timeout takes a number of seconds, not str"),
+        (lambda: Project.listall(filters={"a": 1}), "filters takes text, not dict"),
     ],
 )
 def test_kinds_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], message: str) -> None:

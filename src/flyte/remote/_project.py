@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
+from flyte.runtime.arguments import text
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.entity import text
 from flyte.runtime.filters import SortBy
 from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, fetching, listing
@@ -216,7 +216,7 @@ class Project(ProjectBase):
         Calls `ProjectService.ListProjects`.
         """
         state = f"eq(state, {int(ProjectState.ARCHIVED if archived else ProjectState.ACTIVE)})"
-        wanted = (filters or "").strip().strip("+")
+        wanted = text("filters", filters or "").strip().strip("+")
         return cls._list(
             filters=f"{wanted}+{state}" if wanted else state,
             sort_by=sort_by,

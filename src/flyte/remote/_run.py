@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
-from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
 from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.run import RunBase
@@ -17,19 +16,25 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 
 from ._action import Action
-from ._action_common import Place, WaitFor
+from ._action_common import Place
 from ._action_details import ActionDetails
-from ._common import HasPhase, Phase, console_url
-
-if TYPE_CHECKING:
-    from ._io import ActionInputs, ActionOutputs
+from ._common import HasPhase, console_url
+from ._followed import Followed
 
 
-class RunDetails(HasPhase, RunDetailsBase):
-    """Everything about a run: what it was started with, and the details of its root action."""
+class _Rooted(HasPhase):
+    """Something whose phase is that of its root action."""
+
+    if TYPE_CHECKING:
+        pb2: Any
 
     def _status(self) -> ActionStatus | None:
-        return None if self.pb2.action is None else self.pb2.action.status
+        status: ActionStatus | None = None if self.pb2.action is None else self.pb2.action.status
+        return status
+
+
+class RunDetails(_Rooted, RunDetailsBase):
+    """Everything about a run: what it was started with, and the details of its root action."""
 
     @property
     def action(self) -> ActionDetails:
@@ -60,11 +65,14 @@ class RunDetails(HasPhase, RunDetailsBase):
         yield from (("env_vars", self.env_vars), ("attempts", self.attempts), ("error", self.action.error_message))
 
 
-class Run(HasPhase, RunBase):
+class Run(Followed, _Rooted, RunBase):
     """One execution of a task, with all the actions it is made of."""
 
-    def _status(self) -> ActionStatus | None:
-        return None if self.pb2.action is None else self.pb2.action.status
+    def _followed(self) -> Action:
+        return self.action
+
+    def _title(self) -> str:
+        return f"Run {self.name}"
 
     @fetching
     @classmethod
@@ -169,60 +177,6 @@ class Run(HasPhase, RunBase):
         return self.action.watch(timeout=timeout)
 
     @blocking
-    async def wait(self, *, timeout: float | None = None, wait_for: WaitFor = "terminal", quiet: bool = False) -> Phase:
-        """Wait for the run, and show how it gets on.
-
-        Args:
-            timeout: Seconds to wait at most. Default: as long as it takes. The run itself is never touched.
-            wait_for: "terminal" for its end, "running" for its start, "logs-ready" for its first logs. The end of the
-                run ends each of them.
-            quiet: Whether nothing is shown. Default: a panel on a terminal or in a notebook, a line for each phase
-                elsewhere.
-
-        Returns:
-            The phase it is in. A failed run is no error here: see `raise_for_status`.
-
-        Raises:
-            ValueError: `wait_for` is none of the above.
-            WaitTimeoutError: `timeout` is over.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `RunService.WatchActionDetails`.
-        """
-        from ._wait import wait
-
-        return await wait(self.action, timeout=timeout, wait_for=wait_for, quiet=quiet, title=f"Run {self.name}")
-
-    @blocking
-    async def raise_for_status(self) -> None:
-        """Raise what the run ended with, unless it succeeded.
-
-        Raises:
-            NotDoneError: It has not ended yet.
-            BaseRuntimeError: It failed, timed out or was aborted; the subclasses say which.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `RunService.GetActionDetails`.
-        """
-        await self.action.raise_for_status.aio()
-
-    @blocking
-    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
-        """The inputs, as Python values by name. See `ActionDetails.inputs`.
-
-        Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
-        """
-        return await self.action.inputs.aio(as_types=as_types)
-
-    @blocking
-    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
-        """The outputs, as a tuple of Python values with names. See `ActionDetails.outputs`.
-
-        Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
-        """
-        return await self.action.outputs.aio(as_types=as_types)
-
-    @blocking
     async def rerun(self, /, *, name: str | None = None, **changes: Any) -> Run:
         """Start the run again: the same definition of the task, with the same inputs but for the changes.
 
@@ -244,38 +198,6 @@ class Run(HasPhase, RunBase):
         from ._rerun import rerun
 
         return await rerun(self, name, changes)
-
-    @streaming
-    def get_logs(
-        self, attempt: int | None = None, *, filter_system: bool = False, show_ts: bool = False
-    ) -> Stream[str]:
-        """Follow the logs of the root action, line by line, until its attempt has ended. See `Action.get_logs`.
-
-        Args:
-            attempt: Which attempt, from 1. Default: the latest.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
-            show_ts: Whether each line starts with its time in UTC. Default: False.
-        """
-        return self.action.get_logs(attempt, filter_system=filter_system, show_ts=show_ts)
-
-    @blocking
-    async def show_logs(
-        self,
-        attempt: int | None = None,
-        *,
-        max_lines: int | None = None,
-        show_ts: bool = False,
-        filter_system: bool = False,
-    ) -> None:
-        """Print the logs of the root action as they come, until its attempt has ended. See `Action.show_logs`.
-
-        Args:
-            attempt: Which attempt, from 1. Default: the latest.
-            max_lines: Stop after this many. Default: never.
-            show_ts: Whether each line starts with its time in UTC. Default: False.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
-        """
-        await self.action.show_logs.aio(attempt, max_lines=max_lines, show_ts=show_ts, filter_system=filter_system)
 
 
 def _message_of(details: RunDetails, known: RunMessage | None = None) -> RunMessage:

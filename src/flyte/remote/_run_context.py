@@ -9,8 +9,8 @@ from typing import Any, Literal
 import attrs
 
 from flyte._context import ctx
+from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, Scope
-from flyte.runtime.entity import text
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair

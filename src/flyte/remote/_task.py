@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.entity import text
 from flyte.runtime.filters import SortBy
 from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, listing

@@ -10,12 +10,15 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
 from flyte.errors import BlockingCallError
 
 T = TypeVar("T")
+
+_CLEANING_UP = 1.0
+"""Seconds that an interrupted call gets to clean up in."""
 
 _STOP_SECONDS = 2.0
 """What tasks get to finish in when the interpreter exits."""
@@ -101,6 +104,8 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         if not call.outcome.done():
             loop.call_soon_threadsafe(call.cancel)
+            # What it shows or holds should be gone before the caller goes on; not at any price, though.
+            wait([call.outcome], timeout=_CLEANING_UP)
         raise
 
 

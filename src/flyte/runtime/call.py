@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from flyte.errors import ConnectionLostError, DecodeError, EndpointError, RpcError, UnavailableError
 
+from .arguments import seconds
 from .client import CallRecord, Client
 from .redact import redact
 from .rpc import Effect, Rpc
@@ -40,7 +41,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
         InitializationError: The client was closed.
     """
     data = _encode(request)
-    end = time.monotonic() + _positive(client.timeout if timeout is None else timeout)
+    end = time.monotonic() + seconds("timeout", client.timeout if timeout is None else timeout)
     attempt = _Attempt(client, rpc)
     while True:
         transport = client.transport()
@@ -85,7 +86,7 @@ async def stream(
     attempt = _Attempt(client, rpc)
     transport = client.transport()
     attempt.begin()
-    limit = None if timeout is None else _positive(timeout)
+    limit = None if timeout is None else seconds("timeout", timeout)
     async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
         while True:
             try:
@@ -162,9 +163,3 @@ def _decode(rpc: Rpc[Any, Res], data: bytes) -> Res:
         return message.parse(data)  # type: ignore[no-any-return]  # messages are known by their `parse` alone
     except ValueError as error:
         raise DecodeError(f"it is not a {message.__name__}: {error}") from error
-
-
-def _positive(timeout: float) -> float:
-    if not timeout > 0:
-        raise ValueError(f"timeout is {timeout!r}; it must be a positive number of seconds")
-    return timeout

@@ -14,6 +14,7 @@ from typing import NamedTuple, NoReturn
 
 from flyte.errors import InitializationError, RpcError
 
+from .arguments import seconds, whole
 from .endpoint import is_loopback, parse_endpoint
 from .retry import CALLS, Backoff
 from .transport import Transport, open_transport
@@ -68,7 +69,7 @@ class Client:
         page_size: int = 100,
         metadata: Iterable[tuple[str, str]] = (),
         retry: Backoff = CALLS,
-        on_call: Iterable[Callable[[CallRecord], None]] = (),
+        on_call: Callable[[CallRecord], None] | Iterable[Callable[[CallRecord], None]] = (),
     ) -> None:
         """Describe the connection; nothing is sent yet.
 
@@ -83,25 +84,21 @@ class Client:
             page_size: Items that a listing asks for at a time. Default: 100.
             metadata: More request headers: pairs of a lower-case name and a printable ASCII value.
             retry: How calls that may be repeated are repeated.
-            on_call: Functions that are told of every attempt, on the event loop; they must be quick and not raise.
+            on_call: A function, or several, told of every attempt, on the event loop; it must be quick and not raise.
 
         Raises:
             ValueError: An argument cannot be used.
         """
         self._where = parse_endpoint(endpoint, insecure=insecure)
-        if not timeout > 0:
-            raise ValueError(f"timeout is {timeout!r}; it must be a positive number of seconds")
-        if page_size < 1:
-            raise ValueError(f"page_size is {page_size!r}; it must be at least 1")
         self._org = org
         self._project = project or ""
         self._domain = domain or ""
         self._token = token
-        self._timeout = float(timeout)
-        self._page_size = page_size
+        self._timeout = seconds("timeout", timeout)
+        self._page_size = whole("page_size", page_size, 1)
         self._metadata = _checked(metadata)
         self._retry = retry
-        self._on_call = tuple(on_call)
+        self._on_call = (on_call,) if callable(on_call) else tuple(on_call)
         if isinstance(token, str):
             _check_token(token)
         if token and not self._where.tls and not is_loopback(self._where.host):
@@ -317,13 +314,19 @@ def resolve_client(client: Client | None) -> Client:
     Raises:
         InitializationError: There is neither.
     """
-    return client if client is not None else current_client()
+    return current_client() if client is None else _a_client(client)
+
+
+def _a_client(value: object) -> Client:
+    if not isinstance(value, Client):
+        raise TypeError(f"client takes a flyte.Client, not {type(value).__name__} ({value!r})")
+    return value
 
 
 @contextmanager
 def use_client(client: Client) -> Generator[Client, None, None]:
     """Make a client the current one inside a `with` block: for this thread or task, and what it starts."""
-    reset = _override.set(client)
+    reset = _override.set(_a_client(client))
     try:
         yield client
     finally:

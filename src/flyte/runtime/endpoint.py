@@ -41,6 +41,8 @@ def parse_endpoint(text: str, *, insecure: bool | None = None) -> Endpoint:
     Raises:
         ValueError: The text is none of these, or contradicts `insecure`.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"endpoint takes text such as {FORMS}, not {type(text).__name__}")
     given = text.strip()
     scheme, separator, rest = given.partition("://")
     if not separator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
 from typing import Any, Generic, Self, TypeVar
@@ -196,30 +196,3 @@ def watched(
         waited_for=f"{about or entity.__name__} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )
-
-
-def several(argument: str, values: Collection[T]) -> list[T]:
-    """An argument of several values as a list.
-
-    Raises:
-        TypeError: It is a single text, which would count as one value for each of its letters.
-    """
-    if isinstance(values, (str, bytes)):
-        raise TypeError(f"{argument} takes several values; for one, write {argument}=({values!r},)")
-    return list(values)
-
-
-def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
-    """A text argument within the length that the server takes.
-
-    Raises:
-        TypeError: It is not text.
-        ValueError: It is shorter than `low` or (unless 0) longer than `high`.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"{argument} takes text, not {type(value).__name__} ({value!r})")
-    if len(value) < low:
-        raise ValueError(f"{argument} must not be empty" if low == 1 else f"{argument} takes at least {low} characters")
-    if high and len(value) > high:
-        raise ValueError(f"{argument} takes at most {high} characters, and {value[:40]!r}... has {len(value)}")
-    return value

@@ -11,6 +11,7 @@ from flyte.errors import FlyteError
 from flyte.syncify import blocking
 
 from . import bridge
+from .arguments import whole
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -46,15 +47,12 @@ class Pager(Generic[T]):
             page_size: Most items that are asked for at a time, at least 1.
 
         Raises:
+            TypeError: One of them is not a whole number.
             ValueError: `limit` is negative, or `page_size` below 1.
         """
-        for name, number in (("limit", limit), ("page_size", page_size)):
-            if number is not None and (isinstance(number, bool) or not isinstance(number, int)):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"{name} takes a whole number, not {type(number).__name__} ({number!r})")
-        if limit is not None and limit < 0:
-            raise ValueError(f"limit is {limit}; it must not be negative (None lists everything)")
-        if page_size < 1:
-            raise ValueError(f"page_size is {page_size}; it must be at least 1")
+        if limit is not None:
+            whole("limit", limit, 0)
+        whole("page_size", page_size, 1)
         self._fetch = fetch_page
         self._limit = limit
         self._page_size = page_size

@@ -61,7 +61,8 @@ if TYPE_CHECKING:
 
     from .call import unary
     from .client import Client, resolve_client
-    from .entity import Entity, paged, several, text, walk, watched
+    from .arguments import several, text
+    from .entity import Entity, paged, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
     from .rpc import Cardinality, Effect, Rpc
@@ -79,8 +80,8 @@ _MODULES = {
     "resolve_client": "flyte.runtime.client",
     "Entity": "flyte.runtime.entity",
     "paged": "flyte.runtime.entity",
-    "several": "flyte.runtime.entity",
-    "text": "flyte.runtime.entity",
+    "several": "flyte.runtime.arguments",
+    "text": "flyte.runtime.arguments",
     "walk": "flyte.runtime.entity",
     "watched": "flyte.runtime.entity",
     "SortBy": "flyte.runtime.filters",

@@ -17,6 +17,7 @@ from flyte.errors import (
     WaitTimeoutError,
 )
 
+from .arguments import seconds
 from .retry import SUBSCRIPTIONS, Backoff
 from .stream import Stream
 
@@ -62,8 +63,8 @@ class Watch(Stream[T]):
         Raises:
             ValueError: `timeout` is not positive.
         """
-        if timeout is not None and not timeout > 0:
-            raise ValueError(f"timeout is {timeout!r}; it must be a positive number of seconds")
+        if timeout is not None:
+            seconds("timeout", timeout)
         super().__init__(self._follow)
         self._subscribe = subscribe
         self._is_final = is_final

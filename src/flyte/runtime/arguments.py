@@ -1,0 +1,63 @@
+"""Arguments of public methods, checked before anything is sent: each error names the argument and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
+    """A text within the length that the server takes.
+
+    Raises:
+        TypeError: It is not text.
+        ValueError: It is shorter than `low` or (unless 0) longer than `high`.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} takes text, not {type(value).__name__} ({value!r})")
+    if len(value) < low:
+        raise ValueError(f"{argument} must not be empty" if low == 1 else f"{argument} takes at least {low} characters")
+    if high and len(value) > high:
+        raise ValueError(f"{argument} takes at most {high} characters, and {value[:40]!r}... has {len(value)}")
+    return value
+
+
+def several(argument: str, values: Collection[T]) -> list[T]:
+    """Several values as a list.
+
+    Raises:
+        TypeError: It is a single text, which would count as one value for each of its letters.
+    """
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{argument} takes several values; for one, write {argument}=({values!r},)")
+    return list(values)
+
+
+def whole(argument: str, value: object, low: int) -> int:
+    """A whole number of at least `low`.
+
+    Raises:
+        TypeError: It is not a whole number.
+        ValueError: It is smaller.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{argument} takes a whole number, not {type(value).__name__} ({value!r})")
+    if value < low:
+        raise ValueError(f"{argument} is {value}; it must {'not be negative' if low == 0 else f'be at least {low}'}")
+    return value
+
+
+def seconds(argument: str, value: object) -> float:
+    """A span of time that is over some day: a positive number of seconds.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is zero, negative or not a number of seconds.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} takes a number of seconds, not {type(value).__name__} ({value!r})")
+    if not value > 0:
+        raise ValueError(f"{argument} is {value!r}; it must be a positive number of seconds")
+    return float(value)
