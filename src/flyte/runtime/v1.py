@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from flyte.errors import NotFoundError
     from flyte.syncify import blocking, fetching, listing, streaming
 
+    from .arguments import several, text
     from .call import unary
     from .client import Client, resolve_client
-    from .arguments import several, text
     from .entity import Entity, paged, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
