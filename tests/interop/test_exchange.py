@@ -1,7 +1,6 @@
 """Values exchanged with the `flyte` distribution, which runs in an environment of its own.
 
-FLYTE_INTEROP_PYTHON names an interpreter that has it. Otherwise that environment is made here, under `.venv`, when
-FLYTE_INTEROP is set, and used whenever it is there.
+`make test` makes it, in `.reference`; FLYTE_INTEROP_PYTHON names another interpreter that has the distribution.
 """
 
 from __future__ import annotations
@@ -31,12 +30,14 @@ from flyte_api.messages.flyteidl2.core.types import LiteralType
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 
 _HERE = Path(__file__).parent
-_PEER = "flyte==2.12.1"
-_OWN = _HERE / ".venv" / "bin" / "python"
+_READY = _HERE.parents[1] / ".reference" / "ready"
+_INTERPRETER = os.environ.get("FLYTE_INTEROP_PYTHON") or (
+    str(_READY.parent / "bin" / "python") if _READY.exists() else ""
+)
 _QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
 
-if not (os.environ.get("FLYTE_INTEROP_PYTHON") or os.environ.get("FLYTE_INTEROP") or _OWN.exists()):
-    pytest.skip("set FLYTE_INTEROP=1 to install the other SDK beside these tests", allow_module_level=True)
+if not _INTERPRETER:
+    pytest.skip("there is no other SDK to exchange values with; make .reference/ready", allow_module_level=True)
 
 sys.path.insert(0, str(_HERE))
 import shapes  # noqa: E402  # Beside this file, for the other environment imports it as well.
@@ -52,26 +53,13 @@ ALL = shapes.every_shape() | REFERENCES
 _UNGUESSED = {"large dataclass", "recursive dataclass", "model", "optional model", "nested tuple", "tuple of scalars"}
 
 
-def _interpreter() -> str:
-    named = os.environ.get("FLYTE_INTEROP_PYTHON")
-    if named:
-        return named
-    ready = _HERE / ".venv" / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(_HERE / ".venv")], check=True, timeout=120)
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", _PEER]
-        subprocess.run([str(_OWN), *install], check=True, timeout=900)
-        ready.touch()
-    return str(_OWN)
-
-
-def _ask(interpreter: str, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _ask(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The other side's replies, in the order of the requests."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     # Not from here: the name `flyte` must mean the other distribution.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
     done = subprocess.run(
-        [interpreter, str(_HERE / "peer.py")],
+        [_INTERPRETER, str(_HERE / "peer.py")],
         input=lines,
         capture_output=True,
         text=True,
@@ -107,36 +95,31 @@ def _read(literal: Literal, literal_type: LiteralType, as_type: Any = None) -> A
 
 
 @pytest.fixture(scope="module")
-def interpreter() -> str:
-    return _interpreter()
-
-
-@pytest.fixture(scope="module")
-def theirs(interpreter: str) -> dict[str, dict[str, Any]]:
+def theirs() -> dict[str, dict[str, Any]]:
     """What the other SDK writes, by name of the shape."""
     names = [*ALL, "pickle"]
-    return dict(zip(names, _ask(interpreter, [{"do": "write", "name": name} for name in names]), strict=True))
+    return dict(zip(names, _ask([{"do": "write", "name": name} for name in names]), strict=True))
 
 
 @pytest.fixture(scope="module")
-def read_by_them(interpreter: str) -> dict[str, dict[str, Any]]:
+def read_by_them() -> dict[str, dict[str, Any]]:
     """What the other SDK says about what we write."""
     requests: list[dict[str, Any]] = []
     for name, (kind, value) in ALL.items():
         literal_type = literal_type_of(kind)
         requests.append(_read_request(name, to_literal(value, literal_type, name=name), literal_type))
-    return dict(zip(ALL, _ask(interpreter, requests), strict=True))
+    return dict(zip(ALL, _ask(requests), strict=True))
 
 
 @pytest.fixture(scope="module")
-def returned(interpreter: str, theirs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def returned(theirs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """What the other SDK says about its own values, read here without their classes and written again."""
     requests: list[dict[str, Any]] = []
     for name in ALL:
         literal, literal_type = _received(theirs[name])
         again = to_literal(_read(literal, literal_type), literal_type, name=name)
         requests.append(_read_request(name, again, literal_type))
-    return dict(zip(ALL, _ask(interpreter, requests), strict=True))
+    return dict(zip(ALL, _ask(requests), strict=True))
 
 
 def _same(left: Any, right: Any) -> bool:
