@@ -30,7 +30,8 @@ def stubborn(message: str) -> None:
 
 @flyte.task
 def patient(path: str) -> str:
-    """Run until a file is there."""
+    """Run until a file is there; say with another file that it runs."""
+    open(f"{path}.up", "w").close()
     while not os.path.exists(path):
         time.sleep(0.01)
     return path
@@ -106,8 +107,8 @@ def not_told(message: str) -> int:
 async def gives_up(path: str) -> str:
     """Cancel a child."""
     call = asyncio.ensure_future(_patient(path=path))
-    done, _ = await asyncio.wait([call], timeout=3)
-    assert not done
+    while not os.path.exists(f"{path}.up"):
+        await asyncio.sleep(0.01)
     call.cancel()
     try:
         await call
@@ -120,6 +121,12 @@ async def gives_up(path: str) -> str:
 async def waits(path: str) -> str:
     """Wait for a child."""
     return await _patient(path=path)
+
+
+@flyte.workflow
+async def waits_for_many(directory: str, n: int) -> int:
+    """Call many at a time."""
+    return len(await asyncio.gather(*(_patient(path=f"{directory}/{i}") for i in range(n))))
 
 
 @flyte.workflow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from typing import NamedTuple
 
 from flyte.errors import RuntimeUserError
@@ -68,3 +69,26 @@ def greedy() -> int:
 
 def unannotated(number):  # type: ignore[no-untyped-def]
     return number
+
+
+def process() -> dict[str, str]:
+    """What a task can tell of its own process."""
+    with open("scratch", "w") as file:
+        file.write("x")
+    return {
+        "pid": str(os.getpid()),
+        "parent": str(os.getppid()),
+        "session": str(os.getsid(0)),
+        "files": " ".join(os.listdir()),
+        "arguments": str(len(sys.argv)),
+        "path": sys.path[1],
+        "cwd": os.getcwd(),
+        "variables": " ".join(sorted(os.environ)),
+    }
+
+
+def endless(path: str) -> None:
+    """Open a file, tell who has started this process, and stay."""
+    with open(path, "w"):
+        print(os.getppid(), flush=True)
+        time.sleep(600)

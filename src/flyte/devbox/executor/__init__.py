@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flyte.devbox import clock, phases
 from flyte.devbox.executor import failures, orphans
 from flyte.devbox.executor.condition import ConditionWait
+from flyte.devbox.executor.forking import Forks
 from flyte.devbox.executor.job import Job, Settings, Stop
 from flyte.devbox.executor.plan import Work
 from flyte.devbox.executor.reports import Reporter
@@ -41,7 +42,8 @@ class Executor:
         self._plane = plane
         self._slots = Slots(parallel)
         self._grace = grace
-        self._settings = Settings(grace=grace, environment={})
+        self._forks = Forks()
+        self._settings = Settings(grace=grace, environment={}, forks=self._forks)
         self._live: dict[ActionKey, Job | ConditionWait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -52,7 +54,7 @@ class Executor:
         Args:
             environment: Variables that tell tasks where this devbox is.
         """
-        self._settings = Settings(grace=self._grace, environment=environment)
+        self._settings = Settings(grace=self._grace, environment=environment, forks=self._forks)
         store = self._plane.store
         found = [(row, job) for job in store.jobs.all() if (row := store.actions.get(job.key)) is not None]
         dead = [(row, job) for row, job in found if job.marker is not None]
@@ -93,6 +95,7 @@ class Executor:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        self._forks.close()
 
     def _resume(self, row: ActionRow, job: JobRow) -> None:
         """Start what sees an action to its end."""

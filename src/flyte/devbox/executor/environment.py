@@ -38,6 +38,16 @@ class AttemptContext:
     run_start_time: str
 
 
+def inherited() -> dict[str, str]:
+    """What every process on a devbox gets of the devbox's own environment."""
+    found = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
+    }
+    # What Python tasks print is to be seen while they run, and stdout is a pipe.
+    found["PYTHONUNBUFFERED"] = "1"
+    return found
+
+
 def environment(
     context: AttemptContext, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
 ) -> dict[str, str]:
@@ -49,11 +59,7 @@ def environment(
         overrides: Variables of the run.
         own: Variables that say where the devbox is.
     """
-    found = {
-        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
-    }
-    # What Python tasks print is to be seen while they run, and stdout is a pipe.
-    found["PYTHONUNBUFFERED"] = "1"
+    found = inherited()
     found.update((pair.key, pair.value) for pair in declared)
     found.update((pair.key, pair.value) for pair in overrides)
     found.update(

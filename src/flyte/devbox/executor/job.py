@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from flyte.devbox import clock
 from flyte.devbox.executor import failures
 from flyte.devbox.executor.failures import OUTPUTS, Failure, Success, read_result
+from flyte.devbox.executor.forking import Forks
 from flyte.devbox.executor.limits import Limits
 from flyte.devbox.executor.orphans import MARKER, born
 from flyte.devbox.executor.plan import Plan, Refused, Work, plan
@@ -49,6 +50,8 @@ class Settings:
     """Seconds between SIGTERM and SIGKILL."""
     environment: Mapping[str, str]
     """Variables that tell a task where its devbox is."""
+    forks: Forks
+    """Starts processes."""
 
 
 class Job:
@@ -160,7 +163,9 @@ class Job:
         self._row = evolve(self._row, marker=marker)
         self._plane.store.jobs.put(self._row)
         env = {**prepared.env, MARKER: marker}
-        process = await Process.start(prepared.command, env=env, cwd=scratch, sink=log.feed, memory=prepared.memory)
+        process = await self._settings.forks.start(
+            prepared.command, env=env, cwd=scratch, sink=log.feed, memory=prepared.memory
+        )
         self._row = evolve(self._row, pid=process.pid, born=born(process.pid))
         self._plane.store.jobs.put(self._row)
         return process

@@ -1,4 +1,4 @@
-"""One attempt's processes: started in a group of their own, and ended as a group."""
+"""One attempt's processes: in a group of their own, and ended as a group."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _DRAIN = 2.0
 _LIMITED = 'ulimit -v "$1" && shift && exec "$@"'
 
 
-class Process(asyncio.SubprocessProtocol):
+class Process:
     """A running command and everything it started, standing in for a container."""
+
+    pid: int
+    """Id of the process, and of its group."""
 
     def __init__(self, sink: Callable[[bytes], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -27,7 +30,47 @@ class Process(asyncio.SubprocessProtocol):
         """Why the output could not be stored, when that happens."""
         self._drained: asyncio.Future[None] = loop.create_future()
         self._sink = sink
-        self._transport: asyncio.SubprocessTransport
+
+    async def stop(self, grace: float) -> None:
+        """End the group: SIGTERM, and SIGKILL if the command has not ended `grace` seconds later."""
+        self._signal(signal.SIGTERM)
+        await asyncio.wait((self.exited,), timeout=grace)
+        self._signal(signal.SIGKILL)
+        await asyncio.wait((self.exited,))
+
+    async def finish(self) -> None:
+        """After the exit: kill what the command left behind in its group, and take the rest of the output."""
+        self._signal(signal.SIGKILL)
+        await asyncio.wait((self._drained,), timeout=_DRAIN)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what connects us with it."""
+        raise NotImplementedError
+
+    def heard(self, data: bytes) -> None:
+        """Take some output."""
+        try:
+            self._sink(data)
+        except OSError as error:
+            if not self.unheard.done():
+                self.unheard.set_result(error)
+
+    def heard_all(self) -> None:
+        """There is no further output."""
+        if not self._drained.done():
+            self._drained.set_result(None)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # ESRCH: nobody is left. EPERM: macOS says so when only zombies are.
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)
+
+
+class Executed(Process, asyncio.SubprocessProtocol):
+    """A program that was started from scratch."""
+
+    _transport: asyncio.SubprocessTransport
 
     @classmethod
     async def start(
@@ -38,7 +81,7 @@ class Process(asyncio.SubprocessProtocol):
         cwd: Path,
         sink: Callable[[bytes], None],
         memory: int | None = None,
-    ) -> Process:
+    ) -> Executed:
         """Start a command.
 
         Args:
@@ -67,45 +110,22 @@ class Process(asyncio.SubprocessProtocol):
         del transport
         return process
 
-    @property
-    def pid(self) -> int:
-        """Id of the process, and of its group."""
-        return self._transport.get_pid()
-
-    async def stop(self, grace: float) -> None:
-        """End the group: SIGTERM, and SIGKILL if the command has not ended `grace` seconds later."""
-        self._signal(signal.SIGTERM)
-        await asyncio.wait((self.exited,), timeout=grace)
-        self._signal(signal.SIGKILL)
-        await asyncio.wait((self.exited,))
-
-    async def finish(self) -> None:
-        """After the exit: kill what the command left behind in its group, and take the rest of the output."""
-        self._signal(signal.SIGKILL)
-        await asyncio.wait((self._drained,), timeout=_DRAIN)
+    def close(self) -> None:
+        """Let go of its pipes."""
         self._transport.close()
-
-    def _signal(self, number: signal.Signals) -> None:
-        # ESRCH: nobody is left. EPERM: macOS says so when only zombies are.
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._transport = cast(asyncio.SubprocessTransport, transport)
+        self.pid = self._transport.get_pid()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Called by asyncio."""
-        try:
-            self._sink(data)
-        except OSError as error:
-            if not self.unheard.done():
-                self.unheard.set_result(error)
+        self.heard(data)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """Called by asyncio."""
-        if not self._drained.done():
-            self._drained.set_result(None)
+        self.heard_all()
 
     def process_exited(self) -> None:
         """Called by asyncio."""
