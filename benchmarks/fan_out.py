@@ -1,6 +1,6 @@
 """Many children of one parent on the devbox: time, memory of the parent, and whether everything is right.
 
-python benchmarks/fan_out.py [CHILDREN]
+python benchmarks/fan_out.py [CHILDREN] [--map]
 """
 
 from __future__ import annotations
@@ -39,11 +39,16 @@ def endless() -> None:
 
 
 @flyte.workflow
-async def fan_out(n: int, marker: str) -> tuple[int, int, str]:
-    """Call n children at a time, one of them retried twice; wait for one that is aborted from outside."""
+async def fan_out(n: int, marker: str, by_map: bool) -> tuple[int, int, str]:
+    """Call n children, one of them retried twice; wait for one that is aborted from outside."""
     stubborn = await _double.override.aio(retries=2)
     aborted = asyncio.ensure_future(Task.get("fan_out.endless", auto_version="latest")())
-    results = await asyncio.gather(*(_double(x=i) for i in range(n - 1)), stubborn(x=n - 1, fail_until=marker))
+    last = asyncio.ensure_future(stubborn(x=n - 1, fail_until=marker))
+    if by_map:
+        results = await flyte.map(_double, range(n - 1))
+    else:
+        results = await asyncio.gather(*(_double(x=i) for i in range(n - 1)))
+    results = [*results, await last]
     try:
         await aborted
         outcome = "returned"
@@ -52,7 +57,7 @@ async def fan_out(n: int, marker: str) -> tuple[int, int, str]:
     return sum(results), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, outcome
 
 
-def main(children: int) -> None:
+def main(children: int, by_map: bool) -> None:
     """Run it once and print what came out."""
     with flyte.devbox.start() as box:
         box.connect()
@@ -60,7 +65,7 @@ def main(children: int) -> None:
             flyte.devbox.deploy(function, name=f"fan_out.{function.__name__}")
         marker = Path(box.dir, "marker")
         started = time.perf_counter()
-        run = flyte.run(flyte.devbox.deploy(fan_out), n=children, marker=str(marker))
+        run = flyte.run(flyte.devbox.deploy(fan_out), n=children, marker=str(marker), by_map=by_map)
         while not (found := [a for a in Action.listall(run.name, in_phase=("running",)) if not a.is_root]):
             time.sleep(0.1)
         target = next((a for a in found if a.details().task_name == "fan_out.endless"), None)
@@ -81,4 +86,5 @@ def main(children: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    numbers = [int(word) for word in sys.argv[1:] if word.isdigit()]
+    main(numbers[0] if numbers else 1000, "--map" in sys.argv)

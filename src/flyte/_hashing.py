@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import copy
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 from flyte.runtime.message import Message
@@ -31,16 +32,18 @@ def cache_key(template: TaskTemplate, name: str, inputs: Inputs | None, offloade
 
 def identity(template: TaskTemplate, name: str) -> str:
     """What tells one task's results from another's: its name, its interface and the version of its results."""
-    interface_hash = sha256(canonical(template.interface or TypedInterface()))
+    # The same for every call of a task, of which there may be thousands.
+    interface_hash = _interface_hash(b"" if template.interface is None else bytes(template.interface))
     version = "" if template.metadata is None else template.metadata.discovery_version
     return f"{name}{interface_hash}{version}"
 
 
 def canonical(message: Message) -> bytes:
     """The wire form with map entries in the order of their keys, so that equal messages have equal bytes."""
-    ordered = copy.deepcopy(message)
-    _sort_maps(ordered)
-    return bytes(ordered)
+    if not _orderly(message):
+        message = copy.deepcopy(message)
+        _sort_maps(message)
+    return bytes(message)
 
 
 def without_ignored(inputs: Inputs, metadata: TaskMetadata | None) -> Inputs:
@@ -54,20 +57,35 @@ def sha256(data: bytes) -> str:
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
-def _sort_maps(message: Message) -> None:
-    for name, field in type(message).specs().items():
+@lru_cache(maxsize=256)
+def _interface_hash(interface: bytes) -> str:
+    return sha256(canonical(TypedInterface.parse(interface)))
+
+
+def _orderly(message: Message) -> bool:
+    """Whether all maps are in order already; true of most messages, which then need not be copied."""
+    for name in message.present():
         value: Any = getattr(message, name)
-        items: Any = (
-            _sorted(value) if field.kind.startswith("map<") else value if field.label == "repeated" else [value]
-        )
+        if isinstance(value, dict):
+            keys = list(value)
+            if keys != sorted(keys):
+                return False
+            value = list(value.values())
+        items: Any = value if isinstance(value, list) else [value]
+        if any(isinstance(item, Message) and not _orderly(item) for item in items):
+            return False
+    return True
+
+
+def _sort_maps(message: Message) -> None:
+    for name in [*message.present()]:
+        value: Any = getattr(message, name)
+        if isinstance(value, dict):
+            ordered = {key: value[key] for key in sorted(value)}
+            value.clear()
+            value.update(ordered)
+            value = list(ordered.values())
+        items: Any = value if isinstance(value, list) else [value]
         for item in items:
             if isinstance(item, Message):
                 _sort_maps(item)
-
-
-def _sorted(entries: dict[Any, Any]) -> list[Any]:
-    """Put the entries of a map in the order of their keys; returns their values."""
-    ordered = {key: entries[key] for key in sorted(entries)}
-    entries.clear()
-    entries.update(ordered)
-    return list(ordered.values())

@@ -22,6 +22,8 @@ _log = logging.getLogger("flyte")
 _TRANSIENT = (UnavailableError, ConnectionLostError, DeadlineExceededError, InternalError, RpcCancelledError)
 _MAX_FAILURES = 40
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_LINGER = 30.0
+"""Seconds that the stream stays open when nobody waits: the next call spares itself the state of all earlier ones."""
 # Servers drop updates that a slow reader leaves waiting, so a long silence is a reason to ask for the state again.
 _SILENCE = 30.0
 
@@ -35,7 +37,7 @@ class Ended(NamedTuple):
 
 
 class Children:
-    """Waits for children by name. Lives on one event loop; watches only while somebody waits."""
+    """Waits for children by name. Lives on one event loop; watches while somebody waits, and a little longer."""
 
     def __init__(self, client: Client, parent: ActionIdentifier) -> None:
         self._client = client
@@ -43,6 +45,7 @@ class Children:
         self._ended: dict[str, Ended] = {}
         self._waiting: dict[str, asyncio.Future[Ended]] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._resting: asyncio.TimerHandle | None = None
 
     async def ended(self, name: str) -> Ended:
         """Wait until a child has ended.
@@ -56,6 +59,9 @@ class Children:
         future = self._waiting.get(name)
         if future is None:
             future = self._waiting[name] = asyncio.get_running_loop().create_future()
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
         if self._watch is None or self._watch.done():
             self._watch = asyncio.create_task(self._follow())
         try:
@@ -64,10 +70,11 @@ class Children:
             if self._waiting.get(name) is future:
                 del self._waiting[name]
             if not self._waiting:
-                self._rest()
+                self._resting = asyncio.get_running_loop().call_later(_LINGER, self._rest)
 
     def _rest(self) -> None:
         """Stop watching until somebody waits again."""
+        self._resting = None
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -88,6 +95,8 @@ class Children:
             except TimeoutError:
                 continue
             except _TRANSIENT as cause:
+                if not self._waiting:
+                    return
                 failures += 1
                 _log.warning("following the children of %s failed (%d): %s", self._parent.name, failures, cause)
                 if failures >= _MAX_FAILURES:

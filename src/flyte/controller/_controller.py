@@ -32,6 +32,7 @@ from flyte.runtime.call import unary
 from flyte.runtime.client import Client, current_client
 from flyte_api.messages.flyteidl2.actions.actions_service import AbortRequest, Action, EnqueueRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.core.execution import ExecutionError
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.common import Inputs
@@ -164,14 +165,15 @@ class Controller:
         what = f"Child {name} ({details.name}) of action {self._context.action_name} in run {self._context.run_name}"
         if ended.phase.is_success:
             return await self._outputs(details, name)
-        error = ended.error
-        if error is not None and (error.message or error.code):
-            raise task_error(error.kind.name, error.code, f"{what} {_ending(ended.phase)}: {error.message}")
+        error = ended.error or ExecutionError()
+        told = f": {error.message}" if error.message else ""
         if ended.phase is ActionPhase.ABORTED:
-            raise ActionAbortedError(f"{what} was aborted")
+            raise ActionAbortedError(f"{what} was aborted{told}")
         if ended.phase is ActionPhase.TIMED_OUT:
-            raise TaskTimeoutError(f"{what} timed out")
-        raise RuntimeSystemError(f"{what} {_ending(ended.phase)}, and nothing was reported about why")
+            raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
+        if error.message or error.code:
+            raise task_error(error.kind.name, error.code, f"{what} failed{told}")
+        raise RuntimeSystemError(f"{what} failed, and nothing was reported about why")
 
     async def _outputs(self, details: TaskDetails, name: str) -> Any:
         from flyte.types import literals_to_python
@@ -183,10 +185,6 @@ class Controller:
         if len(values) < 2:
             return values[0] if values else None
         return tuple(values)
-
-
-def _ending(phase: ActionPhase) -> str:
-    return {ActionPhase.ABORTED: "was aborted", ActionPhase.TIMED_OUT: "timed out"}.get(phase, "failed")
 
 
 _lock = threading.Lock()

@@ -1,0 +1,225 @@
+"""Children on a control plane that misbehaves; a well-behaved one runs them in `remote/test_calls.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Any
+
+import pytest
+
+import flyte
+from flyte import errors
+from flyte.remote import TaskDetails
+from flyte.runtime.client import Client, use_client
+from flyte.runtime.retry import Backoff
+from flyte.runtime.server import ServerCall, Status, abort, serve
+from flyte.types import interface_of, literal_type_of, to_literal
+from flyte_api.messages.flyteidl2.actions.actions_service import (
+    AbortRequest,
+    AbortResponse,
+    EnqueueRequest,
+    EnqueueResponse,
+    WatchForUpdatesRequest,
+    WatchForUpdatesResponse,
+)
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
+from flyte_api.messages.flyteidl2.core.execution import ExecutionError, ExecutionErrorErrorKind
+from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    GetActionDataRequest,
+    GetActionDataResponse,
+    UploadInputsRequest,
+    UploadInputsResponse,
+)
+from flyte_api.messages.flyteidl2.task.common import NamedLiteral, Outputs
+from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
+from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate, ControlMessage
+from flyte_api.services.flyteidl2.actions.actions_service import ActionsServiceBase
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+
+DEADLINE = 30.0
+
+
+class Plane(ActionsServiceBase, DataProxyServiceBase):
+    """Takes children and says how they ended, in the way that a test wants; executes nothing."""
+
+    RPCS = (*ActionsServiceBase.RPCS, *DataProxyServiceBase.RPCS)
+
+    def __init__(self) -> None:
+        self.refusals: list[Status] = []
+        """What the next submissions are told, first one first."""
+        self.streams: list[Status | None] = []
+        """How the next streams end before they tell anything; None is an ordinary end."""
+        self.ending = ActionUpdate(phase=ActionPhase.SUCCEEDED)
+        self.taken: list[str] = []
+        self.aborted: asyncio.Queue[str] = asyncio.Queue()
+        self.watches = 0
+        self._news = asyncio.Condition()
+
+    async def upload_inputs(self, request: UploadInputsRequest, call: ServerCall) -> UploadInputsResponse:
+        return UploadInputsResponse(offloaded_input_data=OffloadedInputData(uri="file:///in", inputs_hash="h"))
+
+    async def enqueue(self, request: EnqueueRequest, call: ServerCall) -> EnqueueResponse:
+        assert request.action is not None and request.action.action_id is not None
+        status = self.refusals.pop(0) if self.refusals else None
+        if status in (None, Status.INTERNAL, Status.ALREADY_EXISTS):
+            async with self._news:
+                self.taken.append(request.action.action_id.name)
+                self._news.notify_all()
+        if status is not None:
+            abort(status, "action already exists" if status is Status.INTERNAL else "not now")
+        return EnqueueResponse()
+
+    async def watch_for_updates(
+        self, request: WatchForUpdatesRequest, call: ServerCall
+    ) -> AsyncIterator[WatchForUpdatesResponse]:
+        self.watches += 1
+        if self.streams:
+            status = self.streams.pop(0)
+            if status is not None:
+                abort(status, "no stream")
+            return
+        yield WatchForUpdatesResponse(control_message=ControlMessage(sentinel=True))
+        told: list[str] = []
+        while True:
+            async with self._news:
+                await self._news.wait_for(lambda: len(self.taken) > len(told))
+            for name in self.taken[len(told) :]:
+                told.append(name)
+                update = ActionUpdate.parse(bytes(self.ending))
+                update.action_id = ActionIdentifier(name=name)
+                yield WatchForUpdatesResponse(action_update=update)
+
+    async def abort(self, request: AbortRequest, call: ServerCall) -> AbortResponse:
+        assert request.action_id is not None
+        self.aborted.put_nowait(request.action_id.name)
+        return AbortResponse()
+
+    async def get_action_data(self, request: GetActionDataRequest, call: ServerCall) -> GetActionDataResponse:
+        value = NamedLiteral(name="o0", value=to_literal(42, literal_type_of(int), name="o0"))
+        return GetActionDataResponse(outputs=Outputs(literals=[value]))
+
+
+def double(x: int) -> int:
+    return 2 * x
+
+
+@pytest.fixture
+def plane() -> Plane:
+    return Plane()
+
+
+@pytest.fixture
+async def task(plane: Plane, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[TaskDetails, None]:
+    """A task to call from inside an action."""
+    for name, value in {"PROJECT": "p", "DOMAIN": "d", "RUN_NAME": "r1", "ACTION_NAME": "a0"}.items():
+        monkeypatch.setenv(f"FLYTE_{name}", value)
+    template = TaskTemplate(type="python", interface=interface_of(double)[0])
+    message = TaskDetailsMessage(task_id=TaskIdentifier(name="t", version="1"), spec=TaskSpec(task_template=template))
+    async with await serve([plane]) as server:
+        once = Backoff(attempts=1, first=0.0, longest=0.0)
+        async with Client(server.endpoint, project="p", domain="d", retry=once) as client:
+            with use_client(client):
+                yield TaskDetails(message, client)
+
+
+async def called(task: TaskDetails, **inputs: Any) -> Any:
+    async with asyncio.timeout(DEADLINE):
+        return await task(**inputs)
+
+
+async def test_submitting_is_repeated_until_it_succeeds(plane: Plane, task: TaskDetails) -> None:
+    plane.refusals = [Status.UNAVAILABLE, Status.RESOURCE_EXHAUSTED]
+    assert await called(task, x=1) == 42
+    assert len(plane.taken) == 1
+
+
+@pytest.mark.parametrize("status", [Status.ALREADY_EXISTS, Status.INTERNAL])
+async def test_a_child_that_is_there_already_is_followed(plane: Plane, task: TaskDetails, status: Status) -> None:
+    # As when the reply to a first try was lost; the backend has an internal error for it.
+    plane.refusals = [status]
+    assert await called(task, x=1) == 42
+    assert len(plane.taken) == 1
+
+
+async def test_what_cannot_be_submitted_raises(plane: Plane, task: TaskDetails) -> None:
+    plane.refusals = [Status.PERMISSION_DENIED]
+    with pytest.raises(errors.PermissionDeniedError, match="not now"):
+        await called(task, x=1)
+
+
+async def test_following_survives_streams_that_break(plane: Plane, task: TaskDetails) -> None:
+    plane.streams = [Status.UNAVAILABLE, None, Status.INTERNAL]
+    assert await called(task, x=1) == 42
+    assert plane.watches == 4
+
+
+async def test_what_cannot_be_followed_raises(plane: Plane, task: TaskDetails) -> None:
+    plane.streams = [Status.PERMISSION_DENIED]
+    with pytest.raises(errors.PermissionDeniedError, match="no stream"):
+        await called(task, x=1)
+
+
+async def test_calls_share_one_stream(plane: Plane, task: TaskDetails) -> None:
+    async with asyncio.timeout(DEADLINE):
+        assert await asyncio.gather(*(task(x=x) for x in range(50))) == [42] * 50
+        assert [await task(x=x) for x in range(50, 60)] == [42] * 10
+    assert plane.watches == 1
+    assert len({*plane.taken}) == 60
+
+
+USER, SYSTEM = ExecutionErrorErrorKind.USER, ExecutionErrorErrorKind.SYSTEM
+ENDINGS: dict[str, tuple[ActionUpdate, type[Exception], str]] = {
+    "aborted": (ActionUpdate(phase=ActionPhase.ABORTED), errors.ActionAbortedError, "was aborted"),
+    "aborted, and why": (
+        ActionUpdate(phase=ActionPhase.ABORTED, error=ExecutionError(message="by ann", kind=USER)),
+        errors.ActionAbortedError,
+        "was aborted: by ann",
+    ),
+    "timed out": (ActionUpdate(phase=ActionPhase.TIMED_OUT), errors.TaskTimeoutError, "timed out"),
+    "timed out, and why": (
+        ActionUpdate(phase=ActionPhase.TIMED_OUT, error=ExecutionError(message="5 s", kind=SYSTEM)),
+        errors.TaskTimeoutError,
+        "timed out: 5 s",
+    ),
+    "failed": (
+        ActionUpdate(phase=ActionPhase.FAILED, error=ExecutionError(code="ValueError", message="no", kind=USER)),
+        errors.RuntimeUserError,
+        "failed: no",
+    ),
+    "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "nothing was reported"),
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+async def test_children_that_do_not_succeed_raise(plane: Plane, task: TaskDetails, name: str) -> None:
+    plane.ending, error, message = ENDINGS[name]
+    with pytest.raises(error, match=message) as caught:
+        await called(task, x=1)
+    assert type(caught.value) is error
+    assert plane.taken[0] in str(caught.value) and "(t)" in str(caught.value)
+
+
+async def test_a_cancelled_call_aborts_its_child(plane: Plane, task: TaskDetails) -> None:
+    plane.ending = ActionUpdate(phase=ActionPhase.RUNNING)
+    call = asyncio.ensure_future(task(x=1))
+    async with asyncio.timeout(DEADLINE):
+        while not plane.taken:
+            await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert await plane.aborted.get() == plane.taken[0]
+
+
+async def test_map_aborts_what_is_under_way_when_one_fails(plane: Plane, task: TaskDetails) -> None:
+    plane.refusals = [Status.PERMISSION_DENIED]
+    plane.ending = ActionUpdate(phase=ActionPhase.RUNNING)
+    with pytest.raises(errors.PermissionDeniedError):
+        async with asyncio.timeout(DEADLINE):
+            await flyte.map(task, range(10), concurrency=3)
+    assert plane.aborted.qsize() >= 2
