@@ -11,28 +11,36 @@ _WIRE_TYPE: dict[str, int] = {
     **dict.fromkeys(("string", "bytes", "message", "map"), 2),
     **dict.fromkeys(("float", "fixed32", "sfixed32"), 5),
 }
-# The expression that turns what stands on the wire, `value` or `chunk`, into what the message keeps.
+_WIDTH = {1: 8, 5: 4}
+# The expression that turns what stands on the wire, `number` or a part of the buffer, into what the message keeps.
 _READ = {
-    "string": 'str(chunk, "utf-8")',
-    "bytes": "chunk",
-    "message": "chunk",
-    "map": "chunk",
-    "bool": "value != 0",
-    "uint64": "value",
-    "uint32": "low32(value)",
-    "int32": "signed32(value)",
-    "int64": "signed64(value)",
-    "enum": "signed32(value)",
-    "sint32": "zigzag32(value)",
-    "sint64": "zigzag(value)",
-    "fixed32": "unsigned(chunk)",
-    "fixed64": "unsigned(chunk)",
-    "sfixed32": "signed(chunk)",
-    "sfixed64": "signed(chunk)",
-    "double": "double(chunk)",
-    "float": "float32(chunk)",
+    "string": "buf[at:pos].decode()",
+    "bytes": "buf[at:pos]",
+    "message": "buf[at:pos]",
+    "map": "buf[at:pos]",
+    "bool": "number != 0",
+    "uint64": "number",
+    "uint32": "number & 0xFFFFFFFF",
+    "int32": "number if number < 1 << 31 else signed32(number)",
+    "int64": "number if number < 1 << 63 else signed64(number)",
+    "enum": "number if number < 1 << 31 else signed32(number)",
+    "sint32": "zigzag32(number)",
+    "sint64": "zigzag(number)",
+    "fixed32": "unsigned(buf[at - 1 : pos])",
+    "fixed64": "unsigned(buf[at - 1 : pos])",
+    "sfixed32": "signed(buf[at - 1 : pos])",
+    "sfixed64": "signed(buf[at - 1 : pos])",
+    "double": "double(buf[at - 1 : pos])",
+    "float": "float32(buf[at - 1 : pos])",
 }
-_UNPACKED = {"bool": "packed(chunk, bool)", "uint64": "packed(chunk)"}
+_UNPACKED = {
+    "bool": "packed(buf[at:pos], bool)",
+    "uint64": "packed(buf[at:pos])",
+    "uint32": "packed(buf[at:pos], low32)",
+    "int32": "packed(buf[at:pos], signed32)",
+    "int64": "packed(buf[at:pos], signed64)",
+    "enum": "packed(buf[at:pos], signed32)",
+}
 
 
 @attrs.frozen
@@ -40,9 +48,20 @@ class Store:
     """One branch of a decoder: for this tag, this statement. `case` keeps a oneof to its last member."""
 
     tag: int
+    kind: int
     statement: str
     key: str
     case: str
+
+    @property
+    def width(self) -> int:
+        """Bytes of a fixed-width value; 0 for others."""
+        return _WIDTH.get(self.kind, 0)
+
+    @property
+    def behind(self) -> str:
+        """The position behind the value: `at` is behind the number, and where there is none, one behind the tag."""
+        return "at + number" if self.kind == 2 else f"at + {self.width - 1}" if self.width else "at"
 
 
 @attrs.frozen
@@ -70,8 +89,8 @@ def wire_type(kind: str) -> int:
     return _WIRE_TYPE.get(kind, 0)
 
 
-def stores(field: Field) -> list[tuple[int, Store]]:
-    """The decoder branches of a field, each with its wire type: its own, and the packed one where there is one."""
+def stores(field: Field) -> list[Store]:
+    """The decoder branches of a field: its own, and the packed one where there is one."""
     kind, read = wire_type(field.kind), _READ[field.kind]
     key = ("*" if field.kind in ("message", "enum", "map") else "") + field.py_name
     which = case(field.oneof) if field.oneof else ""
@@ -79,20 +98,20 @@ def stores(field: Field) -> list[tuple[int, Store]]:
     if field.label in (Label.REPEATED, Label.MAP):
         statement = f"{items}.append({read})"
     elif field.kind == "message":
-        statement = f'{slot} = again({slot}, chunk) if "{key}" in d else chunk'
+        statement = f'{slot} = again({slot}, {read}) if "{key}" in d else {read}'
     else:
         statement = f"{slot} = {read}"
-    found = [(kind, Store(field.number << 3 | kind, statement, key, which))]
+    found = [Store(field.number << 3 | kind, kind, statement, key, which)]
     if field.label is Label.REPEATED and kind != 2:
-        found.append((2, Store(field.number << 3 | 2, f"{items}.extend({_unpack(field.kind)})", key, which)))
+        found.append(Store(field.number << 3 | 2, 2, f"{items}.extend({_unpack(field.kind)})", key, which))
     return found
 
 
 def _unpack(kind: str) -> str:
     reader = _READ[kind].split("(")[0]
-    if width := {1: 8, 5: 4}.get(wire_type(kind)):
-        return f"packed_fixed(chunk, {width}, {reader})"
-    return _UNPACKED.get(kind, f"packed(chunk, {reader})")
+    if width := _WIDTH.get(wire_type(kind)):
+        return f"packed_fixed(buf[at:pos], {width}, {reader})"
+    return _UNPACKED.get(kind, f"packed(buf[at:pos], {reader})")
 
 
 def put(field: Field) -> Put:

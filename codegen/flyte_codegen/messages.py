@@ -50,7 +50,7 @@ class PyMessage:
     doc: str
     fields: tuple[PyField, ...]
     cases: tuple[str, ...]
-    stores: dict[int, list[codec.Store]]
+    stores: tuple[codec.Store, ...]
     puts: tuple[codec.Put, ...]
 
 
@@ -94,10 +94,6 @@ def _lay_out(file: File, naming: Naming, findings: list[Diagnostic]) -> PyModule
 
 def _message(message: Message, types: TypeNames) -> PyMessage:
     mixin, doc = _WELL_KNOWN.get(message.full_name, ("", ""))
-    stores: dict[int, list[codec.Store]] = {0: [], 1: [], 2: [], 5: []}
-    for field in message.fields:
-        for kind, store in codec.stores(field):
-            stores[kind].append(store)
     return PyMessage(
         name=message.py_name,
         full_name=message.full_name,
@@ -105,7 +101,7 @@ def _message(message: Message, types: TypeNames) -> PyMessage:
         doc=_doc(message.doc or doc or f"`{message.full_name}`.", message.deprecated),
         fields=tuple(_field(f, types) for f in message.fields),
         cases=tuple(codec.case(name) for name in message.oneofs),
-        stores=stores,
+        stores=tuple(store for field in message.fields for store in codec.stores(field)),
         puts=tuple(codec.put(f) for f in message.fields),
     )
 

@@ -17,10 +17,10 @@ _KEYWORDS = frozenset(keyword.kwlist)
 MESSAGE_RUNTIME = _words("""
     CUT DecodeError Enum Message Slots
     AnyMixin DurationMixin FieldMaskMixin ListValueMixin StructMixin TimestampMixin ValueMixin WrapperMixin
-    again double entries enum_field enum_list float32 low32 map_field optional_enum packed packed_fixed put_bool put_bytes
+    again double entries enum_field enum_list float32 head low32 map_field optional_enum packed packed_fixed put_bool put_bytes
     put_double put_enum put_fixed32 put_fixed64 put_float put_int32 put_int64 put_message put_sfixed32 put_sfixed64
     put_sint32 put_sint64 put_string put_uint32 put_uint64 scalar_list signed signed32 signed64 sub sub_list unknown
-    unsigned varint varint32 written zigzag zigzag32
+    unsigned written zigzag zigzag32
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""

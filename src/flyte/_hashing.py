@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from flyte.runtime.message import Message
+from flyte.runtime.narrow import is_dict, is_list
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import Inputs
@@ -66,12 +67,11 @@ def _orderly(message: Message) -> bool:
     """Whether all maps are in order already; true of most messages, which then need not be copied."""
     for name in message.present():
         value: Any = getattr(message, name)
-        if isinstance(value, dict):
-            keys = list(value)
-            if keys != sorted(keys):
+        if is_dict(value):
+            if list(value) != sorted(value):
                 return False
             value = list(value.values())
-        items: Any = value if isinstance(value, list) else [value]
+        items = value if is_list(value) else [value]
         if any(isinstance(item, Message) and not _orderly(item) for item in items):
             return False
     return True
@@ -80,12 +80,12 @@ def _orderly(message: Message) -> bool:
 def _sort_maps(message: Message) -> None:
     for name in [*message.present()]:
         value: Any = getattr(message, name)
-        if isinstance(value, dict):
+        if is_dict(value):
             ordered = {key: value[key] for key in sorted(value)}
             value.clear()
             value.update(ordered)
             value = list(ordered.values())
-        items: Any = value if isinstance(value, list) else [value]
+        items = value if is_list(value) else [value]
         for item in items:
             if isinstance(item, Message):
                 _sort_maps(item)

@@ -159,6 +159,6 @@ def test_the_lists_are_frozen() -> None:
         "RESERVED_IN_SERVICE": 45,
         "RESERVED_AS_PARAMETER": 78,
         "RESERVED_AS_MODULE": 35,
-        "RESERVED_AS_MESSAGE": 102,
+        "RESERVED_AS_MESSAGE": 101,
         "RESERVED_AS_SERVICE": 45,
     }

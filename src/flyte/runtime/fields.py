@@ -15,10 +15,13 @@ from . import wire
 from .lazy import resolve
 from .narrow import is_mapping, is_sequence
 from .spec import checked
-from .wire import DecodeError, EncodeError
+from .wire import DecodeError, EncodeError, Slots, reason
 
 if TYPE_CHECKING:
     from .message import Message
+
+
+_new: Final = object.__new__
 
 
 def enum_member(cls: type[Any], number: int) -> Any:
@@ -82,6 +85,33 @@ class Deferred:
 
 
 class _Sub(Deferred):
+    __slots__ = ("cls", "fill")
+    cls: type[Message]
+    fill: Callable[[Slots, bytes], None]
+
+    def __get__(self, instance: Any, owner: type[Message]) -> Any:
+        """As `Deferred.__get__`, in one piece for the one case that reading consists of."""
+        if instance is None:
+            return self
+        d = instance.__dict__
+        raw = d.get(self.raw)
+        if type(raw) is not bytes:
+            return Deferred.__get__(self, instance, owner)
+        try:
+            cls, fill = self.cls, self.fill
+        except AttributeError:
+            cls = self.cls = self.target
+            fill = self.fill = cls._decode
+        value: Any = _new(cls)
+        slots: Slots = value.__dict__
+        try:
+            fill(slots, raw)
+        except (IndexError, ValueError) as cause:
+            raise DecodeError(f"{self.where}: {cls.__name__}: {reason(cause)}") from None
+        value = d.setdefault(self.name, value)
+        d.pop(self.raw, None)
+        return value
+
     def decode(self, raw: Any) -> Any:
         return _merged(self.target, raw)
 
@@ -103,11 +133,20 @@ class _SubList(Deferred):
 
 
 class _Enum(Deferred):
+    __slots__ = ("members",)
+    members: dict[int, Any]
+
     def absent(self) -> Any:
-        return enum_member(self.target, 0)
+        return self.decode(0)
 
     def decode(self, raw: Any) -> Any:
-        return enum_member(self.target, raw)
+        try:
+            return self.members[raw]
+        except AttributeError:
+            self.members = self.target._value2member_map_
+            return self.decode(raw)
+        except KeyError:
+            return self.target(raw)
 
     def admit(self, value: Any) -> Any:
         return _member(self.where, self.target, value)

@@ -120,9 +120,7 @@ class Message(betterproto2.Message):
         """Generated: split `buf` into the fields of `d`."""
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
-            tag, pos = wire.varint32(buf, pos)
-            pos = wire.unknown(d, buf, start, tag, pos)
+            pos = wire.unknown(d, buf, pos)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         """Generated: append the fields of `d`, by field number."""
@@ -141,14 +139,8 @@ class Message(betterproto2.Message):
         d = vars(self)
         try:
             cls._decode(d, data if type(data) is bytes else bytes(memoryview(data)))
-        except IndexError:
-            raise DecodeError(f"{cls.__name__}: {wire.CUT}") from None
-        except UnicodeDecodeError as cause:
-            raise DecodeError(f"{cls.__name__}: text is not UTF-8: {cause}") from None
-        except DecodeError as cause:
-            raise DecodeError(f"{cls.__name__}: {cause}") from None
-        if "_unknown_fields" in d:
-            d["_unknown_fields"] = bytes(d["_unknown_fields"])
+        except (IndexError, ValueError) as cause:
+            raise DecodeError(f"{cls.__name__}: {wire.reason(cause)}") from None
         return self
 
     @not_too_deep(EncodeError)
@@ -197,6 +189,9 @@ class Message(betterproto2.Message):
         return show(self)
 
     def __bool__(self) -> bool:
+        for name, value in list(vars(self).items()):  # a copy: another thread may decode a field
+            if value and name != "_unknown_fields":
+                return True
         return any(True for _ in self.present())
 
     def __copy__(self, _: Any = None) -> Self:

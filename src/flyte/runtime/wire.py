@@ -46,6 +46,13 @@ def not_too_deep(error: type[DecodeError] | type[EncodeError]) -> Callable[[Call
     return guard
 
 
+def reason(cause: Exception) -> str:
+    """What is wrong with the data, as a decoder noticed it."""
+    if isinstance(cause, IndexError):
+        return CUT
+    return f"text is not UTF-8: {cause}" if isinstance(cause, UnicodeDecodeError) else str(cause)
+
+
 CUT: Final = "the data ends in the middle of a field"
 _MAX_DEPTH: Final = 100
 
@@ -117,8 +124,29 @@ def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
         pos = skip(buf, pos, tag, depth + 1)
 
 
-def unknown(d: Slots, buf: bytes, start: int, tag: int, pos: int) -> int:
+def head(buf: bytes, pos: int) -> tuple[int, int, int]:
+    """A tag and the number behind it: the value of a varint, or the length of what follows.
+
+    Returns:
+        The tag, the number, and the position behind both. For other wire types the number means nothing, and the position
+        is one behind the tag: generated decoders, which only come here for large tags and numbers, have read that far too.
+    """
+    tag, number = buf[pos], buf[pos + 1]
+    kind = tag & 7
+    if tag < 128 and kind == 2 and number > 127 and (high := buf[pos + 2]) < 128:
+        # What nearly all calls are for: a sub-message of 128 bytes to 16 kB.
+        return tag, number & 127 | high << 7, pos + 3
+    tag, pos = varint32(buf, pos)
+    if kind == 0:
+        return tag, *varint(buf, pos)
+    if kind == 2:
+        return tag, *varint32(buf, pos)
+    return tag, 0, pos + 1
+
+
+def unknown(d: Slots, buf: bytes, start: int) -> int:
     """Keep a field we don't know, from its tag at `start`; returns the position behind it."""
+    tag, pos = varint32(buf, start)
     end = skip(buf, pos, tag)
     # Collected in place: adding bytes to bytes would take quadratic time, for which anybody may write the input.
     d.setdefault("_unknown_fields", bytearray()).extend(buf[start:end])

@@ -11,14 +11,12 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
-    low32,
+    head,
     put_message,
     put_string,
     put_uint32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -78,55 +76,56 @@ class Action(Message):
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["parent_action_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["input_uri"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["run_output_base"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["group"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["subject"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    if spec_case != "*task":
-                        d.pop(spec_case, None)
-                        spec_case = "*task"
-                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
-                elif tag == 66:
-                    if spec_case != "*trace":
-                        d.pop(spec_case, None)
-                        spec_case = "*trace"
-                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
-                elif tag == 74:
-                    if spec_case != "*condition":
-                        d.pop(spec_case, None)
-                        spec_case = "*condition"
-                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
-                elif tag == 82:
-                    d["*recovered_from"] = again(d["*recovered_from"], chunk) if "*recovered_from" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["parent_action_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["input_uri"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["run_output_base"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["group"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["subject"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                if spec_case and spec_case != "*task":
+                    d.pop(spec_case, None)
+                spec_case = "*task"
+                d["*task"] = again(d["*task"], buf[at:pos]) if "*task" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                if spec_case and spec_case != "*trace":
+                    d.pop(spec_case, None)
+                spec_case = "*trace"
+                d["*trace"] = again(d["*trace"], buf[at:pos]) if "*trace" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                if spec_case and spec_case != "*condition":
+                    d.pop(spec_case, None)
+                spec_case = "*condition"
+                d["*condition"] = again(d["*condition"], buf[at:pos]) if "*condition" in d else buf[at:pos]
+            elif tag == 82:
+                pos = at + number
+                d["*recovered_from"] = (
+                    again(d["*recovered_from"], buf[at:pos]) if "*recovered_from" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -178,30 +177,21 @@ class EnqueueRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                elif tag == 18:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -241,41 +231,27 @@ class UpdateRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                elif tag == 42:
-                    d["*address"] = again(d["*address"], chunk) if "*address" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*address"] = again(d["*address"], buf[at:pos]) if "*address" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -311,31 +287,23 @@ class WatchForUpdatesRequest(Message):
         pos, end = 0, len(buf)
         filter_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if filter_case != "*parent_action_id":
-                        d.pop(filter_case, None)
-                        filter_case = "*parent_action_id"
-                    d["*parent_action_id"] = again(d["*parent_action_id"], chunk) if "*parent_action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if filter_case and filter_case != "*parent_action_id":
+                    d.pop(filter_case, None)
+                filter_case = "*parent_action_id"
+                d["*parent_action_id"] = (
+                    again(d["*parent_action_id"], buf[at:pos]) if "*parent_action_id" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parent_action_id", d.get("*parent_action_id"))
@@ -361,36 +329,29 @@ class WatchForUpdatesResponse(Message):
         pos, end = 0, len(buf)
         message_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if message_case != "*action_update":
-                        d.pop(message_case, None)
-                        message_case = "*action_update"
-                    d["*action_update"] = again(d["*action_update"], chunk) if "*action_update" in d else chunk
-                elif tag == 18:
-                    if message_case != "*control_message":
-                        d.pop(message_case, None)
-                        message_case = "*control_message"
-                    d["*control_message"] = again(d["*control_message"], chunk) if "*control_message" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if message_case and message_case != "*action_update":
+                    d.pop(message_case, None)
+                message_case = "*action_update"
+                d["*action_update"] = again(d["*action_update"], buf[at:pos]) if "*action_update" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if message_case and message_case != "*control_message":
+                    d.pop(message_case, None)
+                message_case = "*control_message"
+                d["*control_message"] = (
+                    again(d["*control_message"], buf[at:pos]) if "*control_message" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_update", d.get("*action_update"))
@@ -421,32 +382,24 @@ class AbortRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["reason"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*aborted_by"] = again(d["*aborted_by"], chunk) if "*aborted_by" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*aborted_by"] = again(d["*aborted_by"], buf[at:pos]) if "*aborted_by" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -489,34 +442,27 @@ class SignalRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["parent_action_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                elif tag == 34:
-                    d["*signalled_by"] = again(d["*signalled_by"], chunk) if "*signalled_by" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["parent_action_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*signalled_by"] = again(d["*signalled_by"], buf[at:pos]) if "*signalled_by" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))

@@ -14,7 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -27,8 +27,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -109,34 +107,27 @@ class Identifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -174,43 +165,30 @@ class Meta(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 26:
-                    d.setdefault("*labels", []).append(chunk)
-                elif tag == 34:
-                    d["code_bundle_uri"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*source_code"] = again(d["*source_code"], chunk) if "*source_code" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["revision"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["revision"] = number
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*labels", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                d["code_bundle_uri"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["*source_code"] = again(d["*source_code"], buf[at:pos]) if "*source_code" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -248,38 +226,30 @@ class AppWrapper(Message):
         pos, end = 0, len(buf)
         payload_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["host"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    if payload_case != "*app":
-                        d.pop(payload_case, None)
-                        payload_case = "*app"
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                elif tag == 26:
-                    if payload_case != "*app_id":
-                        d.pop(payload_case, None)
-                        payload_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["host"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                if payload_case and payload_case != "*app":
+                    d.pop(payload_case, None)
+                payload_case = "*app"
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if payload_case and payload_case != "*app_id":
+                    d.pop(payload_case, None)
+                payload_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("host")
@@ -310,32 +280,24 @@ class App(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
@@ -376,49 +338,38 @@ class Condition(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*last_transition_time"] = (
-                        again(d["*last_transition_time"], chunk) if "*last_transition_time" in d else chunk
-                    )
-                elif tag == 26:
-                    d["message"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*actor"] = again(d["*actor"], chunk) if "*actor" in d else chunk
-                elif tag == 58:
-                    d["deployment_id"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*deployment_status"] = signed32(value)
-                elif tag == 32:
-                    d["revision"] = value
-                elif tag == 48:
-                    d["*substate"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*last_transition_time"] = (
+                    again(d["*last_transition_time"], buf[at:pos]) if "*last_transition_time" in d else buf[at:pos]
+                )
+            elif tag == 16:
+                pos = at
+                d["*deployment_status"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["revision"] = number
+            elif tag == 42:
+                pos = at + number
+                d["*actor"] = again(d["*actor"], buf[at:pos]) if "*actor" in d else buf[at:pos]
+            elif tag == 48:
+                pos = at
+                d["*substate"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 58:
+                pos = at + number
+                d["deployment_id"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("last_transition_time", d.get("*last_transition_time"))
@@ -479,57 +430,56 @@ class Status(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["assigned_cluster"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
-                elif tag == 34:
-                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
-                elif tag == 42:
-                    d["*last_updated_at"] = again(d["*last_updated_at"], chunk) if "*last_updated_at" in d else chunk
-                elif tag == 50:
-                    d.setdefault("*conditions", []).append(chunk)
-                elif tag == 58:
-                    d["*lease_expiration"] = again(d["*lease_expiration"], chunk) if "*lease_expiration" in d else chunk
-                elif tag == 66:
-                    d["*k8s_metadata"] = again(d["*k8s_metadata"], chunk) if "*k8s_metadata" in d else chunk
-                elif tag == 74:
-                    d["*materialized_inputs"] = (
-                        again(d["*materialized_inputs"], chunk) if "*materialized_inputs" in d else chunk
-                    )
-                elif tag == 82:
-                    d["*last_started_at"] = again(d["*last_started_at"], chunk) if "*last_started_at" in d else chunk
-                elif tag == 90:
-                    d["last_assigned_cluster"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["current_replicas"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["assigned_cluster"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["current_replicas"] = number & 0xFFFFFFFF
+            elif tag == 26:
+                pos = at + number
+                d["*ingress"] = again(d["*ingress"], buf[at:pos]) if "*ingress" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*created_at"] = again(d["*created_at"], buf[at:pos]) if "*created_at" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*last_updated_at"] = (
+                    again(d["*last_updated_at"], buf[at:pos]) if "*last_updated_at" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*conditions", []).append(buf[at:pos])
+            elif tag == 58:
+                pos = at + number
+                d["*lease_expiration"] = (
+                    again(d["*lease_expiration"], buf[at:pos]) if "*lease_expiration" in d else buf[at:pos]
+                )
+            elif tag == 66:
+                pos = at + number
+                d["*k8s_metadata"] = again(d["*k8s_metadata"], buf[at:pos]) if "*k8s_metadata" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                d["*materialized_inputs"] = (
+                    again(d["*materialized_inputs"], buf[at:pos]) if "*materialized_inputs" in d else buf[at:pos]
+                )
+            elif tag == 82:
+                pos = at + number
+                d["*last_started_at"] = (
+                    again(d["*last_started_at"], buf[at:pos]) if "*last_started_at" in d else buf[at:pos]
+                )
+            elif tag == 90:
+                pos = at + number
+                d["last_assigned_cluster"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("assigned_cluster")
@@ -578,28 +528,18 @@ class K8sMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["namespace"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["namespace"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
@@ -624,32 +564,24 @@ class Ingress(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["public_url"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["cname_url"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["vpc_url"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["public_url"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["cname_url"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["vpc_url"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("public_url")
@@ -709,73 +641,75 @@ class Spec(Message):
         pos, end = 0, len(buf)
         app_payload_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if app_payload_case != "*container":
-                        d.pop(app_payload_case, None)
-                        app_payload_case = "*container"
-                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
-                elif tag == 18:
-                    if app_payload_case != "*pod":
-                        d.pop(app_payload_case, None)
-                        app_payload_case = "*pod"
-                    d["*pod"] = again(d["*pod"], chunk) if "*pod" in d else chunk
-                elif tag == 26:
-                    d["*autoscaling"] = again(d["*autoscaling"], chunk) if "*autoscaling" in d else chunk
-                elif tag == 34:
-                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
-                elif tag == 50:
-                    d["cluster_pool"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["*images"] = again(d["*images"], chunk) if "*images" in d else chunk
-                elif tag == 66:
-                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
-                elif tag == 74:
-                    d["*extended_resources"] = (
-                        again(d["*extended_resources"], chunk) if "*extended_resources" in d else chunk
-                    )
-                elif tag == 82:
-                    d["*runtime_metadata"] = again(d["*runtime_metadata"], chunk) if "*runtime_metadata" in d else chunk
-                elif tag == 90:
-                    d["*profile"] = again(d["*profile"], chunk) if "*profile" in d else chunk
-                elif tag == 98:
-                    d["*creator"] = again(d["*creator"], chunk) if "*creator" in d else chunk
-                elif tag == 106:
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 114:
-                    d.setdefault("*links", []).append(chunk)
-                elif tag == 122:
-                    d["*timeouts"] = again(d["*timeouts"], chunk) if "*timeouts" in d else chunk
-                elif tag == 130:
-                    d["cluster"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["*desired_state"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if app_payload_case and app_payload_case != "*container":
+                    d.pop(app_payload_case, None)
+                app_payload_case = "*container"
+                d["*container"] = again(d["*container"], buf[at:pos]) if "*container" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if app_payload_case and app_payload_case != "*pod":
+                    d.pop(app_payload_case, None)
+                app_payload_case = "*pod"
+                d["*pod"] = again(d["*pod"], buf[at:pos]) if "*pod" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*autoscaling"] = again(d["*autoscaling"], buf[at:pos]) if "*autoscaling" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*ingress"] = again(d["*ingress"], buf[at:pos]) if "*ingress" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["*desired_state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 50:
+                pos = at + number
+                d["cluster_pool"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                d["*images"] = again(d["*images"], buf[at:pos]) if "*images" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                d["*security_context"] = (
+                    again(d["*security_context"], buf[at:pos]) if "*security_context" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d["*extended_resources"] = (
+                    again(d["*extended_resources"], buf[at:pos]) if "*extended_resources" in d else buf[at:pos]
+                )
+            elif tag == 82:
+                pos = at + number
+                d["*runtime_metadata"] = (
+                    again(d["*runtime_metadata"], buf[at:pos]) if "*runtime_metadata" in d else buf[at:pos]
+                )
+            elif tag == 90:
+                pos = at + number
+                d["*profile"] = again(d["*profile"], buf[at:pos]) if "*profile" in d else buf[at:pos]
+            elif tag == 98:
+                pos = at + number
+                d["*creator"] = again(d["*creator"], buf[at:pos]) if "*creator" in d else buf[at:pos]
+            elif tag == 106:
+                pos = at + number
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 114:
+                pos = at + number
+                d.setdefault("*links", []).append(buf[at:pos])
+            elif tag == 122:
+                pos = at + number
+                d["*timeouts"] = again(d["*timeouts"], buf[at:pos]) if "*timeouts" in d else buf[at:pos]
+            elif tag == 130:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container", d.get("*container"))
@@ -845,39 +779,24 @@ class Link(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["path"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["title"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["is_relative"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["path"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["title"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["is_relative"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("path")
@@ -911,43 +830,36 @@ class Input(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    if value_case != "string_value":
-                        d.pop(value_case, None)
-                        value_case = "string_value"
-                    d["string_value"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    if value_case != "*app_id":
-                        d.pop(value_case, None)
-                        value_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 50:
-                    if value_case != "*artifact_id":
-                        d.pop(value_case, None)
-                        value_case = "*artifact_id"
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "string_value":
+                    d.pop(value_case, None)
+                value_case = "string_value"
+                d["string_value"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                if value_case and value_case != "*app_id":
+                    d.pop(value_case, None)
+                value_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if value_case and value_case != "*artifact_id":
+                    d.pop(value_case, None)
+                value_case = "*artifact_id"
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -979,37 +891,21 @@ class MaterializedInputs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*items", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["revision"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*items", []).append(buf[at:pos])
+            elif tag == 16:
+                pos = at
+                d["revision"] = number
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("items", d.get("*items"))
@@ -1036,33 +932,24 @@ class MaterializedInput(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    if value_case != "*artifact_id":
-                        d.pop(value_case, None)
-                        value_case = "*artifact_id"
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "*artifact_id":
+                    d.pop(value_case, None)
+                value_case = "*artifact_id"
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -1084,28 +971,18 @@ class InputList(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*items", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*items", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("items", d.get("*items"))
@@ -1132,34 +1009,27 @@ class Profile(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["type"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["short_description"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["icon_url"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["type"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["short_description"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["icon_url"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type")
@@ -1193,39 +1063,24 @@ class SecurityContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_as"] = again(d["*run_as"], chunk) if "*run_as" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*secrets", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["allow_anonymous"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_as"] = again(d["*run_as"], buf[at:pos]) if "*run_as" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*secrets", []).append(buf[at:pos])
+            elif tag == 40:
+                pos = at
+                d["allow_anonymous"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_as", d.get("*run_as"))
@@ -1254,30 +1109,21 @@ class ImageSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["tag"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["build_job_url"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["tag"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["build_job_url"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tag")
@@ -1299,28 +1145,18 @@ class ImageSpecSet(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*images", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*images", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("images", d.get("*images"))
@@ -1345,39 +1181,24 @@ class IngressConfig(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["subdomain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["cname"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["private"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["private"] = number != 0
+            elif tag == 18:
+                pos = at + number
+                d["subdomain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["cname"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("private")
@@ -1408,32 +1229,28 @@ class AutoscalingConfig(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*replicas"] = again(d["*replicas"], chunk) if "*replicas" in d else chunk
-                elif tag == 18:
-                    d["*scaledown_period"] = again(d["*scaledown_period"], chunk) if "*scaledown_period" in d else chunk
-                elif tag == 26:
-                    d["*scaling_metric"] = again(d["*scaling_metric"], chunk) if "*scaling_metric" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*replicas"] = again(d["*replicas"], buf[at:pos]) if "*replicas" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*scaledown_period"] = (
+                    again(d["*scaledown_period"], buf[at:pos]) if "*scaledown_period" in d else buf[at:pos]
+                )
+            elif tag == 26:
+                pos = at + number
+                d["*scaling_metric"] = (
+                    again(d["*scaling_metric"], buf[at:pos]) if "*scaling_metric" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))
@@ -1463,36 +1280,27 @@ class ScalingMetric(Message):
         pos, end = 0, len(buf)
         metric_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if metric_case != "*request_rate":
-                        d.pop(metric_case, None)
-                        metric_case = "*request_rate"
-                    d["*request_rate"] = again(d["*request_rate"], chunk) if "*request_rate" in d else chunk
-                elif tag == 18:
-                    if metric_case != "*concurrency":
-                        d.pop(metric_case, None)
-                        metric_case = "*concurrency"
-                    d["*concurrency"] = again(d["*concurrency"], chunk) if "*concurrency" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if metric_case and metric_case != "*request_rate":
+                    d.pop(metric_case, None)
+                metric_case = "*request_rate"
+                d["*request_rate"] = again(d["*request_rate"], buf[at:pos]) if "*request_rate" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if metric_case and metric_case != "*concurrency":
+                    d.pop(metric_case, None)
+                metric_case = "*concurrency"
+                d["*concurrency"] = again(d["*concurrency"], buf[at:pos]) if "*concurrency" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request_rate", d.get("*request_rate"))
@@ -1514,24 +1322,18 @@ class Concurrency(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["target_value"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["target_value"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("target_value")
@@ -1550,24 +1352,18 @@ class RequestRate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["target_value"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["target_value"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("target_value")
@@ -1590,26 +1386,21 @@ class Replicas(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["min"] = low32(value)
-                elif tag == 16:
-                    d["max"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["min"] = number & 0xFFFFFFFF
+            elif tag == 16:
+                pos = at
+                d["max"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min")
@@ -1631,28 +1422,20 @@ class TimeoutConfig(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*request_timeout"] = again(d["*request_timeout"], chunk) if "*request_timeout" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*request_timeout"] = (
+                    again(d["*request_timeout"], buf[at:pos]) if "*request_timeout" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request_timeout", d.get("*request_timeout"))

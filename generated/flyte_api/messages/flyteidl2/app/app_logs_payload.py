@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
+    head,
     put_enum,
     put_message,
     put_string,
@@ -20,8 +21,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -49,45 +48,30 @@ class TailLogsRequest(Message):
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if target_case != "*app_id":
-                        d.pop(target_case, None)
-                        target_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 18:
-                    if target_case != "*replica_id":
-                        d.pop(target_case, None)
-                        target_case = "*replica_id"
-                    d["*replica_id"] = again(d["*replica_id"], chunk) if "*replica_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if target_case and target_case != "*app_id":
+                    d.pop(target_case, None)
+                target_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if target_case and target_case != "*replica_id":
+                    d.pop(target_case, None)
+                target_case = "*replica_id"
+                d["*replica_id"] = again(d["*replica_id"], buf[at:pos]) if "*replica_id" in d else buf[at:pos]
+            elif tag == 24:
+                pos = at
+                d["*source"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
@@ -114,28 +98,18 @@ class ReplicaIdentifierList(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*replicas", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*replicas", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))
@@ -163,41 +137,27 @@ class LogLines(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("lines", []).append(str(chunk, "utf-8"))
-                elif tag == 18:
-                    d["*replica_id"] = again(d["*replica_id"], chunk) if "*replica_id" in d else chunk
-                elif tag == 26:
-                    d.setdefault("*structured_lines", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("lines", []).append(buf[at:pos].decode())
+            elif tag == 18:
+                pos = at + number
+                d["*replica_id"] = again(d["*replica_id"], buf[at:pos]) if "*replica_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*structured_lines", []).append(buf[at:pos])
+            elif tag == 32:
+                pos = at
+                d["*source"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines")
@@ -225,28 +185,18 @@ class LogLinesBatch(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*logs", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*logs", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
@@ -275,41 +225,33 @@ class TailLogsResponse(Message):
         pos, end = 0, len(buf)
         resp_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if resp_case != "*replicas":
-                        d.pop(resp_case, None)
-                        resp_case = "*replicas"
-                    d["*replicas"] = again(d["*replicas"], chunk) if "*replicas" in d else chunk
-                elif tag == 18:
-                    if resp_case != "*log_lines":
-                        d.pop(resp_case, None)
-                        resp_case = "*log_lines"
-                    d["*log_lines"] = again(d["*log_lines"], chunk) if "*log_lines" in d else chunk
-                elif tag == 26:
-                    if resp_case != "*batches":
-                        d.pop(resp_case, None)
-                        resp_case = "*batches"
-                    d["*batches"] = again(d["*batches"], chunk) if "*batches" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if resp_case and resp_case != "*replicas":
+                    d.pop(resp_case, None)
+                resp_case = "*replicas"
+                d["*replicas"] = again(d["*replicas"], buf[at:pos]) if "*replicas" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if resp_case and resp_case != "*log_lines":
+                    d.pop(resp_case, None)
+                resp_case = "*log_lines"
+                d["*log_lines"] = again(d["*log_lines"], buf[at:pos]) if "*log_lines" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if resp_case and resp_case != "*batches":
+                    d.pop(resp_case, None)
+                resp_case = "*batches"
+                d["*batches"] = again(d["*batches"], buf[at:pos]) if "*batches" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("replicas", d.get("*replicas"))

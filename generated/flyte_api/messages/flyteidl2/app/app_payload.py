@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    head,
     put_bool,
     put_int64,
     put_message,
@@ -19,8 +20,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -40,28 +39,18 @@ class CreateRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -80,28 +69,18 @@ class CreateResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -125,36 +104,27 @@ class GetRequest(Message):
         pos, end = 0, len(buf)
         identifier_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if identifier_case != "*app_id":
-                        d.pop(identifier_case, None)
-                        identifier_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 18:
-                    if identifier_case != "*ingress":
-                        d.pop(identifier_case, None)
-                        identifier_case = "*ingress"
-                    d["*ingress"] = again(d["*ingress"], chunk) if "*ingress" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if identifier_case and identifier_case != "*app_id":
+                    d.pop(identifier_case, None)
+                identifier_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if identifier_case and identifier_case != "*ingress":
+                    d.pop(identifier_case, None)
+                identifier_case = "*ingress"
+                d["*ingress"] = again(d["*ingress"], buf[at:pos]) if "*ingress" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
@@ -176,28 +146,18 @@ class GetResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -220,30 +180,21 @@ class UpdateRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                elif tag == 18:
-                    d["reason"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -265,28 +216,18 @@ class UpdateResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -305,28 +246,18 @@ class DeleteRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
@@ -359,34 +290,27 @@ class ConsumedArtifactFilter(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["version"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
@@ -429,59 +353,48 @@ class ListRequest(Message):
         pos, end = 0, len(buf)
         filter_by_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
-                elif tag == 18:
-                    if filter_by_case != "org":
-                        d.pop(filter_by_case, None)
-                        filter_by_case = "org"
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    if filter_by_case != "*cluster_id":
-                        d.pop(filter_by_case, None)
-                        filter_by_case = "*cluster_id"
-                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
-                elif tag == 34:
-                    if filter_by_case != "*project":
-                        d.pop(filter_by_case, None)
-                        filter_by_case = "*project"
-                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
-                elif tag == 58:
-                    if filter_by_case != "*artifact":
-                        d.pop(filter_by_case, None)
-                        filter_by_case = "*artifact"
-                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["disable_identity_enrichment"] = value != 0
-                elif tag == 48:
-                    d["include_total_count"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*request"] = again(d["*request"], buf[at:pos]) if "*request" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if filter_by_case and filter_by_case != "org":
+                    d.pop(filter_by_case, None)
+                filter_by_case = "org"
+                d["org"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                if filter_by_case and filter_by_case != "*cluster_id":
+                    d.pop(filter_by_case, None)
+                filter_by_case = "*cluster_id"
+                d["*cluster_id"] = again(d["*cluster_id"], buf[at:pos]) if "*cluster_id" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if filter_by_case and filter_by_case != "*project":
+                    d.pop(filter_by_case, None)
+                filter_by_case = "*project"
+                d["*project"] = again(d["*project"], buf[at:pos]) if "*project" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["disable_identity_enrichment"] = number != 0
+            elif tag == 48:
+                pos = at
+                d["include_total_count"] = number != 0
+            elif tag == 58:
+                pos = at + number
+                if filter_by_case and filter_by_case != "*artifact":
+                    d.pop(filter_by_case, None)
+                filter_by_case = "*artifact"
+                d["*artifact"] = again(d["*artifact"], buf[at:pos]) if "*artifact" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
@@ -524,39 +437,24 @@ class ListResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*apps", []).append(chunk)
-                elif tag == 18:
-                    d["token"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["total_count"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*apps", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["total_count"] = number if number < 1 << 63 else signed64(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("apps", d.get("*apps"))
@@ -590,46 +488,39 @@ class WatchRequest(Message):
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if target_case != "org":
-                        d.pop(target_case, None)
-                        target_case = "org"
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    if target_case != "*cluster_id":
-                        d.pop(target_case, None)
-                        target_case = "*cluster_id"
-                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
-                elif tag == 26:
-                    if target_case != "*project":
-                        d.pop(target_case, None)
-                        target_case = "*project"
-                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
-                elif tag == 34:
-                    if target_case != "*app_id":
-                        d.pop(target_case, None)
-                        target_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if target_case and target_case != "org":
+                    d.pop(target_case, None)
+                target_case = "org"
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                if target_case and target_case != "*cluster_id":
+                    d.pop(target_case, None)
+                target_case = "*cluster_id"
+                d["*cluster_id"] = again(d["*cluster_id"], buf[at:pos]) if "*cluster_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if target_case and target_case != "*project":
+                    d.pop(target_case, None)
+                target_case = "*project"
+                d["*project"] = again(d["*project"], buf[at:pos]) if "*project" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if target_case and target_case != "*app_id":
+                    d.pop(target_case, None)
+                target_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -657,28 +548,18 @@ class CreateEvent(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -701,30 +582,21 @@ class UpdateEvent(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*updated_app"] = again(d["*updated_app"], chunk) if "*updated_app" in d else chunk
-                elif tag == 18:
-                    d["*old_app"] = again(d["*old_app"], chunk) if "*old_app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*updated_app"] = again(d["*updated_app"], buf[at:pos]) if "*updated_app" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*old_app"] = again(d["*old_app"], buf[at:pos]) if "*old_app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("updated_app", d.get("*updated_app"))
@@ -746,28 +618,18 @@ class DeleteEvent(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -793,41 +655,33 @@ class WatchResponse(Message):
         pos, end = 0, len(buf)
         event_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if event_case != "*create_event":
-                        d.pop(event_case, None)
-                        event_case = "*create_event"
-                    d["*create_event"] = again(d["*create_event"], chunk) if "*create_event" in d else chunk
-                elif tag == 18:
-                    if event_case != "*update_event":
-                        d.pop(event_case, None)
-                        event_case = "*update_event"
-                    d["*update_event"] = again(d["*update_event"], chunk) if "*update_event" in d else chunk
-                elif tag == 26:
-                    if event_case != "*delete_event":
-                        d.pop(event_case, None)
-                        event_case = "*delete_event"
-                    d["*delete_event"] = again(d["*delete_event"], chunk) if "*delete_event" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if event_case and event_case != "*create_event":
+                    d.pop(event_case, None)
+                event_case = "*create_event"
+                d["*create_event"] = again(d["*create_event"], buf[at:pos]) if "*create_event" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if event_case and event_case != "*update_event":
+                    d.pop(event_case, None)
+                event_case = "*update_event"
+                d["*update_event"] = again(d["*update_event"], buf[at:pos]) if "*update_event" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if event_case and event_case != "*delete_event":
+                    d.pop(event_case, None)
+                event_case = "*delete_event"
+                d["*delete_event"] = again(d["*delete_event"], buf[at:pos]) if "*delete_event" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("create_event", d.get("*create_event"))
@@ -852,28 +706,18 @@ class UpdateStatusRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -892,28 +736,18 @@ class UpdateStatusResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app", d.get("*app"))
@@ -932,28 +766,18 @@ class LeaseRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -972,28 +796,18 @@ class LeaseResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*apps", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*apps", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("apps", d.get("*apps"))

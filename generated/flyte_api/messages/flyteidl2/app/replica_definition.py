@@ -11,14 +11,13 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    head,
     put_message,
     put_string,
     put_uint64,
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -40,30 +39,21 @@ class ReplicaIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("app_id", d.get("*app_id"))
@@ -89,37 +79,21 @@ class ReplicaMeta(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["revision"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["revision"] = number
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -141,28 +115,18 @@ class ReplicaList(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*items", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*items", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("items", d.get("*items"))
@@ -185,30 +149,21 @@ class Replica(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 18:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
@@ -234,30 +189,21 @@ class ReplicaStatus(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["deployment_status"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["reason"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["deployment_status"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployment_status")

@@ -12,7 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
-    low32,
+    head,
     put_enum,
     put_message,
     put_string,
@@ -22,8 +22,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -60,34 +58,27 @@ class ArtifactName(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -119,30 +110,21 @@ class ArtifactIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*name"] = again(d["*name"], chunk) if "*name" in d else chunk
-                elif tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*name"] = again(d["*name"], buf[at:pos]) if "*name" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
@@ -168,37 +150,21 @@ class TimePartitionKey(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*granularity"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*granularity"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -224,30 +190,23 @@ class ArtifactPartitionSchema(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
-                elif tag == 18:
-                    d.setdefault("partition_keys", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*time_partition"] = (
+                    again(d["*time_partition"], buf[at:pos]) if "*time_partition" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("partition_keys", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("time_partition", d.get("*time_partition"))
@@ -279,32 +238,24 @@ class PartitionSchemaMismatch(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*expected"] = again(d["*expected"], chunk) if "*expected" in d else chunk
-                elif tag == 18:
-                    d["*actual"] = again(d["*actual"], chunk) if "*actual" in d else chunk
-                elif tag == 26:
-                    d["message"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*expected"] = again(d["*expected"], buf[at:pos]) if "*expected" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*actual"] = again(d["*actual"], buf[at:pos]) if "*actual" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("expected", d.get("*expected"))
@@ -333,37 +284,21 @@ class TaskActionSource(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -390,36 +325,27 @@ class ArtifactSource(Message):
         pos, end = 0, len(buf)
         source_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if source_case != "*task_action":
-                        d.pop(source_case, None)
-                        source_case = "*task_action"
-                    d["*task_action"] = again(d["*task_action"], chunk) if "*task_action" in d else chunk
-                elif tag == 18:
-                    if source_case != "external_ref":
-                        d.pop(source_case, None)
-                        source_case = "external_ref"
-                    d["external_ref"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if source_case and source_case != "*task_action":
+                    d.pop(source_case, None)
+                source_case = "*task_action"
+                d["*task_action"] = again(d["*task_action"], buf[at:pos]) if "*task_action" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if source_case and source_case != "external_ref":
+                    d.pop(source_case, None)
+                source_case = "external_ref"
+                d["external_ref"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_action", d.get("*task_action"))
@@ -457,40 +383,38 @@ class ArtifactSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                elif tag == 18:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                elif tag == 26:
-                    d["*info"] = again(d["*info"], chunk) if "*info" in d else chunk
-                elif tag == 50:
-                    d["*source"] = again(d["*source"], chunk) if "*source" in d else chunk
-                elif tag == 58:
-                    d.setdefault("*parent_artifacts", []).append(chunk)
-                elif tag == 66:
-                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
-                elif tag == 74:
-                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*info"] = again(d["*info"], buf[at:pos]) if "*info" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*source"] = again(d["*source"], buf[at:pos]) if "*source" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d.setdefault("*parent_artifacts", []).append(buf[at:pos])
+            elif tag == 66:
+                pos = at + number
+                d["*partitions"] = again(d["*partitions"], buf[at:pos]) if "*partitions" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                d["*time_partition"] = (
+                    again(d["*time_partition"], buf[at:pos]) if "*time_partition" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
@@ -539,38 +463,34 @@ class Artifact(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 26:
-                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
-                elif tag == 34:
-                    d["*created_by"] = again(d["*created_by"], chunk) if "*created_by" in d else chunk
-                elif tag == 42:
-                    d["*partition_schema_mismatch"] = (
-                        again(d["*partition_schema_mismatch"], chunk) if "*partition_schema_mismatch" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*created_at"] = again(d["*created_at"], buf[at:pos]) if "*created_at" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*created_by"] = again(d["*created_by"], buf[at:pos]) if "*created_by" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*partition_schema_mismatch"] = (
+                    again(d["*partition_schema_mismatch"], buf[at:pos])
+                    if "*partition_schema_mismatch" in d
+                    else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, put_string, scalar_list, unknown, varint32
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, head, put_string, scalar_list, unknown
 
 
 class GetOAuth2MetadataRequest(Message):
@@ -43,46 +43,45 @@ class GetOAuth2MetadataResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["issuer"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["authorization_endpoint"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["token_endpoint"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d.setdefault("response_types_supported", []).append(str(chunk, "utf-8"))
-                elif tag == 42:
-                    d.setdefault("scopes_supported", []).append(str(chunk, "utf-8"))
-                elif tag == 50:
-                    d.setdefault("token_endpoint_auth_methods_supported", []).append(str(chunk, "utf-8"))
-                elif tag == 58:
-                    d["jwks_uri"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d.setdefault("code_challenge_methods_supported", []).append(str(chunk, "utf-8"))
-                elif tag == 74:
-                    d.setdefault("grant_types_supported", []).append(str(chunk, "utf-8"))
-                elif tag == 82:
-                    d["device_authorization_endpoint"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["issuer"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["authorization_endpoint"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["token_endpoint"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("response_types_supported", []).append(buf[at:pos].decode())
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("scopes_supported", []).append(buf[at:pos].decode())
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("token_endpoint_auth_methods_supported", []).append(buf[at:pos].decode())
+            elif tag == 58:
+                pos = at + number
+                d["jwks_uri"] = buf[at:pos].decode()
+            elif tag == 66:
+                pos = at + number
+                d.setdefault("code_challenge_methods_supported", []).append(buf[at:pos].decode())
+            elif tag == 74:
+                pos = at + number
+                d.setdefault("grant_types_supported", []).append(buf[at:pos].decode())
+            elif tag == 82:
+                pos = at + number
+                d["device_authorization_endpoint"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("issuer")
@@ -148,40 +147,36 @@ class GetPublicClientConfigResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["client_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["redirect_uri"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("scopes", []).append(str(chunk, "utf-8"))
-                elif tag == 34:
-                    d["authorization_metadata_key"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["service_http_endpoint"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["audience"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["dataplane_domain"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["client_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["redirect_uri"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("scopes", []).append(buf[at:pos].decode())
+            elif tag == 34:
+                pos = at + number
+                d["authorization_metadata_key"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["service_http_endpoint"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["audience"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                d["dataplane_domain"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("client_id")

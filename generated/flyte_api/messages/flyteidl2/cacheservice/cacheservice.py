@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     entries,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -19,8 +20,6 @@ from flyte.runtime.v1 import (
     put_string,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -41,28 +40,18 @@ class KeyMapMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*values", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*values", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
@@ -89,36 +78,31 @@ class Metadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*source_identifier"] = (
-                        again(d["*source_identifier"], chunk) if "*source_identifier" in d else chunk
-                    )
-                elif tag == 18:
-                    d["*key_map"] = again(d["*key_map"], chunk) if "*key_map" in d else chunk
-                elif tag == 26:
-                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
-                elif tag == 34:
-                    d["*last_updated_at"] = again(d["*last_updated_at"], chunk) if "*last_updated_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*source_identifier"] = (
+                    again(d["*source_identifier"], buf[at:pos]) if "*source_identifier" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d["*key_map"] = again(d["*key_map"], buf[at:pos]) if "*key_map" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*created_at"] = again(d["*created_at"], buf[at:pos]) if "*created_at" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*last_updated_at"] = (
+                    again(d["*last_updated_at"], buf[at:pos]) if "*last_updated_at" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("source_identifier", d.get("*source_identifier"))
@@ -153,38 +137,32 @@ class CachedOutput(Message):
         pos, end = 0, len(buf)
         output_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if output_case != "*output_literals":
-                        d.pop(output_case, None)
-                        output_case = "*output_literals"
-                    d["*output_literals"] = again(d["*output_literals"], chunk) if "*output_literals" in d else chunk
-                elif tag == 18:
-                    if output_case != "output_uri":
-                        d.pop(output_case, None)
-                        output_case = "output_uri"
-                    d["output_uri"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if output_case and output_case != "*output_literals":
+                    d.pop(output_case, None)
+                output_case = "*output_literals"
+                d["*output_literals"] = (
+                    again(d["*output_literals"], buf[at:pos]) if "*output_literals" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                if output_case and output_case != "output_uri":
+                    d.pop(output_case, None)
+                output_case = "output_uri"
+                d["output_uri"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output_literals", d.get("*output_literals"))
@@ -209,28 +187,18 @@ class GetCacheRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -249,28 +217,18 @@ class GetCacheResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*output"] = again(d["*output"], buf[at:pos]) if "*output" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output", d.get("*output"))
@@ -295,39 +253,24 @@ class OverwriteOutput(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d["*max_age"] = again(d["*max_age"], chunk) if "*max_age" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["overwrite"] = value != 0
-                elif tag == 16:
-                    d["delete_blob"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["overwrite"] = number != 0
+            elif tag == 16:
+                pos = at
+                d["delete_blob"] = number != 0
+            elif tag == 26:
+                pos = at + number
+                d["*max_age"] = again(d["*max_age"], buf[at:pos]) if "*max_age" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("overwrite")
@@ -358,32 +301,24 @@ class PutCacheRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
-                elif tag == 26:
-                    d["*overwrite"] = again(d["*overwrite"], chunk) if "*overwrite" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*output"] = again(d["*output"], buf[at:pos]) if "*output" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*overwrite"] = again(d["*overwrite"], buf[at:pos]) if "*overwrite" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -414,28 +349,18 @@ class DeleteCacheRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -468,36 +393,29 @@ class Reservation(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["owner_id"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*heartbeat_interval"] = (
-                        again(d["*heartbeat_interval"], chunk) if "*heartbeat_interval" in d else chunk
-                    )
-                elif tag == 34:
-                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["owner_id"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*heartbeat_interval"] = (
+                    again(d["*heartbeat_interval"], buf[at:pos]) if "*heartbeat_interval" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                d["*expires_at"] = again(d["*expires_at"], buf[at:pos]) if "*expires_at" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -531,34 +449,26 @@ class GetOrExtendReservationRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["owner_id"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*heartbeat_interval"] = (
-                        again(d["*heartbeat_interval"], chunk) if "*heartbeat_interval" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["owner_id"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*heartbeat_interval"] = (
+                    again(d["*heartbeat_interval"], buf[at:pos]) if "*heartbeat_interval" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -583,28 +493,18 @@ class GetOrExtendReservationResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*reservation"] = again(d["*reservation"], chunk) if "*reservation" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*reservation"] = again(d["*reservation"], buf[at:pos]) if "*reservation" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reservation", d.get("*reservation"))
@@ -627,30 +527,21 @@ class ReleaseReservationRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["owner_id"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["owner_id"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")

@@ -13,14 +13,13 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
+    head,
     put_enum,
     put_message,
     put_string,
     signed32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -98,87 +97,82 @@ class SelectClusterRequest(Message):
         pos, end = 0, len(buf)
         resource_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if resource_case != "*org_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*org_id"
-                    d["*org_id"] = again(d["*org_id"], chunk) if "*org_id" in d else chunk
-                elif tag == 18:
-                    if resource_case != "*project_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 26:
-                    if resource_case != "*task_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 34:
-                    if resource_case != "*action_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*action_id"
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 42:
-                    if resource_case != "*action_attempt_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*action_attempt_id"
-                    d["*action_attempt_id"] = (
-                        again(d["*action_attempt_id"], chunk) if "*action_attempt_id" in d else chunk
-                    )
-                elif tag == 50:
-                    if resource_case != "*app_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 58:
-                    if resource_case != "*cluster_pool_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*cluster_pool_id"
-                    d["*cluster_pool_id"] = again(d["*cluster_pool_id"], chunk) if "*cluster_pool_id" in d else chunk
-                elif tag == 74:
-                    if resource_case != "*domain_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*domain_id"
-                    d["*domain_id"] = again(d["*domain_id"], chunk) if "*domain_id" in d else chunk
-                elif tag == 82:
-                    if resource_case != "*cluster_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*cluster_id"
-                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
-                elif tag == 90:
-                    if resource_case != "*queue_id":
-                        d.pop(resource_case, None)
-                        resource_case = "*queue_id"
-                    d["*queue_id"] = again(d["*queue_id"], chunk) if "*queue_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 64:
-                    d["*operation"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if resource_case and resource_case != "*org_id":
+                    d.pop(resource_case, None)
+                resource_case = "*org_id"
+                d["*org_id"] = again(d["*org_id"], buf[at:pos]) if "*org_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if resource_case and resource_case != "*project_id":
+                    d.pop(resource_case, None)
+                resource_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if resource_case and resource_case != "*task_id":
+                    d.pop(resource_case, None)
+                resource_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if resource_case and resource_case != "*action_id":
+                    d.pop(resource_case, None)
+                resource_case = "*action_id"
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if resource_case and resource_case != "*action_attempt_id":
+                    d.pop(resource_case, None)
+                resource_case = "*action_attempt_id"
+                d["*action_attempt_id"] = (
+                    again(d["*action_attempt_id"], buf[at:pos]) if "*action_attempt_id" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                if resource_case and resource_case != "*app_id":
+                    d.pop(resource_case, None)
+                resource_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if resource_case and resource_case != "*cluster_pool_id":
+                    d.pop(resource_case, None)
+                resource_case = "*cluster_pool_id"
+                d["*cluster_pool_id"] = (
+                    again(d["*cluster_pool_id"], buf[at:pos]) if "*cluster_pool_id" in d else buf[at:pos]
+                )
+            elif tag == 64:
+                pos = at
+                d["*operation"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 74:
+                pos = at + number
+                if resource_case and resource_case != "*domain_id":
+                    d.pop(resource_case, None)
+                resource_case = "*domain_id"
+                d["*domain_id"] = again(d["*domain_id"], buf[at:pos]) if "*domain_id" in d else buf[at:pos]
+            elif tag == 82:
+                pos = at + number
+                if resource_case and resource_case != "*cluster_id":
+                    d.pop(resource_case, None)
+                resource_case = "*cluster_id"
+                d["*cluster_id"] = again(d["*cluster_id"], buf[at:pos]) if "*cluster_id" in d else buf[at:pos]
+            elif tag == 90:
+                pos = at + number
+                if resource_case and resource_case != "*queue_id":
+                    d.pop(resource_case, None)
+                resource_case = "*queue_id"
+                d["*queue_id"] = again(d["*queue_id"], buf[at:pos]) if "*queue_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org_id", d.get("*org_id"))
@@ -231,30 +225,21 @@ class SelectClusterResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["cluster_endpoint"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["cluster"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["cluster_endpoint"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_endpoint")

@@ -9,14 +9,12 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
-    low32,
+    head,
     put_message,
     put_string,
     put_uint32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -39,34 +37,27 @@ class ActionAddress(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*pod"] = again(d["*pod"], chunk) if "*pod" in d else chunk
-                elif tag == 18:
-                    d["path"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["url"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["cluster"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*pod"] = again(d["*pod"], buf[at:pos]) if "*pod" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["path"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["url"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pod", d.get("*pod"))
@@ -102,41 +93,27 @@ class PodAddress(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["namespace"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["ip"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["port"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["namespace"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["ip"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["port"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")

@@ -13,6 +13,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_list,
+    head,
     packed,
     put_bytes,
     put_enum,
@@ -21,8 +22,6 @@ from flyte.runtime.v1 import (
     signed32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -65,28 +64,18 @@ class Organization(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -109,30 +98,21 @@ class Domain(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*organization"] = again(d["*organization"], chunk) if "*organization" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*organization"] = again(d["*organization"], buf[at:pos]) if "*organization" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -158,30 +138,21 @@ class Project(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*domain"] = again(d["*domain"], buf[at:pos]) if "*domain" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -207,30 +178,21 @@ class Workflow(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*project"] = again(d["*project"], buf[at:pos]) if "*project" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -256,30 +218,21 @@ class LaunchPlan(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*project"] = again(d["*project"], buf[at:pos]) if "*project" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -314,56 +267,51 @@ class Resource(Message):
         pos, end = 0, len(buf)
         resource_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if resource_case != "*organization":
-                        d.pop(resource_case, None)
-                        resource_case = "*organization"
-                    d["*organization"] = again(d["*organization"], chunk) if "*organization" in d else chunk
-                elif tag == 18:
-                    if resource_case != "*domain":
-                        d.pop(resource_case, None)
-                        resource_case = "*domain"
-                    d["*domain"] = again(d["*domain"], chunk) if "*domain" in d else chunk
-                elif tag == 26:
-                    if resource_case != "*project":
-                        d.pop(resource_case, None)
-                        resource_case = "*project"
-                    d["*project"] = again(d["*project"], chunk) if "*project" in d else chunk
-                elif tag == 34:
-                    if resource_case != "*workflow":
-                        d.pop(resource_case, None)
-                        resource_case = "*workflow"
-                    d["*workflow"] = again(d["*workflow"], chunk) if "*workflow" in d else chunk
-                elif tag == 42:
-                    if resource_case != "*launch_plan":
-                        d.pop(resource_case, None)
-                        resource_case = "*launch_plan"
-                    d["*launch_plan"] = again(d["*launch_plan"], chunk) if "*launch_plan" in d else chunk
-                elif tag == 50:
-                    if resource_case != "*cluster":
-                        d.pop(resource_case, None)
-                        resource_case = "*cluster"
-                    d["*cluster"] = again(d["*cluster"], chunk) if "*cluster" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if resource_case and resource_case != "*organization":
+                    d.pop(resource_case, None)
+                resource_case = "*organization"
+                d["*organization"] = again(d["*organization"], buf[at:pos]) if "*organization" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if resource_case and resource_case != "*domain":
+                    d.pop(resource_case, None)
+                resource_case = "*domain"
+                d["*domain"] = again(d["*domain"], buf[at:pos]) if "*domain" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if resource_case and resource_case != "*project":
+                    d.pop(resource_case, None)
+                resource_case = "*project"
+                d["*project"] = again(d["*project"], buf[at:pos]) if "*project" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if resource_case and resource_case != "*workflow":
+                    d.pop(resource_case, None)
+                resource_case = "*workflow"
+                d["*workflow"] = again(d["*workflow"], buf[at:pos]) if "*workflow" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if resource_case and resource_case != "*launch_plan":
+                    d.pop(resource_case, None)
+                resource_case = "*launch_plan"
+                d["*launch_plan"] = again(d["*launch_plan"], buf[at:pos]) if "*launch_plan" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if resource_case and resource_case != "*cluster":
+                    d.pop(resource_case, None)
+                resource_case = "*cluster"
+                d["*cluster"] = again(d["*cluster"], buf[at:pos]) if "*cluster" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("organization", d.get("*organization"))
@@ -401,39 +349,24 @@ class Permission(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*resource"] = again(d["*resource"], chunk) if "*resource" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*actions", []).extend(packed(chunk, signed32))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d.setdefault("*actions", []).append(signed32(value))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*resource"] = again(d["*resource"], buf[at:pos]) if "*resource" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d.setdefault("*actions", []).append(number if number < 1 << 31 else signed32(number))
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*actions", []).extend(packed(buf[at:pos], signed32))
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("resource", d.get("*resource"))

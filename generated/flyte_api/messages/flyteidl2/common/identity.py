@@ -11,13 +11,13 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    head,
     put_message,
     put_string,
     scalar_list,
     sub,
     sub_list,
     unknown,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -49,34 +49,27 @@ class User(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 26:
-                    d.setdefault("*roles", []).append(chunk)
-                elif tag == 34:
-                    d.setdefault("*policies", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*roles", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*policies", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -120,40 +113,36 @@ class UserSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["first_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["last_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["email"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["organization"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["user_handle"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d.setdefault("groups", []).append(str(chunk, "utf-8"))
-                elif tag == 58:
-                    d["photo_url"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["first_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["last_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["email"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["organization"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["user_handle"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("groups", []).append(buf[at:pos].decode())
+            elif tag == 58:
+                pos = at + number
+                d["photo_url"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("first_name")
@@ -194,30 +183,21 @@ class Application(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -243,30 +223,21 @@ class AppSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["organization"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["organization"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -295,36 +266,27 @@ class EnrichedIdentity(Message):
         pos, end = 0, len(buf)
         principal_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if principal_case != "*user":
-                        d.pop(principal_case, None)
-                        principal_case = "*user"
-                    d["*user"] = again(d["*user"], chunk) if "*user" in d else chunk
-                elif tag == 18:
-                    if principal_case != "*application":
-                        d.pop(principal_case, None)
-                        principal_case = "*application"
-                    d["*application"] = again(d["*application"], chunk) if "*application" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if principal_case and principal_case != "*user":
+                    d.pop(principal_case, None)
+                principal_case = "*user"
+                d["*user"] = again(d["*user"], buf[at:pos]) if "*user" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if principal_case and principal_case != "*application":
+                    d.pop(principal_case, None)
+                principal_case = "*application"
+                d["*application"] = again(d["*application"], buf[at:pos]) if "*application" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("user", d.get("*user"))
@@ -353,36 +315,29 @@ class Identity(Message):
         pos, end = 0, len(buf)
         principal_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if principal_case != "*user_id":
-                        d.pop(principal_case, None)
-                        principal_case = "*user_id"
-                    d["*user_id"] = again(d["*user_id"], chunk) if "*user_id" in d else chunk
-                elif tag == 18:
-                    if principal_case != "*application_id":
-                        d.pop(principal_case, None)
-                        principal_case = "*application_id"
-                    d["*application_id"] = again(d["*application_id"], chunk) if "*application_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if principal_case and principal_case != "*user_id":
+                    d.pop(principal_case, None)
+                principal_case = "*user_id"
+                d["*user_id"] = again(d["*user_id"], buf[at:pos]) if "*user_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if principal_case and principal_case != "*application_id":
+                    d.pop(principal_case, None)
+                principal_case = "*application_id"
+                d["*application_id"] = (
+                    again(d["*application_id"], buf[at:pos]) if "*application_id" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("user_id", d.get("*user_id"))

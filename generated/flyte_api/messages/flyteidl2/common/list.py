@@ -11,7 +11,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
-    low32,
+    head,
     put_enum,
     put_message,
     put_string,
@@ -21,8 +21,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -89,37 +87,21 @@ class Sort(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*direction"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*direction"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -161,45 +143,33 @@ class ListRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["token"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*sort_by"] = again(d["*sort_by"], chunk) if "*sort_by" in d else chunk
-                elif tag == 34:
-                    d.setdefault("*filters", []).append(chunk)
-                elif tag == 42:
-                    d.setdefault("raw_filters", []).append(str(chunk, "utf-8"))
-                elif tag == 50:
-                    d.setdefault("*sort_by_fields", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["limit"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["limit"] = number & 0xFFFFFFFF
+            elif tag == 18:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*sort_by"] = again(d["*sort_by"], buf[at:pos]) if "*sort_by" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*filters", []).append(buf[at:pos])
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("raw_filters", []).append(buf[at:pos].decode())
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*sort_by_fields", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("limit")
@@ -244,39 +214,24 @@ class Filter(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["field"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("values", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*function"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*function"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["field"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("values", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("function", d.get("*function"))

@@ -14,6 +14,7 @@ from flyte.runtime.v1 import (
     again,
     enum_field,
     enum_list,
+    head,
     packed,
     put_bytes,
     put_enum,
@@ -23,8 +24,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -72,45 +71,33 @@ class Role(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*permissions", []).append(chunk)
-                elif tag == 26:
-                    d["*role_spec"] = again(d["*role_spec"], chunk) if "*role_spec" in d else chunk
-                elif tag == 42:
-                    d.setdefault("*actions", []).extend(packed(chunk, signed32))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*role_type"] = signed32(value)
-                elif tag == 40:
-                    d.setdefault("*actions", []).append(signed32(value))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*permissions", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d["*role_spec"] = again(d["*role_spec"], buf[at:pos]) if "*role_spec" in d else buf[at:pos]
+            elif tag == 32:
+                pos = at
+                d["*role_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 40:
+                pos = at
+                d.setdefault("*actions", []).append(number if number < 1 << 31 else signed32(number))
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*actions", []).extend(packed(buf[at:pos], signed32))
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -141,28 +128,18 @@ class RoleSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["description"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("description")

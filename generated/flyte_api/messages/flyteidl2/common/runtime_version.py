@@ -10,12 +10,11 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     enum_field,
+    head,
     put_enum,
     put_string,
     signed32,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -47,39 +46,24 @@ class RuntimeMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["flavor"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["flavor"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))

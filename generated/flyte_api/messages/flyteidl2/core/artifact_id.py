@@ -14,6 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -23,8 +24,6 @@ from flyte.runtime.v1 import (
     signed32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -70,34 +69,27 @@ class ArtifactKey(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["org"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
@@ -129,30 +121,21 @@ class ArtifactVersionId(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*key"] = again(d["*key"], chunk) if "*key" in d else chunk
-                elif tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*key"] = again(d["*key"], buf[at:pos]) if "*key" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key", d.get("*key"))
@@ -180,32 +163,24 @@ class ArtifactCard(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["format"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["type"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["format"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["type"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
@@ -236,32 +211,24 @@ class ArtifactInfo(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d.setdefault("*user_metadata", []).append(chunk)
-                elif tag == 26:
-                    d["*card"] = again(d["*card"], chunk) if "*card" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*user_metadata", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d["*card"] = again(d["*card"], buf[at:pos]) if "*card" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("description")
@@ -293,45 +260,32 @@ class ArtifactBindingData(Message):
         pos, end = 0, len(buf)
         partition_data_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 42:
-                    if partition_data_case != "partition_key":
-                        d.pop(partition_data_case, None)
-                        partition_data_case = "partition_key"
-                    d["partition_key"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["*time_transform"] = again(d["*time_transform"], chunk) if "*time_transform" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 48:
-                    if partition_data_case != "bind_to_time_partition":
-                        d.pop(partition_data_case, None)
-                        partition_data_case = "bind_to_time_partition"
-                    d["bind_to_time_partition"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 42:
+                pos = at + number
+                if partition_data_case and partition_data_case != "partition_key":
+                    d.pop(partition_data_case, None)
+                partition_data_case = "partition_key"
+                d["partition_key"] = buf[at:pos].decode()
+            elif tag == 48:
+                pos = at
+                if partition_data_case and partition_data_case != "bind_to_time_partition":
+                    d.pop(partition_data_case, None)
+                partition_data_case = "bind_to_time_partition"
+                d["bind_to_time_partition"] = number != 0
+            elif tag == 58:
+                pos = at + number
+                d["*time_transform"] = (
+                    again(d["*time_transform"], buf[at:pos]) if "*time_transform" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("partition_key")
@@ -360,37 +314,21 @@ class TimeTransform(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["transform"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*op"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["transform"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*op"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("transform")
@@ -412,28 +350,18 @@ class InputBindingData(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["var"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["var"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var")
@@ -471,53 +399,49 @@ class LabelValue(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if value_case != "static_value":
-                        d.pop(value_case, None)
-                        value_case = "static_value"
-                    d["static_value"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    if value_case != "*time_value":
-                        d.pop(value_case, None)
-                        value_case = "*time_value"
-                    d["*time_value"] = again(d["*time_value"], chunk) if "*time_value" in d else chunk
-                elif tag == 26:
-                    if value_case != "*triggered_binding":
-                        d.pop(value_case, None)
-                        value_case = "*triggered_binding"
-                    d["*triggered_binding"] = (
-                        again(d["*triggered_binding"], chunk) if "*triggered_binding" in d else chunk
-                    )
-                elif tag == 34:
-                    if value_case != "*input_binding":
-                        d.pop(value_case, None)
-                        value_case = "*input_binding"
-                    d["*input_binding"] = again(d["*input_binding"], chunk) if "*input_binding" in d else chunk
-                elif tag == 42:
-                    if value_case != "*runtime_binding":
-                        d.pop(value_case, None)
-                        value_case = "*runtime_binding"
-                    d["*runtime_binding"] = again(d["*runtime_binding"], chunk) if "*runtime_binding" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if value_case and value_case != "static_value":
+                    d.pop(value_case, None)
+                value_case = "static_value"
+                d["static_value"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "*time_value":
+                    d.pop(value_case, None)
+                value_case = "*time_value"
+                d["*time_value"] = again(d["*time_value"], buf[at:pos]) if "*time_value" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if value_case and value_case != "*triggered_binding":
+                    d.pop(value_case, None)
+                value_case = "*triggered_binding"
+                d["*triggered_binding"] = (
+                    again(d["*triggered_binding"], buf[at:pos]) if "*triggered_binding" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                if value_case and value_case != "*input_binding":
+                    d.pop(value_case, None)
+                value_case = "*input_binding"
+                d["*input_binding"] = again(d["*input_binding"], buf[at:pos]) if "*input_binding" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if value_case and value_case != "*runtime_binding":
+                    d.pop(value_case, None)
+                value_case = "*runtime_binding"
+                d["*runtime_binding"] = (
+                    again(d["*runtime_binding"], buf[at:pos]) if "*runtime_binding" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("static_value")
@@ -550,28 +474,18 @@ class Partitions(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*value", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*value", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
@@ -596,39 +510,24 @@ class TimePartition(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                elif tag == 26:
-                    d["key"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*granularity"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["*granularity"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
@@ -661,34 +560,29 @@ class ArtifactID(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*artifact_key"] = again(d["*artifact_key"], chunk) if "*artifact_key" in d else chunk
-                elif tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
-                elif tag == 34:
-                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*artifact_key"] = again(d["*artifact_key"], buf[at:pos]) if "*artifact_key" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*partitions"] = again(d["*partitions"], buf[at:pos]) if "*partitions" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*time_partition"] = (
+                    again(d["*time_partition"], buf[at:pos]) if "*time_partition" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_key", d.get("*artifact_key"))
@@ -720,30 +614,21 @@ class ArtifactTag(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*artifact_key"] = again(d["*artifact_key"], chunk) if "*artifact_key" in d else chunk
-                elif tag == 18:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*artifact_key"] = again(d["*artifact_key"], buf[at:pos]) if "*artifact_key" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_key", d.get("*artifact_key"))
@@ -774,46 +659,39 @@ class ArtifactQuery(Message):
         pos, end = 0, len(buf)
         identifier_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if identifier_case != "*artifact_id":
-                        d.pop(identifier_case, None)
-                        identifier_case = "*artifact_id"
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                elif tag == 18:
-                    if identifier_case != "*artifact_tag":
-                        d.pop(identifier_case, None)
-                        identifier_case = "*artifact_tag"
-                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
-                elif tag == 26:
-                    if identifier_case != "uri":
-                        d.pop(identifier_case, None)
-                        identifier_case = "uri"
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    if identifier_case != "*binding":
-                        d.pop(identifier_case, None)
-                        identifier_case = "*binding"
-                    d["*binding"] = again(d["*binding"], chunk) if "*binding" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if identifier_case and identifier_case != "*artifact_id":
+                    d.pop(identifier_case, None)
+                identifier_case = "*artifact_id"
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if identifier_case and identifier_case != "*artifact_tag":
+                    d.pop(identifier_case, None)
+                identifier_case = "*artifact_tag"
+                d["*artifact_tag"] = again(d["*artifact_tag"], buf[at:pos]) if "*artifact_tag" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if identifier_case and identifier_case != "uri":
+                    d.pop(identifier_case, None)
+                identifier_case = "uri"
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                if identifier_case and identifier_case != "*binding":
+                    d.pop(identifier_case, None)
+                identifier_case = "*binding"
+                d["*binding"] = again(d["*binding"], buf[at:pos]) if "*binding" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id", d.get("*artifact_id"))

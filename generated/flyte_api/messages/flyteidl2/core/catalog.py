@@ -5,19 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import (
-    CUT,
-    DecodeError,
-    Enum,
-    Message,
-    Slots,
-    again,
-    put_message,
-    put_string,
-    sub,
-    unknown,
-    varint32,
-)
+from flyte.runtime.v1 import CUT, DecodeError, Enum, Message, Slots, again, head, put_message, put_string, sub, unknown
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.identifier import Identifier, TaskExecutionIdentifier
@@ -63,30 +51,21 @@ class CatalogArtifactTag(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["artifact_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["artifact_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_id")
@@ -117,37 +96,29 @@ class CatalogMetadata(Message):
         pos, end = 0, len(buf)
         source_execution_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*dataset_id"] = again(d["*dataset_id"], chunk) if "*dataset_id" in d else chunk
-                elif tag == 18:
-                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
-                elif tag == 26:
-                    if source_execution_case != "*source_task_execution":
-                        d.pop(source_execution_case, None)
-                        source_execution_case = "*source_task_execution"
-                    d["*source_task_execution"] = (
-                        again(d["*source_task_execution"], chunk) if "*source_task_execution" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*dataset_id"] = again(d["*dataset_id"], buf[at:pos]) if "*dataset_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*artifact_tag"] = again(d["*artifact_tag"], buf[at:pos]) if "*artifact_tag" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if source_execution_case and source_execution_case != "*source_task_execution":
+                    d.pop(source_execution_case, None)
+                source_execution_case = "*source_task_execution"
+                d["*source_task_execution"] = (
+                    again(d["*source_task_execution"], buf[at:pos]) if "*source_task_execution" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("dataset_id", d.get("*dataset_id"))

@@ -13,7 +13,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
-    low32,
+    head,
     optional_enum,
     put_bool,
     put_enum,
@@ -25,8 +25,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -193,49 +191,39 @@ class ExecutionError(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["code"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["message"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["error_uri"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*timestamp"] = again(d["*timestamp"], chunk) if "*timestamp" in d else chunk
-                elif tag == 50:
-                    d["worker"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*kind"] = signed32(value)
-                elif tag == 56:
-                    d["*recoverability"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["code"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["error_uri"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["*kind"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["*timestamp"] = again(d["*timestamp"], buf[at:pos]) if "*timestamp" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["worker"] = buf[at:pos].decode()
+            elif tag == 56:
+                pos = at
+                d["*recoverability"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 66:
+                pos = at + number
+                d["*gpu_fault"] = again(d["*gpu_fault"], buf[at:pos]) if "*gpu_fault" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("code")
@@ -295,53 +283,45 @@ class GpuFault(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["gpu_uuid"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["pci_bus_id"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["node"] = str(chunk, "utf-8")
-                elif tag == 82:
-                    d["process"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*kind"] = signed32(value)
-                elif tag == 16:
-                    d["code"] = low32(value)
-                elif tag == 32:
-                    d["*severity"] = signed32(value)
-                elif tag == 48:
-                    d["gpu_index"] = low32(value)
-                elif tag == 72:
-                    d["pid"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*kind"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["code"] = number & 0xFFFFFFFF
+            elif tag == 26:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["*severity"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["gpu_uuid"] = buf[at:pos].decode()
+            elif tag == 48:
+                pos = at
+                d["gpu_index"] = number & 0xFFFFFFFF
+            elif tag == 58:
+                pos = at + number
+                d["pci_bus_id"] = buf[at:pos].decode()
+            elif tag == 66:
+                pos = at + number
+                d["node"] = buf[at:pos].decode()
+            elif tag == 72:
+                pos = at
+                d["pid"] = number & 0xFFFFFFFF
+            elif tag == 82:
+                pos = at + number
+                d["process"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("kind", d.get("*kind"))
@@ -395,41 +375,27 @@ class ContainerError(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["code"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["message"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*kind"] = signed32(value)
-                elif tag == 32:
-                    d["*origin"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["code"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*kind"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 32:
+                pos = at
+                d["*origin"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("code")
@@ -457,28 +423,18 @@ class ErrorDocument(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*error"] = again(d["*error"], chunk) if "*error" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*error"] = again(d["*error"], buf[at:pos]) if "*error" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("error", d.get("*error"))
@@ -517,51 +473,42 @@ class TaskLog(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*ttl"] = again(d["*ttl"], chunk) if "*ttl" in d else chunk
-                elif tag == 74:
-                    d["icon_uri"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*message_format"] = signed32(value)
-                elif tag == 40:
-                    d["ShowWhilePending"] = value != 0
-                elif tag == 48:
-                    d["HideOnceFinished"] = value != 0
-                elif tag == 56:
-                    d["*link_type"] = signed32(value)
-                elif tag == 64:
-                    d["ready"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*message_format"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d["*ttl"] = again(d["*ttl"], buf[at:pos]) if "*ttl" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["ShowWhilePending"] = number != 0
+            elif tag == 48:
+                pos = at
+                d["HideOnceFinished"] = number != 0
+            elif tag == 56:
+                pos = at
+                d["*link_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 64:
+                pos = at
+                d["ready"] = number != 0
+            elif tag == 74:
+                pos = at + number
+                d["icon_uri"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
@@ -615,36 +562,30 @@ class LogContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*pods", []).append(chunk)
-                elif tag == 18:
-                    d["primary_pod_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*connector"] = again(d["*connector"], chunk) if "*connector" in d else chunk
-                elif tag == 34:
-                    d["pod_name_prefix"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d.setdefault("pod_name_prefixes", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*pods", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["primary_pod_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*connector"] = again(d["*connector"], buf[at:pos]) if "*connector" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["pod_name_prefix"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("pod_name_prefixes", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pods", d.get("*pods"))
@@ -675,28 +616,18 @@ class ConnectorLogContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["endpoint"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["endpoint"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("endpoint")
@@ -725,36 +656,30 @@ class PodLogContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["namespace"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["pod_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("*containers", []).append(chunk)
-                elif tag == 34:
-                    d["primary_container_name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d.setdefault("*init_containers", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["namespace"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["pod_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*containers", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                d["primary_container_name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*init_containers", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
@@ -791,30 +716,21 @@ class ContainerContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["container_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*process"] = again(d["*process"], chunk) if "*process" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["container_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*process"] = again(d["*process"], buf[at:pos]) if "*process" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_name")
@@ -840,34 +756,25 @@ class ContainerContextProcessContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*container_start_time"] = (
-                        again(d["*container_start_time"], chunk) if "*container_start_time" in d else chunk
-                    )
-                elif tag == 18:
-                    d["*container_end_time"] = (
-                        again(d["*container_end_time"], chunk) if "*container_end_time" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*container_start_time"] = (
+                    again(d["*container_start_time"], buf[at:pos]) if "*container_start_time" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d["*container_end_time"] = (
+                    again(d["*container_end_time"], buf[at:pos]) if "*container_end_time" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_start_time", d.get("*container_start_time"))
@@ -889,28 +796,20 @@ class QualityOfServiceSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*queueing_budget"] = again(d["*queueing_budget"], chunk) if "*queueing_budget" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*queueing_budget"] = (
+                    again(d["*queueing_budget"], buf[at:pos]) if "*queueing_budget" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("queueing_budget", d.get("*queueing_budget"))
@@ -936,43 +835,27 @@ class QualityOfService(Message):
         pos, end = 0, len(buf)
         designation_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if designation_case != "*spec":
-                        d.pop(designation_case, None)
-                        designation_case = "*spec"
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if designation_case != "*tier":
-                        d.pop(designation_case, None)
-                        designation_case = "*tier"
-                    d["*tier"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if designation_case and designation_case != "*tier":
+                    d.pop(designation_case, None)
+                designation_case = "*tier"
+                d["*tier"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                if designation_case and designation_case != "*spec":
+                    d.pop(designation_case, None)
+                designation_case = "*spec"
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tier", d.get("*tier"))

@@ -11,7 +11,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
-    low32,
+    head,
     put_enum,
     put_message,
     put_string,
@@ -19,8 +19,6 @@ from flyte.runtime.v1 import (
     signed32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -58,45 +56,33 @@ class Identifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["org"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*resource_type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*resource_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("resource_type", d.get("*resource_type"))
@@ -138,34 +124,27 @@ class WorkflowExecutionIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["org"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
@@ -199,30 +178,21 @@ class NodeExecutionIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["node_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*execution_id"] = again(d["*execution_id"], chunk) if "*execution_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["node_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*execution_id"] = again(d["*execution_id"], buf[at:pos]) if "*execution_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("node_id")
@@ -252,41 +222,26 @@ class TaskExecutionIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 18:
-                    d["*node_execution_id"] = (
-                        again(d["*node_execution_id"], chunk) if "*node_execution_id" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["retry_attempt"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*node_execution_id"] = (
+                    again(d["*node_execution_id"], buf[at:pos]) if "*node_execution_id" in d else buf[at:pos]
+                )
+            elif tag == 24:
+                pos = at
+                d["retry_attempt"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
@@ -317,30 +272,21 @@ class SignalIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["signal_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*execution_id"] = again(d["*execution_id"], chunk) if "*execution_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["signal_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*execution_id"] = again(d["*execution_id"], buf[at:pos]) if "*execution_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signal_id")

@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     entries,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -20,8 +21,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -49,36 +48,29 @@ class Variable(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                elif tag == 18:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*artifact_partial_id"] = (
-                        again(d["*artifact_partial_id"], chunk) if "*artifact_partial_id" in d else chunk
-                    )
-                elif tag == 34:
-                    d["*artifact_tag"] = again(d["*artifact_tag"], chunk) if "*artifact_tag" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*artifact_partial_id"] = (
+                    again(d["*artifact_partial_id"], buf[at:pos]) if "*artifact_partial_id" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                d["*artifact_tag"] = again(d["*artifact_tag"], buf[at:pos]) if "*artifact_tag" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
@@ -110,30 +102,21 @@ class VariableEntry(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -155,28 +138,18 @@ class VariableMap(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*variables", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*variables", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("variables", d.get("*variables"))
@@ -199,30 +172,21 @@ class TypedInterface(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 18:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
@@ -255,55 +219,44 @@ class Parameter(Message):
         pos, end = 0, len(buf)
         behavior_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*var"] = again(d["*var"], chunk) if "*var" in d else chunk
-                elif tag == 18:
-                    if behavior_case != "*default":
-                        d.pop(behavior_case, None)
-                        behavior_case = "*default"
-                    d["*default"] = again(d["*default"], chunk) if "*default" in d else chunk
-                elif tag == 34:
-                    if behavior_case != "*artifact_query":
-                        d.pop(behavior_case, None)
-                        behavior_case = "*artifact_query"
-                    d["*artifact_query"] = again(d["*artifact_query"], chunk) if "*artifact_query" in d else chunk
-                elif tag == 42:
-                    if behavior_case != "*artifact_id":
-                        d.pop(behavior_case, None)
-                        behavior_case = "*artifact_id"
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    if behavior_case != "required":
-                        d.pop(behavior_case, None)
-                        behavior_case = "required"
-                    d["required"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*var"] = again(d["*var"], buf[at:pos]) if "*var" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if behavior_case and behavior_case != "*default":
+                    d.pop(behavior_case, None)
+                behavior_case = "*default"
+                d["*default"] = again(d["*default"], buf[at:pos]) if "*default" in d else buf[at:pos]
+            elif tag == 24:
+                pos = at
+                if behavior_case and behavior_case != "required":
+                    d.pop(behavior_case, None)
+                behavior_case = "required"
+                d["required"] = number != 0
+            elif tag == 34:
+                pos = at + number
+                if behavior_case and behavior_case != "*artifact_query":
+                    d.pop(behavior_case, None)
+                behavior_case = "*artifact_query"
+                d["*artifact_query"] = (
+                    again(d["*artifact_query"], buf[at:pos]) if "*artifact_query" in d else buf[at:pos]
+                )
+            elif tag == 42:
+                pos = at + number
+                if behavior_case and behavior_case != "*artifact_id":
+                    d.pop(behavior_case, None)
+                behavior_case = "*artifact_id"
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var", d.get("*var"))
@@ -336,28 +289,18 @@ class ParameterMap(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*parameters", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*parameters", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parameters", d.get("*parameters"))

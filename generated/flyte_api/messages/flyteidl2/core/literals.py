@@ -13,7 +13,7 @@ from flyte.runtime.v1 import (
     again,
     double,
     entries,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -27,8 +27,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -70,70 +68,53 @@ class Primitive(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if value_case and value_case != "integer":
+                    d.pop(value_case, None)
+                value_case = "integer"
+                d["integer"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 17:
+                pos = at + 7
                 if pos > end:
                     raise DecodeError(CUT)
-                if tag == 26:
-                    if value_case != "string_value":
-                        d.pop(value_case, None)
-                        value_case = "string_value"
-                    d["string_value"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    if value_case != "*datetime":
-                        d.pop(value_case, None)
-                        value_case = "*datetime"
-                    d["*datetime"] = again(d["*datetime"], chunk) if "*datetime" in d else chunk
-                elif tag == 50:
-                    if value_case != "*duration":
-                        d.pop(value_case, None)
-                        value_case = "*duration"
-                    d["*duration"] = again(d["*duration"], chunk) if "*duration" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if value_case != "integer":
-                        d.pop(value_case, None)
-                        value_case = "integer"
-                    d["integer"] = signed64(value)
-                elif tag == 32:
-                    if value_case != "boolean":
-                        d.pop(value_case, None)
-                        value_case = "boolean"
-                    d["boolean"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 1:
-                pos += 8
-                if pos > end:
-                    raise DecodeError(CUT)
-                chunk = buf[pos - 8 : pos]
-                if tag == 17:
-                    if value_case != "float_value":
-                        d.pop(value_case, None)
-                        value_case = "float_value"
-                    d["float_value"] = double(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+                if value_case and value_case != "float_value":
+                    d.pop(value_case, None)
+                value_case = "float_value"
+                d["float_value"] = double(buf[at - 1 : pos])
+            elif tag == 26:
+                pos = at + number
+                if value_case and value_case != "string_value":
+                    d.pop(value_case, None)
+                value_case = "string_value"
+                d["string_value"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                if value_case and value_case != "boolean":
+                    d.pop(value_case, None)
+                value_case = "boolean"
+                d["boolean"] = number != 0
+            elif tag == 42:
+                pos = at + number
+                if value_case and value_case != "*datetime":
+                    d.pop(value_case, None)
+                value_case = "*datetime"
+                d["*datetime"] = again(d["*datetime"], buf[at:pos]) if "*datetime" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if value_case and value_case != "*duration":
+                    d.pop(value_case, None)
+                value_case = "*duration"
+                d["*duration"] = again(d["*duration"], buf[at:pos]) if "*duration" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("integer")
@@ -177,30 +158,21 @@ class Blob(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["uri"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
@@ -222,28 +194,18 @@ class BlobMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
@@ -266,30 +228,21 @@ class Binary(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["value"] = chunk
-                elif tag == 18:
-                    d["tag"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["value"] = buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["tag"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
@@ -315,30 +268,21 @@ class Schema(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
@@ -364,30 +308,21 @@ class Union(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                elif tag == 18:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value", d.get("*value"))
@@ -411,30 +346,22 @@ class StructuredDatasetMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*structured_dataset_type"] = (
-                        again(d["*structured_dataset_type"], chunk) if "*structured_dataset_type" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*structured_dataset_type"] = (
+                    again(d["*structured_dataset_type"], buf[at:pos])
+                    if "*structured_dataset_type" in d
+                    else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("structured_dataset_type", d.get("*structured_dataset_type"))
@@ -459,30 +386,21 @@ class StructuredDataset(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
@@ -523,73 +441,71 @@ class Scalar(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if value_case != "*primitive":
-                        d.pop(value_case, None)
-                        value_case = "*primitive"
-                    d["*primitive"] = again(d["*primitive"], chunk) if "*primitive" in d else chunk
-                elif tag == 18:
-                    if value_case != "*blob":
-                        d.pop(value_case, None)
-                        value_case = "*blob"
-                    d["*blob"] = again(d["*blob"], chunk) if "*blob" in d else chunk
-                elif tag == 26:
-                    if value_case != "*binary":
-                        d.pop(value_case, None)
-                        value_case = "*binary"
-                    d["*binary"] = again(d["*binary"], chunk) if "*binary" in d else chunk
-                elif tag == 34:
-                    if value_case != "*schema":
-                        d.pop(value_case, None)
-                        value_case = "*schema"
-                    d["*schema"] = again(d["*schema"], chunk) if "*schema" in d else chunk
-                elif tag == 42:
-                    if value_case != "*none_type":
-                        d.pop(value_case, None)
-                        value_case = "*none_type"
-                    d["*none_type"] = again(d["*none_type"], chunk) if "*none_type" in d else chunk
-                elif tag == 50:
-                    if value_case != "*error":
-                        d.pop(value_case, None)
-                        value_case = "*error"
-                    d["*error"] = again(d["*error"], chunk) if "*error" in d else chunk
-                elif tag == 58:
-                    if value_case != "*generic":
-                        d.pop(value_case, None)
-                        value_case = "*generic"
-                    d["*generic"] = again(d["*generic"], chunk) if "*generic" in d else chunk
-                elif tag == 66:
-                    if value_case != "*structured_dataset":
-                        d.pop(value_case, None)
-                        value_case = "*structured_dataset"
-                    d["*structured_dataset"] = (
-                        again(d["*structured_dataset"], chunk) if "*structured_dataset" in d else chunk
-                    )
-                elif tag == 74:
-                    if value_case != "*union":
-                        d.pop(value_case, None)
-                        value_case = "*union"
-                    d["*union"] = again(d["*union"], chunk) if "*union" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if value_case and value_case != "*primitive":
+                    d.pop(value_case, None)
+                value_case = "*primitive"
+                d["*primitive"] = again(d["*primitive"], buf[at:pos]) if "*primitive" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "*blob":
+                    d.pop(value_case, None)
+                value_case = "*blob"
+                d["*blob"] = again(d["*blob"], buf[at:pos]) if "*blob" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if value_case and value_case != "*binary":
+                    d.pop(value_case, None)
+                value_case = "*binary"
+                d["*binary"] = again(d["*binary"], buf[at:pos]) if "*binary" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if value_case and value_case != "*schema":
+                    d.pop(value_case, None)
+                value_case = "*schema"
+                d["*schema"] = again(d["*schema"], buf[at:pos]) if "*schema" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if value_case and value_case != "*none_type":
+                    d.pop(value_case, None)
+                value_case = "*none_type"
+                d["*none_type"] = again(d["*none_type"], buf[at:pos]) if "*none_type" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if value_case and value_case != "*error":
+                    d.pop(value_case, None)
+                value_case = "*error"
+                d["*error"] = again(d["*error"], buf[at:pos]) if "*error" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if value_case and value_case != "*generic":
+                    d.pop(value_case, None)
+                value_case = "*generic"
+                d["*generic"] = again(d["*generic"], buf[at:pos]) if "*generic" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                if value_case and value_case != "*structured_dataset":
+                    d.pop(value_case, None)
+                value_case = "*structured_dataset"
+                d["*structured_dataset"] = (
+                    again(d["*structured_dataset"], buf[at:pos]) if "*structured_dataset" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                if value_case and value_case != "*union":
+                    d.pop(value_case, None)
+                value_case = "*union"
+                d["*union"] = again(d["*union"], buf[at:pos]) if "*union" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("primitive", d.get("*primitive"))
@@ -649,54 +565,50 @@ class Literal(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if value_case != "*scalar":
-                        d.pop(value_case, None)
-                        value_case = "*scalar"
-                    d["*scalar"] = again(d["*scalar"], chunk) if "*scalar" in d else chunk
-                elif tag == 18:
-                    if value_case != "*collection":
-                        d.pop(value_case, None)
-                        value_case = "*collection"
-                    d["*collection"] = again(d["*collection"], chunk) if "*collection" in d else chunk
-                elif tag == 26:
-                    if value_case != "*map":
-                        d.pop(value_case, None)
-                        value_case = "*map"
-                    d["*map"] = again(d["*map"], chunk) if "*map" in d else chunk
-                elif tag == 34:
-                    d["hash"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d.setdefault("*metadata", []).append(chunk)
-                elif tag == 66:
-                    if value_case != "*offloaded_metadata":
-                        d.pop(value_case, None)
-                        value_case = "*offloaded_metadata"
-                    d["*offloaded_metadata"] = (
-                        again(d["*offloaded_metadata"], chunk) if "*offloaded_metadata" in d else chunk
-                    )
-                elif tag == 74:
-                    d["*artifact_id"] = again(d["*artifact_id"], chunk) if "*artifact_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if value_case and value_case != "*scalar":
+                    d.pop(value_case, None)
+                value_case = "*scalar"
+                d["*scalar"] = again(d["*scalar"], buf[at:pos]) if "*scalar" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "*collection":
+                    d.pop(value_case, None)
+                value_case = "*collection"
+                d["*collection"] = again(d["*collection"], buf[at:pos]) if "*collection" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if value_case and value_case != "*map":
+                    d.pop(value_case, None)
+                value_case = "*map"
+                d["*map"] = again(d["*map"], buf[at:pos]) if "*map" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["hash"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*metadata", []).append(buf[at:pos])
+            elif tag == 66:
+                pos = at + number
+                if value_case and value_case != "*offloaded_metadata":
+                    d.pop(value_case, None)
+                value_case = "*offloaded_metadata"
+                d["*offloaded_metadata"] = (
+                    again(d["*offloaded_metadata"], buf[at:pos]) if "*offloaded_metadata" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d["*artifact_id"] = again(d["*artifact_id"], buf[at:pos]) if "*artifact_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("scalar", d.get("*scalar"))
@@ -739,39 +651,24 @@ class LiteralOffloadedMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["uri"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*inferred_type"] = again(d["*inferred_type"], chunk) if "*inferred_type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["size_bytes"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["uri"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["size_bytes"] = number
+            elif tag == 26:
+                pos = at + number
+                d["*inferred_type"] = again(d["*inferred_type"], buf[at:pos]) if "*inferred_type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("uri")
@@ -796,28 +693,18 @@ class LiteralCollection(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*literals", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*literals", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
@@ -836,28 +723,18 @@ class LiteralMap(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*literals", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*literals", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
@@ -876,28 +753,18 @@ class BindingDataCollection(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*bindings", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*bindings", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bindings", d.get("*bindings"))
@@ -918,28 +785,18 @@ class BindingDataMap(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*bindings", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*bindings", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bindings", d.get("*bindings"))
@@ -958,28 +815,18 @@ class UnionInfo(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*targetType"] = again(d["*targetType"], chunk) if "*targetType" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*targetType"] = again(d["*targetType"], buf[at:pos]) if "*targetType" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("targetType", d.get("*targetType"))
@@ -1013,55 +860,50 @@ class BindingData(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if value_case != "*scalar":
-                        d.pop(value_case, None)
-                        value_case = "*scalar"
-                    d["*scalar"] = again(d["*scalar"], chunk) if "*scalar" in d else chunk
-                elif tag == 18:
-                    if value_case != "*collection":
-                        d.pop(value_case, None)
-                        value_case = "*collection"
-                    d["*collection"] = again(d["*collection"], chunk) if "*collection" in d else chunk
-                elif tag == 26:
-                    if value_case != "*promise":
-                        d.pop(value_case, None)
-                        value_case = "*promise"
-                    d["*promise"] = again(d["*promise"], chunk) if "*promise" in d else chunk
-                elif tag == 34:
-                    if value_case != "*map":
-                        d.pop(value_case, None)
-                        value_case = "*map"
-                    d["*map"] = again(d["*map"], chunk) if "*map" in d else chunk
-                elif tag == 42:
-                    d["*union"] = again(d["*union"], chunk) if "*union" in d else chunk
-                elif tag == 50:
-                    if value_case != "*offloaded_metadata":
-                        d.pop(value_case, None)
-                        value_case = "*offloaded_metadata"
-                    d["*offloaded_metadata"] = (
-                        again(d["*offloaded_metadata"], chunk) if "*offloaded_metadata" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if value_case and value_case != "*scalar":
+                    d.pop(value_case, None)
+                value_case = "*scalar"
+                d["*scalar"] = again(d["*scalar"], buf[at:pos]) if "*scalar" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if value_case and value_case != "*collection":
+                    d.pop(value_case, None)
+                value_case = "*collection"
+                d["*collection"] = again(d["*collection"], buf[at:pos]) if "*collection" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if value_case and value_case != "*promise":
+                    d.pop(value_case, None)
+                value_case = "*promise"
+                d["*promise"] = again(d["*promise"], buf[at:pos]) if "*promise" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if value_case and value_case != "*map":
+                    d.pop(value_case, None)
+                value_case = "*map"
+                d["*map"] = again(d["*map"], buf[at:pos]) if "*map" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*union"] = again(d["*union"], buf[at:pos]) if "*union" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if value_case and value_case != "*offloaded_metadata":
+                    d.pop(value_case, None)
+                value_case = "*offloaded_metadata"
+                d["*offloaded_metadata"] = (
+                    again(d["*offloaded_metadata"], buf[at:pos]) if "*offloaded_metadata" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("scalar", d.get("*scalar"))
@@ -1099,30 +941,21 @@ class Binding(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["var"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*binding"] = again(d["*binding"], chunk) if "*binding" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["var"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*binding"] = again(d["*binding"], buf[at:pos]) if "*binding" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("var")
@@ -1148,30 +981,21 @@ class KeyValuePair(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["value"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("key")
@@ -1199,39 +1023,26 @@ class Backoff(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*base"] = again(d["*base"], buf[at:pos]) if "*base" in d else buf[at:pos]
+            elif tag == 17:
+                pos = at + 7
                 if pos > end:
                     raise DecodeError(CUT)
-                if tag == 10:
-                    d["*base"] = again(d["*base"], chunk) if "*base" in d else chunk
-                elif tag == 26:
-                    d["*cap"] = again(d["*cap"], chunk) if "*cap" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 1:
-                pos += 8
-                if pos > end:
-                    raise DecodeError(CUT)
-                chunk = buf[pos - 8 : pos]
-                if tag == 17:
-                    d["factor"] = double(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+                d["factor"] = double(buf[at - 1 : pos])
+            elif tag == 26:
+                pos = at + number
+                d["*cap"] = again(d["*cap"], buf[at:pos]) if "*cap" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("base", d.get("*base"))
@@ -1260,37 +1071,21 @@ class RetryStrategy(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 50:
-                    d["*backoff"] = again(d["*backoff"], chunk) if "*backoff" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["retries"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 40:
+                pos = at
+                d["retries"] = number & 0xFFFFFFFF
+            elif tag == 50:
+                pos = at + number
+                d["*backoff"] = again(d["*backoff"], buf[at:pos]) if "*backoff" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("retries")
@@ -1316,30 +1111,23 @@ class TimeoutStrategy(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*queued_timeout"] = again(d["*queued_timeout"], chunk) if "*queued_timeout" in d else chunk
-                elif tag == 18:
-                    d["*deadline"] = again(d["*deadline"], chunk) if "*deadline" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*queued_timeout"] = (
+                    again(d["*queued_timeout"], buf[at:pos]) if "*queued_timeout" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d["*deadline"] = again(d["*deadline"], buf[at:pos]) if "*deadline" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("queued_timeout", d.get("*queued_timeout"))

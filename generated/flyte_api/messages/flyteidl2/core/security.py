@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
+    head,
     map_field,
     put_bytes,
     put_enum,
@@ -21,8 +22,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -63,43 +62,30 @@ class Secret(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["group"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["group_version"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["key"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["env_var"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*mount_requirement"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["group"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["group_version"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["key"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["*mount_requirement"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["env_var"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("group")
@@ -136,32 +122,24 @@ class Connection(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["task_type"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d.setdefault("*secrets", []).append(chunk)
-                elif tag == 26:
-                    d.setdefault("*configs", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["task_type"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*secrets", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*configs", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_type")
@@ -190,30 +168,21 @@ class OAuth2Client(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["client_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*client_secret"] = again(d["*client_secret"], chunk) if "*client_secret" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["client_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*client_secret"] = again(d["*client_secret"], buf[at:pos]) if "*client_secret" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("client_id")
@@ -243,34 +212,27 @@ class Identity(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["iam_role"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["k8s_service_account"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*oauth2_client"] = again(d["*oauth2_client"], chunk) if "*oauth2_client" in d else chunk
-                elif tag == 34:
-                    d["execution_identity"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["iam_role"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["k8s_service_account"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*oauth2_client"] = again(d["*oauth2_client"], buf[at:pos]) if "*oauth2_client" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["execution_identity"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("iam_role")
@@ -308,43 +270,30 @@ class OAuth2TokenRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*client"] = again(d["*client"], chunk) if "*client" in d else chunk
-                elif tag == 34:
-                    d["idp_discovery_endpoint"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["token_endpoint"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["*client"] = again(d["*client"], buf[at:pos]) if "*client" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["idp_discovery_endpoint"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["token_endpoint"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -381,32 +330,24 @@ class SecurityContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_as"] = again(d["*run_as"], chunk) if "*run_as" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*secrets", []).append(chunk)
-                elif tag == 26:
-                    d.setdefault("*tokens", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_as"] = again(d["*run_as"], buf[at:pos]) if "*run_as" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*secrets", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*tokens", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_as", d.get("*run_as"))

@@ -14,7 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -28,8 +28,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -213,30 +211,21 @@ class Resources(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*requests", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*limits", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*requests", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*limits", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("requests", d.get("*requests"))
@@ -262,37 +251,21 @@ class ResourcesResourceEntry(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*name"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*name"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["value"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name", d.get("*name"))
@@ -327,49 +300,36 @@ class GPUAccelerator(Message):
         pos, end = 0, len(buf)
         partition_size_value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["device"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    if partition_size_value_case != "partition_size":
-                        d.pop(partition_size_value_case, None)
-                        partition_size_value_case = "partition_size"
-                    d["partition_size"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    if partition_size_value_case != "unpartitioned":
-                        d.pop(partition_size_value_case, None)
-                        partition_size_value_case = "unpartitioned"
-                    d["unpartitioned"] = value != 0
-                elif tag == 32:
-                    d["*device_class"] = signed32(value)
-                elif tag == 40:
-                    d["*accelerator_model"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["device"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                if partition_size_value_case and partition_size_value_case != "unpartitioned":
+                    d.pop(partition_size_value_case, None)
+                partition_size_value_case = "unpartitioned"
+                d["unpartitioned"] = number != 0
+            elif tag == 26:
+                pos = at + number
+                if partition_size_value_case and partition_size_value_case != "partition_size":
+                    d.pop(partition_size_value_case, None)
+                partition_size_value_case = "partition_size"
+                d["partition_size"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["*device_class"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 40:
+                pos = at
+                d["*accelerator_model"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("device")
@@ -406,32 +366,24 @@ class SharedMemory(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["mount_path"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["mount_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["size_limit"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["mount_path"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["mount_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["size_limit"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("mount_path")
@@ -460,30 +412,23 @@ class ExtendedResources(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*gpu_accelerator"] = again(d["*gpu_accelerator"], chunk) if "*gpu_accelerator" in d else chunk
-                elif tag == 18:
-                    d["*shared_memory"] = again(d["*shared_memory"], chunk) if "*shared_memory" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*gpu_accelerator"] = (
+                    again(d["*gpu_accelerator"], buf[at:pos]) if "*gpu_accelerator" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d["*shared_memory"] = again(d["*shared_memory"], buf[at:pos]) if "*shared_memory" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("gpu_accelerator", d.get("*gpu_accelerator"))
@@ -511,39 +456,24 @@ class RuntimeMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["flavor"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["flavor"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
@@ -613,80 +543,88 @@ class TaskMetadata(Message):
         pos, end = 0, len(buf)
         interruptible_value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*runtime"] = again(d["*runtime"], chunk) if "*runtime" in d else chunk
-                elif tag == 34:
-                    d["*timeout"] = again(d["*timeout"], chunk) if "*timeout" in d else chunk
-                elif tag == 42:
-                    d["*retries"] = again(d["*retries"], chunk) if "*retries" in d else chunk
-                elif tag == 50:
-                    d["discovery_version"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["deprecated_error_message"] = str(chunk, "utf-8")
-                elif tag == 90:
-                    d.setdefault("*tags", []).append(chunk)
-                elif tag == 98:
-                    d["pod_template_name"] = str(chunk, "utf-8")
-                elif tag == 106:
-                    d.setdefault("cache_ignore_input_vars", []).append(str(chunk, "utf-8"))
-                elif tag == 122:
-                    d["*generates_deck"] = again(d["*generates_deck"], chunk) if "*generates_deck" in d else chunk
-                elif tag == 130:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 146:
-                    d.setdefault("*log_links", []).append(chunk)
-                elif tag == 154:
-                    d["*image_build_run"] = again(d["*image_build_run"], chunk) if "*image_build_run" in d else chunk
-                elif tag == 170:
-                    d["code_bundle_uri"] = str(chunk, "utf-8")
-                elif tag == 178:
-                    d["*timeouts"] = again(d["*timeouts"], chunk) if "*timeouts" in d else chunk
-                elif tag == 194:
-                    d["*cache_max_age"] = again(d["*cache_max_age"], chunk) if "*cache_max_age" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["discoverable"] = value != 0
-                elif tag == 64:
-                    if interruptible_value_case != "interruptible":
-                        d.pop(interruptible_value_case, None)
-                        interruptible_value_case = "interruptible"
-                    d["interruptible"] = value != 0
-                elif tag == 72:
-                    d["cache_serializable"] = value != 0
-                elif tag == 112:
-                    d["is_eager"] = value != 0
-                elif tag == 136:
-                    d["debuggable"] = value != 0
-                elif tag == 160:
-                    d["is_entrypoint"] = value != 0
-                elif tag == 184:
-                    d["produces_artifacts"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["discoverable"] = number != 0
+            elif tag == 18:
+                pos = at + number
+                d["*runtime"] = again(d["*runtime"], buf[at:pos]) if "*runtime" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*timeout"] = again(d["*timeout"], buf[at:pos]) if "*timeout" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*retries"] = again(d["*retries"], buf[at:pos]) if "*retries" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["discovery_version"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                d["deprecated_error_message"] = buf[at:pos].decode()
+            elif tag == 64:
+                pos = at
+                if interruptible_value_case and interruptible_value_case != "interruptible":
+                    d.pop(interruptible_value_case, None)
+                interruptible_value_case = "interruptible"
+                d["interruptible"] = number != 0
+            elif tag == 72:
+                pos = at
+                d["cache_serializable"] = number != 0
+            elif tag == 90:
+                pos = at + number
+                d.setdefault("*tags", []).append(buf[at:pos])
+            elif tag == 98:
+                pos = at + number
+                d["pod_template_name"] = buf[at:pos].decode()
+            elif tag == 106:
+                pos = at + number
+                d.setdefault("cache_ignore_input_vars", []).append(buf[at:pos].decode())
+            elif tag == 112:
+                pos = at
+                d["is_eager"] = number != 0
+            elif tag == 122:
+                pos = at + number
+                d["*generates_deck"] = (
+                    again(d["*generates_deck"], buf[at:pos]) if "*generates_deck" in d else buf[at:pos]
+                )
+            elif tag == 130:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 136:
+                pos = at
+                d["debuggable"] = number != 0
+            elif tag == 146:
+                pos = at + number
+                d.setdefault("*log_links", []).append(buf[at:pos])
+            elif tag == 154:
+                pos = at + number
+                d["*image_build_run"] = (
+                    again(d["*image_build_run"], buf[at:pos]) if "*image_build_run" in d else buf[at:pos]
+                )
+            elif tag == 160:
+                pos = at
+                d["is_entrypoint"] = number != 0
+            elif tag == 170:
+                pos = at + number
+                d["code_bundle_uri"] = buf[at:pos].decode()
+            elif tag == 178:
+                pos = at + number
+                d["*timeouts"] = again(d["*timeouts"], buf[at:pos]) if "*timeouts" in d else buf[at:pos]
+            elif tag == 184:
+                pos = at
+                d["produces_artifacts"] = number != 0
+            elif tag == 194:
+                pos = at + number
+                d["*cache_max_age"] = again(d["*cache_max_age"], buf[at:pos]) if "*cache_max_age" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("discoverable")
@@ -784,49 +722,39 @@ class ReusePolicy(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 34:
-                    d["*idle_ttl"] = again(d["*idle_ttl"], chunk) if "*idle_ttl" in d else chunk
-                elif tag == 42:
-                    d["*scaledown_ttl"] = again(d["*scaledown_ttl"], chunk) if "*scaledown_ttl" in d else chunk
-                elif tag == 58:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["version"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["min_replicas"] = signed32(value)
-                elif tag == 16:
-                    d["max_replicas"] = signed32(value)
-                elif tag == 24:
-                    d["concurrency"] = signed32(value)
-                elif tag == 48:
-                    d["*scope"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["min_replicas"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["max_replicas"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 24:
+                pos = at
+                d["concurrency"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d["*idle_ttl"] = again(d["*idle_ttl"], buf[at:pos]) if "*idle_ttl" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*scaledown_ttl"] = again(d["*scaledown_ttl"], buf[at:pos]) if "*scaledown_ttl" in d else buf[at:pos]
+            elif tag == 48:
+                pos = at
+                d["*scope"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 58:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 66:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min_replicas")
@@ -895,72 +823,70 @@ class TaskTemplate(Message):
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["type"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 34:
-                    d["*interface"] = again(d["*interface"], chunk) if "*interface" in d else chunk
-                elif tag == 42:
-                    d["*custom"] = again(d["*custom"], chunk) if "*custom" in d else chunk
-                elif tag == 50:
-                    if target_case != "*container":
-                        d.pop(target_case, None)
-                        target_case = "*container"
-                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
-                elif tag == 66:
-                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
-                elif tag == 74:
-                    d["*extended_resources"] = (
-                        again(d["*extended_resources"], chunk) if "*extended_resources" in d else chunk
-                    )
-                elif tag == 130:
-                    d.setdefault("*config", []).append(chunk)
-                elif tag == 138:
-                    if target_case != "*k8s_pod":
-                        d.pop(target_case, None)
-                        target_case = "*k8s_pod"
-                    d["*k8s_pod"] = again(d["*k8s_pod"], chunk) if "*k8s_pod" in d else chunk
-                elif tag == 146:
-                    if target_case != "*sql":
-                        d.pop(target_case, None)
-                        target_case = "*sql"
-                    d["*sql"] = again(d["*sql"], chunk) if "*sql" in d else chunk
-                elif tag == 154:
-                    d["*reuse_policy"] = again(d["*reuse_policy"], chunk) if "*reuse_policy" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 56:
-                    d["task_type_version"] = signed32(value)
-                elif tag == 160:
-                    d["*worker_kind"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["type"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*interface"] = again(d["*interface"], buf[at:pos]) if "*interface" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*custom"] = again(d["*custom"], buf[at:pos]) if "*custom" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if target_case and target_case != "*container":
+                    d.pop(target_case, None)
+                target_case = "*container"
+                d["*container"] = again(d["*container"], buf[at:pos]) if "*container" in d else buf[at:pos]
+            elif tag == 56:
+                pos = at
+                d["task_type_version"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 66:
+                pos = at + number
+                d["*security_context"] = (
+                    again(d["*security_context"], buf[at:pos]) if "*security_context" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d["*extended_resources"] = (
+                    again(d["*extended_resources"], buf[at:pos]) if "*extended_resources" in d else buf[at:pos]
+                )
+            elif tag == 130:
+                pos = at + number
+                d.setdefault("*config", []).append(buf[at:pos])
+            elif tag == 138:
+                pos = at + number
+                if target_case and target_case != "*k8s_pod":
+                    d.pop(target_case, None)
+                target_case = "*k8s_pod"
+                d["*k8s_pod"] = again(d["*k8s_pod"], buf[at:pos]) if "*k8s_pod" in d else buf[at:pos]
+            elif tag == 146:
+                pos = at + number
+                if target_case and target_case != "*sql":
+                    d.pop(target_case, None)
+                target_case = "*sql"
+                d["*sql"] = again(d["*sql"], buf[at:pos]) if "*sql" in d else buf[at:pos]
+            elif tag == 154:
+                pos = at + number
+                d["*reuse_policy"] = again(d["*reuse_policy"], buf[at:pos]) if "*reuse_policy" in d else buf[at:pos]
+            elif tag == 160:
+                pos = at
+                d["*worker_kind"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -1022,37 +948,21 @@ class ContainerPort(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["container_port"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["container_port"] = number & 0xFFFFFFFF
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("container_port")
@@ -1093,51 +1003,42 @@ class Container(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["image"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d.setdefault("command", []).append(str(chunk, "utf-8"))
-                elif tag == 26:
-                    d.setdefault("args", []).append(str(chunk, "utf-8"))
-                elif tag == 34:
-                    d["*resources"] = again(d["*resources"], chunk) if "*resources" in d else chunk
-                elif tag == 42:
-                    d.setdefault("*env", []).append(chunk)
-                elif tag == 50:
-                    d.setdefault("*config", []).append(chunk)
-                elif tag == 58:
-                    d.setdefault("*ports", []).append(chunk)
-                elif tag == 74:
-                    d["*data_config"] = again(d["*data_config"], chunk) if "*data_config" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 80:
-                    d["*architecture"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["image"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("command", []).append(buf[at:pos].decode())
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("args", []).append(buf[at:pos].decode())
+            elif tag == 34:
+                pos = at + number
+                d["*resources"] = again(d["*resources"], buf[at:pos]) if "*resources" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*env", []).append(buf[at:pos])
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*config", []).append(buf[at:pos])
+            elif tag == 58:
+                pos = at + number
+                d.setdefault("*ports", []).append(buf[at:pos])
+            elif tag == 74:
+                pos = at + number
+                d["*data_config"] = again(d["*data_config"], buf[at:pos]) if "*data_config" in d else buf[at:pos]
+            elif tag == 80:
+                pos = at
+                d["*architecture"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("image")
@@ -1184,26 +1085,21 @@ class IOStrategy(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*download_mode"] = signed32(value)
-                elif tag == 16:
-                    d["*upload_mode"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*download_mode"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["*upload_mode"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("download_mode", d.get("*download_mode"))
@@ -1241,45 +1137,33 @@ class DataLoadingConfig(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["input_path"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["output_path"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*io_strategy"] = again(d["*io_strategy"], chunk) if "*io_strategy" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["enabled"] = value != 0
-                elif tag == 32:
-                    d["*format"] = signed32(value)
-                elif tag == 48:
-                    d["*file_input_layout"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["enabled"] = number != 0
+            elif tag == 18:
+                pos = at + number
+                d["input_path"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["output_path"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["*format"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["*io_strategy"] = again(d["*io_strategy"], buf[at:pos]) if "*io_strategy" in d else buf[at:pos]
+            elif tag == 48:
+                pos = at
+                d["*file_input_layout"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("enabled")
@@ -1321,34 +1205,27 @@ class K8sPod(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 18:
-                    d["*pod_spec"] = again(d["*pod_spec"], chunk) if "*pod_spec" in d else chunk
-                elif tag == 26:
-                    d["*data_config"] = again(d["*data_config"], chunk) if "*data_config" in d else chunk
-                elif tag == 34:
-                    d["primary_container_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*pod_spec"] = again(d["*pod_spec"], buf[at:pos]) if "*pod_spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*data_config"] = again(d["*data_config"], buf[at:pos]) if "*data_config" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["primary_container_name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("metadata", d.get("*metadata"))
@@ -1380,30 +1257,21 @@ class K8sObjectMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*labels", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*annotations", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*labels", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*annotations", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("labels", d.get("*labels"))
@@ -1429,37 +1297,21 @@ class Sql(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["statement"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*dialect"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["statement"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*dialect"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("statement")

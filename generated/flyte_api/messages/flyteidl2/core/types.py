@@ -14,6 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
+    head,
     map_field,
     optional_enum,
     put_bytes,
@@ -26,8 +27,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -81,28 +80,18 @@ class SchemaType(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d.setdefault("*columns", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 26:
+                pos = at + number
+                d.setdefault("*columns", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("columns", d.get("*columns"))
@@ -127,37 +116,21 @@ class SchemaTypeSchemaColumn(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -189,34 +162,27 @@ class StructuredDatasetType(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*columns", []).append(chunk)
-                elif tag == 18:
-                    d["format"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["external_schema_type"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["external_schema_bytes"] = chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*columns", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["format"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["external_schema_type"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["external_schema_bytes"] = buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("columns", d.get("*columns"))
@@ -248,30 +214,21 @@ class StructuredDatasetTypeDatasetColumn(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*literal_type"] = again(d["*literal_type"], chunk) if "*literal_type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*literal_type"] = again(d["*literal_type"], buf[at:pos]) if "*literal_type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -299,37 +256,21 @@ class BlobType(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["format"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*dimensionality"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["format"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*dimensionality"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("format")
@@ -351,28 +292,18 @@ class EnumType(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("values", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("values", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values")
@@ -391,28 +322,18 @@ class UnionType(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*variants", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*variants", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("variants", d.get("*variants"))
@@ -437,30 +358,21 @@ class TypeStructure(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["tag"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d.setdefault("*dataclass_type", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["tag"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*dataclass_type", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("tag")
@@ -482,28 +394,18 @@ class TypeAnnotation(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*annotations"] = again(d["*annotations"], buf[at:pos]) if "*annotations" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("annotations", d.get("*annotations"))
@@ -547,81 +449,80 @@ class LiteralType(Message):
         pos, end = 0, len(buf)
         type_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if type_case != "*schema":
-                        d.pop(type_case, None)
-                        type_case = "*schema"
-                    d["*schema"] = again(d["*schema"], chunk) if "*schema" in d else chunk
-                elif tag == 26:
-                    if type_case != "*collection_type":
-                        d.pop(type_case, None)
-                        type_case = "*collection_type"
-                    d["*collection_type"] = again(d["*collection_type"], chunk) if "*collection_type" in d else chunk
-                elif tag == 34:
-                    if type_case != "*map_value_type":
-                        d.pop(type_case, None)
-                        type_case = "*map_value_type"
-                    d["*map_value_type"] = again(d["*map_value_type"], chunk) if "*map_value_type" in d else chunk
-                elif tag == 42:
-                    if type_case != "*blob":
-                        d.pop(type_case, None)
-                        type_case = "*blob"
-                    d["*blob"] = again(d["*blob"], chunk) if "*blob" in d else chunk
-                elif tag == 50:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 58:
-                    if type_case != "*enum_type":
-                        d.pop(type_case, None)
-                        type_case = "*enum_type"
-                    d["*enum_type"] = again(d["*enum_type"], chunk) if "*enum_type" in d else chunk
-                elif tag == 66:
-                    if type_case != "*structured_dataset_type":
-                        d.pop(type_case, None)
-                        type_case = "*structured_dataset_type"
-                    d["*structured_dataset_type"] = (
-                        again(d["*structured_dataset_type"], chunk) if "*structured_dataset_type" in d else chunk
-                    )
-                elif tag == 74:
-                    d["*annotation"] = again(d["*annotation"], chunk) if "*annotation" in d else chunk
-                elif tag == 82:
-                    if type_case != "*union_type":
-                        d.pop(type_case, None)
-                        type_case = "*union_type"
-                    d["*union_type"] = again(d["*union_type"], chunk) if "*union_type" in d else chunk
-                elif tag == 90:
-                    d["*structure"] = again(d["*structure"], chunk) if "*structure" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if type_case != "*simple":
-                        d.pop(type_case, None)
-                        type_case = "*simple"
-                    d["*simple"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if type_case and type_case != "*simple":
+                    d.pop(type_case, None)
+                type_case = "*simple"
+                d["*simple"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                if type_case and type_case != "*schema":
+                    d.pop(type_case, None)
+                type_case = "*schema"
+                d["*schema"] = again(d["*schema"], buf[at:pos]) if "*schema" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if type_case and type_case != "*collection_type":
+                    d.pop(type_case, None)
+                type_case = "*collection_type"
+                d["*collection_type"] = (
+                    again(d["*collection_type"], buf[at:pos]) if "*collection_type" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                if type_case and type_case != "*map_value_type":
+                    d.pop(type_case, None)
+                type_case = "*map_value_type"
+                d["*map_value_type"] = (
+                    again(d["*map_value_type"], buf[at:pos]) if "*map_value_type" in d else buf[at:pos]
+                )
+            elif tag == 42:
+                pos = at + number
+                if type_case and type_case != "*blob":
+                    d.pop(type_case, None)
+                type_case = "*blob"
+                d["*blob"] = again(d["*blob"], buf[at:pos]) if "*blob" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if type_case and type_case != "*enum_type":
+                    d.pop(type_case, None)
+                type_case = "*enum_type"
+                d["*enum_type"] = again(d["*enum_type"], buf[at:pos]) if "*enum_type" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                if type_case and type_case != "*structured_dataset_type":
+                    d.pop(type_case, None)
+                type_case = "*structured_dataset_type"
+                d["*structured_dataset_type"] = (
+                    again(d["*structured_dataset_type"], buf[at:pos])
+                    if "*structured_dataset_type" in d
+                    else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d["*annotation"] = again(d["*annotation"], buf[at:pos]) if "*annotation" in d else buf[at:pos]
+            elif tag == 82:
+                pos = at + number
+                if type_case and type_case != "*union_type":
+                    d.pop(type_case, None)
+                type_case = "*union_type"
+                d["*union_type"] = again(d["*union_type"], buf[at:pos]) if "*union_type" in d else buf[at:pos]
+            elif tag == 90:
+                pos = at + number
+                d["*structure"] = again(d["*structure"], buf[at:pos]) if "*structure" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("simple", d.get("*simple"))
@@ -676,32 +577,24 @@ class OutputReference(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["node_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["var"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("*attr_path", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["node_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["var"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*attr_path", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("node_id")
@@ -731,43 +624,27 @@ class PromiseAttribute(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if value_case != "string_value":
-                        d.pop(value_case, None)
-                        value_case = "string_value"
-                    d["string_value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    if value_case != "int_value":
-                        d.pop(value_case, None)
-                        value_case = "int_value"
-                    d["int_value"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if value_case and value_case != "string_value":
+                    d.pop(value_case, None)
+                value_case = "string_value"
+                d["string_value"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                if value_case and value_case != "int_value":
+                    d.pop(value_case, None)
+                value_case = "int_value"
+                d["int_value"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("string_value")
@@ -793,30 +670,21 @@ class Error(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["failed_node_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["message"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["failed_node_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("failed_node_id")

@@ -14,7 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -29,8 +29,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -104,53 +102,45 @@ class CreateUploadLocationRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["filename"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*expires_in"] = again(d["*expires_in"], chunk) if "*expires_in" in d else chunk
-                elif tag == 42:
-                    d["content_md5"] = chunk
-                elif tag == 50:
-                    d["filename_root"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 82:
-                    d["queue"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 56:
-                    d["add_content_md5_metadata"] = value != 0
-                elif tag == 72:
-                    d["content_length"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["filename"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["*expires_in"] = again(d["*expires_in"], buf[at:pos]) if "*expires_in" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["content_md5"] = buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["filename_root"] = buf[at:pos].decode()
+            elif tag == 56:
+                pos = at
+                d["add_content_md5_metadata"] = number != 0
+            elif tag == 66:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 72:
+                pos = at
+                d["content_length"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 82:
+                pos = at + number
+                d["queue"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project")
@@ -208,34 +198,27 @@ class CreateUploadLocationResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["signed_url"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["native_url"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
-                elif tag == 34:
-                    d.setdefault("*headers", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["signed_url"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["native_url"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*expires_at"] = again(d["*expires_at"], buf[at:pos]) if "*expires_at" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*headers", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signed_url")
@@ -286,57 +269,54 @@ class UploadInputsRequest(Message):
         id_case = ""
         task_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if id_case != "*run_id":
-                        d.pop(id_case, None)
-                        id_case = "*run_id"
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    if id_case != "*project_id":
-                        d.pop(id_case, None)
-                        id_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 26:
-                    if task_case != "*task_id":
-                        d.pop(task_case, None)
-                        task_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 34:
-                    if task_case != "*task_spec":
-                        d.pop(task_case, None)
-                        task_case = "*task_spec"
-                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
-                elif tag == 42:
-                    if task_case != "*trigger_name":
-                        d.pop(task_case, None)
-                        task_case = "*trigger_name"
-                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
-                elif tag == 50:
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 58:
-                    d["base_dir"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["queue"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if id_case and id_case != "*run_id":
+                    d.pop(id_case, None)
+                id_case = "*run_id"
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if id_case and id_case != "*project_id":
+                    d.pop(id_case, None)
+                id_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if task_case and task_case != "*task_id":
+                    d.pop(task_case, None)
+                task_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if task_case and task_case != "*task_spec":
+                    d.pop(task_case, None)
+                task_case = "*task_spec"
+                d["*task_spec"] = again(d["*task_spec"], buf[at:pos]) if "*task_spec" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if task_case and task_case != "*trigger_name":
+                    d.pop(task_case, None)
+                task_case = "*trigger_name"
+                d["*trigger_name"] = again(d["*trigger_name"], buf[at:pos]) if "*trigger_name" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d["base_dir"] = buf[at:pos].decode()
+            elif tag == 66:
+                pos = at + number
+                d["queue"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -377,30 +357,20 @@ class UploadInputsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*offloaded_input_data"] = (
-                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*offloaded_input_data"] = (
+                    again(d["*offloaded_input_data"], buf[at:pos]) if "*offloaded_input_data" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("offloaded_input_data", d.get("*offloaded_input_data"))
@@ -425,30 +395,21 @@ class PreSignedURLs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("signed_url", []).append(str(chunk, "utf-8"))
-                elif tag == 18:
-                    d["*expires_at"] = again(d["*expires_at"], chunk) if "*expires_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("signed_url", []).append(buf[at:pos].decode())
+            elif tag == 18:
+                pos = at + number
+                d["*expires_at"] = again(d["*expires_at"], buf[at:pos]) if "*expires_at" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signed_url")
@@ -488,54 +449,41 @@ class CreateDownloadLinkRequest(Message):
         pos, end = 0, len(buf)
         source_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*expires_in"] = again(d["*expires_in"], chunk) if "*expires_in" in d else chunk
-                elif tag == 26:
-                    if source_case != "*action_attempt_id":
-                        d.pop(source_case, None)
-                        source_case = "*action_attempt_id"
-                    d["*action_attempt_id"] = (
-                        again(d["*action_attempt_id"], chunk) if "*action_attempt_id" in d else chunk
-                    )
-                elif tag == 34:
-                    if source_case != "*app_id":
-                        d.pop(source_case, None)
-                        source_case = "*app_id"
-                    d["*app_id"] = again(d["*app_id"], chunk) if "*app_id" in d else chunk
-                elif tag == 42:
-                    if source_case != "*task_id":
-                        d.pop(source_case, None)
-                        source_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*artifact_type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*artifact_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*expires_in"] = again(d["*expires_in"], buf[at:pos]) if "*expires_in" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if source_case and source_case != "*action_attempt_id":
+                    d.pop(source_case, None)
+                source_case = "*action_attempt_id"
+                d["*action_attempt_id"] = (
+                    again(d["*action_attempt_id"], buf[at:pos]) if "*action_attempt_id" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                if source_case and source_case != "*app_id":
+                    d.pop(source_case, None)
+                source_case = "*app_id"
+                d["*app_id"] = again(d["*app_id"], buf[at:pos]) if "*app_id" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if source_case and source_case != "*task_id":
+                    d.pop(source_case, None)
+                source_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_type", d.get("*artifact_type"))
@@ -569,28 +517,20 @@ class CreateDownloadLinkResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*pre_signed_urls"] = again(d["*pre_signed_urls"], chunk) if "*pre_signed_urls" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*pre_signed_urls"] = (
+                    again(d["*pre_signed_urls"], buf[at:pos]) if "*pre_signed_urls" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pre_signed_urls", d.get("*pre_signed_urls"))
@@ -615,37 +555,21 @@ class GetActionDataRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*run_source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["*run_source"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -679,34 +603,27 @@ class GetActionDataResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 18:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                elif tag == 26:
-                    d["inputs_uri"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["outputs_uri"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["inputs_uri"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["outputs_uri"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
@@ -753,54 +670,42 @@ class TailLogsRequest(Message):
         pos, end = 0, len(buf)
         pod_selector_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 26:
-                    if pod_selector_case != "pod_name":
-                        d.pop(pod_selector_case, None)
-                        pod_selector_case = "pod_name"
-                    d["pod_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["connector_endpoint"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                elif tag == 40:
-                    if pod_selector_case != "all_pods":
-                        d.pop(pod_selector_case, None)
-                        pod_selector_case = "all_pods"
-                    d["all_pods"] = value != 0
-                elif tag == 48:
-                    if pod_selector_case != "primary_pod":
-                        d.pop(pod_selector_case, None)
-                        pod_selector_case = "primary_pod"
-                    d["primary_pod"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
+            elif tag == 26:
+                pos = at + number
+                if pod_selector_case and pod_selector_case != "pod_name":
+                    d.pop(pod_selector_case, None)
+                pod_selector_case = "pod_name"
+                d["pod_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["connector_endpoint"] = buf[at:pos].decode()
+            elif tag == 40:
+                pos = at
+                if pod_selector_case and pod_selector_case != "all_pods":
+                    d.pop(pod_selector_case, None)
+                pod_selector_case = "all_pods"
+                d["all_pods"] = number != 0
+            elif tag == 48:
+                pos = at
+                if pod_selector_case and pod_selector_case != "primary_pod":
+                    d.pop(pod_selector_case, None)
+                pod_selector_case = "primary_pod"
+                d["primary_pod"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -837,28 +742,18 @@ class TailLogsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*logs", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*logs", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
@@ -885,30 +780,21 @@ class TailLogsResponseLogs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*lines", []).append(chunk)
-                elif tag == 18:
-                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*lines", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["*container"] = again(d["*container"], buf[at:pos]) if "*container" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines", d.get("*lines"))

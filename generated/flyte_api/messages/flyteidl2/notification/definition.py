@@ -14,6 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
+    head,
     map_field,
     put_bytes,
     put_enum,
@@ -23,8 +24,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -78,30 +77,21 @@ class DeliveryConfigTemplate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*webhook"] = again(d["*webhook"], chunk) if "*webhook" in d else chunk
-                elif tag == 18:
-                    d["*email"] = again(d["*email"], chunk) if "*email" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*webhook"] = again(d["*webhook"], buf[at:pos]) if "*webhook" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*email"] = again(d["*email"], buf[at:pos]) if "*email" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("webhook", d.get("*webhook"))
@@ -129,39 +119,24 @@ class RunCompletedNotificationTemplateData(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
-                elif tag == 26:
-                    d["error"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run"] = again(d["*run"], buf[at:pos]) if "*run" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["error"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))
@@ -194,34 +169,27 @@ class ActionPausedNotificationTemplateData(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                elif tag == 18:
-                    d["prompt"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["prompt_type"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["prompt"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["prompt_type"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -257,41 +225,27 @@ class WebhookDeliveryTemplate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["url"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("*headers", []).append(chunk)
-                elif tag == 34:
-                    d["body_template"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*method"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["url"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*method"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*headers", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                d["body_template"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("url")
@@ -323,30 +277,21 @@ class EmailRecipient(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["address"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["address"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -374,32 +319,24 @@ class InlineEmailTemplate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["subject"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["html_template"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["text_template"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["subject"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["html_template"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["text_template"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("subject")
@@ -428,30 +365,21 @@ class ProviderEmailTemplate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["template_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d.setdefault("*template_data", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["template_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*template_data", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("template_id")
@@ -486,44 +414,38 @@ class EmailDeliveryTemplate(Message):
         pos, end = 0, len(buf)
         content_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*to", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*cc", []).append(chunk)
-                elif tag == 26:
-                    d.setdefault("*bcc", []).append(chunk)
-                elif tag == 34:
-                    if content_case != "*inline":
-                        d.pop(content_case, None)
-                        content_case = "*inline"
-                    d["*inline"] = again(d["*inline"], chunk) if "*inline" in d else chunk
-                elif tag == 42:
-                    if content_case != "*provider_template":
-                        d.pop(content_case, None)
-                        content_case = "*provider_template"
-                    d["*provider_template"] = (
-                        again(d["*provider_template"], chunk) if "*provider_template" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*to", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*cc", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*bcc", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                if content_case and content_case != "*inline":
+                    d.pop(content_case, None)
+                content_case = "*inline"
+                d["*inline"] = again(d["*inline"], buf[at:pos]) if "*inline" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if content_case and content_case != "*provider_template":
+                    d.pop(content_case, None)
+                content_case = "*provider_template"
+                d["*provider_template"] = (
+                    again(d["*provider_template"], buf[at:pos]) if "*provider_template" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("to", d.get("*to"))

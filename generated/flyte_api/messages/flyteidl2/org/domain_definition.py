@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, put_message, put_string, sub, unknown, varint32
+from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, head, put_message, put_string, sub, unknown
 
 if TYPE_CHECKING:
     from flyte_api.messages.google.protobuf.timestamp import Timestamp
@@ -30,34 +30,27 @@ class Domain(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["friendly_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["friendly_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["*created_at"] = again(d["*created_at"], buf[at:pos]) if "*created_at" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")

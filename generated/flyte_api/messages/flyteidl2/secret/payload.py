@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     entries,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -22,8 +23,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -45,30 +44,21 @@ class CreateSecretRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*secret_spec"] = again(d["*secret_spec"], chunk) if "*secret_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*secret_spec"] = again(d["*secret_spec"], buf[at:pos]) if "*secret_spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -100,30 +90,21 @@ class UpdateSecretRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*secret_spec"] = again(d["*secret_spec"], chunk) if "*secret_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*secret_spec"] = again(d["*secret_spec"], buf[at:pos]) if "*secret_spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -155,37 +136,21 @@ class GetSecretRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["include_system_secrets"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["include_system_secrets"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -207,28 +172,18 @@ class GetSecretResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*secret"] = again(d["*secret"], chunk) if "*secret" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*secret"] = again(d["*secret"], buf[at:pos]) if "*secret" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("secret", d.get("*secret"))
@@ -251,37 +206,21 @@ class DeleteSecretRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["include_system_secrets"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["include_system_secrets"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -323,47 +262,36 @@ class ListSecretsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["organization"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["token"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d.setdefault("*per_cluster_tokens", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["limit"] = signed32(value)
-                elif tag == 56:
-                    d["include_system_secrets"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["organization"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                d["limit"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*per_cluster_tokens", []).append(buf[at:pos])
+            elif tag == 56:
+                pos = at
+                d["include_system_secrets"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("organization")
@@ -406,32 +334,24 @@ class ListSecretsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*secrets", []).append(chunk)
-                elif tag == 18:
-                    d["token"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d.setdefault("*per_cluster_tokens", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*secrets", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*per_cluster_tokens", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("secrets", d.get("*secrets"))

@@ -14,6 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -26,8 +27,6 @@ from flyte.runtime.v1 import (
     signed64,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -65,28 +64,18 @@ class StringValues(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("values", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("values", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values")
@@ -105,28 +94,18 @@ class StringMap(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*entries", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*entries", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("entries", d.get("*entries"))
@@ -151,32 +130,24 @@ class SettingsKey(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["project"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -207,39 +178,24 @@ class StringSetting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["string_value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["string_value"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -270,28 +226,24 @@ class Int64Setting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 16:
-                    d["int_value"] = signed64(value)
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["int_value"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -322,28 +274,24 @@ class BoolSetting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 16:
-                    d["bool_value"] = value != 0
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["bool_value"] = number != 0
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -374,39 +322,24 @@ class StringMapSetting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*map_value"] = again(d["*map_value"], chunk) if "*map_value" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*map_value"] = again(d["*map_value"], buf[at:pos]) if "*map_value" in d else buf[at:pos]
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -437,39 +370,24 @@ class QuantitySetting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["quantity_value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["quantity_value"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -500,41 +418,26 @@ class AcceleratorSetting(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*accelerator_value"] = (
-                        again(d["*accelerator_value"], chunk) if "*accelerator_value" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*state"] = signed32(value)
-                elif tag == 24:
-                    d["*scope_level"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*state"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*accelerator_value"] = (
+                    again(d["*accelerator_value"], buf[at:pos]) if "*accelerator_value" in d else buf[at:pos]
+                )
+            elif tag == 24:
+                pos = at
+                d["*scope_level"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("state", d.get("*state"))
@@ -567,34 +470,26 @@ class RunSettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*default_queue"] = again(d["*default_queue"], chunk) if "*default_queue" in d else chunk
-                elif tag == 18:
-                    d["*max_action_concurrency"] = (
-                        again(d["*max_action_concurrency"], chunk) if "*max_action_concurrency" in d else chunk
-                    )
-                elif tag == 26:
-                    d["*run_base_dir"] = again(d["*run_base_dir"], chunk) if "*run_base_dir" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*default_queue"] = again(d["*default_queue"], buf[at:pos]) if "*default_queue" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*max_action_concurrency"] = (
+                    again(d["*max_action_concurrency"], buf[at:pos]) if "*max_action_concurrency" in d else buf[at:pos]
+                )
+            elif tag == 26:
+                pos = at + number
+                d["*run_base_dir"] = again(d["*run_base_dir"], buf[at:pos]) if "*run_base_dir" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("default_queue", d.get("*default_queue"))
@@ -621,28 +516,20 @@ class SecuritySettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*service_account"] = again(d["*service_account"], chunk) if "*service_account" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*service_account"] = (
+                    again(d["*service_account"], buf[at:pos]) if "*service_account" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("service_account", d.get("*service_account"))
@@ -661,28 +548,18 @@ class StorageSettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*raw_data_path"] = again(d["*raw_data_path"], chunk) if "*raw_data_path" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*raw_data_path"] = again(d["*raw_data_path"], buf[at:pos]) if "*raw_data_path" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("raw_data_path", d.get("*raw_data_path"))
@@ -709,34 +586,27 @@ class TaskResourceDefaults(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*cpu"] = again(d["*cpu"], chunk) if "*cpu" in d else chunk
-                elif tag == 18:
-                    d["*gpu"] = again(d["*gpu"], chunk) if "*gpu" in d else chunk
-                elif tag == 26:
-                    d["*memory"] = again(d["*memory"], chunk) if "*memory" in d else chunk
-                elif tag == 34:
-                    d["*storage"] = again(d["*storage"], chunk) if "*storage" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*cpu"] = again(d["*cpu"], buf[at:pos]) if "*cpu" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*gpu"] = again(d["*gpu"], buf[at:pos]) if "*gpu" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*memory"] = again(d["*memory"], buf[at:pos]) if "*memory" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*storage"] = again(d["*storage"], buf[at:pos]) if "*storage" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cpu", d.get("*cpu"))
@@ -780,38 +650,31 @@ class TaskResourceSettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*min"] = again(d["*min"], chunk) if "*min" in d else chunk
-                elif tag == 18:
-                    d["*max"] = again(d["*max"], chunk) if "*max" in d else chunk
-                elif tag == 26:
-                    d["*mirror_limits_request"] = (
-                        again(d["*mirror_limits_request"], chunk) if "*mirror_limits_request" in d else chunk
-                    )
-                elif tag == 34:
-                    d["*default_accelerator"] = (
-                        again(d["*default_accelerator"], chunk) if "*default_accelerator" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*min"] = again(d["*min"], buf[at:pos]) if "*min" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*max"] = again(d["*max"], buf[at:pos]) if "*max" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*mirror_limits_request"] = (
+                    again(d["*mirror_limits_request"], buf[at:pos]) if "*mirror_limits_request" in d else buf[at:pos]
+                )
+            elif tag == 34:
+                pos = at + number
+                d["*default_accelerator"] = (
+                    again(d["*default_accelerator"], buf[at:pos]) if "*default_accelerator" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("min", d.get("*min"))
@@ -847,32 +710,25 @@ class AppSettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*disallow_anonymous"] = (
-                        again(d["*disallow_anonymous"], chunk) if "*disallow_anonymous" in d else chunk
-                    )
-                elif tag == 18:
-                    d["*app_dns_strategy"] = again(d["*app_dns_strategy"], chunk) if "*app_dns_strategy" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*disallow_anonymous"] = (
+                    again(d["*disallow_anonymous"], buf[at:pos]) if "*disallow_anonymous" in d else buf[at:pos]
+                )
+            elif tag == 18:
+                pos = at + number
+                d["*app_dns_strategy"] = (
+                    again(d["*app_dns_strategy"], buf[at:pos]) if "*app_dns_strategy" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("disallow_anonymous", d.get("*disallow_anonymous"))
@@ -922,48 +778,46 @@ class Settings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
-                elif tag == 18:
-                    d["*security"] = again(d["*security"], chunk) if "*security" in d else chunk
-                elif tag == 26:
-                    d["*storage"] = again(d["*storage"], chunk) if "*storage" in d else chunk
-                elif tag == 34:
-                    d["*task_resource"] = again(d["*task_resource"], chunk) if "*task_resource" in d else chunk
-                elif tag == 42:
-                    d["*labels"] = again(d["*labels"], chunk) if "*labels" in d else chunk
-                elif tag == 50:
-                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
-                elif tag == 58:
-                    d["*environment_variables"] = (
-                        again(d["*environment_variables"], chunk) if "*environment_variables" in d else chunk
-                    )
-                elif tag == 66:
-                    d["*app"] = again(d["*app"], chunk) if "*app" in d else chunk
-                elif tag == 74:
-                    d["*pod_template_name"] = (
-                        again(d["*pod_template_name"], chunk) if "*pod_template_name" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run"] = again(d["*run"], buf[at:pos]) if "*run" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*security"] = again(d["*security"], buf[at:pos]) if "*security" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*storage"] = again(d["*storage"], buf[at:pos]) if "*storage" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*task_resource"] = again(d["*task_resource"], buf[at:pos]) if "*task_resource" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*labels"] = again(d["*labels"], buf[at:pos]) if "*labels" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*annotations"] = again(d["*annotations"], buf[at:pos]) if "*annotations" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d["*environment_variables"] = (
+                    again(d["*environment_variables"], buf[at:pos]) if "*environment_variables" in d else buf[at:pos]
+                )
+            elif tag == 66:
+                pos = at + number
+                d["*app"] = again(d["*app"], buf[at:pos]) if "*app" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                d["*pod_template_name"] = (
+                    again(d["*pod_template_name"], buf[at:pos]) if "*pod_template_name" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))

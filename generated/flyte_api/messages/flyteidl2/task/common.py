@@ -14,7 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bytes,
     put_enum,
@@ -25,8 +25,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -78,30 +76,21 @@ class NamedParameter(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*parameter"] = again(d["*parameter"], chunk) if "*parameter" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*parameter"] = again(d["*parameter"], buf[at:pos]) if "*parameter" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -132,39 +121,24 @@ class FixedRate(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["value"] = low32(value)
-                elif tag == 16:
-                    d["*unit"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["value"] = number & 0xFFFFFFFF
+            elif tag == 16:
+                pos = at
+                d["*unit"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("value")
@@ -195,30 +169,21 @@ class Cron(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["expression"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["timezone"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["expression"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["timezone"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("expression")
@@ -251,43 +216,36 @@ class Schedule(Message):
         pos, end = 0, len(buf)
         expression_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if expression_case != "*rate":
-                        d.pop(expression_case, None)
-                        expression_case = "*rate"
-                    d["*rate"] = again(d["*rate"], chunk) if "*rate" in d else chunk
-                elif tag == 18:
-                    if expression_case != "cron_expression":
-                        d.pop(expression_case, None)
-                        expression_case = "cron_expression"
-                    d["cron_expression"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["kickoff_time_input_arg"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    if expression_case != "*cron":
-                        d.pop(expression_case, None)
-                        expression_case = "*cron"
-                    d["*cron"] = again(d["*cron"], chunk) if "*cron" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if expression_case and expression_case != "*rate":
+                    d.pop(expression_case, None)
+                expression_case = "*rate"
+                d["*rate"] = again(d["*rate"], buf[at:pos]) if "*rate" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if expression_case and expression_case != "cron_expression":
+                    d.pop(expression_case, None)
+                expression_case = "cron_expression"
+                d["cron_expression"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["kickoff_time_input_arg"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                if expression_case and expression_case != "*cron":
+                    d.pop(expression_case, None)
+                expression_case = "*cron"
+                d["*cron"] = again(d["*cron"], buf[at:pos]) if "*cron" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("rate", d.get("*rate"))
@@ -325,36 +283,30 @@ class ArtifactTrigger(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["artifact_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["input_arg"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d.setdefault("*partitions", []).append(chunk)
-                elif tag == 42:
-                    d.setdefault("*partition_input_args", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["artifact_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["input_arg"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*partitions", []).append(buf[at:pos])
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*partition_input_args", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("artifact_name")
@@ -395,45 +347,30 @@ class TriggerAutomationSpec(Message):
         pos, end = 0, len(buf)
         automation_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if automation_case != "*schedule":
-                        d.pop(automation_case, None)
-                        automation_case = "*schedule"
-                    d["*schedule"] = again(d["*schedule"], chunk) if "*schedule" in d else chunk
-                elif tag == 26:
-                    if automation_case != "*artifact":
-                        d.pop(automation_case, None)
-                        automation_case = "*artifact"
-                    d["*artifact"] = again(d["*artifact"], chunk) if "*artifact" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                if automation_case and automation_case != "*schedule":
+                    d.pop(automation_case, None)
+                automation_case = "*schedule"
+                d["*schedule"] = again(d["*schedule"], buf[at:pos]) if "*schedule" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if automation_case and automation_case != "*artifact":
+                    d.pop(automation_case, None)
+                automation_case = "*artifact"
+                d["*artifact"] = again(d["*artifact"], buf[at:pos]) if "*artifact" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type", d.get("*type"))
@@ -464,30 +401,21 @@ class NamedLiteral(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*value"] = again(d["*value"], chunk) if "*value" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*value"] = again(d["*value"], buf[at:pos]) if "*value" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -515,30 +443,21 @@ class OutputReferences(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["output_uri"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["report_uri"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["output_uri"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["report_uri"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output_uri")
@@ -566,30 +485,21 @@ class Inputs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*literals", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*context", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*literals", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*context", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))
@@ -629,42 +539,41 @@ class ProducedArtifact(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["output"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["version"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*info"] = again(d["*info"], chunk) if "*info" in d else chunk
-                elif tag == 42:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                elif tag == 50:
-                    d.setdefault("*parent_artifacts", []).append(chunk)
-                elif tag == 58:
-                    d["*partitions"] = again(d["*partitions"], chunk) if "*partitions" in d else chunk
-                elif tag == 66:
-                    d["*time_partition"] = again(d["*time_partition"], chunk) if "*time_partition" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["output"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["*info"] = again(d["*info"], buf[at:pos]) if "*info" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*parent_artifacts", []).append(buf[at:pos])
+            elif tag == 58:
+                pos = at + number
+                d["*partitions"] = again(d["*partitions"], buf[at:pos]) if "*partitions" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                d["*time_partition"] = (
+                    again(d["*time_partition"], buf[at:pos]) if "*time_partition" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("output")
@@ -710,30 +619,21 @@ class Outputs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*literals", []).append(chunk)
-                elif tag == 26:
-                    d.setdefault("*produced_artifacts", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*literals", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*produced_artifacts", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("literals", d.get("*literals"))

@@ -15,7 +15,7 @@ from flyte.runtime.v1 import (
     entries,
     enum_field,
     enum_list,
-    low32,
+    head,
     map_field,
     packed,
     put_bool,
@@ -29,8 +29,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -83,28 +81,18 @@ class Labels(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*values", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*values", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
@@ -124,28 +112,18 @@ class Annotations(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*values", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*values", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
@@ -165,28 +143,18 @@ class Envs(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*values", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*values", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))
@@ -206,28 +174,18 @@ class RawDataStorage(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["raw_data_prefix"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["raw_data_prefix"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("raw_data_prefix")
@@ -252,26 +210,21 @@ class CacheConfig(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["overwrite_cache"] = value != 0
-                elif tag == 16:
-                    d["*cache_lookup_scope"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["overwrite_cache"] = number != 0
+            elif tag == 16:
+                pos = at
+                d["*cache_lookup_scope"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("overwrite_cache")
@@ -294,28 +247,18 @@ class Recover(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("force_rerun_actions", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("force_rerun_actions", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("force_rerun_actions")
@@ -397,81 +340,91 @@ class RunSpec(Message):
         pos, end = 0, len(buf)
         notification_settings_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*labels"] = again(d["*labels"], chunk) if "*labels" in d else chunk
-                elif tag == 18:
-                    d["*annotations"] = again(d["*annotations"], chunk) if "*annotations" in d else chunk
-                elif tag == 26:
-                    d["*envs"] = again(d["*envs"], chunk) if "*envs" in d else chunk
-                elif tag == 34:
-                    d["*interruptible"] = again(d["*interruptible"], chunk) if "*interruptible" in d else chunk
-                elif tag == 50:
-                    d["queue"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["*raw_data_storage"] = again(d["*raw_data_storage"], chunk) if "*raw_data_storage" in d else chunk
-                elif tag == 66:
-                    d["*security_context"] = again(d["*security_context"], chunk) if "*security_context" in d else chunk
-                elif tag == 74:
-                    d["*cache_config"] = again(d["*cache_config"], chunk) if "*cache_config" in d else chunk
-                elif tag == 82:
-                    if notification_settings_case != "notification_rule_name":
-                        d.pop(notification_settings_case, None)
-                        notification_settings_case = "notification_rule_name"
-                    d["notification_rule_name"] = str(chunk, "utf-8")
-                elif tag == 90:
-                    if notification_settings_case != "*notification_rules":
-                        d.pop(notification_settings_case, None)
-                        notification_settings_case = "*notification_rules"
-                    d["*notification_rules"] = (
-                        again(d["*notification_rules"], chunk) if "*notification_rules" in d else chunk
-                    )
-                elif tag == 98:
-                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
-                elif tag == 114:
-                    d["run_base_dir"] = str(chunk, "utf-8")
-                elif tag == 122:
-                    d["*related_to"] = again(d["*related_to"], chunk) if "*related_to" in d else chunk
-                elif tag == 130:
-                    d["cluster_pool"] = str(chunk, "utf-8")
-                elif tag == 146:
-                    d["*relation"] = again(d["*relation"], chunk) if "*relation" in d else chunk
-                elif tag == 154:
-                    d["*recover"] = again(d["*recover"], chunk) if "*recover" in d else chunk
-                elif tag == 162:
-                    d["*default_settings"] = again(d["*default_settings"], chunk) if "*default_settings" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["overwrite_cache"] = value != 0
-                elif tag == 104:
-                    d["max_action_concurrency"] = low32(value)
-                elif tag == 136:
-                    d["*task_spec_source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*labels"] = again(d["*labels"], buf[at:pos]) if "*labels" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*annotations"] = again(d["*annotations"], buf[at:pos]) if "*annotations" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*envs"] = again(d["*envs"], buf[at:pos]) if "*envs" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*interruptible"] = again(d["*interruptible"], buf[at:pos]) if "*interruptible" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["overwrite_cache"] = number != 0
+            elif tag == 50:
+                pos = at + number
+                d["queue"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                d["*raw_data_storage"] = (
+                    again(d["*raw_data_storage"], buf[at:pos]) if "*raw_data_storage" in d else buf[at:pos]
+                )
+            elif tag == 66:
+                pos = at + number
+                d["*security_context"] = (
+                    again(d["*security_context"], buf[at:pos]) if "*security_context" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d["*cache_config"] = again(d["*cache_config"], buf[at:pos]) if "*cache_config" in d else buf[at:pos]
+            elif tag == 82:
+                pos = at + number
+                if notification_settings_case and notification_settings_case != "notification_rule_name":
+                    d.pop(notification_settings_case, None)
+                notification_settings_case = "notification_rule_name"
+                d["notification_rule_name"] = buf[at:pos].decode()
+            elif tag == 90:
+                pos = at + number
+                if notification_settings_case and notification_settings_case != "*notification_rules":
+                    d.pop(notification_settings_case, None)
+                notification_settings_case = "*notification_rules"
+                d["*notification_rules"] = (
+                    again(d["*notification_rules"], buf[at:pos]) if "*notification_rules" in d else buf[at:pos]
+                )
+            elif tag == 98:
+                pos = at + number
+                d["*run_start_time"] = (
+                    again(d["*run_start_time"], buf[at:pos]) if "*run_start_time" in d else buf[at:pos]
+                )
+            elif tag == 104:
+                pos = at
+                d["max_action_concurrency"] = number & 0xFFFFFFFF
+            elif tag == 114:
+                pos = at + number
+                d["run_base_dir"] = buf[at:pos].decode()
+            elif tag == 122:
+                pos = at + number
+                d["*related_to"] = again(d["*related_to"], buf[at:pos]) if "*related_to" in d else buf[at:pos]
+            elif tag == 130:
+                pos = at + number
+                d["cluster_pool"] = buf[at:pos].decode()
+            elif tag == 136:
+                pos = at
+                d["*task_spec_source"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 146:
+                pos = at + number
+                d["*relation"] = again(d["*relation"], buf[at:pos]) if "*relation" in d else buf[at:pos]
+            elif tag == 154:
+                pos = at + number
+                d["*recover"] = again(d["*recover"], buf[at:pos]) if "*recover" in d else buf[at:pos]
+            elif tag == 162:
+                pos = at + number
+                d["*default_settings"] = (
+                    again(d["*default_settings"], buf[at:pos]) if "*default_settings" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("labels", d.get("*labels"))
@@ -555,32 +508,23 @@ class DefaultSettings(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["pod_template_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*task_resource_defaults"] = (
-                        again(d["*task_resource_defaults"], chunk) if "*task_resource_defaults" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["pod_template_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*task_resource_defaults"] = (
+                    again(d["*task_resource_defaults"], buf[at:pos]) if "*task_resource_defaults" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("pod_template_name")
@@ -611,34 +555,26 @@ class TaskResourceDefaults(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*requests", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*max", []).append(chunk)
-                elif tag == 26:
-                    d["*default_accelerator"] = (
-                        again(d["*default_accelerator"], chunk) if "*default_accelerator" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*requests", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*max", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d["*default_accelerator"] = (
+                    again(d["*default_accelerator"], buf[at:pos]) if "*default_accelerator" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("requests", d.get("*requests"))
@@ -664,28 +600,18 @@ class InlineRuleList(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*rules", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*rules", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("rules", d.get("*rules"))
@@ -716,49 +642,35 @@ class InlineRule(Message):
         pos, end = 0, len(buf)
         delivery_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*on_phases", []).extend(packed(chunk, signed32))
-                elif tag == 18:
-                    if delivery_case != "delivery_config_name":
-                        d.pop(delivery_case, None)
-                        delivery_case = "delivery_config_name"
-                    d["delivery_config_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    if delivery_case != "*delivery_template":
-                        d.pop(delivery_case, None)
-                        delivery_case = "*delivery_template"
-                    d["*delivery_template"] = (
-                        again(d["*delivery_template"], chunk) if "*delivery_template" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d.setdefault("*on_phases", []).append(signed32(value))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d.setdefault("*on_phases", []).append(number if number < 1 << 31 else signed32(number))
+            elif tag == 10:
+                pos = at + number
+                d.setdefault("*on_phases", []).extend(packed(buf[at:pos], signed32))
+            elif tag == 18:
+                pos = at + number
+                if delivery_case and delivery_case != "delivery_config_name":
+                    d.pop(delivery_case, None)
+                delivery_case = "delivery_config_name"
+                d["delivery_config_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                if delivery_case and delivery_case != "*delivery_template":
+                    d.pop(delivery_case, None)
+                delivery_case = "*delivery_template"
+                d["*delivery_template"] = (
+                    again(d["*delivery_template"], buf[at:pos]) if "*delivery_template" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("on_phases", d.get("*on_phases"))

@@ -12,7 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
-    low32,
+    head,
     put_bool,
     put_enum,
     put_message,
@@ -22,8 +22,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -62,34 +60,27 @@ class TaskName(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -132,36 +123,30 @@ class TaskIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["project"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["domain"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["version"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["org"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["project"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["domain"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["version"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -203,36 +188,27 @@ class TaskTriggersSummary(Message):
         pos, end = 0, len(buf)
         summary_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if summary_case != "*stats":
-                        d.pop(summary_case, None)
-                        summary_case = "*stats"
-                    d["*stats"] = again(d["*stats"], chunk) if "*stats" in d else chunk
-                elif tag == 26:
-                    if summary_case != "*details":
-                        d.pop(summary_case, None)
-                        summary_case = "*details"
-                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 18:
+                pos = at + number
+                if summary_case and summary_case != "*stats":
+                    d.pop(summary_case, None)
+                summary_case = "*stats"
+                d["*stats"] = again(d["*stats"], buf[at:pos]) if "*stats" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if summary_case and summary_case != "*details":
+                    d.pop(summary_case, None)
+                summary_case = "*details"
+                d["*details"] = again(d["*details"], buf[at:pos]) if "*details" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("stats", d.get("*stats"))
@@ -265,39 +241,26 @@ class TaskTriggersSummaryTriggerDetails(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["active"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["active"] = number != 0
+            elif tag == 26:
+                pos = at + number
+                d["*automation_spec"] = (
+                    again(d["*automation_spec"], buf[at:pos]) if "*automation_spec" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -328,26 +291,21 @@ class TaskTriggersSummaryTriggerStats(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["total"] = low32(value)
-                elif tag == 16:
-                    d["active"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["total"] = number & 0xFFFFFFFF
+            elif tag == 16:
+                pos = at
+                d["active"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("total")
@@ -381,41 +339,27 @@ class LatestRunSummary(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    d["*run_time"] = again(d["*run_time"], chunk) if "*run_time" in d else chunk
-                elif tag == 34:
-                    d["root_task_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*run_time"] = again(d["*run_time"], buf[at:pos]) if "*run_time" in d else buf[at:pos]
+            elif tag == 24:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d["root_task_name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -463,38 +407,35 @@ class TaskMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*deployed_by"] = again(d["*deployed_by"], chunk) if "*deployed_by" in d else chunk
-                elif tag == 18:
-                    d["short_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*deployed_at"] = again(d["*deployed_at"], chunk) if "*deployed_at" in d else chunk
-                elif tag == 34:
-                    d["environment_name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*triggers_summary"] = again(d["*triggers_summary"], chunk) if "*triggers_summary" in d else chunk
-                elif tag == 50:
-                    d["short_description"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*deployed_by"] = again(d["*deployed_by"], buf[at:pos]) if "*deployed_by" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["short_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*deployed_at"] = again(d["*deployed_at"], buf[at:pos]) if "*deployed_at" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["environment_name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["*triggers_summary"] = (
+                    again(d["*triggers_summary"], buf[at:pos]) if "*triggers_summary" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                d["short_description"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_by", d.get("*deployed_by"))
@@ -529,28 +470,18 @@ class TaskSummary(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*latest_run"] = again(d["*latest_run"], chunk) if "*latest_run" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*latest_run"] = again(d["*latest_run"], buf[at:pos]) if "*latest_run" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("latest_run", d.get("*latest_run"))
@@ -578,32 +509,24 @@ class Task(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*task_summary"] = again(d["*task_summary"], chunk) if "*task_summary" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*task_summary"] = again(d["*task_summary"], buf[at:pos]) if "*task_summary" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
@@ -629,28 +552,18 @@ class SourceCode(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["link"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["link"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("link")
@@ -678,32 +591,24 @@ class DocumentationEntity(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["short_description"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["long_description"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*source_code"] = again(d["*source_code"], chunk) if "*source_code" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["short_description"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["long_description"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*source_code"] = again(d["*source_code"], buf[at:pos]) if "*source_code" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("short_description")
@@ -745,36 +650,30 @@ class TaskSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*task_template"] = again(d["*task_template"], chunk) if "*task_template" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*default_inputs", []).append(chunk)
-                elif tag == 26:
-                    d["short_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*environment"] = again(d["*environment"], chunk) if "*environment" in d else chunk
-                elif tag == 42:
-                    d["*documentation"] = again(d["*documentation"], chunk) if "*documentation" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*task_template"] = again(d["*task_template"], buf[at:pos]) if "*task_template" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*default_inputs", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d["short_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["*environment"] = again(d["*environment"], buf[at:pos]) if "*environment" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*documentation"] = again(d["*documentation"], buf[at:pos]) if "*documentation" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_template", d.get("*task_template"))
@@ -806,28 +705,18 @@ class TraceSpec(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*interface"] = again(d["*interface"], chunk) if "*interface" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*interface"] = again(d["*interface"], buf[at:pos]) if "*interface" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("interface", d.get("*interface"))
@@ -855,32 +744,24 @@ class TaskDetails(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_id", d.get("*task_id"))
@@ -916,32 +797,26 @@ class TaskTrigger(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 26:
-                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*automation_spec"] = (
+                    again(d["*automation_spec"], buf[at:pos]) if "*automation_spec" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -982,51 +857,38 @@ class TaskTriggerSpec(Message):
         pos, end = 0, len(buf)
         input_wrapper_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if input_wrapper_case != "*inputs":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*inputs"
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 26:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 34:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    if input_wrapper_case != "*offloaded_input_data":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*offloaded_input_data"
-                    d["*offloaded_input_data"] = (
-                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["active"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["active"] = number != 0
+            elif tag == 18:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*inputs":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*inputs"
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*offloaded_input_data":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*offloaded_input_data"
+                d["*offloaded_input_data"] = (
+                    again(d["*offloaded_input_data"], buf[at:pos]) if "*offloaded_input_data" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("active")

@@ -13,6 +13,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     enum_field,
+    head,
     put_bool,
     put_enum,
     put_message,
@@ -20,8 +21,6 @@ from flyte.runtime.v1 import (
     signed32,
     sub,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -60,30 +59,21 @@ class TriggerMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*deployed_by"] = again(d["*deployed_by"], chunk) if "*deployed_by" in d else chunk
-                elif tag == 18:
-                    d["*updated_by"] = again(d["*updated_by"], chunk) if "*updated_by" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*deployed_by"] = again(d["*deployed_by"], buf[at:pos]) if "*deployed_by" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*updated_by"] = again(d["*updated_by"], buf[at:pos]) if "*updated_by" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_by", d.get("*deployed_by"))
@@ -118,53 +108,41 @@ class TriggerSpec(Message):
         pos, end = 0, len(buf)
         input_wrapper_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if input_wrapper_case != "*inputs":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*inputs"
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 26:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 42:
-                    d["task_version"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    if input_wrapper_case != "*offloaded_input_data":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*offloaded_input_data"
-                    d["*offloaded_input_data"] = (
-                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["active"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 18:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*inputs":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*inputs"
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 32:
+                pos = at
+                d["active"] = number != 0
+            elif tag == 42:
+                pos = at + number
+                d["task_version"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*offloaded_input_data":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*offloaded_input_data"
+                d["*offloaded_input_data"] = (
+                    again(d["*offloaded_input_data"], buf[at:pos]) if "*offloaded_input_data" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
@@ -206,34 +184,27 @@ class TriggerStatus(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*deployed_at"] = again(d["*deployed_at"], chunk) if "*deployed_at" in d else chunk
-                elif tag == 18:
-                    d["*updated_at"] = again(d["*updated_at"], chunk) if "*updated_at" in d else chunk
-                elif tag == 26:
-                    d["*triggered_at"] = again(d["*triggered_at"], chunk) if "*triggered_at" in d else chunk
-                elif tag == 34:
-                    d["*deleted_at"] = again(d["*deleted_at"], chunk) if "*deleted_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*deployed_at"] = again(d["*deployed_at"], buf[at:pos]) if "*deployed_at" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*updated_at"] = again(d["*updated_at"], buf[at:pos]) if "*updated_at" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*triggered_at"] = again(d["*triggered_at"], buf[at:pos]) if "*triggered_at" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*deleted_at"] = again(d["*deleted_at"], buf[at:pos]) if "*deleted_at" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("deployed_at", d.get("*deployed_at"))
@@ -273,43 +244,30 @@ class TriggerRevision(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                elif tag == 42:
-                    d["*created_at"] = again(d["*created_at"], chunk) if "*created_at" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*action"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
+            elif tag == 32:
+                pos = at
+                d["*action"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["*created_at"] = again(d["*created_at"], buf[at:pos]) if "*created_at" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -354,38 +312,35 @@ class TriggerDetails(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 34:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                elif tag == 42:
-                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
-                elif tag == 50:
-                    d["description"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*automation_spec"] = (
+                    again(d["*automation_spec"], buf[at:pos]) if "*automation_spec" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -431,43 +386,32 @@ class Trigger(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                elif tag == 50:
-                    d["*automation_spec"] = again(d["*automation_spec"], chunk) if "*automation_spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 40:
-                    d["active"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["active"] = number != 0
+            elif tag == 50:
+                pos = at + number
+                d["*automation_spec"] = (
+                    again(d["*automation_spec"], buf[at:pos]) if "*automation_spec" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))

@@ -15,7 +15,7 @@ from flyte.runtime.v1 import (
     double,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -32,8 +32,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
     written,
 )
 
@@ -140,30 +138,21 @@ class Run(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*labels", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*labels", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -191,30 +180,21 @@ class RunDetails(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 18:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_spec", d.get("*run_spec"))
@@ -248,34 +228,27 @@ class TaskAction(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                elif tag == 26:
-                    d["*cache_key"] = again(d["*cache_key"], chunk) if "*cache_key" in d else chunk
-                elif tag == 34:
-                    d["queue"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*cache_key"] = again(d["*cache_key"], buf[at:pos]) if "*cache_key" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["queue"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -321,45 +294,33 @@ class TraceAction(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 34:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                elif tag == 42:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                elif tag == 50:
-                    d["*spec"] = again(d["*spec"], chunk) if "*spec" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*spec"] = again(d["*spec"], buf[at:pos]) if "*spec" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -416,47 +377,36 @@ class ConditionAction(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                elif tag == 58:
-                    d["prompt"] = str(chunk, "utf-8")
-                elif tag == 66:
-                    d["description"] = str(chunk, "utf-8")
-                elif tag == 82:
-                    d["*timeout"] = again(d["*timeout"], chunk) if "*timeout" in d else chunk
-                elif tag == 90:
-                    d["*webhook"] = again(d["*webhook"], chunk) if "*webhook" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 72:
-                    d["*prompt_type"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d["prompt"] = buf[at:pos].decode()
+            elif tag == 66:
+                pos = at + number
+                d["description"] = buf[at:pos].decode()
+            elif tag == 72:
+                pos = at
+                d["*prompt_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 82:
+                pos = at + number
+                d["*timeout"] = again(d["*timeout"], buf[at:pos]) if "*timeout" in d else buf[at:pos]
+            elif tag == 90:
+                pos = at + number
+                d["*webhook"] = again(d["*webhook"], buf[at:pos]) if "*webhook" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -499,30 +449,21 @@ class ConditionWebhook(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["url"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*payload"] = again(d["*payload"], chunk) if "*payload" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["url"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*payload"] = again(d["*payload"], buf[at:pos]) if "*payload" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("url")
@@ -556,34 +497,27 @@ class TaskActionMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["task_type"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["short_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["queue"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["task_type"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["short_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["queue"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -612,28 +546,18 @@ class TraceActionMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -658,30 +582,21 @@ class ConditionActionMetadata(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["*type"] = again(d["*type"], chunk) if "*type" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["*type"] = again(d["*type"], buf[at:pos]) if "*type" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("name")
@@ -751,72 +666,71 @@ class ActionMetadata(Message):
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d["parent"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["group"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["*executed_by"] = again(d["*executed_by"], chunk) if "*executed_by" in d else chunk
-                elif tag == 58:
-                    if spec_case != "*task":
-                        d.pop(spec_case, None)
-                        spec_case = "*task"
-                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
-                elif tag == 66:
-                    if spec_case != "*trace":
-                        d.pop(spec_case, None)
-                        spec_case = "*trace"
-                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
-                elif tag == 74:
-                    if spec_case != "*condition":
-                        d.pop(spec_case, None)
-                        spec_case = "*condition"
-                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
-                elif tag == 90:
-                    d["*trigger_id"] = again(d["*trigger_id"], chunk) if "*trigger_id" in d else chunk
-                elif tag == 98:
-                    d["environment_name"] = str(chunk, "utf-8")
-                elif tag == 106:
-                    d["funtion_name"] = str(chunk, "utf-8")
-                elif tag == 114:
-                    d["trigger_name"] = str(chunk, "utf-8")
-                elif tag == 122:
-                    d["*trigger_type"] = again(d["*trigger_type"], chunk) if "*trigger_type" in d else chunk
-                elif tag == 138:
-                    d["*relation"] = again(d["*relation"], chunk) if "*relation" in d else chunk
-                elif tag == 146:
-                    d["*recovered_from"] = again(d["*recovered_from"], chunk) if "*recovered_from" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 80:
-                    d["*action_type"] = signed32(value)
-                elif tag == 128:
-                    d["*source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 26:
+                pos = at + number
+                d["parent"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["group"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["*executed_by"] = again(d["*executed_by"], buf[at:pos]) if "*executed_by" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if spec_case and spec_case != "*task":
+                    d.pop(spec_case, None)
+                spec_case = "*task"
+                d["*task"] = again(d["*task"], buf[at:pos]) if "*task" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                if spec_case and spec_case != "*trace":
+                    d.pop(spec_case, None)
+                spec_case = "*trace"
+                d["*trace"] = again(d["*trace"], buf[at:pos]) if "*trace" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                if spec_case and spec_case != "*condition":
+                    d.pop(spec_case, None)
+                spec_case = "*condition"
+                d["*condition"] = again(d["*condition"], buf[at:pos]) if "*condition" in d else buf[at:pos]
+            elif tag == 80:
+                pos = at
+                d["*action_type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 90:
+                pos = at + number
+                d["*trigger_id"] = again(d["*trigger_id"], buf[at:pos]) if "*trigger_id" in d else buf[at:pos]
+            elif tag == 98:
+                pos = at + number
+                d["environment_name"] = buf[at:pos].decode()
+            elif tag == 106:
+                pos = at + number
+                d["funtion_name"] = buf[at:pos].decode()
+            elif tag == 114:
+                pos = at + number
+                d["trigger_name"] = buf[at:pos].decode()
+            elif tag == 122:
+                pos = at + number
+                d["*trigger_type"] = again(d["*trigger_type"], buf[at:pos]) if "*trigger_type" in d else buf[at:pos]
+            elif tag == 128:
+                pos = at
+                d["*source"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 138:
+                pos = at + number
+                d["*relation"] = again(d["*relation"], buf[at:pos]) if "*relation" in d else buf[at:pos]
+            elif tag == 146:
+                pos = at + number
+                d["*recovered_from"] = (
+                    again(d["*recovered_from"], buf[at:pos]) if "*recovered_from" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("parent")
@@ -895,45 +809,33 @@ class ActionStatus(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 26:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*phase"] = signed32(value)
-                elif tag == 32:
-                    d["attempts"] = low32(value)
-                elif tag == 40:
-                    d["*cache_status"] = signed32(value)
-                elif tag == 48:
-                    d["duration_ms"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
+            elif tag == 32:
+                pos = at
+                d["attempts"] = number & 0xFFFFFFFF
+            elif tag == 40:
+                pos = at
+                d["*cache_status"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 48:
+                pos = at
+                d["duration_ms"] = number
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
@@ -976,32 +878,24 @@ class Action(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -1035,39 +929,24 @@ class EnrichedAction(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                elif tag == 26:
-                    d.setdefault("*children_phase_counts", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["meets_filter"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["meets_filter"] = number != 0
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*children_phase_counts", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -1104,41 +983,27 @@ class ErrorInfo(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["message"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["code"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*kind"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*kind"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 26:
+                pos = at + number
+                d["code"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["*gpu_fault"] = again(d["*gpu_fault"], buf[at:pos]) if "*gpu_fault" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("message")
@@ -1172,30 +1037,21 @@ class AbortInfo(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["reason"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["*aborted_by"] = again(d["*aborted_by"], chunk) if "*aborted_by" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["*aborted_by"] = again(d["*aborted_by"], buf[at:pos]) if "*aborted_by" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reason")
@@ -1223,30 +1079,21 @@ class SignalInfo(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*signalled_by"] = again(d["*signalled_by"], chunk) if "*signalled_by" in d else chunk
-                elif tag == 18:
-                    d["*output"] = again(d["*output"], chunk) if "*output" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*signalled_by"] = again(d["*signalled_by"], buf[at:pos]) if "*signalled_by" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*output"] = again(d["*output"], buf[at:pos]) if "*output" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("signalled_by", d.get("*signalled_by"))
@@ -1300,64 +1147,63 @@ class ActionDetails(Message):
         result_case = ""
         spec_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 18:
-                    d["*metadata"] = again(d["*metadata"], chunk) if "*metadata" in d else chunk
-                elif tag == 26:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                elif tag == 34:
-                    if result_case != "*error_info":
-                        d.pop(result_case, None)
-                        result_case = "*error_info"
-                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
-                elif tag == 42:
-                    if result_case != "*abort_info":
-                        d.pop(result_case, None)
-                        result_case = "*abort_info"
-                    d["*abort_info"] = again(d["*abort_info"], chunk) if "*abort_info" in d else chunk
-                elif tag == 50:
-                    if spec_case != "*task":
-                        d.pop(spec_case, None)
-                        spec_case = "*task"
-                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
-                elif tag == 58:
-                    d.setdefault("*attempts", []).append(chunk)
-                elif tag == 66:
-                    if spec_case != "*trace":
-                        d.pop(spec_case, None)
-                        spec_case = "*trace"
-                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
-                elif tag == 74:
-                    if spec_case != "*condition":
-                        d.pop(spec_case, None)
-                        spec_case = "*condition"
-                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
-                elif tag == 82:
-                    if result_case != "*signal_info":
-                        d.pop(result_case, None)
-                        result_case = "*signal_info"
-                    d["*signal_info"] = again(d["*signal_info"], chunk) if "*signal_info" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*metadata"] = again(d["*metadata"], buf[at:pos]) if "*metadata" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if result_case and result_case != "*error_info":
+                    d.pop(result_case, None)
+                result_case = "*error_info"
+                d["*error_info"] = again(d["*error_info"], buf[at:pos]) if "*error_info" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if result_case and result_case != "*abort_info":
+                    d.pop(result_case, None)
+                result_case = "*abort_info"
+                d["*abort_info"] = again(d["*abort_info"], buf[at:pos]) if "*abort_info" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if spec_case and spec_case != "*task":
+                    d.pop(spec_case, None)
+                spec_case = "*task"
+                d["*task"] = again(d["*task"], buf[at:pos]) if "*task" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d.setdefault("*attempts", []).append(buf[at:pos])
+            elif tag == 66:
+                pos = at + number
+                if spec_case and spec_case != "*trace":
+                    d.pop(spec_case, None)
+                spec_case = "*trace"
+                d["*trace"] = again(d["*trace"], buf[at:pos]) if "*trace" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                if spec_case and spec_case != "*condition":
+                    d.pop(spec_case, None)
+                spec_case = "*condition"
+                d["*condition"] = again(d["*condition"], buf[at:pos]) if "*condition" in d else buf[at:pos]
+            elif tag == 82:
+                pos = at + number
+                if result_case and result_case != "*signal_info":
+                    d.pop(result_case, None)
+                result_case = "*signal_info"
+                d["*signal_info"] = again(d["*signal_info"], buf[at:pos]) if "*signal_info" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -1447,61 +1293,59 @@ class ActionAttempt(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 26:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                elif tag == 34:
-                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
-                elif tag == 50:
-                    d.setdefault("*log_info", []).append(chunk)
-                elif tag == 58:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                elif tag == 82:
-                    d.setdefault("*cluster_events", []).append(chunk)
-                elif tag == 90:
-                    d.setdefault("*phase_transitions", []).append(chunk)
-                elif tag == 98:
-                    d["cluster"] = str(chunk, "utf-8")
-                elif tag == 106:
-                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
-                elif tag == 114:
-                    d["*cache_metadata"] = again(d["*cache_metadata"], chunk) if "*cache_metadata" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*phase"] = signed32(value)
-                elif tag == 40:
-                    d["attempt"] = low32(value)
-                elif tag == 64:
-                    d["logs_available"] = value != 0
-                elif tag == 72:
-                    d["*cache_status"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*error_info"] = again(d["*error_info"], buf[at:pos]) if "*error_info" in d else buf[at:pos]
+            elif tag == 40:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*log_info", []).append(buf[at:pos])
+            elif tag == 58:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
+            elif tag == 64:
+                pos = at
+                d["logs_available"] = number != 0
+            elif tag == 72:
+                pos = at
+                d["*cache_status"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 82:
+                pos = at + number
+                d.setdefault("*cluster_events", []).append(buf[at:pos])
+            elif tag == 90:
+                pos = at + number
+                d.setdefault("*phase_transitions", []).append(buf[at:pos])
+            elif tag == 98:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
+            elif tag == 106:
+                pos = at + number
+                d["*log_context"] = again(d["*log_context"], buf[at:pos]) if "*log_context" in d else buf[at:pos]
+            elif tag == 114:
+                pos = at + number
+                d["*cache_metadata"] = (
+                    again(d["*cache_metadata"], buf[at:pos]) if "*cache_metadata" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
@@ -1580,47 +1424,36 @@ class ClusterEvent(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*occurred_at"] = again(d["*occurred_at"], chunk) if "*occurred_at" in d else chunk
-                elif tag == 18:
-                    d["message"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["reason"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["source_component"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["*gpu_fault"] = again(d["*gpu_fault"], chunk) if "*gpu_fault" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*type"] = signed32(value)
-                elif tag == 48:
-                    d["count"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*occurred_at"] = again(d["*occurred_at"], buf[at:pos]) if "*occurred_at" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*type"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["source_component"] = buf[at:pos].decode()
+            elif tag == 48:
+                pos = at
+                d["count"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 58:
+                pos = at + number
+                d["*gpu_fault"] = again(d["*gpu_fault"], buf[at:pos]) if "*gpu_fault" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("occurred_at", d.get("*occurred_at"))
@@ -1666,39 +1499,24 @@ class PhaseTransition(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 26:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 18:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))
@@ -1763,65 +1581,65 @@ class ActionEvent(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                elif tag == 42:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 50:
-                    d["*updated_time"] = again(d["*updated_time"], chunk) if "*updated_time" in d else chunk
-                elif tag == 58:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                elif tag == 66:
-                    d["*error_info"] = again(d["*error_info"], chunk) if "*error_info" in d else chunk
-                elif tag == 74:
-                    d.setdefault("*log_info", []).append(chunk)
-                elif tag == 82:
-                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
-                elif tag == 90:
-                    d["cluster"] = str(chunk, "utf-8")
-                elif tag == 98:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                elif tag == 114:
-                    d.setdefault("*cluster_events", []).append(chunk)
-                elif tag == 122:
-                    d["*reported_time"] = again(d["*reported_time"], chunk) if "*reported_time" in d else chunk
-                elif tag == 130:
-                    d["*cache_metadata"] = again(d["*cache_metadata"], chunk) if "*cache_metadata" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                elif tag == 24:
-                    d["*phase"] = signed32(value)
-                elif tag == 32:
-                    d["version"] = low32(value)
-                elif tag == 104:
-                    d["*cache_status"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
+            elif tag == 24:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 32:
+                pos = at
+                d["version"] = number & 0xFFFFFFFF
+            elif tag == 42:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*updated_time"] = again(d["*updated_time"], buf[at:pos]) if "*updated_time" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                d["*error_info"] = again(d["*error_info"], buf[at:pos]) if "*error_info" in d else buf[at:pos]
+            elif tag == 74:
+                pos = at + number
+                d.setdefault("*log_info", []).append(buf[at:pos])
+            elif tag == 82:
+                pos = at + number
+                d["*log_context"] = again(d["*log_context"], buf[at:pos]) if "*log_context" in d else buf[at:pos]
+            elif tag == 90:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
+            elif tag == 98:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
+            elif tag == 104:
+                pos = at
+                d["*cache_status"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 114:
+                pos = at + number
+                d.setdefault("*cluster_events", []).append(buf[at:pos])
+            elif tag == 122:
+                pos = at + number
+                d["*reported_time"] = again(d["*reported_time"], buf[at:pos]) if "*reported_time" in d else buf[at:pos]
+            elif tag == 130:
+                pos = at + number
+                d["*cache_metadata"] = (
+                    again(d["*cache_metadata"], buf[at:pos]) if "*cache_metadata" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -1910,53 +1728,51 @@ class ActionSpec(Message):
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["parent_action_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 34:
-                    d["input_uri"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["run_output_base"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    if spec_case != "*task":
-                        d.pop(spec_case, None)
-                        spec_case = "*task"
-                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
-                elif tag == 58:
-                    if spec_case != "*condition":
-                        d.pop(spec_case, None)
-                        spec_case = "*condition"
-                    d["*condition"] = again(d["*condition"], chunk) if "*condition" in d else chunk
-                elif tag == 66:
-                    d["group"] = str(chunk, "utf-8")
-                elif tag == 82:
-                    if spec_case != "*trace":
-                        d.pop(spec_case, None)
-                        spec_case = "*trace"
-                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["parent_action_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["input_uri"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["run_output_base"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                if spec_case and spec_case != "*task":
+                    d.pop(spec_case, None)
+                spec_case = "*task"
+                d["*task"] = again(d["*task"], buf[at:pos]) if "*task" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if spec_case and spec_case != "*condition":
+                    d.pop(spec_case, None)
+                spec_case = "*condition"
+                d["*condition"] = again(d["*condition"], buf[at:pos]) if "*condition" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                d["group"] = buf[at:pos].decode()
+            elif tag == 82:
+                pos = at + number
+                if spec_case and spec_case != "*trace":
+                    d.pop(spec_case, None)
+                spec_case = "*trace"
+                d["*trace"] = again(d["*trace"], buf[at:pos]) if "*trace" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -2033,72 +1849,69 @@ class TaskGroup(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["task_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["environment_name"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["total_runs"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 34:
+                pos = at + number
+                d["*latest_run_time"] = (
+                    again(d["*latest_run_time"], buf[at:pos]) if "*latest_run_time" in d else buf[at:pos]
+                )
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*recent_statuses", []).append(buf[at:pos])
+            elif tag == 49:
+                pos = at + 7
                 if pos > end:
                     raise DecodeError(CUT)
-                if tag == 10:
-                    d["task_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["environment_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["*latest_run_time"] = again(d["*latest_run_time"], chunk) if "*latest_run_time" in d else chunk
-                elif tag == 42:
-                    d.setdefault("*recent_statuses", []).append(chunk)
-                elif tag == 58:
-                    d["*average_duration"] = again(d["*average_duration"], chunk) if "*average_duration" in d else chunk
-                elif tag == 66:
-                    d["*latest_finished_time"] = (
-                        again(d["*latest_finished_time"], chunk) if "*latest_finished_time" in d else chunk
-                    )
-                elif tag == 74:
-                    d.setdefault("*created_by", []).append(chunk)
-                elif tag == 90:
-                    d["short_name"] = str(chunk, "utf-8")
-                elif tag == 98:
-                    d["*error_counts"] = again(d["*error_counts"], chunk) if "*error_counts" in d else chunk
-                elif tag == 106:
-                    d.setdefault("*phase_counts", []).append(chunk)
-                elif tag == 114:
-                    d["*average_time_to_running"] = (
-                        again(d["*average_time_to_running"], chunk) if "*average_time_to_running" in d else chunk
-                    )
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["total_runs"] = signed64(value)
-                elif tag == 80:
-                    d["should_delete"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 1:
-                pos += 8
-                if pos > end:
-                    raise DecodeError(CUT)
-                chunk = buf[pos - 8 : pos]
-                if tag == 49:
-                    d["average_failure_rate"] = double(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+                d["average_failure_rate"] = double(buf[at - 1 : pos])
+            elif tag == 58:
+                pos = at + number
+                d["*average_duration"] = (
+                    again(d["*average_duration"], buf[at:pos]) if "*average_duration" in d else buf[at:pos]
+                )
+            elif tag == 66:
+                pos = at + number
+                d["*latest_finished_time"] = (
+                    again(d["*latest_finished_time"], buf[at:pos]) if "*latest_finished_time" in d else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d.setdefault("*created_by", []).append(buf[at:pos])
+            elif tag == 80:
+                pos = at
+                d["should_delete"] = number != 0
+            elif tag == 90:
+                pos = at + number
+                d["short_name"] = buf[at:pos].decode()
+            elif tag == 98:
+                pos = at + number
+                d["*error_counts"] = again(d["*error_counts"], buf[at:pos]) if "*error_counts" in d else buf[at:pos]
+            elif tag == 106:
+                pos = at + number
+                d.setdefault("*phase_counts", []).append(buf[at:pos])
+            elif tag == 114:
+                pos = at + number
+                d["*average_time_to_running"] = (
+                    again(d["*average_time_to_running"], buf[at:pos])
+                    if "*average_time_to_running" in d
+                    else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_name")
@@ -2160,37 +1973,21 @@ class TaskGroupRecentStatus(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["run_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["run_name"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_name")
@@ -2218,28 +2015,24 @@ class TaskGroupErrorCounts(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["user_error"] = signed64(value)
-                elif tag == 16:
-                    d["system_error"] = signed64(value)
-                elif tag == 24:
-                    d["unspecified_error"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["user_error"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 16:
+                pos = at
+                d["system_error"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 24:
+                pos = at
+                d["unspecified_error"] = number if number < 1 << 63 else signed64(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("user_error")
@@ -2268,26 +2061,21 @@ class TaskGroupPhaseCounts(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*phase"] = signed32(value)
-                elif tag == 16:
-                    d["count"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["count"] = number if number < 1 << 63 else signed64(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("phase", d.get("*phase"))

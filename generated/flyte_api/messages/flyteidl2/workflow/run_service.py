@@ -16,7 +16,7 @@ from flyte.runtime.v1 import (
     entries,
     enum_field,
     enum_list,
-    low32,
+    head,
     map_field,
     optional_enum,
     packed,
@@ -35,8 +35,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -123,76 +121,70 @@ class CreateRunRequest(Message):
         task_case = ""
         input_wrapper_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if id_case != "*run_id":
-                        d.pop(id_case, None)
-                        id_case = "*run_id"
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    if task_case != "*task_id":
-                        d.pop(task_case, None)
-                        task_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 26:
-                    if task_case != "*task_spec":
-                        d.pop(task_case, None)
-                        task_case = "*task_spec"
-                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
-                elif tag == 34:
-                    if input_wrapper_case != "*inputs":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*inputs"
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 42:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 50:
-                    if id_case != "*project_id":
-                        d.pop(id_case, None)
-                        id_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 58:
-                    if task_case != "*trigger_name":
-                        d.pop(task_case, None)
-                        task_case = "*trigger_name"
-                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
-                elif tag == 74:
-                    if input_wrapper_case != "*offloaded_input_data":
-                        d.pop(input_wrapper_case, None)
-                        input_wrapper_case = "*offloaded_input_data"
-                    d["*offloaded_input_data"] = (
-                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
-                    )
-                elif tag == 82:
-                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 64:
-                    d["*source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if id_case and id_case != "*run_id":
+                    d.pop(id_case, None)
+                id_case = "*run_id"
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if task_case and task_case != "*task_id":
+                    d.pop(task_case, None)
+                task_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if task_case and task_case != "*task_spec":
+                    d.pop(task_case, None)
+                task_case = "*task_spec"
+                d["*task_spec"] = again(d["*task_spec"], buf[at:pos]) if "*task_spec" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*inputs":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*inputs"
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if id_case and id_case != "*project_id":
+                    d.pop(id_case, None)
+                id_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if task_case and task_case != "*trigger_name":
+                    d.pop(task_case, None)
+                task_case = "*trigger_name"
+                d["*trigger_name"] = again(d["*trigger_name"], buf[at:pos]) if "*trigger_name" in d else buf[at:pos]
+            elif tag == 64:
+                pos = at
+                d["*source"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 74:
+                pos = at + number
+                if input_wrapper_case and input_wrapper_case != "*offloaded_input_data":
+                    d.pop(input_wrapper_case, None)
+                input_wrapper_case = "*offloaded_input_data"
+                d["*offloaded_input_data"] = (
+                    again(d["*offloaded_input_data"], buf[at:pos]) if "*offloaded_input_data" in d else buf[at:pos]
+                )
+            elif tag == 82:
+                pos = at + number
+                d["*run_start_time"] = (
+                    again(d["*run_start_time"], buf[at:pos]) if "*run_start_time" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -239,28 +231,18 @@ class CreateRunResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run"] = again(d["*run"], chunk) if "*run" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run"] = again(d["*run"], buf[at:pos]) if "*run" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run", d.get("*run"))
@@ -285,30 +267,21 @@ class AbortRunRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    d["reason"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -337,28 +310,18 @@ class GetRunDetailsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -378,28 +341,18 @@ class GetRunDetailsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*details"] = again(d["*details"], buf[at:pos]) if "*details" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
@@ -419,28 +372,18 @@ class WatchRunDetailsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -460,28 +403,18 @@ class WatchRunDetailsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*details"] = again(d["*details"], buf[at:pos]) if "*details" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
@@ -501,28 +434,18 @@ class GetActionDetailsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -542,28 +465,18 @@ class GetActionDetailsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*details"] = again(d["*details"], buf[at:pos]) if "*details" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
@@ -583,28 +496,18 @@ class WatchActionDetailsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -624,28 +527,18 @@ class WatchActionDetailsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*details"] = again(d["*details"], chunk) if "*details" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*details"] = again(d["*details"], buf[at:pos]) if "*details" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("details", d.get("*details"))
@@ -664,28 +557,18 @@ class GetActionDataRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -708,30 +591,21 @@ class GetActionDataResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*inputs"] = again(d["*inputs"], chunk) if "*inputs" in d else chunk
-                elif tag == 18:
-                    d["*outputs"] = again(d["*outputs"], chunk) if "*outputs" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*inputs"] = again(d["*inputs"], buf[at:pos]) if "*inputs" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*outputs"] = again(d["*outputs"], buf[at:pos]) if "*outputs" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs", d.get("*inputs"))
@@ -754,28 +628,18 @@ class GetActionDataURIsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -800,30 +664,21 @@ class GetActionDataURIsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["inputs_uri"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["outputs_uri"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["inputs_uri"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["outputs_uri"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("inputs_uri")
@@ -851,37 +706,21 @@ class GetActionLogContextRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -915,34 +754,27 @@ class GetActionLogContextResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*log_context"] = again(d["*log_context"], chunk) if "*log_context" in d else chunk
-                elif tag == 18:
-                    d["cluster"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                elif tag == 34:
-                    d["*end_time"] = again(d["*end_time"], chunk) if "*end_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*log_context"] = again(d["*log_context"], buf[at:pos]) if "*log_context" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["cluster"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*end_time"] = again(d["*end_time"], buf[at:pos]) if "*end_time" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("log_context", d.get("*log_context"))
@@ -994,62 +826,51 @@ class ListRunsRequest(Message):
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
-                elif tag == 18:
-                    if scope_by_case != "org":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "org"
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    if scope_by_case != "*project_id":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 50:
-                    if scope_by_case != "*trigger_name":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "*trigger_name"
-                    d["*trigger_name"] = again(d["*trigger_name"], chunk) if "*trigger_name" in d else chunk
-                elif tag == 58:
-                    if scope_by_case != "*task_name":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "*task_name"
-                    d["*task_name"] = again(d["*task_name"], chunk) if "*task_name" in d else chunk
-                elif tag == 66:
-                    if scope_by_case != "*task_id":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 72:
-                    d["paused_actions_only"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*request"] = again(d["*request"], buf[at:pos]) if "*request" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if scope_by_case and scope_by_case != "org":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "org"
+                d["org"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                if scope_by_case and scope_by_case != "*project_id":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if scope_by_case and scope_by_case != "*trigger_name":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "*trigger_name"
+                d["*trigger_name"] = again(d["*trigger_name"], buf[at:pos]) if "*trigger_name" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                if scope_by_case and scope_by_case != "*task_name":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "*task_name"
+                d["*task_name"] = again(d["*task_name"], buf[at:pos]) if "*task_name" in d else buf[at:pos]
+            elif tag == 66:
+                pos = at + number
+                if scope_by_case and scope_by_case != "*task_id":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 72:
+                pos = at
+                d["paused_actions_only"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
@@ -1092,30 +913,21 @@ class ListRunsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*runs", []).append(chunk)
-                elif tag == 18:
-                    d["token"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*runs", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("runs", d.get("*runs"))
@@ -1150,46 +962,39 @@ class WatchRunsRequest(Message):
         pos, end = 0, len(buf)
         target_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 18:
-                    if target_case != "org":
-                        d.pop(target_case, None)
-                        target_case = "org"
-                    d["org"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    if target_case != "*cluster_id":
-                        d.pop(target_case, None)
-                        target_case = "*cluster_id"
-                    d["*cluster_id"] = again(d["*cluster_id"], chunk) if "*cluster_id" in d else chunk
-                elif tag == 34:
-                    if target_case != "*project_id":
-                        d.pop(target_case, None)
-                        target_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 42:
-                    if target_case != "*task_id":
-                        d.pop(target_case, None)
-                        target_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 18:
+                pos = at + number
+                if target_case and target_case != "org":
+                    d.pop(target_case, None)
+                target_case = "org"
+                d["org"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                if target_case and target_case != "*cluster_id":
+                    d.pop(target_case, None)
+                target_case = "*cluster_id"
+                d["*cluster_id"] = again(d["*cluster_id"], buf[at:pos]) if "*cluster_id" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if target_case and target_case != "*project_id":
+                    d.pop(target_case, None)
+                target_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if target_case and target_case != "*task_id":
+                    d.pop(target_case, None)
+                target_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("org")
@@ -1218,28 +1023,18 @@ class WatchRunsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*runs", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*runs", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("runs", d.get("*runs"))
@@ -1264,30 +1059,21 @@ class ListActionsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
-                elif tag == 18:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*request"] = again(d["*request"], buf[at:pos]) if "*request" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("request", d.get("*request"))
@@ -1315,30 +1101,21 @@ class ListActionsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*actions", []).append(chunk)
-                elif tag == 18:
-                    d["token"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*actions", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d["token"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("actions", d.get("*actions"))
@@ -1370,39 +1147,24 @@ class WatchActionsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*filter", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["enable_run_store"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*filter", []).append(buf[at:pos])
+            elif tag == 24:
+                pos = at
+                d["enable_run_store"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -1430,28 +1192,18 @@ class WatchActionsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*enriched_actions", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*enriched_actions", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("enriched_actions", d.get("*enriched_actions"))
@@ -1479,36 +1231,27 @@ class WatchWindowedActionsRequest(Message):
         pos, end = 0, len(buf)
         msg_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if msg_case != "*subscribe":
-                        d.pop(msg_case, None)
-                        msg_case = "*subscribe"
-                    d["*subscribe"] = again(d["*subscribe"], chunk) if "*subscribe" in d else chunk
-                elif tag == 18:
-                    if msg_case != "*update_window":
-                        d.pop(msg_case, None)
-                        msg_case = "*update_window"
-                    d["*update_window"] = again(d["*update_window"], chunk) if "*update_window" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if msg_case and msg_case != "*subscribe":
+                    d.pop(msg_case, None)
+                msg_case = "*subscribe"
+                d["*subscribe"] = again(d["*subscribe"], buf[at:pos]) if "*subscribe" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if msg_case and msg_case != "*update_window":
+                    d.pop(msg_case, None)
+                msg_case = "*update_window"
+                d["*update_window"] = again(d["*update_window"], buf[at:pos]) if "*update_window" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("subscribe", d.get("*subscribe"))
@@ -1546,49 +1289,39 @@ class WatchWindowedActionsRequestSubscribe(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    d["selected_item_id"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d.setdefault("*expanded_nodes", []).append(chunk)
-                elif tag == 50:
-                    d.setdefault("*phase_filter", []).extend(packed(chunk, signed32))
-                elif tag == 58:
-                    d["name_filter"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["overscan_before"] = signed32(value)
-                elif tag == 32:
-                    d["overscan_after"] = signed32(value)
-                elif tag == 48:
-                    d.setdefault("*phase_filter", []).append(signed32(value))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["selected_item_id"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["overscan_before"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 32:
+                pos = at
+                d["overscan_after"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*expanded_nodes", []).append(buf[at:pos])
+            elif tag == 48:
+                pos = at
+                d.setdefault("*phase_filter", []).append(number if number < 1 << 31 else signed32(number))
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*phase_filter", []).extend(packed(buf[at:pos], signed32))
+            elif tag == 58:
+                pos = at + number
+                d["name_filter"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -1642,55 +1375,45 @@ class WatchWindowedActionsRequestUpdateWindow(Message):
         pos, end = 0, len(buf)
         window_anchor_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if window_anchor_case != "selected_item_id":
-                        d.pop(window_anchor_case, None)
-                        window_anchor_case = "selected_item_id"
-                    d["selected_item_id"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d.setdefault("*expanded_nodes", []).append(chunk)
-                elif tag == 42:
-                    d.setdefault("*phase_filter", []).extend(packed(chunk, signed32))
-                elif tag == 50:
-                    d["name_filter"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["overscan_before"] = signed32(value)
-                elif tag == 24:
-                    d["overscan_after"] = signed32(value)
-                elif tag == 40:
-                    d.setdefault("*phase_filter", []).append(signed32(value))
-                elif tag == 56:
-                    if window_anchor_case != "anchor_flat_index":
-                        d.pop(window_anchor_case, None)
-                        window_anchor_case = "anchor_flat_index"
-                    d["anchor_flat_index"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if window_anchor_case and window_anchor_case != "selected_item_id":
+                    d.pop(window_anchor_case, None)
+                window_anchor_case = "selected_item_id"
+                d["selected_item_id"] = buf[at:pos].decode()
+            elif tag == 16:
+                pos = at
+                d["overscan_before"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 24:
+                pos = at
+                d["overscan_after"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*expanded_nodes", []).append(buf[at:pos])
+            elif tag == 40:
+                pos = at
+                d.setdefault("*phase_filter", []).append(number if number < 1 << 31 else signed32(number))
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*phase_filter", []).extend(packed(buf[at:pos], signed32))
+            elif tag == 50:
+                pos = at + number
+                d["name_filter"] = buf[at:pos].decode()
+            elif tag == 56:
+                pos = at
+                if window_anchor_case and window_anchor_case != "anchor_flat_index":
+                    d.pop(window_anchor_case, None)
+                window_anchor_case = "anchor_flat_index"
+                d["anchor_flat_index"] = number
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("selected_item_id")
@@ -1731,26 +1454,21 @@ class NodeExpansionParams(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["offset"] = signed32(value)
-                elif tag == 16:
-                    d["limit"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["offset"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["limit"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("offset")
@@ -1788,49 +1506,39 @@ class WatchWindowedActionsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*window_items", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*ancestors", []).append(chunk)
-                elif tag == 50:
-                    d.setdefault("*truncations", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["total_flat_count"] = signed64(value)
-                elif tag == 32:
-                    d["selected_flat_index"] = signed64(value)
-                elif tag == 40:
-                    d["initial_snapshot_complete"] = value != 0
-                elif tag == 56:
-                    d["resync_hint"] = value != 0
-                elif tag == 64:
-                    d["hydration_complete"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*window_items", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*ancestors", []).append(buf[at:pos])
+            elif tag == 24:
+                pos = at
+                d["total_flat_count"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 32:
+                pos = at
+                d["selected_flat_index"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 40:
+                pos = at
+                d["initial_snapshot_complete"] = number != 0
+            elif tag == 50:
+                pos = at + number
+                d.setdefault("*truncations", []).append(buf[at:pos])
+            elif tag == 56:
+                pos = at
+                d["resync_hint"] = number != 0
+            elif tag == 64:
+                pos = at
+                d["hydration_complete"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("window_items", d.get("*window_items"))
@@ -1879,47 +1587,33 @@ class WindowedItem(Message):
         pos, end = 0, len(buf)
         item_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if item_case != "*action":
-                        d.pop(item_case, None)
-                        item_case = "*action"
-                    d["*action"] = again(d["*action"], chunk) if "*action" in d else chunk
-                elif tag == 18:
-                    if item_case != "*group":
-                        d.pop(item_case, None)
-                        item_case = "*group"
-                    d["*group"] = again(d["*group"], chunk) if "*group" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["depth"] = signed32(value)
-                elif tag == 32:
-                    d["is_expanded"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if item_case and item_case != "*action":
+                    d.pop(item_case, None)
+                item_case = "*action"
+                d["*action"] = again(d["*action"], buf[at:pos]) if "*action" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if item_case and item_case != "*group":
+                    d.pop(item_case, None)
+                item_case = "*group"
+                d["*group"] = again(d["*group"], buf[at:pos]) if "*group" in d else buf[at:pos]
+            elif tag == 24:
+                pos = at
+                d["depth"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 32:
+                pos = at
+                d["is_expanded"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action", d.get("*action"))
@@ -1957,43 +1651,30 @@ class ActionLeaf(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["action_id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["short_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*duration"] = again(d["*duration"], chunk) if "*duration" in d else chunk
-                elif tag == 42:
-                    d["*start_time"] = again(d["*start_time"], chunk) if "*start_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 32:
-                    d["*phase"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["action_id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["short_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*duration"] = again(d["*duration"], buf[at:pos]) if "*duration" in d else buf[at:pos]
+            elif tag == 32:
+                pos = at
+                d["*phase"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 42:
+                pos = at + number
+                d["*start_time"] = again(d["*start_time"], buf[at:pos]) if "*start_time" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id")
@@ -2032,34 +1713,27 @@ class GroupAggregations(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*failed", []).append(chunk)
-                elif tag == 18:
-                    d.setdefault("*longest_duration", []).append(chunk)
-                elif tag == 26:
-                    d.setdefault("*longest_running", []).append(chunk)
-                elif tag == 34:
-                    d.setdefault("*longest_setup", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*failed", []).append(buf[at:pos])
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*longest_duration", []).append(buf[at:pos])
+            elif tag == 26:
+                pos = at + number
+                d.setdefault("*longest_running", []).append(buf[at:pos])
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*longest_setup", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("failed", d.get("*failed"))
@@ -2105,53 +1779,46 @@ class GroupNode(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["id"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["group_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["parent_id"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d.setdefault("*child_phase_counts", []).append(chunk)
-                elif tag == 42:
-                    d["*earliest_start_time"] = (
-                        again(d["*earliest_start_time"], chunk) if "*earliest_start_time" in d else chunk
-                    )
-                elif tag == 50:
-                    d["*latest_end_time"] = again(d["*latest_end_time"], chunk) if "*latest_end_time" in d else chunk
-                elif tag == 74:
-                    d["*aggregations"] = again(d["*aggregations"], chunk) if "*aggregations" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 56:
-                    d["total_children"] = signed32(value)
-                elif tag == 64:
-                    d["meets_filter"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["id"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["group_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["parent_id"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*child_phase_counts", []).append(buf[at:pos])
+            elif tag == 42:
+                pos = at + number
+                d["*earliest_start_time"] = (
+                    again(d["*earliest_start_time"], buf[at:pos]) if "*earliest_start_time" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                d["*latest_end_time"] = (
+                    again(d["*latest_end_time"], buf[at:pos]) if "*latest_end_time" in d else buf[at:pos]
+                )
+            elif tag == 56:
+                pos = at
+                d["total_children"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 64:
+                pos = at
+                d["meets_filter"] = number != 0
+            elif tag == 74:
+                pos = at + number
+                d["*aggregations"] = again(d["*aggregations"], buf[at:pos]) if "*aggregations" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id")
@@ -2204,41 +1871,27 @@ class TruncationNotice(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 34:
-                    d["message"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["*reason"] = signed32(value)
-                elif tag == 16:
-                    d["tracked_action_count"] = signed64(value)
-                elif tag == 24:
-                    d["known_total_action_count"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["*reason"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 16:
+                pos = at
+                d["tracked_action_count"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 24:
+                pos = at
+                d["known_total_action_count"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 34:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("reason", d.get("*reason"))
@@ -2272,37 +1925,21 @@ class WatchClusterEventsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*id"] = again(d["*id"], chunk) if "*id" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["attempt"] = low32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*id"] = again(d["*id"], buf[at:pos]) if "*id" in d else buf[at:pos]
+            elif tag == 16:
+                pos = at
+                d["attempt"] = number & 0xFFFFFFFF
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("id", d.get("*id"))
@@ -2325,28 +1962,18 @@ class WatchClusterEventsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*cluster_events", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*cluster_events", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_events", d.get("*cluster_events"))
@@ -2371,30 +1998,21 @@ class AbortActionRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["reason"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["reason"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -2431,60 +2049,41 @@ class EventPayload(Message):
         pos, end = 0, len(buf)
         value_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if value_case and value_case != "bool_value":
+                    d.pop(value_case, None)
+                value_case = "bool_value"
+                d["bool_value"] = number != 0
+            elif tag == 16:
+                pos = at
+                if value_case and value_case != "int_value":
+                    d.pop(value_case, None)
+                value_case = "int_value"
+                d["int_value"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 25:
+                pos = at + 7
                 if pos > end:
                     raise DecodeError(CUT)
-                if tag == 34:
-                    if value_case != "string_value":
-                        d.pop(value_case, None)
-                        value_case = "string_value"
-                    d["string_value"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if value_case != "bool_value":
-                        d.pop(value_case, None)
-                        value_case = "bool_value"
-                    d["bool_value"] = value != 0
-                elif tag == 16:
-                    if value_case != "int_value":
-                        d.pop(value_case, None)
-                        value_case = "int_value"
-                    d["int_value"] = signed64(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 1:
-                pos += 8
-                if pos > end:
-                    raise DecodeError(CUT)
-                chunk = buf[pos - 8 : pos]
-                if tag == 25:
-                    if value_case != "float_value":
-                        d.pop(value_case, None)
-                        value_case = "float_value"
-                    d["float_value"] = double(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+                if value_case and value_case != "float_value":
+                    d.pop(value_case, None)
+                value_case = "float_value"
+                d["float_value"] = double(buf[at - 1 : pos])
+            elif tag == 34:
+                pos = at + number
+                if value_case and value_case != "string_value":
+                    d.pop(value_case, None)
+                value_case = "string_value"
+                d["string_value"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("bool_value")
@@ -2521,32 +2120,24 @@ class SignalEventRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*action_id"] = again(d["*action_id"], chunk) if "*action_id" in d else chunk
-                elif tag == 18:
-                    d["parent_action_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["*payload"] = again(d["*payload"], chunk) if "*payload" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*action_id"] = again(d["*action_id"], buf[at:pos]) if "*action_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["parent_action_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["*payload"] = again(d["*payload"], buf[at:pos]) if "*payload" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("action_id", d.get("*action_id"))
@@ -2590,39 +2181,33 @@ class WatchGroupsRequest(Message):
         pos, end = 0, len(buf)
         scope_by_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if scope_by_case != "*project_id":
-                        d.pop(scope_by_case, None)
-                        scope_by_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 18:
-                    d["*start_date"] = again(d["*start_date"], chunk) if "*start_date" in d else chunk
-                elif tag == 26:
-                    d["*end_date"] = again(d["*end_date"], chunk) if "*end_date" in d else chunk
-                elif tag == 34:
-                    d["*request"] = again(d["*request"], chunk) if "*request" in d else chunk
-                elif tag == 42:
-                    d.setdefault("*known_sort_fields", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if scope_by_case and scope_by_case != "*project_id":
+                    d.pop(scope_by_case, None)
+                scope_by_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["*start_date"] = again(d["*start_date"], buf[at:pos]) if "*start_date" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                d["*end_date"] = again(d["*end_date"], buf[at:pos]) if "*end_date" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d["*request"] = again(d["*request"], buf[at:pos]) if "*request" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d.setdefault("*known_sort_fields", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("project_id", d.get("*project_id"))
@@ -2654,27 +2239,21 @@ class WatchGroupsRequestKnownSortField(Message):
         pos, end = 0, len(buf)
         sort_by_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if sort_by_case != "*created_at":
-                        d.pop(sort_by_case, None)
-                        sort_by_case = "*created_at"
-                    d["*created_at"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if sort_by_case and sort_by_case != "*created_at":
+                    d.pop(sort_by_case, None)
+                sort_by_case = "*created_at"
+                d["*created_at"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("created_at", d.get("*created_at"))
@@ -2697,37 +2276,21 @@ class WatchGroupsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*task_groups", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["sentinel"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*task_groups", []).append(buf[at:pos])
+            elif tag == 16:
+                pos = at
+                d["sentinel"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("task_groups", d.get("*task_groups"))

@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Slots,
     again,
     entries,
+    head,
     map_field,
     put_bytes,
     put_message,
@@ -19,7 +20,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -61,56 +61,55 @@ class CreateTrackedRunRequest(Message):
         id_case = ""
         task_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    if id_case != "*run_id":
-                        d.pop(id_case, None)
-                        id_case = "*run_id"
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    if id_case != "*project_id":
-                        d.pop(id_case, None)
-                        id_case = "*project_id"
-                    d["*project_id"] = again(d["*project_id"], chunk) if "*project_id" in d else chunk
-                elif tag == 26:
-                    if task_case != "*task_id":
-                        d.pop(task_case, None)
-                        task_case = "*task_id"
-                    d["*task_id"] = again(d["*task_id"], chunk) if "*task_id" in d else chunk
-                elif tag == 34:
-                    if task_case != "*task_spec":
-                        d.pop(task_case, None)
-                        task_case = "*task_spec"
-                    d["*task_spec"] = again(d["*task_spec"], chunk) if "*task_spec" in d else chunk
-                elif tag == 42:
-                    d["*offloaded_input_data"] = (
-                        again(d["*offloaded_input_data"], chunk) if "*offloaded_input_data" in d else chunk
-                    )
-                elif tag == 50:
-                    d["*run_spec"] = again(d["*run_spec"], chunk) if "*run_spec" in d else chunk
-                elif tag == 58:
-                    d.setdefault("*labels", []).append(chunk)
-                elif tag == 66:
-                    d["*run_start_time"] = again(d["*run_start_time"], chunk) if "*run_start_time" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                if id_case and id_case != "*run_id":
+                    d.pop(id_case, None)
+                id_case = "*run_id"
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                if id_case and id_case != "*project_id":
+                    d.pop(id_case, None)
+                id_case = "*project_id"
+                d["*project_id"] = again(d["*project_id"], buf[at:pos]) if "*project_id" in d else buf[at:pos]
+            elif tag == 26:
+                pos = at + number
+                if task_case and task_case != "*task_id":
+                    d.pop(task_case, None)
+                task_case = "*task_id"
+                d["*task_id"] = again(d["*task_id"], buf[at:pos]) if "*task_id" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                if task_case and task_case != "*task_spec":
+                    d.pop(task_case, None)
+                task_case = "*task_spec"
+                d["*task_spec"] = again(d["*task_spec"], buf[at:pos]) if "*task_spec" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                d["*offloaded_input_data"] = (
+                    again(d["*offloaded_input_data"], buf[at:pos]) if "*offloaded_input_data" in d else buf[at:pos]
+                )
+            elif tag == 50:
+                pos = at + number
+                d["*run_spec"] = again(d["*run_spec"], buf[at:pos]) if "*run_spec" in d else buf[at:pos]
+            elif tag == 58:
+                pos = at + number
+                d.setdefault("*labels", []).append(buf[at:pos])
+            elif tag == 66:
+                pos = at + number
+                d["*run_start_time"] = (
+                    again(d["*run_start_time"], buf[at:pos]) if "*run_start_time" in d else buf[at:pos]
+                )
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -163,44 +162,39 @@ class TrackedActionUpdate(Message):
         pos, end = 0, len(buf)
         spec_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*event"] = again(d["*event"], chunk) if "*event" in d else chunk
-                elif tag == 18:
-                    d["parent_name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["group"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    if spec_case != "*task":
-                        d.pop(spec_case, None)
-                        spec_case = "*task"
-                    d["*task"] = again(d["*task"], chunk) if "*task" in d else chunk
-                elif tag == 42:
-                    if spec_case != "*trace":
-                        d.pop(spec_case, None)
-                        spec_case = "*trace"
-                    d["*trace"] = again(d["*trace"], chunk) if "*trace" in d else chunk
-                elif tag == 50:
-                    d["*status"] = again(d["*status"], chunk) if "*status" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*event"] = again(d["*event"], buf[at:pos]) if "*event" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["parent_name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["group"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                if spec_case and spec_case != "*task":
+                    d.pop(spec_case, None)
+                spec_case = "*task"
+                d["*task"] = again(d["*task"], buf[at:pos]) if "*task" in d else buf[at:pos]
+            elif tag == 42:
+                pos = at + number
+                if spec_case and spec_case != "*trace":
+                    d.pop(spec_case, None)
+                spec_case = "*trace"
+                d["*trace"] = again(d["*trace"], buf[at:pos]) if "*trace" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                d["*status"] = again(d["*status"], buf[at:pos]) if "*status" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("event", d.get("*event"))
@@ -240,30 +234,21 @@ class ReportTrackedActionsRequest(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*run_id"] = again(d["*run_id"], chunk) if "*run_id" in d else chunk
-                elif tag == 18:
-                    d.setdefault("*updates", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*run_id"] = again(d["*run_id"], buf[at:pos]) if "*run_id" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d.setdefault("*updates", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("run_id", d.get("*run_id"))
@@ -285,28 +270,18 @@ class ReportTrackedActionsResponse(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*statuses", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*statuses", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("statuses", d.get("*statuses"))

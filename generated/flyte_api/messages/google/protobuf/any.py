@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, AnyMixin, DecodeError, Message, Slots, put_bytes, put_string, unknown, varint32
+from flyte.runtime.v1 import CUT, AnyMixin, DecodeError, Message, Slots, head, put_bytes, put_string, unknown
 
 
 class Any(AnyMixin, Message):
@@ -21,30 +21,21 @@ class Any(AnyMixin, Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["type_url"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["value"] = chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["type_url"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["value"] = buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("type_url")

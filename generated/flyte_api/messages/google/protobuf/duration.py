@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 from flyte.runtime.v1 import (
+    CUT,
+    DecodeError,
     DurationMixin,
     Message,
     Slots,
+    head,
     put_int32,
     put_int64,
     signed32,
     signed64,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -32,26 +33,21 @@ class Duration(DurationMixin, Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["seconds"] = signed64(value)
-                elif tag == 16:
-                    d["nanos"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["seconds"] = number if number < 1 << 63 else signed64(number)
+            elif tag == 16:
+                pos = at
+                d["nanos"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("seconds")

@@ -15,6 +15,7 @@ from flyte.runtime.v1 import (
     again,
     double,
     entries,
+    head,
     map_field,
     optional_enum,
     put_bool,
@@ -27,8 +28,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 
@@ -50,28 +49,18 @@ class Struct(StructMixin, Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*fields", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*fields", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("fields", d.get("*fields"))
@@ -103,70 +92,53 @@ class Value(ValueMixin, Message):
         pos, end = 0, len(buf)
         kind_case = ""
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                if kind_case and kind_case != "*null_value":
+                    d.pop(kind_case, None)
+                kind_case = "*null_value"
+                d["*null_value"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 17:
+                pos = at + 7
                 if pos > end:
                     raise DecodeError(CUT)
-                if tag == 26:
-                    if kind_case != "string_value":
-                        d.pop(kind_case, None)
-                        kind_case = "string_value"
-                    d["string_value"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    if kind_case != "*struct_value":
-                        d.pop(kind_case, None)
-                        kind_case = "*struct_value"
-                    d["*struct_value"] = again(d["*struct_value"], chunk) if "*struct_value" in d else chunk
-                elif tag == 50:
-                    if kind_case != "*list_value":
-                        d.pop(kind_case, None)
-                        kind_case = "*list_value"
-                    d["*list_value"] = again(d["*list_value"], chunk) if "*list_value" in d else chunk
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    if kind_case != "*null_value":
-                        d.pop(kind_case, None)
-                        kind_case = "*null_value"
-                    d["*null_value"] = signed32(value)
-                elif tag == 32:
-                    if kind_case != "bool_value":
-                        d.pop(kind_case, None)
-                        kind_case = "bool_value"
-                    d["bool_value"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 1:
-                pos += 8
-                if pos > end:
-                    raise DecodeError(CUT)
-                chunk = buf[pos - 8 : pos]
-                if tag == 17:
-                    if kind_case != "number_value":
-                        d.pop(kind_case, None)
-                        kind_case = "number_value"
-                    d["number_value"] = double(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+                if kind_case and kind_case != "number_value":
+                    d.pop(kind_case, None)
+                kind_case = "number_value"
+                d["number_value"] = double(buf[at - 1 : pos])
+            elif tag == 26:
+                pos = at + number
+                if kind_case and kind_case != "string_value":
+                    d.pop(kind_case, None)
+                kind_case = "string_value"
+                d["string_value"] = buf[at:pos].decode()
+            elif tag == 32:
+                pos = at
+                if kind_case and kind_case != "bool_value":
+                    d.pop(kind_case, None)
+                kind_case = "bool_value"
+                d["bool_value"] = number != 0
+            elif tag == 42:
+                pos = at + number
+                if kind_case and kind_case != "*struct_value":
+                    d.pop(kind_case, None)
+                kind_case = "*struct_value"
+                d["*struct_value"] = again(d["*struct_value"], buf[at:pos]) if "*struct_value" in d else buf[at:pos]
+            elif tag == 50:
+                pos = at + number
+                if kind_case and kind_case != "*list_value":
+                    d.pop(kind_case, None)
+                kind_case = "*list_value"
+                d["*list_value"] = again(d["*list_value"], buf[at:pos]) if "*list_value" in d else buf[at:pos]
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("null_value", d.get("*null_value"))
@@ -200,28 +172,18 @@ class ListValue(ListValueMixin, Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*values", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*values", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("values", d.get("*values"))

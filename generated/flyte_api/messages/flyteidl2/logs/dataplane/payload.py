@@ -14,7 +14,7 @@ from flyte.runtime.v1 import (
     again,
     entries,
     enum_field,
-    low32,
+    head,
     map_field,
     put_bool,
     put_bytes,
@@ -28,8 +28,6 @@ from flyte.runtime.v1 import (
     sub,
     sub_list,
     unknown,
-    varint,
-    varint32,
 )
 
 if TYPE_CHECKING:
@@ -82,32 +80,24 @@ class PodResource(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["namespace"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["name"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["container"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["namespace"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["name"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["container"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("namespace")
@@ -155,61 +145,56 @@ class LoggingContext(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 26:
-                    d["cluster_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["kubernetes_namespace"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["kubernetes_pod_name"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["kubernetes_container_name"] = str(chunk, "utf-8")
-                elif tag == 58:
-                    d["*execution_attempt_start_time"] = (
-                        again(d["*execution_attempt_start_time"], chunk)
-                        if "*execution_attempt_start_time" in d
-                        else chunk
-                    )
-                elif tag == 66:
-                    d["*execution_attempt_end_time"] = (
-                        again(d["*execution_attempt_end_time"], chunk) if "*execution_attempt_end_time" in d else chunk
-                    )
-                elif tag == 74:
-                    d.setdefault("*kubernetes_pod_labels", []).append(chunk)
-                elif tag == 98:
-                    d["pod_name_prefix"] = str(chunk, "utf-8")
-                elif tag == 106:
-                    d.setdefault("pod_name_prefixes", []).append(str(chunk, "utf-8"))
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 80:
-                    d["*order"] = signed32(value)
-                elif tag == 88:
-                    d["number_of_batches"] = value
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 26:
+                pos = at + number
+                d["cluster_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["kubernetes_namespace"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["kubernetes_pod_name"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["kubernetes_container_name"] = buf[at:pos].decode()
+            elif tag == 58:
+                pos = at + number
+                d["*execution_attempt_start_time"] = (
+                    again(d["*execution_attempt_start_time"], buf[at:pos])
+                    if "*execution_attempt_start_time" in d
+                    else buf[at:pos]
+                )
+            elif tag == 66:
+                pos = at + number
+                d["*execution_attempt_end_time"] = (
+                    again(d["*execution_attempt_end_time"], buf[at:pos])
+                    if "*execution_attempt_end_time" in d
+                    else buf[at:pos]
+                )
+            elif tag == 74:
+                pos = at + number
+                d.setdefault("*kubernetes_pod_labels", []).append(buf[at:pos])
+            elif tag == 80:
+                pos = at
+                d["*order"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 88:
+                pos = at
+                d["number_of_batches"] = number
+            elif tag == 98:
+                pos = at + number
+                d["pod_name_prefix"] = buf[at:pos].decode()
+            elif tag == 106:
+                pos = at + number
+                d.setdefault("pod_name_prefixes", []).append(buf[at:pos].decode())
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
@@ -266,34 +251,27 @@ class ContainerIdentifier(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["cluster_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["kubernetes_namespace"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["kubernetes_pod_name"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["kubernetes_container_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["cluster_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["kubernetes_namespace"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["kubernetes_pod_name"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["kubernetes_container_name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
@@ -333,38 +311,33 @@ class ContainerSelector(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["cluster_name"] = str(chunk, "utf-8")
-                elif tag == 18:
-                    d["kubernetes_namespace"] = str(chunk, "utf-8")
-                elif tag == 26:
-                    d["kubernetes_pod_name_prefix"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["kubernetes_container_name"] = str(chunk, "utf-8")
-                elif tag == 42:
-                    d["kubernetes_pod_label_selector"] = str(chunk, "utf-8")
-                elif tag == 50:
-                    d["node_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["cluster_name"] = buf[at:pos].decode()
+            elif tag == 18:
+                pos = at + number
+                d["kubernetes_namespace"] = buf[at:pos].decode()
+            elif tag == 26:
+                pos = at + number
+                d["kubernetes_pod_name_prefix"] = buf[at:pos].decode()
+            elif tag == 34:
+                pos = at + number
+                d["kubernetes_container_name"] = buf[at:pos].decode()
+            elif tag == 42:
+                pos = at + number
+                d["kubernetes_pod_label_selector"] = buf[at:pos].decode()
+            elif tag == 50:
+                pos = at + number
+                d["node_name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("cluster_name")
@@ -402,26 +375,21 @@ class LiveLogsOptions(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 8:
-                    d["log_pod_status"] = value != 0
-                elif tag == 16:
-                    d["log_timestamps"] = value != 0
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 8:
+                pos = at
+                d["log_pod_status"] = number != 0
+            elif tag == 16:
+                pos = at
+                d["log_timestamps"] = number != 0
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("log_pod_status")
@@ -451,41 +419,27 @@ class LogLine(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d["*timestamp"] = again(d["*timestamp"], chunk) if "*timestamp" in d else chunk
-                elif tag == 18:
-                    d["message"] = str(chunk, "utf-8")
-                elif tag == 34:
-                    d["short_pod_name"] = str(chunk, "utf-8")
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 24:
-                    d["*originator"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d["*timestamp"] = again(d["*timestamp"], buf[at:pos]) if "*timestamp" in d else buf[at:pos]
+            elif tag == 18:
+                pos = at + number
+                d["message"] = buf[at:pos].decode()
+            elif tag == 24:
+                pos = at
+                d["*originator"] = number if number < 1 << 31 else signed32(number)
+            elif tag == 34:
+                pos = at + number
+                d["short_pod_name"] = buf[at:pos].decode()
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("timestamp", d.get("*timestamp"))
@@ -526,43 +480,30 @@ class LogLines(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("lines", []).append(str(chunk, "utf-8"))
-                elif tag == 26:
-                    d["*container"] = again(d["*container"], chunk) if "*container" in d else chunk
-                elif tag == 34:
-                    d.setdefault("*structured_lines", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
-            elif kind == 0:
-                value = buf[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = varint(buf, after_tag)
-                if tag == 16:
-                    d["container_index"] = low32(value)
-                elif tag == 40:
-                    d["*source"] = signed32(value)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("lines", []).append(buf[at:pos].decode())
+            elif tag == 16:
+                pos = at
+                d["container_index"] = number & 0xFFFFFFFF
+            elif tag == 26:
+                pos = at + number
+                d["*container"] = again(d["*container"], buf[at:pos]) if "*container" in d else buf[at:pos]
+            elif tag == 34:
+                pos = at + number
+                d.setdefault("*structured_lines", []).append(buf[at:pos])
+            elif tag == 40:
+                pos = at
+                d["*source"] = number if number < 1 << 31 else signed32(number)
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("lines")
@@ -595,28 +536,18 @@ class LogContainersList(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*containers", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*containers", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("containers", d.get("*containers"))
@@ -635,28 +566,18 @@ class LogLinesBatch(Message):
     def _decode(d: Slots, buf: bytes) -> None:
         pos, end = 0, len(buf)
         while pos < end:
-            start = pos
             tag = buf[pos]
-            pos += 1
-            if tag > 127:
-                tag, pos = varint32(buf, start)
-            after_tag = pos
-            kind = tag & 7
-            if kind == 2:
-                size = buf[pos]
-                pos += 1
-                if size > 127:
-                    size, pos = varint32(buf, after_tag)
-                chunk = buf[pos : pos + size]
-                pos += size
-                if pos > end:
-                    raise DecodeError(CUT)
-                if tag == 10:
-                    d.setdefault("*logs", []).append(chunk)
-                else:
-                    pos = unknown(d, buf, start, tag, after_tag)
+            number = buf[pos + 1]
+            at = pos + 2
+            if tag > 127 or number > 127:
+                tag, number, at = head(buf, pos)
+            if tag == 10:
+                pos = at + number
+                d.setdefault("*logs", []).append(buf[at:pos])
             else:
-                pos = unknown(d, buf, start, tag, pos)
+                pos = unknown(d, buf, pos)
+        if pos > end:
+            raise DecodeError(CUT)
 
     def _encode(self, d: Slots, out: bytearray) -> None:
         v = d.get("logs", d.get("*logs"))
