@@ -9,7 +9,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from .processes import Piped, run
 
@@ -36,8 +36,6 @@ class Bench:
         self._stack = ExitStack()
         self._servers: dict[str, str] = {}
         self._workers: dict[tuple[str, ...], Piped] = {}
-        self.cache: dict[Any, dict[str, Any]] = {}
-        """Samples of what is measured once for several values."""
 
     def __enter__(self) -> Self:
         self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="flyte-bench-")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import whole
 from .bench import Bench
 from .harness import LIMIT, OURS, REFERENCE, SIDES, Measure, Sample, Value
 
@@ -46,4 +47,5 @@ MEASURES: tuple[Measure, ...] = (
     *(codec(name, kind) for name in ("decode_eager", "encode", "reencode", "to_dict") for kind in ("runs", "tasks")),
     client("get_many", PER_RUN, count=1_000, at_once=50),
     client("watch_many", "us per update", count=500),
+    *whole.MEASURES,
 )
