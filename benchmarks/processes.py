@@ -34,6 +34,7 @@ class Piped:
             cwd=cwd,
             env=dict(env),
             bufsize=0,
+            start_new_session=True,  # Ctrl-C is for whoever started it, who then ends it in order
         )
 
     def line(self, seconds: float = LINE_SECONDS) -> str:
