@@ -30,8 +30,10 @@ def main(module: str) -> None:
                 answer = {"result": result}
             except Exception:
                 answer = {"error": traceback.format_exc()}
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
+            try:
+                print(json.dumps(answer), file=answers, flush=True)
+            except BrokenPipeError:
+                os._exit(1)  # whoever asked is gone; closing the pipe would fail once more
 
 
 if __name__ == "__main__":
