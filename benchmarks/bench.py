@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from .processes import Piped, run
+from .processes import Command, Piped, run
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = ROOT / "benchmarks"
@@ -104,7 +104,7 @@ class Bench:
         print("making build/bench/env ...", file=sys.stderr)
         shutil.rmtree(BUILD / "env", ignore_errors=True)
         run([sys.executable, "-m", "venv", BUILD / "env"], cwd=ROOT, env=self.env)
-        pip = [PYTHONS["tools"], "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
+        pip: Command = [PYTHONS["tools"], "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
         run(pip, cwd=ROOT, env=self.env, seconds=INSTALL_SECONDS)
         ready.write_text(wanted)
 
@@ -119,7 +119,13 @@ class Bench:
         if not target.exists():
             package = self.folder() / "betterproto_messages"
             package.mkdir()
-            compile_all = [PYTHONS["tools"], "-m", "grpc_tools.protoc", "-I.", f"--python_betterproto2_out={package}"]
+            compile_all: Command = [
+                PYTHONS["tools"],
+                "-m",
+                "grpc_tools.protoc",
+                "-I.",
+                f"--python_betterproto2_out={package}",
+            ]
             path = f"{PYTHONS['tools'].parent}{os.pathsep}{self.env['PATH']}"
             run([*compile_all, *protos], cwd=ROOT / "protos", env={**self.env, "PATH": path})
             shutil.move(package.parent, target)

@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+Command = Sequence[str | Path]
+
 LINE_SECONDS = 180.0
 STOP_SECONDS = 5.0
 
@@ -24,7 +26,7 @@ class Failed(Exception):
 class Piped:
     """A process that answers in lines and ends when its standard input does."""
 
-    def __init__(self, command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, command: Command, *, cwd: Path, env: Mapping[str, str]) -> None:
         self._name = " ".join(Path(part).name for part in command)
         self._rest = b""
         self._process = subprocess.Popen(
@@ -87,7 +89,7 @@ class Ended(NamedTuple):
     output: str
 
 
-def run(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], seconds: float = LINE_SECONDS) -> Ended:
+def run(command: Command, *, cwd: Path, env: Mapping[str, str], seconds: float = LINE_SECONDS) -> Ended:
     """Run a process and everything it starts to the end.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .bench import INSTALL_SECONDS, PYTHONS, ROOT, Bench
 from .harness import LIMIT, OURS, REFERENCE, SIDES, Measure, Sample, Value
-from .processes import run
+from .processes import Command, run
 
 MEGABYTE = 1_000_000
 IMPORT = "from flyte.remote import Run"
@@ -75,7 +75,7 @@ def generate(bench: Bench) -> dict[str, Any]:
     for name in ("protos", "templates"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "codegen.toml", folder)
-    command = [PYTHONS[OURS].parent / "flyte-codegen", "generate"]
+    command: Command = [PYTHONS[OURS].parent / "flyte-codegen", "generate"]
     scratch = run(command, cwd=folder, env=bench.env)
     unchanged = run(command, cwd=folder, env=bench.env)
     manifest = (folder / "generated" / "flyte_api" / "MANIFEST.json").read_bytes()
@@ -98,7 +98,7 @@ def installed(side: str) -> Sample:
     def sample(bench: Bench) -> dict[str, Any]:
         folder = bench.folder()
         if side == OURS:
-            build = [PYTHONS[OURS], "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
+            build: Command = [PYTHONS[OURS], "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
             run(build, cwd=folder, env=bench.env, seconds=INSTALL_SECONDS)
             (what,) = (str(wheel) for wheel in folder.glob("*.whl"))
         else:
@@ -106,7 +106,7 @@ def installed(side: str) -> Sample:
         run([PYTHONS[OURS], "-m", "venv", folder / "env"], cwd=folder, env=bench.env)
         (packages,) = (folder / "env" / "lib").glob("python*/site-packages")
         before, there = size(packages), set(packages.glob("*.dist-info"))
-        pip = [folder / "env" / "bin" / "python", "-m", "pip", "install", "--quiet", what]
+        pip: Command = [folder / "env" / "bin" / "python", "-m", "pip", "install", "--quiet", what]
         run(pip, cwd=folder, env=bench.env, seconds=INSTALL_SECONDS)
         found = {
             "packages": len(set(packages.glob("*.dist-info")) - there),
