@@ -30,7 +30,7 @@ bench: .venv/dev .reference/ready
 setup: .venv/dev
 
 clean:
-	rm -rf .venv .reference .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .reference build/bench .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
