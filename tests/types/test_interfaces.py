@@ -213,9 +213,8 @@ def no_result(x: int): ...  # type: ignore[no-untyped-def]
 def by_position(x: int, /) -> None: ...
 def any_number(*numbers: int) -> None: ...
 def any_names(**numbers: int) -> None: ...
-def no_type(x: set[int]) -> None: ...
-def no_result_type() -> set[int]: ...  # type: ignore[empty-body]
-def any_length() -> tuple[int, ...]: ...  # type: ignore[empty-body]
+def no_type(x: range) -> None: ...
+def no_result_type() -> range: ...  # type: ignore[empty-body]
 def wrong_default(x: int = "1") -> None: ...  # type: ignore[assignment]
 def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
@@ -228,9 +227,8 @@ def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
         (by_position, "by_position: inputs are given by name, and x can only be given by position"),
         (any_number, r"any_number: a task cannot take \*numbers"),
         (any_names, r"any_names: a task cannot take \*numbers"),
-        (no_type, r"no_type: parameter x: set\[int\] has no Flyte type"),
-        (no_result_type, r"no_result_type: result: set\[int\] has no Flyte type"),
-        (any_length, "any_length: a result of any length"),
+        (no_type, r"no_type: parameter x: range has no Flyte type"),
+        (no_result_type, r"no_result_type: result: range has no Flyte type"),
         (wrong_default, "wrong_default: default of x: expected int, got str"),
         (unresolved, "unresolved: an annotation cannot be resolved: name 'Nowhere'"),
     ],

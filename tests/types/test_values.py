@@ -255,7 +255,11 @@ def test_a_value_that_cannot_be_written_is_refused_by_name(value: Any, annotatio
 @pytest.mark.parametrize(
     ("value", "literal_type", "complaint"),
     [
-        ("f", LiteralType(blob=BlobType()), "x: expected a file, got str; give a File, Dir or StructuredDataset"),
+        (
+            "f",
+            LiteralType(blob=BlobType()),
+            "x: expected a file, got str; upload what is on this machine with File.from_local",
+        ),
         (b"f", PICKLED, "x: the task expects a pickled object, which is not written here"),
         (1, LiteralType(), "x: expected a value of unknown type, got int"),
         (1, LiteralType(union_type=UnionType()), "x: expected a union of nothing, got int"),
@@ -277,13 +281,15 @@ class Fast(enum.Flag):
     [
         (list, "list does not say what it holds; write for example"),
         (dict[bytes, str], "has keys that are not str"),
-        (set[int], r"set\[int\] has no Flyte type here"),
+        (set, r"set does not say what it holds; write for example set\[int\]"),
+        (tuple, r"tuple does not say what it holds; write for example tuple\[int, ...\]"),
+        (range, "range has no Flyte type here"),
         (object, "object has no Flyte type here"),
         (Any, "Any has no Flyte type here"),
         ("int", "'int' is text, not a type"),
         (Choice["a", 1], "holds more than text"),
         (Fast, "Fast is a Flag"),
-        (list[set[int]], r"set\[int\] has no Flyte type"),
+        (list[memoryview], "memoryview has no Flyte type"),
         ([int], "has no Flyte type here"),
     ],
 )

@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ._hints import substituted, type_arguments
+
 # Metadata of a field whose key on the wire is no Python name.
 KEY = "flyte_key"
 
@@ -55,16 +57,30 @@ class DataClass:
 def data_class(kind: Any) -> DataClass | None:
     """The fields of a class of data, in order; None for any other type.
 
+    Args:
+        kind: A class, or a generic one with its arguments, such as `Box[int]`.
+
     Raises:
         TypeError: An annotation of a field cannot be resolved.
     """
+    own = class_itself(kind)
     for recognised, describe in _KINDS:
-        if recognised(kind):
+        if recognised(own):
             try:
-                return describe(kind)
+                found = describe(own)
             except NameError as error:
-                raise TypeError(f"{kind.__name__}: an annotation cannot be resolved: {error}") from None
+                raise TypeError(f"{own.__name__}: an annotation cannot be resolved: {error}") from None
+            known = type_arguments(kind)
+            if not known:
+                return found
+            fields = (dataclasses.replace(field, hint=substituted(field.hint, known)) for field in found.fields)
+            return DataClass(found.kind, tuple(fields))
     return None
+
+
+def class_itself(kind: Any) -> Any:
+    """A class without the arguments that a generic one has."""
+    return typing.get_origin(kind) or kind
 
 
 def is_data_instance(value: Any) -> bool:

@@ -30,10 +30,21 @@ from flyte_api.messages.flyteidl2.core.types import (
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
-from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, by_value, describe, schema_of, tag_of
+from ._describe import (
+    DATE_TAG,
+    MSGPACK_TAG,
+    PICKLE_TAG,
+    by_value,
+    container_of,
+    describe,
+    is_bytes,
+    schema_of,
+    tag_of,
+)
 from ._files import Dir, File, StructuredDataset, absolute_uri
-from ._guards import is_list, is_mapping
+from ._guards import is_container, is_list, is_mapping, is_set, is_tuple
 from ._msgpack import pack
+from ._pickled_bytes import pickled
 from ._refused import Refused, text
 
 _INT64 = range(-(2**63), 2**63)
@@ -73,14 +84,19 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     match kind:
         case "simple" if inner in _SIMPLE:
             return Literal(scalar=_SIMPLE[inner](value, literal_type, exact))
-        case "collection_type" if is_list(value):
-            items = [_step(f"[{i}]", item, inner, exact=exact) for i, item in enumerate(value)]
-            return Literal(collection=LiteralCollection(literals=items))
+        case "collection_type":
+            return Literal(collection=LiteralCollection(literals=_items(value, literal_type, inner, exact)))
         case "map_value_type" if is_mapping(value):
             entries = {_key(key): _step(f"[{key!r}]", item, inner, exact=exact) for key, item in value.items()}
             return Literal(map=LiteralMap(literals=entries))
         case "enum_type":
             return Literal(scalar=Scalar(primitive=Primitive(string_value=_enum(value, literal_type, exact))))
+        case "union_type" if is_bytes(literal_type):
+            if not isinstance(value, bytes | bytearray):
+                raise _mismatch(value, literal_type)
+            return Literal(scalar=Scalar(binary=Binary(value=pickled(bytes(value)))))
+        case "union_type" if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+            raise _unpickled(literal_type)
         case "union_type":
             return _union(value, literal_type, inner.variants)
         case "blob" if isinstance(value, Dir if inner.dimensionality == _MULTIPART else File):
@@ -95,6 +111,16 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
             raise _mismatch(value, literal_type)
 
 
+def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
+    container = container_of(literal_type)
+    if is_tuple(value) if container == "tuple" else is_list(value) if not container else False:
+        return [_step(f"[{i}]", item, item_type, exact=exact) for i, item in enumerate(value)]
+    if container in ("set", "frozenset") and is_set(value):
+        # A set has no order of its own; the same set must be the same literal, for caches.
+        return sorted((_step("{...}", item, item_type, exact=exact) for item in value), key=bytes)
+    raise _mismatch(value, literal_type)
+
+
 def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     try:
         return _encode(value, literal_type, exact=exact)
@@ -105,12 +131,15 @@ def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> L
 def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
     given = type(value).__name__ if value is not None else "None"
     hint = ""
-    if isinstance(value, tuple) and which_one_of(literal_type, "type")[0] == "collection_type":
-        hint = "; write list(...) around it"
+    if literal_type.collection_type is not None and is_container(value) and not is_mapping(value):
+        hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
         hint = "; say which moment of the day, in which time zone"
-    elif which_one_of(literal_type, "type")[0] in ("blob", "structured_dataset_type"):
-        hint = "; give a File, Dir or StructuredDataset of flyte.types, or the literal of another run's output"
+    elif literal_type.blob is not None:
+        made = "Dir" if literal_type.blob.dimensionality == _MULTIPART else "File"
+        hint = f"; upload what is on this machine with {made}.from_local(path), name what is stored with {made}(uri)"
+    elif literal_type.structured_dataset_type is not None:
+        hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; give the literal of another run's output"
     return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
@@ -189,11 +218,14 @@ def _none(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 
 def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
-    if tag_of(literal_type) != BYTES_TAG:
-        raise Refused("the task expects a pickled object, which is not written here; give the literal of another run's")
-    if not isinstance(value, (bytes, bytearray)):
-        raise _mismatch(value, literal_type)
-    return Scalar(binary=Binary(value=bytes(value), tag=BYTES_TAG))
+    raise _unpickled(literal_type)
+
+
+def _unpickled(literal_type: LiteralType) -> Refused:
+    return Refused(
+        f"the task expects {describe(literal_type)}, which is not written here; give the literal of another run's output, "
+        "or annotate the task's input with a type that needs no pickling"
+    )
 
 
 def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
