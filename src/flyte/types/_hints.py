@@ -53,15 +53,16 @@ def type_arguments(kind: Any) -> dict[Any, Any]:
 
 def substituted(hint: Any, known: dict[Any, Any]) -> Any:
     """An annotation with what its type variables stand for."""
-    if isinstance(hint, typing.TypeVar):
-        return known.get(hint, hint)
-    parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
     if isinstance(hint, type) and typing.get_origin(hint) is None:
         # A class by itself, whose variables are its own.
         return hint
+    if isinstance(hint, typing.TypeVar):
+        return known.get(hint, hint)
+    parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
     if not any(parameter in known for parameter in parameters):
         return hint
-    return hint[tuple(known.get(parameter, parameter) for parameter in parameters)]
+    generic: Any = hint
+    return generic[tuple(known.get(parameter, parameter) for parameter in parameters)]
 
 
 def textual_format(kind: Any) -> str:
