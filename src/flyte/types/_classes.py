@@ -6,6 +6,7 @@ pydantic is never imported here: a model can only be around when somebody else i
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping
@@ -70,12 +71,20 @@ def data_class(kind: Any) -> DataClass | None:
                 found = describe(own)
             except NameError as error:
                 raise TypeError(f"{own.__name__}: an annotation cannot be resolved: {error}") from None
-            known = type_arguments(kind)
-            if not known:
+            if not hasattr(own, "__parameters__"):
                 return found
-            fields = (dataclasses.replace(field, hint=substituted(field.hint, known)) for field in found.fields)
+            known = type_arguments(kind)
+            fields = (dataclasses.replace(field, hint=_specific(field, own, known)) for field in found.fields)
             return DataClass(found.kind, tuple(fields))
     return None
+
+
+def _specific(field: Field, own: Any, known: dict[Any, dict[Any, Any]]) -> Any:
+    """The annotation of a field of a generic class, with what the type variables stand for where it was written."""
+    writers = [each for each in own.__mro__ if field.name in inspect.get_annotations(each)]
+    # A typed dict has its bases' annotations and no other trace of them.
+    everywhere = {variable: hint for each in known.values() for variable, hint in each.items()}
+    return substituted(field.hint, everywhere | known.get(writers[0] if writers else own, {}))
 
 
 def class_itself(kind: Any) -> Any:

@@ -15,6 +15,7 @@ from flyte_api.messages.flyteidl2.core.types import (
     SimpleType,
     StructuredDatasetType,
 )
+from flyte_api.messages.google.protobuf.struct import Struct
 
 from ._describe import CONTAINERS, DATE_TAG, MSGPACK_TAG, PICKLE_FORMAT, by_value, container_of, tag_of, whole
 from ._files import Dir, File, StructuredDataset
@@ -100,7 +101,7 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
         case "none_type":
             return None
         case "generic":
-            return _as_declared(whole(inner.to_python()), literal_type)
+            return _as_declared(_json(inner), literal_type)
         case "binary":
             return _binary(inner, literal_type, allow_pickle)
         case "union":
@@ -115,6 +116,13 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
             raise Unreadable(f"it is an error: {inner.message}")
         case _:
             raise Unreadable("it is empty")
+
+
+def _json(struct: Struct) -> Any:
+    try:
+        return whole(struct.to_python())
+    except ValueError as error:
+        raise Unreadable(f"it is not readable JSON: {error}") from None
 
 
 def _union(union: Union, depth: int, allow_pickle: bool) -> Any:

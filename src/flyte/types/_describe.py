@@ -9,6 +9,7 @@ from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, 
 from ._guards import is_dict, is_list
 
 _EXACT_IN_DOUBLE = 2**53
+_DEEPEST = 100
 
 # Tags that other Flyte SDKs put on the variants of a union; one that is missing makes them refuse the value.
 TAGS = {
@@ -69,7 +70,7 @@ def class_name(literal_type: LiteralType) -> str:
     """The class that a type names in its metadata: of a pickled value, or the container that became a collection."""
     if literal_type.metadata is None or literal_type.simple is not None:
         return ""
-    name = literal_type.metadata.to_python().get(CLASS_KEY)
+    name = schema_of(literal_type).get(CLASS_KEY)
     return name if isinstance(name, str) else ""
 
 
@@ -85,20 +86,38 @@ def container_of(literal_type: LiteralType) -> str:
 
 
 def schema_of(literal_type: LiteralType) -> dict[str, Any]:
-    """The JSON schema that a type carries; an empty one if it has none."""
+    """The JSON schema that a type carries; an empty one if it has none that can be read."""
+    try:
+        return read_schema(literal_type)
+    except ValueError:
+        return {}
+
+
+def read_schema(literal_type: LiteralType) -> dict[str, Any]:
+    """The JSON schema that a type carries; an empty one if it has none.
+
+    Raises:
+        ValueError: It is damaged, or nested too deep.
+    """
     if literal_type.metadata is None:
         return {}
     return {key: whole(value) for key, value in literal_type.metadata.to_python().items()}
 
 
-def whole(value: Any) -> Any:
-    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only."""
+def whole(value: Any, depth: int = 0) -> Any:
+    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only.
+
+    Raises:
+        ValueError: It is nested too deep.
+    """
+    if depth > _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
     if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_DOUBLE:
         return int(value)
     if is_list(value):
-        return [whole(item) for item in value]
+        return [whole(item, depth + 1) for item in value]
     if is_dict(value):
-        return {key: whole(item) for key, item in value.items()}
+        return {key: whole(item, depth + 1) for key, item in value.items()}
     return value
 
 

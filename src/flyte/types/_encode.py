@@ -50,6 +50,7 @@ from ._refused import Refused, text
 _INT64 = range(-(2**63), 2**63)
 # Beyond it, not every integer has a double of its own.
 _EXACT_IN_DOUBLE = 2**53
+_DEEPEST = 100
 _MULTIPART = BlobTypeBlobDimensionality.MULTIPART
 _LONGEST = dt.timedelta(days=3652500)
 
@@ -71,10 +72,23 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
             zone, text that is not Unicode.
     """
     try:
+        _check_depth(literal_type)
         return _encode(value, literal_type, exact=False)
     except Refused as refused:
         error = ValueError if refused.fits_type else TypeError
-        raise error(f"{name}{refused.path}: {refused.reason}") from None
+        raise error(f"{name}{refused.place}: {refused.reason}") from None
+
+
+def _check_depth(literal_type: LiteralType) -> None:
+    """Whoever deployed the task wrote the type, and Python can follow it only so far."""
+    level = [literal_type]
+    for _ in range(_DEEPEST + 1):
+        kinds = [which_one_of(each, "type") for each in level]
+        level = [inner for kind, inner in kinds if kind in ("collection_type", "map_value_type")]
+        level += [variant for kind, inner in kinds if kind == "union_type" for variant in inner.variants]
+        if not level:
+            return
+    raise Refused(f"its type is nested more than {_DEEPEST} levels deep")
 
 
 def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:

@@ -37,17 +37,16 @@ def plain(annotation: Any) -> Any:
             return annotation
 
 
-def type_arguments(kind: Any) -> dict[Any, Any]:
-    """What the type variables of a generic class stand for, those of its bases included."""
+def type_arguments(kind: Any) -> dict[Any, dict[Any, Any]]:
+    """What the type variables of a generic class and of its bases stand for, by class: one may use the name of another."""
     origin = typing.get_origin(kind)
     own = origin if origin is not None else kind
-    known: dict[Any, Any] = {}
-    if origin is not None:
-        known = dict(zip(getattr(own, "__parameters__", ()), typing.get_args(kind), strict=False))
-    found = dict(known)
-    for base in getattr(own, "__orig_bases__", ()):
-        if typing.get_origin(base) not in (None, typing.Generic, typing.Protocol):
-            found = {**type_arguments(substituted(base, known)), **found}
+    known = dict(zip(getattr(own, "__parameters__", ()), typing.get_args(kind), strict=False))
+    found = {own: known}
+    if isinstance(own, type):
+        for base in own.__dict__.get("__orig_bases__", own.__bases__):
+            if typing.get_origin(base) not in (typing.Generic, typing.Protocol):
+                found = {**type_arguments(substituted(base, known)), **found}
     return found
 
 

@@ -36,9 +36,9 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         return decode(literal, None, allow_pickle=allow_pickle)
     if origin in (typing.Union, types.UnionType):
         return _one_of(literal, hint, arguments, allow_pickle)
-    if literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
+    while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
         # Where a union is not asked for, it must be this variant of it.
-        return read_as(literal.scalar.union.value, hint, allow_pickle=allow_pickle)
+        literal = literal.scalar.union.value
     if literal.collection is not None and _is_collection(origin, arguments):
         items = [
             _step(f"[{i}]", each, arguments[0], allow_pickle) for i, each in enumerate(literal.collection.literals)
