@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import UserDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from ._outcome import raise_for_status
 
 if TYPE_CHECKING:
     from flyte.types import NativeValues
-    from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+    from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
     from flyte_api.messages.flyteidl2.core.literals import Literal
     from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral, Outputs
 
@@ -115,17 +116,30 @@ def _interface(details: ActionDetails) -> TypedInterface | None:
     return found
 
 
+async def _read(
+    literals: Iterable[NamedLiteral],
+    declared: VariableMap | None,
+    as_types: Mapping[str, Any] | None,
+    allow_pickle: bool,
+) -> NativeValues:
+    from flyte.types import literals_to_python
+
+    if not allow_pickle:
+        return literals_to_python(literals, declared, as_types=as_types)
+    # Pickles run code and may be stored elsewhere: the event loop does not wait for that.
+    return await asyncio.to_thread(literals_to_python, literals, declared, as_types=as_types, allow_pickle=True)
+
+
 async def read_inputs(
     details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
 ) -> ActionInputs:
     """See `ActionDetails.inputs`."""
-    from flyte.types import literals_to_python
     from flyte_api.messages.flyteidl2.task.common import Inputs
 
     message = (await _data(details)).inputs or Inputs()
     interface = _interface(details)
     declared = None if interface is None else interface.inputs
-    read = literals_to_python(message.literals, declared, as_types=as_types, allow_pickle=allow_pickle)
+    read = await _read(message.literals, declared, as_types, allow_pickle)
     return ActionInputs(message, read)
 
 
@@ -133,7 +147,6 @@ async def read_outputs(
     details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
 ) -> ActionOutputs:
     """See `ActionDetails.outputs`."""
-    from flyte.types import literals_to_python
     from flyte_api.messages.flyteidl2.task.common import Outputs
 
     if not details.done():
@@ -142,5 +155,5 @@ async def read_outputs(
     message = (await _data(details)).outputs or Outputs()
     interface = _interface(details)
     declared = None if interface is None else interface.outputs
-    read = literals_to_python(message.literals, declared, as_types=as_types, allow_pickle=allow_pickle)
+    read = await _read(message.literals, declared, as_types, allow_pickle)
     return ActionOutputs(message, read)

@@ -83,7 +83,8 @@ class File:
         """
         from ._upload import Uploader
 
-        stored = await Uploader(client, project, domain, timeout).file(Path(local_path))
+        with Uploader(client, project, domain, timeout) as uploader:
+            stored = await uploader.file(Path(local_path))
         return cls(stored.uri, format, stored.digest)
 
     @classmethod
@@ -213,7 +214,8 @@ class Dir:
         """
         from ._upload import Uploader
 
-        stored = await Uploader(client, project, domain, timeout).directory(Path(local_path))
+        with Uploader(client, project, domain, timeout) as uploader:
+            stored = await uploader.directory(Path(local_path))
         return cls(stored.uri, format, stored.digest)
 
     @classmethod

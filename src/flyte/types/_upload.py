@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -84,6 +85,15 @@ class Uploader:
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._stopped = threading.Event()
+        # Not the loop's own threads: there may be fewer, and others wait for them too.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "flyte-upload")
+
+    def __enter__(self) -> Uploader:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def file(self, path: Path) -> Uploaded:
         """Upload one file under its own name; the same content gets the same place."""
@@ -94,7 +104,7 @@ class Uploader:
 
     async def directory(self, root: Path) -> Uploaded:
         """Upload all files below a directory; the same content gets the same place."""
-        found = await asyncio.to_thread(_files, root)
+        found = await self._in_thread(root, lambda: _files(root))
         turn = asyncio.Semaphore(_AT_ONCE)
 
         async def read(name: str) -> _Source:
@@ -126,12 +136,9 @@ class Uploader:
         return [task.result() for task in tasks]
 
     async def _in_thread(self, path: Path, work: Callable[[], T]) -> T:
-        """What `work` gives; a thread cannot be cancelled, but it looks whether it is still wanted."""
+        """What `work` gives. A thread cannot be cancelled, but it looks whether it is still wanted."""
         try:
-            return await asyncio.to_thread(work)
-        except asyncio.CancelledError:
-            self._stopped.set()
-            raise
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except _Interrupted as interrupted:
             if interrupted.error is not None:
                 raise interrupted.error from None
