@@ -18,12 +18,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import shapes
-from flyte._context import internal_ctx
 from flyte.io import DataFrame, Dir, File
-from flyte.models import RawDataPath
 from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import LiteralType
 
+from flyte._context import internal_ctx
+from flyte.models import RawDataPath
 from flyte.types import TypeEngine
 
 REFERENCES: dict[str, tuple[Any, Any]] = {

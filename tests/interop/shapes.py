@@ -11,6 +11,12 @@ from typing import Any, Generic, Literal, NamedTuple, TypeVar
 # pydantic, with which the other SDK reads them, takes those of the standard library from Python 3.12 on.
 from typing_extensions import TypedDict
 
+try:
+    from attrs import define
+except ImportError:
+    # The other SDK takes none of attrs' classes, but a dataclass of the same fields for what they travel as.
+    from dataclasses import dataclass as define
+
 
 class Color(enum.Enum):
     RED = "r"
@@ -86,6 +92,12 @@ class Packet(NamedTuple):
     size: int
 
 
+@define
+class Spot:
+    x: int
+    label: str = "s"
+
+
 MOMENT = dt.datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 INNER = Inner(4, "y")
 REPORT = Report(
@@ -143,6 +155,8 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "large dataclass": (Report, REPORT),
     "recursive dataclass": (Tree, Tree(1, [Tree(2)])),
     "list of dataclasses": (list[Inner], [INNER, Inner(5)]),
+    "attrs class": (Spot, Spot(1, "a")),
+    "list of attrs classes": (list[Spot], [Spot(1), Spot(2, "b")]),
     "generic dataclass": (Box[int], Box(1, [2])),
     "generic dataclass of classes": (Box[Inner], Box(INNER, [])),
     "derived dataclass": (IntBox, IntBox(1, [2], "x")),
