@@ -208,6 +208,20 @@ def test_a_result_that_does_not_fit_is_refused(function: Any, result: Any, compl
         result_to_literals(interface_of(function)[0], result)
 
 
+def any_number_of_results(x: int) -> tuple[int, ...]:
+    return (x,)
+
+
+@pytest.mark.parametrize("result", [(), (1,), (1, 2, 3)])
+def test_a_result_of_any_length_is_one_output(result: tuple[int, ...]) -> None:
+    interface, _ = interface_of(any_number_of_results)
+    (output,) = result_to_literals(interface, result)
+    assert output.name == "o0"
+    assert literals_to_python([output], interface.outputs).values == {"o0": result}
+    with pytest.raises(TypeError, match=r"^output o0\[1\]: expected int, got str"):
+        result_to_literals(interface, (1, "a"))
+
+
 def no_annotation(x) -> int: ...  # type: ignore[no-untyped-def, empty-body]
 def no_result(x: int): ...  # type: ignore[no-untyped-def]
 def by_position(x: int, /) -> None: ...
