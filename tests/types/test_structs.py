@@ -355,6 +355,45 @@ def test_bytes_of_a_class_are_base64_in_the_struct_form(text: str, raw: bytes) -
     assert found == Raw(raw, [raw], {"k": raw})
 
 
+@dataclass
+class Job:
+    data: File
+    mode: Choice["fast", "slow"] = "fast"
+
+
+class Contrary:
+    """Cannot be compared with anything."""
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("not comparable")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation", "place", "maker"),
+    [
+        ("a.csv", File, "x", "File"),
+        (pathlib.Path("a.csv"), File, "x", "File"),
+        ("d", Dir, "x", "Dir"),
+        ("a.csv", File | None, "x", "File"),
+        (["a.csv"], list[File], r"x\[0\]", "File"),
+        ({"data": "a.csv"}, Job, r"x\['data'\]", "File"),
+    ],
+)
+def test_a_path_is_refused_with_the_way_to_upload_it(value: Any, annotation: Any, place: str, maker: str) -> None:
+    with pytest.raises(TypeError, match=rf"^{place}: expected .*, got .*; upload .* with {maker}\.from_local\(path\)"):
+        to_literal(value, literal_type_of(annotation), name="x")
+
+
+@pytest.mark.parametrize("annotation", [int, str, Color, Choice["a"], list[int], File, Job, int | None, bytes])
+def test_an_object_that_cannot_be_compared_is_refused_by_name(annotation: Any) -> None:
+    with pytest.raises(TypeError, match=r"^x: expected .*, got Contrary"):
+        to_literal(Contrary(), literal_type_of(annotation), name="x")
+    with pytest.raises(TypeError, match=r"^x\['mode'\]: expected one of 'fast', 'slow', got Contrary"):
+        to_literal({"data": File("s3://b/k"), "mode": Contrary()}, literal_type_of(Job), name="x")
+
+
 def test_text_is_no_bytes() -> None:
     with pytest.raises(TypeError, match=r"^x\.raw is '\*', which is not base64, expected bytes"):
         form = Struct.of({"raw": "*", "parts": [], "named": {}})

@@ -45,7 +45,7 @@ from ._files import Dir, File, StructuredDataset, absolute_uri
 from ._guards import is_container, is_list, is_mapping, is_set, is_tuple
 from ._msgpack import pack
 from ._pickled_bytes import pickled
-from ._refused import Refused, text
+from ._refused import Refused, how_to_store, text
 
 _INT64 = range(-(2**63), 2**63)
 # Beyond it, not every integer has a double of its own.
@@ -149,14 +149,22 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
         hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
         hint = "; say which moment of the day, in which time zone"
-    elif literal_type.blob is not None:
-        made = "Dir" if literal_type.blob.dimensionality == _MULTIPART else "File"
-        hint = f"; upload what is on this machine with {made}.from_local(path), name what is stored with {made}(uri)"
+    elif made := _stored(literal_type):
+        hint = f"; {how_to_store(made)}"
     elif literal_type.structured_dataset_type is not None:
         hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; give the literal of another run's output"
     return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
+
+
+def _stored(literal_type: LiteralType) -> str:
+    """The class of files that a type, or a variant of it, takes; empty if it takes none."""
+    union = literal_type.union_type
+    for each in [literal_type] if union is None else union.variants:
+        if each.blob is not None:
+            return "Dir" if each.blob.dimensionality == _MULTIPART else "File"
+    return ""
 
 
 def _key(key: Any) -> str:

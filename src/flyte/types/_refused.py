@@ -24,6 +24,11 @@ class Refused(Exception):
         return f"{self.path[: _LONGEST // 2]} ... {self.path[-_LONGEST // 4 :]}"
 
 
+def how_to_store(kind: str) -> str:
+    """What to do where a `File` or `Dir` is expected, and something else is given."""
+    return f"upload what is on this machine with {kind}.from_local(path), name what is stored with {kind}(uri)"
+
+
 def text(value: str) -> str:
     """Text that UTF-8 can express."""
     plain = str.__str__(value)
