@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from flyte.errors import RuntimeSystemError, WaitTimeoutError
+from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
 from flyte.runtime import call
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.redact import redact
@@ -35,6 +35,8 @@ _CHUNK = 1 << 20
 _AT_ONCE = 8
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
+# How long a store may say nothing; a thread that waits for it cannot be ended, and would keep the process.
+_IDLE = 60.0
 # Servers sign links for an hour at most.
 _LONGEST_LINK = 3600.0
 _SPARE = 300.0
@@ -172,7 +174,12 @@ class Uploader:
             expires_in=Duration.of(timedelta(seconds=min(left + _SPARE, _LONGEST_LINK))),
         )
         rpc = DataProxyService.CREATE_UPLOAD_LOCATION
-        place = await call.unary(self._client, rpc, request, timeout=min(left, self._client.timeout))
+        try:
+            place = await call.unary(self._client, rpc, request, timeout=min(left, self._client.timeout))
+        except DeadlineExceededError:
+            if left < self._client.timeout:
+                raise self._late(source.path) from None
+            raise
         headers = _headers(place, source)
         attempt = 0
         while True:
@@ -195,7 +202,7 @@ class Uploader:
         try:
             with _Body(source.path, self) as body:
                 request = urllib.request.Request(url, data=body, headers=headers, method="PUT")
-                _opener(url).open(request, timeout=max(self.left(), 0.001)).close()
+                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), 0.001)).close()
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace")
@@ -205,7 +212,7 @@ class Uploader:
                 return text
             raise RuntimeSystemError(f"{source.path} could not be uploaded: {text}", code="UploadFailed") from None
         except (OSError, http.client.HTTPException) as error:
-            if self.left() <= 0:
+            if not self.go_on():
                 raise _Interrupted from None
             return redact(f"{where} cannot be reached: {getattr(error, 'reason', error)}")
         except ValueError as error:
