@@ -22,6 +22,8 @@ from flyte.io import DataFrame, Dir, File
 from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import LiteralType
 
+from flyte._context import internal_ctx
+from flyte.models import RawDataPath
 from flyte.types import TypeEngine
 
 REFERENCES: dict[str, tuple[Any, Any]] = {
@@ -30,6 +32,7 @@ REFERENCES: dict[str, tuple[Any, Any]] = {
     "data frame": (DataFrame, DataFrame(uri="s3://b/f", format="parquet")),
     "pickle": (set, {1}),
 }
+PICKLED = {name: (kind, value) for name, (kind, value, _) in shapes.PICKLED.items()}
 
 
 def encoded(message: Any) -> str:
@@ -47,7 +50,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 async def answer(request: dict[str, Any]) -> dict[str, Any]:
-    kind, value = (shapes.every_shape() | REFERENCES)[request["name"]]
+    kind, value = (shapes.every_shape() | REFERENCES | PICKLED)[request["name"]]
     if request["do"] == "write":
         literal_type = TypeEngine.to_literal_type(kind)
         return {
@@ -56,6 +59,9 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
         }
     literal = Literal.FromString(base64.b64decode(request["literal"]))
     literal_type = LiteralType.FromString(base64.b64decode(request["type"]))
+    if request["name"] in PICKLED:
+        # It knows the type by another name, and none at all by this one.
+        kind = shapes.PICKLED[request["name"]][2] or TypeEngine.guess_python_type(literal_type)
     read = await TypeEngine.to_python_value(literal, kind)
     reply = {"same": same(value, read), "read": repr(read)}
     try:
@@ -66,10 +72,16 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     return reply
 
 
+async def answer_with_storage(request: dict[str, Any]) -> dict[str, Any]:
+    # Where it keeps what is too large for a literal; as cwd, so that it is gone with the test's directory.
+    with internal_ctx().new_raw_data_path(RawDataPath.from_local_folder(Path.cwd())):
+        return await answer(request)
+
+
 def main() -> None:
     for line in sys.stdin:
         try:
-            reply = asyncio.run(answer(json.loads(line)))
+            reply = asyncio.run(answer_with_storage(json.loads(line)))
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}
         print("@" + json.dumps(reply), flush=True)

@@ -6,10 +6,16 @@ import datetime as dt
 import enum
 import math
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 # pydantic, with which the other SDK reads them, takes those of the standard library from Python 3.12 on.
 from typing_extensions import TypedDict
+
+try:
+    from attrs import define
+except ImportError:
+    # The other SDK takes none of attrs' classes, but a dataclass of the same fields for what they travel as.
+    from dataclasses import dataclass as define
 
 
 class Color(enum.Enum):
@@ -59,6 +65,39 @@ class Options(TypedDict):
     name: str
 
 
+Held = TypeVar("Held")
+
+
+@dataclass
+class Box(Generic[Held]):
+    held: Held
+    others: list[Held]
+
+
+@dataclass
+class IntBox(Box[int]):
+    label: str
+
+
+@dataclass
+class Chunk:
+    raw: bytes
+    parts: list[bytes]
+    named: dict[str, bytes]
+    maybe: bytes | None = None
+
+
+class Packet(NamedTuple):
+    raw: bytes
+    size: int
+
+
+@define
+class Spot:
+    x: int
+    label: str = "s"
+
+
 MOMENT = dt.datetime(2026, 2, 3, 4, 5, 6, 789012, tzinfo=dt.timezone(dt.timedelta(hours=2)))
 INNER = Inner(4, "y")
 REPORT = Report(
@@ -91,8 +130,20 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "datetime": (dt.datetime, MOMENT.astimezone(dt.UTC)),
     "date": (dt.date, dt.date(2026, 2, 3)),
     "timedelta": (dt.timedelta, dt.timedelta(days=-3, microseconds=1)),
+    "first moment": (dt.datetime, dt.datetime(1, 1, 1, tzinfo=dt.UTC)),
+    "last moment": (dt.datetime, dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC)),
+    "bytes": (bytes, bytes(range(256))),
+    "empty bytes": (bytes, b""),
+    "longer bytes": (bytes, bytes(5_000)),
+    "list of bytes": (list[bytes], [b"a", b"\x80\x04."]),
+    "dict of bytes": (dict[str, bytes], {"a": b"\xff"}),
+    "optional bytes": (bytes | None, b"x"),
+    "no bytes": (bytes | None, None),
     "list": (list[int], [1, 2]),
+    "nested lists": (list[list[list[int]]], [[[1], []], []]),
     "empty list": (list[str], []),
+    "empty dict": (dict[str, int], {}),
+    "empty json": (dict, {}),
     "dict": (dict[str, list[float]], {"a": [1.5], "b": []}),
     "json": (dict, {"a": 1, "b": [2.5, None, {"x": True}], "big": 2**62, "": ""}),
     "numbered": (dict[int, str], {1: "a"}),
@@ -104,6 +155,16 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     "large dataclass": (Report, REPORT),
     "recursive dataclass": (Tree, Tree(1, [Tree(2)])),
     "list of dataclasses": (list[Inner], [INNER, Inner(5)]),
+    "attrs class": (Spot, Spot(1, "a")),
+    "list of attrs classes": (list[Spot], [Spot(1), Spot(2, "b")]),
+    "generic dataclass": (Box[int], Box(1, [2])),
+    "generic dataclass of classes": (Box[Inner], Box(INNER, [])),
+    "derived dataclass": (IntBox, IntBox(1, [2], "x")),
+    "dataclass with bytes": (Chunk, Chunk(b"\xff", [b"a", b""], {"k": b"\x00"})),
+    "named tuple with bytes": (Packet, Packet(b"abc", 3)),
+    "list of tuples": (list[tuple[int, str]], [(1, "a"), (2, "b")]),
+    "dict of tuples": (dict[str, tuple[int, str]], {"a": (1, "a")}),
+    "lists of tuples": (list[list[tuple[int, float]]], [[(1, 0.5)], []]),
     "dict of dataclasses": (dict[str, Inner], {"a": INNER}),
     "tuple": (tuple[int, str, Inner], (1, "a", INNER)),
     "nested tuple": (tuple[int, tuple[str, float]], (1, ("a", 2.5))),
@@ -113,6 +174,20 @@ SHAPES: dict[str, tuple[Any, Any]] = {
     ),
     "named tuple": (Pair, Pair(1, "b")),
     "typed dict": (Options, {"rate": 1.5, "name": "n"}),
+}
+
+
+# What that SDK pickles, with the annotation by which it reads what is written for it here.
+PICKLED: dict[str, tuple[Any, Any, Any]] = {
+    "set": (set[int], {3, 1, 2}, list[int]),
+    "frozenset": (frozenset[str], frozenset({"a", "b"}), list[str]),
+    "tuple of any length": (tuple[int, ...], (1, 2, 3), list[int]),
+    "empty tuple of any length": (tuple[int, ...], (), list[int]),
+    "list of sets": (list[set[int]], [{1}, set()], list[list[int]]),
+    "choice": (Literal["fast", "slow"], "slow", None),
+    # More than they keep in a literal.
+    "large bytes": (bytes, bytes(70_000), bytes),
+    "json of anything": (dict[str, Any], {"a": 1, "b": [None, "x"]}, dict),
 }
 
 

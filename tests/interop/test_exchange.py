@@ -50,11 +50,12 @@ REFERENCES: dict[str, tuple[Any, Any]] = {
 ALL = shapes.every_shape() | REFERENCES
 # What that SDK cannot read without the class, whoever wrote it: it takes the first variant of a union inside a class,
 # knows no class that contains itself, and no nested tuple inside a tuple.
+PICKLED = {name: (kind, value) for name, (kind, value, _) in shapes.PICKLED.items()}
 _UNGUESSED = {"large dataclass", "recursive dataclass", "model", "optional model", "nested tuple", "tuple of scalars"}
 
 
-def _ask(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The other side's replies, in the order of the requests."""
+def _ask(requests: list[dict[str, Any]], directory: Path) -> list[dict[str, Any]]:
+    """The other side's replies, in the order of the requests; what it stores goes into the directory."""
     lines = "".join(json.dumps(request) + "\n" for request in requests)
     # Not from here: the name `flyte` must mean the other distribution.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
@@ -66,7 +67,7 @@ def _ask(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         encoding="utf-8",
         timeout=300,
         env=env,
-        cwd=_HERE,
+        cwd=directory,
     )
     replies = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
     assert len(replies) == len(requests), done.stderr[-4000:]
@@ -95,31 +96,32 @@ def _read(literal: Literal, literal_type: LiteralType, as_type: Any = None) -> A
 
 
 @pytest.fixture(scope="module")
-def theirs() -> dict[str, dict[str, Any]]:
+def theirs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the other SDK writes, by name of the shape."""
-    names = [*ALL, "pickle"]
-    return dict(zip(names, _ask([{"do": "write", "name": name} for name in names]), strict=True))
+    names = [*ALL, *PICKLED, "pickle"]
+    replies = _ask([{"do": "write", "name": name} for name in names], tmp_path_factory.mktemp("theirs"))
+    return dict(zip(names, replies, strict=True))
 
 
 @pytest.fixture(scope="module")
-def read_by_them() -> dict[str, dict[str, Any]]:
+def read_by_them(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the other SDK says about what we write."""
     requests: list[dict[str, Any]] = []
-    for name, (kind, value) in ALL.items():
+    for name, (kind, value) in (ALL | PICKLED).items():
         literal_type = literal_type_of(kind)
         requests.append(_read_request(name, to_literal(value, literal_type, name=name), literal_type))
-    return dict(zip(ALL, _ask(requests), strict=True))
+    return dict(zip(ALL | PICKLED, _ask(requests, tmp_path_factory.mktemp("ours")), strict=True))
 
 
 @pytest.fixture(scope="module")
-def returned(theirs: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def returned(theirs: dict[str, dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What the other SDK says about its own values, read here without their classes and written again."""
     requests: list[dict[str, Any]] = []
     for name in ALL:
         literal, literal_type = _received(theirs[name])
         again = to_literal(_read(literal, literal_type), literal_type, name=name)
         requests.append(_read_request(name, again, literal_type))
-    return dict(zip(ALL, _ask(requests), strict=True))
+    return dict(zip(ALL, _ask(requests, tmp_path_factory.mktemp("returned")), strict=True))
 
 
 def _same(left: Any, right: Any) -> bool:
@@ -170,6 +172,41 @@ def _tags(literal_type: LiteralType) -> Any:
         sorted(schema.get("properties", {})),
         [_tags(part) for part in [*variants, *inner]],
     )
+
+
+@pytest.mark.parametrize("name", PICKLED)
+def test_what_they_pickle_is_read_on_request_only(name: str, theirs: dict[str, dict[str, Any]]) -> None:
+    literal, literal_type = _received(theirs[name])
+    declared = VariableMap(variables=[VariableEntry(key="x", value=Variable(type=literal_type))])
+    named = [NamedLiteral(name="x", value=literal)]
+    unread = literals_to_python(named, declared)
+    assert "pickled" in str(unread.unsupported) or unread.values["x"] in ([], {})
+    assert literals_to_python(named, declared, allow_pickle=True).values["x"] == PICKLED[name][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    {
+        "set": "[1, 2, 3]",
+        "frozenset": "['a', 'b']",
+        "tuple of any length": "[1, 2, 3]",
+        "empty tuple of any length": "[]",
+        "list of sets": "[[1], []]",
+        "json of anything": "{'a': 1, 'b': [None, 'x']}",
+    }.items(),
+)
+def test_what_they_pickle_is_written_here_for_a_type_they_read(
+    name: str, read: str, read_by_them: dict[str, dict[str, Any]]
+) -> None:
+    assert read_by_them[name].get("read") == read, read_by_them[name]
+
+
+def test_large_bytes_are_written_here_so_that_they_read_them(read_by_them: dict[str, dict[str, Any]]) -> None:
+    assert read_by_them["large bytes"].get("same") is True
+
+
+def test_a_choice_is_an_enum_to_them(read_by_them: dict[str, dict[str, Any]]) -> None:
+    assert "slow" in read_by_them["choice"]["read"], read_by_them["choice"]
 
 
 def test_a_pickle_of_theirs_is_loaded_on_request_only(theirs: dict[str, dict[str, Any]]) -> None:

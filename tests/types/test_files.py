@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 import pytest
 
@@ -15,8 +14,13 @@ from flyte.types import Dir, File, literal_type_of, to_literal
 class Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = "é".encode()
-        self.send_response(200 if self.path == "/a.txt" else 404)
-        self.send_header("Content-Length", str(len(body)))
+        if self.path == "/hung":
+            # No answer at all, until the client has given up.
+            self.connection.recv(1)
+            return
+        known = {"/a.txt": 200, "/cut": 200, "/secret": 403}
+        self.send_response(known.get(self.path.partition("?")[0], 404))
+        self.send_header("Content-Length", str(len(body) + (10 if self.path == "/cut" else 0)))
         self.end_headers()
         self.wfile.write(body)
 
@@ -53,9 +57,27 @@ def test_a_file_of_a_web_server_is_opened_and_copied(site: str, tmp_path: Path) 
     assert File(f"{site}/a.txt").download(tmp_path) == tmp_path / "a.txt"
     assert (tmp_path / "a.txt").read_bytes() == "é".encode()
     assert File(f"{site}/a.txt").download(tmp_path / "b").read_bytes() == "é".encode()
-    with pytest.raises(HTTPError):
+    with pytest.raises(FileNotFoundError, match=r"/gone: the server answered 404"):
         File(f"{site}/gone").download(tmp_path / "c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
+
+
+def test_a_download_that_breaks_off_leaves_nothing(site: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"/cut: the connection broke; 10 bytes are missing"):
+        File(f"{site}/cut").download(tmp_path / "c")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_web_server_does_not_give_is_told_as_an_error_of_files(site: str) -> None:
+    with pytest.raises(PermissionError, match=r"/secret\?\*\*\*: the server answered 403 Forbidden"):
+        File(f"{site}/secret?signature=abcdef").open()
+    with pytest.raises(TimeoutError, match=r"/hung: the server cannot be read: timed out"):
+        File(f"{site}/hung").open(timeout=0.1)
+    for uri in (f"{site}/a b", "http://[::1", "http://h:x/"):
+        with pytest.raises(ValueError, match=r"cannot be asked for|Invalid"):
+            File(uri).open()
+    with pytest.raises(OSError, match=r"^http://127.0.0.1:1/a: the server cannot be read: .*refused"):
+        File("http://127.0.0.1:1/a").open()
 
 
 def test_a_copy_without_a_place_is_in_a_directory_of_its_own(tmp_path: Path) -> None:

@@ -208,14 +208,27 @@ def test_a_result_that_does_not_fit_is_refused(function: Any, result: Any, compl
         result_to_literals(interface_of(function)[0], result)
 
 
+def any_number_of_results(x: int) -> tuple[int, ...]:
+    return (x,)
+
+
+@pytest.mark.parametrize("result", [(), (1,), (1, 2, 3)])
+def test_a_result_of_any_length_is_one_output(result: tuple[int, ...]) -> None:
+    interface, _ = interface_of(any_number_of_results)
+    (output,) = result_to_literals(interface, result)
+    assert output.name == "o0"
+    assert literals_to_python([output], interface.outputs).values == {"o0": result}
+    with pytest.raises(TypeError, match=r"^output o0\[1\]: expected int, got str"):
+        result_to_literals(interface, (1, "a"))
+
+
 def no_annotation(x) -> int: ...  # type: ignore[no-untyped-def, empty-body]
 def no_result(x: int): ...  # type: ignore[no-untyped-def]
 def by_position(x: int, /) -> None: ...
 def any_number(*numbers: int) -> None: ...
 def any_names(**numbers: int) -> None: ...
-def no_type(x: set[int]) -> None: ...
-def no_result_type() -> set[int]: ...  # type: ignore[empty-body]
-def any_length() -> tuple[int, ...]: ...  # type: ignore[empty-body]
+def no_type(x: range) -> None: ...
+def no_result_type() -> range: ...  # type: ignore[empty-body]
 def wrong_default(x: int = "1") -> None: ...  # type: ignore[assignment]
 def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
@@ -228,9 +241,8 @@ def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
         (by_position, "by_position: inputs are given by name, and x can only be given by position"),
         (any_number, r"any_number: a task cannot take \*numbers"),
         (any_names, r"any_names: a task cannot take \*numbers"),
-        (no_type, r"no_type: parameter x: set\[int\] has no Flyte type"),
-        (no_result_type, r"no_result_type: result: set\[int\] has no Flyte type"),
-        (any_length, "any_length: a result of any length"),
+        (no_type, r"no_type: parameter x: range has no Flyte type"),
+        (no_result_type, r"no_result_type: result: range has no Flyte type"),
         (wrong_default, "wrong_default: default of x: expected int, got str"),
         (unresolved, "unresolved: an annotation cannot be resolved: name 'Nowhere'"),
     ],

@@ -112,13 +112,16 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         raise_for_status(self)
 
     @blocking
-    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
         """The inputs, as Python values by name.
 
         Args:
             as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
 
         Raises:
+            TypeError: `as_types` names a value that is not there, or one that is not of that type.
             NotFoundError: The server has no inputs of this action.
             RpcError: The call failed; its subclasses say how.
 
@@ -126,22 +129,25 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         """
         from ._io import read_inputs
 
-        return await read_inputs(self, as_types)
+        return await read_inputs(self, as_types, allow_pickle=allow_pickle)
 
     @blocking
-    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
         """The outputs, as a tuple of Python values with names.
 
         Args:
             as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
 
         Raises:
             NotDoneError: The action has not ended yet.
             BaseRuntimeError: It ended without outputs: it failed, timed out or was aborted.
+            TypeError: `as_types` names a value that is not there, or one that is not of that type.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DataProxyService.GetActionData`.
         """
         from ._io import read_outputs
 
-        return await read_outputs(self, as_types)
+        return await read_outputs(self, as_types, allow_pickle=allow_pickle)

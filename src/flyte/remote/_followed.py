@@ -66,20 +66,30 @@ class Followed:
         (await self._followed().details.aio()).raise_for_status()
 
     @blocking
-    async def inputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionInputs:
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
         """The inputs, as Python values by name. See `ActionDetails.inputs`.
 
+        Args:
+            as_types: Class to read a value as, by name. Default: one made from its definition.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`.
+
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await (await self._followed().details.aio()).inputs.aio(as_types=as_types)
+        return await (await self._followed().details.aio()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
-    async def outputs(self, *, as_types: Mapping[str, Any] | None = None) -> ActionOutputs:
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
         """The outputs, as a tuple of Python values with names. See `ActionDetails.outputs`.
+
+        Args:
+            as_types: Class to read a value as, by name. Default: one made from its definition.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await (await self._followed().details.aio()).outputs.aio(as_types=as_types)
+        return await (await self._followed().details.aio()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @streaming
     def get_logs(

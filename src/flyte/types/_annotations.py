@@ -24,7 +24,8 @@ from flyte_api.messages.flyteidl2.task.common import NamedParameter
 from flyte_api.messages.google.protobuf.struct import Struct
 
 from ._describe import (
-    BYTES_TAG,
+    BYTES_CLASS,
+    CLASS_KEY,
     DATE_TAG,
     DICT_TAG,
     DIR_TAG,
@@ -34,16 +35,20 @@ from ._describe import (
     LIST_TAG,
     MODEL_TAG,
     MSGPACK_TAG,
+    PICKLE_FORMAT,
+    PICKLE_TAG,
     TAGS,
     UNION_TAG,
     WRAPPER_TAGS,
+    is_bytes,
     schema_of,
     tag_of,
 )
 from ._encode import to_literal
 from ._files import Dir, File, StructuredDataset
-from ._hints import DICTS, LISTS, plain
+from ._hints import DICTS, LISTS, SETS, TUPLES, plain
 
+_PICKLED = TypeStructure(tag=PICKLE_TAG)
 _SIMPLE: dict[Any, LiteralType] = {
     int: LiteralType(simple=SimpleType.INTEGER),
     float: LiteralType(simple=SimpleType.FLOAT),
@@ -53,11 +58,22 @@ _SIMPLE: dict[Any, LiteralType] = {
     dt.date: LiteralType(simple=SimpleType.DATETIME, structure=TypeStructure(tag=DATE_TAG)),
     dt.timedelta: LiteralType(simple=SimpleType.DURATION),
     type(None): LiteralType(simple=SimpleType.NONE),
-    bytes: LiteralType(simple=SimpleType.BINARY, structure=TypeStructure(tag=BYTES_TAG)),
+    # As the reference SDK describes them.
+    bytes: LiteralType(
+        metadata=Struct.of({CLASS_KEY: BYTES_CLASS}),
+        union_type=UnionType(
+            variants=[
+                LiteralType(blob=BlobType(format=PICKLE_FORMAT), structure=_PICKLED),
+                LiteralType(simple=SimpleType.BINARY, structure=_PICKLED),
+            ]
+        ),
+    ),
     File: LiteralType(blob=BlobType()),
     Dir: LiteralType(blob=BlobType(dimensionality=BlobTypeBlobDimensionality.MULTIPART)),
     StructuredDataset: LiteralType(structured_dataset_type=StructuredDatasetType()),
 }
+# With one more than types that are read back may have, for the annotation itself.
+_DEEPEST = 51
 _CACHE_KEY = {"cache-key-metadata": {"serialization-format": MSGPACK_TAG}}
 
 
@@ -66,12 +82,22 @@ def literal_type_of(annotation: Any) -> LiteralType:
 
     Args:
         annotation: `int`, `float`, `str`, `bool`, `None`, `datetime`, `date`, `timedelta`, `bytes`, an enum,
-            `Literal["a", "b"]`, `list[T]`, `dict[str, T]`, `dict` (a JSON object), `tuple[A, B]`, a dataclass, an attrs
-            class, a pydantic model, a named tuple, a typed dict, `File`, `Dir`, `StructuredDataset`, and unions of these.
+            `Literal["a", "b"]`, `list[T]`, `tuple[T, ...]`, `set[T]`, `frozenset[T]`, `dict[str, T]`, `dict` (a JSON
+            object), `tuple[A, B]`, a dataclass, an attrs class, a pydantic model, a named tuple, a typed dict, `File`,
+            `Dir`, `StructuredDataset`, and unions of these.
 
     Raises:
-        TypeError: It is none of them, or not resolved.
+        TypeError: It is none of them, not resolved, or nested more than 50 levels deep.
     """
+    parts, depth = [annotation], 0
+    while parts:
+        parts, depth = [part for each in parts for part in typing.get_args(each)], depth + 1
+        if depth > _DEEPEST:
+            raise TypeError(f"the type is nested more than {_DEEPEST - 1} levels deep; use a class, or dict for JSON")
+    return _type_of(annotation)
+
+
+def _type_of(annotation: Any) -> LiteralType:
     annotation = plain(annotation)
     if annotation is None:
         annotation = type(None)
@@ -87,9 +113,12 @@ def literal_type_of(annotation: Any) -> LiteralType:
     if origin is typing.Literal:
         return _choice(arguments)
     if origin in LISTS:
-        return LiteralType(collection_type=literal_type_of(arguments[0]))
+        return LiteralType(collection_type=_type_of(arguments[0]))
+    if origin in SETS or (origin in TUPLES and arguments[1:] == (...,)):
+        container = Struct.of({CLASS_KEY: origin.__name__})
+        return LiteralType(collection_type=_type_of(arguments[0]), metadata=container)
     if origin in DICTS and arguments[0] is str and plain(arguments[1]) not in (Any, object):
-        return LiteralType(map_value_type=literal_type_of(arguments[1]))
+        return LiteralType(map_value_type=_type_of(arguments[1]))
     if annotation is dict or (origin in DICTS and arguments[0] in (str, int, float)):
         return json_type()
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
@@ -117,7 +146,7 @@ def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralTyp
 
 def tagged(annotation: Any) -> LiteralType:
     """A variant of a union: its type, with the tag by which SDKs find the conversion of a value."""
-    literal_type = literal_type_of(annotation)
+    literal_type = _type_of(annotation)
     if tag_of(literal_type) in ("", MODEL_TAG):
         literal_type.structure = TypeStructure(tag=_tag(literal_type))
     return literal_type
@@ -138,6 +167,8 @@ def _tag(literal_type: LiteralType) -> str:
         return DIR_TAG if literal_type.blob.dimensionality == BlobTypeBlobDimensionality.MULTIPART else FILE_TAG
     if literal_type.structured_dataset_type is not None:
         return FRAME_TAG
+    if is_bytes(literal_type):
+        return PICKLE_TAG
     return ENUM_TAG if literal_type.enum_type is not None else UNION_TAG
 
 
@@ -154,6 +185,9 @@ def _complaint(annotation: Any, origin: Any) -> str:
         return f"{annotation!r} is text, not a type; resolve it first with typing.get_type_hints"
     if annotation in LISTS:
         return f"{shown} does not say what it holds; write for example list[int]"
+    if annotation in SETS or annotation in TUPLES:
+        written = "tuple[int, ...]" if annotation in TUPLES else f"{shown}[int]"
+        return f"{shown} does not say what it holds; write for example {written}"
     if origin in DICTS:
         return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
     return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"
@@ -223,7 +257,7 @@ def outputs_of(hint: Any, title: str = "the function") -> dict[str, Any]:
     if typing.get_origin(hint) is tuple:
         arguments = typing.get_args(hint)
         if Ellipsis in arguments:
-            raise TypeError(f"{title}: a result of any length has no outputs to name; write list[...] instead")
+            return {"o0": hint}
         return {f"o{index}": argument for index, argument in enumerate(arguments)}
     return {"o0": hint}
 

@@ -6,11 +6,14 @@ pydantic is never imported here: a model can only be around when somebody else i
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
+
+from ._hints import substituted, type_arguments
 
 # Metadata of a field whose key on the wire is no Python name.
 KEY = "flyte_key"
@@ -55,16 +58,38 @@ class DataClass:
 def data_class(kind: Any) -> DataClass | None:
     """The fields of a class of data, in order; None for any other type.
 
+    Args:
+        kind: A class, or a generic one with its arguments, such as `Box[int]`.
+
     Raises:
         TypeError: An annotation of a field cannot be resolved.
     """
+    own = class_itself(kind)
     for recognised, describe in _KINDS:
-        if recognised(kind):
+        if recognised(own):
             try:
-                return describe(kind)
+                found = describe(own)
             except NameError as error:
-                raise TypeError(f"{kind.__name__}: an annotation cannot be resolved: {error}") from None
+                raise TypeError(f"{own.__name__}: an annotation cannot be resolved: {error}") from None
+            if not hasattr(own, "__parameters__"):
+                return found
+            known = type_arguments(kind)
+            fields = (dataclasses.replace(field, hint=_specific(field, own, known)) for field in found.fields)
+            return DataClass(found.kind, tuple(fields))
     return None
+
+
+def _specific(field: Field, own: Any, known: dict[Any, dict[Any, Any]]) -> Any:
+    """The annotation of a field of a generic class, with what the type variables stand for where it was written."""
+    writers = [each for each in own.__mro__ if field.name in inspect.get_annotations(each)]
+    # A typed dict has its bases' annotations and no other trace of them.
+    everywhere = {variable: hint for each in known.values() for variable, hint in each.items()}
+    return substituted(field.hint, everywhere | known.get(writers[0] if writers else own, {}))
+
+
+def class_itself(kind: Any) -> Any:
+    """A class without the arguments that a generic one has."""
+    return typing.get_origin(kind) or kind
 
 
 def is_data_instance(value: Any) -> bool:

@@ -15,11 +15,13 @@ from flyte_api.messages.flyteidl2.core.types import (
     SimpleType,
     StructuredDatasetType,
 )
+from flyte_api.messages.google.protobuf.struct import Struct
 
-from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, PICKLE_FORMAT, by_value, tag_of, whole
+from ._describe import CONTAINERS, DATE_TAG, MSGPACK_TAG, PICKLE_FORMAT, by_value, container_of, tag_of, whole
 from ._files import Dir, File, StructuredDataset
 from ._guess import Unguessable, enum_class, guess_type
 from ._msgpack import unpack
+from ._pickled_bytes import bytes_of
 
 _DEEPEST = 100
 
@@ -67,7 +69,8 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *
                 return _scalar(literal, inner, literal_type, depth, allow_pickle)
             case "collection":
                 item_type = literal_type.collection_type if literal_type is not None else None
-                return [decode(item, item_type, depth + 1, allow_pickle=allow_pickle) for item in inner.literals]
+                items = [decode(item, item_type, depth + 1, allow_pickle=allow_pickle) for item in inner.literals]
+                return _contained(items, "" if literal_type is None else container_of(literal_type))
             case "map":
                 value_type = literal_type.map_value_type if literal_type is not None else None
                 return {
@@ -82,6 +85,13 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *
         raise Unreadable(f"it is damaged: {error}") from None
 
 
+def _contained(items: list[Any], container: str) -> Any:
+    try:
+        return CONTAINERS[container](items) if container else items
+    except TypeError:
+        raise Unreadable(f"it holds what cannot be in a {container}") from None
+
+
 def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, depth: int, allow_pickle: bool) -> Any:
     kind, inner = which_one_of(scalar, "value")
     match kind:
@@ -91,7 +101,7 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
         case "none_type":
             return None
         case "generic":
-            return _as_declared(whole(inner.to_python()), literal_type)
+            return _as_declared(_json(inner), literal_type)
         case "binary":
             return _binary(inner, literal_type, allow_pickle)
         case "union":
@@ -106,6 +116,13 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
             raise Unreadable(f"it is an error: {inner.message}")
         case _:
             raise Unreadable("it is empty")
+
+
+def _json(struct: Struct) -> Any:
+    try:
+        return whole(struct.to_python())
+    except ValueError as error:
+        raise Unreadable(f"it is not readable JSON: {error}") from None
 
 
 def _union(union: Union, depth: int, allow_pickle: bool) -> Any:
@@ -157,10 +174,9 @@ _READ: Mapping[str, Callable[[Any], Any]] = {"datetime": _moment, "duration": _s
 
 
 def _binary(binary: Binary, literal_type: LiteralType | None, allow_pickle: bool) -> Any:
-    if binary.tag == BYTES_TAG:
-        return bytes(binary.value)
     if binary.tag != MSGPACK_TAG:
-        return _unpickled(lambda: bytes(binary.value), allow_pickle)
+        held = bytes_of(bytes(binary.value))
+        return held if held is not None else _unpickled(lambda: bytes(binary.value), allow_pickle)
     try:
         data = unpack(bytes(binary.value))
     except ValueError as error:

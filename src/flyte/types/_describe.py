@@ -1,5 +1,6 @@
 """Flyte types in the words of Python annotations, and the tags and schemas that they carry."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flyte.runtime.message import which_one_of
@@ -8,6 +9,7 @@ from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, 
 from ._guards import is_dict, is_list
 
 _EXACT_IN_DOUBLE = 2**53
+_DEEPEST = 100
 
 # Tags that other Flyte SDKs put on the variants of a union; one that is missing makes them refuse the value.
 TAGS = {
@@ -31,11 +33,14 @@ WRAPPER_TAGS = {"Tuple": "Typed Tuple", "NamedTuple": "NamedTuple", "TypedDict":
 FILE_TAG = "File"
 DIR_TAG = "Dir"
 FRAME_TAG = "DataFrame Transformer"
-# Ours: a binary with this tag holds the very bytes, and nothing that needs unpickling.
-BYTES_TAG = "bytes"
-# Other SDKs': a binary with this tag holds plain data.
+# A binary with this tag holds plain data.
 MSGPACK_TAG = "msgpack"
+PICKLE_TAG = "FlytePickle"
 PICKLE_FORMAT = "PythonPickle"
+# Where other SDKs put the name of the class of a pickled value; ours says by it which container a collection was.
+CLASS_KEY = "python_class_name"
+BYTES_CLASS = "<class 'bytes'>"
+CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 _SIMPLE = {
     SimpleType.INTEGER: "int",
@@ -61,21 +66,58 @@ def by_value(literal_type: LiteralType) -> bool:
     return tag_of(literal_type) in ("", DATACLASS_TAG)
 
 
+def class_name(literal_type: LiteralType) -> str:
+    """The class that a type names in its metadata: of a pickled value, or the container that became a collection."""
+    if literal_type.metadata is None or literal_type.simple is not None:
+        return ""
+    name = schema_of(literal_type).get(CLASS_KEY)
+    return name if isinstance(name, str) else ""
+
+
+def is_bytes(literal_type: LiteralType) -> bool:
+    """Whether it is the type of `bytes`, which travel as the pickle of bytes."""
+    return literal_type.union_type is not None and class_name(literal_type) == BYTES_CLASS
+
+
+def container_of(literal_type: LiteralType) -> str:
+    """Which container a collection stands for, of `CONTAINERS`; empty for a list."""
+    name = class_name(literal_type) if literal_type.collection_type is not None else ""
+    return name if name in CONTAINERS else ""
+
+
 def schema_of(literal_type: LiteralType) -> dict[str, Any]:
-    """The JSON schema that a type carries; an empty one if it has none."""
+    """The JSON schema that a type carries; an empty one if it has none that can be read."""
+    try:
+        return read_schema(literal_type)
+    except ValueError:
+        return {}
+
+
+def read_schema(literal_type: LiteralType) -> dict[str, Any]:
+    """The JSON schema that a type carries; an empty one if it has none.
+
+    Raises:
+        ValueError: It is damaged, or nested too deep.
+    """
     if literal_type.metadata is None:
         return {}
     return {key: whole(value) for key, value in literal_type.metadata.to_python().items()}
 
 
-def whole(value: Any) -> Any:
-    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only."""
+def whole(value: Any, depth: int = 0) -> Any:
+    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only.
+
+    Raises:
+        ValueError: It is nested too deep.
+    """
+    if depth > _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} levels deep")
     if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_DOUBLE:
         return int(value)
     if is_list(value):
-        return [whole(item) for item in value]
+        return [whole(item, depth + 1) for item in value]
     if is_dict(value):
-        return {key: whole(item) for key, item in value.items()}
+        return {key: whole(item, depth + 1) for key, item in value.items()}
     return value
 
 
@@ -86,17 +128,24 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple":
-            if tag_of(literal_type) in (DATE_TAG, BYTES_TAG):
-                return tag_of(literal_type)
+            if tag_of(literal_type) == DATE_TAG:
+                return DATE_TAG
             if inner == SimpleType.STRUCT and isinstance(title := schema_of(literal_type).get("title"), str):
                 return title.rpartition("Wrapper_")[2]
             return _SIMPLE.get(inner, f"an unknown type ({int(inner)})")
         case "collection_type":
-            return f"list[{describe(inner, depth=depth + 1)}]"
+            held = describe(inner, depth=depth + 1)
+            container = container_of(literal_type)
+            return f"tuple[{held}, ...]" if container == "tuple" else f"{container or 'list'}[{held}]"
         case "map_value_type":
             return f"dict[str, {describe(inner, depth=depth + 1)}]"
         case "enum_type":
             return f"one of {', '.join(map(repr, inner.values))}"
+        case "union_type" if is_bytes(literal_type):
+            return "bytes"
+        case "union_type" if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+            named = class_name(literal_type)
+            return f"a pickled object ({named})" if named else "a pickled object"
         case "union_type":
             return " | ".join(describe(variant, depth=depth + 1) for variant in inner.variants) or "a union of nothing"
         case "blob" if inner.format == PICKLE_FORMAT:

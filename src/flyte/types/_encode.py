@@ -30,15 +30,27 @@ from flyte_api.messages.flyteidl2.core.types import (
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
-from ._describe import BYTES_TAG, DATE_TAG, MSGPACK_TAG, by_value, describe, schema_of, tag_of
+from ._describe import (
+    DATE_TAG,
+    MSGPACK_TAG,
+    PICKLE_TAG,
+    by_value,
+    container_of,
+    describe,
+    is_bytes,
+    schema_of,
+    tag_of,
+)
 from ._files import Dir, File, StructuredDataset, absolute_uri
-from ._guards import is_list, is_mapping
+from ._guards import is_container, is_list, is_mapping, is_set, is_tuple
 from ._msgpack import pack
-from ._refused import Refused, text
+from ._pickled_bytes import pickled
+from ._refused import Refused, how_to_store, text
 
 _INT64 = range(-(2**63), 2**63)
 # Beyond it, not every integer has a double of its own.
 _EXACT_IN_DOUBLE = 2**53
+_DEEPEST = 100
 _MULTIPART = BlobTypeBlobDimensionality.MULTIPART
 _LONGEST = dt.timedelta(days=3652500)
 
@@ -60,10 +72,23 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
             zone, text that is not Unicode.
     """
     try:
+        _check_depth(literal_type)
         return _encode(value, literal_type, exact=False)
     except Refused as refused:
         error = ValueError if refused.fits_type else TypeError
-        raise error(f"{name}{refused.path}: {refused.reason}") from None
+        raise error(f"{name}{refused.place}: {refused.reason}") from None
+
+
+def _check_depth(literal_type: LiteralType) -> None:
+    """Whoever deployed the task wrote the type, and Python can follow it only so far."""
+    level = [literal_type]
+    for _ in range(_DEEPEST + 1):
+        kinds = [which_one_of(each, "type") for each in level]
+        level = [inner for kind, inner in kinds if kind in ("collection_type", "map_value_type")]
+        level += [variant for kind, inner in kinds if kind == "union_type" for variant in inner.variants]
+        if not level:
+            return
+    raise Refused(f"its type is nested more than {_DEEPEST} levels deep")
 
 
 def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
@@ -73,14 +98,19 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     match kind:
         case "simple" if inner in _SIMPLE:
             return Literal(scalar=_SIMPLE[inner](value, literal_type, exact))
-        case "collection_type" if is_list(value):
-            items = [_step(f"[{i}]", item, inner, exact=exact) for i, item in enumerate(value)]
-            return Literal(collection=LiteralCollection(literals=items))
+        case "collection_type":
+            return Literal(collection=LiteralCollection(literals=_items(value, literal_type, inner, exact)))
         case "map_value_type" if is_mapping(value):
             entries = {_key(key): _step(f"[{key!r}]", item, inner, exact=exact) for key, item in value.items()}
             return Literal(map=LiteralMap(literals=entries))
         case "enum_type":
             return Literal(scalar=Scalar(primitive=Primitive(string_value=_enum(value, literal_type, exact))))
+        case "union_type" if is_bytes(literal_type):
+            if not isinstance(value, bytes | bytearray):
+                raise _mismatch(value, literal_type)
+            return Literal(scalar=Scalar(binary=Binary(value=pickled(bytes(value)))))
+        case "union_type" if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+            raise _unpickled(literal_type)
         case "union_type":
             return _union(value, literal_type, inner.variants)
         case "blob" if isinstance(value, Dir if inner.dimensionality == _MULTIPART else File):
@@ -95,6 +125,16 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
             raise _mismatch(value, literal_type)
 
 
+def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
+    container = container_of(literal_type)
+    if is_tuple(value) if container == "tuple" else is_list(value) if not container else False:
+        return [_step(f"[{i}]", item, item_type, exact=exact) for i, item in enumerate(value)]
+    if container in ("set", "frozenset") and is_set(value):
+        # A set has no order of its own; the same set must be the same literal, for caches.
+        return sorted((_step("{...}", item, item_type, exact=exact) for item in value), key=bytes)
+    raise _mismatch(value, literal_type)
+
+
 def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     try:
         return _encode(value, literal_type, exact=exact)
@@ -105,15 +145,26 @@ def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> L
 def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
     given = type(value).__name__ if value is not None else "None"
     hint = ""
-    if isinstance(value, tuple) and which_one_of(literal_type, "type")[0] == "collection_type":
-        hint = "; write list(...) around it"
+    if literal_type.collection_type is not None and is_container(value) and not is_mapping(value):
+        hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
         hint = "; say which moment of the day, in which time zone"
-    elif which_one_of(literal_type, "type")[0] in ("blob", "structured_dataset_type"):
-        hint = "; give a File, Dir or StructuredDataset of flyte.types, or the literal of another run's output"
+    elif made := _stored(literal_type):
+        hint = f"; {how_to_store(made)}"
+    elif literal_type.structured_dataset_type is not None:
+        hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; give the literal of another run's output"
     return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
+
+
+def _stored(literal_type: LiteralType) -> str:
+    """The class of files that a type, or a variant of it, takes; empty if it takes none."""
+    union = literal_type.union_type
+    for each in [literal_type] if union is None else union.variants:
+        if each.blob is not None:
+            return "Dir" if each.blob.dimensionality == _MULTIPART else "File"
+    return ""
 
 
 def _key(key: Any) -> str:
@@ -189,11 +240,14 @@ def _none(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 
 def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
-    if tag_of(literal_type) != BYTES_TAG:
-        raise Refused("the task expects a pickled object, which is not written here; give the literal of another run's")
-    if not isinstance(value, (bytes, bytearray)):
-        raise _mismatch(value, literal_type)
-    return Scalar(binary=Binary(value=bytes(value), tag=BYTES_TAG))
+    raise _unpickled(literal_type)
+
+
+def _unpickled(literal_type: LiteralType) -> Refused:
+    return Refused(
+        f"the task expects {describe(literal_type)}, which is not written here; give the literal of another run's output, "
+        "or annotate the task's input with a type that needs no pickling"
+    )
 
 
 def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:

@@ -6,10 +6,28 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+if TYPE_CHECKING:
+    from flyte.runtime.client import Client
+    from flyte.syncify import fetching
+else:
+
+    class fetching:
+        """`flyte.syncify.fetching`, imported when the method is used: a worker starts without an event loop."""
+
+        def __init__(self, function):
+            self.__wrapped__ = function.__func__
+
+        def __get__(self, instance, owner):
+            from flyte import syncify
+
+            return syncify.fetching(classmethod(self.__wrapped__)).__get__(instance, owner)
+
+
 _TIMEOUT = 60.0
+_UPLOAD_TIMEOUT = 600.0
 _WEB = ("http", "https")
 
 
@@ -27,6 +45,58 @@ class File:
     format: str = ""
     hash: str | None = None
 
+    @fetching
+    @classmethod
+    async def from_local(
+        cls,
+        local_path: str | os.PathLike[str],
+        *,
+        format: str = "",
+        project: str | None = None,
+        domain: str | None = None,
+        timeout: float = _UPLOAD_TIMEOUT,
+        client: Client | None = None,
+    ) -> Any:
+        """Upload a file of this machine; `await File.from_local.aio(...)` in async code.
+
+        The same content under the same name gets the same place, so uploading it again does no harm.
+
+        Args:
+            local_path: The file.
+            format: What is in it, such as "csv".
+            project: Project that it is stored for. Default: the client's.
+            domain: Domain that it is stored for. Default: the client's.
+            timeout: Seconds for the whole upload. Default: 600.
+            client: Whose control plane. Default: the current client's.
+
+        Returns:
+            A reference to the copy, with its MD5 digest as `hash`: actions with the same content share their cache.
+
+        Raises:
+            OSError: The file cannot be read.
+            InitializationError: There is no client, project or domain.
+            WaitTimeoutError: `timeout` is over.
+            RuntimeSystemError: The storage does not take it.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `DataProxyService.CreateUploadLocation`, and puts the file to the link that it gives.
+        """
+        from ._upload import Uploader
+
+        with Uploader(client, project, domain, timeout) as uploader:
+            stored = await uploader.file(Path(local_path))
+        return cls(stored.uri, format, stored.digest)
+
+    @classmethod
+    def from_existing_remote(cls, remote_path: str, file_cache_key: str | None = None) -> File:
+        """A reference to a file that is stored already; nothing is read.
+
+        Args:
+            remote_path: Its URI.
+            file_cache_key: What tells its content from another, for caches. Default: nothing, the URI does.
+        """
+        return cls(remote_path, hash=file_cache_key)
+
     @property
     def name(self) -> str:
         """The last part of the URI."""
@@ -38,7 +108,7 @@ class File:
         Args:
             mode: "rb" for bytes, "r" for text.
             encoding: Encoding of text; UTF-8 unless given.
-            timeout: Seconds to wait for a web server.
+            timeout: Seconds to wait for a web server, each time that it is waited for.
 
         Returns:
             An open file; use it in a `with` statement.
@@ -53,11 +123,12 @@ class File:
         if path is not None:
             return path.open(mode, encoding=None if mode == "rb" else encoding or "utf-8")
         import io
-        import urllib.request
+
+        from ._web import opened
 
         if urlsplit(self.uri).scheme not in _WEB:
             raise _unopened(self.uri, _WEB)
-        reply: Any = urllib.request.urlopen(self.uri, timeout=timeout)
+        reply = opened(self.uri, timeout)
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
     def download(self, path: str | os.PathLike[str] | None = None, *, timeout: float = _TIMEOUT) -> Path:
@@ -65,7 +136,7 @@ class File:
 
         Args:
             path: The file to write, or a directory to put it in; without it a new temporary directory.
-            timeout: Seconds to wait for a web server.
+            timeout: Seconds to wait for a web server, each time that it is waited for.
 
         Returns:
             Where the copy is. Nothing is left there if the copy fails.
@@ -103,6 +174,59 @@ class Dir:
     uri: str
     format: str = ""
     hash: str | None = None
+
+    @fetching
+    @classmethod
+    async def from_local(
+        cls,
+        local_path: str | os.PathLike[str],
+        *,
+        format: str = "",
+        project: str | None = None,
+        domain: str | None = None,
+        timeout: float = _UPLOAD_TIMEOUT,
+        client: Client | None = None,
+    ) -> Any:
+        """Upload a directory of this machine with all files below it; `await Dir.from_local.aio(...)` in async code.
+
+        Files go eight at a time. The same content gets the same place, so uploading it again does no harm.
+
+        Args:
+            local_path: The directory.
+            format: What its files hold, such as "csv".
+            project: Project that it is stored for. Default: the client's.
+            domain: Domain that it is stored for. Default: the client's.
+            timeout: Seconds for the whole upload. Default: 600.
+            client: Whose control plane. Default: the current client's.
+
+        Returns:
+            A reference to the copy, with a digest of names and contents as `hash`.
+
+        Raises:
+            OSError: A file cannot be read, or it is no directory.
+            ValueError: It has no files, or one that cannot be uploaded, such as a link to a directory.
+            InitializationError: There is no client, project or domain.
+            WaitTimeoutError: `timeout` is over.
+            RuntimeSystemError: The storage does not take a file, or not under its name.
+            RpcError: A call failed; its subclasses say how.
+
+        Calls `DataProxyService.CreateUploadLocation` for each file.
+        """
+        from ._upload import Uploader
+
+        with Uploader(client, project, domain, timeout) as uploader:
+            stored = await uploader.directory(Path(local_path))
+        return cls(stored.uri, format, stored.digest)
+
+    @classmethod
+    def from_existing_remote(cls, remote_path: str, dir_cache_key: str | None = None) -> Dir:
+        """A reference to a directory that is stored already; nothing is read.
+
+        Args:
+            remote_path: Its URI.
+            dir_cache_key: What tells its content from another, for caches. Default: nothing, the URI does.
+        """
+        return cls(remote_path, hash=dir_cache_key)
 
     @property
     def name(self) -> str:

@@ -14,7 +14,7 @@ from ._guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set
 from ._hints import textual_format
 from ._load import load
 from ._misfit import Misfit
-from ._refused import Refused, text
+from ._refused import Refused, how_to_store, text
 
 _DEEPEST = 90
 _INTEGERS = range(-(2**63), 2**63)
@@ -117,7 +117,8 @@ class Filler:
         if isinstance(value, enum.Enum):
             candidates = [value.name, value.value] if self.by_name else [value.value, value.name]
         for candidate in candidates:
-            for each in allowed:
+            # Nothing else: what an object of another kind says of `==` is its own affair.
+            for each in allowed if isinstance(candidate, str | int | float | None) else ():
                 if each == candidate and isinstance(each, bool) == isinstance(candidate, bool):
                     return each
         raise _mismatch(value, f"one of {', '.join(map(repr, allowed))}")
@@ -132,7 +133,10 @@ class Filler:
         if is_tuple(value) and is_mapping(properties) and set(properties) == {f"item_{n}" for n in range(len(value))}:
             return {f"item_{n}": self._step(f"[{n}]", v, properties[f"item_{n}"], exact) for n, v in enumerate(value)}
         if not is_mapping(value):
-            raise _mismatch(value, _words(schema))
+            mismatch = _mismatch(value, _words(schema))
+            if schema.get("title") in ("File", "Dir"):
+                mismatch.reason += f"; {how_to_store(schema['title'])}"
+            raise mismatch
         if not is_mapping(properties):
             return {_key(k): self._step(f"[{k!r}]", v, others, exact) for k, v in value.items()}
         unknown = [key for key in value if key not in properties]
@@ -225,7 +229,7 @@ class Filler:
 
     def _string(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         style = schema.get("format")
-        if isinstance(value, str) and not isinstance(value, enum.Enum):
+        if isinstance(value, str) and not isinstance(value, enum.Enum) and style not in ("binary", "base64"):
             if style in _FORMATS:
                 _check_format(value, style, schema, exact)
             return text(value)

@@ -15,7 +15,7 @@ from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
 
-from ._describe import BYTES_TAG, DATE_TAG, PICKLE_FORMAT, describe, tag_of
+from ._describe import DATE_TAG, PICKLE_FORMAT, PICKLE_TAG, container_of, describe, is_bytes, tag_of
 from ._files import Dir, File, StructuredDataset
 from ._interface import NativeInterface, has_default
 
@@ -111,12 +111,16 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
         case "simple":
             return _guess_simple(literal_type, inner)
         case "collection_type":
-            return list[guess_type(inner, depth=depth + 1)]  # type: ignore[misc]  # A type made at run time.
+            return _collection(guess_type(inner, depth=depth + 1), container_of(literal_type))
         case "map_value_type":
             return dict[str, guess_type(inner, depth=depth + 1)]  # type: ignore[misc]  # A type made at run time.
         case "enum_type":
             return enum_class(tuple(inner.values))
+        case "union_type" if is_bytes(literal_type):
+            return bytes
         case "union_type":
+            if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+                raise Unguessable(f"{describe(literal_type)} has no plain Python form")
             if not inner.variants:
                 raise Unguessable("a union of nothing has no Python form")
             return Union[tuple(guess_type(variant, depth=depth + 1) for variant in inner.variants)]  # noqa: UP007
@@ -130,12 +134,22 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
             raise Unguessable(f"{describe(literal_type)} has no plain Python form")
 
 
+def _collection(item: Any, container: str) -> Any:
+    match container:
+        case "tuple":
+            return tuple[item, ...]
+        case "set":
+            return set[item]
+        case "frozenset":
+            return frozenset[item]
+        case _:
+            return list[item]
+
+
 def _guess_simple(literal_type: LiteralType, simple: SimpleType) -> Any:
     tag = tag_of(literal_type)
     if simple == SimpleType.DATETIME and tag == DATE_TAG:
         return dt.date
-    if simple == SimpleType.BINARY and tag == BYTES_TAG:
-        return bytes
     if simple == SimpleType.STRUCT and literal_type.metadata is not None:
         # Building classes needs machinery that most clients never need.
         from ._struct_types import struct_class

@@ -37,6 +37,33 @@ def plain(annotation: Any) -> Any:
             return annotation
 
 
+def type_arguments(kind: Any) -> dict[Any, dict[Any, Any]]:
+    """What the type variables of a generic class and of its bases stand for, by class: one may use the name of another."""
+    origin = typing.get_origin(kind)
+    own = origin if origin is not None else kind
+    known = dict(zip(getattr(own, "__parameters__", ()), typing.get_args(kind), strict=False))
+    found = {own: known}
+    if isinstance(own, type):
+        for base in own.__dict__.get("__orig_bases__", own.__bases__):
+            if typing.get_origin(base) not in (typing.Generic, typing.Protocol):
+                found = {**type_arguments(substituted(base, known)), **found}
+    return found
+
+
+def substituted(hint: Any, known: dict[Any, Any]) -> Any:
+    """An annotation with what its type variables stand for."""
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        # A class by itself, whose variables are its own.
+        return hint
+    if isinstance(hint, typing.TypeVar):
+        return known.get(hint, hint)
+    parameters: tuple[Any, ...] = getattr(hint, "__parameters__", ())
+    if not any(parameter in known for parameter in parameters):
+        return hint
+    generic: Any = hint
+    return generic[tuple(known.get(parameter, parameter) for parameter in parameters)]
+
+
 def textual_format(kind: Any) -> str:
     """The JSON schema format of a type that is written as text; empty for other types."""
     if not isinstance(kind, type):

@@ -10,6 +10,7 @@ from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, 
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
 
 from ._decode import from_literal, unsupported_reason
+from ._describe import container_of, is_bytes
 from ._guess import variables
 
 _SIMPLE: dict[SimpleType, dict[str, Any]] = {
@@ -65,11 +66,14 @@ def inputs_schema(
 def type_schema(literal_type: LiteralType) -> dict[str, Any]:
     """The JSON schema of one type."""
     if literal_type.collection_type is not None:
-        return {"type": "array", "items": type_schema(literal_type.collection_type)}
+        distinct = {"uniqueItems": True} if container_of(literal_type) in ("set", "frozenset") else {}
+        return {"type": "array", "items": type_schema(literal_type.collection_type), **distinct}
     if literal_type.map_value_type is not None:
         return {"type": "object", "additionalProperties": type_schema(literal_type.map_value_type)}
     if literal_type.enum_type is not None:
         return {"type": "string", "enum": list(literal_type.enum_type.values)}
+    if is_bytes(literal_type):
+        return {"type": "string", "format": "binary"}
     if literal_type.union_type is not None:
         return {"anyOf": [type_schema(variant) for variant in literal_type.union_type.variants]}
     if literal_type.blob is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import enum
 import re
@@ -10,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ._classes import DataClass, data_class
+from ._classes import DataClass, class_itself, data_class
 from ._files import Dir, File
 from ._guards import is_dict, is_list
 from ._hints import DICTS, LISTS, TUPLES, plain, textual_format
@@ -196,7 +197,7 @@ def _build(kind: Any, described: DataClass, arguments: dict[str, Any], others: d
         if described.kind == "pydantic":
             # Its own configuration says what becomes of fields it does not know.
             return kind.model_validate(arguments | others)
-        return kind(**arguments)
+        return class_itself(kind)(**arguments)
     except (TypeError, ValueError) as error:
         # What the class itself refuses, in its constructor or validators.
         raise Misfit(f"refused by {type_name(kind)} ({error})", type_name(kind)) from error
@@ -227,8 +228,14 @@ def _same(data: Any, hint: Any, mode: Mode) -> Any:
 def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
     if isinstance(data, bytes):
         return data
-    if isinstance(data, str):
+    if isinstance(data, str) and mode.by_name:
+        # Models write bytes that are text as text, dataclasses write all of them in base64.
         return data.encode()
+    if isinstance(data, str):
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except ValueError:
+            raise Misfit(f"{data[:40]!r}, which is not base64", "bytes") from None
     raise _misfit(data, hint)
 
 

@@ -11,8 +11,8 @@ from flyte_api.messages.flyteidl2.core.types import LiteralType
 
 from ._annotations import literal_type_of, tagged
 from ._decode import Unreadable, decode
-from ._describe import MSGPACK_TAG, by_value, schema_of, tag_of
-from ._hints import DICTS, LISTS, plain
+from ._describe import CONTAINERS, MSGPACK_TAG, by_value, container_of, schema_of, tag_of
+from ._hints import DICTS, LISTS, SETS, TUPLES, plain
 from ._interface import type_name
 from ._misfit import Misfit
 
@@ -36,11 +36,17 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         return decode(literal, None, allow_pickle=allow_pickle)
     if origin in (typing.Union, types.UnionType):
         return _one_of(literal, hint, arguments, allow_pickle)
-    if literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
+    while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
         # Where a union is not asked for, it must be this variant of it.
-        return read_as(literal.scalar.union.value, hint, allow_pickle=allow_pickle)
-    if literal.collection is not None and origin in LISTS:
-        return [_step(f"[{i}]", item, arguments[0], allow_pickle) for i, item in enumerate(literal.collection.literals)]
+        literal = literal.scalar.union.value
+    if literal.collection is not None and _is_collection(origin, arguments):
+        items = [
+            _step(f"[{i}]", each, arguments[0], allow_pickle) for i, each in enumerate(literal.collection.literals)
+        ]
+        try:
+            return items if origin in LISTS else CONTAINERS[origin.__name__](items)
+        except TypeError:
+            raise Misfit("of items that cannot be in a set", type_name(hint)) from None
     if literal.map is not None and origin in DICTS and plain(arguments[0]) is str:
         return {
             key: _step(f"[{key!r}]", item, arguments[1], allow_pickle) for key, item in literal.map.literals.items()
@@ -50,6 +56,10 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
 
         return load(decode(literal, None), hint, Mode(by_name=not by_value(literal_type_of(hint))))
     return _as_annotated(decode(literal, literal_type_of(hint), allow_pickle=allow_pickle), hint)
+
+
+def _is_collection(origin: Any, arguments: tuple[Any, ...]) -> bool:
+    return origin in LISTS or origin in SETS or (origin in TUPLES and arguments[1:] == (...,))
 
 
 def _is_data(literal: Literal) -> bool:
@@ -89,7 +99,7 @@ def _is_named(argument: Any, named: LiteralType | None) -> bool:
     if named is None:
         return False
     variant = tagged(argument)
-    if tag_of(variant) != tag_of(named):
+    if tag_of(variant) != tag_of(named) or container_of(variant) != container_of(named):
         return False
     if variant.simple is not None:
         return variant.simple == named.simple and schema_of(variant).get("title") == schema_of(named).get("title")

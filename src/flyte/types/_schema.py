@@ -16,7 +16,7 @@ from typing import Any
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 
 from ._annotations import json_type
-from ._classes import MISSING, DataClass, data_class, is_model
+from ._classes import MISSING, DataClass, class_itself, data_class, is_model
 from ._describe import DATACLASS_TAG, MODEL_TAG
 from ._files import Dir, File
 from ._fill import Filler
@@ -44,7 +44,7 @@ def struct_type(annotation: Any) -> LiteralType | None:
         TypeError: A part of it has no JSON schema.
     """
     if typing.get_origin(annotation) in TUPLES:
-        return _of_tuple(annotation)
+        return _of_tuple(typing.get_args(annotation))
     described = data_class(annotation)
     if described is None:
         return None
@@ -53,16 +53,12 @@ def struct_type(annotation: Any) -> LiteralType | None:
     if described.kind not in _WRAPPERS:
         return json_type(_Writer(by_name=False).whole(annotation, described), DATACLASS_TAG)
     writer = _Writer(by_name=True)
-    schema = writer.properties(described, annotation.__name__)
-    return json_type(
-        writer.with_definitions({**schema, "title": _WRAPPERS[described.kind] + annotation.__name__}), MODEL_TAG
-    )
+    name = class_itself(annotation).__name__
+    schema = {**writer.properties(described, name), "title": _WRAPPERS[described.kind] + name}
+    return json_type(writer.with_definitions(schema), MODEL_TAG)
 
 
-def _of_tuple(annotation: Any) -> LiteralType:
-    items = typing.get_args(annotation)
-    if Ellipsis in items:
-        raise TypeError(f"{annotation} is of any length; write list[...] instead")
+def _of_tuple(items: tuple[Any, ...]) -> LiteralType:
     writer = _Writer(by_name=True)
     parts = {f"item_{n}": writer.schema(item, f"item {n} of the tuple") for n, item in enumerate(items)}
     schema: dict[str, Any] = {"title": "TupleWrapper_tuple", "type": "object", "properties": parts}
@@ -133,6 +129,8 @@ class _Writer:
             return self._enum(hint)
         if (described := data_class(hint)) is not None:
             return self._class(hint, described)
+        if isinstance(hint, typing.TypeVar):
+            raise TypeError(f"{place}: {hint.__name__} stands for no type; say which, as in {place.split('.')[0]}[int]")
         shown = hint.__name__ if isinstance(hint, type) else str(hint)
         raise TypeError(f"{place}: {shown} cannot be part of a JSON object")
 
@@ -168,7 +166,7 @@ class _Writer:
         return {"enum": values}
 
     def _class(self, kind: Any, described: DataClass) -> dict[str, Any]:
-        name = kind.__name__
+        name = class_itself(kind).__name__
         if is_model(kind):
             schema = _model_schema(kind)
             self.definitions |= schema.pop("$defs", {})

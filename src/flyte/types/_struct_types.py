@@ -18,7 +18,7 @@ from typing import Any
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 
 from ._classes import KEY
-from ._describe import by_value, schema_of
+from ._describe import by_value, read_schema
 from ._files import Dir, File
 from ._guards import is_dict, is_list
 from ._guess import Unguessable, enum_class
@@ -57,13 +57,17 @@ def struct_class(literal_type: LiteralType) -> Any:
     if literal_type.metadata is None:
         return dict
     # The very bytes were seen before, most of the time; otherwise the definition may be, in another order.
-    key = (bytes(literal_type.metadata), by_value(literal_type))
-    found = _seen.get(key)
-    if found is None:
-        found = class_of(schema_of(literal_type), by_value=key[1])
-        if len(_seen) >= _MOST:
-            _seen.clear()
-        _seen[key] = found
+    try:
+        key = (bytes(literal_type.metadata), by_value(literal_type))
+        if (found := _seen.get(key)) is not None:
+            return found
+        schema = read_schema(literal_type)
+    except ValueError as error:
+        raise Unguessable(f"its schema cannot be read: {error}") from None
+    found = class_of(schema, by_value=key[1])
+    if len(_seen) >= _MOST:
+        _seen.clear()
+    _seen[key] = found
     return found
 
 

@@ -1,0 +1,273 @@
+"""Uploads through signed links: what is sent, how much at once, and what is said when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flyte.errors import InitializationError, InvalidArgumentError, RuntimeSystemError, WaitTimeoutError
+from flyte.runtime.client import Client
+from flyte.runtime.server import ServerCall, Status, abort, serve
+from flyte.types import Dir, File, _upload
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    CreateUploadLocationRequest,
+    CreateUploadLocationResponse,
+)
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+
+
+class Storage(ThreadingHTTPServer):
+    """A store that keeps what is put into it, and does what a test wants first."""
+
+    daemon_threads = True
+    # Links to it are made as quickly as tests can ask for them.
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Put)
+        self.files: dict[str, bytes] = {}
+        self.headers: dict[str, dict[str, str]] = {}
+        self.tries: Counter[str] = Counter()
+        self.answers: list[tuple[int, str]] = []
+        self.release = threading.Event()
+        self.release.set()
+        self.now = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+
+class _Put(BaseHTTPRequestHandler):
+    server: Storage
+
+    def do_PUT(self) -> None:
+        path = self.path.partition("?")[0]
+        with self.server.lock:
+            self.server.tries[path] += 1
+            self.server.now += 1
+            self.server.most = max(self.server.most, self.server.now)
+            status, text = self.server.answers.pop(0) if self.server.answers else (200, "")
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.release.wait(20)
+        with self.server.lock:
+            self.server.now -= 1
+            if status == 200:
+                self.server.files[path] = content
+                self.server.headers[path] = {name.lower(): value for name, value in self.headers.items()}
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the tests' output is not its log."""
+
+
+class Plane(DataProxyServiceBase):
+    """Signs links to a store that keeps names as they are."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.requests: list[CreateUploadLocationRequest] = []
+        self.rename: Callable[[str], str] = lambda name: name
+
+    async def create_upload_location(
+        self, request: CreateUploadLocationRequest, call: ServerCall
+    ) -> CreateUploadLocationResponse:
+        self.requests.append(request)
+        if request.content_length > 1000:
+            abort(Status.INVALID_ARGUMENT, "content_length exceeds the maximum of 1000 bytes")
+        directory = request.filename_root or base64.b32encode(request.content_md5).decode()
+        path = f"/{request.project}/{request.domain}/{directory}/{self.rename(request.filename)}"
+        return CreateUploadLocationResponse(
+            signed_url=f"http://127.0.0.1:{self.storage.server_port}{path.replace(' ', '%20')}?signature=secret",
+            native_url=f"s3://bucket{path}",
+            headers={"Content-MD5": base64.b64encode(request.content_md5).decode(), "X-Signed": "yes"},
+        )
+
+
+@pytest.fixture
+def storage() -> Iterator[Storage]:
+    server = Storage()
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.release.set()
+    server.shutdown()
+    thread.join(10)
+    server.server_close()
+
+
+@pytest.fixture
+def plane(storage: Storage) -> Plane:
+    return Plane(storage)
+
+
+@pytest.fixture
+async def client(plane: Plane) -> AsyncIterator[Client]:
+    async with await serve([plane]) as server, Client(server.endpoint, project="p", domain="d", timeout=20) as made:
+        yield made
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries without pauses."""
+    monkeypatch.setattr(_upload, "_FIRST_PAUSE", 0.0)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not happened():
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 1000], ids=["empty", "full"])
+async def test_a_file_is_announced_and_put(content: bytes, plane: Plane, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    file = await File.from_local.aio(path, format="csv", client=client)
+    md5 = hashlib.md5(content)
+    place = f"/p/d/{base64.b32encode(md5.digest()).decode()}/a.csv"
+    assert file == File(f"s3://bucket{place}", "csv", md5.hexdigest())
+    assert plane.storage.files == {place: content}
+    sent = plane.storage.headers[place]
+    assert (sent["x-signed"], sent["content-md5"]) == ("yes", base64.b64encode(md5.digest()).decode())
+    assert sent["content-type"] == "application/octet-stream"
+    (request,) = plane.requests
+    assert (request.content_md5, request.content_length, request.filename) == (md5.digest(), len(content), "a.csv")
+    assert request.expires_in is not None and 600 < request.expires_in.seconds <= 3600
+
+
+async def test_a_directory_keeps_its_shape_and_gets_one_place_for_one_content(
+    plane: Plane, client: Client, tmp_path: Path
+) -> None:
+    names = ["a.txt", "b/a.txt", "b/c/deep.txt", "zwei.txt"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f"content of {name}")
+    first = await Dir.from_local.aio(tmp_path, format="txt", client=client)
+    assert {path.removeprefix(f"/p/d/{first.hash}/") for path in plane.storage.files} == {*names}
+    assert (first.uri, first.format) == (f"s3://bucket/p/d/{first.hash}", "txt")
+    assert await Dir.from_local.aio(tmp_path, format="txt", client=client) == first
+    (tmp_path / "a.txt").write_text("other")
+    assert (await Dir.from_local.aio(tmp_path, client=client)).uri != first.uri
+
+
+async def test_a_few_files_go_at_once(storage: Storage, client: Client, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}").write_text("x")
+    storage.release.clear()
+    upload = asyncio.create_task(Dir.from_local.aio(tmp_path, client=client))
+    await until(lambda: storage.now == 8)
+    storage.release.set()
+    await upload
+    assert storage.most == 8
+    assert len(storage.files) == 30
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize("answer", [(503, "busy"), (429, ""), (400, "<Code>RequestTimeout</Code>")])
+async def test_what_may_pass_is_tried_again(
+    answer: tuple[int, str], storage: Storage, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    storage.answers = [answer] * 3
+    file = await File.from_local.aio(tmp_path / "a", client=client)
+    assert storage.tries.total() == 4 and file.uri.endswith("/a")
+    storage.answers = [answer] * 4
+    with pytest.raises(RuntimeSystemError, match=rf"a could not be uploaded: http://.* answered {answer[0]}") as raised:
+        await File.from_local.aio(tmp_path / "a", client=client)
+    assert (raised.value.code, storage.tries.total()) == ("UploadFailed", 8)
+
+
+async def test_what_the_storage_refuses_is_told_without_the_signature(
+    storage: Storage, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    storage.answers = [(403, "Request has expired; see http://s/?signature=secret")]
+    with pytest.raises(RuntimeSystemError, match="answered 403 Forbidden: Request has expired") as raised:
+        await File.from_local.aio(tmp_path / "a", client=client)
+    assert "secret" not in str(raised.value) and storage.tries.total() == 1
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_storage_that_is_not_there_is_named(storage: Storage, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    # Bound and never accepted from is not refused; closed is.
+    storage.shutdown()
+    storage.server_close()
+    with pytest.raises(RuntimeSystemError, match=r"a could not be uploaded: http://127.* cannot be reached: .*refused"):
+        await File.from_local.aio(tmp_path / "a", client=client)
+
+
+async def test_the_deadline_and_a_cancellation_end_an_upload(storage: Storage, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    storage.release.clear()
+    with pytest.raises(WaitTimeoutError, match=r"a was not uploaded within 0\.2 seconds; pass a longer timeout="):
+        await File.from_local.aio(tmp_path / "a", timeout=0.2, client=client)
+    before = storage.tries.total()
+    upload = asyncio.create_task(File.from_local.aio(tmp_path / "a", client=client))
+    await until(lambda: storage.tries.total() > before)
+    upload.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await upload
+
+
+async def test_a_name_that_the_storage_changes_is_refused(plane: Plane, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "c").write_text("x")
+    plane.rename = lambda name: name.replace("/", "%2F")
+    with pytest.raises(
+        RuntimeSystemError, match=r"the storage does not keep 'b/c' under that name, but at s3://.*b%2Fc"
+    ):
+        await Dir.from_local.aio(tmp_path, client=client)
+    plane.rename = lambda name: name.replace(" ", "%20")
+    (tmp_path / "b" / "c").rename(tmp_path / "a b")
+    assert (await Dir.from_local.aio(tmp_path, client=client)).uri.startswith("s3://bucket/p/d/")
+
+
+async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
+    plane: Plane, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "link").symlink_to(tmp_path)
+    for path, error, complaint in [
+        (tmp_path / "gone", FileNotFoundError, "gone"),
+        (tmp_path / "empty", IsADirectoryError, r"empty is a directory; use Dir\.from_local"),
+    ]:
+        with pytest.raises(error, match=complaint):
+            await File.from_local.aio(path, client=client)
+    for path, error, complaint in [
+        (tmp_path / "gone", NotADirectoryError, "gone is not a directory"),
+        (tmp_path / "file", NotADirectoryError, r"file is not a directory; use File\.from_local"),
+        (tmp_path / "empty", ValueError, "empty has no files"),
+        (tmp_path / "linked", ValueError, "link is a link to a directory"),
+    ]:
+        with pytest.raises(error, match=complaint):
+            await Dir.from_local.aio(path, client=client)
+    with pytest.raises(ValueError, match="timeout must be a positive number of seconds, not 0"):
+        await File.from_local.aio(tmp_path / "file", timeout=0, client=client)
+    with Client(client.endpoint) as nowhere, pytest.raises(InitializationError, match="No project and no domain"):
+        await File.from_local.aio(tmp_path / "file", client=nowhere)
+    assert plane.requests == []
+
+
+async def test_what_the_control_plane_refuses_is_told_in_its_words(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(1001))
+    with pytest.raises(InvalidArgumentError, match="exceeds the maximum of 1000 bytes"):
+        await File.from_local.aio(tmp_path / "a", client=client)
+
+
+def test_what_is_stored_already_is_referred_to() -> None:
+    assert File.from_existing_remote("s3://b/k", "v1") == File("s3://b/k", hash="v1")
+    assert Dir.from_existing_remote("s3://b/d") == Dir("s3://b/d")
