@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Entity,
     NotFoundError,
     Pager,
+    Path,
     Self,
     SortBy,
     TimeFilter,
@@ -45,6 +46,8 @@ from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
 if TYPE_CHECKING:
     from flyte.remote._action_details import ActionDetails
+_RUN_NAME: Path[str] = Path(WorkflowAction, "id.run.name")
+_TASK_NAME: Path[str] = Path(WorkflowAction, "metadata.task.id.name")
 
 
 class ActionBase(Entity[WorkflowAction]):
@@ -76,17 +79,12 @@ class ActionBase(Entity[WorkflowAction]):
         """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
         server makes one up when a run is created without.
         """
-        at0 = self.pb2.id
-        at1 = None if at0 is None else at0.run
-        return "" if at1 is None else at1.name
+        return _RUN_NAME(self.pb2)
 
     @property
     def task_name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.metadata
-        at1 = None if at0 is None else at0.task
-        at2 = None if at1 is None else at1.id
-        return "" if at2 is None else at2.name
+        return _TASK_NAME(self.pb2)
 
     @property
     def start_time(self) -> datetime | None:

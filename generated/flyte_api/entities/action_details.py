@@ -6,11 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+
+_RUN_NAME: Path[str] = Path(WorkflowActionDetails, "id.run.name")
+_TASK_NAME: Path[str] = Path(WorkflowActionDetails, "metadata.task.id.name")
 
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):
@@ -42,17 +45,12 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
         server makes one up when a run is created without.
         """
-        at0 = self.pb2.id
-        at1 = None if at0 is None else at0.run
-        return "" if at1 is None else at1.name
+        return _RUN_NAME(self.pb2)
 
     @property
     def task_name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.metadata
-        at1 = None if at0 is None else at0.task
-        at2 = None if at1 is None else at1.id
-        return "" if at2 is None else at2.name
+        return _TASK_NAME(self.pb2)
 
     @property
     def start_time(self) -> datetime | None:

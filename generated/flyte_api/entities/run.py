@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Entity,
     NotFoundError,
     Pager,
+    Path,
     Self,
     SortBy,
     TimeFilter,
@@ -32,7 +33,16 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
 from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+
+_NAME: Path[str] = Path(WorkflowRun, "action.id.run.name")
+_PROJECT: Path[str] = Path(WorkflowRun, "action.id.run.project")
+_DOMAIN: Path[str] = Path(WorkflowRun, "action.id.run.domain")
+_TASK_NAME: Path[str] = Path(WorkflowRun, "action.metadata.task.id.name")
+_TASK_VERSION: Path[str] = Path(WorkflowRun, "action.metadata.task.id.version")
+_START_TIME: Path[Timestamp | None] = Path(WorkflowRun, "action.status.start_time")
+_END_TIME: Path[Timestamp | None] = Path(WorkflowRun, "action.status.end_time")
 
 
 class RunBase(Entity[WorkflowRun]):
@@ -57,44 +67,27 @@ class RunBase(Entity[WorkflowRun]):
         """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
         server makes one up when a run is created without.
         """
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.id
-        at2 = None if at1 is None else at1.run
-        return "" if at2 is None else at2.name
+        return _NAME(self.pb2)
 
     @property
     def project(self) -> str:
         """Id of the project."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.id
-        at2 = None if at1 is None else at1.run
-        return "" if at2 is None else at2.project
+        return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
         """Domain of the project."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.id
-        at2 = None if at1 is None else at1.run
-        return "" if at2 is None else at2.domain
+        return _DOMAIN(self.pb2)
 
     @property
     def task_name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.metadata
-        at2 = None if at1 is None else at1.task
-        at3 = None if at2 is None else at2.id
-        return "" if at3 is None else at3.name
+        return _TASK_NAME(self.pb2)
 
     @property
     def task_version(self) -> str:
         """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.metadata
-        at2 = None if at1 is None else at1.task
-        at3 = None if at2 is None else at2.id
-        return "" if at3 is None else at3.version
+        return _TASK_VERSION(self.pb2)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -104,17 +97,13 @@ class RunBase(Entity[WorkflowRun]):
     @property
     def start_time(self) -> datetime | None:
         """When it was created."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.status
-        moment = None if at1 is None else at1.start_time
+        moment = _START_TIME(self.pb2)
         return None if moment is None else moment.to_datetime()
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.status
-        moment = None if at1 is None else at1.end_time
+        moment = _END_TIME(self.pb2)
         return None if moment is None else moment.to_datetime()
 
     @listing

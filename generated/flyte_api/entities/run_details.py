@@ -5,11 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+
+_NAME: Path[str] = Path(WorkflowRunDetails, "action.id.run.name")
+_TASK_NAME: Path[str] = Path(WorkflowRunDetails, "action.metadata.task.id.name")
+_TASK_VERSION: Path[str] = Path(WorkflowRunDetails, "action.metadata.task.id.version")
 
 
 class RunDetailsBase(Entity[WorkflowRunDetails]):
@@ -34,28 +38,17 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
         """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
         server makes one up when a run is created without.
         """
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.id
-        at2 = None if at1 is None else at1.run
-        return "" if at2 is None else at2.name
+        return _NAME(self.pb2)
 
     @property
     def task_name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.metadata
-        at2 = None if at1 is None else at1.task
-        at3 = None if at2 is None else at2.id
-        return "" if at3 is None else at3.name
+        return _TASK_NAME(self.pb2)
 
     @property
     def task_version(self) -> str:
         """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
-        at0 = self.pb2.action
-        at1 = None if at0 is None else at0.metadata
-        at2 = None if at1 is None else at1.task
-        at3 = None if at2 is None else at2.id
-        return "" if at3 is None else at3.version
+        return _TASK_VERSION(self.pb2)
 
     @fetching
     @classmethod

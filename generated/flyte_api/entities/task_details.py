@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
 from flyte_api.services.flyteidl2.task.task_service import TaskService
+
+_TASK_TYPE: Path[str] = Path(TaskTaskDetails, "spec.task_template.type")
 
 
 class TaskDetailsBase(Entity[TaskTaskDetails]):
@@ -57,9 +59,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     @property
     def task_type(self) -> str:
         """`task_type` of the message."""
-        at0 = self.pb2.spec
-        at1 = None if at0 is None else at0.task_template
-        return "" if at1 is None else at1.type
+        return _TASK_TYPE(self.pb2)
 
     @property
     def short_name(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
+from flyte.runtime.paths import Path
 from flyte.runtime.watch import Watch
 from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.run import RunBase
@@ -20,6 +21,8 @@ from ._action_common import Place
 from ._action_details import ActionDetails
 from ._common import HasPhase, console_url
 from ._followed import Followed
+
+_PHASE: Path[int] = Path(RunMessage, "action.status.phase")
 
 
 class _Rooted(HasPhase):
@@ -67,6 +70,11 @@ class RunDetails(_Rooted, RunDetailsBase):
 
 class Run(Followed, _Rooted, RunBase):
     """One execution of a task, with all the actions it is made of."""
+
+    @property
+    def raw_phase(self) -> int:
+        """The number of the phase on the wire; 0 when the server did not say."""
+        return _PHASE(self.pb2)
 
     def _followed(self) -> Action:
         return self.action

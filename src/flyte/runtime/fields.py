@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from . import wire
 from .lazy import resolve
 from .narrow import is_mapping, is_sequence
-from .spec import checked
+from .spec import FieldSpec, checked
 from .wire import DecodeError, EncodeError, Slots, reason
 
 if TYPE_CHECKING:
@@ -334,3 +334,14 @@ _READERS: Final[dict[str, _Reader]] = {
     "float": _Reader(5, wire.float32, 0.0),
     "double": _Reader(1, wire.double, 0.0),
 }
+
+
+def reading(spec: FieldSpec, field: Any) -> tuple[int, Callable[[Any], Any], Any]:
+    """A single field's wire type, what makes its value of what stands on the wire, and what it is when it is not set."""
+    unset = spec.label == "optional"
+    if spec.kind == "message":
+        return 2, field.decode, None
+    reader = _READERS[spec.kind]
+    if spec.kind == "enum":
+        return 0, lambda number: field.decode(wire.signed32(number)), None if unset else field.absent()
+    return reader.wire_type, reader.read, None if unset else reader.zero

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from .entity import Entity, paged, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
+    from .paths import Path
     from .rpc import Cardinality, Effect, Rpc
     from .service import ServerCall, ServiceBase, unimplemented
     from .watch import Watch
@@ -93,6 +94,7 @@ _MODULES = {
     "equal": "flyte.runtime.filters",
     "within": "flyte.runtime.filters",
     "Pager": "flyte.runtime.pager",
+    "Path": "flyte.runtime.paths",
     "Cardinality": "flyte.runtime.rpc",
     "Effect": "flyte.runtime.rpc",
     "Rpc": "flyte.runtime.rpc",
@@ -117,6 +119,7 @@ __all__ = [
     "Message",
     "NotFoundError",
     "Pager",
+    "Path",
     "Rpc",
     "Self",
     "ServerCall",
