@@ -134,6 +134,7 @@ class TestBlobs:
 
     def test_different_long_names_stay_different(self) -> None:
         assert segments("x" * 300 + "a") != segments("x" * 300 + "b")
+        assert segments("a/b") != segments("a%2Fb")
 
 
 class TestLogs:

@@ -249,7 +249,7 @@ def test_inputs_of_a_run(multiply: TaskDetails) -> None:
             flyte.run(multiply, x=value)
     with pytest.raises(ValueError, match="64"):
         flyte.run(multiply, x=2**63)
-    with pytest.raises(ValueError, match=r"the inputs of task .* have 26 bytes; 5 travel with a call"):
+    with pytest.raises(ValueError, match=r"the inputs of task .* have 26 bytes, 11 of them x; 5 travel with a call"):
         flyte.run(multiply.override(max_inline_io_bytes=5), x=1)
 
 

@@ -117,13 +117,17 @@ def test_a_file_goes_up_through_a_task_and_down_again(box: Devbox, tmp_path: Pat
 async def test_a_directory_goes_up_through_a_task_and_down_again(box: Devbox, tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"part-{number}").write_text("x" * number)
+    (tmp_path / "sub" / "deeper").mkdir(parents=True)
+    (tmp_path / "sub" / "deeper" / "a file, 100% ü.txt").write_text("x")
     directory = await Dir.from_local.aio(tmp_path)
     assert await Dir.from_local.aio(tmp_path) == directory
     run = await flyte.run.aio(await flyte.devbox.deploy.aio(values.sizes), directory=directory)
     await run.wait.aio(quiet=True, timeout=60)
     sizes, returned = await run.outputs.aio()
-    assert sizes == {f"part-{number}": number for number in range(20)}
-    assert sorted(path.name for path in returned.download(tmp_path / "copy").iterdir()) == sorted(sizes)
+    assert sizes == {f"part-{number}": number for number in range(20)} | {"a file, 100% ü.txt": 1}
+    copy = returned.download(tmp_path / "copy")
+    assert {path.name for path in copy.rglob("*") if path.is_file()} == set(sizes)
+    assert (copy / "sub" / "deeper" / "a file, 100% ü.txt").read_text() == "x"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,9 @@ def test_a_path_is_no_file(box: Devbox, task: Any, name: str, maker: str, tmp_pa
 def test_inputs_beyond_the_inline_limit_are_refused_before_they_are_sent(box: Devbox) -> None:
     task = flyte.devbox.deploy(values.length)
     size = 10 * 2**20
-    with pytest.raises(ValueError, match=r"have 10,485,... bytes; 10,485,760 travel with a call"):
+    with pytest.raises(
+        ValueError, match=r"have 10,485,... bytes, 10,485,... of them text; 10,485,760 travel with a call"
+    ):
         flyte.run(task, text="x" * size)
     assert done(flyte.run(task, text="x" * (size - 100))).outputs() == (size - 100,)
     assert done(flyte.run(task.override(max_inline_io_bytes=2 * size), text="x" * size)).outputs() == (size,)

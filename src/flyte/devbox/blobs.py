@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,9 @@ from flyte.devbox.keys import ActionKey, RunKey
 
 _NAMESPACE = "flyte"
 _MAX_SEGMENT = 200
+"""Bytes of the longest file name, less what is put behind those that are cut."""
+_UNFIT = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-F]{2})")
+"""What file names cannot have or should not, and the sign that stands for it."""
 _SAFE = "@+=:,~!$&'()*"
 
 
@@ -118,9 +122,10 @@ def uri_path(*names: str) -> str:
 
 
 def _segment(name: str) -> str:
-    text = quote(name, safe=_SAFE)
+    text = _UNFIT.sub(lambda found: f"%{ord(found[0]):02X}", name)
     if text in (".", ".."):
         text = text.replace(".", "%2E")
-    if len(text) > _MAX_SEGMENT:
-        text = f"{text[:_MAX_SEGMENT]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    if len(text.encode()) > _MAX_SEGMENT:
+        kept = text.encode()[:_MAX_SEGMENT].decode(errors="ignore")
+        text = f"{kept}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
     return text

@@ -74,7 +74,7 @@ class Run(Followed, _Rooted, RunBase):
     @property
     def raw_phase(self) -> int:
         """The number of the phase on the wire; 0 when the server did not say."""
-        return _PHASE(self.pb2)
+        return int(_PHASE(self.pb2))
 
     def _followed(self) -> Action:
         return self.action

@@ -251,9 +251,11 @@ class TaskDetails(TaskDetailsBase):
         message = Inputs(literals=inputs_to_literals(self.typed_interface, values, self.spec.default_inputs))
         size = len(bytes(message))
         if size > self.max_inline_io_bytes:
+            largest = max(message.literals, key=lambda item: len(bytes(item)))
             raise ValueError(
-                f"the inputs of task {self.name} have {size:,} bytes; {self.max_inline_io_bytes:,} travel with a call. "
-                "Pass less, or raise the limit with override(max_inline_io_bytes=...)"
+                f"the inputs of task {self.name} have {size:,} bytes, {len(bytes(largest)):,} of them {largest.name}; "
+                f"{self.max_inline_io_bytes:,} travel with a call. Pass less, pass large data as a File "
+                "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
             )
         return message
 

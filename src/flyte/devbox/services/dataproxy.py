@@ -69,7 +69,8 @@ class DataProxyService(DataProxyServiceBase):
             abort(Status.INVALID_ARGUMENT, f"content_length exceeds the maximum of {_MAX_UPLOAD} bytes")
         require_project(self._store, request.project)
         directory = request.filename_root or base64.b32encode(md5).decode()
-        uri = f"{self._blobs.base}/{uri_path(_UPLOADS, request.project, request.domain, directory, request.filename)}"
+        names = request.filename.split("/")
+        uri = f"{self._blobs.base}/{uri_path(_UPLOADS, request.project, request.domain, directory, *names)}"
         if request.filename and request.filename_root and self._blobs.exists(uri):
             content = self._blobs.read(uri) or b""
             if hashlib.md5(content, usedforsecurity=False).digest() != md5:
