@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ _EFFECTS = ("read", "idempotent")
 _LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
 _OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_OURS = "@flyte"
 
 
 @attrs.frozen
@@ -72,6 +74,8 @@ class Config:
 
     name: str
     protos: tuple[Path, ...]
+    include: tuple[Path, ...]
+    """Folders that imports are looked up in; what nothing imports is not compiled."""
     package: str
     output: Path
     runtime: str
@@ -83,6 +87,12 @@ class Config:
     filters: Mapping[str, FilterParam]
     rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
+
+
+def our_protos() -> Path:
+    """The definitions of this release, which `@flyte` stands for: packaged in a wheel, at the top of a checkout."""
+    packaged = Path(str(files("flyte_codegen") / "protos"))
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "protos"
 
 
 def read(path: Path) -> Config:
@@ -111,6 +121,7 @@ def read(path: Path) -> Config:
 def _config(top: Section, root: Path) -> Config:
     source = top.section("input")
     protos = source.texts("protos", ("protos",))
+    include = source.texts("include")
     source.finish()
     output = top.section("output")
     package = output.shaped("package", "generated_api", _MODULE, "a module's name")
@@ -121,6 +132,7 @@ def _config(top: Section, root: Path) -> Config:
     config = Config(
         name=top.place,
         protos=tuple(root / p for p in protos),
+        include=tuple(our_protos() if p == _OURS else root / p for p in include),
         package=package,
         output=root / path,
         runtime=runtime,

@@ -15,11 +15,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from .diagnostics import CodegenError, Diagnostic, error, fail
 
 _SECONDS = 120
+_NOT_FOUND = 'add the folder that holds it to [input] include; for definitions of Flyte, that is "@flyte"'
 _COMPLAINT = re.compile(r"(?P<place>[^:]+\.proto(?::\d+(?::\d+)?)?):\s*(?P<message>.*)")
 
 
-def load(roots: Sequence[Path]) -> FileDescriptorSet:
-    """Compile every .proto file below `roots`, dependencies included.
+def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorSet:
+    """Compile every .proto file below `roots`, and those that they import from there or from `include`.
 
     Comments are those of these files only: what protoc brings itself documents itself in its owner's words.
 
@@ -29,10 +30,13 @@ def load(roots: Sequence[Path]) -> FileDescriptorSet:
     for root in roots:
         if not root.is_dir():
             raise fail(str(root), "no such folder of .proto files", "correct [input] protos in codegen.toml")
+    for root in include:
+        if not root.is_dir():
+            raise fail(str(root), "no such folder of .proto files", "correct [input] include in codegen.toml")
     own = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto")})
     if not own:
         raise fail(", ".join(map(str, roots)), "no .proto files found", "correct [input] protos in codegen.toml")
-    compiled = _compile(roots, own)
+    compiled = _compile([*roots, *include], own)
     for file in compiled.file:
         if file.name not in own:
             file.ClearField("source_code_info")
@@ -64,6 +68,6 @@ def _explained(stderr: str, roots: Sequence[Path]) -> list[Diagnostic]:
     for line in stderr.splitlines():
         match = _COMPLAINT.fullmatch(line)
         if match and not match["message"].startswith("warning"):
-            remedy = "add the folder that holds it to [input] protos" if "not found" in match["message"] else ""
+            remedy = _NOT_FOUND if "not found" in match["message"] else ""
             found.append(error(match["place"], match["message"], remedy))
     return found or [error("protoc", stderr.strip() or "failed without a message")]

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 
 from .model import Api, File
+
+
+@functools.cache
+def importable(module: str) -> bool:
+    """Whether there is such a module in this environment."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 class Naming:
@@ -19,7 +30,9 @@ class Naming:
 
     def _owner(self, file: File) -> str:
         prefixes = [p for p in self.extern if file.package == p or file.package.startswith(p + ".")]
-        return self.extern[max(prefixes, key=len)] if prefixes else self.package
+        owner = self.extern[max(prefixes, key=len)] if prefixes else self.package
+        # Others generate what they use: flyte_api has a Timestamp, but no Empty, which is then made here.
+        return owner if owner == self.package or importable(f"{owner}.messages.{file.module}") else self.package
 
     def module(self, full_name: str) -> str:
         """The module that holds a message or enum."""

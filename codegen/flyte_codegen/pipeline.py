@@ -32,7 +32,7 @@ class Output:
 
 def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Api:
     """The intermediate representation; from `descriptors` when they are given, else from the .proto files."""
-    return build(load(config.protos) if descriptors is None else descriptors)
+    return build(load(config.protos, config.include) if descriptors is None else descriptors)
 
 
 def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Output:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from .config import Config
 from .diagnostics import Diagnostic, error
 from .model import Api
+from .naming import importable
 from .toml import nearest
 
 
@@ -15,6 +16,10 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
     rpcs = {m.full_name for s in api.services() for m in s.methods}
     fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
     found: list[Diagnostic] = []
+    for package in sorted(set(config.extern.values())):
+        if not importable(package):
+            message = f"[extern] names {package}, which is not installed here"
+            found.append(error(config.name, message, "install it: what is generated depends on what it has"))
     for where, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
             found.append(error(config.name, f"[{where}] names {name}, which is no {what}", nearest(name, known)))

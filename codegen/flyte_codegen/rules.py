@@ -33,7 +33,7 @@ class Rules:
 def read_rules(config: Config) -> Rules:
     """The rules beside the definitions, under those of codegen.toml."""
     fields: dict[str, Mapping[str, Any]] = {}
-    for root in config.protos:
+    for root in (*config.include, *config.protos):
         table = Path(root, "rules.toml")
         if table.is_file():
             try:

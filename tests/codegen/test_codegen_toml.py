@@ -99,6 +99,7 @@ def test_defaults(tmp_path: Path) -> None:
     (tmp_path / "codegen.toml").write_text("")
     found = config.read(tmp_path / "codegen.toml")
     assert found.protos == (tmp_path / "protos",)
+    assert found.include == ()
     assert found.output == tmp_path / "generated" / "generated_api"
     assert found.runtime == "flyte.runtime.v1"
     assert found.entities == ()

@@ -18,7 +18,7 @@ Mistakes = Callable[[Fragment], list[Diagnostic]]
     [
         ({"a/x.proto": proto("message A { string = 1; }")}, "a/x.proto:3:20", 'Expected field name', ""),
         ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', ""),
-        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "b/gone.proto", "not found", "[input] protos"),
+        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "b/gone.proto", "not found", "[input] include"),
         ({"a/x.proto": "message {"}, "a/x.proto:1:9", "Expected message name", ""),
         ({"with space.proto": proto("message A { int32 a = 1; int32 b = 1; }")}, "with space.proto:3:36", "already been used", ""),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flyte.runtime.client import Client
 from flyte.runtime.server import ServerCall, serve
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
-from flyte_codegen.load import load
+from flyte_codegen.diagnostics import Diagnostic
 from support.fragments import Fragment, proto
 
 FLYTE = 'import "flyteidl2/common/identifier.proto";\nimport "google/protobuf/timestamp.proto";\n'
@@ -23,7 +24,8 @@ service Quotas {{ rpc GetQuota(GetQuotaRequest) returns (GetQuotaResponse); }}
 """
 TOML = """
 [input]
-protos = ["protos", "{flyte}"]
+protos = ["protos"]
+include = ["@flyte"]
 
 [extern]
 flyteidl2 = "flyte_api"
@@ -46,15 +48,13 @@ cores = "cores"
 since = "since"
 
 [entities.Quota.methods]
-GetQuota = {{}}
+GetQuota = {}
 """
 
 
 @pytest.fixture
 def acme(fragment: Callable[..., Fragment]) -> Fragment:
-    from codec.oracle import REPO
-
-    return fragment({"acme/quota.proto": proto(BODY, package="acme")}, TOML.format(flyte=REPO / "protos")).generate()
+    return fragment({"acme/quota.proto": proto(BODY, package="acme")}, TOML).generate()
 
 
 def test_only_what_is_theirs_is_generated(acme: Fragment) -> None:
@@ -65,7 +65,6 @@ def test_only_what_is_theirs_is_generated(acme: Fragment) -> None:
         "exports.py",
     }
     assert acme.get("exports:EXPORTS") == {"Quota": "acme_sdk:Quota"}
-    assert len(load(acme.config.protos).file) > 20
 
 
 async def test_messages_are_the_same_classes(acme: Fragment) -> None:
@@ -81,6 +80,37 @@ async def test_messages_are_the_same_classes(acme: Fragment) -> None:
         assert quota.pb2.id == ProjectIdentifier(organization="acme", name="p", domain="d")
         assert type(quota.pb2.since) is Timestamp
         assert (quota.cores, quota.since.minute) == (8, 1)
+
+
+def test_what_the_other_package_does_not_have_is_generated(fragment: Callable[..., Fragment]) -> None:
+    body = 'import "google/protobuf/empty.proto";\nimport "google/protobuf/timestamp.proto";\n'
+    body += "message Tick { google.protobuf.Timestamp at = 1; google.protobuf.Empty nothing = 2; }"
+    made = fragment(proto(body), '[extern]\n"google.protobuf" = "flyte_api"\n').generate()
+    assert made.load("messages.google.protobuf.empty").Empty.__module__.startswith(made.package)
+    assert not (made.path / "messages/google/protobuf/timestamp.py").exists()
+    tick = made.get("messages.test.test:Tick")(at=Timestamp(seconds=1))
+    assert type(tick.at) is Timestamp
+
+
+def test_a_package_that_is_not_installed(
+    fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]]
+) -> None:
+    (found,) = mistakes(fragment(proto("message A {}"), '[extern]\nacme = "no_such_api"\n'))
+    assert found.message == "[extern] names no_such_api, which is not installed here"
+
+
+def test_folders_to_import_from(
+    fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]], tmp_path: Path
+) -> None:
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor/used.proto").write_text(proto("message Used {}", package="used"))
+    (tmp_path / "vendor/unused.proto").write_text("this is not even a definition")
+    body = 'import "used.proto";\nmessage A { used.Used a = 1; }'
+    made = fragment(proto(body), '[input]\ninclude = ["vendor"]\n').generate()
+    assert made.get("messages.used:Used").FULL_NAME == "used.Used"
+    assert not (made.path / "messages/unused.py").exists()
+    (found,) = mistakes(fragment(proto(body), '[input]\ninclude = ["nowhere"]\n'))
+    assert found.message == "no such folder of .proto files"
 
 
 async def _connected(service: Any) -> AsyncGenerator[Client, None]:
