@@ -16,6 +16,7 @@ from .model import Enum
 from .toml import nearest
 
 _SUFFIX = ".j2"
+_OURS = "@flyte"
 _RUNTIME = {
     "messages": sorted(names.MESSAGE_RUNTIME),
     "services": sorted(names.SERVICE_RUNTIME),
@@ -45,7 +46,7 @@ def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[
     environment = _environment(config)
     out: dict[str, str] = {}
     for name in environment.list_templates(extensions=["j2"]):
-        if name.rpartition("/")[2].startswith("_"):
+        if name.startswith(f"{_OURS}/") or name.rpartition("/")[2].startswith("_"):
             continue
         for path, item in _targets(name, views):
             if path in out:
@@ -67,7 +68,13 @@ def _environment(config: Config) -> jinja2.Environment:
         if not folder.is_dir():
             raise fail(str(folder), "no such folder of templates", "correct [output] templates")
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_folders(config)),
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.FileSystemLoader(_folders(config)),
+                # Ours under a name that nobody's replaces, so that a replacement can build on what it replaces.
+                jinja2.PrefixLoader({_OURS: jinja2.FileSystemLoader(built_in_templates())}),
+            ]
+        ),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -76,7 +83,7 @@ def _environment(config: Config) -> jinja2.Environment:
     )
     filters: dict[str, Any] = {
         "docstring": text.docstring,
-        "literal": text.literal,
+        "literal": _literal,
         "comment": text.comment,
         "renamed_members": _renamed,
     }
@@ -109,6 +116,12 @@ def _explained(cause: BaseException, config: Config, name: str, path: str) -> Co
             place = f"{file.relative_to(folder).as_posix()}:{trace.tb_lineno}"
         trace = trace.tb_next
     return fail(place, f"{cause} (while rendering {path})", "correct the template")
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises; its repr, which a literal is made of, does not
+    return text.literal(value)
 
 
 def _renamed(enum: Enum) -> dict[str, str]:

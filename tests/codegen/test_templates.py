@@ -94,6 +94,24 @@ def test_templates_of_a_project_replace_and_add(tmp_path: Path) -> None:
     assert not any("partial" in name for name in files)
 
 
+def test_a_block_of_ours_may_be_replaced_alone(tmp_path: Path, mistakes: Mistakes) -> None:
+    """The rest of the file stays ours, and follows it."""
+    source = (
+        '{% extends "@flyte/entities/%entity.py.j2" %}\n{% block methods %}\n{{ super() }}\n'
+        "    @property\n    def shelf_mark(self) -> str:\n        return {{ entity.name | literal }}\n{% endblock %}\n"
+    )
+    ours = library(tmp_path / "ours").outcome().files["entities/book.py"].splitlines()
+    made = with_template(tmp_path / "theirs", "entities/%entity.py.j2", source)
+    files = made.outcome().files
+    added = [line for line in files["entities/book.py"].splitlines() if line not in ours and made.package not in line]
+    assert added == ["    def shelf_mark(self) -> str:", '        return "Book"']
+    assert not any("@" in name for name in files)
+    broken = source.replace("entity.name", "entity.nothing")
+    (tmp_path / "theirs/templates/entities/%entity.py.j2").write_text(broken, encoding="utf-8")
+    (found,) = mistakes(made)
+    assert found.place == "entities/%entity.py.j2:6"
+
+
 def test_items_that_do_not_exist(tmp_path: Path, mistakes: Mistakes) -> None:
     (found,) = mistakes(with_template(tmp_path, "x/%servce.py.j2", ""))
     assert str(found) == "x/%servce.py.j2: error: there are no items called %servce\n    did you mean %service?"
