@@ -44,7 +44,7 @@ class Shape:
     style: Style = STYLES[0]
 
 
-def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table: str = "") -> Shape:
+def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table: str = "", made_of: str = "") -> Shape:
     """Tell the kind of `method`.
 
     Args:
@@ -53,6 +53,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
         kind: The kind that codegen.toml says, if it does.
         items: The path of what is asked for in the reply that codegen.toml says, if it does.
         table: The method's table in codegen.toml, which errors say to complete.
+        made_of: The message that is asked for, when it is known. A reply that is this message holds nothing else.
 
     Raises:
         CodegenError: The shape fits a list in more than one way, or is none, and codegen.toml does not choose.
@@ -63,7 +64,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     if items and field_at(api, reply, items) is None:
         raise fail(method.place, f"{method.response} has nothing at {items!r}", f"correct items under [{table}]")
     if method.server_streaming:
-        return Shape(Kind.WATCH, "the server streams", items=items or _single(reply))
+        return Shape(Kind.WATCH, "the server streams", items=items or _single(reply, made_of))
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
     paging = _paging(api, request, reply, found)
@@ -72,7 +73,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
             raise _ambiguous(method, found, table)
         return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
     if kind == "get" or (not kind and method.name.startswith("Get")):
-        return Shape(Kind.GET, "its name starts with Get", items=items or _single(reply))
+        return Shape(Kind.GET, "its name starts with Get", items=items or _single(reply, made_of))
     return Shape(Kind.CALL, "a single request and reply")
 
 
@@ -150,7 +151,9 @@ def _is_items(field: Field) -> bool:
     return field.label is Label.REPEATED and field.kind == "message"
 
 
-def _single(reply: Message) -> str:
-    """The field of the reply that holds what is asked for."""
+def _single(reply: Message, made_of: str) -> str:
+    """The field of the reply that holds what is asked for; "" where the reply itself is that."""
+    if reply.full_name == made_of:
+        return ""
     found = [f.py_name for f in reply.fields if f.kind == "message"]
     return found[0] if len(found) == 1 else ""

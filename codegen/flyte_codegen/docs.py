@@ -31,17 +31,19 @@ def method(rpc: Method, config: MethodConfig, signature: Signature, kind: Kind) 
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
     if returned:
         parts.append(f"Returns:\n{_item(returned)}")
-    parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(signature, kind, config.missing_ok)))
+    parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))
     service = rpc.full_name.split(".")[-2]
     parts.append(f"Calls `{service}.{rpc.name}`.")
     return "\n\n".join(parts)
 
 
-def _raises(signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
+def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
     out: list[str] = []
     if any(p.name not in ("client", "timeout") for p in signature.params):
         out.append("ValueError: An argument is not usable; nothing was sent.")
-    if kind is not Kind.LIST and not missing_ok:
+    if rpc.name.startswith("Create"):
+        out.append("AlreadyExistsError: There is one of that name.")
+    elif kind is not Kind.LIST and not missing_ok:
         out.append("NotFoundError: There is no such thing.")
     if kind is Kind.WATCH:
         out.append("WaitTimeoutError: `timeout` is over.")

@@ -235,7 +235,8 @@ class _Linker:
 
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
         """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
-        shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=self._table(config.rpc))
+        table, made_of = self._table(config.rpc), self._target(config).message
+        shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
         if shape.kind is Kind.UNSUPPORTED:
             raise self._fail(f"can't be a method: {shape.why}", "remove it", config.rpc)
         for setting, kinds in _SETTINGS.items():

@@ -43,8 +43,9 @@ def _method(api: Api, config: Config, method: Method) -> str:
     uses = [(e, m) for e in config.entities for m in e.methods if _full(e, m) == method.full_name]
     chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
     table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{method.name}"
+    made_of = next((e.message for e in config.entities if uses and e.name == (chosen.returns or uses[0][0].name)), "")
     try:
-        shape = classify(api, method, kind=chosen.kind, items=chosen.items, table=table)
+        shape = classify(api, method, kind=chosen.kind, items=chosen.items, table=table, made_of=made_of)
         kind = f"{shape.kind.value}: {shape.why}"
         paths = {"items": shape.items, "token": shape.token, "page": shape.page}
     except CodegenError as cause:

@@ -102,8 +102,8 @@ class Entity(Generic[M]):
 
 
 def walk(message: Any, path: str) -> Any:
-    """The value at a dotted path of fields, or None where a message on the way is missing."""
-    for name in path.split("."):
+    """The value at a dotted path of fields, or None where a message on the way is missing; "" is the message itself."""
+    for name in path.split(".") if path else ():
         if message is None:
             return None
         message = getattr(message, name)
