@@ -1,4 +1,4 @@
-"""What `flyte-codegen` can do: generate, check, explain and import."""
+"""What `flyte-codegen` can do: new, generate, check, explain and import."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import config
+from . import config, scaffold
 from .diagnostics import CodegenError, Diagnostic
 from .importing import command as importing
 from .importing.lock import FILE_NAME, verify
@@ -23,6 +23,8 @@ def run(argv: list[str] | None) -> int:
     try:
         if arguments.command == "import":
             return importing.main(arguments)
+        if arguments.command == "new":
+            return scaffold.main(arguments)
         settings = config.read(arguments.config)
         if arguments.command == "explain":
             from .explain import explain
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument(
                 "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
             )
+    scaffold.add_arguments(commands.add_parser("new", help="write a project that generates a client of its own"))
     importing.add_arguments(commands.add_parser("import", help="write .proto files from a wheel's descriptors"))
     return parser
 

@@ -1,0 +1,132 @@
+"""The command `new`: a project that generates a client from its own definitions, complete and passing its own checks."""
+
+from __future__ import annotations
+
+import argparse
+import keyword
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from .. import config
+from ..diagnostics import fail
+from ..naming import importable
+from ..pipeline import generate
+from ..write import write
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SUFFIX = ".j2"
+_STEPS = """\
+{where} is ready. It generates a client from protos/ and tests it; its checks pass as it is:
+
+    cd {where}
+    make test
+    make check
+
+Then put your own definitions into protos/, name what they describe in codegen.toml, and run make generate.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `flyte-codegen new`."""
+    parser.add_argument(
+        "folder", type=Path, help="folder to make; its name, such as my-sdk, becomes the project's name"
+    )
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run `flyte-codegen new`; returns its exit code."""
+    create(arguments.folder)
+    print(_STEPS.format(where=arguments.folder), end="")
+    return 0
+
+
+def create(folder: Path) -> None:
+    """Write a new project, its generated client included.
+
+    Everything is written beside the folder first and moved there in one step: there is a whole project, or none.
+
+    Raises:
+        CodegenError: The folder's name is no name for a project, the folder holds something, or it can't be written.
+    """
+    target = folder.resolve()
+    name = _checked(target)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
+            made = Path(scratch, name)
+            for path, content in _files(name):
+                (made / path).parent.mkdir(parents=True, exist_ok=True)
+                (made / path).write_text(content, encoding="utf-8")
+            (made / "ci.sh").chmod(0o755)
+            settings = config.read(made / "codegen.toml")
+            write(settings.output, generate(settings).files)
+            _format(made)
+            if target.exists():
+                target.rmdir()
+            shutil.move(made, target)
+    except OSError as cause:
+        raise fail(str(folder), f"can't be written: {cause.strerror}", "choose another folder") from None
+
+
+def _format(made: Path) -> None:
+    """How imports are sorted and lines broken depends on the project's name, so it is its own formatter that says."""
+    for arguments in (["check", "--fix"], ["format"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--quiet", "--no-cache", "."]
+        done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise fail("ruff", (done.stderr or done.stdout).strip(), "pip install 'flyte-remote[codegen]'")
+
+
+def _checked(target: Path) -> str:
+    """The project's name, if the project can be made."""
+    name, package = target.name, target.name.replace("-", "_")
+    if not _NAME.fullmatch(name):
+        message = f"{name!r} is no name for a project: it takes small letters, digits, and single hyphens between them"
+        raise fail(name or str(target), message, f"for example {_suggested(name)}")
+    if keyword.iskeyword(package) or package in sys.stdlib_module_names:
+        raise fail(name, f"its package would be called {package}, as something of Python's own is", _another(name))
+    for module in (package, f"{package}_api"):
+        if importable(module):
+            raise fail(name, f"a package called {module} is installed here already", _another(name))
+    if not target.parent.is_dir():
+        raise fail(str(target.parent), "there is no such folder", "make it first")
+    if target.exists() and not target.is_dir():
+        raise fail(str(target), "is a file", "choose another name")
+    if target.is_dir() and any(target.iterdir()):
+        raise fail(str(target), "the folder is not empty", "choose another name, or empty it first")
+    return name
+
+
+def _suggested(name: str) -> str:
+    words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    return "-".join(words).lstrip("0123456789-") or "my-sdk"
+
+
+def _another(name: str) -> str:
+    return f"choose another, for example {name}-sdk"
+
+
+def _files(name: str) -> Iterator[tuple[str, str]]:
+    """The hand-written part of a project, by path; `PACKAGE` in a path stands for its Python package."""
+    root = Path(str(files(__name__) / "project"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(root),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    package = name.replace("-", "_")
+    release = ".".join(version("flyte-remote").split(".")[:2])
+    for template in environment.list_templates(extensions=["j2"]):
+        path = template.removesuffix(_SUFFIX).replace("PACKAGE", package)
+        text = environment.get_template(template).render(name=name, package=package, release=release)
+        yield path, text
