@@ -285,9 +285,14 @@ class _Linker:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")
+        if config.returns or name == f"{self.entity.name}Base":
+            own = "type(self)"
+        else:
+            # Of the instance's own class; the annotation can say no more than the class that users meet.
+            own = f'cast("type[{name}]", type(self))'
         if name != f"{self.entity.name}Base":
             self.overlays.add(f"from {module} import {name}")
-        return name, f"resolve({literal(path)})" if config.returns else "type(self)"
+        return name, f"resolve({literal(path)})" if config.returns else own
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:

@@ -32,7 +32,7 @@ ENTITY_RUNTIME = _words("""
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
-ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | {"Any", "Collection", "Mapping", "datetime"}
+ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | {"Any", "Collection", "Mapping", "cast", "datetime"}
 
 # Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
 _IN_CLASS_BODY = _words("""

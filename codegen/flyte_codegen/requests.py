@@ -16,7 +16,6 @@ from .toml import nearest
 
 _FILTER_TYPES = {
     "equal": "str | None",
-    "enum": "Collection[str] | None",
     "prefix": "str | None",
     "time": "TimeFilter | None",
 }
@@ -91,6 +90,8 @@ class RequestBuilder:
             return ""
         if field.type_name and field.type_name == listing.get("request"):
             return self._list_request(field.type_name)
+        if self._is_list() and path == self.shape.page:
+            return self._message(field.type_name, path)
         if field.type_name and field.type_name == listing.get("sort") and field.label is not Label.REPEATED:
             return f"next(iter(as_sorts({self.types.name(field.type_name)}, {self._sort_by()})), None)"
         if self.identity and field.type_name == self.identity and field.label is Label.OPTIONAL:
@@ -104,7 +105,11 @@ class RequestBuilder:
         """Whether the pager fills the field in."""
         paging = (self.shape.style.size, self.shape.style.token)
         in_page = path.rpartition(".")[0] == self.shape.page
-        return self.shape.kind is Kind.LIST and bool(self.shape.token) and in_page and field.name in paging
+        return self._is_list() and in_page and field.name in paging
+
+    def _is_list(self) -> bool:
+        """Whether the method has pages."""
+        return self.shape.kind is Kind.LIST and bool(self.shape.token)
 
     def _sort_by(self) -> str:
         """The last arguments of `as_sorts`."""
@@ -135,7 +140,8 @@ class RequestBuilder:
         return found
 
     def _clause(self, param: FilterParam) -> str:
-        self.params.append(Param(param.name, _FILTER_TYPES[param.kind], "None", param.doc))
+        annotation = _FILTER_TYPES.get(param.kind) or f"Collection[{self.types.name(param.enum)} | str] | None"
+        self.params.append(Param(param.name, annotation, "None", param.doc))
         arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
         if param.kind == "enum":
             return f"any_of({arguments}, {self.types.name(param.enum)})"
@@ -158,7 +164,7 @@ class RequestBuilder:
         if field.label is Label.REPEATED:
             return f"several({literal(name)}, {name})"
         if field.label is Label.MAP:
-            return f"None if {name} is None else dict({name})" if default else f"dict({name})"
+            return f"dict({name} or {{}})" if default else f"dict({name})"
         if field.kind != "string" or not (low or high):
             return name
         checked = f"text({literal(name)}, {name}, {low}, {high})"

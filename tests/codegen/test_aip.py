@@ -57,6 +57,33 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
             break
 
 
+async def test_a_page_in_a_message_of_its_own(fragment: Callable[..., Fragment]) -> None:
+    """The message that holds size and token is the pager's; what else it holds are parameters."""
+    body = """
+    message Pen { string name = 1; }
+    message Page { int32 page_size = 1; string page_token = 2; bool newest_first = 3; }
+    message Part { repeated Pen pens = 1; string next_page_token = 2; }
+    message ListPensRequest { Page page = 1; }
+    message ListPensResponse { Part part = 1; }
+    service Pens { rpc ListPens(ListPensRequest) returns (ListPensResponse); }
+    """
+    toml = '[entities.Pen]\nmessage = "test.Pen"\nservice = "test.Pens"\nidentity = "name"\nmethods.ListPens = {}\n'
+    made = fragment(proto(body), toml).generate()
+    types = made.load("messages.test.test")
+    asked: list[Any] = []
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def list_pens(self, request: Any, call: ServerCall) -> Any:
+            asked.append(request.page)
+            token = "" if request.page.page_token else "rest"
+            return types.ListPensResponse(part=types.Part(pens=[types.Pen(name="blue")], next_page_token=token))
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        pager = made.get("entities.pen:PenBase").listall(newest_first=True, page_size=1, client=client)
+        assert len(await pager.collect.aio()) == 2
+    assert asked == [types.Page(page_size=1, page_token=token, newest_first=True) for token in ("", "rest")]
+
+
 def test_what_creates_tells_that_there_may_be_one_already(fragment: Callable[..., Fragment]) -> None:
     pen = fragment(proto(BODY), TOML).generate().get("entities.pen:PenBase")
     assert "AlreadyExistsError: There is one of that name." in (getdoc(pen.create) or "")

@@ -106,7 +106,7 @@ class ActionBase(Entity[WorkflowAction]):
         cls,
         for_run_name: str,
         *,
-        in_phase: Collection[str] | None = None,
+        in_phase: Collection[ActionPhase | str] | None = None,
         task_name: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,

@@ -111,7 +111,7 @@ class RunBase(Entity[WorkflowRun]):
     def listall(
         cls,
         *,
-        in_phase: Collection[str] | None = None,
+        in_phase: Collection[ActionPhase | str] | None = None,
         task_name: str | None = None,
         task_version: str | None = None,
         created_by_subject: str | None = None,
