@@ -16,11 +16,11 @@ from pathlib import Path
 
 import jinja2
 
-from .. import config
-from ..diagnostics import fail
-from ..naming import importable
-from ..pipeline import generate
-from ..write import write
+from flyte_codegen import config
+from flyte_codegen.diagnostics import fail
+from flyte_codegen.naming import importable
+from flyte_codegen.pipeline import generate
+from flyte_codegen.write import write
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".j2"
