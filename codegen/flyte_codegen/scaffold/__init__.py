@@ -58,8 +58,8 @@ def create(folder: Path) -> None:
         CodegenError: The folder's name is no name for a project, the folder holds something, or it can't be written.
     """
     target = folder.resolve()
-    name = _checked(target)
     try:
+        name = _checked(target)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
             made = Path(scratch, name)
             for path, content in _files(name):
