@@ -23,12 +23,14 @@ _RETURNS = {
 _MISSING = "Whether there was anything to act on: False when the server knows no such thing."
 
 
-def method(rpc: Method, config: MethodConfig, signature: Signature, kind: Kind) -> str:
+def method(rpc: Method, config: MethodConfig, signature: Signature, kind: Kind, returns: str) -> str:
     """The whole docstring of a method."""
     parts = [_wrapped(config.doc or rpc.doc or _SUMMARIES[kind])]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
+    if kind is Kind.CALL and returns not in ("bool", "None"):
+        returned = "The server's reply."
     if returned:
         parts.append(f"Returns:\n{_item(returned)}")
     parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))

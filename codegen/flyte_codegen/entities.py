@@ -206,14 +206,15 @@ class _Linker:
         on_instance = shape.kind in (Kind.CALL, Kind.WATCH)
         identity = self._field(self.entity.identity).type_name if on_instance else ""
         table = self._table(config.rpc)
-        builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity, table)
+        named = self._target(config).identity
+        builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity, named, table)
         request = builder.build(rpc.request)
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
         on_class, scoped = not builder.uses_identity, builder.uses_scope
         made = signature(
             shape.kind, builder.params, on_class=on_class, scoped=scoped, taken=self.types.taken, table=table
         )
-        returns, entity = self._returns(shape.kind, config, on_class)
+        returns, entity = self._returns(rpc, shape.kind, config, on_class)
         return PyMethod(
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_DECORATORS[shape.kind],
@@ -229,7 +230,7 @@ class _Linker:
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
-            doc=docs.method(rpc, config, made, shape.kind),
+            doc=docs.method(rpc, config, made, shape.kind, returns),
             source=config,
         )
 
@@ -277,10 +278,10 @@ class _Linker:
             raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.rpc)
         return every[config.returns]
 
-    def _returns(self, kind: Kind, config: MethodConfig, on_class: bool) -> tuple[str, str]:
+    def _returns(self, rpc: Method, kind: Kind, config: MethodConfig, on_class: bool) -> tuple[str, str]:
         """The annotation of what one call, or one item, is; and the expression for its class."""
         if kind is Kind.CALL:
-            return ("bool" if config.missing_ok else "None"), ""
+            return self._answer(rpc, config), ""
         if not config.returns and on_class:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
@@ -293,6 +294,12 @@ class _Linker:
         if name != f"{self.entity.name}Base":
             self.overlays.add(f"from {module} import {name}")
         return name, f"resolve({literal(path)})" if config.returns else own
+
+    def _answer(self, rpc: Method, config: MethodConfig) -> str:
+        """What a call returns: the reply, where there is anything in it."""
+        if config.missing_ok:
+            return "bool"
+        return self.types.name(rpc.response) if self.api.messages[rpc.response].fields else "None"
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:

@@ -34,10 +34,12 @@ class RequestBuilder:
         method: MethodConfig,
         shape: Shape,
         identity: str,
+        name_path: str,
         table: str,
     ) -> None:
         self.api, self.config, self.rules, self.types = api, config, rules, types
         self.method, self.shape, self.identity, self.table = method, shape, identity, table
+        self.name_path = name_path
         self.params: list[Param] = []
         self.uses_scope = False
         self.uses_identity = False
@@ -156,6 +158,8 @@ class RequestBuilder:
         rule = f"{owner}.{field.name}"
         low, high = self.rules.length(rule)
         required = self.rules.required(rule) and not field.oneof
+        if self._names_the_thing(field, path):
+            required, low = True, max(low, 1)
         annotation, default = self._annotation(field), "" if required else _default(field)
         doc = sentence(field.doc) or f"`{field.name}` of the request."
         if high:
@@ -169,6 +173,12 @@ class RequestBuilder:
             return name
         checked = f"text({literal(name)}, {name}, {low}, {high})"
         return f"None if {name} is None else {checked}" if default == "None" else checked
+
+    def _names_the_thing(self, field: Field, path: str) -> bool:
+        """Whether the request can mean nothing without the field. What creates may leave the name to the server."""
+        creates = self.method.rpc.rpartition(".")[2].startswith("Create")
+        plain = field.kind == "string" and field.label is Label.IMPLICIT
+        return path == self.name_path and plain and self.shape.kind is not Kind.LIST and not creates
 
     def _annotation(self, field: Field) -> str:
         """What an argument has to be; a list's or map's is more general than what the message keeps."""

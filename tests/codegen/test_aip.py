@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Callable
 from inspect import getdoc
 from typing import Any
 
+import pytest
+
 from flyte.runtime.client import Client
 from flyte.runtime.server import ServerCall, serve
 from flyte_codegen.explain import explain
@@ -40,7 +42,7 @@ def test_a_reply_that_is_the_thing_itself(fragment: Callable[..., Fragment]) -> 
     source = (made.path / "entities/pen.py").read_text("utf-8")
     assert source.count("return cls._of(reply, caller)") == 2
     assert 'items=""' in source
-    assert "  method     Pen.get(cls, *, name: str" in explain(made.config, "GetPen")
+    assert "  method     Pen.get(cls, name: str, *, client" in explain(made.config, "GetPen")
 
 
 async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) -> None:
@@ -55,6 +57,37 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
         async for found in made.get("entities.pen:PenBase").watch(name="blue", client=client):
             assert found.pb2 == pen(name="blue")
             break
+
+
+async def test_a_call_gives_what_the_server_replies(fragment: Callable[..., Fragment]) -> None:
+    body = """
+    message Pen { string name = 1; }
+    message PenRequest { string name = 1; }
+    message Ink { double millilitres = 1; }
+    message Nothing {}
+    service Pens {
+      rpc MeasureInk(PenRequest) returns (Ink);
+      rpc RefillInk(PenRequest) returns (Nothing);
+    }
+    """
+    toml = '[entities.Pen]\nmessage = "test.Pen"\nservice = "test.Pens"\nidentity = "name"\n'
+    made = fragment(proto(body), toml + "[entities.Pen.methods]\nMeasureInk = {}\nRefillInk = {}\n").generate()
+    types, pen = made.load("messages.test.test"), made.get("entities.pen:PenBase")
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def measure_ink(self, request: Any, call: ServerCall) -> Any:
+            return types.Ink(millilitres=len(request.name))
+
+        async def refill_ink(self, request: Any, call: ServerCall) -> Any:
+            return types.Nothing()
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        assert await pen.measure.aio("blue", client=client) == types.Ink(millilitres=4)
+        assert await pen.refill.aio("blue", client=client) is None
+        with pytest.raises(ValueError, match="name must not be empty"):
+            await pen.measure.aio("", client=client)
+    assert "Returns:\n    The server's reply." in (getdoc(pen.measure) or "")
+    assert "Returns" not in (getdoc(pen.refill) or "")
 
 
 async def test_a_page_in_a_message_of_its_own(fragment: Callable[..., Fragment]) -> None:
