@@ -206,7 +206,9 @@ class _Linker:
         on_instance = shape.kind in (Kind.CALL, Kind.WATCH)
         identity = self._field(self.entity.identity).type_name if on_instance else ""
         table = self._table(config.rpc)
-        named = self._target(config).identity
+        target = self._target(config)
+        name = field_at(self.api, self.api.messages.get(target.message), target.identity)
+        named = name.type_name if name and name.type_name else target.identity
         builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity, named, table)
         request = builder.build(rpc.request)
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")

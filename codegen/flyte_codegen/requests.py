@@ -34,12 +34,12 @@ class RequestBuilder:
         method: MethodConfig,
         shape: Shape,
         identity: str,
-        name_path: str,
+        named: str,
         table: str,
     ) -> None:
         self.api, self.config, self.rules, self.types = api, config, rules, types
         self.method, self.shape, self.identity, self.table = method, shape, identity, table
-        self.name_path = name_path
+        self.named = named
         self.params: list[Param] = []
         self.uses_scope = False
         self.uses_identity = False
@@ -78,8 +78,9 @@ class RequestBuilder:
                 continue
             role = roles.get(field.name)
             if role:
-                self.uses_scope = True
-                arguments.append(f"{field.py_name}=scope.{role}")
+                # Every client has an organization, if an empty one; project and domain have to be asked for.
+                self.uses_scope = self.uses_scope or role != "org"
+                arguments.append(f"{field.py_name}={'caller' if role == 'org' else 'scope'}.{role}")
                 continue
             expression = self._argument(field, here, full_name)
             if expression:
@@ -99,9 +100,19 @@ class RequestBuilder:
         if self.identity and field.type_name == self.identity and field.label is Label.OPTIONAL:
             self.uses_identity = True
             return "self._identity()"
-        if field.type_name in self.config.scope and field.label is Label.OPTIONAL:
+        if (
+            field.type_name in self.config.scope
+            and field.label is Label.OPTIONAL
+            and self._is_alone(field, path, owner)
+        ):
             return self._message(field.type_name, path)
         return self._parameter(field, path, owner)
+
+    def _is_alone(self, field: Field, path: str, owner: str) -> bool:
+        """Whether nothing else of the field's oneof is left to the caller, so that it may always be sent."""
+        scope = path.rpartition(".")[0]
+        others = [f for f in self.api.messages[owner].fields if field.oneof and f.oneof == field.oneof and f != field]
+        return all(f.deprecated or f"{scope}.{f.name}".lstrip(".") in self.method.omit for f in others)
 
     def _is_paging(self, field: Field, path: str) -> bool:
         """Whether the pager fills the field in."""
@@ -158,7 +169,7 @@ class RequestBuilder:
         rule = f"{owner}.{field.name}"
         low, high = self.rules.length(rule)
         required = self.rules.required(rule) and not field.oneof
-        if self._names_the_thing(field, path):
+        if self._names_the_thing(field, path, owner):
             required, low = True, max(low, 1)
         annotation, default = self._annotation(field), "" if required else _default(field)
         doc = sentence(field.doc) or f"`{field.name}` of the request."
@@ -174,11 +185,11 @@ class RequestBuilder:
         checked = f"text({literal(name)}, {name}, {low}, {high})"
         return f"None if {name} is None else {checked}" if default == "None" else checked
 
-    def _names_the_thing(self, field: Field, path: str) -> bool:
+    def _names_the_thing(self, field: Field, path: str, owner: str) -> bool:
         """Whether the request can mean nothing without the field. What creates may leave the name to the server."""
         creates = self.method.rpc.rpartition(".")[2].startswith("Create")
-        plain = field.kind == "string" and field.label is Label.IMPLICIT
-        return path == self.name_path and plain and self.shape.kind is not Kind.LIST and not creates
+        plain = field.label is Label.IMPLICIT and self.shape.kind is not Kind.LIST
+        return self.named in (path, owner) and plain and not creates
 
     def _annotation(self, field: Field) -> str:
         """What an argument has to be; a list's or map's is more general than what the message keeps."""

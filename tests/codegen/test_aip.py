@@ -1,4 +1,4 @@
-"""Definitions in the style of Google's API guide: methods reply with the thing itself, names are plain text."""
+"""Definitions that were not written with us in mind: in the style of Google's API guide, or with identifiers of their own."""
 
 from __future__ import annotations
 
@@ -122,3 +122,55 @@ def test_what_creates_tells_that_there_may_be_one_already(fragment: Callable[...
     assert "AlreadyExistsError: There is one of that name." in (getdoc(pen.create) or "")
     assert "NotFoundError" not in (getdoc(pen.create) or "")
     assert "NotFoundError" in (getdoc(pen.get) or "")
+
+
+ORG = """
+message Id { string org = 1; string name = 2; uint32 copy = 3; }
+message Pen { Id id = 1; }
+message GetPenRequest { Id id = 1; }
+message ListPensRequest {
+  int32 page_size = 1;
+  string page_token = 2;
+  oneof scope { Id like = 3; string all = 4; }
+}
+message ListPensResponse { repeated Pen pens = 1; string next_page_token = 2; }
+service Pens {
+  rpc GetPen(GetPenRequest) returns (Pen);
+  rpc ListPens(ListPensRequest) returns (ListPensResponse);
+}
+"""
+ORG_TOML = """
+[scope."test.Id"]
+org = "org"
+[entities.Pen]
+message = "test.Pen"
+service = "test.Pens"
+identity = "id"
+methods.GetPen = {}
+"""
+
+
+async def test_an_organization_alone_needs_no_project(fragment: Callable[..., Fragment]) -> None:
+    made = fragment(proto(ORG), ORG_TOML + "methods.ListPens = {}").generate()
+    types = made.load("messages.test.test")
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def get_pen(self, request: Any, call: ServerCall) -> Any:
+            return types.Pen(id=request.id)
+
+        async def list_pens(self, request: Any, call: ServerCall) -> Any:
+            return types.ListPensResponse(pens=[types.Pen(id=request.like or types.Id(name=request.all))])
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, org="acme", timeout=20) as client:
+        pen = made.get("entities.pen:PenBase")
+        found = await pen.get.aio("blue", 2, client=client)
+        assert found.pb2.id == types.Id(org="acme", name="blue", copy=2)
+        # One member of a oneof at most is sent, so identifiers in it are not taken apart.
+        assert (await pen.listall(all="red", client=client).collect.aio())[0].pb2.id.name == "red"
+        assert (await pen.listall(like=found.pb2.id, client=client).collect.aio())[0].pb2.id == found.pb2.id
+        assert len(await pen.listall(client=client).collect.aio()) == 1
+
+
+def test_the_only_member_of_a_oneof_that_is_left_is_taken_apart(fragment: Callable[..., Fragment]) -> None:
+    made = fragment(proto(ORG), ORG_TOML + 'methods.ListPens = { omit = ["all"] }').generate()
+    assert 'Pen.listall(cls, *, name: str = "", copy: int = 0, limit' in explain(made.config, "ListPens")

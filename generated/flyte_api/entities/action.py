@@ -159,7 +159,7 @@ class ActionBase(Entity[WorkflowAction]):
                 sort_by_fields=as_sorts(Sort, sort_by, "created_at"),
             ),
             run_id=RunIdentifier(
-                org=scope.org,
+                org=caller.org,
                 project=scope.project,
                 domain=scope.domain,
                 name=text("for_run_name", for_run_name, 1, 30),

@@ -100,7 +100,7 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         request = GetActionDetailsRequest(
             action_id=ActionIdentifier(
                 run=RunIdentifier(
-                    org=scope.org, project=scope.project, domain=scope.domain, name=text("run_name", run_name, 1, 30)
+                    org=caller.org, project=scope.project, domain=scope.domain, name=text("run_name", run_name, 1, 30)
                 ),
                 name=text("name", name, 1, 30),
             )

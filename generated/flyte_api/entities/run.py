@@ -169,7 +169,7 @@ class RunBase(Entity[WorkflowRun]):
                 ),
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
             ),
-            project_id=ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project),
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
             paused_actions_only=paused_actions_only,
         )
         return paged(

@@ -75,7 +75,7 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
         scope = caller.scope(project, domain)
         request = GetRunDetailsRequest(
             run_id=RunIdentifier(
-                org=scope.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 30)
+                org=caller.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 30)
             )
         )
         reply = await unary(caller, RunService.GET_RUN_DETAILS, request)

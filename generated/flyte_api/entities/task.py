@@ -158,7 +158,7 @@ class TaskBase(Entity[TaskTask]):
                 ),
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
             ),
-            project_id=ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project),
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
             known_filters=several("known_filters", known_filters),
         )
         return paged(
@@ -213,7 +213,7 @@ class TaskBase(Entity[TaskTask]):
         request = ListVersionsRequest(
             request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at")),
             task_name=TaskName(
-                org=scope.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 255)
+                org=caller.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 255)
             ),
         )
         return paged(

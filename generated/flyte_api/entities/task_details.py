@@ -99,7 +99,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         scope = caller.scope(project, domain)
         request = GetTaskDetailsRequest(
             task_id=TaskIdentifier(
-                org=scope.org,
+                org=caller.org,
                 project=scope.project,
                 domain=scope.domain,
                 name=text("name", name, 1, 255),
