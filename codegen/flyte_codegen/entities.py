@@ -284,16 +284,14 @@ class _Linker:
         """The annotation of what one call, or one item, is; and the expression for its class."""
         if kind is Kind.CALL:
             return self._answer(rpc, config), ""
-        if not config.returns and on_class:
+        if not config.returns and on_class and kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")
-        if config.returns or name == f"{self.entity.name}Base":
-            own = "type(self)"
-        else:
-            # Of the instance's own class; the annotation can say no more than the class that users meet.
-            own = f'cast("type[{name}]", type(self))'
+        own = "cls" if on_class else "type(self)"
         if name != f"{self.entity.name}Base":
+            # A Self does not survive in what is streamed: the annotation says no more than the class that users meet.
+            own = f'cast("type[{name}]", {own})'
             self.overlays.add(f"from {module} import {name}")
         return name, f"resolve({literal(path)})" if config.returns else own
 

@@ -54,6 +54,8 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
             yield pen(name=request.name)
 
     async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        # Not Watch[Self], which type checkers make Watch[Never] of.
+        assert "-> Watch[PenBase]" in explain(made.config, "WatchPen")
         async for found in made.get("entities.pen:PenBase").watch(name="blue", client=client):
             assert found.pb2 == pen(name="blue")
             break
