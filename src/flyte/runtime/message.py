@@ -152,7 +152,7 @@ class Message(betterproto2.Message):
 
     def _encoded(self) -> bytes | bytearray:
         out = bytearray()
-        d = self.__dict__
+        d = vars(self)
         self._encode(d, out)
         if "_unknown_fields" in d:
             out += d["_unknown_fields"]

@@ -312,10 +312,13 @@ def put_bytes(value: bytes) -> bytes:
 
 def put_message(value: Any) -> bytes:
     """A message, or the bytes of one that was never decoded, with the length in front."""
-    kind: type[Any] = type(value)
-    encoded: bytes = value if kind is bytes else b"".join(value) if kind is list else value._encoded()
+    encoded: bytes = _joined(value) if isinstance(value, (bytes, list)) else value._encoded()
     size = len(encoded)
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
+
+
+def _joined(raw: Any) -> bytes:
+    return raw if isinstance(raw, bytes) else b"".join(raw)
 
 
 def entries(
