@@ -13,7 +13,6 @@ from functools import wraps
 from math import copysign
 from typing import Any, Final, ParamSpec, TypeVar
 
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
