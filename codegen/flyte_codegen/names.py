@@ -24,7 +24,7 @@ MESSAGE_RUNTIME = _words("""
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
-    Client Entity NotFoundError Pager Path Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
+    Client Entity MomentPath NotFoundError Pager Path Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
     equal fetching listing paged resolve resolve_client several streaming text unary walk watched within
     """)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 from .fields import reading
@@ -89,6 +90,17 @@ class Path(Generic[T]):
         # Other threads take them for the sign that all is ready. The first two are not looked for on the wire.
         self._levels = tuple(levels[2:])
         return self._levels
+
+
+class MomentPath(Path[Any]):
+    """A `Timestamp` deep inside messages, read as a datetime."""
+
+    __slots__ = ()
+
+    def __call__(self, message: Message) -> datetime | None:
+        """The moment in UTC; None where it is not set."""
+        found = super().__call__(message)
+        return None if found is None else found.to_datetime()
 
 
 def _walk(buf: bytes, levels: tuple[_Level, ...]) -> Any:

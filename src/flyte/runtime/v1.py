@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from .entity import Entity, paged, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
-    from .paths import Path
+    from .paths import MomentPath, Path
     from .rpc import Cardinality, Effect, Rpc
     from .service import ServerCall, ServiceBase, unimplemented
     from .watch import Watch
@@ -94,6 +94,7 @@ _MODULES = {
     "equal": "flyte.runtime.filters",
     "within": "flyte.runtime.filters",
     "Pager": "flyte.runtime.pager",
+    "MomentPath": "flyte.runtime.paths",
     "Path": "flyte.runtime.paths",
     "Cardinality": "flyte.runtime.rpc",
     "Effect": "flyte.runtime.rpc",
@@ -117,6 +118,7 @@ __all__ = [
     "FieldMaskMixin",
     "ListValueMixin",
     "Message",
+    "MomentPath",
     "NotFoundError",
     "Pager",
     "Path",
