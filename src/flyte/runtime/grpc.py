@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 _LARGEST = 99_999_999
 """What fits into the eight digits of `grpc-timeout`."""
 
-_CLOSE_SECONDS = 1.0
-"""How long a peer may take to read what was sent to it, once the client is closed."""
-
 _NOT_SENT = "The request was not sent: check the endpoint, or allow more seconds with timeout=."
 
 _USER_AGENT = (
@@ -48,6 +45,7 @@ class GrpcTransport:
         connect_seconds: float = 10.0,
         ping_every: float = PING_EVERY,
         ping_timeout: float = PING_TIMEOUT,
+        close_seconds: float = 1.0,
     ) -> None:
         """Describe the connection; it is made by the first call.
 
@@ -56,6 +54,7 @@ class GrpcTransport:
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
             ping_every: Seconds between pings while calls are open.
             ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
+            close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
         self._endpoint = endpoint
         self._connect_seconds = connect_seconds
@@ -65,6 +64,7 @@ class GrpcTransport:
         self.ping_every = ping_every
         """Seconds between pings: doubled when a server says that it is pinged too often."""
         self._ping_timeout = ping_timeout
+        self._close_seconds = close_seconds
         self._tls: ssl.SSLContext | None = None
         self._closed = False
 
@@ -113,7 +113,7 @@ class GrpcTransport:
     async def aclose(self) -> None:
         self.close()
         if self._protocol is not None:
-            await self._protocol.wait_closed(_CLOSE_SECONDS)
+            await self._protocol.wait_closed(self._close_seconds)
 
     async def _begin(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None, *, wanted: int
