@@ -148,10 +148,6 @@ class _Enum(Deferred):
     def absent(self) -> Any:
         return self.decode(0)
 
-    def member(self, number: int) -> Any:
-        """The member of a number as it stands on the wire."""
-        return self.decode(number if number < 1 << 31 else wire.signed32(number))
-
     def decode(self, raw: Any) -> Any:
         try:
             return self.members[raw]
@@ -356,5 +352,5 @@ def reading(spec: FieldSpec, field: Any) -> tuple[int, Callable[[Any], Any], Any
         return 2, field.decode, None
     reader = _READERS[spec.kind]
     if spec.kind == "enum":
-        return 0, field.member, None if unset else field.absent()
+        return 0, field.decode, None if unset else field.absent()
     return reader.wire_type, reader.read, None if unset else reader.zero

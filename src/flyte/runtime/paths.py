@@ -13,7 +13,7 @@ from .wire import head
 T = TypeVar("T")
 
 _UNCLEAR: Final = object()
-"""A walk that met something that decoding sorts out: a field that occurs twice, cut or malformed data."""
+"""A walk that met something that decoding sorts out: fields that occur twice, numbers that may be negative, damaged data."""
 
 
 class _Level(NamedTuple):
@@ -32,19 +32,22 @@ class Path(Generic[T]):
     is looked for where it stands, unless that message has been decoded before.
     """
 
-    __slots__ = ("_first", "_levels", "_missing", "_names", "_raw", "_read", "_root")
+    __slots__ = ("_convert", "_first", "_levels", "_missing", "_names", "_raw", "_read", "_root")
 
     _missing: T
     _read: Callable[[Any], T]
 
-    def __init__(self, root: type[Message], path: str) -> None:
+    def __init__(self, root: type[Message], path: str, convert: Callable[[Any], T] | None = None) -> None:
         """Name the field; nothing is looked up before the first call.
 
         Args:
             root: The type of the messages.
-            path: Names of fields with dots between them: two messages or more, and a single field that is no number.
+            path: Names of fields with dots between them: two messages or more, and a single field that is not a float or of
+                fixed width.
+            convert: What to make of an enum, given as member or number. Default: the member.
         """
         self._root = root
+        self._convert = convert
         self._names = tuple(path.split("."))
         self._first, self._raw = self._names[0], "*" + self._names[1]
         self._levels: tuple[_Level, ...] = ()
@@ -71,7 +74,7 @@ class Path(Generic[T]):
             at = getattr(at, name)
             if at is None:
                 return self._missing
-        found: T = at
+        found: T = at if self._convert is None else self._convert(at)
         return found
 
     def _prepare(self) -> tuple[_Level, ...]:
@@ -86,6 +89,8 @@ class Path(Generic[T]):
             tags = frozenset(s.number << 3 | reading(s, getattr(cls, s.name))[0] for s in rivals)
             levels.append(_Level(spec.number << 3 | kind, tags))
             cls = field.target if spec.kind == "message" else None
+        if self._convert is not None:
+            read, missing = self._convert, self._convert(missing)
         self._read, self._missing = cast("Callable[[Any], T]", read), cast("T", missing)
         # Other threads take them for the sign that all is ready. The first two are not looked for on the wire.
         self._levels = tuple(levels[2:])
@@ -135,4 +140,6 @@ def _walk(buf: bytes, levels: tuple[_Level, ...]) -> Any:
             start, end = found, found + number
     except (IndexError, ValueError):
         return _UNCLEAR
-    return buf[start:end] if levels[-1].wanted & 7 == 2 else number
+    if levels[-1].wanted & 7 == 2:
+        return buf[start:end]
+    return number if number < 1 << 31 else _UNCLEAR
