@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event, PingAckReceived, SettingsAcknowledged, WindowUpdated
 from h2.settings import SettingCodes
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flyte import errors
 from flyte.runtime.call import stream, unary
@@ -417,8 +420,8 @@ class TestTurns:
 
 async def test_closing_does_not_wait_for_a_peer_that_does_not_read() -> None:
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        settings = struct.pack(">HI", 4, 2**31 - 1)
-        writer.write(struct.pack(">I", len(settings))[1:] + bytes((SETTINGS, 0)) + b"\0\0\0\0" + settings)
+        window = struct.pack(">HI", 4, 2**31 - 1)
+        writer.write(struct.pack(">I", len(window))[1:] + bytes((SETTINGS, 0)) + b"\0\0\0\0" + window)
         writer.write(b"\0\0\4" + bytes((WINDOW_UPDATE, 0)) + b"\0\0\0\0" + struct.pack(">I", 2**30))
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.Event().wait()
@@ -428,3 +431,40 @@ async def test_closing_does_not_wait_for_a_peer_that_does_not_read() -> None:
         with pytest.raises(errors.DeadlineExceededError, match="the server takes no request"):
             await transport.unary("/a.B/C", b"x" * 100_000_000, [], 0.5)
         await transport.aclose()
+
+
+_BLOCKS = (b"\x88\x0f\x10\x10application/grpc", b"\0\x0bgrpc-status\x010", b"\x88", b"\x40\x01x\x01y", b"\xbe", b"\xff")
+_BODIES = (message(b'{"ok": 1}'), message(b"{}")[:3], b"", b"\1\0\0\0\0", b"\0\xff\xff\xff\xff", b"\0\0\0\4", b"\x08x")
+_frames = st.lists(
+    st.tuples(
+        st.one_of(st.sampled_from([DATA, HEADERS, CONTINUATION]), st.integers(0, 10)),
+        st.sampled_from([0, END_STREAM, END_HEADERS, END_HEADERS | END_STREAM, PADDED, 255]),
+        st.sampled_from([1, 1, 1, 0, 2, 3]),
+        st.one_of(st.sampled_from(_BLOCKS), st.sampled_from(_BODIES), st.binary(max_size=12)),
+    ),
+    max_size=8,
+)
+
+
+@given(_frames)
+@settings(max_examples=100, deadline=None)
+def test_whatever_a_server_sends_ends_in_a_reply_or_an_error_of_ours(frames: list[tuple[int, int, int, bytes]]) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0\0\0\4\0\0\0\0\0")
+        await reader.readuntil(message(b"{}"))
+        for kind, flags, at, payload in frames:
+            head = struct.pack(">I", len(payload))[1:] + bytes((kind, flags)) + struct.pack(">I", at)
+            writer.write(head + payload)
+        await writer.drain()
+
+    async def call() -> None:
+        problems: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+        async with raw_server(talk) as address, Client(f"http://{address}", timeout=20) as client:
+            try:
+                assert isinstance(await unary(client, Echo.WRITE, Note(), timeout=20), Note)
+            except errors.RpcError as error:
+                assert not isinstance(error, errors.DeadlineExceededError)  # the server has closed the connection
+        assert problems == []
+
+    asyncio.run(call())

@@ -104,7 +104,8 @@ class ClientProtocol(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """Whether a new call may go over this connection."""
-        return not (self.draining or self.closed_because) and self._next_id < http2.LAST_STREAM
+        over = self.draining or self.closed_because or self._sender.closing
+        return not over and self._next_id < http2.LAST_STREAM
 
     async def watch_the_loop(self) -> None:
         """Have the socket closed when the event loop is shut down, as by `asyncio.run`, though nobody closed the client."""
@@ -303,8 +304,8 @@ class ClientProtocol(asyncio.Protocol):
             if headers.get(":status", "").startswith("1") and not ends:
                 return  # a server may send word in advance
             exchange.headers = headers
-            if headers.get("content-type") != "application/grpc":
-                exchange.wake()
+            if headers.get("content-type") != "application/grpc" or headers.get(":status") != "200":
+                exchange.wake()  # it may be no reply at all, which need not be waited for
         elif ends:
             exchange.trailers = headers
         else:

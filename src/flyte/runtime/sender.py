@@ -31,6 +31,11 @@ class Sender:
         self.stopped = False
         """Whether nothing is sent any more."""
 
+    @property
+    def closing(self) -> bool:
+        """Whether what is sent now would not leave: the socket may have failed before the connection is told."""
+        return self._transport.is_closing()
+
     def write(self, data: bytes) -> None:
         """Send frames together with what else is sent in this turn of the loop."""
         if self.stopped:
