@@ -131,7 +131,7 @@ def _walk(buf: bytes, levels: tuple[_Level, ...]) -> Any:
                     if found >= 0:
                         return _UNCLEAR
                     found, number = at, size
-                elif tag in rivals:
+                elif rivals and tag in rivals:
                     return _UNCLEAR
             if pos > end:
                 return _UNCLEAR
