@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -68,7 +69,7 @@ class EntityConfig:
 
 @attrs.frozen
 class Config:
-    """The whole file, with paths relative to the folder it lies in."""
+    """The whole file, with paths relative to the folder it lies in; `digest` is that of its bytes."""
 
     name: str
     protos: tuple[Path, ...]
@@ -83,6 +84,7 @@ class Config:
     filters: Mapping[str, FilterParam]
     rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
+    digest: str = ""
 
 
 def read(path: Path) -> Config:
@@ -93,7 +95,8 @@ def read(path: Path) -> Config:
             findings together.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
+        data = tomllib.loads(content.decode())
     except FileNotFoundError:
         remedy = "run flyte-codegen where codegen.toml lies, or name it with --config"
         raise fail(str(path), "no such file", remedy) from None
@@ -105,7 +108,7 @@ def read(path: Path) -> Config:
     config = _config(Section(path.name, "", data, findings), path.resolve().parent)
     if findings:
         raise CodegenError(findings)
-    return config
+    return attrs.evolve(config, digest=hashlib.sha256(content).hexdigest())
 
 
 def _config(top: Section, root: Path) -> Config:

@@ -13,13 +13,14 @@ from . import entities, messages, references, services
 from .build import build
 from .config import Config
 from .diagnostics import CodegenError, Diagnostic, Level
+from .inputs import fingerprint
 from .load import load
+from .manifest import MANIFEST, Manifest
 from .model import Api
 from .naming import Naming
 from .render import render
 from .rules import read_rules
-from .verify import check, compiled, formatted
-from .write import with_manifest
+from .verify import check, formatted
 
 
 @attrs.frozen
@@ -41,6 +42,8 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     Raises:
         CodegenError: The definitions, codegen.toml or a template do not give a client; all findings together.
     """
+    # Before anything is read: what changes meanwhile makes the next run a full one. Descriptors have no such digest.
+    inputs = fingerprint(config) if descriptors is None else ""
     api = read_api(config, descriptors)
     naming = Naming(api, config.package, config.extern)
     rules = read_rules(config)
@@ -53,10 +56,9 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     if any(f.level is Level.ERROR for f in findings):
         raise CodegenError(findings)
     files = _as_packages(render(config, views, {"exports": entities.exports(config)}))
-    compiled(files)
     files = formatted(files)
     check(files, config)
-    return Output(with_manifest(files), tuple(findings))
+    return Output({**files, MANIFEST: Manifest.of(files, inputs, findings).text()}, tuple(findings))
 
 
 def _as_packages(files: dict[str, str]) -> dict[str, str]:

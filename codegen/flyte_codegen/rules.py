@@ -11,6 +11,7 @@ import attrs
 
 from .config import Config
 from .diagnostics import fail
+from .inputs import RULES
 
 
 @attrs.frozen
@@ -34,7 +35,7 @@ def read_rules(config: Config) -> Rules:
     """The rules beside the definitions, under those of codegen.toml."""
     fields: dict[str, Mapping[str, Any]] = {}
     for root in config.protos:
-        table = Path(root, "rules.toml")
+        table = Path(root, RULES)
         if table.is_file():
             try:
                 fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
-from . import __version__
 from .diagnostics import CodegenError, error, fail
-
-MANIFEST = "MANIFEST.json"
+from .manifest import MANIFEST, Manifest, digest, present
 
 
 @attrs.frozen
@@ -33,27 +28,20 @@ class State:
         return any(attrs.astuple(self))
 
 
-def with_manifest(files: Mapping[str, str]) -> dict[str, str]:
-    """The files, and the manifest that lists them."""
-    listed = {name: _digest(content.encode()) for name, content in sorted(files.items())}
-    manifest = {"generator": __version__, "files": listed}
-    return {**files, MANIFEST: json.dumps(manifest, indent=1) + "\n"}
-
-
 def compare(output: Path, files: Mapping[str, str]) -> State:
     """How `output` differs from `files`.
 
     Raises:
         CodegenError: The manifest of an earlier run can't be read.
     """
-    present, recorded = _present(output), _recorded(output)
-    wanted = {name: _digest(content.encode()) for name, content in files.items()}
-    differing = {name for name in wanted if name in present and present[name] != wanted[name]}
-    extra = set(present) - set(wanted)
-    edited = {name for name in differing | extra if name in recorded and present[name] != recorded[name]}
+    there, recorded = present(output), Manifest.load(output).files
+    wanted = {name: digest(content.encode()) for name, content in files.items()}
+    differing = {name for name in wanted if name in there and there[name] != wanted[name]}
+    extra = set(there) - set(wanted)
+    edited = {name for name in differing | extra if name in recorded and there[name] != recorded[name]}
     stray = {name for name in extra | differing if name not in recorded and name != MANIFEST}
     return State(
-        missing=tuple(sorted(set(wanted) - set(present))),
+        missing=tuple(sorted(set(wanted) - set(there))),
         stale=tuple(sorted(differing - edited - stray)),
         obsolete=tuple(sorted(extra - edited - stray)),
         edited=tuple(sorted(edited)),
@@ -94,30 +82,6 @@ def _refuse(output: Path, state: State) -> None:
     findings += [error(f"{output.name}/{name}", "was not written by this tool", stray) for name in state.stray]
     if findings:
         raise CodegenError(findings)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _present(output: Path) -> dict[str, str]:
-    """The files in the folder with their digests, but for what Python puts there."""
-    found = (p for p in output.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if output.is_dir() else ()
-    return {p.relative_to(output).as_posix(): _digest(p.read_bytes()) for p in found}
-
-
-def _recorded(output: Path) -> dict[str, str]:
-    """The files with their digests as the last run left them."""
-    manifest = output / MANIFEST
-    if not manifest.is_file():
-        return {}
-    try:
-        files: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return {name: str(digest) for name, digest in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise fail(
-            str(manifest), "is not a manifest", "restore it from version control, or delete the folder"
-        ) from None
 
 
 def _prune(output: Path) -> None:

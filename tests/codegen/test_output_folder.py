@@ -16,25 +16,6 @@ from flyte_codegen.importing.lock import Lock, Source, definitions_hash
 from support.fragments import Fragment
 from support.library import PROTOS, library
 
-
-@pytest.fixture
-def project(tmp_path: Path) -> Fragment:
-    return library(tmp_path).generate()
-
-
-@pytest.fixture
-def run(project: Fragment, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command; gives its exit code and what it prints."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([arguments[0], "--config", str(project.config_path), *arguments[1:]])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
-
-
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -46,6 +27,10 @@ def test_what_was_just_generated_is_up_to_date(project: Fragment, run: Run) -> N
     before = stamps(project)
     assert run("check") == (0, f"{project.package} is up to date\n", "")
     code, out, _ = run("generate")
+    assert code == 0
+    assert out.startswith("16 files: nothing to do")
+    assert stamps(project) == before
+    code, out, _ = run("generate", "--force")
     assert code == 0
     assert "0 added, 0 changed, 0 removed" in out
     assert stamps(project) == before

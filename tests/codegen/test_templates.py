@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyte_codegen.diagnostics import Diagnostic
-from flyte_codegen.render import built_in_templates
+from flyte_codegen.inputs import built_in_templates
 from support.fragments import Fragment
 from support.library import library
 
