@@ -34,6 +34,8 @@ def run(argv: list[str] | None) -> int:
 
             print(explain(settings, arguments.name))
             return 0
+        if arguments.command == "report":
+            return _report(settings, strict=arguments.strict, json=arguments.json)
         return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
     except CodegenError as cause:
         _show(cause.diagnostics)
@@ -52,12 +54,17 @@ def _parser() -> argparse.ArgumentParser:
         ("generate", "write the client"),
         ("check", "fail unless the client in place is exactly what would be generated"),
         ("explain", "tell how an RPC or message is generated, and why"),
+        ("report", "tell of every RPC which entity methods it is, or why it is none"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--config", type=Path, default=Path("codegen.toml"), help="default: ./codegen.toml")
         if name == "generate":
             text = "generate anew whatever is there, and discard what others wrote or edited in the output"
             sub.add_argument("--force", action="store_true", help=text)
+        if name == "report":
+            sub.add_argument("--json", action="store_true", help="as JSON, for programs")
+            text = "fail when an RPC is neither a method nor excluded for a reason"
+            sub.add_argument("--strict", action="store_true", help=text)
         if name == "explain":
             sub.add_argument(
                 "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
@@ -126,6 +133,15 @@ def _check(settings: config.Config) -> int:
         return 1
     print(f"{settings.output.name} is up to date")
     return 0
+
+
+def _report(settings: config.Config, *, strict: bool, json: bool) -> int:
+    from .report import as_json, report, summary
+
+    reaches = report(settings)
+    print(as_json(reaches) if json else "\n".join(map(str, reaches)))
+    print(summary(reaches), file=sys.stderr)
+    return int(strict and not all(reach.decided for reach in reaches))
 
 
 def _drifted(settings: config.Config) -> list[str]:

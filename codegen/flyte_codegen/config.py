@@ -66,6 +66,10 @@ class EntityConfig:
     properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
     methods: tuple[MethodConfig, ...] = ()
 
+    def full_name(self, method: MethodConfig) -> str:
+        """The full name of the RPC behind a method; the entity's service need not be repeated."""
+        return method.rpc if "." in method.rpc else f"{self.service}.{method.rpc}"
+
 
 @attrs.frozen
 class Config:
@@ -79,6 +83,7 @@ class Config:
     templates: tuple[Path, ...]
     extern: Mapping[str, str]
     effects: Mapping[str, str]
+    exclude: Mapping[str, str]
     scope: Mapping[str, Mapping[str, str]]
     list_request: Mapping[str, str]
     filters: Mapping[str, FilterParam]
@@ -130,6 +135,7 @@ def _config(top: Section, root: Path) -> Config:
         templates=tuple(root / t for t in templates),
         extern=top.mapping("extern"),
         effects=_effects(top.section("effects")),
+        exclude=top.mapping("exclude"),
         scope=_scope(top),
         list_request=_listing(top.section("listing")),
         filters={name: _filter(name, section) for name, section in top.sections("filters")},

@@ -40,6 +40,7 @@ class PyMethod:
     name: str
     decorator: str
     rpc: str
+    full_name: str
     signature: Signature
     scoped: bool
     caller: str
@@ -194,7 +195,7 @@ class _Linker:
         return out
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
-        name = method.rpc if "." in method.rpc else f"{self.entity.service}.{method.rpc}"
+        name = self.entity.full_name(method)
         every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
         if name not in every:
             raise self._fail(f"there is no RPC {name}", nearest(name, every), method.rpc)
@@ -218,6 +219,7 @@ class _Linker:
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_DECORATORS[shape.kind],
             rpc=f"{service.py_name}.{rpc.constant}",
+            full_name=rpc.full_name,
             signature=made,
             scoped=scoped,
             caller="resolve_client(client)" if on_class else "self.client",

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from . import entities, messages, references, services
 from .build import build
 from .config import Config
-from .diagnostics import CodegenError, Diagnostic, Level
+from .diagnostics import Diagnostic, raise_errors
 from .inputs import fingerprint
 from .load import load
 from .manifest import MANIFEST, Manifest
@@ -36,6 +36,19 @@ def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Ap
     return build(load(config.protos) if descriptors is None else descriptors)
 
 
+def link(config: Config, api: Api) -> list[entities.PyEntity]:
+    """The entities with their methods, as they would be rendered.
+
+    Raises:
+        CodegenError: The definitions or codegen.toml do not give a client; all findings together.
+    """
+    findings = references.check(api, config)
+    naming = Naming(api, config.package, config.extern)
+    made = entities.modules(api, naming, config, read_rules(config), findings)
+    raise_errors(findings)
+    return made
+
+
 def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Output:
     """Generate the client in memory; nothing is written.
 
@@ -53,8 +66,7 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
         "service": services.modules(api, naming, config),
         "entity": entities.modules(api, naming, config, rules, findings),
     }
-    if any(f.level is Level.ERROR for f in findings):
-        raise CodegenError(findings)
+    raise_errors(findings)
     files = _as_packages(render(config, views, {"exports": entities.exports(config)}))
     files = formatted(files)
     check(files, config)

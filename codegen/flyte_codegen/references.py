@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 
 from .config import Config
 from .diagnostics import Diagnostic, error
@@ -18,7 +19,20 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
     for where, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
             found.append(error(config.name, f"[{where}] names {name}, which is no {what}", nearest(name, known)))
-    return found
+    return [*found, *_exclusions(config, rpcs)]
+
+
+def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
+    """Exclusions without a reason, and those of nothing: what they match is not there, or is a method all the same."""
+    methods = {entity.full_name(method) for entity in config.entities for method in entity.methods}
+    for pattern, reason in config.exclude.items():
+        if not reason.strip():
+            yield error(config.name, f"[exclude] {pattern} has no reason", "say why clients do not need it")
+        matched = {rpc for rpc in rpcs if fnmatchcase(rpc, pattern)}
+        if not matched:
+            yield error(config.name, f"[exclude] {pattern} matches no RPC", nearest(pattern, rpcs))
+        elif matched <= methods:
+            yield error(config.name, f"[exclude] all that {pattern} matches are methods of entities", "remove the line")
 
 
 def _names(

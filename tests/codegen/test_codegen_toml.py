@@ -28,7 +28,7 @@ def told(path: Path, toml: str) -> list[str]:
     ("toml", "complaint", "remedy"),
     [
         ("[entites]\n", "entites is not a known key", "did you mean entities?"),
-        ("zzz = 1\n", "zzz is not a known key", "known: effects, entities, extern, filters, input, listing, output, rules"),
+        ("zzz = 1\n", "zzz is not a known key", "known: effects, entities, exclude, extern, filters, input, listing, output, rules"),
         ('[input]\nproto = ["x"]\n', "[input] proto is not a known key", "did you mean protos?"),
         ('[output]\npath = "x"\ntemplate = ["x"]\n', "[output] template is not a known key", "did you mean templates?"),
         ('[effects]\nraed = ["x"]\n', "[effects] raed is not a known key", "did you mean read?"),
