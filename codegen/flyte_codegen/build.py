@@ -162,11 +162,13 @@ class _FileReader:
                         py_name=names.escape(v.name[len(prefix) :], names.RESERVED_IN_ENUM),
                         number=v.number,
                         doc=self._doc((*path, 2, i)),
+                        deprecated=v.options.deprecated,
                     )
                     for i, v in enumerate(proto.value)
                 ),
                 doc=self._doc(path),
                 place=self._place(path),
+                deprecated=proto.options.deprecated,
             )
         )
 
@@ -197,4 +199,5 @@ class _FileReader:
             ),
             doc=self._doc(path),
             place=self._place(path),
+            deprecated=proto.options.deprecated,
         )

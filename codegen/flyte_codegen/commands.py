@@ -34,12 +34,15 @@ def run(argv: list[str] | None) -> int:
 
             print(explain(settings, arguments.name))
             return 0
+        if arguments.command == "diff":
+            return _diff(settings, arguments)
         if arguments.command == "report":
             return _report(settings, strict=arguments.strict, json=arguments.json)
         return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
     except CodegenError as cause:
         _show(cause.diagnostics)
-        return 1
+        # What diff answers with 1 is that something breaks.
+        return 2 if arguments.command == "diff" else 1
     finally:
         if collecting:
             gc.enable()
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         ("generate", "write the client"),
         ("check", "fail unless the client in place is exactly what would be generated"),
         ("explain", "tell how an RPC or message is generated, and why"),
+        ("diff", "tell what another version of the definitions changes, and fail when it breaks something"),
         ("report", "tell of every RPC which entity methods it is, or why it is none"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
@@ -61,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
         if name == "generate":
             text = "generate anew whatever is there, and discard what others wrote or edited in the output"
             sub.add_argument("--force", action="store_true", help=text)
+        if name == "diff":
+            for which in ("old", "new"):
+                text = "a folder of .proto files, a wheel file, or a pinned requirement such as flyteidl2==2.0.53"
+                sub.add_argument(which, metavar=which.upper(), help=text)
+            sub.add_argument("--json", action="store_true", help="as JSON, for programs")
         if name == "report":
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
             text = "fail when an RPC is neither a method nor excluded for a reason"
@@ -142,6 +151,20 @@ def _report(settings: config.Config, *, strict: bool, json: bool) -> int:
     print(as_json(reaches) if json else "\n".join(map(str, reaches)))
     print(summary(reaches), file=sys.stderr)
     return int(strict and not all(reach.decided for reach in reaches))
+
+
+def _diff(settings: config.Config, arguments: argparse.Namespace) -> int:
+    from .changes import as_json, as_text
+    from .diff import diff
+    from .importing import ImportProblem
+
+    try:
+        changes = diff(settings, arguments.old, arguments.new)
+    except ImportProblem as cause:
+        print(f"flyte-codegen diff: {cause}", file=sys.stderr)
+        return 2
+    print(as_json(changes) if arguments.json else as_text(changes))
+    return int(any(change.breaks for change in changes))
 
 
 def _drifted(settings: config.Config) -> list[str]:
