@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import attrs
 
 from .diagnostics import CodegenError, Diagnostic, fail
+from .lines import Source, parsed
 from .toml import Section
 
 METHOD_KINDS = ("list", "get", "watch", "call")
@@ -75,7 +75,7 @@ class EntityConfig:
 class Config:
     """The whole file, with paths relative to the folder it lies in; `digest` is that of its bytes."""
 
-    name: str
+    source: Source
     protos: tuple[Path, ...]
     package: str
     output: Path
@@ -91,6 +91,11 @@ class Config:
     entities: tuple[EntityConfig, ...]
     digest: str = ""
 
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.source.name
+
 
 def read(path: Path) -> Config:
     """Read codegen.toml.
@@ -101,16 +106,14 @@ def read(path: Path) -> Config:
     """
     try:
         content = path.read_bytes()
-        data = tomllib.loads(content.decode())
     except FileNotFoundError:
         remedy = "run flyte-codegen where codegen.toml lies, or name it with --config"
         raise fail(str(path), "no such file", remedy) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise fail(str(path), f"not valid TOML: {cause}") from None
     except OSError as cause:
         raise fail(str(path), f"can't be read: {cause.strerror}") from None
+    data = parsed(str(path), content)
     findings: list[Diagnostic] = []
-    config = _config(Section(path.name, "", data, findings), path.resolve().parent)
+    config = _config(Section(Source(path.name, content.decode()), (), data, findings), path.resolve().parent)
     if findings:
         raise CodegenError(findings)
     return attrs.evolve(config, digest=hashlib.sha256(content).hexdigest())
@@ -127,7 +130,7 @@ def _config(top: Section, root: Path) -> Config:
     templates = output.texts("templates")
     output.finish()
     config = Config(
-        name=top.place,
+        source=top.source,
         protos=tuple(root / p for p in protos),
         package=package,
         output=root / path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import attrs
@@ -138,10 +139,12 @@ class _Linker:
         self.message = api.messages[entity.message]
 
     def _fail(self, what: str, remedy: str, method: str = "") -> CodegenError:
-        return fail(self.config.name, f"[{self._table(method)}] {what}", remedy)
+        table = self._table(method)
+        return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
 
     def _table(self, method: str = "") -> str:
-        return f"entities.{self.entity.name}" + (f".methods.{method}" if method else "")
+        rpc = method if method.isidentifier() else json.dumps(method)
+        return f"entities.{self.entity.name}" + (f".methods.{rpc}" if method else "")
 
     def link(self) -> PyEntity:
         entity = self.entity
@@ -212,7 +215,13 @@ class _Linker:
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
         on_class, scoped = not builder.uses_identity, builder.uses_scope
         made = signature(
-            shape.kind, builder.params, on_class=on_class, scoped=scoped, taken=self.types.taken, table=table
+            shape.kind,
+            builder.params,
+            on_class=on_class,
+            scoped=scoped,
+            taken=self.types.taken,
+            table=table,
+            source=self.config.source,
         )
         returns, entity = self._returns(shape.kind, config, on_class)
         return PyMethod(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import attrs
 
 from .config import Config
-from .diagnostics import fail
 from .inputs import RULES
+from .lines import parsed
 
 
 @attrs.frozen
@@ -37,8 +36,6 @@ def read_rules(config: Config) -> Rules:
     for root in config.protos:
         table = Path(root, RULES)
         if table.is_file():
-            try:
-                fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-                raise fail(str(table), f"not valid TOML: {cause}", "restore it, or run flyte-codegen import") from None
+            content = table.read_bytes()
+            fields |= parsed(str(table), content, "restore it, or run flyte-codegen import").get("fields", {})
     return Rules({**fields, **config.rules})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,9 +69,51 @@ def told(path: Path, toml: str) -> list[str]:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_table(tmp_path: Path, toml: str, complaint: str, remedy: str) -> None:
     (first, *_) = told(tmp_path, toml)
-    assert first.startswith("codegen.toml: error: ")
+    assert re.match(r"codegen\.toml:\d+: error: ", first)
     assert complaint in first
     assert remedy in first
+
+
+LINES = """\
+# Comment.
+zzz = 1
+
+[input]
+protos = [
+    "protos",  # [entities.No]
+]
+protoz = 1
+
+[filters.a]
+field = "a"
+doc = \'\'\'
+[entities.Nor]
+this = 1
+\'\'\'
+kind = "equals"
+
+[entities.Book]
+message = "library.Book"
+identity = 5
+methods.Get = { name = "get", itms = "x" }
+
+[entities.Book.methods."a.B.List"]
+sortt = "x"
+
+[[entities.Book.methods.Two]]
+name = "a b"
+
+[rules]
+"a.B.c" = { max_length = 3 }
+"""
+
+
+def test_a_mistake_is_told_with_its_line(tmp_path: Path) -> None:
+    found = [line.split(": error: ")[0] for line in told(tmp_path, LINES)]
+    lines = LINES.splitlines()
+    assert [lines[int(place.removeprefix("codegen.toml:")) - 1].split(" =")[0] for place in found] == [
+        "protoz", "kind", '"a.B.c"', "identity", "methods.Get", "sortt", "name", "zzz",
+    ]  # fmt: skip
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -80,11 +123,16 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"[a", "not valid TOML"), (b"\xff\xfe", "not valid TOML"), (b"a = 1\na = 2", "not valid TOML")],
+    [
+        (b"[a", "codegen.toml:1: error: not valid TOML: Expected ']'"),
+        (b"a = 1\n\xff\xfe", "codegen.toml:2: error: not valid TOML: it is not UTF-8"),
+        (b"a = 1\na = 2\n", "codegen.toml:2: error: not valid TOML: Cannot overwrite a value"),
+        (b"a = 1\n\nb = x\nc = 2\n", "codegen.toml:3: error: not valid TOML: "),
+    ],
 )
 def test_files_that_are_not_toml(tmp_path: Path, content: bytes, complaint: str) -> None:
     (tmp_path / "codegen.toml").write_bytes(content)
-    with pytest.raises(CodegenError, match=complaint):
+    with pytest.raises(CodegenError, match=re.escape(complaint)):
         config.read(tmp_path / "codegen.toml")
 
 
@@ -121,7 +169,7 @@ def test_names_that_the_definitions_do_not_have(
     tmp_path: Path, mistakes: Mistakes, toml: str, complaint: str, remedy: str
 ) -> None:
     found = mistakes(library(tmp_path, toml))
-    assert found[0].place == "codegen.toml"
+    assert re.fullmatch(r"codegen\.toml:\d+", found[0].place)
     assert complaint in found[0].message
     assert remedy in found[0].remedy
 
@@ -142,5 +190,5 @@ def test_rules_beside_the_definitions_that_cannot_be_read(
     made = fragment(proto("message A {}"))
     (made.root / "protos" / "rules.toml").write_text("[fields", encoding="utf-8")
     (found,) = mistakes(made)
-    assert found.place.endswith("rules.toml")
+    assert found.place.endswith("protos/rules.toml:1")
     assert "not valid TOML" in found.message

@@ -438,7 +438,7 @@ service Things { rpc Upload(stream Thing) returns (Thing); rpc Talk(stream Thing
     table = '[entities.Thing]\nmessage = "test.Thing"\nidentity = "name"\nservice = "test.Things"\n'
     found = mistakes(fragment(body, f"{table}[entities.Thing.methods]\nUpload = {{}}\n"))
     assert [str(d) for d in found] == [
-        "codegen.toml: error: [entities.Thing.methods.Upload] can't be a method: "
+        "codegen.toml:10: error: [entities.Thing.methods.Upload] can't be a method: "
         "the client streams, which no entity method does\n    remove it"
     ]
     made = fragment(body).generate()
