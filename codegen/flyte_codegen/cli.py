@@ -20,6 +20,8 @@ def main(argv: list[str] | None = None) -> int:
         # Whoever reads our output, such as `head`, has seen enough. Nothing more must be written, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as cause:
         if (cause.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -12,7 +12,7 @@ from pathlib import Path
 import attrs
 
 from . import config
-from .diagnostics import CodegenError, Diagnostic
+from .diagnostics import CodegenError, Diagnostic, error
 from .inputs import fingerprint
 from .manifest import MANIFEST, Manifest, finished
 
@@ -41,11 +41,16 @@ def run(argv: list[str] | None) -> int:
         return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
     except CodegenError as cause:
         _show(cause.diagnostics)
-        # What diff answers with 1 is that something breaks.
-        return 2 if arguments.command == "diff" else 1
+    except BrokenPipeError:
+        raise
+    except OSError as cause:
+        remedy = "check that it is there, its permissions, and that the disk is not full"
+        _show([error(str(cause.filename or "flyte-codegen"), cause.strerror or str(cause), remedy)])
     finally:
         if collecting:
             gc.enable()
+    # What diff answers with 1 is that something breaks.
+    return 2 if arguments.command == "diff" else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -72,17 +72,23 @@ def digest(content: bytes) -> str:
 
 
 def present(output: Path) -> dict[str, str]:
-    """The files in the folder with their digests, but for what Python puts there."""
+    """The files in the folder with their digests, but for what Python puts there.
+
+    Raises:
+        CodegenError: One can't be read.
+    """
     found = (p for p in output.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if output.is_dir() else ()
-    return {p.relative_to(output).as_posix(): digest(p.read_bytes()) for p in found}
+    try:
+        return {p.relative_to(output).as_posix(): digest(p.read_bytes()) for p in found}
+    except OSError as cause:
+        raise fail(str(cause.filename or output), f"can't be read: {cause.strerror}", "make it readable") from None
 
 
 def finished(output: Path, inputs: str) -> Manifest | None:
     """The manifest, when the folder already holds what these inputs give, and nothing else.
 
     Raises:
-        CodegenError: The manifest can't be read.
-        OSError: A file can't be read.
+        CodegenError: The manifest or a file can't be read.
     """
     recorded = Manifest.load(output)
     if not recorded.seal or recorded.seal != recorded.sealed(inputs):

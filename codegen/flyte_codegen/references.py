@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 
@@ -9,6 +10,7 @@ from .config import Config
 from .diagnostics import Diagnostic, error
 from .lines import Keys
 from .model import Api
+from .names import snake
 from .toml import nearest
 
 
@@ -21,7 +23,16 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         if name not in known:
             message = f"[{'.'.join(keys[:2] if keys[0] == 'filters' else keys[:1])}] names {name}, which is no {what}"
             found.append(error(config.source.at(keys), message, nearest(name, known)))
-    return [*found, *_exclusions(config, rpcs)]
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config)]
+
+
+def _homonyms(config: Config) -> Iterator[Diagnostic]:
+    """Entities that would be written to one module."""
+    modules = Counter(snake(entity.name) for entity in config.entities)
+    for entity in config.entities:
+        if modules[snake(entity.name)] > 1:
+            message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
+            yield error(config.source.at(("entities", entity.name)), message, "rename one")
 
 
 def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:

@@ -22,7 +22,7 @@ _RUNTIME = {
     "entities": sorted(names.ENTITY_RUNTIME),
 }
 # What the expressions of a template can raise, beside the errors of the template language itself.
-_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> dict[str, str]:

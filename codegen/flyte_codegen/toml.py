@@ -20,13 +20,14 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 class Section:
-    """A table. Reading a key makes it known; `finish` reports the keys that nobody has read."""
+    """A table. Reading a key makes it known; `finish` reports what is missing, and what nobody has read."""
 
     def __init__(self, source: Source, keys: Keys, table: object, findings: list[Diagnostic]) -> None:
         self.source, self.keys, self.findings = source, keys, findings
         self.path = ".".join(key if _NAME.fullmatch(key) else f'"{key}"' for key in keys)
         self.table: dict[str, Any] = table if is_table(table) else {}
         self._asked: set[str] = set()
+        self._missing: list[str] = []
         if not is_table(table):
             self._report("", f"[{self.path}] is not a table")
 
@@ -38,9 +39,9 @@ class Section:
         return value
 
     def required(self, key: str) -> str:
-        """The text at a key that has to be there."""
+        """The text at a key that has to be there; `finish` reports it when it is not."""
         if key not in self.table:
-            self._report(key, f"{self._at(key)} is missing", f'add {key} = "..."')
+            self._missing.append(key)
         return self.text(key)
 
     def shaped(self, key: str, default: str, pattern: re.Pattern[str], what: str) -> str:
@@ -97,10 +98,14 @@ class Section:
                 yield name, outer._inner(name, item)
 
     def finish(self) -> None:
-        """Report the keys that are not known."""
-        for key in self.table:
-            if key not in self._asked:
-                self._report(key, f"{self._at(key)} is not a known key", nearest(key, self._asked))
+        """Report the keys that are missing, and those that are not known; a misspelt one is not missing, too."""
+        unknown = [key for key in self.table if key not in self._asked]
+        meant = {near for key in unknown for near in difflib.get_close_matches(key, self._asked, n=1)}
+        for key in self._missing:
+            if key not in meant:
+                self._report(key, f"{self._at(key)} is missing", f'add {key} = "..."')
+        for key in unknown:
+            self._report(key, f"{self._at(key)} is not a known key", nearest(key, self._asked))
 
     def _inner(self, key: str, table: object) -> Section:
         return Section(self.source, (*self.keys, key), table, self.findings)

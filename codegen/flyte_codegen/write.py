@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
 
-from .diagnostics import CodegenError, error, fail
+from .diagnostics import CodegenError, Diagnostic, error, fail
 from .manifest import MANIFEST, Manifest, digest, present
 
 
@@ -50,7 +52,7 @@ def compare(output: Path, files: Mapping[str, str]) -> State:
 
 
 def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> State:
-    """Make `output` hold `files` and nothing else; what is unchanged keeps its time stamp.
+    """Make `output` hold `files` and nothing else, or leave it as it is; what is unchanged keeps its time stamp.
 
     Raises:
         CodegenError: The folder holds what somebody else wrote or edited (unless `force`), or can't be written.
@@ -62,16 +64,13 @@ def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> Sta
     changed = sorted(
         {*state.missing, *state.stale, *state.edited, *state.stray} & set(files), key=lambda n: (n == MANIFEST, n)
     )
+    gone = sorted({*state.obsolete, *state.edited, *state.stray} - set(files))
+    _check_places(output, changed)
     try:
-        for name in changed:
-            target = output / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(files[name].encode())
-        for name in {*state.obsolete, *state.edited, *state.stray} - set(files):
-            (output / name).unlink()
-        _prune(output)
+        _replace(output, {name: files[name].encode() for name in changed}, gone)
     except OSError as cause:
-        raise fail(str(output), f"can't be written: {cause.strerror}", "check the folder's permissions") from None
+        remedy = "check that there is space, and the folder's permissions; nothing was changed"
+        raise fail(str(output), f"can't be written: {cause.strerror}", remedy) from None
     return state
 
 
@@ -82,6 +81,59 @@ def _refuse(output: Path, state: State) -> None:
     findings += [error(f"{output.name}/{name}", "was not written by this tool", stray) for name in state.stray]
     if findings:
         raise CodegenError(findings)
+
+
+def _check_places(output: Path, names: Iterable[str]) -> None:
+    """Refuse to write where something of another kind is."""
+    findings: dict[Path, Diagnostic] = {}
+    for path in (output / name for name in names):
+        above = (folder for folder in path.parents if folder.exists())
+        obstacle = path if path.is_dir() else next((folder for folder in above if not folder.is_dir()), None)
+        if obstacle is not None:
+            message = "a folder is where a file has to be" if obstacle == path else "a file is where a folder has to be"
+            findings[obstacle] = error(str(obstacle), f"can't be written: {message}", "move it elsewhere")
+    if findings:
+        raise CodegenError(findings.values())
+
+
+def _replace(output: Path, files: Mapping[str, bytes], gone: Iterable[str]) -> None:
+    """Put new files into their places and remove those that are gone; when one step fails, none was done.
+
+    Files are written beside the folder first, so that a full disk is found out before anything is replaced.
+    """
+    if not files and not gone:
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
+        new, old = Path(scratch, "new"), Path(scratch, "old")
+        for name, content in files.items():
+            _parent(new / name).write_bytes(content)
+        touched: list[str] = []
+        try:
+            for name in (*files, *gone):
+                target = output / name
+                if target.exists():
+                    shutil.copy2(target, _parent(old / name))
+                touched.append(name)
+                if name in files:
+                    (new / name).replace(_parent(target))
+                else:
+                    target.unlink()
+            _prune(output)
+        except BaseException:
+            for name in reversed(touched):
+                if (old / name).exists():
+                    (old / name).replace(_parent(output / name))
+                else:
+                    (output / name).unlink(missing_ok=True)
+            _prune(output)
+            raise
+
+
+def _parent(path: Path) -> Path:
+    """The path, once its folder is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _prune(output: Path) -> None:
