@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .changes import Change
+from .lines import is_table
 from .model import Api
 from .rules import Rules
 
 _UPPER = frozenset({"max_len", "max_bytes", "max_items", "max_pairs", "lt", "lte"})
 _LOWER = frozenset({"min_len", "min_bytes", "min_items", "min_pairs", "gt", "gte"})
+_IGNORE = "ignore_empty"
 
 
 def compare_rules(old: Api, new: Api, was: Rules, now: Rules) -> Iterator[Change]:
@@ -43,18 +45,20 @@ def _sent(api: Api) -> set[str]:
 
 def _tightened(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """The rules under which something is refused that was not."""
+    if after and _IGNORE in before and _IGNORE not in after:
+        yield "for empty values, too"
     for key, value in after.items():
         known = before.get(key)
-        if key == "items":  # what holds for each item of a list
-            yield from (f"each item {rule}" for rule in _tightened(known or {}, value))
+        if is_table(value):  # what holds for each item of a list, or each key or value of a map
+            yield from (f"{key} {rule}" for rule in _tightened(known if is_table(known) else {}, value))
         elif value != known and not _looser(key, known, value):
             yield f"{key} {value}" if known is None else f"{key} {known} -> {value}"
 
 
-def _looser(key: str, known: Any, value: Any) -> bool:
-    if known is None:
-        return value is False
-    return (key in _UPPER and value > known) or (key in _LOWER and value < known) or value is False
+def _looser(key: str, known: object, value: object) -> bool:
+    if isinstance(known, int | float) and isinstance(value, int | float):
+        return (key in _UPPER and value > known) or (key in _LOWER and value < known) or value is False
+    return value is False or key == _IGNORE
 
 
 def _shown(rule: Mapping[str, Any]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 
+from . import references
 from .classify import classify
 from .config import Config, MethodConfig
-from .diagnostics import CodegenError, fail
+from .diagnostics import CodegenError, fail, raise_errors
 from .entities import PyMethod, link
 from .model import Api, Message, Method, Service
 from .naming import Naming
@@ -27,6 +28,7 @@ def explain(config: Config, name: str) -> str:
         CodegenError: There is no such thing, or the name fits several.
     """
     api = read_api(config)
+    raise_errors(references.check(api, config))
     methods = {m.full_name: (s, m) for s in api.services() for m in s.methods}
     known = [*methods, *api.messages]
     found = [n for n in known if n == name or n.endswith(f".{name}")]
@@ -34,7 +36,7 @@ def explain(config: Config, name: str) -> str:
         ends = {".".join(n.split(".")[-(name.count(".") + 1) :]) for n in known}
         near = found or difflib.get_close_matches(name, sorted(ends), n=3)
         what = "fits several things" if found else "is not known"
-        raise fail(name, what, f"try {', '.join(near)}" if near else "")
+        raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
     if found[0] in methods:
         return _method(api, config, *methods[found[0]])
     return _message(api, config, api.messages[found[0]])

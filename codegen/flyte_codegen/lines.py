@@ -46,7 +46,8 @@ class Source:
                 continue
             if statement.lstrip().startswith("["):
                 table = _leaf(data)
-                found.setdefault(table, start)
+                for length in range(1, len(table) + 1):  # tables that it is in need no header of their own
+                    found.setdefault(table[:length], start)
             else:
                 for keys in _paths(data):
                     found.setdefault((*table, *keys), start)

@@ -42,7 +42,8 @@ def link(config: Config, api: Api) -> list[entities.PyEntity]:
     Raises:
         CodegenError: The definitions or codegen.toml do not give a client; all findings together.
     """
-    findings = references.check(api, config)
+    findings: list[Diagnostic] = []
+    raise_errors(references.check(api, config))
     naming = Naming(api, config.package, config.extern)
     made = entities.modules(api, naming, config, read_rules(config), findings)
     raise_errors(findings)
@@ -60,7 +61,8 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     api = read_api(config, descriptors)
     naming = Naming(api, config.package, config.extern)
     rules = read_rules(config)
-    findings = references.check(api, config)
+    findings: list[Diagnostic] = []
+    raise_errors(references.check(api, config))  # before anything is looked up that might not be there
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),

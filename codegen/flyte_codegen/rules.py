@@ -9,8 +9,12 @@ from typing import Any
 import attrs
 
 from .config import Config
+from .diagnostics import raise_errors
 from .inputs import RULES
-from .lines import parsed
+from .lines import Source, parsed
+from .toml import Section
+
+_REMEDY = "restore it, or run flyte-codegen import"
 
 
 @attrs.frozen
@@ -37,5 +41,18 @@ def read_rules(config: Config) -> Rules:
         table = Path(root, RULES)
         if table.is_file():
             content = table.read_bytes()
-            fields |= parsed(str(table), content, "restore it, or run flyte-codegen import").get("fields", {})
+            data = parsed(str(table), content, _REMEDY)
+            fields |= _checked(Section(Source(str(table), content.decode()), (), data, []))
     return Rules({**fields, **config.rules})
+
+
+def _checked(top: Section) -> dict[str, Mapping[str, Any]]:
+    """The rules of fields; those that are used here have to be of the right type."""
+    fields: dict[str, Mapping[str, Any]] = {}
+    for field, section in top.sections("fields"):
+        section.flag("required")
+        section.number("min_len")
+        section.number("max_len")
+        fields[field] = section.table
+    raise_errors(attrs.evolve(finding, remedy=_REMEDY) for finding in top.findings)
+    return fields

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import config
+from flyte_codegen import cli, config
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from support.fragments import Fragment, proto
-from support.library import library
+from support.library import TOML, library
 
 Mistakes = Callable[[Fragment], list[Diagnostic]]
 ENTITY = '[entities.Book]\nmessage = "library.Book"\nidentity = "id"\n'
@@ -175,8 +175,6 @@ def test_names_that_the_definitions_do_not_have(
 
 
 def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> None:
-    from support.library import TOML
-
     found = mistakes(library(tmp_path, TOML.replace('"on_shelf", "printed_at"]', '"on_shelff"]')))
     assert [d.message for d in found] == [
         "[entities.Book.methods.ListBooks] filters names on_shelff, which is not defined"
@@ -184,11 +182,36 @@ def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> Non
     assert "did you mean on_shelf?" in found[0].remedy
 
 
-def test_rules_beside_the_definitions_that_cannot_be_read(
-    fragment: Callable[..., Fragment], mistakes: Mistakes
+@pytest.mark.parametrize(
+    ("content", "line", "complaint"),
+    [
+        ("[fields", 1, "not valid TOML"),
+        ("fields = 5", 1, "fields is not a table"),
+        ("[fields]\n'test.A.b' = 5", 2, '[fields."test.A.b"] is not a table'),
+        ("[fields.'test.A.b']\n\nmin_len = 'x'", 3, "min_len is not a number of 0 or more"),
+        ("[fields.'test.A.b']\nrequired = 1", 2, "required is not true or false"),
+    ],
+)
+def test_rules_beside_the_definitions_that_cannot_be_used(
+    fragment: Callable[..., Fragment], mistakes: Mistakes, content: str, line: int, complaint: str
 ) -> None:
-    made = fragment(proto("message A {}"))
-    (made.root / "protos" / "rules.toml").write_text("[fields", encoding="utf-8")
+    made = fragment(proto("message A { string b = 1; }"))
+    (made.root / "protos" / "rules.toml").write_text(content, encoding="utf-8")
     (found,) = mistakes(made)
-    assert found.place.endswith("protos/rules.toml:1")
-    assert "not valid TOML" in found.message
+    assert found.place.endswith(f"protos/rules.toml:{line}")
+    assert complaint in found.message
+    assert found.remedy == "restore it, or run flyte-codegen import"
+
+
+def test_names_that_are_not_there_stop_all_that_would_look_them_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = library(tmp_path, TOML.replace("library.common.Sort", "library.common.Srot").replace("BookState", "State"))
+    for arguments in (["generate"], ["check"], ["report"], ["explain", "ListBooks"]):
+        assert cli.main([arguments[0], "--config", str(made.config_path), *arguments[1:]]) == 1
+        err = capsys.readouterr().err
+        assert "[listing] names library.common.Srot, which is no message" in err
+        assert "[filters.in_state] names library.State, which is no enum" in err
+    # To a comparison it is no obstacle, since one version may well lack what the other has.
+    protos = str(tmp_path / "protos")
+    assert cli.main(["diff", "--config", str(made.config_path), protos, protos]) == 0

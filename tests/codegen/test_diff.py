@@ -261,7 +261,10 @@ def test_a_number_that_is_used_again(versions: Versions) -> None:
         ("max_len = 9", "max_len = 9\npattern = 'a+'", "checked more strictly: pattern a+", WIRE),
         ("min_len = 1", "min_len = 1\nrequired = true", "checked more strictly: required True", WIRE),
         ("pattern = 'a'", "max_len = 3", "checked more strictly: max_len 3", WIRE),
-        ("items = { min_len = 1 }", "items = { min_len = 2 }", "checked more strictly: each item min_len 1 -> 2", WIRE),
+        ("items = { min_len = 1 }", "items = { min_len = 2 }", "checked more strictly: items min_len 1 -> 2", WIRE),
+        ("max_len = 9\nignore_empty = true", "max_len = 9", "checked more strictly: for empty values, too", WIRE),
+        ("max_len = 9", "max_len = 9\nignore_empty = true",
+         "checked less strictly: max_len 9 -> max_len 9, ignore_empty True", ()),
         ("required = true", "", "checked less strictly: required True -> no rule", ()),
     ],
 )  # fmt: skip
