@@ -318,7 +318,9 @@ def test_files_that_would_be_one_module_are_an_error(fragment: Make, mistakes: M
     found = mistakes(
         fragment({"a-b.proto": proto("message A {}", package="a"), "a_b.proto": proto("message B {}", package="b")})
     )
-    assert [(d.place, d.message) for d in found] == [("messages/a_b.py", "would be written twice")]
+    assert [(d.place, d.message) for d in found] == [
+        (name, f"{name} and another file are both the module a_b in Python") for name in ("a-b.proto", "a_b.proto")
+    ]
 
 
 def test_a_package_with_a_keyword_in_its_path(fragment: Make) -> None:
