@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from .diagnostics import fail
 from .model import Api, File
 
 
@@ -22,7 +23,13 @@ class Naming:
         return self.extern[max(prefixes, key=len)] if prefixes else self.package
 
     def module(self, full_name: str) -> str:
-        """The module that holds a message or enum."""
+        """The module that holds a message or enum.
+
+        Raises:
+            CodegenError: There is no such type.
+        """
+        if full_name not in self.api.file_of:
+            raise fail(full_name, f"there is no type {full_name}", "correct what names it in codegen.toml")
         file = self.api.file_of[full_name]
         return f"{self._owner(file)}.messages.{file.module}"
 
