@@ -15,7 +15,7 @@ from .compare import compare
 from .compare_client import Client, compare_clients
 from .compare_rules import compare_rules
 from .config import Config
-from .diagnostics import fail
+from .diagnostics import CodegenError, fail
 from .importing import import_definitions
 from .importing.config import FILE_NAME, ImportConfig
 from .importing.wheel import Wheel, open_wheel
@@ -37,15 +37,22 @@ def diff(config: Config, old: str, new: str) -> list[Change]:
         ImportProblem: A wheel can't be.
     """
     with _folders(config, (old, new)) as folders:
-        was, now = (_version(attrs.evolve(config, protos=(folder, *config.protos[1:]))) for folder in folders)
+        was, now = (_version(config, folder, source) for folder, source in zip(folders, (old, new), strict=True))
         found = [*compare_clients(was, now), *compare(was.api, now.api)]
         if all((folder / RULES).is_file() for folder in folders):
             found += compare_rules(was.api, now.api, was.rules, now.rules)
         return found
 
 
-def _version(config: Config) -> Client:
-    return Client(config, build(load(config.protos)), read_rules(config))
+def _version(config: Config, folder: Path, source: str) -> Client:
+    here = attrs.evolve(config, protos=(folder, *config.protos[1:]))
+    try:
+        return Client(here, build(load(here.protos)), read_rules(here))
+    except CodegenError as cause:
+        # A path within a folder does not tell which of the two it is.
+        inside = [d for d in cause.diagnostics if (folder / d.place.partition(":")[0]).is_file()]
+        named = {d: attrs.evolve(d, place=str(Path(source, d.place))) for d in inside}
+        raise CodegenError(named.get(d, d) for d in cause.diagnostics) from None
 
 
 @contextmanager

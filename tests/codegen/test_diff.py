@@ -341,7 +341,7 @@ def test_exit_codes(run: Run, tmp_path: Path) -> None:
     broken = folder(tmp_path / "broken", "message {")
     for new, complaint, remedy in (
         (str(tmp_path / "nowhere"), "nowhere: error: no such folder", "give a folder of .proto files"),
-        (broken, "test/test.proto:3:9: error: Expected message name", ""),
+        (broken, f"{broken}/test/test.proto:3:9: error: Expected message name", ""),
         (str(tmp_path / "gone.whl"), "import.toml", "compare folders"),
         ("idl==1", "import.toml", "compare folders"),
     ):
