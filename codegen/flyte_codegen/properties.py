@@ -37,7 +37,7 @@ def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
     direct = field.kind in _DIRECT or moment
     if len(steps) > 1 and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
         constant = f"_{name.upper()}"
-        declared = f"{constant} = MomentPath" if moment else f"{constant}: Path[{annotation}] = Path"
+        declared = f"{constant} = moment_path" if moment else f"{constant}: Reads[{annotation}] = path"
         return PyProperty(name, annotation, (f"return {constant}(self.pb2)",), doc, declared, path)
     value, statements = _by_attributes(steps, last, "None" if moment else _empty(field, annotation))
     if moment:

@@ -10,10 +10,9 @@ from typing import Any
 from flyte.runtime.v1 import (
     Client,
     Entity,
-    MomentPath,
     NotFoundError,
     Pager,
-    Path,
+    Reads,
     Self,
     SortBy,
     TimeFilter,
@@ -23,7 +22,9 @@ from flyte.runtime.v1 import (
     blocking,
     equal,
     listing,
+    moment_path,
     paged,
+    path,
     resolve_client,
     unary,
     walk,
@@ -36,13 +37,13 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Run as Workflow
 from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-_NAME: Path[str] = Path(WorkflowRun, "action.id.run.name")
-_PROJECT: Path[str] = Path(WorkflowRun, "action.id.run.project")
-_DOMAIN: Path[str] = Path(WorkflowRun, "action.id.run.domain")
-_TASK_NAME: Path[str] = Path(WorkflowRun, "action.metadata.task.id.name")
-_TASK_VERSION: Path[str] = Path(WorkflowRun, "action.metadata.task.id.version")
-_START_TIME = MomentPath(WorkflowRun, "action.status.start_time")
-_END_TIME = MomentPath(WorkflowRun, "action.status.end_time")
+_NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
+_PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
+_DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
+_TASK_NAME: Reads[str] = path(WorkflowRun, "action.metadata.task.id.name")
+_TASK_VERSION: Reads[str] = path(WorkflowRun, "action.metadata.task.id.version")
+_START_TIME = moment_path(WorkflowRun, "action.status.start_time")
+_END_TIME = moment_path(WorkflowRun, "action.status.end_time")
 
 
 class RunBase(Entity[WorkflowRun]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
-from flyte.runtime.paths import Path
+from flyte.runtime.paths import Reads, path
 from flyte.runtime.watch import Watch
 from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.run import RunBase
@@ -22,7 +22,7 @@ from ._action_details import ActionDetails
 from ._common import ActionPhase, HasPhase, Phase, console_url
 from ._followed import Followed
 
-_PHASE: Path[Phase] = Path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
+_PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
 
 class _Rooted(HasPhase):
