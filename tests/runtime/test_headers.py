@@ -27,7 +27,8 @@ def test_reading_is_decoding(steps: list[Headers | int]) -> None:
     encoder, decoder, reader = Encoder(), Decoder(), HeaderReader()
     for step in steps:
         if isinstance(step, int):
-            encoder.header_table_size = step
+            if step != encoder.header_table_size:  # hpack's encoder forgets a change that is made twice
+                encoder.header_table_size = step
         else:
             block = encoder.encode(step)
             for _ in range(2 if step and all(never for *_, never in step) else 1):
