@@ -27,7 +27,7 @@ def test_reading_is_decoding(steps: list[Headers | int]) -> None:
     encoder, decoder, reader = Encoder(), Decoder(), HeaderReader()
     for step in steps:
         if isinstance(step, int):
-            if step != encoder.header_table_size:  # hpack forgets to announce a size that is set twice
+            if step != encoder.header_table_size:  # hpack's encoder forgets a change that is made twice
                 encoder.header_table_size = step
         else:
             block = encoder.encode(step)

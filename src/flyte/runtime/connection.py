@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +19,7 @@ from .exchange import Exchange
 from .headers import HeaderReader, HeaderWriter
 from .http2 import FrameReader, Violation, frame
 from .sender import Sender
+from .turns import Turns
 
 if TYPE_CHECKING:
     from .transport import Metadata
@@ -78,10 +78,7 @@ class ClientProtocol(asyncio.Protocol):
 
         self._exchanges: dict[int, Exchange] = {}
         self._next_id = 1
-        self._admitted = 0
-        self._most_at_once = http2.LAST_STREAM
-        self._queue: deque[Exchange] = deque()
-        """Exchanges that are more than the peer allows at once, in their order."""
+        self._turns = Turns(loop)
 
         self._headers = headers
         self._header_reader = HeaderReader()
@@ -144,7 +141,7 @@ class ClientProtocol(asyncio.Protocol):
     def drain(self) -> None:
         """Take no new calls; close once those in flight have ended."""
         self.draining = True
-        self._fail_queued(_CLOSES)
+        self._turns.turn_away(_CLOSES)
         self._close_if_drained()
 
     def close(self, reason: str = "the connection was closed", code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
@@ -156,7 +153,7 @@ class ClientProtocol(asyncio.Protocol):
             self._timer.cancel()
         self._frames.stopped = True
         self._sender.stop(code)
-        self._fail_queued(reason)
+        self._turns.turn_away(reason)
         for exchange in self._exchanges.values():
             exchange.fail(reason)
         self._settle()
@@ -164,11 +161,6 @@ class ClientProtocol(asyncio.Protocol):
     def _close_if_drained(self) -> None:
         if self.draining and not self._exchanges:
             self.close("the server closed the connection")
-
-    def _fail_queued(self, reason: str) -> None:
-        for exchange in self._queue:
-            exchange.fail(reason, unprocessed=True)
-        self._queue.clear()
 
     def _settle(self) -> None:
         if not self.ready.done():
@@ -201,11 +193,8 @@ class ClientProtocol(asyncio.Protocol):
         exchange = Exchange(self, self._loop, wanted)
         if not self.usable:
             exchange.fail(self.closed_because or _CLOSES, unprocessed=True)
-        elif self._admitted < self._most_at_once and not self._queue:
-            self._admitted += 1
-            exchange.admitted = True
         else:
-            self._queue.append(exchange)
+            self._turns.enter(exchange)
         return exchange
 
     def begin(self, exchange: Exchange, path: str, metadata: Metadata, timeout: str, data: bytes) -> int:
@@ -227,14 +216,9 @@ class ClientProtocol(asyncio.Protocol):
     def leave(self, exchange: Exchange) -> None:
         """The end of an exchange for its caller; a reset for the peer unless both sides were through."""
         self._sender.forget(exchange)
-        if exchange.id:
-            if self._exchanges.pop(exchange.id, None) is not None and not (exchange.ended and exchange.sent):
-                self._sender.reset(exchange.id, ErrorCodes.CANCEL)
-        elif not exchange.admitted and exchange in self._queue:
-            self._queue.remove(exchange)
-        if exchange.admitted:
-            self._admitted -= 1
-            self._admit()
+        self._turns.leave(exchange)
+        if self._exchanges.pop(exchange.id, None) is not None and not (exchange.ended and exchange.sent):
+            self._sender.reset(exchange.id, ErrorCodes.CANCEL)
         if self.draining:
             self._close_if_drained()
 
@@ -245,13 +229,6 @@ class ClientProtocol(asyncio.Protocol):
         exchange.receive_window += owed
         self._sender.allow(exchange.id, owed)
         return 0
-
-    def _admit(self) -> None:
-        while self._queue and self._admitted < self._most_at_once:
-            exchange = self._queue.popleft()
-            self._admitted += 1
-            exchange.admitted = True
-            exchange.wake()
 
     # What the peer sends.
 
@@ -332,7 +309,7 @@ class ClientProtocol(asyncio.Protocol):
             if key == http2.HEADER_TABLE_SIZE:
                 self._headers.limit_table(value)
             elif key == http2.MAX_CONCURRENT_STREAMS:
-                self._most_at_once = value
+                self._turns.limit(value)
             elif key == http2.MAX_FRAME_SIZE:
                 self._sender.largest_frame = value
             elif key == http2.INITIAL_WINDOW_SIZE:
@@ -342,7 +319,6 @@ class ClientProtocol(asyncio.Protocol):
         self._sender.write(frame(http2.SETTINGS, http2.ACK, 0, b""))
         self.settled = True
         self._settle()
-        self._admit()
         self._sender.unblock()
 
     def _read_push(self, flags: int, stream: int, payload: bytes) -> None:
