@@ -20,7 +20,7 @@ BUILD = ROOT / "build" / "bench"
 INSTALL_SECONDS = 300.0
 
 PYTHONS = {
-    "ours": Path(sys.executable),
+    "ours": BUILD / "ours" / "bin" / "python",
     "reference": ROOT / ".reference" / "bin" / "python",
     "tools": BUILD / "env" / "bin" / "python",
 }
@@ -44,6 +44,8 @@ class Bench:
             name: value for name, value in os.environ.items() if name.startswith(("PIP_", "HTTP", "http", "no_proxy"))
         }
         self.env = {**kept, **pip, **QUIET, "HOME": str(self.directory), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        # Not the one that runs this: betterproto2 imports pydantic where it finds it, and here our tests need it.
+        self._environment(BUILD / "ours", ROOT / "pyproject.toml", "-e", f"{ROOT}[codegen]")
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -96,15 +98,19 @@ class Bench:
         return worker
 
     def _tools(self) -> None:
-        """The environment of the servers and of betterproto2, made anew when its requirements change."""
-        wanted = (HERE / "requirements.txt").read_text()
-        ready = BUILD / "env" / "requirements.txt"
+        """The environment of the servers and of betterproto2."""
+        self._environment(BUILD / "env", HERE / "requirements.txt", "-r", HERE / "requirements.txt")
+
+    def _environment(self, folder: Path, requirements: Path, *install: str | Path) -> None:
+        """An environment with what a file asks for, made anew when the file changes."""
+        wanted = requirements.read_text()
+        ready = folder / "ready"
         if ready.exists() and ready.read_text() == wanted:
             return
-        print("making build/bench/env ...", file=sys.stderr)
-        shutil.rmtree(BUILD / "env", ignore_errors=True)
-        run([sys.executable, "-m", "venv", BUILD / "env"], cwd=ROOT, env=self.env)
-        pip: Command = [PYTHONS["tools"], "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"]
+        print(f"making {folder.relative_to(ROOT)} ...", file=sys.stderr)
+        shutil.rmtree(folder, ignore_errors=True)
+        run([sys.executable, "-m", "venv", folder], cwd=ROOT, env=self.env)
+        pip: Command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", *install]
         run(pip, cwd=ROOT, env=self.env, seconds=INSTALL_SECONDS)
         ready.write_text(wanted)
 

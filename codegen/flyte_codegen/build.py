@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -42,7 +42,15 @@ def build(descriptors: FileDescriptorSet) -> Api:
     )
 
 
-def _check_names(files: Iterable[File], findings: list[Diagnostic]) -> None:
+def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
+    modules = Counter(file.module for file in files)
+    for file in (f for f in files if modules[f.module] > 1):
+        message = f"{file.name} and another file are both the module {file.module} in Python"
+        findings.append(error(file.name, message, "rename one"))
+    homes = Counter(service.module for file in files for service in file.services)
+    for service in (s for file in files for s in file.services if homes[s.module] > 1):
+        message = f"{service.full_name} and another service are both the module {service.module} in Python"
+        findings.append(error(service.place, message, "rename one"))
     for file in files:
         counts = Counter(x.py_name for x in file.types)
         for clash in (x for x in file.types if counts[x.py_name] > 1):
@@ -162,11 +170,13 @@ class _FileReader:
                         py_name=names.escape(v.name[len(prefix) :], names.RESERVED_IN_ENUM),
                         number=v.number,
                         doc=self._doc((*path, 2, i)),
+                        deprecated=v.options.deprecated,
                     )
                     for i, v in enumerate(proto.value)
                 ),
                 doc=self._doc(path),
                 place=self._place(path),
+                deprecated=proto.options.deprecated,
             )
         )
 
@@ -197,4 +207,5 @@ class _FileReader:
             ),
             doc=self._doc(path),
             place=self._place(path),
+            deprecated=proto.options.deprecated,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 _EXTRA = frozenset({"google", "grpc_tools", "jinja2"})
@@ -12,7 +13,15 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from .commands import run
 
-        return run(argv)
+        code = run(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Whoever reads our output, such as `head`, has seen enough. Nothing more must be written, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as cause:
         if (cause.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from .diagnostics import CodegenError, Diagnostic, fail
+from .lines import Source, parsed
 from .toml import Section
 
 METHOD_KINDS = ("list", "get", "watch", "call")
@@ -67,12 +68,16 @@ class EntityConfig:
     properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
     methods: tuple[MethodConfig, ...] = ()
 
+    def full_name(self, method: MethodConfig) -> str:
+        """The full name of the RPC behind a method; the entity's service need not be repeated."""
+        return method.rpc if "." in method.rpc else f"{self.service}.{method.rpc}"
+
 
 @attrs.frozen
 class Config:
-    """The whole file, with paths relative to the folder it lies in."""
+    """The whole file, with paths relative to the folder it lies in; `digest` is that of its bytes."""
 
-    name: str
+    source: Source
     protos: tuple[Path, ...]
     include: tuple[Path, ...]
     """Folders that imports are looked up in; what nothing imports is not compiled."""
@@ -82,11 +87,18 @@ class Config:
     templates: tuple[Path, ...]
     extern: Mapping[str, str]
     effects: Mapping[str, str]
+    exclude: Mapping[str, str]
     scope: Mapping[str, Mapping[str, str]]
     list_request: Mapping[str, str]
     filters: Mapping[str, FilterParam]
     rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
+    digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.source.name
 
 
 def our_protos() -> Path:
@@ -103,19 +115,18 @@ def read(path: Path) -> Config:
             findings together.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         remedy = "run flyte-codegen where codegen.toml lies, or name it with --config"
         raise fail(str(path), "no such file", remedy) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-        raise fail(str(path), f"not valid TOML: {cause}") from None
     except OSError as cause:
         raise fail(str(path), f"can't be read: {cause.strerror}") from None
+    data = parsed(str(path), content)
     findings: list[Diagnostic] = []
-    config = _config(Section(path.name, "", data, findings), path.resolve().parent)
+    config = _config(Section(Source(path.name, content.decode()), (), data, findings), path.resolve().parent)
     if findings:
         raise CodegenError(findings)
-    return config
+    return attrs.evolve(config, digest=hashlib.sha256(content).hexdigest())
 
 
 def _config(top: Section, root: Path) -> Config:
@@ -130,7 +141,7 @@ def _config(top: Section, root: Path) -> Config:
     templates = output.texts("templates")
     output.finish()
     config = Config(
-        name=top.place,
+        source=top.source,
         protos=tuple(root / p for p in protos),
         include=tuple(our_protos() if p == _OURS else root / p for p in include),
         package=package,
@@ -139,6 +150,7 @@ def _config(top: Section, root: Path) -> Config:
         templates=tuple(root / t for t in templates),
         extern=top.mapping("extern"),
         effects=_effects(top.section("effects")),
+        exclude=top.mapping("exclude"),
         scope=_scope(top),
         list_request=_listing(top.section("listing")),
         filters={name: _filter(name, section) for name, section in top.sections("filters")},

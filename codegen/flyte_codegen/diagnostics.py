@@ -50,3 +50,14 @@ def warning(place: str, message: str, remedy: str = "") -> Diagnostic:
 def fail(place: str, message: str, remedy: str = "") -> CodegenError:
     """An exception that carries a single error."""
     return CodegenError([error(place, message, remedy)])
+
+
+def raise_errors(findings: Iterable[Diagnostic]) -> None:
+    """Raise all findings when one of them is an error.
+
+    Raises:
+        CodegenError: One is.
+    """
+    found = tuple(findings)
+    if any(f.level is Level.ERROR for f in found):
+        raise CodegenError(found)

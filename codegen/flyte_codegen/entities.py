@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import attrs
@@ -40,6 +41,7 @@ class PyMethod:
     name: str
     decorator: str
     rpc: str
+    full_name: str
     signature: Signature
     scoped: bool
     caller: str
@@ -137,10 +139,12 @@ class _Linker:
         self.message = api.messages[entity.message]
 
     def _fail(self, what: str, remedy: str, method: str = "") -> CodegenError:
-        return fail(self.config.name, f"[{self._table(method)}] {what}", remedy)
+        table = self._table(method)
+        return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
 
     def _table(self, method: str = "") -> str:
-        return f"entities.{self.entity.name}" + (f".methods.{method}" if method else "")
+        rpc = method if method.isidentifier() else json.dumps(method)
+        return f"entities.{self.entity.name}" + (f".methods.{rpc}" if method else "")
 
     def link(self) -> PyEntity:
         entity = self.entity
@@ -194,7 +198,7 @@ class _Linker:
         return out
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
-        name = method.rpc if "." in method.rpc else f"{self.entity.service}.{method.rpc}"
+        name = self.entity.full_name(method)
         every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
         if name not in every:
             raise self._fail(f"there is no RPC {name}", nearest(name, every), method.rpc)
@@ -214,13 +218,20 @@ class _Linker:
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
         on_class, scoped = not builder.uses_identity, builder.uses_scope
         made = signature(
-            shape.kind, builder.params, on_class=on_class, scoped=scoped, taken=self.types.taken, table=table
+            shape.kind,
+            builder.params,
+            on_class=on_class,
+            scoped=scoped,
+            taken=self.types.taken,
+            table=table,
+            source=self.config.source,
         )
         returns, entity = self._returns(rpc, shape.kind, config, on_class)
         return PyMethod(
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_DECORATORS[shape.kind],
             rpc=f"{service.py_name}.{rpc.constant}",
+            full_name=rpc.full_name,
             signature=made,
             scoped=scoped,
             caller="resolve_client(client)" if on_class else "self.client",

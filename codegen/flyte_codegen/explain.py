@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import difflib
 
+from . import references
 from .classify import classify
-from .config import Config, EntityConfig, MethodConfig
-from .diagnostics import CodegenError, fail
+from .config import Config, MethodConfig
+from .diagnostics import CodegenError, fail, raise_errors
 from .entities import PyMethod, link
-from .model import Api, Message, Method
+from .model import Api, Message, Method, Service
 from .naming import Naming
 from .pipeline import read_api
+from .report import reason
 from .rules import read_rules
 from .services import cardinality, effect
 
@@ -26,21 +28,22 @@ def explain(config: Config, name: str) -> str:
         CodegenError: There is no such thing, or the name fits several.
     """
     api = read_api(config)
-    methods = {m.full_name: m for s in api.services() for m in s.methods}
+    raise_errors(references.check(api, config))
+    methods = {m.full_name: (s, m) for s in api.services() for m in s.methods}
     known = [*methods, *api.messages]
     found = [n for n in known if n == name or n.endswith(f".{name}")]
     if len(found) != 1:
         ends = {".".join(n.split(".")[-(name.count(".") + 1) :]) for n in known}
         near = found or difflib.get_close_matches(name, sorted(ends), n=3)
         what = "fits several things" if found else "is not known"
-        raise fail(name, what, f"try {', '.join(near)}" if near else "")
+        raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
     if found[0] in methods:
-        return _method(api, config, methods[found[0]])
+        return _method(api, config, *methods[found[0]])
     return _message(api, config, api.messages[found[0]])
 
 
-def _method(api: Api, config: Config, method: Method) -> str:
-    uses = [(e, m) for e in config.entities for m in e.methods if _full(e, m) == method.full_name]
+def _method(api: Api, config: Config, service: Service, method: Method) -> str:
+    uses = [(e, m) for e in config.entities for m in e.methods if e.full_name(m) == method.full_name]
     chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
     table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{method.name}"
     made_of = next((e.message for e in config.entities if uses and e.name == (chosen.returns or uses[0][0].name)), "")
@@ -65,17 +68,14 @@ def _method(api: Api, config: Config, method: Method) -> str:
         linked = next(m for m in link(api, naming, config, read_rules(config), entity, []).methods if m.source == use)
         lines.append(f"  method     {entity.name}.{linked.name}({linked.signature}) -> {_wrapped(linked)}")
     if not uses:
-        lines.append("  method     none: no entity in codegen.toml names it")
+        why = reason(config, service, method)
+        lines.append(f"  method     none: {f'excluded: {why}' if why else 'no entity in codegen.toml names it'}")
     return "\n".join(lines)
 
 
 def _wrapped(method: PyMethod) -> str:
     container = {"list": "Pager", "watch": "Watch"}.get(method.kind)
     return f"{container}[{method.returns}]" if container else method.returns
-
-
-def _full(entity: EntityConfig, method: MethodConfig) -> str:
-    return method.rpc if "." in method.rpc else f"{entity.service}.{method.rpc}"
 
 
 def _message(api: Api, config: Config, message: Message) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from .diagnostics import CodegenError, Diagnostic, error, fail
 _SECONDS = 120
 _NOT_FOUND = 'add the folder that holds it to [input] include; for definitions of Flyte, that is "@flyte"'
 _COMPLAINT = re.compile(r"(?P<place>[^:]+\.proto(?::\d+(?::\d+)?)?):\s*(?P<message>.*)")
+_IMPORT = re.compile(r'Import "([^"]+)" was not found or had errors')
 
 
 def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorSet:
@@ -56,18 +58,37 @@ def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
         except subprocess.TimeoutExpired:
             raise fail("protoc", f"did not finish within {_SECONDS} seconds", "run it again") from None
         if done.returncode:
-            raise CodegenError(_explained(done.stderr, roots))
+            raise CodegenError(_explained(done.stderr, roots, protos))
         return FileDescriptorSet.FromString(out.read_bytes())
 
 
-def _explained(stderr: str, roots: Sequence[Path]) -> list[Diagnostic]:
-    """What protoc complains about as diagnostics; its warnings are left out unless nothing else was understood."""
-    found: list[Diagnostic] = []
+def _explained(stderr: str, roots: Sequence[Path], own: Sequence[str]) -> list[Diagnostic]:
+    """What protoc complains about as diagnostics, without what only follows from an import that is not found.
+
+    Its warnings are left out unless nothing else was understood.
+    """
     for root in roots:
         stderr = stderr.replace(f"{root}/", "")
-    for line in stderr.splitlines():
-        match = _COMPLAINT.fullmatch(line)
-        if match and not match["message"].startswith("warning"):
-            remedy = _NOT_FOUND if "not found" in match["message"] else ""
-            found.append(error(match["place"], match["message"], remedy))
+    matches = [match for line in stderr.splitlines() if (match := _COMPLAINT.fullmatch(line))]
+    said = [(m["place"], m["message"]) for m in matches if not m["message"].startswith("warning")]
+    missing = {place for place, message in said if message.startswith("File not found")}
+    imports = {place: match[1] for place, message in said if (match := _IMPORT.match(message))}
+    importing = {_file(place) for place in imports}
+    found: list[Diagnostic] = []
+    for place, message in said:
+        name = imports.get(place, "")
+        undefined = "is not defined" in message
+        if name in missing:
+            near = difflib.get_close_matches(name, own, n=1)
+            hint = f"did you mean {near[0]}? Else " if near else ""
+            remedy = f"{hint}{_NOT_FOUND}"
+            found.append(error(place, f"imports {name}, which is not found", remedy))
+        # The others follow from an import: what is wrong with it is told where it is.
+        elif not (name or place in missing or (undefined and _file(place) in importing)):
+            remedy = "define it, or import the file that does" if undefined else "correct the definition"
+            found.append(error(place, message, remedy))
     return found or [error("protoc", stderr.strip() or "failed without a message")]
+
+
+def _file(place: str) -> str:
+    return place.partition(":")[0]

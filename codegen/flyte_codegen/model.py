@@ -70,6 +70,7 @@ class Member:
     py_name: str
     number: int
     doc: str
+    deprecated: bool = False
 
 
 @attrs.frozen
@@ -82,6 +83,7 @@ class Enum:
     members: tuple[Member, ...]
     doc: str
     place: str
+    deprecated: bool = False
 
 
 @attrs.frozen
@@ -112,6 +114,7 @@ class Service:
     methods: tuple[Method, ...]
     doc: str
     place: str
+    deprecated: bool = False
 
 
 @attrs.frozen

@@ -24,8 +24,8 @@ MESSAGE_RUNTIME = _words("""
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
-    Client Entity NotFoundError Pager Path Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
-    equal fetching listing paged resolve resolve_client several streaming text unary walk watched within
+    Client Entity NotFoundError Pager Reads Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
+    equal fetching listing moment_path paged path resolve resolve_client several streaming text unary walk watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
+from .diagnostics import fail
 from .model import Api, File
 
 
@@ -30,12 +31,21 @@ class Naming:
 
     def _owner(self, file: File) -> str:
         prefixes = [p for p in self.extern if file.package == p or file.package.startswith(p + ".")]
-        owner = self.extern[max(prefixes, key=len)] if prefixes else self.package
+        if not prefixes:
+            return self.package
+        owner = self.extern[max(prefixes, key=len)]
         # Others generate what they use: flyte_api has a Timestamp, but no Empty, which is then made here.
-        return owner if owner == self.package or importable(f"{owner}.messages.{file.module}") else self.package
+        absent = (file.messages or file.enums) and not importable(f"{owner}.messages.{file.module}")
+        return self.package if absent else owner
 
     def module(self, full_name: str) -> str:
-        """The module that holds a message or enum."""
+        """The module that holds a message or enum.
+
+        Raises:
+            CodegenError: There is no such type.
+        """
+        if full_name not in self.api.file_of:
+            raise fail(full_name, f"there is no type {full_name}", "correct what names it in codegen.toml")
         file = self.api.file_of[full_name]
         return f"{self._owner(file)}.messages.{file.module}"
 

@@ -9,6 +9,7 @@ import attrs
 
 from .classify import Kind
 from .diagnostics import fail
+from .lines import Source
 from .names import RESERVED_AS_PARAMETER
 
 
@@ -61,7 +62,14 @@ class Signature:
 
 
 def signature(
-    kind: Kind, params: Sequence[Param], *, on_class: bool, scoped: bool, taken: Collection[str], table: str
+    kind: Kind,
+    params: Sequence[Param],
+    *,
+    on_class: bool,
+    scoped: bool,
+    taken: Collection[str],
+    table: str,
+    source: Source,
 ) -> Signature:
     """The signature of a method.
 
@@ -72,6 +80,7 @@ def signature(
         scoped: Whether project and domain come from the client.
         taken: Names that no parameter may have, because the method uses them for types.
         table: The method's table in codegen.toml, which errors say to complete.
+        source: codegen.toml itself.
 
     Raises:
         CodegenError: Two parameters would have one name, or one would hide what the method uses.
@@ -91,5 +100,5 @@ def signature(
         if counts[param.name] > 1 or hidden:
             why = "would hide what the method uses" if hidden else "would be there twice"
             remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
-            raise fail("codegen.toml", f"[{table}] the parameter {param.name} {why}", remedy)
+            raise fail(source.at_table(table), f"[{table}] the parameter {param.name} {why}", remedy)
     return made

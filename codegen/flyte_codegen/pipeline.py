@@ -12,14 +12,15 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from . import entities, messages, references, services
 from .build import build
 from .config import Config
-from .diagnostics import CodegenError, Diagnostic, Level
+from .diagnostics import Diagnostic, raise_errors
+from .inputs import fingerprint
 from .load import load
+from .manifest import MANIFEST, Manifest
 from .model import Api
 from .naming import Naming
 from .render import render
 from .rules import read_rules
-from .verify import check, compiled, formatted
-from .write import with_manifest
+from .verify import check, formatted
 
 
 @attrs.frozen
@@ -35,28 +36,43 @@ def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Ap
     return build(load(config.protos, config.include) if descriptors is None else descriptors)
 
 
+def link(config: Config, api: Api) -> list[entities.PyEntity]:
+    """The entities with their methods, as they would be rendered.
+
+    Raises:
+        CodegenError: The definitions or codegen.toml do not give a client; all findings together.
+    """
+    findings: list[Diagnostic] = []
+    raise_errors(references.check(api, config))
+    naming = Naming(api, config.package, config.extern)
+    made = entities.modules(api, naming, config, read_rules(config), findings)
+    raise_errors(findings)
+    return made
+
+
 def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Output:
     """Generate the client in memory; nothing is written.
 
     Raises:
         CodegenError: The definitions, codegen.toml or a template do not give a client; all findings together.
     """
+    # Before anything is read: what changes meanwhile makes the next run a full one. Descriptors have no such digest.
+    inputs = fingerprint(config) if descriptors is None else ""
     api = read_api(config, descriptors)
     naming = Naming(api, config.package, config.extern)
     rules = read_rules(config)
-    findings = references.check(api, config)
+    findings: list[Diagnostic] = []
+    raise_errors(references.check(api, config))  # before anything is looked up that might not be there
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),
         "entity": entities.modules(api, naming, config, rules, findings),
     }
-    if any(f.level is Level.ERROR for f in findings):
-        raise CodegenError(findings)
+    raise_errors(findings)
     files = _as_packages(render(config, views, {"exports": entities.exports(config)}))
-    compiled(files)
     files = formatted(files)
     check(files, config)
-    return Output(with_manifest(files), tuple(findings))
+    return Output({**files, MANIFEST: Manifest.of(files, inputs, findings).text()}, tuple(findings))
 
 
 def _as_packages(files: dict[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ _DIRECT = ("string", "bytes", "bool", "enum", "int32", "int64", "uint32", "uint6
 
 @attrs.frozen
 class PyProperty:
-    """A property, with the statements of its body. `constant` is the path that they read with, if it is long."""
+    """A property, with the statements of its body. `constant` begins the line that makes the path they read, if it is long."""
 
     name: str
     annotation: str
@@ -26,7 +26,6 @@ class PyProperty:
     doc: str
     constant: str = ""
     path: str = ""
-    read: str = ""
 
 
 def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
@@ -34,20 +33,18 @@ def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
     *steps, last = path.split(".")
     doc = field.doc or f"`{name}` of the message."
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
-    whole = pytypes.whole(field, types)
-    annotation = "datetime | None" if moment else whole
+    annotation = "datetime | None" if moment else pytypes.whole(field, types)
     direct = field.kind in _DIRECT or moment
     if len(steps) > 1 and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
         constant = f"_{name.upper()}"
-        value, statements = f"{constant}(self.pb2)", list[str]()
-    else:
-        constant = ""
-        value, statements = _by_attributes(steps, last, "None" if moment else _empty(field, annotation))
+        declared = f"{constant} = moment_path" if moment else f"{constant}: Reads[{annotation}] = path"
+        return PyProperty(name, annotation, (f"return {constant}(self.pb2)",), doc, declared, path)
+    value, statements = _by_attributes(steps, last, "None" if moment else _empty(field, annotation))
     if moment:
         statements += [f"moment = {value}", "return None if moment is None else moment.to_datetime()"]
     else:
         statements.append(f"return {value}")
-    return PyProperty(name, annotation, tuple(statements), doc, constant, path, whole)
+    return PyProperty(name, annotation, tuple(statements), doc)
 
 
 def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[str]]:

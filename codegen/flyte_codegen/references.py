@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
 
 from .config import Config
 from .diagnostics import Diagnostic, error
+from .lines import Keys
 from .model import Api
+from .names import snake
 from .naming import importable
 from .toml import nearest
 
@@ -16,32 +20,66 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
     rpcs = {m.full_name for s in api.services() for m in s.methods}
     fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
     found: list[Diagnostic] = []
-    for package in sorted(set(config.extern.values())):
+    for prefix, package in config.extern.items():
         if not importable(package):
             message = f"[extern] names {package}, which is not installed here"
-            found.append(error(config.name, message, "install it: what is generated depends on what it has"))
-    for where, what, name, known in _names(api, config, rpcs, fields):
+            remedy = "install it: what is generated depends on what it has"
+            found.append(error(config.source.at(("extern", prefix)), message, remedy))
+    for keys, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
-            found.append(error(config.name, f"[{where}] names {name}, which is no {what}", nearest(name, known)))
-    return found
+            message = f"[{'.'.join(keys[:2] if keys[0] == 'filters' else keys[:1])}] names {name}, which is no {what}"
+            found.append(error(config.source.at(keys), message, nearest(name, known)))
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config)]
+
+
+def _homonyms(config: Config) -> Iterator[Diagnostic]:
+    """Entities that would be written to one module."""
+    modules = Counter(snake(entity.name) for entity in config.entities)
+    for entity in config.entities:
+        if modules[snake(entity.name)] > 1:
+            message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
+            yield error(config.source.at(("entities", entity.name)), message, "rename one")
+
+
+def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
+    """Exclusions without a reason, and those of nothing: what they match is not there, or is a method all the same."""
+    methods = {entity.full_name(method) for entity in config.entities for method in entity.methods}
+    for pattern, reason in config.exclude.items():
+        if not reason.strip():
+            yield error(
+                config.source.at(("exclude", pattern)),
+                f"[exclude] {pattern} has no reason",
+                "say why clients do not need it",
+            )
+        matched = {rpc for rpc in rpcs if fnmatchcase(rpc, pattern)}
+        if not matched:
+            yield error(
+                config.source.at(("exclude", pattern)), f"[exclude] {pattern} matches no RPC", nearest(pattern, rpcs)
+            )
+        elif matched <= methods:
+            yield error(
+                config.source.at(("exclude", pattern)),
+                f"[exclude] all that {pattern} matches are methods of entities",
+                "remove the line",
+            )
 
 
 def _names(
     api: Api, config: Config, rpcs: set[str], fields: set[str]
-) -> Iterator[tuple[str, str, str, Collection[str]]]:
-    for rpc in config.effects:
-        yield "effects", "RPC", rpc, rpcs
+) -> Iterator[tuple[Keys, str, str, Collection[str]]]:
+    for rpc, effect in config.effects.items():
+        yield ("effects", effect), "RPC", rpc, rpcs
     for message, roles in config.scope.items():
-        yield "scope", "message", message, api.messages
+        yield ("scope", message), "message", message, api.messages
         for field in roles if message in api.messages else ():
-            yield "scope", "field", f"{message}.{field}", fields
+            yield ("scope", message, field), "field", f"{message}.{field}", fields
     listing = config.list_request
     for key in ("request", "filter", "sort") if listing else ():
-        yield "listing", "message", listing[key], api.messages
+        yield ("listing", key), "message", listing[key], api.messages
     for key in ("filters_field", "sort_field") if listing else ():
-        yield "listing", "field", f"{listing['request']}.{listing[key]}", fields
+        yield ("listing", key), "field", f"{listing['request']}.{listing[key]}", fields
     for name, param in config.filters.items():
         if param.enum:
-            yield f"filters.{name}", "enum", param.enum, api.enums
+            yield ("filters", name, "enum"), "enum", param.enum, api.enums
     for field in config.rules:
-        yield "rules", "field", field, fields
+        yield ("rules", field), "field", field, fields

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import jinja2
 from . import names, text
 from .config import Config
 from .diagnostics import CodegenError, fail
+from .inputs import built_in_templates
 from .model import Enum
 from .toml import nearest
 
@@ -23,13 +23,7 @@ _RUNTIME = {
     "entities": sorted(names.ENTITY_RUNTIME),
 }
 # What the expressions of a template can raise, beside the errors of the template language itself.
-_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-
-
-def built_in_templates() -> Path:
-    """The folder of our own templates: packaged in a wheel, at the top of a checkout."""
-    packaged = Path(str(files("flyte_codegen") / "templates"))
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "templates"
+_FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> dict[str, str]:

@@ -60,12 +60,11 @@ class RequestBuilder:
                     message = (
                         f"[{self.table}] {key} names {path}, which is no field that {full_name} leaves to the caller"
                     )
-                    raise fail(self.config.name, message, nearest(path, self._paths))
+                    raise fail(self.config.source.at_table(self.table, key), message, nearest(path, self._paths))
         for key, value in (("filters", self.method.filters), ("sort", self.method.sort)):
             if value and key not in self._used:
-                raise fail(
-                    self.config.name, f"[{self.table}] {key} is given, but {full_name} takes none", f"remove {key}"
-                )
+                message = f"[{self.table}] {key} is given, but {full_name} takes none"
+                raise fail(self.config.source.at_table(self.table, key), message, f"remove {key}")
         return expression
 
     def _message(self, full_name: str, path: str) -> str:
@@ -149,7 +148,8 @@ class RequestBuilder:
         found = self.config.filters.get(name)
         if found is None:
             message = f"[{self.table}] filters names {name}, which is not defined"
-            raise fail(self.config.name, message, f"add [filters.{name}], or {nearest(name, self.config.filters)}")
+            remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
+            raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
         return found
 
     def _clause(self, param: FilterParam) -> str:

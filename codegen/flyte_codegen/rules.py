@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,12 @@ from typing import Any
 import attrs
 
 from .config import Config
-from .diagnostics import fail
+from .diagnostics import raise_errors
+from .inputs import RULES
+from .lines import Source, parsed
+from .toml import Section
+
+_REMEDY = "restore it, or run flyte-codegen import"
 
 
 @attrs.frozen
@@ -34,10 +38,21 @@ def read_rules(config: Config) -> Rules:
     """The rules beside the definitions, under those of codegen.toml."""
     fields: dict[str, Mapping[str, Any]] = {}
     for root in (*config.include, *config.protos):
-        table = Path(root, "rules.toml")
+        table = Path(root, RULES)
         if table.is_file():
-            try:
-                fields |= tomllib.loads(table.read_text(encoding="utf-8")).get("fields", {})
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as cause:
-                raise fail(str(table), f"not valid TOML: {cause}", "restore it, or run flyte-codegen import") from None
+            content = table.read_bytes()
+            data = parsed(str(table), content, _REMEDY)
+            fields |= _checked(Section(Source(str(table), content.decode()), (), data, []))
     return Rules({**fields, **config.rules})
+
+
+def _checked(top: Section) -> dict[str, Mapping[str, Any]]:
+    """The rules of fields; those that are used here have to be of the right type."""
+    fields: dict[str, Mapping[str, Any]] = {}
+    for field, section in top.sections("fields"):
+        section.flag("required")
+        section.number("min_len")
+        section.number("max_len")
+        fields[field] = section.table
+    raise_errors(attrs.evolve(finding, remedy=_REMEDY) for finding in top.findings)
+    return fields

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import Any, TypeGuard
+from typing import Any
 
 from .diagnostics import Diagnostic, error
+from .lines import Keys, Source, is_list, is_table
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -19,33 +20,35 @@ def nearest(name: str, known: Collection[str]) -> str:
 
 
 class Section:
-    """A table. Reading a key makes it known; `finish` reports the keys that nobody has read."""
+    """A table. Reading a key makes it known; `finish` reports what is missing, and what nobody has read."""
 
-    def __init__(self, place: str, path: str, table: object, findings: list[Diagnostic]) -> None:
-        self.place, self.path, self.findings = place, path, findings
-        self.table: dict[str, Any] = table if _is_table(table) else {}
+    def __init__(self, source: Source, keys: Keys, table: object, findings: list[Diagnostic]) -> None:
+        self.source, self.keys, self.findings = source, keys, findings
+        self.path = ".".join(key if _NAME.fullmatch(key) else f'"{key}"' for key in keys)
+        self.table: dict[str, Any] = table if is_table(table) else {}
         self._asked: set[str] = set()
-        if not _is_table(table):
-            self._report(f"[{path}] is not a table")
+        self._missing: list[str] = []
+        if not is_table(table):
+            self._report("", f"[{self.path}] is not a table")
 
     def text(self, key: str, default: str = "", *, among: Collection[str] = ()) -> str:
         """The text at a key."""
         value: str = self._value(key, default, "text", lambda v: isinstance(v, str))
         if among and value and value not in among:
-            self._report(f"{self._at(key)} is {value!r}, which is not known", nearest(value, among))
+            self._report(key, f"{self._at(key)} is {value!r}, which is not known", nearest(value, among))
         return value
 
     def required(self, key: str) -> str:
-        """The text at a key that has to be there."""
+        """The text at a key that has to be there; `finish` reports it when it is not."""
         if key not in self.table:
-            self._report(f"{self._at(key)} is missing", f'add {key} = "..."')
+            self._missing.append(key)
         return self.text(key)
 
     def shaped(self, key: str, default: str, pattern: re.Pattern[str], what: str) -> str:
         """The text at a key, which has to match `pattern`, called `what`."""
         value = self.text(key, default)
         if value and not pattern.fullmatch(value):
-            self._report(f"{self._at(key)} is {value!r}, which is not {what}")
+            self._report(key, f"{self._at(key)} is {value!r}, which is not {what}")
         return value
 
     def name(self, key: str) -> str:
@@ -80,59 +83,54 @@ class Section:
         """Report keys that are not Python names."""
         for key in self.table:
             if not _NAME.fullmatch(key):
-                self._report(f"{self._at(key)} is not a name in Python")
+                self._report(key, f"{self._at(key)} is not a name in Python")
 
     def section(self, key: str) -> Section:
         """The table at a key; an empty one when it is not there."""
-        return self._inner(key, self._value(key, {}, "a table", _is_table))
+        return self._inner(key, self._value(key, {}, "a table", is_table))
 
     def sections(self, key: str) -> Iterator[tuple[str, Section]]:
         """The tables in the table at a key, each with its name."""
         outer = self.section(key)
         for name, value in outer.table.items():
             # A list of tables stands for several of one name.
-            for item in value if _is_list(value) else [value]:
+            for item in value if is_list(value) else [value]:
                 yield name, outer._inner(name, item)
 
     def finish(self) -> None:
-        """Report the keys that are not known."""
-        for key in self.table:
-            if key not in self._asked:
-                self._report(f"{self._at(key)} is not a known key", nearest(key, self._asked))
+        """Report the keys that are missing, and those that are not known; a misspelt one is not missing, too."""
+        unknown = [key for key in self.table if key not in self._asked]
+        meant = {near for key in unknown for near in difflib.get_close_matches(key, self._asked, n=1)}
+        for key in self._missing:
+            if key not in meant:
+                self._report(key, f"{self._at(key)} is missing", f'add {key} = "..."')
+        for key in unknown:
+            self._report(key, f"{self._at(key)} is not a known key", nearest(key, self._asked))
 
     def _inner(self, key: str, table: object) -> Section:
-        quoted = key if _NAME.fullmatch(key) else f'"{key}"'
-        return Section(self.place, f"{self.path}.{quoted}".lstrip("."), table, self.findings)
+        return Section(self.source, (*self.keys, key), table, self.findings)
 
     def _value(self, key: str, default: Any, what: str, fits: Callable[[object], bool]) -> Any:
         self._asked.add(key)
         value = self.table.get(key, default)
         if fits(value) or value is default:
             return value
-        self._report(f"{self._at(key)} is not {what}")
+        self._report(key, f"{self._at(key)} is not {what}")
         return default
 
     def _at(self, key: str) -> str:
         return f"[{self.path}] {key}" if self.path else key
 
-    def _report(self, message: str, remedy: str = "") -> None:
-        self.findings.append(error(self.place, message, remedy))
-
-
-def _is_table(value: object) -> TypeGuard[dict[str, Any]]:
-    return isinstance(value, dict)
-
-
-def _is_list(value: object) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
+    def _report(self, key: str, message: str, remedy: str = "") -> None:
+        self.findings.append(error(self.source.at((*self.keys, key)), message, remedy))
 
 
 def _is_texts(value: object) -> bool:
-    return _is_list(value) and all(isinstance(item, str) for item in value)
+    return is_list(value) and all(isinstance(item, str) for item in value)
 
 
 def _is_text_table(value: object) -> bool:
-    return _is_table(value) and all(isinstance(item, str) for item in value.values())
+    return is_table(value) and all(isinstance(item, str) for item in value.values())
 
 
 def _is_count(value: object) -> bool:

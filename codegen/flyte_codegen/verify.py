@@ -14,7 +14,11 @@ from .diagnostics import CodegenError, Diagnostic, error, fail
 
 
 def formatted(files: dict[str, str]) -> dict[str, str]:
-    """The files after one pass of ruff over all of them: unused imports removed, sorted, formatted."""
+    """The files after one pass of ruff over all of them: unused imports removed, sorted, formatted.
+
+    Raises:
+        CodegenError: Files that are not Python, or ruff is not installed.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         for name, content in files.items():
@@ -35,13 +39,14 @@ def formatted(files: dict[str, str]) -> dict[str, str]:
             # In the folder itself: what counts as first-party, and so is sorted apart, depends on where ruff runs.
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
             if done.returncode:
+                syntax_trees(files)  # which says what is wrong in fewer words, if it is that
                 absent = "No module named ruff" in done.stderr
                 remedy = "pip install 'flyte-remote[codegen]'" if absent else "correct the template"
                 raise fail("ruff", (done.stderr or done.stdout).strip(), remedy)
         return {name: (root / name).read_text(encoding="utf-8") for name in files}
 
 
-def compiled(files: dict[str, str]) -> dict[str, ast.Module]:
+def syntax_trees(files: dict[str, str]) -> dict[str, ast.Module]:
     """The syntax trees of the Python files.
 
     Raises:
@@ -67,7 +72,7 @@ def check(files: dict[str, str], config: Config) -> None:
     Raises:
         CodegenError: All findings, each with the file and line.
     """
-    trees = compiled(files)
+    trees = syntax_trees(files)
     findings = [f for name, tree in trees.items() for f in (*_forbidden(name, tree, config), *_doubled(name, tree))]
     if findings:
         raise CodegenError(findings)
@@ -88,11 +93,22 @@ def _forbidden(name: str, tree: ast.Module, config: Config) -> Iterator[Diagnost
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node, "." * node.level + (node.module or "")
+    """The imports in a statement. Expressions hold none, and are most of a tree: only statements are looked at."""
+    if isinstance(statement, ast.Import):
+        yield from ((statement, alias.name) for alias in statement.names)
+    elif isinstance(statement, ast.ImportFrom):
+        yield statement, "." * statement.level + (statement.module or "")
+    else:
+        for inner in _inner(statement):
+            yield from _imports(inner)
+
+
+def _inner(node: ast.stmt | ast.excepthandler | ast.match_case) -> Iterator[ast.stmt]:
+    for name in ("body", "orelse", "finalbody"):
+        yield from getattr(node, name, ())
+    for name in ("handlers", "cases"):
+        for branch in getattr(node, name, ()):
+            yield from _inner(branch)
 
 
 def _doubled(name: str, tree: ast.Module) -> Iterator[Diagnostic]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
 
-from . import __version__
-from .diagnostics import CodegenError, error, fail
-
-MANIFEST = "MANIFEST.json"
+from .diagnostics import CodegenError, Diagnostic, error, fail
+from .manifest import MANIFEST, Manifest, digest, present
 
 
 @attrs.frozen
@@ -33,27 +30,20 @@ class State:
         return any(attrs.astuple(self))
 
 
-def with_manifest(files: Mapping[str, str]) -> dict[str, str]:
-    """The files, and the manifest that lists them."""
-    listed = {name: _digest(content.encode()) for name, content in sorted(files.items())}
-    manifest = {"generator": __version__, "files": listed}
-    return {**files, MANIFEST: json.dumps(manifest, indent=1) + "\n"}
-
-
 def compare(output: Path, files: Mapping[str, str]) -> State:
     """How `output` differs from `files`.
 
     Raises:
         CodegenError: The manifest of an earlier run can't be read.
     """
-    present, recorded = _present(output), _recorded(output)
-    wanted = {name: _digest(content.encode()) for name, content in files.items()}
-    differing = {name for name in wanted if name in present and present[name] != wanted[name]}
-    extra = set(present) - set(wanted)
-    edited = {name for name in differing | extra if name in recorded and present[name] != recorded[name]}
+    there, recorded = present(output), Manifest.load(output).files
+    wanted = {name: digest(content.encode()) for name, content in files.items()}
+    differing = {name for name in wanted if name in there and there[name] != wanted[name]}
+    extra = set(there) - set(wanted)
+    edited = {name for name in differing | extra if name in recorded and there[name] != recorded[name]}
     stray = {name for name in extra | differing if name not in recorded and name != MANIFEST}
     return State(
-        missing=tuple(sorted(set(wanted) - set(present))),
+        missing=tuple(sorted(set(wanted) - set(there))),
         stale=tuple(sorted(differing - edited - stray)),
         obsolete=tuple(sorted(extra - edited - stray)),
         edited=tuple(sorted(edited)),
@@ -62,7 +52,7 @@ def compare(output: Path, files: Mapping[str, str]) -> State:
 
 
 def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> State:
-    """Make `output` hold `files` and nothing else; what is unchanged keeps its time stamp.
+    """Make `output` hold `files` and nothing else, or leave it as it is; what is unchanged keeps its time stamp.
 
     Raises:
         CodegenError: The folder holds what somebody else wrote or edited (unless `force`), or can't be written.
@@ -74,16 +64,13 @@ def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> Sta
     changed = sorted(
         {*state.missing, *state.stale, *state.edited, *state.stray} & set(files), key=lambda n: (n == MANIFEST, n)
     )
+    gone = sorted({*state.obsolete, *state.edited, *state.stray} - set(files))
+    _check_places(output, changed)
     try:
-        for name in changed:
-            target = output / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(files[name].encode())
-        for name in {*state.obsolete, *state.edited, *state.stray} - set(files):
-            (output / name).unlink()
-        _prune(output)
+        _replace(output, {name: files[name].encode() for name in changed}, gone)
     except OSError as cause:
-        raise fail(str(output), f"can't be written: {cause.strerror}", "check the folder's permissions") from None
+        remedy = "check that there is space, and the folder's permissions; nothing was changed"
+        raise fail(str(output), f"can't be written: {cause.strerror}", remedy) from None
     return state
 
 
@@ -96,28 +83,57 @@ def _refuse(output: Path, state: State) -> None:
         raise CodegenError(findings)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _check_places(output: Path, names: Iterable[str]) -> None:
+    """Refuse to write where something of another kind is."""
+    findings: dict[Path, Diagnostic] = {}
+    for path in (output / name for name in names):
+        above = (folder for folder in path.parents if folder.exists())
+        obstacle = path if path.is_dir() else next((folder for folder in above if not folder.is_dir()), None)
+        if obstacle is not None:
+            message = "a folder is where a file has to be" if obstacle == path else "a file is where a folder has to be"
+            findings[obstacle] = error(str(obstacle), f"can't be written: {message}", "move it elsewhere")
+    if findings:
+        raise CodegenError(findings.values())
 
 
-def _present(output: Path) -> dict[str, str]:
-    """The files in the folder with their digests, but for what Python puts there."""
-    found = (p for p in output.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if output.is_dir() else ()
-    return {p.relative_to(output).as_posix(): _digest(p.read_bytes()) for p in found}
+def _replace(output: Path, files: Mapping[str, bytes], gone: Iterable[str]) -> None:
+    """Put new files into their places and remove those that are gone; when one step fails, none was done.
+
+    Files are written beside the folder first, so that a full disk is found out before anything is replaced.
+    """
+    if not files and not gone:
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
+        new, old = Path(scratch, "new"), Path(scratch, "old")
+        for name, content in files.items():
+            _parent(new / name).write_bytes(content)
+        touched: list[str] = []
+        try:
+            for name in (*files, *gone):
+                target = output / name
+                if target.exists():
+                    shutil.copy2(target, _parent(old / name))
+                touched.append(name)
+                if name in files:
+                    (new / name).replace(_parent(target))
+                else:
+                    target.unlink()
+            _prune(output)
+        except BaseException:
+            for name in reversed(touched):
+                if (old / name).exists():
+                    (old / name).replace(_parent(output / name))
+                else:
+                    (output / name).unlink(missing_ok=True)
+            _prune(output)
+            raise
 
 
-def _recorded(output: Path) -> dict[str, str]:
-    """The files with their digests as the last run left them."""
-    manifest = output / MANIFEST
-    if not manifest.is_file():
-        return {}
-    try:
-        files: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        return {name: str(digest) for name, digest in files.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise fail(
-            str(manifest), "is not a manifest", "restore it from version control, or delete the folder"
-        ) from None
+def _parent(path: Path) -> Path:
+    """The path, once its folder is there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _prune(output: Path) -> None:

@@ -46,7 +46,7 @@ class ActionPhase(enum.StrEnum):
     @classmethod
     def from_protobuf(cls, number: int) -> ActionPhase | UnknownPhase:
         """The phase of a number on the wire; one that this release does not know is an `UnknownPhase`."""
-        return _BY_NUMBER.get(number) or UnknownPhase(number)
+        return _BY_NUMBER.get(number) or UnknownPhase(int(number))
 
 
 class UnknownPhase(str):

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte.runtime.entity import walk
-from flyte.runtime.paths import Path
+from flyte.runtime.paths import Reads
+from flyte.runtime.paths import path as path_of
 from flyte.runtime.wire import DecodeError
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -62,7 +63,7 @@ def by_attributes(data: bytes, path: str) -> Any:
 
 def same(data: bytes) -> None:
     for path in PATHS:
-        read: Path[Any] = Path(Run, path)
+        read: Reads[Any] = path_of(Run, path)
         try:
             expected = by_attributes(data, path)
         except DecodeError:
@@ -116,7 +117,7 @@ def test_mutated_bytes(run: Run, data: st.DataObject) -> None:
 
 
 def test_of_what_lies_between_nothing_is_built() -> None:
-    name: Path[str] = Path(Run, "action.id.run.name")
+    name: Reads[str] = path_of(Run, "action.id.run.name")
     built = Run(action=Action(id=ActionIdentifier(run=RunIdentifier(name="r1"))))
     run = Run.parse(bytes(built))
     assert name(run) == "r1"
@@ -128,6 +129,6 @@ def test_of_what_lies_between_nothing_is_built() -> None:
 
 
 def test_a_path_that_does_not_exist_is_noticed() -> None:
-    wrong: Path[str] = Path(Run, "action.id.nope.name")
+    wrong: Reads[str] = path_of(Run, "action.id.nope.name")
     with pytest.raises(AttributeError, match="nope"):
         wrong(Run.parse(b""))

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from flyte_codegen import cli
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from support.fragments import Fragment, importable
+from support.library import library
 
 Make = Callable[..., Fragment]
 
@@ -34,3 +36,22 @@ def mistakes() -> Callable[[Fragment], list[Diagnostic]]:
         return list(caught.value.diagnostics)
 
     return found
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Fragment:
+    """The library, generated."""
+    return library(tmp_path).generate()
+
+
+@pytest.fixture
+def run(project: Fragment, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command on the library; gives its exit code and what it prints."""
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([arguments[0], "--config", str(project.config_path), *arguments[1:]])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command

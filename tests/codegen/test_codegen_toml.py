@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flyte_codegen import config
+from flyte_codegen import cli, config
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from support.fragments import Fragment, proto
-from support.library import library
+from support.library import TOML, library
 
 Mistakes = Callable[[Fragment], list[Diagnostic]]
 ENTITY = '[entities.Book]\nmessage = "library.Book"\nidentity = "id"\n'
@@ -28,7 +29,7 @@ def told(path: Path, toml: str) -> list[str]:
     ("toml", "complaint", "remedy"),
     [
         ("[entites]\n", "entites is not a known key", "did you mean entities?"),
-        ("zzz = 1\n", "zzz is not a known key", "known: effects, entities, extern, filters, input, listing, output, rules"),
+        ("zzz = 1\n", "zzz is not a known key", "known: effects, entities, exclude, extern, filters, input, listing, output, rules"),
         ('[input]\nproto = ["x"]\n', "[input] proto is not a known key", "did you mean protos?"),
         ('[output]\npath = "x"\ntemplate = ["x"]\n', "[output] template is not a known key", "did you mean templates?"),
         ('[effects]\nraed = ["x"]\n', "[effects] raed is not a known key", "did you mean read?"),
@@ -68,9 +69,51 @@ def told(path: Path, toml: str) -> list[str]:
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_table(tmp_path: Path, toml: str, complaint: str, remedy: str) -> None:
     (first, *_) = told(tmp_path, toml)
-    assert first.startswith("codegen.toml: error: ")
+    assert re.match(r"codegen\.toml:\d+: error: ", first)
     assert complaint in first
     assert remedy in first
+
+
+LINES = """\
+# Comment.
+zzz = 1
+
+[input]
+protos = [
+    "protos",  # [entities.No]
+]
+protoz = 1
+
+[filters.a]
+field = "a"
+doc = \'\'\'
+[entities.Nor]
+this = 1
+\'\'\'
+kind = "equals"
+
+[entities.Book]
+message = "library.Book"
+identity = 5
+methods.Get = { name = "get", itms = "x" }
+
+[entities.Book.methods."a.B.List"]
+sortt = "x"
+
+[[entities.Book.methods.Two]]
+name = "a b"
+
+[rules]
+"a.B.c" = { max_length = 3 }
+"""
+
+
+def test_a_mistake_is_told_with_its_line(tmp_path: Path) -> None:
+    found = [line.split(": error: ")[0] for line in told(tmp_path, LINES)]
+    lines = LINES.splitlines()
+    assert [lines[int(place.removeprefix("codegen.toml:")) - 1].split(" =")[0] for place in found] == [
+        "protoz", "kind", '"a.B.c"', "identity", "methods.Get", "sortt", "name", "zzz",
+    ]  # fmt: skip
 
 
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
@@ -80,11 +123,16 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"[a", "not valid TOML"), (b"\xff\xfe", "not valid TOML"), (b"a = 1\na = 2", "not valid TOML")],
+    [
+        (b"[a", "codegen.toml:1: error: not valid TOML: Expected ']'"),
+        (b"a = 1\n\xff\xfe", "codegen.toml:2: error: not valid TOML: it is not UTF-8"),
+        (b"a = 1\na = 2\n", "codegen.toml:2: error: not valid TOML: Cannot overwrite a value"),
+        (b"a = 1\n\nb = x\nc = 2\n", "codegen.toml:3: error: not valid TOML: "),
+    ],
 )
 def test_files_that_are_not_toml(tmp_path: Path, content: bytes, complaint: str) -> None:
     (tmp_path / "codegen.toml").write_bytes(content)
-    with pytest.raises(CodegenError, match=complaint):
+    with pytest.raises(CodegenError, match=re.escape(complaint)):
         config.read(tmp_path / "codegen.toml")
 
 
@@ -122,14 +170,12 @@ def test_names_that_the_definitions_do_not_have(
     tmp_path: Path, mistakes: Mistakes, toml: str, complaint: str, remedy: str
 ) -> None:
     found = mistakes(library(tmp_path, toml))
-    assert found[0].place == "codegen.toml"
+    assert re.fullmatch(r"codegen\.toml:\d+", found[0].place)
     assert complaint in found[0].message
     assert remedy in found[0].remedy
 
 
 def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> None:
-    from support.library import TOML
-
     found = mistakes(library(tmp_path, TOML.replace('"on_shelf", "printed_at"]', '"on_shelff"]')))
     assert [d.message for d in found] == [
         "[entities.Book.methods.ListBooks] filters names on_shelff, which is not defined"
@@ -137,11 +183,36 @@ def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> Non
     assert "did you mean on_shelf?" in found[0].remedy
 
 
-def test_rules_beside_the_definitions_that_cannot_be_read(
-    fragment: Callable[..., Fragment], mistakes: Mistakes
+@pytest.mark.parametrize(
+    ("content", "line", "complaint"),
+    [
+        ("[fields", 1, "not valid TOML"),
+        ("fields = 5", 1, "fields is not a table"),
+        ("[fields]\n'test.A.b' = 5", 2, '[fields."test.A.b"] is not a table'),
+        ("[fields.'test.A.b']\n\nmin_len = 'x'", 3, "min_len is not a number of 0 or more"),
+        ("[fields.'test.A.b']\nrequired = 1", 2, "required is not true or false"),
+    ],
+)
+def test_rules_beside_the_definitions_that_cannot_be_used(
+    fragment: Callable[..., Fragment], mistakes: Mistakes, content: str, line: int, complaint: str
 ) -> None:
-    made = fragment(proto("message A {}"))
-    (made.root / "protos" / "rules.toml").write_text("[fields", encoding="utf-8")
+    made = fragment(proto("message A { string b = 1; }"))
+    (made.root / "protos" / "rules.toml").write_text(content, encoding="utf-8")
     (found,) = mistakes(made)
-    assert found.place.endswith("rules.toml")
-    assert "not valid TOML" in found.message
+    assert found.place.endswith(f"protos/rules.toml:{line}")
+    assert complaint in found.message
+    assert found.remedy == "restore it, or run flyte-codegen import"
+
+
+def test_names_that_are_not_there_stop_all_that_would_look_them_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = library(tmp_path, TOML.replace("library.common.Sort", "library.common.Srot").replace("BookState", "State"))
+    for arguments in (["generate"], ["check"], ["report"], ["explain", "ListBooks"]):
+        assert cli.main([arguments[0], "--config", str(made.config_path), *arguments[1:]]) == 1
+        err = capsys.readouterr().err
+        assert "[listing] names library.common.Srot, which is no message" in err
+        assert "[filters.in_state] names library.State, which is no enum" in err
+    # To a comparison it is no obstacle, since one version may well lack what the other has.
+    protos = str(tmp_path / "protos")
+    assert cli.main(["diff", "--config", str(made.config_path), protos, protos]) == 0

@@ -16,20 +16,24 @@ Mistakes = Callable[[Fragment], list[Diagnostic]]
 @pytest.mark.parametrize(
     ("files", "place", "message", "remedy"),
     [
-        ({"a/x.proto": proto("message A { string = 1; }")}, "a/x.proto:3:20", 'Expected field name', ""),
-        ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', ""),
-        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "b/gone.proto", "not found", "[input] include"),
-        ({"a/x.proto": "message {"}, "a/x.proto:1:9", "Expected message name", ""),
-        ({"with space.proto": proto("message A { int32 a = 1; int32 b = 1; }")}, "with space.proto:3:36", "already been used", ""),
+        ({"a/x.proto": proto("message A { string = 1; }")}, "a/x.proto:3:20", "Expected field name", "correct the definition"),
+        ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', "import the file that does"),
+        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "a/x.proto:3:1", "imports b/gone.proto, which is not found", "add the folder"),
+        ({"a/x.proto": proto('import "a/yy.proto";\nmessage A { test.B b = 1; }'), "a/y.proto": proto("message B {}")},
+         "a/x.proto:3:1", "imports a/yy.proto, which is not found", "did you mean a/y.proto? Else add the folder that holds it"),
+        ({"a/x.proto": proto('import "a/y.proto";\nmessage A { test.B b = 1; }'), "a/y.proto": proto("message B { int32 = 1; }")},
+         "a/y.proto:3:19", "Expected field name", "correct the definition"),
+        ({"a/x.proto": "message {"}, "a/x.proto:1:9", "Expected message name", "correct the definition"),
+        ({"with space.proto": proto("message A { int32 a = 1; int32 b = 1; }")}, "with space.proto:3:36", "already been used", "correct"),
     ],
 )  # fmt: skip
 def test_what_protoc_refuses(
     fragment: Make, mistakes: Mistakes, files: dict[str, str], place: str, message: str, remedy: str
 ) -> None:
-    found = mistakes(fragment(files))
-    assert found[0].place == place
-    assert message in found[0].message
-    assert remedy in found[0].remedy
+    (found,) = mistakes(fragment(files))
+    assert found.place == place
+    assert message in found.message
+    assert remedy in found.remedy
 
 
 def test_all_that_protoc_refuses(fragment: Make, mistakes: Mistakes) -> None:
@@ -81,6 +85,35 @@ def test_but_not_what_messages_are_made_of(fragment: Make, mistakes: Mistakes, u
     body = proto(f'import "options.proto";\nmessage A {{ message B {{ {use} }} }}')
     (found,) = mistakes(fragment({"options.proto": OPTIONS, "test/test.proto": body}))
     assert found.place == "options.proto"
+
+
+@pytest.mark.parametrize(
+    ("files", "places", "message"),
+    [
+        ({"a/b-c.proto": proto("message A {}"), "a/b_c.proto": proto("message B {}")},
+         ["a/b-c.proto", "a/b_c.proto"], "are both the module a.b_c in Python"),
+        ({"a.proto": proto("service HTTPThings {}"), "b.proto": proto("service HttpThings {}")},
+         ["a.proto:3", "b.proto:3"], "are both the module test.http_things in Python"),
+        ({"a.proto": proto("message A { message B {} }\nmessage AB {}")}, ["a.proto:3", "a.proto:4"], "are both AB in Python"),
+        ({"a.proto": proto("message A {}\nservice S { rpc GetIt(A) returns (A); rpc Get_it(A) returns (A); }")},
+         ["a.proto:4", "a.proto:4"], "are both get_it in Python"),
+    ],
+)  # fmt: skip
+def test_names_that_are_one_in_python(
+    fragment: Make, mistakes: Mistakes, files: dict[str, str], places: list[str], message: str
+) -> None:
+    found = mistakes(fragment(files))
+    assert sorted(d.place for d in found) == places
+    assert all(message in d.message and d.remedy == "rename one" for d in found)
+
+
+def test_entities_that_are_one_in_python(fragment: Make, mistakes: Mistakes) -> None:
+    table = '[entities.{}]\nmessage = "test.A"\nidentity = "a"\n'
+    found = mistakes(fragment(proto("message A { string a = 1; }"), table.format("Item") + table.format("item")))
+    assert [d.message for d in found] == [
+        f"[entities.{name}] and another entity are both the module item in Python" for name in ("Item", "item")
+    ]
+    assert [d.place.rpartition(":")[2] for d in found] == ["5", "8"]
 
 
 def test_folders_without_definitions(fragment: Make, mistakes: Mistakes) -> None:

@@ -318,7 +318,9 @@ def test_files_that_would_be_one_module_are_an_error(fragment: Make, mistakes: M
     found = mistakes(
         fragment({"a-b.proto": proto("message A {}", package="a"), "a_b.proto": proto("message B {}", package="b")})
     )
-    assert [(d.place, d.message) for d in found] == [("messages/a_b.py", "would be written twice")]
+    assert [(d.place, d.message) for d in found] == [
+        (name, f"{name} and another file are both the module a_b in Python") for name in ("a-b.proto", "a_b.proto")
+    ]
 
 
 def test_a_package_with_a_keyword_in_its_path(fragment: Make) -> None:
@@ -438,7 +440,7 @@ service Things { rpc Upload(stream Thing) returns (Thing); rpc Talk(stream Thing
     table = '[entities.Thing]\nmessage = "test.Thing"\nidentity = "name"\nservice = "test.Things"\n'
     found = mistakes(fragment(body, f"{table}[entities.Thing.methods]\nUpload = {{}}\n"))
     assert [str(d) for d in found] == [
-        "codegen.toml: error: [entities.Thing.methods.Upload] can't be a method: "
+        "codegen.toml:10: error: [entities.Thing.methods.Upload] can't be a method: "
         "the client streams, which no entity method does\n    remove it"
     ]
     made = fragment(body).generate()

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from flyte_codegen.importing import ImportProblem, Outcome, add_arguments, import_definitions, main, run
+from flyte_codegen.commands import add_import_arguments
+from flyte_codegen.importing import ImportProblem, Outcome, import_definitions, main, run
 from flyte_codegen.importing.config import ImportConfig
 from flyte_codegen.importing.lock import Lock, Source, verify
 from flyte_codegen.importing.protoc import compile_protos
@@ -263,7 +264,7 @@ def test_rules_are_read_from_the_options() -> None:
 
 def arguments(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
+    add_import_arguments(parser)
     return parser.parse_args(words)
 
 

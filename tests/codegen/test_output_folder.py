@@ -16,25 +16,6 @@ from flyte_codegen.importing.lock import Lock, Source, definitions_hash
 from support.fragments import Fragment
 from support.library import PROTOS, library
 
-
-@pytest.fixture
-def project(tmp_path: Path) -> Fragment:
-    return library(tmp_path).generate()
-
-
-@pytest.fixture
-def run(project: Fragment, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command; gives its exit code and what it prints."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([arguments[0], "--config", str(project.config_path), *arguments[1:]])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
-
-
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -46,6 +27,10 @@ def test_what_was_just_generated_is_up_to_date(project: Fragment, run: Run) -> N
     before = stamps(project)
     assert run("check") == (0, f"{project.package} is up to date\n", "")
     code, out, _ = run("generate")
+    assert code == 0
+    assert out.startswith("16 files: nothing to do")
+    assert stamps(project) == before
+    code, out, _ = run("generate", "--force")
     assert code == 0
     assert "0 added, 0 changed, 0 removed" in out
     assert stamps(project) == before
@@ -154,14 +139,91 @@ def test_nothing_is_written_when_something_is_wrong(project: Fragment, run: Run)
     assert stamps(project) == before
 
 
-def test_a_folder_that_cannot_be_written(project: Fragment, run: Run) -> None:
-    # A file where a folder has to be: as good as a missing permission, and the same for every user.
-    (project.root / "blocked").write_text("")
-    config = project.config_path.read_text("utf-8").replace(f'path = "out/{project.package}"', 'path = "blocked/api"')
+def retarget(project: Fragment, path: str) -> None:
+    config = project.config_path.read_text("utf-8").replace(f'path = "out/{project.package}"', f'path = "{path}"')
     project.config_path.write_text(config, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "complaint"),
+    [
+        # As good as a missing permission, and the same for every user.
+        ("/proc/nowhere/api", "/proc/nowhere/api: error: can't be written: No such file or directory"),
+        ("blocked/api", "blocked: error: can't be written: a file is where a folder has to be"),
+        ("blocked", "blocked: error: can't be written: a file is where a folder has to be"),
+    ],
+)
+def test_a_folder_that_cannot_be_written(project: Fragment, run: Run, path: str, complaint: str) -> None:
+    (project.root / "blocked").write_text("mine")
+    retarget(project, path)
+    code, out, err = run("generate")
+    assert (code, out) == (1, "")
+    assert complaint in err
+    assert len(err.splitlines()) == 2, "one message, and what to do"
+    assert (project.root / "blocked").read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_a_file(project: Fragment, run: Run) -> None:
+    (project.path / "exports.py").unlink()
+    (project.path / "exports.py").mkdir()
+    change_much(project)
+    before = contents(project)
     code, _, err = run("generate")
     assert code == 1
-    assert "can't be written: Not a directory" in err
+    assert "exports.py: error: can't be written: a folder is where a file has to be\n    move it elsewhere" in err
+    assert contents(project) == before
+
+
+def change_much(project: Fragment) -> None:
+    """Some files change, one is new, and others go."""
+    protos = project.root / "protos/library"
+    books = protos / "books.proto"
+    text = books.read_text("utf-8").replace("library/common.proto", "library/shared.proto")
+    books.write_text(text.replace("// A book.", "// One book."), encoding="utf-8")
+    (protos / "common.proto").rename(protos / "shared.proto")
+
+
+def contents(project: Fragment) -> dict[str, tuple[bytes, int]]:
+    """Everything beside and in the output folder, with its time stamp."""
+    out = project.path.parent
+    return {str(p): (p.read_bytes(), p.stat().st_mtime_ns) if p.is_file() else (b"", 0) for p in out.rglob("*")}
+
+
+def test_a_file_that_cannot_be_written_leaves_everything_as_it_was(project: Fragment, run: Run) -> None:
+    before = contents(project)
+    books = project.root / "protos/library/books.proto"
+    # No file system takes such a name, and nothing finds that out before the file is written.
+    text = books.read_text("utf-8").replace("// A book.", "// One book.")
+    books.write_text(f"{text}\nservice S{'x' * 300} {{}}\n", encoding="utf-8")
+    code, out, err = run("generate")
+    assert (code, out) == (1, "")
+    assert "File name too long" in err
+    assert len(err.splitlines()) == 2
+    assert contents(project) == before
+
+
+@pytest.mark.parametrize("failing", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_after_files_were_replaced_brings_them_back(
+    project: Fragment, run: Run, monkeypatch: pytest.MonkeyPatch, failing: BaseException
+) -> None:
+    before = contents(project)
+    change_much(project)
+    prune = write._prune
+    failures = [failing]
+
+    def fail_once(output: Path) -> None:
+        if failures:
+            assert {p for p in contents(project) if "/." not in p} != set(before), "files were replaced"
+            raise failures.pop()
+        prune(output)
+
+    monkeypatch.setattr(write, "_prune", fail_once)
+    code, out, err = run("generate")
+    assert (code, out) == (130 if isinstance(failing, KeyboardInterrupt) else 1, "")
+    assert isinstance(failing, KeyboardInterrupt) or "can't be written: No space left on device" in err
+    assert contents(project) == before
+    assert run("generate")[0] == 0
+    assert run("check")[0] == 0
 
 
 def test_the_manifest_lists_every_file_with_its_hash(project: Fragment) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flyte_codegen.diagnostics import Diagnostic
-from flyte_codegen.render import built_in_templates
+from flyte_codegen.inputs import built_in_templates
 from support.fragments import Fragment
 from support.library import library
 
@@ -36,6 +36,7 @@ def with_template(root: Path, name: str, source: str) -> Fragment:
         ("{% for x in module.messages %}\n{{ x.fields[99].name }}\n{% endfor %}", 2, "has no element 99"),
         ("{% include 'absent.j2' %}", 1, "absent.j2"),
         ("{{ 1 / 0 }}", 1, "division by zero"),
+        ("\n{% macro f() %}{{ f() }}{% endmacro %}\n{{ f() }}", 2, "recursion"),
     ],
 )
 def test_a_mistake_is_told_with_its_line_and_the_item(

@@ -26,6 +26,8 @@ def test_their_checks_pass(place: Place, project: Path) -> None:
 
 def test_the_example_is_generated_anew_to_the_byte(place: Place, example: Path) -> None:
     files = sorted(p for p in (example / "generated").rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+    # The seal in the manifest tells what it was made with; another version of a tool may well make the same.
+    files = [path for path in files if path.name != "MANIFEST.json"]
     before = {path: path.read_bytes() for path in files}
     for path in files:
         path.unlink()

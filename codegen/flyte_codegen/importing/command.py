@@ -39,16 +39,6 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of ``flyte-codegen import``."""
-    parser.add_argument(
-        "--wheel",
-        metavar="WHEEL",
-        help="a wheel file, or a pinned requirement such as flyteidl2==2.0.53 (default: `wheel` in import.toml)",
-    )
-    parser.add_argument("--out", type=Path, default=Path("protos"), help="directory of import.toml (default: protos)")
-
-
 def main(args: argparse.Namespace) -> int:
     """Run the import and print what it did; 1 when it failed."""
     try:

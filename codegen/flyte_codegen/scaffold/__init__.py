@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import keyword
 import re
 import shutil
@@ -35,22 +34,8 @@ Then put your own definitions into protos/, name what they describe in codegen.t
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `flyte-codegen new`."""
-    parser.add_argument(
-        "folder", type=Path, help="folder to make; its name, such as my-sdk, becomes the project's name"
-    )
-
-
-def main(arguments: argparse.Namespace) -> int:
-    """Run `flyte-codegen new`; returns its exit code."""
-    create(arguments.folder)
-    print(_STEPS.format(where=arguments.folder), end="")
-    return 0
-
-
-def create(folder: Path) -> None:
-    """Write a new project, its generated client included.
+def create(folder: Path) -> int:
+    """Run `flyte-codegen new`: write a new project, its generated client included, and tell how to go on.
 
     Everything is written beside the folder first and moved there in one step: there is a whole project, or none.
 
@@ -74,6 +59,8 @@ def create(folder: Path) -> None:
             shutil.move(made, target)
     except OSError as cause:
         raise fail(str(folder), f"can't be written: {cause.strerror}", "choose another folder") from None
+    print(_STEPS.format(where=folder), end="")
+    return 0
 
 
 def _format(made: Path) -> None:

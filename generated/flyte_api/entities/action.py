@@ -12,7 +12,7 @@ from flyte.runtime.v1 import (
     Entity,
     NotFoundError,
     Pager,
-    Path,
+    Reads,
     Self,
     SortBy,
     TimeFilter,
@@ -24,6 +24,7 @@ from flyte.runtime.v1 import (
     equal,
     listing,
     paged,
+    path,
     resolve,
     resolve_client,
     streaming,
@@ -46,8 +47,8 @@ from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
 if TYPE_CHECKING:
     from flyte.remote._action_details import ActionDetails
-_RUN_NAME: Path[str] = Path(WorkflowAction, "id.run.name")
-_TASK_NAME: Path[str] = Path(WorkflowAction, "metadata.task.id.name")
+_RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
+_TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
 
 
 class ActionBase(Entity[WorkflowAction]):

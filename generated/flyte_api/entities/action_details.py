@@ -6,14 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-_RUN_NAME: Path[str] = Path(WorkflowActionDetails, "id.run.name")
-_TASK_NAME: Path[str] = Path(WorkflowActionDetails, "metadata.task.id.name")
+_RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
+_TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
 
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):

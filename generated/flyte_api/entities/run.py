@@ -12,7 +12,7 @@ from flyte.runtime.v1 import (
     Entity,
     NotFoundError,
     Pager,
-    Path,
+    Reads,
     Self,
     SortBy,
     TimeFilter,
@@ -22,7 +22,9 @@ from flyte.runtime.v1 import (
     blocking,
     equal,
     listing,
+    moment_path,
     paged,
+    path,
     resolve_client,
     unary,
     walk,
@@ -33,16 +35,15 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
 from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
-from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-_NAME: Path[str] = Path(WorkflowRun, "action.id.run.name")
-_PROJECT: Path[str] = Path(WorkflowRun, "action.id.run.project")
-_DOMAIN: Path[str] = Path(WorkflowRun, "action.id.run.domain")
-_TASK_NAME: Path[str] = Path(WorkflowRun, "action.metadata.task.id.name")
-_TASK_VERSION: Path[str] = Path(WorkflowRun, "action.metadata.task.id.version")
-_START_TIME: Path[Timestamp | None] = Path(WorkflowRun, "action.status.start_time")
-_END_TIME: Path[Timestamp | None] = Path(WorkflowRun, "action.status.end_time")
+_NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
+_PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
+_DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
+_TASK_NAME: Reads[str] = path(WorkflowRun, "action.metadata.task.id.name")
+_TASK_VERSION: Reads[str] = path(WorkflowRun, "action.metadata.task.id.version")
+_START_TIME = moment_path(WorkflowRun, "action.status.start_time")
+_END_TIME = moment_path(WorkflowRun, "action.status.end_time")
 
 
 class RunBase(Entity[WorkflowRun]):
@@ -97,14 +98,12 @@ class RunBase(Entity[WorkflowRun]):
     @property
     def start_time(self) -> datetime | None:
         """When it was created."""
-        moment = _START_TIME(self.pb2)
-        return None if moment is None else moment.to_datetime()
+        return _START_TIME(self.pb2)
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
-        moment = _END_TIME(self.pb2)
-        return None if moment is None else moment.to_datetime()
+        return _END_TIME(self.pb2)
 
     @listing
     @classmethod

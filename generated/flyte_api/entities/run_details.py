@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-_NAME: Path[str] = Path(WorkflowRunDetails, "action.id.run.name")
-_TASK_NAME: Path[str] = Path(WorkflowRunDetails, "action.metadata.task.id.name")
-_TASK_VERSION: Path[str] = Path(WorkflowRunDetails, "action.metadata.task.id.version")
+_NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
+_TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
+_TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.version")
 
 
 class RunDetailsBase(Entity[WorkflowRunDetails]):

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Path, Self, fetching, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 
-_TASK_TYPE: Path[str] = Path(TaskTaskDetails, "spec.task_template.type")
+_TASK_TYPE: Reads[str] = path(TaskTaskDetails, "spec.task_template.type")
 
 
 class TaskDetailsBase(Entity[TaskTaskDetails]):

@@ -20,6 +20,25 @@ class Action(Followed, ActionLike, ActionBase):
     """One unit of execution within a run."""
 
     _report: Callable[[Action], None] | None = None
+    _newest: ActionDetails | None = None
+
+    # A settable property does for an attribute what pyright doubts: it is read, assigned and given to the constructor alike.
+    @property
+    def pb2(self) -> ActionMessage:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The message the entity wraps."""
+        message: ActionMessage = self.__dict__["pb2"]
+        newest, self._newest = self._newest, None
+        if newest is not None:
+            # Only now: a watch brings many states of which few are looked at here.
+            state = newest.pb2
+            message = ActionMessage(id=message.id or state.id, metadata=state.metadata, status=state.status)
+            self.__dict__["pb2"] = message
+        return message
+
+    @pb2.setter
+    def pb2(self, message: ActionMessage) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self._newest = None
+        self.__dict__["pb2"] = message
 
     @fetching
     @classmethod
@@ -52,7 +71,7 @@ class Action(Followed, ActionLike, ActionBase):
         return cls(ActionMessage(id=found.pb2.id, metadata=found.pb2.metadata, status=found.pb2.status), found.client)
 
     def _update(self, item: ActionDetails) -> None:
-        self.pb2 = ActionMessage(id=self.pb2.id or item.pb2.id, metadata=item.pb2.metadata, status=item.pb2.status)
+        self._newest = item
         if self._report is not None:
             self._report(self)
 

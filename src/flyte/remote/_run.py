@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte.runtime.client import Client
-from flyte.runtime.paths import Path
+from flyte.runtime.paths import Reads, path
 from flyte.runtime.watch import Watch
 from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.run import RunBase
@@ -19,10 +19,10 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessa
 from ._action import Action
 from ._action_common import Place
 from ._action_details import ActionDetails
-from ._common import HasPhase, console_url
+from ._common import ActionPhase, HasPhase, Phase, console_url
 from ._followed import Followed
 
-_PHASE: Path[int] = Path(RunMessage, "action.status.phase")
+_PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
 
 class _Rooted(HasPhase):
@@ -72,9 +72,9 @@ class Run(Followed, _Rooted, RunBase):
     """One execution of a task, with all the actions it is made of."""
 
     @property
-    def raw_phase(self) -> int:
-        """The number of the phase on the wire; 0 when the server did not say."""
-        return int(_PHASE(self.pb2))
+    def phase(self) -> Phase:
+        """The phase when this was read. One that this release does not know reads `unknown(42)`."""
+        return _PHASE(self.pb2)
 
     def _followed(self) -> Action:
         return self.action

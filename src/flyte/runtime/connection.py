@@ -1,33 +1,28 @@
-"""One HTTP/2 connection of the client, on grpclib's protocol layer, where that layer gives up too early.
+"""One HTTP/2 connection of the client: what gRPC needs of HTTP/2, done directly.
 
-grpclib's own client stack wakes waiting calls by cancelling their tasks. That breaks `asyncio.timeout` around a call, drops
-replies that had arrived before the connection went, and treats every GOAWAY as the end. Here:
-
-* a failing stream wakes its reader by events, after the data that was received;
-* a graceful GOAWAY lets calls in flight finish and sends new ones over a new connection;
-* streams that the server has certainly not acted on are marked, so that any call may be repeated;
-* what answers is remembered, so that a peer that is not HTTP/2 can be named.
+* A failing exchange wakes its reader by events, after the data that was received; tasks are never cancelled for it.
+* A graceful GOAWAY lets calls in flight finish and sends new ones over a new connection.
+* Exchanges that the server has certainly not acted on are marked, so that any call may be repeated.
+* What answers is remembered, so that a peer that is not HTTP/2 can be named.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, NamedTuple, cast
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, cast
 
-from grpclib.config import Configuration
-from grpclib.protocol import AbstractHandler, Connection, H2Protocol, Stream
-from grpclib.utils import Wrapper
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, Event, RemoteSettingsChanged, StreamReset
-from h2.settings import SettingCodes
-from hyperframe.frame import Frame, GoAwayFrame
 
-from .framing import TolerantProcessor
+from . import http2
+from .exchange import Exchange
+from .headers import HeaderReader, HeaderWriter
+from .http2 import FrameReader, Violation, frame
+from .sender import Sender
+from .turns import Turns
+
+if TYPE_CHECKING:
+    from .transport import Metadata
 
 WINDOW_BYTES = 32 * 2**20
 """How much a server may send ahead of what was read, so that a large page is not slowed by round trips."""
@@ -38,204 +33,32 @@ PING_EVERY = 30.0
 PING_TIMEOUT = 15.0
 """Seconds after which an unanswered ping means that the connection is dead."""
 
-_HEAD_BYTES = 512
+_FIRST_BYTES = 512
 _SHUTDOWN_SECONDS = 1.0
-
-_hpack_log = logging.getLogger("hpack")
-if _hpack_log.level == logging.NOTSET:
-    # Its DEBUG lines spell out every header, credentials included: an application that debugs itself must not log those.
-    _hpack_log.setLevel(logging.INFO)
-
-
-class Failure(NamedTuple):
-    """Why a stream ended before its reply."""
-
-    reason: str
-    unprocessed: bool
-    """Whether HTTP/2 guarantees that the server did not act on the request."""
+_PING = b"flyteflt"
+_CLOSES = "the server closes the connection"
+_SETTINGS = http2.settings(
+    (
+        (http2.ENABLE_PUSH, 0),
+        (http2.INITIAL_WINDOW_SIZE, WINDOW_BYTES),
+        (http2.MAX_HEADER_LIST_SIZE, http2.HEADER_BYTES),
+    )
+)
 
 
-class ClientStream(Stream):
-    """A stream that is woken, not cancelled, when it fails."""
+class ClientProtocol(asyncio.Protocol):
+    """A connection, its handshake, and the exchanges on it."""
 
-    failure: Failure | None = None
-    ended = False
-    """Whether the server has sent all it will."""
-
-    async def send_all(self, data: bytes) -> None:
-        """Send the request. Returns early when the stream ends first: reading the reply tells how."""
-        rest = memoryview(data)
-        while True:
-            await self.connection.write_ready.wait()
-            if self.failure is not None or self.ended:
-                return
-            window = self._h2_connection.local_flow_control_window(cast(int, self.id))
-            if window <= 0:
-                self.window_updated.clear()
-                await self.window_updated.wait()
-                continue
-            size = min(window, self._h2_connection.max_outbound_frame_size)
-            part, rest = rest[:size], rest[size:]
-            self._h2_connection.send_data(cast(int, self.id), bytes(part), end_stream=not rest)
-            self.connection.flush()
-            if not rest:
-                return
-
-    def fail(self, reason: str, *, unprocessed: bool = False) -> None:
-        """Let what was received be read, and then let every wait of this stream end."""
-        if self.failure is None:
-            self.failure = Failure(reason, unprocessed)
-        self._wake()
-
-    def _wake(self) -> None:
-        self.headers_received.set()
-        self.trailers_received.set()
-        self.window_updated.set()
-        self.buffer.eof()
-
-    def __terminated__(self, reason: str) -> None:
-        self.fail(reason)
-
-    def __ended__(self) -> None:
-        self.ended = True
-        self._wake()
-
-
-class _ClientConnection(Connection):
-    closing = False
-    dead = False
-    """Whether the peer has left a ping unanswered."""
-
-    def create_stream(self, *, stream_id: int | None = None, wrapper: Wrapper | None = None) -> ClientStream:
-        return ClientStream(self, self._connection, self._transport, stream_id=stream_id, wrapper=wrapper)
-
-    def flush(self) -> None:
-        if not self.is_closing():
-            super().flush()
-
-    def close(self) -> None:
-        if not self.closing and hasattr(
-            self, "_transport"
-        ):  # only grpclib's ping timer comes here without `_Processor.close`
-            self.dead = True
-            self._transport.abort()  # closing would wait for unsent data to drain, into a connection that takes none
-        super().close()
-        # Whoever waits to write or for a free stream must see that neither will come.
-        self.write_ready.set()
-        self.stream_close_waiter.set()
-
-
-class _GracefulH2(H2Connection):
-    """A GOAWAY without an error announces the end, it is not the end: h2 would reject every later frame."""
-
-    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
-        if frame.error_code != ErrorCodes.NO_ERROR:
-            return super()._receive_goaway_frame(frame)
-        event = ConnectionTerminated()
-        event.error_code = ErrorCodes.NO_ERROR
-        event.last_stream_id = frame.last_stream_id
-        return [], [event]
-
-
-class _Processor(TolerantProcessor):
-    """Draining, and telling streams that were not processed from those that may have been."""
-
-    def __init__(self, handler: AbstractHandler, connection: _ClientConnection) -> None:
-        super().__init__(handler, connection)
-        self.link = connection
-        self.draining = False
-        self.settled = False
-        """Whether the peer's settings have come, with which HTTP/2 begins."""
-        self.pinged_too_often = False
-        self.closed_because = ""
-
-    def register(self, stream: Stream) -> Callable[[], None]:
-        release = super().register(stream)
-        if self.closed_because:
-            _fail(stream, self.closed_because, unprocessed=True)
-
-        def release_and_drain() -> None:
-            release()
-            self._close_if_drained()
-
-        return release_and_drain
-
-    def drain(self) -> None:
-        """Take no new calls; close once those in flight have ended."""
-        self.draining = True
-        self._close_if_drained()
-
-    def close(self, reason: str = "the connection was closed") -> None:
-        if not self.closed_because:
-            self.closed_because = reason
-            self.link.closing = True
-            super().close(reason)
-
-    def process_remote_settings_changed(self, event: RemoteSettingsChanged) -> None:
-        super().process_remote_settings_changed(event)
-        self.settled = True
-
-    def process_connection_terminated(self, event: ConnectionTerminated) -> None:
-        for stream in self.streams.values():
-            if event.last_stream_id is not None and cast(int, stream.id) > event.last_stream_id:
-                _fail(stream, "the server closed the connection before it looked at the request", unprocessed=True)
-        if event.error_code == ErrorCodes.NO_ERROR:
-            self.drain()
-        else:
-            self.pinged_too_often = event.error_code == ErrorCodes.ENHANCE_YOUR_CALM
-            self.close(f"the server closed the connection with {_error_name(event.error_code)}")
-
-    def process_stream_reset(self, event: StreamReset) -> None:
-        stream = self.streams.get(event.stream_id)
-        if stream is not None:
-            who = "the server reset the stream" if event.remote_reset else "the server broke the rules of HTTP/2"
-            _fail(
-                stream,
-                f"{who} ({_error_name(event.error_code)})",
-                unprocessed=event.remote_reset and event.error_code == ErrorCodes.REFUSED_STREAM,
-            )
-
-    def _close_if_drained(self) -> None:
-        if self.draining and not self.streams:
-            self.close("the server closed the connection")
-
-
-class _Handler(AbstractHandler):
-    """grpclib's side for requests from the peer, of which a client gets none."""
-
-    def accept(self, stream: Stream, headers: Any, release_stream: Callable[[], None]) -> None:
-        stream.reset_nowait(ErrorCodes.REFUSED_STREAM)
-        release_stream()
-
-    def cancel(self, stream: Stream) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class ClientProtocol(H2Protocol):
-    """A connection and its handshake."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, ping_every: float, ping_timeout: float) -> None:
-        config = Configuration(
-            _keepalive_time=ping_every,
-            _keepalive_timeout=ping_timeout,
-            # grpclib's defaults stop after two pings and send one in five minutes.
-            _http2_max_pings_without_data=0,
-            _http2_min_sent_ping_interval_without_data=ping_every / 2,
-            http2_connection_window_size=WINDOW_BYTES,
-            http2_stream_window_size=WINDOW_BYTES,
-        )
-        h2_config = H2Configuration(
-            client_side=True,
-            header_encoding="utf-8",
-            validate_inbound_headers=False,
-            validate_outbound_headers=False,
-            normalize_inbound_headers=False,
-            normalize_outbound_headers=False,
-        )
-        super().__init__(_Handler(), config, h2_config)
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        headers: HeaderWriter,
+        *,
+        ping_every: float = PING_EVERY,
+        ping_timeout: float = PING_TIMEOUT,
+    ) -> None:
+        self._loop = loop
+        self._ping_every = ping_every
         self._ping_timeout = ping_timeout
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the server has sent its HTTP/2 settings, or when it is clear that it will not."""
@@ -243,14 +66,43 @@ class ClientProtocol(H2Protocol):
         """Done when the socket is closed."""
         self.head = b""
         """The first bytes that were received."""
-        self._guard = self._until_the_loop_ends()
+        self.settled = False
+        """Whether the peer's settings have come, with which HTTP/2 begins."""
         self.last_received = 0.0
-        """`time.monotonic()` of the last bytes that were received."""
+        """Time of the event loop when the last bytes were received."""
+        self.draining = False
+        self.pinged_too_often = False
+        self.closed_because = ""
+        self._guard = self._until_the_loop_ends()
+        self._timer: asyncio.TimerHandle | None = None
+
+        self._exchanges: dict[int, Exchange] = {}
+        self._next_id = 1
+        self._turns = Turns(loop)
+
+        self._headers = headers
+        self._header_reader = HeaderReader()
+        self._receive_window = WINDOW_BYTES
+        self._frames = FrameReader(
+            {
+                http2.DATA: self._read_data,
+                http2.HEADERS: self._read_headers,
+                http2.RST_STREAM: self._read_reset,
+                http2.SETTINGS: self._read_settings,
+                http2.PUSH_PROMISE: self._read_push,
+                http2.PING: self._read_ping,
+                http2.GOAWAY: self._read_goaway,
+                http2.WINDOW_UPDATE: self._read_window,
+            }
+        )
+
+    # The connection's life.
 
     @property
     def usable(self) -> bool:
         """Whether a new call may go over this connection."""
-        return not (self.http2.draining or self.http2.closed_because or self.connection.is_closing())
+        over = self.draining or self.closed_because or self._sender.closing
+        return not over and self._next_id < http2.LAST_STREAM
 
     async def watch_the_loop(self) -> None:
         """Have the socket closed when the event loop is shut down, as by `asyncio.run`, though nobody closed the client."""
@@ -260,53 +112,266 @@ class ClientProtocol(H2Protocol):
         try:
             yield  # loops close the async generators that are open when they are shut down
         finally:
-            self.http2.close("the event loop was shut down")
-            await asyncio.wait([self.closed], timeout=_SHUTDOWN_SECONDS)
+            self.close("the event loop was shut down")
+            await self.wait_closed(_SHUTDOWN_SECONDS)
+
+    async def wait_closed(self, seconds: float) -> None:
+        """Until the socket is closed, by force if the peer takes longer to read what was sent."""
+        await asyncio.wait([self.closed], timeout=seconds)
+        if not self.closed.done():
+            self._sender.abort()
+            await self.closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        h2 = _GracefulH2(self.h2_config)
-        h2.initiate_connection()
-        h2.increment_flow_control_window(WINDOW_BYTES - h2.local_settings.initial_window_size)
-        h2.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: WINDOW_BYTES})
-        self.link = _ClientConnection(h2, cast(asyncio.Transport, transport), config=self.config.__for_client__())
-        self.connection = self.link
-        self.http2 = _Processor(self.handler, self.link)
-        self.processor = self.http2
-        self.connection.flush()
-        self.connection.initialize()
-
-    def data_received(self, data: bytes) -> None:
-        if self.http2.closed_because:
-            return
-        self.last_received = time.monotonic()
-        if not self.ready.done():
-            self.head = (self.head + data)[:_HEAD_BYTES]
-        super().data_received(data)
-        if self.http2.settled or self.http2.closed_because:
-            self._settle()
+        self._sender = Sender(self._loop, cast(asyncio.Transport, transport))
+        self._sender.write(http2.PREFACE + _SETTINGS)
+        self._sender.allow(0, WINDOW_BYTES - http2.DEFAULT_WINDOW)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if self.link.dead:
-            reason = f"the server has not answered a ping for {self._ping_timeout:g} s"
-        else:
-            reason = f"the connection broke ({exc})" if exc else "the server closed the connection"
-        self.http2.close(reason)
-        self._settle()
+        self.close(f"the connection broke ({exc})" if exc else "the server closed the connection")
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._sender.pause()
+
+    def resume_writing(self) -> None:
+        self._sender.resume()
+
+    def drain(self) -> None:
+        """Take no new calls; close once those in flight have ended."""
+        self.draining = True
+        self._turns.turn_away(_CLOSES)
+        self._close_if_drained()
+
+    def close(self, reason: str = "the connection was closed", code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        """Fail all exchanges and close the socket."""
+        if self.closed_because:
+            return
+        self.closed_because = reason
+        if self._timer is not None:
+            self._timer.cancel()
+        self._frames.stopped = True
+        self._sender.stop(code)
+        self._turns.turn_away(reason)
+        for exchange in self._exchanges.values():
+            exchange.fail(reason)
+        self._settle()
+
+    def _close_if_drained(self) -> None:
+        if self.draining and not self._exchanges:
+            self.close("the server closed the connection")
 
     def _settle(self) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
 
+    def _look_after(self) -> None:
+        """Ping a peer that is quiet while calls are open."""
+        self._timer = None
+        if not self._exchanges:
+            return
+        quiet = self._loop.time() - self.last_received
+        if quiet < self._ping_every:
+            self._timer = self._loop.call_later(self._ping_every - quiet, self._look_after)
+            return
+        self._sender.write(frame(http2.PING, 0, 0, _PING))
+        self._timer = self._loop.call_later(self._ping_timeout, self._expect_life, self._loop.time())
 
-def _fail(stream: Stream, reason: str, *, unprocessed: bool) -> None:
-    assert isinstance(stream, ClientStream)  # `_ClientConnection.create_stream` makes no other
-    stream.fail(reason, unprocessed=unprocessed)
+    def _expect_life(self, since: float) -> None:
+        self._timer = None
+        if self.last_received >= since:
+            self._look_after()
+            return
+        self._sender.abort()  # closing would wait for unsent data to drain, into a connection that takes none
+        self.close(f"the server has not answered a ping for {self._ping_timeout:g} s")
+
+    # What calls do.
+
+    def open(self, wanted: int) -> Exchange:
+        """An exchange whose turn it may not be yet: see `Exchange.admitted`."""
+        exchange = Exchange(self, self._loop, wanted)
+        if not self.usable:
+            exchange.fail(self.closed_because or _CLOSES, unprocessed=True)
+        else:
+            self._turns.enter(exchange)
+        return exchange
+
+    def begin(self, exchange: Exchange, path: str, metadata: Metadata, timeout: str, data: bytes) -> int:
+        """Send headers, and as much of the request as fits now. Returns how much did."""
+        exchange.id = stream = self._next_id
+        self._next_id = stream + 2
+        exchange.send_window = self._sender.first_window
+        exchange.receive_window = WINDOW_BYTES
+        self._exchanges[stream] = exchange
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._ping_every, self._look_after)
+        self._sender.headers(stream, self._headers.write(path, metadata, timeout))
+        return self._sender.message(exchange, data, 0)
+
+    def go_on(self, exchange: Exchange, data: bytes, at: int) -> int:
+        """Send more of a request, of which so much has been sent. Returns how much has been sent now."""
+        return self._sender.message(exchange, data, at)
+
+    def leave(self, exchange: Exchange) -> None:
+        """The end of an exchange for its caller; a reset for the peer unless both sides were through."""
+        self._sender.forget(exchange)
+        self._turns.leave(exchange)
+        if self._exchanges.pop(exchange.id, None) is not None and not (exchange.ended and exchange.sent):
+            self._sender.reset(exchange.id, ErrorCodes.CANCEL)
+        if self.draining:
+            self._close_if_drained()
+
+    def grant(self, exchange: Exchange, owed: int) -> int:
+        """Open the window of a stream by what was read of it, if that is much. Returns what is still owed."""
+        if owed < WINDOW_BYTES // 2:
+            return owed
+        exchange.receive_window += owed
+        self._sender.allow(exchange.id, owed)
+        return 0
+
+    # What the peer sends.
+
+    def data_received(self, data: bytes) -> None:
+        if self.closed_because:
+            return
+        self.last_received = self._loop.time()
+        if not self.settled:
+            self.head = (self.head + data)[:_FIRST_BYTES]
+        try:
+            self._frames.feed(data)
+        except Violation as error:
+            self.close(f"Protocol error: {error}", error.code)
+
+    def _read_data(self, flags: int, stream: int, payload: bytes) -> None:
+        charged = len(payload)
+        exchange = self._exchange(stream)
+        self._receive_window -= charged
+        if self._receive_window < 0:
+            raise Violation("more data than the connection's window allows", ErrorCodes.FLOW_CONTROL_ERROR)
+        if self._receive_window <= WINDOW_BYTES // 2:
+            self._sender.allow(0, WINDOW_BYTES - self._receive_window)
+            self._receive_window = WINDOW_BYTES
+        if exchange is None:
+            return
+        if exchange.ended:
+            self._break(exchange, ErrorCodes.STREAM_CLOSED)
+        elif exchange.headers is None:
+            self._break(exchange, ErrorCodes.PROTOCOL_ERROR)
+        elif charged > exchange.receive_window:
+            self._break(exchange, ErrorCodes.FLOW_CONTROL_ERROR)
+        else:
+            if flags & http2.PADDED:
+                payload = http2.unpadded(http2.PADDED, payload)
+            if charged:
+                exchange.receive(payload, charged)
+            if flags & http2.END_STREAM:
+                exchange.end()
+
+    def _read_headers(self, flags: int, stream: int, block: bytes) -> None:
+        headers = self._header_reader.read(block)  # even if nobody wants them: later ones refer to them
+        exchange = self._exchange(stream)
+        if exchange is None:
+            return
+        ends = flags & http2.END_STREAM
+        if exchange.ended:
+            self._break(exchange, ErrorCodes.STREAM_CLOSED)
+            return
+        if exchange.headers is None:
+            if headers.get(":status", "").startswith("1") and not ends:
+                return  # a server may send word in advance
+            exchange.headers = headers
+            if headers.get("content-type") != "application/grpc" or headers.get(":status") != "200":
+                exchange.wake()  # it may be no reply at all, which need not be waited for
+        elif ends:
+            exchange.trailers = headers
+        else:
+            self._break(exchange, ErrorCodes.PROTOCOL_ERROR)
+            return
+        if ends:
+            exchange.end()
+
+    def _read_reset(self, flags: int, stream: int, payload: bytes) -> None:
+        code = _code(payload)
+        exchange = self._exchange(stream)
+        if exchange is not None:
+            del self._exchanges[stream]
+            exchange.fail(
+                f"the server reset the stream ({http2.error_name(code)})", unprocessed=code == ErrorCodes.REFUSED_STREAM
+            )
+
+    def _read_settings(self, flags: int, stream: int, payload: bytes) -> None:
+        if stream:
+            raise Violation("settings of a stream")
+        if flags & http2.ACK:
+            return
+        for key, value in http2.read_settings(payload):
+            if key == http2.HEADER_TABLE_SIZE:
+                self._headers.limit_table(value)
+            elif key == http2.MAX_CONCURRENT_STREAMS:
+                self._turns.limit(value)
+            elif key == http2.MAX_FRAME_SIZE:
+                self._sender.largest_frame = value
+            elif key == http2.INITIAL_WINDOW_SIZE:
+                change, self._sender.first_window = value - self._sender.first_window, value
+                for exchange in self._exchanges.values():
+                    exchange.send_window += change
+        self._sender.write(frame(http2.SETTINGS, http2.ACK, 0, b""))
+        self.settled = True
+        self._settle()
+        self._sender.unblock()
+
+    def _read_push(self, flags: int, stream: int, payload: bytes) -> None:
+        raise Violation("something is pushed, which was refused")
+
+    def _read_ping(self, flags: int, stream: int, payload: bytes) -> None:
+        if stream:
+            raise Violation("a ping of a stream")
+        if len(payload) != 8:
+            raise Violation("a ping has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
+        if not flags & http2.ACK:
+            self._sender.write(frame(http2.PING, http2.ACK, 0, payload))
+
+    def _read_goaway(self, flags: int, stream: int, payload: bytes) -> None:
+        if stream:
+            raise Violation("a GOAWAY of a stream")
+        last, code = _code(payload[:4]) & http2.LAST_STREAM, _code(payload[4:8])
+        for exchange in self._exchanges.values():
+            if exchange.id > last:
+                exchange.fail("the server closed the connection before it looked at the request", unprocessed=True)
+        if code == ErrorCodes.NO_ERROR:
+            self.drain()
+        else:
+            self.pinged_too_often = code == ErrorCodes.ENHANCE_YOUR_CALM
+            self.close(f"the server closed the connection with {http2.error_name(code)}")
+
+    def _read_window(self, flags: int, stream: int, payload: bytes) -> None:
+        more = _code(payload) & http2.LARGEST_WINDOW
+        if not stream:
+            if not more or not self._sender.allowed(more):
+                raise Violation("a window update is out of range", ErrorCodes.FLOW_CONTROL_ERROR)
+        elif (exchange := self._exchange(stream)) is not None:
+            exchange.send_window += more
+            if not more or exchange.send_window > http2.LARGEST_WINDOW:
+                self._break(exchange, ErrorCodes.FLOW_CONTROL_ERROR)
+        self._sender.unblock()
+
+    def _exchange(self, stream: int) -> Exchange | None:
+        """The exchange that a frame is for. None if it was left: the frame was under way when the server was told."""
+        found = self._exchanges.get(stream)
+        if found is None and (not stream & 1 or stream >= self._next_id):
+            raise Violation(f"a frame of stream {stream}, which was never opened")
+        return found
+
+    def _break(self, exchange: Exchange, code: ErrorCodes) -> None:
+        """End one exchange because of what the peer did in it."""
+        del self._exchanges[exchange.id]
+        self._sender.reset(exchange.id, code)
+        exchange.fail(f"the server broke the rules of HTTP/2 ({code.name})")
 
 
-def _error_name(code: int | None) -> str:
-    try:
-        return ErrorCodes(code or 0).name
-    except ValueError:
-        return f"error {code}"
+def _code(payload: bytes) -> int:
+    """The 32 bits that make up a frame."""
+    if len(payload) != 4:
+        raise Violation("a frame has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
+    return int.from_bytes(payload)

@@ -146,16 +146,17 @@ class Message(betterproto2.Message):
     @not_too_deep(EncodeError)
     def __bytes__(self) -> bytes:
         try:
-            return self._encoded()
+            return bytes(self._encoded())
         except (AttributeError, TypeError, ValueError) as cause:
             raise EncodeError(fault(self) or f"{type(self).__name__}: {cause}") from cause
 
-    def _encoded(self) -> bytes:
+    def _encoded(self) -> bytes | bytearray:
         out = bytearray()
         d = vars(self)
         self._encode(d, out)
-        out += d.get("_unknown_fields", b"")
-        return bytes(out)
+        if "_unknown_fields" in d:
+            out += d["_unknown_fields"]
+        return out
 
     def load(self, stream: Any, size: int | None = None) -> Any:
         """Merge an encoded message, read from `stream`, into this one.

@@ -16,6 +16,8 @@ from .arguments import whole
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
+_TURNS = 2
+"""Turns of the event loop in which a request gets onto its way."""
 _EMPTY_PAGES = 100
 """Empty pages in a row, each with a token, after which a listing is given up: a server that filters late sends a few."""
 
@@ -109,6 +111,9 @@ class Pager(Generic[T]):
                 seen.add(token)
                 if more and items:
                     ahead = asyncio.create_task(self._get(token, left))
+                    for _ in range(_TURNS):
+                        # A caller that does not await in between would only now let the request leave.
+                        await asyncio.sleep(0)
                 if items:
                     yield items
                 if not more:

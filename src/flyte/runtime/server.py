@@ -22,10 +22,11 @@ from grpclib.encoding.base import CodecBase
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server, Stream
 
-from .framing import BadFrame, TolerantProcessor, read_message
+from .framing import BadFrame
 from .rpc import Cardinality, Rpc
 from .service import Abort, ServerCall, ServiceBase, abort
 from .status import Status
+from .tolerance import TolerantProcessor, read_message
 
 __all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase", "Status", "abort", "serve"]
 

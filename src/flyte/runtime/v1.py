@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from .entity import Entity, paged, walk, watched
     from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
     from .pager import Pager
-    from .paths import Path
+    from .paths import Reads, moment_path, path
     from .rpc import Cardinality, Effect, Rpc
     from .service import ServerCall, ServiceBase, unimplemented
     from .watch import Watch
@@ -94,7 +94,9 @@ _MODULES = {
     "equal": "flyte.runtime.filters",
     "within": "flyte.runtime.filters",
     "Pager": "flyte.runtime.pager",
-    "Path": "flyte.runtime.paths",
+    "Reads": "flyte.runtime.paths",
+    "moment_path": "flyte.runtime.paths",
+    "path": "flyte.runtime.paths",
     "Cardinality": "flyte.runtime.rpc",
     "Effect": "flyte.runtime.rpc",
     "Rpc": "flyte.runtime.rpc",
@@ -119,7 +121,7 @@ __all__ = [
     "Message",
     "NotFoundError",
     "Pager",
-    "Path",
+    "Reads",
     "Rpc",
     "Self",
     "ServerCall",
@@ -150,10 +152,12 @@ __all__ = [
     "listing",
     "low32",
     "map_field",
+    "moment_path",
     "optional_enum",
     "packed",
     "packed_fixed",
     "paged",
+    "path",
     "put_bool",
     "put_bytes",
     "put_double",

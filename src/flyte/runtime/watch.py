@@ -80,18 +80,18 @@ class Watch(Stream[T]):
         end = None if self._timeout is None else begun + self._timeout
         failures = idle = 0
         reached = False
-        last = ""
+        last: T | None = None
         try:
             while True:
                 try:
                     async with aclosing(self._subscribe()) as items:
                         while True:
                             try:
-                                item = await _before(end, anext(items))
+                                item = await (anext(items) if end is None else _before(end, anext(items)))
                             except StopAsyncIteration:
                                 break
                             reached, failures, idle = True, 0, 0
-                            last = "" if self._phase is None else self._phase(item)
+                            last = item
                             yield item
                             if self._is_final(item):
                                 return
@@ -108,7 +108,8 @@ class Watch(Stream[T]):
                 reached = True
                 await _before(end, self._sleep(delay))
         except _Expired:
-            raise WaitTimeoutError(self._waited_for, elapsed=clock() - begun, last_phase=last) from None
+            phase = "" if self._phase is None or last is None else self._phase(last)
+            raise WaitTimeoutError(self._waited_for, elapsed=clock() - begun, last_phase=phase) from None
 
 
 class _Expired(Exception):

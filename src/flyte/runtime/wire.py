@@ -13,8 +13,6 @@ from functools import wraps
 from math import copysign
 from typing import Any, Final, ParamSpec, TypeVar
 
-from .narrow import is_list
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -229,6 +227,8 @@ def put_varint(value: int) -> bytes:
     """An unsigned 64-bit integer."""
     if 0 <= value < 128:
         return _SMALL[value]
+    if 0 <= value < 1 << 14:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     if not 0 <= value < 1 << 64:
         raise EncodeError(f"{value} does not fit in 64 bits without a sign")
     out = bytearray()
@@ -248,8 +248,15 @@ def _ranged(low: int, high: int, put: Callable[[int], bytes]) -> Callable[[int],
     return checked
 
 
-def _twos_complement(value: int) -> bytes:
-    return put_varint(value & 0xFFFFFFFFFFFFFFFF)
+def _ranged_varint(low: int, high: int) -> Callable[[int], bytes]:
+    def checked(value: int) -> bytes:
+        if 0 <= value < 128:
+            return _SMALL[value]
+        if not low <= value <= high:
+            raise EncodeError(f"{value} is not between {low} and {high}")
+        return put_varint(value & 0xFFFFFFFFFFFFFFFF)
+
+    return checked
 
 
 def _fixed(width: int, with_sign: bool) -> Callable[[int], bytes]:
@@ -258,10 +265,10 @@ def _fixed(width: int, with_sign: bool) -> Callable[[int], bytes]:
 
 _I32: Final = (-(1 << 31), (1 << 31) - 1)
 _I64: Final = (-(1 << 63), (1 << 63) - 1)
-put_uint32: Final = _ranged(0, (1 << 32) - 1, put_varint)
+put_uint32: Final = _ranged_varint(0, (1 << 32) - 1)
 put_uint64: Final = put_varint
-put_int32: Final = _ranged(*_I32, _twos_complement)
-put_int64: Final = _ranged(*_I64, _twos_complement)
+put_int32: Final = _ranged_varint(*_I32)
+put_int64: Final = _ranged_varint(*_I64)
 put_enum: Final = put_int32
 put_sint32: Final = _ranged(*_I32, lambda v: put_varint(v << 1 if v >= 0 else ~(v << 1)))
 put_sint64: Final = _ranged(*_I64, lambda v: put_varint(v << 1 if v >= 0 else ~(v << 1)))
@@ -304,9 +311,13 @@ def put_bytes(value: bytes) -> bytes:
 
 def put_message(value: Any) -> bytes:
     """A message, or the bytes of one that was never decoded, with the length in front."""
-    encoded: bytes = value if type(value) is bytes else b"".join(value) if is_list(value) else value._encoded()
+    encoded: bytes = _joined(value) if isinstance(value, (bytes, list)) else value._encoded()
     size = len(encoded)
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
+
+
+def _joined(raw: Any) -> bytes:
+    return raw if isinstance(raw, bytes) else b"".join(raw)
 
 
 def entries(
