@@ -44,7 +44,8 @@ def test_examples_run(page: Path, namespace: dict[str, Any], capsys: pytest.Capt
 
 def test_links_lead_somewhere() -> None:
     for page in [*PAGES, *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+        prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", prose):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 

@@ -75,6 +75,8 @@ class ClientProtocol(asyncio.Protocol):
         self.closed_because = ""
         self._guard = self._until_the_loop_ends()
         self._timer: asyncio.TimerHandle | None = None
+        self._expecting = False
+        """Whether the timer waits for the answer to a ping."""
 
         self._exchanges: dict[int, Exchange] = {}
         self._next_id = 1
@@ -176,10 +178,11 @@ class ClientProtocol(asyncio.Protocol):
             self._timer = self._loop.call_later(self._ping_every - quiet, self._look_after)
             return
         self._sender.write(frame(http2.PING, 0, 0, _PING))
+        self._expecting = True
         self._timer = self._loop.call_later(self._ping_timeout, self._expect_life, self._loop.time())
 
     def _expect_life(self, since: float) -> None:
-        self._timer = None
+        self._timer, self._expecting = None, False
         if self.last_received >= since:
             self._look_after()
             return
@@ -331,6 +334,10 @@ class ClientProtocol(asyncio.Protocol):
             raise Violation("a ping has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
         if not flags & http2.ACK:
             self._sender.write(frame(http2.PING, http2.ACK, 0, payload))
+        elif self._expecting and self._timer is not None:
+            self._timer.cancel()
+            self._expecting = False
+            self._timer = self._loop.call_later(self._ping_every, self._look_after)
 
     def _read_goaway(self, flags: int, stream: int, payload: bytes) -> None:
         if stream:
