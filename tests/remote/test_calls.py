@@ -166,3 +166,5 @@ def test_marked_functions_stay_functions() -> None:
 def test_map_outside_a_task(deployed: dict[str, TaskDetails]) -> None:
     with pytest.raises(flyte.errors.RemoteTaskUsageError, match="only from within another task"):
         flyte.map(deployed["multiply"], [1, 2])
+    with pytest.raises(TypeError, match="map takes a deployed task"):
+        flyte.map(flows.multiply, [1, 2])  # type: ignore[arg-type]

@@ -38,13 +38,16 @@ def map(
         The results in the order of the items; in async code, something to await for them.
 
     Raises:
+        TypeError: `task` is not a deployed task.
         RemoteTaskUsageError: The code does not run in a task, or an item does not give the inputs.
         ValueError: `concurrency` is below 1.
         BaseRuntimeError: A call failed.
     """
-    from flyte.remote import LazyEntity
+    from flyte.remote import LazyEntity, TaskDetails
     from flyte.remote._task_details import require_context
 
+    if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
     require_context(task.name)

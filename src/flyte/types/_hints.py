@@ -16,8 +16,6 @@ _TEXTUAL = {
     ("pathlib", "PurePath"): "path",
     ("pathlib", "PosixPath"): "path",
     ("pathlib", "PurePosixPath"): "path",
-    ("pathlib._local", "Path"): "path",
-    ("pathlib._local", "PosixPath"): "path",
 }
 
 
@@ -68,4 +66,5 @@ def textual_format(kind: Any) -> str:
     """The JSON schema format of a type that is written as text; empty for other types."""
     if not isinstance(kind, type):
         return ""
-    return _TEXTUAL.get((kind.__module__, kind.__qualname__), "")
+    # Some versions of Python have these classes in modules below those that are imported.
+    return _TEXTUAL.get((kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__), "")

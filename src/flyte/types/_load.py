@@ -283,7 +283,7 @@ def _time(data: Any, hint: Any, mode: Mode) -> dt.time:
 
 def _textual(data: Any, hint: Any, mode: Mode) -> Any:
     """A type that is written as the text it is made of; numbers of decimals may come as numbers."""
-    if hint.__module__ == "decimal" and isinstance(data, (int, float)) and not isinstance(data, bool):
+    if hint.__name__ == "Decimal" and isinstance(data, (int, float)) and not isinstance(data, bool):
         data = str(data)
     return _parsed(data, hint, hint)
 
