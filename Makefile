@@ -11,7 +11,7 @@ demo: .venv/demo
 
 # Without the reference SDK, which is large, the tests that exchange values with it are skipped and say so.
 test: .venv/dev
-	-@$(MAKE) --no-print-directory .reference/ready
+	-@$(MAKE) --silent .reference/ready
 	$(VENV)/python -m pytest
 
 check: .venv/dev

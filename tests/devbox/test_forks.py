@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -70,6 +71,15 @@ async def test_a_fork_is_like_an_executed_worker(client: Client) -> None:
     added = {"PYTHONHASHSEED": executed, "LARGE": other}
     for name, each in added.items():
         assert {*each["variables"].split()} - {*forked["variables"].split()} == {name}
+
+
+async def test_more_requests_than_the_socket_has_room_for() -> None:
+    async with flyte.devbox.start(parallel=100) as box, using(box.endpoint, box.token):
+        # While the server is still busy with its own imports.
+        task = await flyte.devbox.deploy.aio(jobs.process, env_vars={"PADDING": "x" * 20_000})
+        found = await asyncio.gather(*(told(task) for _ in range(30)))
+    assert len({each["pid"] for each in found}) == 30
+    assert len({each["parent"] for each in found} - {str(os.getpid())}) == 1
 
 
 async def test_the_process_that_forks_is_replaced_when_it_dies(client: Client, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ T = TypeVar("T")
 Reads = Callable[[Any], T]
 """A function that reads a value out of a message."""
 
-
 _UNCLEAR = -1
 """A position that is nowhere."""
 

@@ -81,6 +81,8 @@ class Forks:
         self._socket: socket.socket | None = None
         self._workers: dict[int, Forked] = {}
         self._count = 0
+        # One start at a time: the socket has room for few requests, and the server forks one after the other anyway.
+        self._turn = asyncio.Lock()
 
     async def start(
         self,
@@ -101,7 +103,9 @@ class Forks:
         message = json.dumps(request).encode()
         if len(message) > LARGEST or not self._same(command, env):
             return await Executed.start(command, env=env, cwd=cwd, sink=sink, memory=memory)
-        return await self._fork(self._count, message, sink)
+        number = self._count
+        async with self._turn:
+            return await self._fork(number, message, sink)
 
     def _same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
         """Whether a forked worker cannot be told from an executed one."""
@@ -124,6 +128,7 @@ class Forks:
                 if not await asyncio.shield(worker.started):
                     raise OSError(f"the worker ended with {worker.exited.result()} before it began")
         except BaseException:
+            # Also when nobody waits any more: what the server says of it later ends it.
             worker.close()
             self._workers.pop(number, None)
             raise
