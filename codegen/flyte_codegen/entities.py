@@ -41,6 +41,7 @@ class PyMethod:
     name: str
     decorator: str
     rpc: str
+    deprecated: bool
     full_name: str
     signature: Signature
     scoped: bool
@@ -231,6 +232,7 @@ class _Linker:
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_DECORATORS[shape.kind],
             rpc=f"{service.py_name}.{rpc.constant}",
+            deprecated=rpc.deprecated or service.deprecated,
             full_name=rpc.full_name,
             signature=made,
             scoped=scoped,

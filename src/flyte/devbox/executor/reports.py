@@ -51,10 +51,8 @@ class Reporter:
             id=self._key.identifier(),
             attempt=self._attempt,
             phase=phase,
-            start_time=stamp if self._started is None else clock.to_timestamp(self._started),
             updated_time=stamp,
             reported_time=stamp,
-            end_time=stamp if ended else None,
             error_info=None if failure is None else failure.error_info(),
             log_context=self._log_context(now if ended else None),
             outputs=OutputReferences(
