@@ -88,3 +88,11 @@ class Reporter:
             containers=[ContainerContext(container_name=CONTAINER, process=process)],
         )
         return LogContext(pods=[pod], primary_pod_name=name)
+
+
+def started_at(event: ActionEvent) -> int | None:
+    """Since when the attempt of an event has logs, as its reporter told; None when it had not started."""
+    pods = [] if event.log_context is None else event.log_context.pods
+    processes = [container.process for pod in pods for container in pod.containers]
+    times = [p.container_start_time for p in processes if p is not None and p.container_start_time is not None]
+    return clock.from_timestamp(times[0]) if times else None
