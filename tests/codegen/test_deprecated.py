@@ -156,18 +156,19 @@ async def test_awaiting_warns_where_the_method_is_called(Tool: Any, client: Clie
         task = asyncio.create_task(Tool.get_old.aio("saw", client=client))  # here
         assert len(texts()) == 1
         assert (await task, texts()) == (tool, [])
-        await Tool.sharpen.aio("saw", client=client)  # here
+        saw = await Tool.get.aio("saw", client=client)
+        await saw.sharpen.aio()  # here
         assert texts() == ["sharpen() calls Tools.SharpenTool, which is deprecated."]
-        await Tool.get.aio("saw", client=client)
-        assert texts() == []
 
 
 async def test_blocking_warns_where_the_method_is_called(Tool: Any, client: Client) -> None:
+    saw = await Tool.get.aio("saw", client=client)
+
     def use() -> None:
         Tool.get_old("saw", client=client)  # here
-        Tool.sharpen("saw", client=client)  # here
+        saw.sharpen()  # here
         assert [t.name for t in Tool.old(client=client)] == ["a", "b"]  # here
-        for tool in Tool.watch_old("saw", client=client):  # here
+        for tool in saw.watch_old():  # here
             assert tool.name == "saw"
             break
         Tool.get("saw", client=client)
@@ -178,12 +179,13 @@ async def test_blocking_warns_where_the_method_is_called(Tool: Any, client: Clie
 
 
 async def test_pagers_and_watches_warn_once_where_they_are_made(Tool: Any, client: Client) -> None:
+    saw = await Tool.get.aio("saw", client=client)
     with told() as texts:
         listing, awaited = Tool.old(client=client), Tool.old.aio(client=client)  # here
         assert len(texts()) == 2
         assert [[t.name async for t in pager] for pager in (listing, awaited)] == [["a", "b"], ["a", "b"]]
         assert len(await listing.collect.aio()) == 2
-        watch = Tool.watch_old.aio("saw", client=client)  # here
+        watch = saw.watch_old.aio()  # here
         assert len(texts()) == 1
         async with watch:
             assert (await anext(aiter(watch))).name == "saw"
