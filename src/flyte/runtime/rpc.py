@@ -77,9 +77,7 @@ class Rpc(Generic[Req, Res]):
 
     def repeatable(self) -> Rpc[Req, Res]:
         """The same method for a call whose request makes a repetition harmless, such as a create under a given name."""
-        return Rpc(
-            self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT, self.deprecated
-        )
+        return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT, self.deprecated)
 
     def __repr__(self) -> str:
         return f"<Rpc {self.service}.{self.method}>"
