@@ -73,7 +73,8 @@ class DeprecatedField(Deferred):
 
     def _warn(self, depth: int) -> None:
         """Warn, unless a package that deals with whole messages is `depth` frames above."""
-        user: str = sys._getframe(depth).f_globals.get("__name__", "")
+        frame = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]  # the public way builds the whole stack
+        user: str = frame.f_globals.get("__name__", "")
         if not _OF_WHOLE_MESSAGES.isdisjoint((user, user.rpartition(".")[0])):
             return
         warnings.warn(_notice(self.where, self.instead), DeprecationWarning, stacklevel=depth + 1)
