@@ -9,7 +9,12 @@ import attrs
 
 from .model import Enum, Method, Service
 
-_ADVICE = re.compile(r"\b(instead|prefer|replaced|superseded|see|set|use)\b", re.IGNORECASE)
+# An order at the beginning, or a phrase that names a successor: "use" and "set" alone are words like others.
+_ADVICE = re.compile(
+    r"(?:please )?(?:call|prefer|see|set|switch to|use)\b"
+    r"|.*(?:\binstead\b|\bin favou?r of\b|\b(?:replaced|superseded) by\b|\buse `)",
+    re.IGNORECASE,
+)
 _LABEL = re.compile(r"deprecated\b[.:,;]?\s*", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
@@ -23,8 +28,8 @@ def instead(doc: str) -> str:
     'Use `name` instead.'
     """
     for sentence in reversed(_SENTENCE_END.split(" ".join(doc.split()))):
-        if _ADVICE.search(sentence):
-            advice = _LABEL.sub("", sentence, count=1) if _LABEL.match(sentence) else sentence
+        advice = sentence[label.end() :] if (label := _LABEL.match(sentence)) else sentence
+        if _ADVICE.match(advice):
             return f"{advice[:1].upper()}{advice[1:].rstrip('.!')}."
     return ""
 

@@ -329,7 +329,9 @@ def test_enum_values_say_it_in_their_docstrings(tools: Fragment) -> None:
         ("Fetches data. Use `Other.Get`.", "Use `Other.Get`."),
         ("Deprecated: use `name` instead", "Use `name` instead."),
         ("DEPRECATED. Replaced by `x`. Kept for\nold clients.", "Replaced by `x`."),
-        ("A user of the house.", ""),
+        ("A set of houses in use.", ""),
+        ("Deprecated in 2.0; use `x`.", "In 2.0; use `x`."),
+        ("Dropped in favor of `x`.", "Dropped in favor of `x`."),
         ("Deprecated, see `y`!", "See `y`."),
     ],
 )
