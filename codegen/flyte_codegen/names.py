@@ -25,8 +25,8 @@ MESSAGE_RUNTIME = _words("""
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
-    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing deprecated_rpc equal fetching listing
-    moment_path paged path resolve resolve_client streamed streaming unary walk watched within
+    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing deprecated_rpc equal fetching having
+    listing moment_path paged path resolve resolve_client streamed streaming unary walk watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.
