@@ -24,7 +24,7 @@ _IMPORT = re.compile(r'Import "([^"]+)" was not found or had errors')
 def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorSet:
     """Compile every .proto file below `roots`, and those that they import from there or from `include`.
 
-    Comments are those of these files only: what protoc brings itself documents itself in its owner's words.
+    Comments are those of these files only: what others define documents itself in its owner's words.
 
     Raises:
         CodegenError: A root is missing or empty, or protoc refuses a file; with protoc's file and line.
@@ -41,7 +41,9 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
     compiled = _compile([*roots, *include], own)
     for file in compiled.file:
         if file.name not in own:
-            file.ClearField("source_code_info")
+            for location in file.source_code_info.location:
+                location.ClearField("leading_comments")
+                location.ClearField("trailing_comments")
     return compiled
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from .diagnostics import Diagnostic
+
 
 class Label(enum.Enum):
     """How often a field occurs, and whether absence can be told from the default."""
@@ -128,6 +130,8 @@ class File:
     messages: tuple[Message, ...]
     enums: tuple[Enum, ...]
     services: tuple[Service, ...]
+    refused: tuple[Diagnostic, ...] = ()
+    """What is in the way of generating the file, which does not matter where another package has its types."""
 
     @property
     def types(self) -> tuple[Message | Enum, ...]:
