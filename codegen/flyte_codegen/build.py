@@ -20,8 +20,9 @@ from . import names, refuse
 from .diagnostics import CodegenError, Diagnostic, error
 from .features import Features, Path, of_file
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
+from .operations import Operations
 from .places import Places
-from .screen import extensions, is_option, supported
+from .screen import defined, extensions, is_option, supported
 
 _NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
 
@@ -33,7 +34,9 @@ def build(descriptors: FileDescriptorSet) -> Api:
         CodegenError: Names that can't be told apart in Python, or an edition that nobody has taught us.
     """
     findings: list[Diagnostic] = []
-    files = tuple(_FileReader(proto).read() for proto in sorted(supported(descriptors), key=lambda f: f.name))
+    protos = sorted(supported(descriptors), key=lambda f: f.name)
+    types = frozenset(name for proto in protos for name in defined(proto))
+    files = tuple(_FileReader(proto, types).read() for proto in protos)
     _check_names(files, findings)
     if findings:
         raise CodegenError(findings)
@@ -85,10 +88,11 @@ def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
 class _FileReader:
     """Walks one file."""
 
-    def __init__(self, proto: FileDescriptorProto) -> None:
+    def __init__(self, proto: FileDescriptorProto, types: frozenset[str]) -> None:
         self.proto = proto
         self.places = Places(proto)
         self.features = of_file(proto)
+        self.operations = Operations(proto.package, types)
         self.messages: list[Message] = []
         self.enums: list[Enum] = []
         # By what they say: a feature that many fields inherit is told of once.
@@ -225,6 +229,7 @@ class _FileReader:
                     deprecated=m.options.deprecated,
                     doc=self.places.doc((*path, 2, i)),
                     place=self.places.at((*path, 2, i)),
+                    operation=self.operations.of(m),
                 )
                 for i, m in enumerate(proto.method)
             ),

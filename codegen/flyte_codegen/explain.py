@@ -61,6 +61,7 @@ def _method(api: Api, config: Config, service: Service, method: Method) -> str:
         f"  streams    {cardinality(method).lower()}",
         f"  effect     {effect(method, config).lower()}",
         f"  kind       {kind}",
+        *([f"  operation  long-running: {method.operation}"] if method.operation else []),
         *(f"  {label:<10} {path}" for label, path in paths.items() if path),
     ]
     for entity, use in uses:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import attrs
 
 from .diagnostics import Diagnostic
+from .operations import Operation
 
 
 class Label(enum.Enum):
@@ -104,6 +105,8 @@ class Method:
     deprecated: bool
     doc: str
     place: str
+    operation: Operation | None = None
+    """What is known of the long-running operation that it starts, if it does."""
 
 
 @attrs.frozen

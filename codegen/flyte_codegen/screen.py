@@ -31,7 +31,7 @@ def supported(descriptors: FileDescriptorSet) -> list[FileDescriptorProto]:
     waiting = [file for file in descriptors.file if _defines_options(file)]
     kept = [file for file in descriptors.file if not _defines_options(file)]
     used = {name for file in kept for name in _references(file)}
-    while found := [file for file in waiting if used.intersection(_defined(file))]:
+    while found := [file for file in waiting if used.intersection(defined(file))]:
         kept += found
         waiting = [file for file in waiting if file not in found]
         used |= {name for file in found for name in _references(file)}
@@ -98,7 +98,8 @@ def _references(file: FileDescriptorProto) -> Iterator[str]:
             yield method.output_type.lstrip(".")
 
 
-def _defined(file: FileDescriptorProto) -> Iterator[str]:
+def defined(file: FileDescriptorProto) -> Iterator[str]:
+    """Full names of the messages and enums of a file."""
     waiting: list[tuple[str, DescriptorProto | EnumDescriptorProto]] = [
         (file.package, found) for found in (*file.message_type, *file.enum_type)
     ]
