@@ -135,7 +135,9 @@ def _shown(file: Path, config: Config) -> str | None:
 
 def _explained(cause: BaseException, config: Config, name: str, path: str, made_for: Iterable[str]) -> CodegenError:
     """The error of a template, at the innermost template line that it came from: jinja2 writes them into the traceback."""
-    own = Path(getattr(cause, "filename", None) or _found(config, getattr(cause, "name", None) or name))
+    own = _found(config, name)
+    if isinstance(cause, jinja2.TemplateSyntaxError) and cause.filename:
+        own = Path(cause.filename)  # which may be one that it includes
     place = f"{_shown(own, config) or own}:{getattr(cause, 'lineno', 1)}"
     items = dict.fromkeys(made_for)
     trace = cause.__traceback__

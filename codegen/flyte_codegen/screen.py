@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -100,12 +100,12 @@ def _references(file: FileDescriptorProto) -> Iterator[str]:
 
 def defined(file: FileDescriptorProto) -> Iterator[str]:
     """Full names of the messages and enums of a file."""
-    waiting: list[tuple[str, DescriptorProto | EnumDescriptorProto]] = [
-        (file.package, found) for found in (*file.message_type, *file.enum_type)
-    ]
-    while waiting:
-        scope, found = waiting.pop()
-        name = f"{scope}.{found.name}".lstrip(".")
-        yield name
-        if isinstance(found, DescriptorProto):
-            waiting += ((name, inner) for inner in (*found.nested_type, *found.enum_type))
+    yield from _inside(file.package, file.message_type, file.enum_type)
+
+
+def _inside(scope: str, messages: Iterable[DescriptorProto], enums: Iterable[EnumDescriptorProto]) -> Iterator[str]:
+    prefix = f"{scope}." if scope else ""
+    yield from (prefix + enum.name for enum in enums)
+    for message in messages:
+        yield prefix + message.name
+        yield from _inside(prefix + message.name, message.nested_type, message.enum_type)
