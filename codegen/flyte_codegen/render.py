@@ -56,7 +56,7 @@ def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[
         for path, item in _targets(name, views):
             if path in out.files:
                 raise fail(path, "would be written twice", "give one of the two another name")
-            made_for = [label(value) for value in item.values()]
+            made_for = [_label(value) for value in item.values()]
             try:
                 template = environment.get_template(name)
                 out.files[path] = template.render(config=config, runtime=_RUNTIME, **context, **item)
@@ -112,7 +112,7 @@ def _targets(name: str, views: Mapping[str, Iterable[Any]]) -> Iterator[tuple[st
         yield f"{prefix}{item.path.replace('.', '/')}.{extension}", {key: item}
 
 
-def label(item: object) -> str:
+def _label(item: object) -> str:
     """What an item is called in errors, such as `entity Book`."""
     kind = type(item).__name__.removeprefix("Py").lower()
     return f"{kind} {next(getattr(item, key) for key in _NAMES if hasattr(item, key))}"
@@ -146,11 +146,11 @@ def _explained(cause: BaseException, config: Config, name: str, path: str, made_
         if shown is not None:
             place = f"{shown}:{trace.tb_lineno}"
             # Arguments and loop variables of the template; jinja2 keeps those of loops that are over as `missing`.
-            items.update((label(value), None) for value in trace.tb_frame.f_locals.values() if _is_item(value))
+            items.update((_label(value), None) for value in trace.tb_frame.f_locals.values() if _is_item(value))
         trace = trace.tb_next
     remedy = "correct the template"
     if place.startswith(f"{_OURS}/"):
-        remedy = "look for the cause in templates of yours that replace what this one uses; there is none: report it"
+        remedy = "look for the cause in templates of yours that replace what this one uses; if there is none, report it"
     return fail(place, f"{cause} (while rendering {path}{',' if items else ''}{_for(items)})", remedy)
 
 
