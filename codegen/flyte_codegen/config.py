@@ -15,9 +15,11 @@ from .diagnostics import CodegenError, Diagnostic, fail
 from .lines import Source, parsed
 from .toml import Section
 
-METHOD_KINDS = ("list", "get", "watch", "call")
-FILTER_KINDS = ("equal", "enum", "prefix", "time")
-ROLES = ("org", "project", "domain")
+METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
+FILTER_KINDS = ("equal", "bool", "enum", "prefix", "time", "message", "local", "fixed")
+OPTIONAL = "?"
+ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
+ON = ("class", "instance")
 _EFFECTS = ("read", "idempotent")
 _LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
 _OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -27,20 +29,26 @@ _OURS = "@flyte"
 
 @attrs.frozen
 class FilterParam:
-    """A parameter of a list method that becomes a filter on `field`; `kind` says how values are written."""
+    """A parameter of a list method that becomes a filter on `field`; `kind` says how values are written.
+
+    A `fixed` filter is no parameter, but always the same; a `local` one is for what servers can't tell apart, and leaves
+    items out here.
+    """
 
     name: str
     field: str
     kind: str
     doc: str
     enum: str = ""
+    value: str = ""
 
 
 @attrs.frozen
 class MethodConfig:
-    """What codegen.toml says of one RPC of an entity."""
+    """What codegen.toml says of one method of an entity; `label` is the name of its table, where that is not the RPC's."""
 
     rpc: str
+    label: str = ""
     name: str = ""
     kind: str = ""
     items: str = ""
@@ -52,7 +60,16 @@ class MethodConfig:
     final: str = ""
     each: str = ""
     sort: str = ""
+    sort_keys: str = ""
+    on: str = ""
+    raw: bool = False
+    carry: tuple[str, ...] = ()
     missing_ok: bool = False
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return self.label or self.rpc
 
 
 @attrs.frozen
@@ -91,6 +108,7 @@ class Config:
     scope: Mapping[str, Mapping[str, str]]
     list_request: Mapping[str, str]
     filters: Mapping[str, FilterParam]
+    sort_keys: Mapping[str, tuple[str, ...]]
     rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
     digest: str = ""
@@ -154,6 +172,7 @@ def _config(top: Section, root: Path) -> Config:
         scope=_scope(top),
         list_request=_listing(top.section("listing")),
         filters={name: _filter(name, section) for name, section in top.sections("filters")},
+        sort_keys=_sort_keys(top.section("sort_keys")),
         rules=_rules(top),
         entities=tuple(_entity(name, section) for name, section in top.sections("entities")),
     )
@@ -181,6 +200,13 @@ def _listing(section: Section) -> dict[str, str]:
     return listing
 
 
+def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
+    section.check_names()
+    found = {name: section.texts(name) for name in section.table}
+    section.finish()
+    return found
+
+
 def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
     rules: dict[str, Mapping[str, Any]] = {}
     for field, section in top.sections("rules"):
@@ -193,8 +219,15 @@ def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
 
 def _filter(name: str, section: Section) -> FilterParam:
     kind = section.text("kind", among=FILTER_KINDS)
-    enum = section.required("enum") if kind == "enum" else ""
-    made = FilterParam(name, section.required("field"), section.required("kind"), section.required("doc"), enum)
+    fixed = kind == "fixed"
+    made = FilterParam(
+        name,
+        field="" if kind == "message" else section.required("field"),
+        kind=section.required("kind"),
+        doc=section.text("doc") if fixed else section.required("doc"),
+        enum=section.required("enum") if kind == "enum" else "",
+        value=section.required("value") if fixed else "",
+    )
     section.finish()
     return made
 
@@ -208,16 +241,19 @@ def _entity(name: str, section: Section) -> EntityConfig:
         doc=section.text("doc"),
         overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
         properties=section.mapping("properties", names="keys"),
-        methods=tuple(_method(rpc, method) for rpc, method in section.sections("methods")),
+        methods=tuple(_method(label, method) for label, method in section.sections("methods")),
     )
     section.finish()
     return made
 
 
-def _method(rpc: str, section: Section) -> MethodConfig:
+def _method(label: str, section: Section) -> MethodConfig:
+    rpc = section.text("rpc")
     made = MethodConfig(
-        rpc=rpc,
-        name=section.name("name"),
+        rpc=rpc or label,
+        label=label if rpc else "",
+        # A table that is not named after its RPC is named after the method.
+        name=section.name("name") or (label if rpc else ""),
         kind=section.text("kind", among=METHOD_KINDS),
         items=section.text("items"),
         returns=section.text("returns"),
@@ -228,6 +264,10 @@ def _method(rpc: str, section: Section) -> MethodConfig:
         final=section.name("final"),
         each=section.name("each"),
         sort=section.text("sort"),
+        sort_keys=section.text("sort_keys"),
+        on=section.text("on", among=ON),
+        raw=section.flag("raw"),
+        carry=section.texts("carry"),
         missing_ok=section.flag("missing_ok"),
     )
     section.finish()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
@@ -81,9 +81,9 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
 
         Args:
             run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting
-                with a letter. The server makes one up when a run is created without; at most 30 characters.
+                with a letter. The server makes one up when a run is created without.
             name: Name within the run, at most 30 characters. The root action, which stands for the run itself,
-                is `a0`; at most 30 characters.
+                is `a0`.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -100,9 +100,12 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         request = GetActionDetailsRequest(
             action_id=ActionIdentifier(
                 run=RunIdentifier(
-                    org=caller.org, project=scope.project, domain=scope.domain, name=text("run_name", run_name, 1, 30)
+                    org=caller.org,
+                    project=scope.project,
+                    domain=scope.domain,
+                    name=as_text("run_name", run_name, 1, 30),
                 ),
-                name=text("name", name, 1, 30),
+                name=as_text("name", name, 1, 30),
             )
         )
         reply = await unary(caller, RunService.GET_ACTION_DETAILS, request)
