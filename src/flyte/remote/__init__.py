@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flyte.runtime.metadata import auth_metadata
+
     from ._action import Action
     from ._action_details import ActionDetails
     from ._common import TimeFilter
@@ -26,6 +28,7 @@ _MODULES = {
     "TaskDetails": "_task_details",
     "TaskVersion": "_task",
     "TimeFilter": "_common",
+    "auth_metadata": ".runtime.metadata",
 }
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "TaskDetails",
     "TaskVersion",
     "TimeFilter",
+    "auth_metadata",
 ]
 
 
