@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from flyte._routing import Operation, route
 from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
 from flyte.runtime import call
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.redact import redact
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
     CreateUploadLocationResponse,
@@ -40,6 +42,7 @@ _IDLE = 60.0
 # Servers sign links for an hour at most.
 _LONGEST_LINK = 3600.0
 _SPARE = 300.0
+_LEAST = 0.001
 _PASSING = (408, 429, 500, 502, 503, 504)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -173,13 +176,17 @@ class Uploader:
             add_content_md5_metadata=True,
             expires_in=Duration.of(timedelta(seconds=min(left + _SPARE, _LONGEST_LINK))),
         )
+        project = ProjectIdentifier(organization=request.org, domain=request.domain, name=request.project)
         rpc = DataProxyService.CREATE_UPLOAD_LOCATION
         try:
-            place = await call.unary(self._client, rpc, request, timeout=min(left, self._client.timeout))
-        except DeadlineExceededError:
-            if left < self._client.timeout:
-                raise self._late(source.path) from None
-            raise
+            async with asyncio.timeout(left):
+                client = await route(self._client, Operation.CREATE_UPLOAD_LOCATION, project)
+            left = max(self.left(), _LEAST)
+            place = await call.unary(client, rpc, request, timeout=min(left, self._client.timeout))
+        except TimeoutError as error:
+            if isinstance(error, DeadlineExceededError) and left >= self._client.timeout:
+                raise
+            raise self._late(source.path) from None
         headers = _headers(place, source)
         attempt = 0
         while True:
@@ -202,7 +209,7 @@ class Uploader:
         try:
             with _Body(source.path, self) as body:
                 request = urllib.request.Request(url, data=body, headers=headers, method="PUT")
-                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), 0.001)).close()
+                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), _LEAST)).close()
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace")
