@@ -10,4 +10,7 @@ EXPORTS = {
     "Task": "flyte.remote._task:Task",
     "TaskVersion": "flyte.remote._task:TaskVersion",
     "TaskDetails": "flyte.remote._task_details:TaskDetails",
+    "User": "flyte.remote._user:User",
+    "AuthMetadata": "flyte.remote._user:AuthMetadata",
+    "PublicClient": "flyte.remote._user:PublicClient",
 }

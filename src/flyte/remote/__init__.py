@@ -14,20 +14,24 @@ if TYPE_CHECKING:
     from ._run import Run, RunDetails
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
+    from ._user import AuthMetadata, PublicClient, User
 
 _MODULES = {
     "Action": "_action",
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "AuthMetadata": "_user",
     "LazyEntity": "_task",
     "Project": "_project",
+    "PublicClient": "_user",
     "Run": "_run",
     "RunDetails": "_run",
     "Task": "_task",
     "TaskDetails": "_task_details",
     "TaskVersion": "_task",
     "TimeFilter": "_common",
+    "User": "_user",
     "auth_metadata": ".runtime.metadata",
 }
 
@@ -36,14 +40,17 @@ __all__ = [
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "AuthMetadata",
     "LazyEntity",
     "Project",
+    "PublicClient",
     "Run",
     "RunDetails",
     "Task",
     "TaskDetails",
     "TaskVersion",
     "TimeFilter",
+    "User",
     "auth_metadata",
 ]
 
