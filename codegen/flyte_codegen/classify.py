@@ -15,7 +15,9 @@ class Kind(enum.Enum):
 
     LIST = "list"
     GET = "get"
+    CREATE = "create"
     WATCH = "watch"
+    STREAM = "stream"
     CALL = "call"
     UNSUPPORTED = "unsupported"
 
@@ -64,6 +66,8 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     if items and field_at(api, reply, items) is None:
         raise fail(method.place, f"{method.response} has nothing at {items!r}", f"correct items under [{table}]")
     if method.server_streaming:
+        if kind == "stream":
+            return Shape(Kind.STREAM, "the server streams, and codegen.toml says that it is opened once", items=items)
         return Shape(Kind.WATCH, "the server streams", items=items or _single(reply, made_of))
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
@@ -74,7 +78,9 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
         return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
     if kind == "get" or (not kind and method.name.startswith("Get")):
         return Shape(Kind.GET, "its name starts with Get", items=items or _single(reply, made_of))
-    return Shape(Kind.CALL, "a single request and reply")
+    if kind == "create" or (not kind and method.name.startswith("Create") and _holds(api, reply, items, made_of)):
+        return Shape(Kind.CREATE, "it makes what its reply holds", items=items or _single(reply, made_of))
+    return Shape(Kind.CALL, "a single request and reply", items=items)
 
 
 def field_at(api: Api, message: Message | None, path: str) -> Field | None:
@@ -149,6 +155,13 @@ def _repeated(api: Api, reply: Message) -> list[str]:
 
 def _is_items(field: Field) -> bool:
     return field.label is Label.REPEATED and field.kind == "message"
+
+
+def _holds(api: Api, reply: Message, items: str, made_of: str) -> bool:
+    """Whether what is asked for is in the reply, or is the reply."""
+    path = items or _single(reply, made_of)
+    field = field_at(api, reply, path) if path else None
+    return bool(made_of) and made_of == (field.type_name if field else reply.full_name)
 
 
 def _single(reply: Message, made_of: str) -> str:

@@ -15,9 +15,11 @@ from .diagnostics import CodegenError, Diagnostic, fail
 from .lines import Source, parsed
 from .toml import Section
 
-METHOD_KINDS = ("list", "get", "watch", "call")
-FILTER_KINDS = ("equal", "enum", "prefix", "time")
-ROLES = ("org", "project", "domain")
+METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
+FILTER_KINDS = ("equal", "enum", "prefix", "time", "message")
+OPTIONAL = "?"
+ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
+ON = ("class", "instance")
 _EFFECTS = ("read", "idempotent")
 _LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
 _OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
@@ -38,9 +40,10 @@ class FilterParam:
 
 @attrs.frozen
 class MethodConfig:
-    """What codegen.toml says of one RPC of an entity."""
+    """What codegen.toml says of one method of an entity; `label` is the name of its table, where that is not the RPC's."""
 
     rpc: str
+    label: str = ""
     name: str = ""
     kind: str = ""
     items: str = ""
@@ -52,7 +55,15 @@ class MethodConfig:
     final: str = ""
     each: str = ""
     sort: str = ""
+    sort_keys: tuple[str, ...] = ()
+    on: str = ""
+    raw: bool = False
     missing_ok: bool = False
+
+    @property
+    def table(self) -> str:
+        """The name of its table."""
+        return self.label or self.rpc
 
 
 @attrs.frozen
@@ -208,16 +219,19 @@ def _entity(name: str, section: Section) -> EntityConfig:
         doc=section.text("doc"),
         overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
         properties=section.mapping("properties", names="keys"),
-        methods=tuple(_method(rpc, method) for rpc, method in section.sections("methods")),
+        methods=tuple(_method(label, method) for label, method in section.sections("methods")),
     )
     section.finish()
     return made
 
 
-def _method(rpc: str, section: Section) -> MethodConfig:
+def _method(label: str, section: Section) -> MethodConfig:
+    rpc = section.text("rpc")
     made = MethodConfig(
-        rpc=rpc,
-        name=section.name("name"),
+        rpc=rpc or label,
+        label=label if rpc else "",
+        # A table that is not named after its RPC is named after the method.
+        name=section.name("name") or (label if rpc else ""),
         kind=section.text("kind", among=METHOD_KINDS),
         items=section.text("items"),
         returns=section.text("returns"),
@@ -228,6 +242,9 @@ def _method(rpc: str, section: Section) -> MethodConfig:
         final=section.name("final"),
         each=section.name("each"),
         sort=section.text("sort"),
+        sort_keys=section.texts("sort_keys"),
+        on=section.text("on", among=ON),
+        raw=section.flag("raw"),
         missing_ok=section.flag("missing_ok"),
     )
     section.finish()

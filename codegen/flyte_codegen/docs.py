@@ -13,24 +13,31 @@ _WIDTH = 108
 _SUMMARIES = {
     Kind.LIST: "List, page by page.",
     Kind.GET: "Fetch one.",
+    Kind.CREATE: "Create one.",
     Kind.WATCH: "Follow changes as they happen.",
+    Kind.STREAM: "What the control plane sends, as it comes.",
     Kind.CALL: "Call the control plane.",
 }
 _RETURNS = {
     Kind.LIST: "A pager, to be used with `for` or `async for`; nothing is fetched before.",
     Kind.WATCH: "A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.",
+    Kind.STREAM: "A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.",
 }
 _MISSING = "Whether there was anything to act on: False when the server knows no such thing."
 
 
-def method(rpc: Method, config: MethodConfig, signature: Signature, kind: Kind, returns: str) -> str:
+def method(
+    rpc: Method, config: MethodConfig, signature: Signature, kind: Kind, returns: str, *, made_entity: bool
+) -> str:
     """The whole docstring of a method."""
     parts = [_wrapped(config.doc or rpc.doc or _SUMMARIES[kind])]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
     if kind is Kind.CALL and returns not in ("bool", "None"):
-        returned = "The server's reply."
+        returned = "It as the server has it now." if made_entity else "What the server replies."
+    if kind is Kind.CREATE:
+        returned = "It as the server keeps it."
     if returned:
         parts.append(f"Returns:\n{_item(returned)}")
     parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))
@@ -43,11 +50,11 @@ def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> 
     out: list[str] = []
     if any(p.name not in ("client", "timeout") for p in signature.params):
         out.append("ValueError: An argument is not usable; nothing was sent.")
-    if rpc.name.startswith("Create"):
+    if kind is Kind.CREATE or rpc.name.startswith("Create"):
         out.append("AlreadyExistsError: There is one of that name.")
     elif kind is not Kind.LIST and not missing_ok:
         out.append("NotFoundError: There is no such thing.")
-    if kind is Kind.WATCH:
+    if kind in (Kind.WATCH, Kind.STREAM):
         out.append("WaitTimeoutError: `timeout` is over.")
     out.append("RpcError: The call failed; its subclasses say how.")
     return out

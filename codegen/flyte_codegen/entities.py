@@ -7,31 +7,29 @@ from collections import Counter
 
 import attrs
 
-from . import docs, properties
+from . import docs, properties, pytypes
 from .classify import STYLES, Kind, Shape, classify, field_at
 from .config import Config, EntityConfig, MethodConfig
 from .diagnostics import CodegenError, Diagnostic, fail, warning
 from .model import Api, Field, Label, Message, Method, Service
 from .names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
 from .naming import Naming, TypeNames
-from .params import Signature, signature
+from .params import Scope, Signature, signature
 from .properties import PyProperty
-from .requests import RequestBuilder
+from .requests import RequestBuilder, Subject
 from .rules import Rules
 from .text import literal
 from .toml import nearest
 
 # Which kinds of method a setting is for.
 _SETTINGS = {
-    "filters": (Kind.LIST,),
-    "sort": (Kind.LIST,),
     "final": (Kind.WATCH,),
     "each": (Kind.WATCH,),
     "missing_ok": (Kind.CALL,),
-    "returns": (Kind.LIST, Kind.GET, Kind.WATCH),
-    "items": (Kind.LIST, Kind.GET, Kind.WATCH),
+    "returns": (Kind.LIST, Kind.GET, Kind.CREATE, Kind.WATCH, Kind.CALL),
+    "raw": (Kind.LIST, Kind.WATCH),
 }
-_DECORATORS = {Kind.LIST: "listing", Kind.GET: "fetching", Kind.WATCH: "streaming", Kind.CALL: "blocking"}
+_CONTAINERS = {Kind.LIST: "Pager", Kind.WATCH: "Watch", Kind.STREAM: "Stream"}
 
 
 @attrs.frozen
@@ -43,10 +41,11 @@ class PyMethod:
     rpc: str
     full_name: str
     signature: Signature
-    scoped: bool
+    scope: Scope
     caller: str
     request: str
     returns: str
+    wrapped: str
     entity: str
     shape: Shape
     keep: str
@@ -72,7 +71,8 @@ class PyMethod:
         """The expression for what is asked for in a reply."""
         path = self.shape.items
         if "." in path:
-            return f"walk(reply, {literal(path)})"
+            found = f"walk(reply, {literal(path)})"
+            return found if self.entity else f"cast({literal(self.returns)}, {found})"
         return f"reply.{path}" if path else "reply"
 
 
@@ -91,6 +91,8 @@ class PyEntity:
     key: tuple[str, ...]
     identity: str
     methods: tuple[PyMethod, ...]
+    sort_keys: tuple[tuple[str, str], ...]
+    """Names and expressions of the types of keys that list methods sort by."""
 
 
 def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
@@ -143,13 +145,14 @@ class _Linker:
         return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
 
     def _table(self, method: str = "") -> str:
-        rpc = method if method.isidentifier() else json.dumps(method)
-        return f"entities.{self.entity.name}" + (f".methods.{rpc}" if method else "")
+        name = method if method.isidentifier() else json.dumps(method)
+        return f"entities.{self.entity.name}" + (f".methods.{name}" if method else "")
 
     def link(self) -> PyEntity:
         entity = self.entity
         made = tuple(
-            properties.lay_out(name, path, self._field(path), self.types) for name, path in entity.properties.items()
+            properties.lay_out(name, path, self._field(path, "properties", name), self.types)
+            for name, path in entity.properties.items()
         )
         methods = tuple(self._method(m) for m in entity.methods)
         self._check_names([p.name for p in made], [name for m in methods for name in (m.name, m.each) if name])
@@ -163,6 +166,7 @@ class _Linker:
             key=self._key(),
             identity=entity.identity,
             methods=methods,
+            sort_keys=self._sort_keys(),
             imports=tuple(sorted({*self.types.lines, *self.services})),
             type_imports=tuple(sorted(self.overlays)),
         )
@@ -175,11 +179,21 @@ class _Linker:
             if name in RESERVED_IN_ENTITY:
                 raise self._fail(f"{name} is a name that every entity uses itself", "choose another name")
 
-    def _field(self, path: str) -> Field:
+    def _field(self, path: str, *key: str) -> Field:
         field = field_at(self.api, self.message, path)
         if field is None:
-            raise self._fail(f"{self.entity.message} has nothing at {path!r}", "correct the path")
+            table, name = ".".join([self._table(), *key[:-1]]), key[-1] if key else "identity"
+            what = f"[{table}] {name}: {self.entity.message} has nothing at {path!r}"
+            raise fail(self.config.source.at_table(table, name), what, "correct the path")
         return field
+
+    def _sort_keys(self) -> tuple[tuple[str, str], ...]:
+        found: dict[str, str] = {}
+        for method in self.entity.methods:
+            if method.sort_keys:
+                both = ", ".join(literal(way + key) for key in method.sort_keys for way in ("", "-"))
+                found[f"{method.rpc.rpartition('.')[2]}Key"] = f"Literal[{both}]"
+        return tuple(found.items())
 
     def _key(self) -> tuple[str, ...]:
         """Paths of what names the thing: all leaves of its identity but the organization."""
@@ -201,69 +215,94 @@ class _Linker:
         name = self.entity.full_name(method)
         every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
         if name not in every:
-            raise self._fail(f"there is no RPC {name}", nearest(name, every), method.rpc)
+            raise self._fail(f"there is no RPC {name}", nearest(name, every), method.table)
         return every[name]
 
     def _method(self, config: MethodConfig) -> PyMethod:
         service, rpc = self._rpc(config)
         shape = self._shape(config, rpc)
-        on_instance = shape.kind in (Kind.CALL, Kind.WATCH)
-        identity = self._field(self.entity.identity).type_name if on_instance else ""
-        table = self._table(config.rpc)
+        table = self._table(config.table)
         target = self._target(config)
-        name = field_at(self.api, self.api.messages.get(target.message), target.identity)
+        name = field_at(self.api, self.api.messages[target.message], target.identity)
         named = name.type_name if name and name.type_name else target.identity
-        builder = RequestBuilder(self.api, self.config, self.rules, self.types, config, shape, identity, named, table)
+        builder = RequestBuilder(
+            self.api,
+            self.config,
+            self.rules,
+            self.types,
+            config,
+            shape,
+            self._subject(config, rpc, shape),
+            named,
+            table,
+        )
         request = builder.build(rpc.request)
         self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
-        on_class, scoped = not builder.uses_identity, builder.uses_scope
+        on_class, scope = not builder.uses_identity, Scope(frozenset(builder.roles))
+        if on_class and config.on == "instance":
+            raise self._fail(
+                f"on is instance, but {rpc.request} has nothing that names the thing", "remove it", config.table
+            )
         made = signature(
             shape.kind,
             builder.params,
             on_class=on_class,
-            scoped=scoped,
+            scope=scope,
             taken=self.types.taken,
             table=table,
             source=self.config.source,
         )
-        returns, entity = self._returns(rpc, shape.kind, config, on_class)
+        returns, entity = self._returns(rpc, shape, config, on_class)
+        container = _CONTAINERS.get(shape.kind)
         return PyMethod(
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
-            decorator=_DECORATORS[shape.kind],
+            decorator=_decorator(shape.kind, returns),
             rpc=f"{service.py_name}.{rpc.constant}",
             full_name=rpc.full_name,
             signature=made,
-            scoped=scoped,
+            scope=scope,
             caller="resolve_client(client)" if on_class else "self.client",
             request=request,
             returns=returns,
+            wrapped=f"{container}[{returns}]" if container else returns,
             entity=entity,
             shape=shape,
             keep=builder.keep,
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
-            doc=docs.method(rpc, config, made, shape.kind, returns),
+            doc=docs.method(rpc, config, made, shape.kind, returns, made_entity=bool(entity)),
             source=config,
         )
 
+    def _subject(self, config: MethodConfig, rpc: Method, shape: Shape) -> Subject:
+        """What a method is about when it is one of instances: what acts on or follows something that is there already."""
+        acts = shape.kind in (Kind.CALL, Kind.WATCH, Kind.STREAM) and not rpc.name.startswith("Create")
+        if config.on == "class" or not (acts or config.on == "instance"):
+            return Subject()
+        field = self._field(self.entity.identity)
+        if field.type_name:
+            return Subject(type_name=field.type_name)
+        last = self.entity.identity.rpartition(".")[2]
+        return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"))
+
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
         """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
-        table, made_of = self._table(config.rpc), self._target(config).message
+        table, made_of = self._table(config.table), self._target(config).message
         shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
         if shape.kind is Kind.UNSUPPORTED:
-            raise self._fail(f"can't be a method: {shape.why}", "remove it", config.rpc)
+            raise self._fail(f"can't be a method: {shape.why}", "remove it", config.table)
         for setting, kinds in _SETTINGS.items():
             if getattr(config, setting) and shape.kind not in kinds:
                 said = " and ".join(kind.value for kind in kinds)
                 raise self._fail(
-                    f"{setting} is for {said}, and this is a {shape.kind.value}", f"remove {setting}", config.rpc
+                    f"{setting} is for {said}, and this is a {shape.kind.value}", f"remove {setting}", config.table
                 )
         if rpc.deprecated:
             self.findings.append(
-                warning(rpc.place, f"{rpc.full_name} is deprecated", f"see [{self._table(config.rpc)}]")
+                warning(rpc.place, f"{rpc.full_name} is deprecated", f"see [{self._table(config.table)}]")
             )
-        if shape.kind is not Kind.CALL:
+        if self._makes_entity(shape, config):
             self._check_items(config, rpc, shape)
         return shape
 
@@ -280,7 +319,7 @@ class _Linker:
                 found = f"repeated {found}" if repeated else f"a single {found}"
         if found != target.message:
             remedy = 'add items = "PATH" with the path of the field that is'
-            raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.rpc)
+            raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.table)
 
     def _target(self, config: MethodConfig) -> EntityConfig:
         """The entity that a method returns."""
@@ -288,14 +327,14 @@ class _Linker:
             return self.entity
         every = {e.name: e for e in self.config.entities}
         if config.returns not in every:
-            raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.rpc)
+            raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.table)
         return every[config.returns]
 
-    def _returns(self, rpc: Method, kind: Kind, config: MethodConfig, on_class: bool) -> tuple[str, str]:
-        """The annotation of what one call, or one item, is; and the expression for its class."""
-        if kind is Kind.CALL:
-            return self._answer(rpc, config), ""
-        if not config.returns and on_class and kind is not Kind.WATCH:
+    def _returns(self, rpc: Method, shape: Shape, config: MethodConfig, on_class: bool) -> tuple[str, str]:
+        """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
+        if not self._makes_entity(shape, config):
+            return self._answer(rpc, shape, config), ""
+        if not config.returns and on_class and shape.kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")
@@ -304,15 +343,37 @@ class _Linker:
             # A Self does not survive in what is streamed: the annotation says no more than the class that users meet.
             own = f'cast("type[{name}]", {own})'
             self.overlays.add(f"from {module} import {name}")
-        return name, f"resolve({literal(path)})" if config.returns else own
+        if config.returns in ("", self.entity.name):
+            return name, own
+        return name, f"resolve({literal(path)})"
 
-    def _answer(self, rpc: Method, config: MethodConfig) -> str:
-        """What a call returns: the reply, where there is anything in it."""
+    @staticmethod
+    def _makes_entity(shape: Shape, config: MethodConfig) -> bool:
+        if config.raw or shape.kind is Kind.STREAM:
+            return False
+        return shape.kind is not Kind.CALL or bool(config.returns)
+
+    def _answer(self, rpc: Method, shape: Shape, config: MethodConfig) -> str:
+        """What there is without an entity: the reply, where there is anything in it, or what lies in it at a path."""
         if config.missing_ok:
             return "bool"
-        return self.types.name(rpc.response) if self.api.messages[rpc.response].fields else "None"
+        reply = self.api.messages[rpc.response]
+        if not shape.items:
+            return self.types.name(rpc.response) if reply.fields or shape.kind is not Kind.CALL else "None"
+        field = field_at(self.api, reply, shape.items)
+        assert field is not None  # classify has found it, or refused it
+        if shape.kind is Kind.CALL:
+            return pytypes.whole(field, self.types)
+        return pytypes.single(field, self.types)
+
+
+def _decorator(kind: Kind, returns: str) -> str:
+    """What makes the method blocking. The result is fixed unless it is of the class that the method is called on."""
+    if kind in _CONTAINERS:
+        return "listing" if kind is Kind.LIST and returns == "Self" else "streaming"
+    return "fetching" if returns == "Self" else "blocking"
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:
-    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
+    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.CREATE: "create", Kind.WATCH: "watch"}
     return named.get(kind) or rpc.py_name.split("_")[0]

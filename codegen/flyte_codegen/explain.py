@@ -8,7 +8,7 @@ from . import references
 from .classify import classify
 from .config import Config, MethodConfig
 from .diagnostics import CodegenError, fail, raise_errors
-from .entities import PyMethod, link
+from .entities import link
 from .model import Api, Message, Method, Service
 from .naming import Naming
 from .pipeline import read_api
@@ -66,16 +66,11 @@ def _method(api: Api, config: Config, service: Service, method: Method) -> str:
     for entity, use in uses:
         naming = Naming(api, config.package, config.extern)
         linked = next(m for m in link(api, naming, config, read_rules(config), entity, []).methods if m.source == use)
-        lines.append(f"  method     {entity.name}.{linked.name}({linked.signature}) -> {_wrapped(linked)}")
+        lines.append(f"  method     {entity.name}.{linked.name}({linked.signature}) -> {linked.wrapped}")
     if not uses:
         why = reason(config, service, method)
         lines.append(f"  method     none: {f'excluded: {why}' if why else 'no entity in codegen.toml names it'}")
     return "\n".join(lines)
-
-
-def _wrapped(method: PyMethod) -> str:
-    container = {"list": "Pager", "watch": "Watch"}.get(method.kind)
-    return f"{container}[{method.returns}]" if container else method.returns
 
 
 def _message(api: Api, config: Config, message: Message) -> str:

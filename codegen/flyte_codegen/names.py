@@ -24,15 +24,16 @@ MESSAGE_RUNTIME = _words("""
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
-    Client Entity NotFoundError Pager Reads Self SortBy TimeFilter Watch any_of as_filters as_sorts beginning blocking containing
-    equal fetching listing moment_path paged path resolve resolve_client several streaming text unary walk watched within
+    Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
+    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing equal fetching listing moment_path paged path
+    resolve resolve_client streamed streaming unary walk watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
-ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | {"Any", "Collection", "Mapping", "cast", "datetime"}
+ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | _words("Any Collection Literal Mapping cast datetime timedelta")
 
 # Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
 _IN_CLASS_BODY = _words("""
@@ -46,8 +47,9 @@ _MESSAGE_ATTRIBUTES = _words("""
     set_fields specs to_dict to_json
     """)
 
-# Names that the methods of an entity use beside their parameters.
+# Names that the methods of an entity use beside their parameters; what only decorates or annotates them is not among these.
 _IN_METHODS = _words("caller client cls dict iter next reply request scope self")
+_AROUND_METHODS = _words("blocking datetime fetching listing moment_path path streaming timedelta")
 
 RESERVED_IN_MESSAGE = _KEYWORDS | _IN_CLASS_BODY | _MESSAGE_ATTRIBUTES
 RESERVED_IN_ENUM = _KEYWORDS | _words("""
@@ -57,12 +59,12 @@ RESERVED_IN_ENUM = _KEYWORDS | _words("""
     """)
 RESERVED_IN_ENTITY = (
     _KEYWORDS
-    | _words("blocking classmethod client datetime fetching listing pb2 property streaming to_dict to_json")
+    | _words("blocking classmethod client datetime fetching listing pb2 property streaming timedelta to_dict to_json")
     | _words("bool bytes dict float int list object str tuple type")
     | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
 RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")
-RESERVED_AS_PARAMETER = _KEYWORDS | _IN_METHODS | ENTITY_MODULE
+RESERVED_AS_PARAMETER = (_KEYWORDS | _IN_METHODS | ENTITY_MODULE) - _AROUND_METHODS
 RESERVED_AS_MODULE = _KEYWORDS
 RESERVED_AS_MESSAGE = (
     _KEYWORDS | MESSAGE_MODULE | _words("bool bytearray bytes dict float int len list map staticmethod str")

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import attrs
 
 from .classify import Kind
+from .config import OPTIONAL
 from .diagnostics import fail
 from .lines import Source
 from .names import RESERVED_AS_PARAMETER
@@ -36,11 +37,11 @@ _PAGES = (
     Param("page_size", "int | None", "None", "Most items a request fetches. Default: the client's."),
 )
 _TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
-_SCOPE = (
-    Param("project", "str | None", "None", "Project id. Default: the client's."),
-    Param("domain", "str | None", "None", "Domain id. Default: the client's."),
-)
+_TIMEOUT_OF_STREAM = attrs.evolve(_TIMEOUT, doc="Seconds after which the stream is cut. Default: never.")
 _CLIENT = Param("client", "Client | None", "None", "The client to ask with. Default: the current one.")
+
+
+_EXTRA = {Kind.LIST: _PAGES, Kind.WATCH: (_TIMEOUT,), Kind.STREAM: (_TIMEOUT_OF_STREAM,)}
 
 
 @attrs.frozen
@@ -61,12 +62,42 @@ class Signature:
         return ", ".join([self.first, *map(str, self.positional), *star, *map(str, self.keyword)])
 
 
+@attrs.frozen
+class Scope:
+    """What of the client's scope a method needs: its roles in codegen.toml."""
+
+    roles: frozenset[str]
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters, in order."""
+        return [name for name in ("project", "domain") if {name, name + OPTIONAL} & self.roles]
+
+    @property
+    def params(self) -> list[Param]:
+        """What a caller can give instead of the client's."""
+        made: list[Param] = []
+        for name in self.names:
+            optional = "" if name in self.roles else '; "" for none'
+            doc = f"{name.capitalize()} id{optional}. Default: the client's."
+            made.append(Param(name, "str | None", "None", doc))
+        return made
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of the client's method that finds it."""
+        demand = tuple(name for name in self.names if name in self.roles)
+        whole = self.names == ["project", "domain"]
+        given = ", ".join(self.names if whole else [f"{name}={name}" for name in self.names])
+        return given if whole and len(demand) == len(self.names) else f"{given}, demand={demand!r}"
+
+
 def signature(
     kind: Kind,
     params: Sequence[Param],
     *,
     on_class: bool,
-    scoped: bool,
+    scope: Scope,
     taken: Collection[str],
     table: str,
     source: Source,
@@ -77,7 +108,7 @@ def signature(
         kind: Its kind, which brings parameters of its own.
         params: The parameters that its request needs.
         on_class: Whether it is a class method, and so has no entity's client to ask with.
-        scoped: Whether project and domain come from the client.
+        scope: What comes from the client unless it is given.
         taken: Names that no parameter may have, because the method uses them for types.
         table: The method's table in codegen.toml, which errors say to complete.
         source: codegen.toml itself.
@@ -85,10 +116,10 @@ def signature(
     Raises:
         CodegenError: Two parameters would have one name, or one would hide what the method uses.
     """
-    by_position = [p for p in params if p.required or kind is Kind.CALL]
+    by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
     by_keyword = [p for p in params if p not in by_position]
-    by_keyword += _PAGES if kind is Kind.LIST else [_TIMEOUT] if kind is Kind.WATCH else []
-    by_keyword += _SCOPE if scoped else ()
+    by_keyword += _EXTRA.get(kind, ())
+    by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
     # Sorting is stable: what has to be given comes first, each part in the order of the request.
     made = Signature(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
+
 from . import pytypes
 from .classify import Kind, Shape
-from .config import Config, FilterParam, MethodConfig
+from .config import OPTIONAL, Config, FilterParam, MethodConfig
 from .diagnostics import fail
 from .model import Api, Field, Label
 from .names import RESERVED_AS_PARAMETER, escape
@@ -19,7 +21,30 @@ _FILTER_TYPES = {
     "prefix": "str | None",
     "time": "TimeFilter | None",
 }
-_SORT_BY = 'Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default: '
+_SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
+_LIMIT = Param("limit", "int", "0", "Most items; 0 for as many as the server gives.")
+
+# What arguments are in Python for messages that mean something plain, and the runtime's function that makes the message.
+_PLAIN = {
+    "google.protobuf.Timestamp": ("datetime", "as_timestamp"),
+    "google.protobuf.Duration": ("timedelta", "as_duration"),
+    "google.protobuf.Struct": ("Mapping[str, Any]", "as_struct"),
+}
+
+
+@attrs.frozen
+class Subject:
+    """What an instance method is about: the message that names the entity, or the field that does and its names in requests."""
+
+    type_name: str = ""
+    kind: str = ""
+    names: tuple[str, ...] = ()
+
+    def fits(self, field: Field, path: str) -> bool:
+        """Whether the field of a request is to name the thing."""
+        if self.type_name:
+            return field.type_name == self.type_name and field.label in (Label.OPTIONAL, Label.REPEATED)
+        return path in self.names and field.kind == self.kind and field.label is Label.IMPLICIT
 
 
 class RequestBuilder:
@@ -33,15 +58,15 @@ class RequestBuilder:
         types: TypeNames,
         method: MethodConfig,
         shape: Shape,
-        identity: str,
+        subject: Subject,
         named: str,
         table: str,
     ) -> None:
         self.api, self.config, self.rules, self.types = api, config, rules, types
-        self.method, self.shape, self.identity, self.table = method, shape, identity, table
+        self.method, self.shape, self.subject, self.table = method, shape, subject, table
         self.named = named
         self.params: list[Param] = []
-        self.uses_scope = False
+        self.roles: set[str] = set()
         self.uses_identity = False
         self.keep = ""
         self._paths: set[str] = set()
@@ -61,7 +86,8 @@ class RequestBuilder:
                         f"[{self.table}] {key} names {path}, which is no field that {full_name} leaves to the caller"
                     )
                     raise fail(self.config.source.at_table(self.table, key), message, nearest(path, self._paths))
-        for key, value in (("filters", self.method.filters), ("sort", self.method.sort)):
+        method = self.method
+        for key, value in (("filters", method.filters), ("sort", method.sort), ("sort_keys", method.sort_keys)):
             if value and key not in self._used:
                 message = f"[{self.table}] {key} is given, but {full_name} takes none"
                 raise fail(self.config.source.at_table(self.table, key), message, f"remove {key}")
@@ -78,8 +104,9 @@ class RequestBuilder:
             role = roles.get(field.name)
             if role:
                 # Every client has an organization, if an empty one; project and domain have to be asked for.
-                self.uses_scope = self.uses_scope or role != "org"
-                arguments.append(f"{field.py_name}={'caller' if role == 'org' else 'scope'}.{role}")
+                self.roles |= {role} - {"org"}
+                source = "caller" if role == "org" else "scope"
+                arguments.append(f"{field.py_name}={source}.{role.removesuffix(OPTIONAL)}")
                 continue
             expression = self._argument(field, here, full_name)
             if expression:
@@ -96,9 +123,11 @@ class RequestBuilder:
             return self._message(field.type_name, path)
         if field.type_name and field.type_name == listing.get("sort") and field.label is not Label.REPEATED:
             return f"next(iter(as_sorts({self.types.name(field.type_name)}, {self._sort_by()})), None)"
-        if self.identity and field.type_name == self.identity and field.label is Label.OPTIONAL:
+        if self.subject.fits(field, path):
             self.uses_identity = True
-            return "self._identity()"
+            return "[self._identity()]" if field.label is Label.REPEATED else "self._identity()"
+        if field.type_name and field.type_name == listing.get("filter") and self.method.filters:
+            return self._filters()
         if (
             field.type_name in self.config.scope
             and field.label is Label.OPTIONAL
@@ -125,23 +154,47 @@ class RequestBuilder:
 
     def _sort_by(self) -> str:
         """The last arguments of `as_sorts`."""
-        self._used.add("sort")
-        sort = self.method.sort
+        self._used |= {"sort", "sort_keys"}
+        sort, keys = self.method.sort, self.method.sort_keys
+        if keys and sort and sort.removeprefix("-") not in keys:
+            message = f"[{self.table}] sort is {sort!r}, which is not among its sort_keys"
+            raise fail(self.config.source.at_table(self.table, "sort"), message, nearest(sort, keys))
         order = {"": "the server's order", "-created_at": "the newest first"}.get(sort, f"`{sort}`")
-        self.params.append(Param("sort_by", "SortBy | None", "None", f"{_SORT_BY}{order}."))
-        return f"sort_by, {literal(sort)}"
+        first = keys[0] if keys else "created_at"
+        doc = _SORT_BY.format(f'"{first}" or ("{keys[-1] if keys else "name"}", "asc")')
+        annotation = f"SortedBy[{self.sort_key}]" if keys else "SortBy"
+        self.params.append(Param("sort_by", f"{annotation} | None", "None", f"{doc}{order}."))
+        return f"sort_by, {literal(sort)}" + (f", keys={literal(keys)}" if keys else "")
+
+    @property
+    def sort_key(self) -> str:
+        """What the module calls the type of the keys that the method sorts by."""
+        return f"{self.method.rpc.rpartition('.')[2]}Key"
+
+    def _filters(self) -> str:
+        """Filters from parameters of their own."""
+        self._used.add("filters")
+        filter_type = self.types.name(self.config.list_request["filter"])
+        params = [self._filter(name) for name in self.method.filters]
+        clauses = [f"*{self._clause(param)}" for param in params if param.kind != "message"]
+        made = f"as_filters({filter_type}, {', '.join(clauses)})"
+        for param in params:
+            if param.kind == "message":
+                self.params.append(Param(param.name, f"Collection[{filter_type}]", "()", param.doc))
+                made += f" + as_list({literal(param.name)}, {param.name})"
+        return made
 
     def _list_request(self, full_name: str) -> str:
-        """The request's list part: filters from parameters of their own, and the sort order."""
+        """The request's list part: filters from parameters of their own, the sort order, and without pages a limit."""
         listing = self.config.list_request
-        self._used.add("filters")
         arguments: list[str] = []
-        clauses = [f"*{self._clause(self._filter(name))}" for name in self.method.filters]
-        if clauses:
-            filter_type = self.types.name(listing["filter"])
-            arguments.append(f"{listing['filters_field']}=as_filters({filter_type}, {', '.join(clauses)})")
+        if self.method.filters:
+            arguments.append(f"{listing['filters_field']}={self._filters()}")
         sort_type = self.types.name(listing["sort"])
         arguments.append(f"{listing['sort_field']}=as_sorts({sort_type}, {self._sort_by()})")
+        if not self._is_list() and self.api.messages[full_name].field(self.shape.style.size):
+            self.params.append(_LIMIT)
+            arguments.append(f"{self.shape.style.size}=limit")
         return f"{self.types.name(full_name)}({', '.join(arguments)})"
 
     def _filter(self, name: str) -> FilterParam:
@@ -172,27 +225,40 @@ class RequestBuilder:
         if self._names_the_thing(field, path, owner):
             required, low = True, max(low, 1)
         annotation, default = self._annotation(field), "" if required else _default(field)
-        doc = sentence(field.doc) or f"`{field.name}` of the request."
+        doc = sentence(field.doc) or self._guessed_doc(field)
         if high:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
         self.params.append(Param(name, f"{annotation} | None" if default == "None" else annotation, default, doc))
         if field.label is Label.REPEATED:
-            return f"several({literal(name)}, {name})"
+            return f"as_list({literal(name)}, {name})"
+        if field.type_name in _PLAIN and field.label is Label.OPTIONAL:
+            return f"{_PLAIN[field.type_name][1]}({self.types.name(field.type_name)}, {literal(name)}, {name})"
         if field.label is Label.MAP:
             return f"dict({name} or {{}})" if default else f"dict({name})"
         if field.kind != "string" or not (low or high):
             return name
-        checked = f"text({literal(name)}, {name}, {low}, {high})"
+        checked = f"as_text({literal(name)}, {name}, {low}, {high})"
         return f"None if {name} is None else {checked}" if default == "None" else checked
 
     def _names_the_thing(self, field: Field, path: str, owner: str) -> bool:
         """Whether the request can mean nothing without the field. What creates may leave the name to the server."""
-        creates = self.method.rpc.rpartition(".")[2].startswith("Create")
+        creates = self.shape.kind is Kind.CREATE or self.method.rpc.rpartition(".")[2].startswith("Create")
         plain = field.label is Label.IMPLICIT and self.shape.kind is not Kind.LIST
         return self.named in (path, owner) and plain and not creates
 
+    def _guessed_doc(self, field: Field) -> str:
+        """What there is to say of a field that the definitions say nothing of."""
+        words = field.name.replace("_", " ")
+        if field.kind == "bool":
+            return f"Whether {words}."
+        inner = self.api.messages.get(field.type_name)
+        about = sentence(inner.doc) if inner and field.type_name not in _PLAIN else ""
+        return about or f"The {words}."
+
     def _annotation(self, field: Field) -> str:
         """What an argument has to be; a list's or map's is more general than what the message keeps."""
+        if field.type_name in _PLAIN and field.label is Label.OPTIONAL:
+            return _PLAIN[field.type_name][0]
         single = pytypes.single(field, self.types)
         if field.label is Label.REPEATED:
             return f"Collection[{single}]"

@@ -56,7 +56,7 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
     async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
         # Not Watch[Self], which type checkers make Watch[Never] of.
         assert "-> Watch[PenBase]" in explain(made.config, "WatchPen")
-        async for found in made.get("entities.pen:PenBase").watch(name="blue", client=client):
+        async for found in made.get("entities.pen:PenBase")(pen(name="blue"), client).watch():
             assert found.pb2 == pen(name="blue")
             break
 
@@ -84,11 +84,10 @@ async def test_a_call_gives_what_the_server_replies(fragment: Callable[..., Frag
             return types.Nothing()
 
     async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
-        assert await pen.measure.aio("blue", client=client) == types.Ink(millilitres=4)
-        assert await pen.refill.aio("blue", client=client) is None
-        with pytest.raises(ValueError, match="name must not be empty"):
-            await pen.measure.aio("", client=client)
-    assert "Returns:\n    The server's reply." in (getdoc(pen.measure) or "")
+        blue = pen(types.Pen(name="blue"), client)
+        assert await blue.measure.aio() == types.Ink(millilitres=4)
+        assert await blue.refill.aio() is None
+    assert "Returns:\n    What the server replies." in (getdoc(pen.measure) or "")
     assert "Returns" not in (getdoc(pen.refill) or "")
 
 

@@ -183,7 +183,7 @@ def test_one_change(versions: Versions, edit: tuple[str, str], told: str, breaks
         (("string title = 2;", "optional string title = 2;"),
          [("client property Box.title has another type: str -> str | None", SOURCE)]),
         (("int32 size = 3;", ""),
-         [("client property Box.size breaks: [entities.Box] test.Box has nothing at 'size'", SOURCE)]),
+         [("client property Box.size breaks: [entities.Box.properties] size: test.Box has nothing at 'size'", SOURCE)]),
         (("rpc OpenBox(OpenBoxRequest) returns (OpenBoxResponse);", ""),
          [("client method Box.open breaks: [entities.Box.methods.OpenBox] there is no RPC test.Boxes.OpenBox", SOURCE)]),
         (("rpc GetBox(GetBoxRequest) returns (GetBoxResponse);",
@@ -301,7 +301,7 @@ breaks on the wire and Python callers (1)
   test.Boxes: RPC removed: WatchBox
 
 breaks Python callers (3)
-  client property Box.size breaks: [entities.Box] test.Box has nothing at 'size'
+  client property Box.size breaks: [entities.Box.properties] size: test.Box has nothing at 'size'
   test.Box: fields removed: note, size
 
 compatible (4)

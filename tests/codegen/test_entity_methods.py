@@ -365,7 +365,7 @@ async def test_every_style_of_paging(items: Fragment) -> None:
 async def test_parameters_that_are_named_like_what_methods_use(items: Fragment) -> None:
     entity, service = items.get("entities.item:ItemBase"), items_service(items)
     async for client in _connected(service):
-        await entity.flat(text_="t", request_="r", scope_="s", client=client).first.aio()
+        await entity.flat(text="t", request_="r", scope_="s", client=client).first.aio()
     assert (service.asked[0].text, service.asked[0].request, service.asked[0].scope) == ("t", "r", "s")
 
 
@@ -373,7 +373,7 @@ async def test_replies_of_every_shape(items: Fragment) -> None:
     entity = items.get("entities.item:ItemBase")
     async for client in _connected(items_service(items)):
         assert (await entity.plain.aio(client=client)).name == "3"
-        assert (await entity.deep.aio(text_="x", client=client)).name == "4"
+        assert (await entity.deep.aio(text="x", client=client)).name == "4"
         assert (await entity.deep.aio(client=client)).name == "", "a message on the way may be missing"
         seen = []
         async for item in entity.many(client=client, timeout=20):

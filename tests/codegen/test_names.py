@@ -155,9 +155,9 @@ def test_the_lists_are_frozen() -> None:
     assert sizes == {
         "RESERVED_IN_MESSAGE": 69,
         "RESERVED_IN_ENUM": 53,
-        "RESERVED_IN_ENTITY": 69,
+        "RESERVED_IN_ENTITY": 73,
         "RESERVED_IN_SERVICE": 45,
-        "RESERVED_AS_PARAMETER": 82,
+        "RESERVED_AS_PARAMETER": 83,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 101,
         "RESERVED_AS_SERVICE": 45,

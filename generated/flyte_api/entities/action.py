@@ -20,6 +20,7 @@ from flyte.runtime.v1 import (
     any_of,
     as_filters,
     as_sorts,
+    as_text,
     blocking,
     equal,
     listing,
@@ -28,7 +29,6 @@ from flyte.runtime.v1 import (
     resolve,
     resolve_client,
     streaming,
-    text,
     unary,
     walk,
     watched,
@@ -163,7 +163,7 @@ class ActionBase(Entity[WorkflowAction]):
                 org=caller.org,
                 project=scope.project,
                 domain=scope.domain,
-                name=text("for_run_name", for_run_name, 1, 30),
+                name=as_text("for_run_name", for_run_name, 1, 30),
             ),
         )
         return paged(

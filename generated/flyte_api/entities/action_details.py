@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
@@ -100,9 +100,12 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         request = GetActionDetailsRequest(
             action_id=ActionIdentifier(
                 run=RunIdentifier(
-                    org=caller.org, project=scope.project, domain=scope.domain, name=text("run_name", run_name, 1, 30)
+                    org=caller.org,
+                    project=scope.project,
+                    domain=scope.domain,
+                    name=as_text("run_name", run_name, 1, 30),
                 ),
-                name=text("name", name, 1, 30),
+                name=as_text("name", name, 1, 30),
             )
         )
         reply = await unary(caller, RunService.GET_ACTION_DETAILS, request)

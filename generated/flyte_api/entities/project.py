@@ -12,11 +12,11 @@ from flyte.runtime.v1 import (
     Self,
     SortBy,
     as_sorts,
+    as_text,
     fetching,
     listing,
     paged,
     resolve_client,
-    text,
     unary,
     walk,
 )
@@ -71,7 +71,7 @@ class ProjectBase(Entity[ProjectProject]):
         Calls `ProjectService.GetProject`.
         """
         caller = resolve_client(client)
-        request = GetProjectRequest(id=text("id", id, 1, 63))
+        request = GetProjectRequest(id=as_text("id", id, 1, 63))
         reply = await unary(caller, ProjectService.GET_PROJECT, request)
         return cls._of(reply.project, caller)
 

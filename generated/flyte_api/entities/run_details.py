@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
@@ -75,7 +75,7 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
         scope = caller.scope(project, domain)
         request = GetRunDetailsRequest(
             run_id=RunIdentifier(
-                org=caller.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 30)
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 30)
             )
         )
         reply = await unary(caller, RunService.GET_RUN_DETAILS, request)

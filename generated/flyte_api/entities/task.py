@@ -14,7 +14,9 @@ from flyte.runtime.v1 import (
     Self,
     SortBy,
     as_filters,
+    as_list,
     as_sorts,
+    as_text,
     beginning,
     containing,
     equal,
@@ -22,8 +24,7 @@ from flyte.runtime.v1 import (
     paged,
     resolve,
     resolve_client,
-    several,
-    text,
+    streaming,
     walk,
 )
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
@@ -159,7 +160,7 @@ class TaskBase(Entity[TaskTask]):
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
             ),
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
-            known_filters=several("known_filters", known_filters),
+            known_filters=as_list("known_filters", known_filters),
         )
         return paged(
             cls,
@@ -174,7 +175,7 @@ class TaskBase(Entity[TaskTask]):
             page_size=page_size,
         )
 
-    @listing
+    @streaming
     @classmethod
     def versions(
         cls,
@@ -213,7 +214,7 @@ class TaskBase(Entity[TaskTask]):
         request = ListVersionsRequest(
             request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at")),
             task_name=TaskName(
-                org=caller.org, project=scope.project, domain=scope.domain, name=text("name", name, 1, 255)
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
             ),
         )
         return paged(

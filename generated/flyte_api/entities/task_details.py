@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, fetching, path, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
@@ -102,8 +102,8 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
                 org=caller.org,
                 project=scope.project,
                 domain=scope.domain,
-                name=text("name", name, 1, 255),
-                version=text("version", version, 1, 63),
+                name=as_text("name", name, 1, 255),
+                version=as_text("version", version, 1, 63),
             )
         )
         reply = await unary(caller, TaskService.GET_TASK_DETAILS, request)

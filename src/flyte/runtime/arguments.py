@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TypeVar
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .structs import StructMixin
+    from .wellknown import DurationMixin, TimestampMixin
 
 T = TypeVar("T")
+Moment = TypeVar("Moment", bound="TimestampMixin")
+Span = TypeVar("Span", bound="DurationMixin")
+Object = TypeVar("Object", bound="StructMixin")
 
 
 def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
@@ -61,3 +69,46 @@ def seconds(argument: str, value: object) -> float:
     if not value > 0:
         raise ValueError(f"{argument} is {value!r}; it must be a positive number of seconds")
     return float(value)
+
+
+def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment | None) -> Moment | None:
+    """An instant as the message that `message` is; the message itself, and None, stay as they are.
+
+    Raises:
+        TypeError: It is not a datetime.
+        ValueError: It has no time zone.
+    """
+    if value is None or isinstance(value, message):
+        return value
+    if not isinstance(value, datetime):
+        raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
+    if value.utcoffset() is None:
+        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
+    return message.of(value)
+
+
+def as_duration(message: type[Span], argument: str, value: timedelta | Span | None) -> Span | None:
+    """A span of time as the message that `message` is; the message itself, and None, stay as they are.
+
+    Raises:
+        TypeError: It is not a timedelta.
+        ValueError: It is longer than the message can say.
+    """
+    if value is None or isinstance(value, message):
+        return value
+    if not isinstance(value, timedelta):
+        raise TypeError(f"{argument} takes a timedelta, not {type(value).__name__} ({value!r})")
+    return message.of(value)
+
+
+def as_struct(message: type[Object], argument: str, value: Mapping[str, Any] | Object | None) -> Object | None:
+    """A JSON object as the message that `message` is; the message itself, and None, stay as they are.
+
+    Raises:
+        TypeError: It is not a mapping, or holds something that JSON has not.
+    """
+    if value is None or isinstance(value, message):
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{argument} takes a mapping, not {type(value).__name__} ({value!r})")
+    return message.of(value)

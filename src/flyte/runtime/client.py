@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import NamedTuple, NoReturn
@@ -150,22 +150,33 @@ class Client:
         """Whether it was closed, so that it can make no more calls."""
         return self._closed
 
-    def scope(self, project: str | None = None, domain: str | None = None) -> Scope:
+    def scope(
+        self,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        demand: Collection[str] = ("project", "domain"),
+    ) -> Scope:
         """Where a call looks names up.
 
         Args:
             project: Wins over the client's project.
             domain: Wins over the client's domain.
+            demand: Which of `project` and `domain` there have to be. The other may be given as "", for none.
 
         Raises:
-            InitializationError: There is no project or no domain.
-            ValueError: One of them is empty.
+            InitializationError: There is no project or no domain, but is to be.
+            ValueError: One that there has to be is empty.
         """
         for name, value in (("project", project), ("domain", domain)):
-            if value == "":
+            if value == "" and name in demand:
                 raise ValueError(f"{name} must not be empty; leave it out for the client's own")
-        found = Scope(self._org, project or self._project, domain or self._domain)
-        missing = [name for name in ("project", "domain") if not getattr(found, name)]
+        found = Scope(
+            self._org,
+            (self._project or "") if project is None else project,
+            (self._domain or "") if domain is None else domain,
+        )
+        missing = [name for name in demand if not getattr(found, name)]
         if missing:
             given = ", ".join(f"{name}=..." for name in missing)
             raise InitializationError(

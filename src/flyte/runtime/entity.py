@@ -15,10 +15,10 @@ from .client import Client, resolve_client
 from .message import Message
 from .pager import Page, Pager
 from .rpc import Rpc
+from .stream import Stream
 from .watch import Watch
 
 M = TypeVar("M", bound=Message)
-E = TypeVar("E", bound="Entity[Any]")
 T = TypeVar("T")
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
@@ -110,8 +110,13 @@ def walk(message: Any, path: str) -> Any:
     return message
 
 
+def as_is(item: Any, client: Client) -> Any:
+    """What becomes of an item of a reply when no entity is made of it."""
+    return item
+
+
 def paged(
-    entity: type[E],
+    make: Callable[[Any, Client], T],
     client: Client,
     rpc: Rpc[Req, Res],
     request: Req,
@@ -120,14 +125,14 @@ def paged(
     token: str,
     page: str,
     names: tuple[str, str] = ("limit", "token"),
-    keep: Callable[[E], bool] | None = None,
+    keep: Callable[[T], bool] | None = None,
     limit: int | None,
     page_size: int | None,
-) -> Pager[E]:
+) -> Pager[T]:
     """The pager of a list method.
 
     Args:
-        entity: What to make of each item.
+        make: Makes something of an item and the client: the class of an entity, or `as_is`.
         client: Whom to ask.
         rpc: The list method.
         request: The request, but for limit and token.
@@ -140,7 +145,7 @@ def paged(
         page_size: Most items a request; None for the client's.
     """
 
-    async def fetch(at: str, size: int) -> Page[E]:
+    async def fetch(at: str, size: int) -> Page[T]:
         asked = copy(request)
         if token:
             where: Any = asked
@@ -151,7 +156,7 @@ def paged(
                 setattr(where, name, value)
         reply = await unary(client, rpc, asked)
         found: Sequence[Any] = walk(reply, items) or ()
-        made = [entity(item, client) for item in found]
+        made = [make(item, client) for item in found]
         if keep is not None:
             made = [item for item in made if keep(item)]
         return Page(made, (walk(reply, token) or "") if token else "")
@@ -160,39 +165,54 @@ def paged(
 
 
 def watched(
-    entity: type[E],
+    make: Callable[[Any, Client], T],
     client: Client,
     rpc: Rpc[Req, Res],
     request: Req,
     *,
     items: str,
     final: str,
-    each: Callable[[E], None] | None = None,
-    about: str = "",
+    each: Callable[[T], None] | None = None,
+    about: str,
     timeout: float | None,
-) -> Watch[E]:
-    """The watch of a streaming method; it ends with the first entity whose method `final` says so.
+) -> Watch[T]:
+    """The watch of a streaming method; it ends with the first item whose method `final` says so.
 
-    A path `items` to a repeated field gives its items one by one. `each` sees every entity before it is delivered;
+    A path `items` to a repeated field gives its items one by one. `each` sees everything before it is delivered;
     `about` says in errors what is watched.
     """
 
-    async def subscribe() -> AsyncGenerator[E]:
-        async with aclosing(stream(client, rpc, request)) as replies:
-            async for reply in replies:
-                found = walk(reply, items)
-                for item in found if isinstance(found, list) else [found]:  # pyright: ignore[reportUnknownVariableType]
-                    if item is not None:
-                        made = entity(item, client)
-                        if each is not None:
-                            each(made)
-                        yield made
+    async def subscribe() -> AsyncGenerator[T]:
+        async with aclosing(_items(stream(client, rpc, request), items)) as found:
+            async for item in found:
+                made = make(item, client)
+                if each is not None:
+                    each(made)
+                yield made
 
-    is_final: Callable[[E], bool] = (lambda item: bool(getattr(item, final)())) if final else (lambda item: False)
+    is_final: Callable[[T], bool] = (lambda item: bool(getattr(item, final)())) if final else (lambda item: False)
     return Watch(
         subscribe,
         is_final=is_final,
         timeout=timeout,
-        waited_for=f"{about or entity.__name__} to end",
+        waited_for=f"{about} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )
+
+
+def streamed(client: Client, rpc: Rpc[Req, Res], request: Req, *, items: str, timeout: float | None) -> Stream[Any]:
+    """The stream of a method that is opened once for each loop: a repetition would deliver things twice.
+
+    A path `items` to a repeated field gives its items one by one; "" gives whole replies.
+    """
+    return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
+
+
+async def _items(replies: AsyncGenerator[Any, None], path: str) -> AsyncGenerator[Any, None]:
+    """What lies at a path in replies; the items of a repeated field one by one."""
+    async with aclosing(replies):
+        async for reply in replies:
+            found = walk(reply, path)
+            for item in found if isinstance(found, list) else [found]:  # pyright: ignore[reportUnknownVariableType]
+                if item is not None:
+                    yield item

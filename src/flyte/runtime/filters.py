@@ -6,15 +6,19 @@ import difflib
 import enum
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import attrs
 
 M = TypeVar("M")
+K = TypeVar("K", bound=str)
 
 Direction = Literal["asc", "desc"]
-SortBy = str | tuple[str, Direction] | Sequence[str | tuple[str, Direction]]
-"""`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several."""
+SortedBy: TypeAlias = K | tuple[K, Direction] | Sequence[K | tuple[K, Direction]]
+"""`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several.
+`K` are the keys that a method takes, each also with `-` in front."""
+SortBy: TypeAlias = SortedBy[str]
+"""The same with any keys."""
 
 Clause = tuple[str, str, list[str]]
 """Name of a filter function, a field, and the values as text."""
@@ -135,16 +139,22 @@ def as_filters(message: type[M], *clauses: Clause) -> list[M]:
     return [make(function=functions[function], field=field, values=values) for function, field, values in clauses]
 
 
-def as_sorts(message: type[M], sort_by: SortBy | None, default: str) -> list[M]:
+def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: Collection[str] = ()) -> list[M]:
     """A sort order as sort messages, which have `key` and `direction`.
 
     Raises:
-        ValueError: A key is empty, or a direction is neither asc nor desc.
+        ValueError: A key is empty or not among `keys`, if there are any; or a direction is neither asc nor desc.
     """
     directions: Any = message.__dict__["direction"].target
     make: Any = message
     order = {"asc": directions["ASCENDING"], "desc": directions["DESCENDING"]}
-    return [make(key=key, direction=order[way]) for key, way in _orders(default if sort_by is None else sort_by)]
+    found = list(_orders(default if sort_by is None else sort_by))
+    for key, _ in found:
+        if keys and key not in keys:
+            near = difflib.get_close_matches(key, keys, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
+            raise ValueError(f"sort_by has {key!r}, which the server does not sort by; {hint}")
+    return [make(key=key, direction=order[way]) for key, way in found]
 
 
 def _orders(sort_by: SortBy) -> Iterator[tuple[str, Direction]]:

@@ -58,15 +58,29 @@ if TYPE_CHECKING:
     from flyte.errors import NotFoundError
     from flyte.syncify import blocking, fetching, listing, streaming
 
-    from .arguments import several, text
+    from .arguments import as_duration, as_struct, as_timestamp
+    from .arguments import several as as_list
+    from .arguments import text as as_text
     from .call import unary
     from .client import Client, resolve_client
-    from .entity import Entity, paged, walk, watched
-    from .filters import SortBy, TimeFilter, any_of, as_filters, as_sorts, beginning, containing, equal, within
+    from .entity import Entity, as_is, paged, streamed, walk, watched
+    from .filters import (
+        SortBy,
+        SortedBy,
+        TimeFilter,
+        any_of,
+        as_filters,
+        as_sorts,
+        beginning,
+        containing,
+        equal,
+        within,
+    )
     from .pager import Pager
     from .paths import Reads, moment_path, path
     from .rpc import Cardinality, Effect, Rpc
     from .service import ServerCall, ServiceBase, unimplemented
+    from .stream import Stream
     from .watch import Watch
 
 _MODULES = {
@@ -79,12 +93,19 @@ _MODULES = {
     "Client": "flyte.runtime.client",
     "resolve_client": "flyte.runtime.client",
     "Entity": "flyte.runtime.entity",
+    "as_duration": "flyte.runtime.arguments",
+    "as_is": "flyte.runtime.entity",
+    "as_list": "flyte.runtime.arguments:several",
+    "as_struct": "flyte.runtime.arguments",
+    "as_text": "flyte.runtime.arguments:text",
+    "as_timestamp": "flyte.runtime.arguments",
     "paged": "flyte.runtime.entity",
-    "several": "flyte.runtime.arguments",
-    "text": "flyte.runtime.arguments",
+    "streamed": "flyte.runtime.entity",
     "walk": "flyte.runtime.entity",
     "watched": "flyte.runtime.entity",
     "SortBy": "flyte.runtime.filters",
+    "SortedBy": "flyte.runtime.filters",
+    "Stream": "flyte.runtime.stream",
     "TimeFilter": "flyte.runtime.filters",
     "any_of": "flyte.runtime.filters",
     "as_filters": "flyte.runtime.filters",
@@ -128,6 +149,8 @@ __all__ = [
     "ServiceBase",
     "Slots",
     "SortBy",
+    "SortedBy",
+    "Stream",
     "StructMixin",
     "TimeFilter",
     "TimestampMixin",
@@ -136,8 +159,14 @@ __all__ = [
     "WrapperMixin",
     "again",
     "any_of",
+    "as_duration",
     "as_filters",
+    "as_is",
+    "as_list",
     "as_sorts",
+    "as_struct",
+    "as_text",
+    "as_timestamp",
     "beginning",
     "blocking",
     "containing",
@@ -178,14 +207,13 @@ __all__ = [
     "resolve",
     "resolve_client",
     "scalar_list",
-    "several",
     "signed",
     "signed32",
     "signed64",
+    "streamed",
     "streaming",
     "sub",
     "sub_list",
-    "text",
     "unary",
     "unimplemented",
     "unknown",
@@ -202,6 +230,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
+    module, _, inner = _MODULES[name].partition(":")
+    value = getattr(import_module(module), inner or name)
     globals()[name] = value
     return value

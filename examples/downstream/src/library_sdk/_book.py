@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from flyte.syncify import blocking
-from flyte_api.messages.google.protobuf.duration import Duration
 
 from library_sdk_api.entities.book import BookBase
 from library_sdk_api.messages.library.v1.books import BookState
@@ -58,5 +57,5 @@ class Book(BookBase):
         """
         if weeks < 1:
             raise ValueError(f"weeks is {weeks}; a book is lent for at least one")
-        await self.lend.aio(card, Duration.of(timedelta(weeks=weeks)))
+        await self.lend.aio(card, timedelta(weeks=weeks))
         return await Book.get.aio(self.branch, self.name, client=self.client)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from flyte.runtime.v1 import (
@@ -17,17 +17,18 @@ from flyte.runtime.v1 import (
     TimeFilter,
     Watch,
     any_of,
+    as_duration,
     as_filters,
+    as_list,
     as_sorts,
+    as_text,
     blocking,
     equal,
     fetching,
     listing,
     paged,
     resolve_client,
-    several,
     streaming,
-    text,
     unary,
     walk,
     watched,
@@ -144,7 +145,7 @@ class BookBase(Entity[V1Book]):
         Calls `BookService.GetBook`.
         """
         caller = resolve_client(client)
-        request = GetBookRequest(id=BookId(branch=text("branch", branch, 1, 0), name=text("name", name, 1, 40)))
+        request = GetBookRequest(id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)))
         reply = await unary(caller, BookService.GET_BOOK, request)
         return cls._of(reply.book, caller)
 
@@ -155,12 +156,12 @@ class BookBase(Entity[V1Book]):
         branch: str,
         name: str,
         title: str,
-        *,
         authors: Collection[str] = (),
         labels: Mapping[str, str] | None = None,
         shelf: ShelfId | None = None,
         donor: str | None = None,
         price: int | None = None,
+        *,
         client: Client | None = None,
     ) -> Self:
         """Add a book to the library.
@@ -176,18 +177,21 @@ class BookBase(Entity[V1Book]):
             price: What it cost, in cents.
             client: The client to ask with. Default: the current one.
 
+        Returns:
+            It as the server keeps it.
+
         Raises:
             ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            AlreadyExistsError: There is one of that name.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.AddBook`.
         """
         caller = resolve_client(client)
         request = AddBookRequest(
-            id=BookId(branch=text("branch", branch, 1, 0), name=text("name", name, 1, 40)),
-            title=text("title", title, 1, 0),
-            authors=several("authors", authors),
+            id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)),
+            title=as_text("title", title, 1, 0),
+            authors=as_list("authors", authors),
             labels=dict(labels or {}),
             shelf=shelf,
             donor=donor,
@@ -197,7 +201,7 @@ class BookBase(Entity[V1Book]):
         return cls._of(reply.book, caller)
 
     @blocking
-    async def lend(self, card: str, period: Duration | None = None) -> None:
+    async def lend(self, card: str, period: timedelta | None = None) -> None:
         """Lend the book to a reader.
 
         Args:
@@ -212,7 +216,9 @@ class BookBase(Entity[V1Book]):
         Calls `BookService.LendBook`.
         """
         caller = self.client
-        request = LendBookRequest(id=self._identity(), card=text("card", card, 1, 0), period=period)
+        request = LendBookRequest(
+            id=self._identity(), card=as_text("card", card, 1, 0), period=as_duration(Duration, "period", period)
+        )
         await unary(caller, BookService.LEND_BOOK, request)
 
     @blocking

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Pager, Self, fetching, listing, paged, resolve_client, text, unary, walk
+from flyte.runtime.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, resolve_client, unary, walk
 from library_sdk_api.messages.library.v1.readers import GetReaderRequest, ListReadersRequest, PageRequest, Reader
 from library_sdk_api.services.library.v1.reader_service import ReaderService
 
@@ -115,6 +115,6 @@ class ReaderBase(Entity[Reader]):
         Calls `ReaderService.GetReader`.
         """
         caller = resolve_client(client)
-        request = GetReaderRequest(card=text("card", card, 1, 0))
+        request = GetReaderRequest(card=as_text("card", card, 1, 0))
         reply = await unary(caller, ReaderService.GET_READER, request)
         return cls._of(reply, caller)
