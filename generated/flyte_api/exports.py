@@ -13,4 +13,6 @@ EXPORTS = {
     "User": "flyte.remote._user:User",
     "AuthMetadata": "flyte.remote._user:AuthMetadata",
     "PublicClient": "flyte.remote._user:PublicClient",
+    "Settings": "flyte.remote._settings:Settings",
+    "ResolvedSettings": "flyte.remote._settings:ResolvedSettings",
 }

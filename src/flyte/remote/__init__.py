@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ._io import ActionInputs, ActionOutputs
     from ._project import Project
     from ._run import Run, RunDetails
+    from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
     from ._user import AuthMetadata, PublicClient, User
@@ -22,30 +23,42 @@ _MODULES = {
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
     "AuthMetadata": "_user",
+    "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
+    "LocalSetting": "_settings",
     "Project": "_project",
     "PublicClient": "_user",
+    "ResolvedSettings": "_settings",
     "Run": "_run",
     "RunDetails": "_run",
+    "SettingOrigin": "_settings",
+    "Settings": "_settings",
     "Task": "_task",
     "TaskDetails": "_task_details",
     "TaskVersion": "_task",
     "TimeFilter": "_common",
+    "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
 }
 
 __all__ = [
+    "UNSET",
     "Action",
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
     "AuthMetadata",
+    "EffectiveSetting",
     "LazyEntity",
+    "LocalSetting",
     "Project",
     "PublicClient",
+    "ResolvedSettings",
     "Run",
     "RunDetails",
+    "SettingOrigin",
+    "Settings",
     "Task",
     "TaskDetails",
     "TaskVersion",
