@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
+    from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
 
 _MODULES = {
@@ -40,6 +41,8 @@ _MODULES = {
     "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
+    "upload_dir": "_upload",
+    "upload_file": "_upload",
 }
 
 __all__ = [
@@ -65,6 +68,8 @@ __all__ = [
     "TimeFilter",
     "User",
     "auth_metadata",
+    "upload_dir",
+    "upload_file",
 ]
 
 

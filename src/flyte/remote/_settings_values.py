@@ -146,7 +146,8 @@ class Leaf:
             if inner is None:
                 if leaf is None:
                     return
-                inner = _target(type(target), name)()
+                holder: type[Message] = type(target)
+                inner = _target(holder, name)()
                 setattr(target, name, inner)
             target = inner
         setattr(target, last, leaf)
@@ -190,7 +191,7 @@ class Leaf:
             case _:
                 pass
         if taken is None:
-            raise TypeError(f"{self.key} takes {kind.takes}, or UNSET, not {type(value).__name__} ({value!r})")
+            raise TypeError(f"{self.key} takes {kind.takes}, or UNSET, not {_described(value)}")
         return self.message(state=SettingState.VALUE, **{kind.field: taken})
 
     def _entries(self, value: Mapping[Any, Any]) -> dict[str, str]:
@@ -198,6 +199,10 @@ class Leaf:
             if not isinstance(name, str) or not isinstance(text, str):
                 raise TypeError(f"{self.key} takes text for keys and values, not {name!r}: {text!r}")
         return dict(value)
+
+
+def _described(value: object) -> str:
+    return f"{type(value).__name__} ({value!r})"
 
 
 def _target(message: type[Message], name: str) -> type[Message]:

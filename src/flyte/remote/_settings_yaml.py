@@ -100,7 +100,7 @@ def parse(text: str) -> dict[str, Any]:
             "a dict to update_settings"
         ) from missing
     try:
-        found = yaml.safe_load(text)
+        found: dict[Any, Any] | Any = yaml.safe_load(text)
     except yaml.YAMLError as cause:
         raise ValueError(f"this is not YAML: {cause}") from None
     if found is None:
