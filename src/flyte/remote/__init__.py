@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ._action_details import ActionDetails
     from ._common import TimeFilter
     from ._io import ActionInputs, ActionOutputs
+    from ._links import DataUris, DownloadLinks
     from ._project import Project
     from ._run import Run, RunDetails
     from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
@@ -24,6 +25,8 @@ _MODULES = {
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
     "AuthMetadata": "_user",
+    "DataUris": "_links",
+    "DownloadLinks": "_links",
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
@@ -52,6 +55,8 @@ __all__ = [
     "ActionInputs",
     "ActionOutputs",
     "AuthMetadata",
+    "DataUris",
+    "DownloadLinks",
     "EffectiveSetting",
     "LazyEntity",
     "LocalSetting",
