@@ -146,8 +146,7 @@ class Leaf:
             if inner is None:
                 if leaf is None:
                     return
-                holder: type[Message] = type(target)
-                inner = _target(holder, name)()
+                inner = _target(target, name)()
                 setattr(target, name, inner)
             target = inner
         setattr(target, last, leaf)
@@ -175,6 +174,7 @@ class Leaf:
             return self.message(state=SettingState.UNSET)
         kind = _KINDS[self.message]
         taken: Any = None
+        shown = f"{type(value).__name__} ({value!r})"
         match value:
             case str() if self.message in (StringSetting, QuantitySetting):
                 taken = value
@@ -191,7 +191,7 @@ class Leaf:
             case _:
                 pass
         if taken is None:
-            raise TypeError(f"{self.key} takes {kind.takes}, or UNSET, not {_described(value)}")
+            raise TypeError(f"{self.key} takes {kind.takes}, or UNSET, not {shown}")
         return self.message(state=SettingState.VALUE, **{kind.field: taken})
 
     def _entries(self, value: Mapping[Any, Any]) -> dict[str, str]:
@@ -201,12 +201,8 @@ class Leaf:
         return dict(value)
 
 
-def _described(value: object) -> str:
-    return f"{type(value).__name__} ({value!r})"
-
-
-def _target(message: type[Message], name: str) -> type[Message]:
-    field: Deferred = getattr(message, name)
+def _target(message: Message | type[Message], name: str) -> type[Message]:
+    field: Deferred = getattr(message if isinstance(message, type) else type(message), name)
     return field.target
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from flyte.runtime.message import Message
+from flyte.runtime.narrow import is_dict
 from flyte_api.messages.flyteidl2.settings.settings_definition import BoolSetting, Int64Setting, StringMapSetting
 
 from ._settings_values import UNSET, EffectiveSetting, SettingValue, leaves
@@ -100,11 +101,11 @@ def parse(text: str) -> dict[str, Any]:
             "a dict to update_settings"
         ) from missing
     try:
-        found: dict[Any, Any] | Any = yaml.safe_load(text)
+        found: object = yaml.safe_load(text)
     except yaml.YAMLError as cause:
         raise ValueError(f"this is not YAML: {cause}") from None
     if found is None:
         return {}
-    if not isinstance(found, dict):
+    if not is_dict(found):
         raise ValueError(f"settings are a mapping of keys to values, not a {type(found).__name__}")
     return {key: UNSET if value == _UNSET else value for key, value in found.items()}
