@@ -20,4 +20,12 @@ EXPORTS = {
     "TrackedRunDetails": "flyte.remote._tracked:TrackedRunDetails",
     "TrackedAction": "flyte.remote._tracked:TrackedAction",
     "TrackedActionDetails": "flyte.remote._tracked:TrackedActionDetails",
+    "User": "flyte.remote._user:User",
+    "AuthMetadata": "flyte.remote._user:AuthMetadata",
+    "PublicClient": "flyte.remote._user:PublicClient",
+    "Settings": "flyte.remote._settings:Settings",
+    "ResolvedSettings": "flyte.remote._settings:ResolvedSettings",
+    "App": "flyte.remote._app:App",
+    "Artifact": "flyte.remote._artifact:Artifact",
+    "ArtifactGroup": "flyte.remote._artifact_group:ArtifactGroup",
 }

@@ -123,4 +123,4 @@ async def test_inputs_travel_inline_where_they_cannot_be_uploaded(multiply: Task
     (request,) = service.requests
     assert request.offloaded_input_data is None and request.inputs is not None
     assert [item.name for item in request.inputs.literals] == ["x", "y"]
-    assert [c.method.rpartition("/")[2] for c in calls] == ["UploadInputs", "CreateRun"]
+    assert [c.method.rpartition("/")[2] for c in calls] == ["SelectCluster", "UploadInputs", "CreateRun"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import sys
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from flyte.errors import InitializationError, InvalidArgumentError, RuntimeSystemError, WaitTimeoutError
+from flyte.errors import (
+    AlreadyExistsError,
+    InitializationError,
+    InvalidArgumentError,
+    RuntimeSystemError,
+    WaitTimeoutError,
+)
+from flyte.remote import upload_dir, upload_file
 from flyte.runtime.client import Client
 from flyte.runtime.server import ServerCall, Status, abort, serve
 from flyte.types import Dir, File, _upload
@@ -43,6 +51,11 @@ class Storage(ThreadingHTTPServer):
         self.now = 0
         self.most = 0
         self.lock = threading.Lock()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Uploads that are given up hang up; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Put(BaseHTTPRequestHandler):
@@ -76,6 +89,7 @@ class Plane(DataProxyServiceBase):
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        self.largest = 1000
         self.requests: list[CreateUploadLocationRequest] = []
         self.rename: Callable[[str], str] = lambda name: name
 
@@ -83,10 +97,13 @@ class Plane(DataProxyServiceBase):
         self, request: CreateUploadLocationRequest, call: ServerCall
     ) -> CreateUploadLocationResponse:
         self.requests.append(request)
-        if request.content_length > 1000:
-            abort(Status.INVALID_ARGUMENT, "content_length exceeds the maximum of 1000 bytes")
+        if request.content_length > self.largest:
+            abort(Status.INVALID_ARGUMENT, f"content_length exceeds the maximum of {self.largest} bytes")
         directory = request.filename_root or base64.b32encode(request.content_md5).decode()
         path = f"/{request.project}/{request.domain}/{directory}/{self.rename(request.filename)}"
+        known = self.storage.files.get(path)
+        if known is not None and hashlib.md5(known).digest() != request.content_md5:
+            abort(Status.ALREADY_EXISTS, f"{path} exists with other content")
         return CreateUploadLocationResponse(
             signed_url=f"http://127.0.0.1:{self.storage.server_port}{path.replace(' ', '%20')}?signature=secret",
             native_url=f"s3://bucket{path}",
@@ -271,3 +288,93 @@ async def test_what_the_control_plane_refuses_is_told_in_its_words(client: Clien
 def test_what_is_stored_already_is_referred_to() -> None:
     assert File.from_existing_remote("s3://b/k", "v1") == File("s3://b/k", hash="v1")
     assert Dir.from_existing_remote("s3://b/d") == Dir("s3://b/d")
+
+
+async def test_a_file_goes_up_by_a_call_of_its_own(plane: Plane, client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("a,b")
+    md5, uri = await upload_file.aio(str(path), fname="b.csv", content_type="text/csv; charset=utf-8", client=client)
+    place = f"/p/d/{base64.b32encode(hashlib.md5(b'a,b').digest()).decode()}/b.csv"
+    assert (md5, uri) == (hashlib.md5(b"a,b").hexdigest(), f"s3://bucket{place}")
+    assert plane.storage.headers[place]["content-type"] == "text/csv; charset=utf-8"
+    # Its content counts, not what it was when it went up before.
+    path.write_text("c,d")
+    again, _ = await asyncio.to_thread(upload_file, path, domain="other", client=client)
+    assert again == hashlib.md5(b"c,d").hexdigest() and plane.requests[-1].domain == "other"
+
+
+async def test_a_directory_goes_to_the_place_that_is_wanted(plane: Plane, client: Client, tmp_path: Path) -> None:
+    for name in ("a/x.txt", "b/x.txt", "x.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    assert await upload_dir.aio(tmp_path, prefix="models/v1", client=client) == "s3://bucket/p/d/models/v1"
+    assert plane.storage.files == {f"/p/d/models/v1/{name}": name.encode() for name in ("a/x.txt", "b/x.txt", "x.txt")}
+    (tmp_path / "x.txt").write_text("other")
+    with pytest.raises(AlreadyExistsError, match="exists with other content"):
+        await upload_dir.aio(tmp_path, prefix="models/v1", client=client)
+    assert await asyncio.to_thread(upload_dir, str(tmp_path), client=client) != "s3://bucket/p/d/models/v1"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_whoever_wants_to_know_is_told_how_far_it_is(
+    plane: Plane, storage: Storage, client: Client, tmp_path: Path
+) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def progress(path: Path, sent: int, size: int) -> None:
+        told.append((path.name, sent, size))
+
+    plane.largest = size = (5 << 20) + 7
+    (tmp_path / "big").write_bytes(bytes(size))
+    await upload_file.aio(tmp_path / "big", progress=progress, client=client)
+    assert told == [*(("big", n << 20, size) for n in range(1, 6)), ("big", size, size)]
+    told.clear()
+    (tmp_path / "big").unlink()
+    (tmp_path / "empty").touch()
+    (tmp_path / "one").write_text("1")
+    storage.answers = [(503, "busy")]
+    await upload_dir.aio(tmp_path, progress=progress, client=client)
+    assert {*told} == {("empty", 0, 0), ("one", 1, 1)} and len(told) == 3
+
+
+async def test_progress_that_raises_ends_the_upload(storage: Storage, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+
+    def progress(*_: object) -> None:
+        raise ValueError("the screen is gone")
+
+    with pytest.raises(ValueError, match="the screen is gone"):
+        await upload_file.aio(tmp_path / "a", progress=progress, client=client)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"fname": ""}, "fname must not be empty"),
+        ({"fname": "a/b"}, "not a path such as 'a/b'"),
+        ({"fname": ".."}, "name of a file"),
+        ({"content_type": "text"}, "media type such as 'text/csv'"),
+        ({"content_type": "text/csv\r\nX-Evil: 1"}, "media type"),
+        ({"prefix": ""}, "prefix must not be empty"),
+        ({"prefix": "/a"}, "directory of the storage"),
+        ({"prefix": "a/../b"}, "directory of the storage"),
+    ],
+)
+async def test_bad_arguments_are_refused_before_anything_is_sent(
+    arguments: dict[str, str], complaint: str, plane: Plane, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    call = upload_dir.aio(tmp_path, prefix=arguments["prefix"], client=client) if "prefix" in arguments else None
+    with pytest.raises(ValueError, match=complaint):
+        await (call or upload_file.aio(tmp_path / "a", **arguments, client=client))  # type: ignore[arg-type]
+    assert plane.requests == []
+
+
+async def test_directories_and_files_are_told_apart(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(IsADirectoryError, match="upload_dir"):
+        await upload_file.aio(tmp_path, client=client)
+    with pytest.raises(ValueError, match="has no files; there is nothing to upload"):
+        await upload_dir.aio(tmp_path / "empty", client=client)
+    with pytest.raises(NotADirectoryError, match="is not a directory"):
+        await upload_dir.aio(tmp_path / "gone", client=client)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flyte import _hashing as hashing
 from flyte._context import TaskContext, ctx
+from flyte._routing import Operation, route
 from flyte.errors import (
     ActionAbortedError,
     AlreadyExistsError,
@@ -31,7 +32,7 @@ from flyte.runtime import bridge
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, current_client
 from flyte_api.messages.flyteidl2.actions.actions_service import AbortRequest, Action, EnqueueRequest
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.core.execution import ExecutionError
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, UploadInputsRequest
@@ -69,6 +70,9 @@ class Controller:
         self._context = context
         self._run = RunIdentifier(
             org=client.org, project=context.project or "", domain=context.domain or "", name=context.run_name or ""
+        )
+        self._project = ProjectIdentifier(
+            organization=client.org, domain=context.domain or "", name=context.project or ""
         )
         self._names = Names(context.action_name or "")
         self._children = Children(client, self._identifier(context.action_name or ""))
@@ -125,7 +129,8 @@ class Controller:
 
     def _upload(self, request: UploadInputsRequest) -> Any:
         async def attempt() -> str:
-            reply = await unary(self._client, DataProxyService.UPLOAD_INPUTS, request)
+            client = await route(self._client, Operation.UPLOAD_INPUTS, self._project)
+            reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
             return "" if reply.offloaded_input_data is None else reply.offloaded_input_data.uri
 
         return attempt
@@ -179,7 +184,8 @@ class Controller:
         from flyte.types import literals_to_python
 
         request = GetActionDataRequest(action_id=self._identifier(name))
-        data = await unary(self._client, DataProxyService.GET_ACTION_DATA, request)
+        client = await route(self._client, Operation.GET_ACTION_DATA, self._identifier(name))
+        data = await unary(client, DataProxyService.GET_ACTION_DATA, request)
         literals = [] if data.outputs is None else data.outputs.literals
         values = [*literals_to_python(literals, details.typed_interface.outputs).values.values()]
         if len(values) < 2:

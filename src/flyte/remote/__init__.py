@@ -4,43 +4,77 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flyte.runtime.metadata import auth_metadata
+
     from ._action import Action
     from ._action_details import ActionDetails
     from ._common import TimeFilter
     from ._io import ActionInputs, ActionOutputs
+    from ._links import DataUris, DownloadLinks
     from ._project import Project
     from ._run import Run, RunDetails
+    from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
+    from ._upload import upload_dir, upload_file
+    from ._user import AuthMetadata, PublicClient, User
 
 _MODULES = {
     "Action": "_action",
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "AuthMetadata": "_user",
+    "DataUris": "_links",
+    "DownloadLinks": "_links",
+    "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
+    "LocalSetting": "_settings",
     "Project": "_project",
+    "PublicClient": "_user",
+    "ResolvedSettings": "_settings",
     "Run": "_run",
     "RunDetails": "_run",
+    "SettingOrigin": "_settings",
+    "Settings": "_settings",
     "Task": "_task",
     "TaskDetails": "_task_details",
     "TaskVersion": "_task",
     "TimeFilter": "_common",
+    "UNSET": "_settings",
+    "User": "_user",
+    "auth_metadata": ".runtime.metadata",
+    "upload_dir": "_upload",
+    "upload_file": "_upload",
 }
 
 __all__ = [
+    "UNSET",
     "Action",
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "AuthMetadata",
+    "DataUris",
+    "DownloadLinks",
+    "EffectiveSetting",
     "LazyEntity",
+    "LocalSetting",
     "Project",
+    "PublicClient",
+    "ResolvedSettings",
     "Run",
     "RunDetails",
+    "SettingOrigin",
+    "Settings",
     "Task",
     "TaskDetails",
     "TaskVersion",
     "TimeFilter",
+    "User",
+    "auth_metadata",
+    "upload_dir",
+    "upload_file",
 ]
 
 

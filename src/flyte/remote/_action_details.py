@@ -16,6 +16,7 @@ from ._common import Phase
 
 if TYPE_CHECKING:
     from ._io import ActionInputs, ActionOutputs
+    from ._links import DataUris, Downloadable, DownloadLinks
 
 
 class ActionDetails(ActionLike, ActionDetailsBase):
@@ -151,3 +152,46 @@ class ActionDetails(ActionLike, ActionDetailsBase):
         from ._io import read_outputs
 
         return await read_outputs(self, as_types, allow_pickle=allow_pickle)
+
+    @blocking
+    async def data_uris(self) -> DataUris:
+        """Where the inputs and outputs are kept.
+
+        Returns:
+            The URIs, for programs that can read that storage; outputs are None until it has succeeded.
+
+        Raises:
+            NotFoundError: There is no such action, or nothing is known of its outputs although it has succeeded.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.GetActionDataURIs`.
+        """
+        from ._links import data_uris
+
+        return await data_uris(self.client, self.action_id)
+
+    @blocking
+    async def download_links(
+        self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
+    ) -> DownloadLinks:
+        """Links to download something by that an attempt has left.
+
+        Args:
+            kind: "report" for the report that the task has written, "code-bundle" for the code it was run with. Servers
+                that have only reports refuse the other.
+            attempt: Which attempt, from 1. Default: the latest.
+            expires_in: How long they work. Default: as long as the server likes, usually an hour.
+
+        Returns:
+            The links; whoever has one can download, so treat them as secrets.
+
+        Raises:
+            ValueError: An argument cannot be used; nothing was sent.
+            NotFoundError: There is no such attempt, or it has left nothing of that kind.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `DataProxyService.CreateDownloadLink`.
+        """
+        from ._links import links
+
+        return await links(self, kind, attempt, expires_in)

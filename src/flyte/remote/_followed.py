@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyte.runtime.stream import Stream
@@ -14,6 +15,7 @@ from ._common import Phase
 if TYPE_CHECKING:
     from ._action import Action
     from ._io import ActionInputs, ActionOutputs
+    from ._links import DataUris, Downloadable, DownloadLinks
 
 
 class Followed:
@@ -90,6 +92,33 @@ class Followed:
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
         return await (await self._followed().details.aio()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
+
+    @blocking
+    async def data_uris(self) -> DataUris:
+        """Where the inputs and outputs are kept. See `ActionDetails.data_uris`.
+
+        Calls `RunService.GetActionDataURIs`.
+        """
+        from ._links import data_uris
+
+        action = self._followed()
+        return await data_uris(action.client, action.action_id)
+
+    @blocking
+    async def download_links(
+        self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
+    ) -> DownloadLinks:
+        """Links to download something by that an attempt has left. See `ActionDetails.download_links`.
+
+        Args:
+            kind: "report" or "code-bundle".
+            attempt: Which attempt, from 1. Default: the latest.
+            expires_in: How long they work. Default: as long as the server likes, usually an hour.
+
+        Calls `RunService.GetActionDetails` and `DataProxyService.CreateDownloadLink`.
+        """
+        details = await self._followed().details.aio()
+        return await details.download_links.aio(kind, attempt=attempt, expires_in=expires_in)
 
     @streaming
     def get_logs(

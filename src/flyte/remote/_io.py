@@ -7,6 +7,7 @@ from collections import UserDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from flyte._routing import Operation, route
 from flyte.runtime.call import unary
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
@@ -103,7 +104,8 @@ def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str,
 
 async def _data(details: ActionDetails) -> GetActionDataResponse:
     request = GetActionDataRequest(action_id=details.action_id)
-    return await unary(details.client, DataProxyService.GET_ACTION_DATA, request)
+    client = await route(details.client, Operation.GET_ACTION_DATA, details.action_id)
+    return await unary(client, DataProxyService.GET_ACTION_DATA, request)
 
 
 def _interface(details: ActionDetails) -> TypedInterface | None:

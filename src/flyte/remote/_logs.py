@@ -9,6 +9,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from flyte._routing import Operation, route
 from flyte.errors import ConnectionLostError, DeadlineExceededError, InternalError, NotFoundError, UnavailableError
 from flyte.runtime.call import stream
 from flyte.runtime.filters import rfc3339
@@ -129,10 +130,11 @@ class _Tail:
     async def _connection(self) -> AsyncGenerator[LogLine]:
         """The lines of one connection, less those that were delivered before."""
         request = TailLogsRequest(action_id=self.action.action_id, attempt=self.attempt or 1)
+        client = await route(self.action.client, Operation.TAIL_LOGS, self.action.action_id)
         seen_at_last = 0
         resumed_from = self.last
         already = self.at_last
-        async with aclosing(stream(self.action.client, DataProxyService.TAIL_LOGS, request)) as replies:
+        async with aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies:
             async for reply in _until_idle(replies, self._over):
                 for line in (line for batch in reply.logs for line in batch.lines):
                     moment = None if line.timestamp is None else line.timestamp.to_datetime()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from flyte._routing import Operation, route
 from flyte.errors import RemoteTaskUsageError
 from flyte.runtime.call import unary
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
@@ -30,7 +31,8 @@ async def rerun(run: Run, name: str | None, changes: Mapping[str, Any]) -> Run:
     if spec is None or metadata is None:
         raise RemoteTaskUsageError(f"run {run.name} is not the run of a task, so it can't be started again")
     task = TaskDetails(TaskDetailsMessage(task_id=metadata.id, spec=spec), client)
-    data = await unary(client, DataProxyService.GET_ACTION_DATA, GetActionDataRequest(action_id=action.action_id))
+    keeper = await route(client, Operation.GET_ACTION_DATA, action.action_id)
+    data = await unary(keeper, DataProxyService.GET_ACTION_DATA, GetActionDataRequest(action_id=action.action_id))
     kept = {item.name: item.value for item in (data.inputs or Inputs()).literals}
     # Values that stay are passed on as they are, whatever their type.
     inputs = task.inputs({**kept, **changes})

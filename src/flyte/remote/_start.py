@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from flyte._routing import Operation, route
 from flyte.errors import AlreadyExistsError, UnimplementedError
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, Scope
 from flyte.syncify import blocking, blocking_function
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData, Relation
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.common import Inputs
@@ -168,7 +170,9 @@ async def create(
     spec = context.spec(scope, queue)
     if relation is not None:
         spec.relation = relation
-    offloaded = await _upload(client, UploadInputsRequest(**names, **what, inputs=inputs, base_dir=spec.run_base_dir))
+    upload = UploadInputsRequest(**names, **what, inputs=inputs, base_dir=spec.run_base_dir)
+    project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
+    offloaded = await _upload(client, project, upload)
     request = CreateRunRequest(
         **names,
         **what,
@@ -187,9 +191,12 @@ async def create(
     return Run(reply.run or RunMessage(), client)
 
 
-async def _upload(client: Client, request: UploadInputsRequest) -> OffloadedInputData | None:
+async def _upload(
+    client: Client, project: ProjectIdentifier, request: UploadInputsRequest
+) -> OffloadedInputData | None:
     """Store the inputs; None where the server can't, so that they travel with the request."""
     try:
+        client = await route(client, Operation.UPLOAD_INPUTS, project)
         reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
     except UnimplementedError:
         return None

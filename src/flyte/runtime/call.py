@@ -14,11 +14,15 @@ from flyte.errors import ConnectionLostError, DecodeError, EndpointError, RpcErr
 
 from .arguments import seconds
 from .client import CallRecord, Client
+from .metadata import added
 from .redact import redact
 from .rpc import Effect, Rpc
 from .transport import Transport
 
 _log = logging.getLogger("flyte.rpc")
+
+_SECRET = 6
+"""Characters that an added header has to have to be taken out of messages; a number would be found all over them."""
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
@@ -110,10 +114,13 @@ class _Attempt:
         self._started = 0.0
         self.number = 0
         self.headers: list[tuple[str, str]] = []
+        self._secret: frozenset[str] = frozenset()
 
     def begin(self) -> None:
         self.number += 1
         self.headers = self._client.headers(self._request_id)
+        # Now: a stream may fail when its reader has left the block that added them.
+        self._secret = frozenset(name for name, _ in added())
         self._started = time.monotonic()
 
     def succeeded(self) -> None:
@@ -125,8 +132,10 @@ class _Attempt:
         error.endpoint = self._client.endpoint
         error.request_id = self._request_id
         error.attempts = self.number
-        credentials = (value.removeprefix("Bearer ") for name, value in self.headers if name == "authorization")
-        error.message = redact(error.message, *credentials)
+        for name, value in self.headers:
+            if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
+                # Whole, and without the scheme in front.
+                error.message = redact(error.message, value, value.rpartition(" ")[2])
         error.args = (error.message,)
         self._tell(error)
 

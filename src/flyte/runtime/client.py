@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager, suppress
@@ -15,14 +14,12 @@ from typing import NamedTuple, NoReturn
 from flyte.errors import InitializationError, RpcError
 
 from .arguments import seconds, whole
-from .endpoint import is_loopback, parse_endpoint
+from .endpoint import Endpoint, is_loopback, parse_endpoint
+from .metadata import PRINTABLE, added, checked
 from .retry import CALLS, Backoff
 from .transport import Transport, open_transport
 
 _log = logging.getLogger("flyte")
-
-_HEADER = re.compile(r"[0-9a-z_.-]+")
-_PRINTABLE = re.compile(r"[ -~]+")
 
 Token = str | Callable[[], str]
 
@@ -96,17 +93,22 @@ class Client:
         self._token = token
         self._timeout = seconds("timeout", timeout)
         self._page_size = whole("page_size", page_size, 1)
-        self._metadata = _checked(metadata)
+        self._metadata = checked(metadata)
         self._retry = retry
         self._on_call = (on_call,) if callable(on_call) else tuple(on_call)
         if isinstance(token, str):
             _check_token(token)
         if token and not self._where.tls and not is_loopback(self._where.host):
             _log.warning("The token for %s travels in clear text; prefer an https:// endpoint", self._where)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Hold no connections yet."""
         self._closed = False
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._transports: dict[asyncio.AbstractEventLoop, Transport] = {}
+        self._elsewhere: dict[Endpoint, Client] = {}
 
     @property
     def endpoint(self) -> str:
@@ -185,6 +187,11 @@ class Client:
     def headers(self, request_id: str) -> list[tuple[str, str]]:
         """Request headers of one attempt."""
         made = [("x-request-id", request_id), *self._metadata]
+        if more := added():
+            names = {name for name, _ in more}
+            made = [*(pair for pair in made if pair[0] not in names), *more]
+            if "authorization" in names:
+                return made
         if token := self.token():
             made.append(("authorization", f"Bearer {token}"))
         return made
@@ -199,19 +206,46 @@ class Client:
 
     def transport(self) -> Transport:
         """The connection of the running event loop."""
-        if self._pid != os.getpid():
-            # Sockets that were inherited belong to the parent; the lock may have been held by one of its threads.
-            self._lock, self._transports, self._pid = threading.Lock(), {}, os.getpid()
+        self._settle()
         loop = asyncio.get_running_loop()
         found = self._transports.get(loop)
         if found is None:
             with self._lock:
-                if self._closed:
-                    raise InitializationError(f"The client for {self.endpoint} was closed; make a new one")
+                self._check_open()
                 found = open_transport(self._where)
                 alive = {loop: way for loop, way in self._transports.items() if not loop.is_closed()}
                 self._transports = {**alive, loop: found}
         return found
+
+    def at(self, endpoint: Endpoint) -> Client:
+        """This client for another endpoint: the same identity, scope and settings. It is made once, and closed with this one.
+
+        Args:
+            endpoint: Where to connect to instead. Whoever asks has made sure that the credentials may go there.
+
+        Raises:
+            InitializationError: This client was closed.
+        """
+        self._settle()
+        with self._lock:
+            self._check_open()
+            found = self._elsewhere.get(endpoint)
+            if found is None:
+                found = object.__new__(type(self))
+                found.__dict__.update(self.__dict__)
+                found._where = endpoint
+                found._begin()
+                self._elsewhere[endpoint] = found
+        return found
+
+    def _settle(self) -> None:
+        if self._pid != os.getpid():
+            # Sockets that were inherited belong to the parent; the lock may have been held by one of its threads.
+            self._lock, self._transports, self._pid = threading.Lock(), {}, os.getpid()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InitializationError(f"The client for {self.endpoint} was closed; make a new one")
 
     def observe(self, record: CallRecord) -> None:
         """Tell everybody who asked about an attempt."""
@@ -238,6 +272,8 @@ class Client:
                 transport.close()
             else:
                 _close_elsewhere(loop, transport)
+        for other in self._elsewhere.values():
+            other.close()
 
     async def aclose(self) -> None:
         """Like `close`, and wait until the connection of this event loop is gone."""
@@ -247,6 +283,8 @@ class Client:
                 await transport.aclose()
             else:
                 _close_elsewhere(loop, transport)
+        for other in self._elsewhere.values():
+            await other.aclose()
 
     def _retire(self) -> dict[asyncio.AbstractEventLoop, Transport]:
         if self._pid != os.getpid():
@@ -357,19 +395,5 @@ def _close_elsewhere(loop: asyncio.AbstractEventLoop, transport: Transport) -> N
 
 
 def _check_token(token: str) -> None:
-    if not _PRINTABLE.fullmatch(token):
+    if not PRINTABLE.fullmatch(token):
         raise ValueError("the token is empty or has characters that a header cannot carry, such as a line break")
-
-
-def _checked(metadata: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(metadata)
-    for name, value in pairs:
-        if not _HEADER.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
-            raise ValueError(
-                f"metadata has the header {name!r}; names are lower-case, and not those of gRPC or binary ones"
-            )
-        if name in ("authorization", "te", "content-type", "user-agent", "x-request-id"):
-            raise ValueError(f"metadata cannot set {name!r}, which the client sets itself")
-        if not _PRINTABLE.fullmatch(value):
-            raise ValueError(f"the metadata value of {name!r} is empty or not printable ASCII")
-    return pairs

@@ -12,6 +12,7 @@ from flyte.syncify import blocking
 
 from . import bridge
 from .arguments import whole
+from .metadata import carrying
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -55,7 +56,7 @@ class Pager(Generic[T]):
         if limit is not None:
             whole("limit", limit, 0)
         whole("page_size", page_size, 1)
-        self._fetch = fetch_page
+        self._fetch = carrying(fetch_page)
         self._limit = limit
         self._page_size = page_size
 

@@ -14,6 +14,7 @@ from weakref import WeakSet
 from flyte.errors import BlockingCallError
 
 from . import bridge
+from .metadata import carrying_stream
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class Stream(Generic[T]):
         Args:
             source: Makes the async generator.
         """
-        self._source = source
+        self._source = carrying_stream(source)
         self._generators: WeakSet[AsyncGenerator[T, None]] = WeakSet()
         self._feeds: WeakSet[_Feed[T]] = WeakSet()
         # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.

@@ -19,10 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from flyte._routing import Operation, route
 from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
 from flyte.runtime import call
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.redact import redact
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
     CreateUploadLocationResponse,
@@ -32,6 +34,7 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 
 T = TypeVar("T")
 _CHUNK = 1 << 20
+_ANYTHING = "application/octet-stream"
 _AT_ONCE = 8
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
@@ -40,6 +43,7 @@ _IDLE = 60.0
 # Servers sign links for an hour at most.
 _LONGEST_LINK = 3600.0
 _SPARE = 300.0
+_LEAST = 0.001
 _PASSING = (408, 429, 500, 502, 503, 504)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -57,10 +61,14 @@ class _Source(NamedTuple):
     md5: bytes
 
 
+Progress = Callable[[Path, int, int], object]
+"""Told of a file that is uploaded: which, bytes sent, bytes in all."""
+
+
 class _Interrupted(Exception):
     """The reading of a file was given up; urllib lets it pass, as it is no OSError."""
 
-    def __init__(self, error: OSError | None = None) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         super().__init__(str(error or ""))
         self.error = error
 
@@ -73,13 +81,23 @@ class Uploader:
         project: Project. Default: the client's.
         domain: Domain. Default: the client's.
         timeout: Seconds for everything.
+        progress: Called in the threads that upload, once at a time: for each MiB of a file, and when all of it was sent. A
+            file that is sent again begins anew. Default: nobody is told.
 
     Raises:
         InitializationError: There is no client, project or domain.
         ValueError: The timeout is not positive.
     """
 
-    def __init__(self, client: Client | None, project: str | None, domain: str | None, timeout: float) -> None:
+    def __init__(
+        self,
+        client: Client | None,
+        project: str | None,
+        domain: str | None,
+        timeout: float,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
         if not timeout > 0:
             raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")
         self._client = resolve_client(client)
@@ -87,6 +105,8 @@ class Uploader:
         self._timeout = timeout
         self._deadline = time.monotonic() + timeout
         self._stopped = threading.Event()
+        self._progress = progress
+        self._telling = threading.Lock()
         # Not the loop's own threads: there may be fewer, and others wait for them too.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "flyte-upload")
 
@@ -97,15 +117,15 @@ class Uploader:
         self._stopped.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def file(self, path: Path) -> Uploaded:
-        """Upload one file under its own name; the same content gets the same place."""
+    async def file(self, path: Path, name: str = "", content_type: str = _ANYTHING) -> Uploaded:
+        """Upload one file under its own name, or the one given; the same content gets the same place."""
         if path.is_dir():
-            raise IsADirectoryError(f"{path} is a directory; use Dir.from_local")
+            raise IsADirectoryError(f"{path} is a directory; use Dir.from_local or upload_dir")
         source = await self._in_thread(path, lambda: self._read(path))
-        return Uploaded(await self._put(source, path.name, ""), source.md5.hex())
+        return Uploaded(await self._put(source, name or path.name, "", content_type), source.md5.hex())
 
-    async def directory(self, root: Path) -> Uploaded:
-        """Upload all files below a directory; the same content gets the same place."""
+    async def directory(self, root: Path, prefix: str = "") -> Uploaded:
+        """Upload all files below a directory, to the place given, or one of its own for its content."""
         found = await self._in_thread(root, lambda: _files(root))
         turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -118,16 +138,16 @@ class Uploader:
         for name, source in zip(found, sources, strict=True):
             digest.update(name.encode() + b"\0" + source.md5)
         # A place of its own for each content: what is there already is what would be written.
-        place = digest.hexdigest()[:32]
+        place = prefix or digest.hexdigest()[:32]
 
         async def put(name: str, source: _Source) -> str:
             async with turn:
-                return _above(await self._put(source, name, place), name)
+                return _above(await self._put(source, name, place, _ANYTHING), name)
 
         above = await self._together([put(name, source) for name, source in zip(found, sources, strict=True)])
         if len({*above}) != 1:
             raise RuntimeSystemError(f"the files of {root} were stored in several places", code="UploadFailed")
-        return Uploaded(above[0], place)
+        return Uploaded(above[0], digest.hexdigest()[:32])
 
     async def _together(self, work: list[Coroutine[Any, Any, T]]) -> list[T]:
         try:
@@ -157,7 +177,7 @@ class Uploader:
                 size += len(chunk)
         return _Source(path, size, digest.digest())
 
-    async def _put(self, source: _Source, name: str, directory: str) -> str:
+    async def _put(self, source: _Source, name: str, directory: str, content_type: str) -> str:
         """Where the file is afterwards."""
         left = self.left()
         if left <= 0:
@@ -173,14 +193,18 @@ class Uploader:
             add_content_md5_metadata=True,
             expires_in=Duration.of(timedelta(seconds=min(left + _SPARE, _LONGEST_LINK))),
         )
+        project = ProjectIdentifier(organization=request.org, domain=request.domain, name=request.project)
         rpc = DataProxyService.CREATE_UPLOAD_LOCATION
         try:
-            place = await call.unary(self._client, rpc, request, timeout=min(left, self._client.timeout))
-        except DeadlineExceededError:
-            if left < self._client.timeout:
-                raise self._late(source.path) from None
-            raise
-        headers = _headers(place, source)
+            async with asyncio.timeout(left):
+                client = await route(self._client, Operation.CREATE_UPLOAD_LOCATION, project)
+            left = max(self.left(), _LEAST)
+            place = await call.unary(client, rpc, request, timeout=min(left, self._client.timeout))
+        except TimeoutError as error:
+            if isinstance(error, DeadlineExceededError) and left >= self._client.timeout:
+                raise
+            raise self._late(source.path) from None
+        headers = _headers(place, source, content_type)
         attempt = 0
         while True:
             trouble = await self._in_thread(source.path, lambda: self._send(source, place.signed_url, headers))
@@ -200,9 +224,9 @@ class Uploader:
         """
         where = redact(url.partition("?")[0])
         try:
-            with _Body(source.path, self) as body:
+            with _Body(source.path, self, source.size) as body:
                 request = urllib.request.Request(url, data=body, headers=headers, method="PUT")
-                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), 0.001)).close()
+                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), _LEAST)).close()
         except urllib.error.HTTPError as error:
             with error:
                 said = error.read(500).decode(errors="replace")
@@ -220,6 +244,15 @@ class Uploader:
             raise RuntimeSystemError(text, code="UploadFailed") from None
         return ""
 
+    def tell(self, path: Path, sent: int, size: int) -> None:
+        """Tell whoever wants to know how far a file is; what they raise ends the upload."""
+        if self._progress is not None:
+            with self._telling:
+                try:
+                    self._progress(path, sent, size)
+                except Exception as error:
+                    raise _Interrupted(error) from None
+
     def left(self) -> float:
         """Seconds until the deadline."""
         return self._deadline - time.monotonic()
@@ -230,14 +263,17 @@ class Uploader:
 
 
 class _Body:
-    """A file that is read until its uploader gives up."""
+    """A file that is read until its uploader gives up; of one that is sent, whose size is known, its progress is told."""
 
-    def __init__(self, path: Path, uploader: Uploader) -> None:
+    def __init__(self, path: Path, uploader: Uploader, size: int | None = None) -> None:
         try:
             self._file = path.open("rb")
         except OSError as error:
             raise _Interrupted(error) from None
         self._uploader = uploader
+        self._path = path
+        self._size = size
+        self._read = self._told = 0
 
     def __enter__(self) -> _Body:
         return self
@@ -249,15 +285,23 @@ class _Body:
         if not self._uploader.go_on():
             raise _Interrupted
         try:
-            return self._file.read(size)
+            chunk = self._file.read(size)
         except OSError as error:
             raise _Interrupted(error) from None
+        # Whoever reads on has sent what was read before.
+        if self._size is not None and (not chunk or self._read - self._told >= _CHUNK):
+            self._told = self._read
+            self._uploader.tell(self._path, self._read, self._size)
+        self._read += len(chunk)
+        return chunk
 
 
 def _files(root: Path) -> list[str]:
     """The names of all files below a directory, in order, with slashes in between."""
     if not root.is_dir():
-        raise NotADirectoryError(f"{root} is not a directory" + ("; use File.from_local" if root.exists() else ""))
+        raise NotADirectoryError(
+            f"{root} is not a directory" + ("; use File.from_local or upload_file" if root.exists() else "")
+        )
     found: list[str] = []
 
     def unlisted(error: OSError) -> None:
@@ -294,12 +338,12 @@ def _above(uri: str, name: str) -> str:
     return "/".join(parts[: -len(wanted)])
 
 
-def _headers(place: CreateUploadLocationResponse, source: _Source) -> dict[str, str]:
+def _headers(place: CreateUploadLocationResponse, source: _Source, content_type: str) -> dict[str, str]:
     """Those that the link was signed for, and those that every storage wants."""
     wanted = {
         "Content-Length": str(source.size),
         "Content-MD5": base64.b64encode(source.md5).decode(),
-        "Content-Type": "application/octet-stream",
+        "Content-Type": content_type,
     }
     if place.native_url.startswith("abfs"):
         wanted["x-ms-blob-type"] = "BlockBlob"

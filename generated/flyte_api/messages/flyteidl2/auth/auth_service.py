@@ -13,7 +13,7 @@ class GetOAuth2MetadataRequest(Message):
 
 
 class GetOAuth2MetadataResponse(Message):
-    """`flyteidl2.auth.GetOAuth2MetadataResponse`."""
+    """Metadata of an authorization server, as RFC 8414 defines them."""
 
     FULL_NAME = "flyteidl2.auth.GetOAuth2MetadataResponse"
     FIELDS = (
@@ -29,15 +29,25 @@ class GetOAuth2MetadataResponse(Message):
         ("device_authorization_endpoint", 10, "string"),
     )
     issuer: str = ""
+    """The authorization server, as a URL."""
     authorization_endpoint: str = ""
+    """URL of the page where people log in."""
     token_endpoint: str = ""
+    """URL that issues tokens."""
     response_types_supported: list[str] = scalar_list()
+    """Values that it accepts for `response_type`."""
     scopes_supported: list[str] = scalar_list()
+    """Scopes that can be asked for."""
     token_endpoint_auth_methods_supported: list[str] = scalar_list()
+    """Ways for clients to authenticate at the token endpoint."""
     jwks_uri: str = ""
+    """URL of the keys that its tokens are signed with."""
     code_challenge_methods_supported: list[str] = scalar_list()
+    """Methods of PKCE that it accepts."""
     grant_types_supported: list[str] = scalar_list()
+    """Grants that it accepts."""
     device_authorization_endpoint: str = ""
+    """URL that begins a login on another device; empty where that is not offered."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -123,7 +133,7 @@ class GetPublicClientConfigRequest(Message):
 
 
 class GetPublicClientConfigResponse(Message):
-    """`flyteidl2.auth.GetPublicClientConfigResponse`."""
+    """An OAuth client that any program may be."""
 
     FULL_NAME = "flyteidl2.auth.GetPublicClientConfigResponse"
     FIELDS = (
@@ -136,12 +146,19 @@ class GetPublicClientConfigResponse(Message):
         ("dataplane_domain", 7, "string"),
     )
     client_id: str = ""
+    """Id of the client at the authorization server."""
     redirect_uri: str = ""
+    """Where the login page sends the browser back to."""
     scopes: list[str] = scalar_list()
+    """Scopes to ask for."""
     authorization_metadata_key: str = ""
+    """Name of the request header that carries the token."""
     service_http_endpoint: str = ""
+    """Where the control plane answers plain HTTP; may be empty."""
     audience: str = ""
+    """Audience to ask for; may be empty."""
     dataplane_domain: str = ""
+    """Base URL of what the data plane serves; may be empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

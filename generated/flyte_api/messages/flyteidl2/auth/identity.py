@@ -18,7 +18,7 @@ class UserInfoRequest(Message):
 
 
 class UserInfoResponse(Message):
-    """`flyteidl2.auth.UserInfoResponse`."""
+    """What the identity provider says about the caller; fields it leaves out are empty."""
 
     FULL_NAME = "flyteidl2.auth.UserInfoResponse"
     FIELDS = (
@@ -32,13 +32,21 @@ class UserInfoResponse(Message):
         ("additional_claims", 8, "message", "optional"),
     )
     subject: str = ""
+    """What the identity provider calls the caller; unique and unchangeable."""
     name: str = ""
+    """Full name, for people to read."""
     preferred_username: str = ""
+    """Short name that the caller has chosen."""
     given_name: str = ""
+    """First name."""
     family_name: str = ""
+    """Surname."""
     email: str = ""
+    """Address for electronic mail."""
     picture: str = ""
+    """URL of a portrait."""
     additional_claims: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
+    """Whatever else the identity provider says."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -1,0 +1,156 @@
+"""Where calls about data go: a control plane may have them answered by the cluster that has the data."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from flyte.errors import DecodeError, InitializationError, UnimplementedError
+from flyte.runtime.call import unary
+from flyte.runtime.client import Client
+from flyte.runtime.endpoint import Endpoint, is_loopback, parse_endpoint
+from flyte.runtime.message import Message
+from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
+from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
+from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
+
+__all__ = ["Operation", "route"]
+
+_MOST = 1024
+"""Answers that a client keeps; a program that reads many actions asks once for each, in any case."""
+_FRESH = 600.0
+"""Seconds for which an answer holds: clusters come and go."""
+
+_RESOURCES = {
+    "flyteidl2.common.OrgIdentifier": "org_id",
+    "flyteidl2.common.DomainIdentifier": "domain_id",
+    "flyteidl2.common.ProjectIdentifier": "project_id",
+    "flyteidl2.common.ActionIdentifier": "action_id",
+    "flyteidl2.common.ActionAttemptIdentifier": "action_attempt_id",
+    "flyteidl2.common.ClusterPoolIdentifier": "cluster_pool_id",
+    "flyteidl2.common.ClusterIdentifier": "cluster_id",
+    "flyteidl2.common.QueueIdentifier": "queue_id",
+    "flyteidl2.task.TaskIdentifier": "task_id",
+    "flyteidl2.app.Identifier": "app_id",
+}
+"""What can be asked about, and the field it is asked in. By name, so that asking loads no messages of other resources."""
+
+_Key = tuple[int, str, bytes]
+_ALL = ""
+"""In place of a resource: whatever there is."""
+
+
+class _Answer(NamedTuple):
+    endpoint: Endpoint | None
+    """None for the control plane itself."""
+    until: float
+
+
+class _Routes:
+    """What one control plane has answered. It keeps no client: its clients keep it."""
+
+    def __init__(self) -> None:
+        self._answers: dict[_Key, _Answer] = {}
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, asyncio.Task[_Answer]]]
+        self._asking = WeakKeyDictionary()
+
+    def find(self, key: _Key) -> _Answer | None:
+        """An answer that still holds. Taken out and put back, the ones in use stay last in line to be forgotten."""
+        found = self._answers.pop(key, None)
+        if found is None or found.until <= time.monotonic():
+            return None
+        self._answers[key] = found
+        return found
+
+    def keep(self, key: _Key, endpoint: Endpoint | None) -> _Answer:
+        """Remember an answer, and forget the ones that were not used for longest."""
+        answer = self._answers[key] = _Answer(endpoint, time.monotonic() + _FRESH)
+        # Threads share this without a lock, which a fork could leave locked: losing an answer only costs a question.
+        for oldest in list(self._answers)[:-_MOST]:
+            self._answers.pop(oldest, None)
+        return answer
+
+    async def ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
+        """Ask, once for all on this event loop who want to know at the same time."""
+        asking = self._asking.setdefault(asyncio.get_running_loop(), {})
+        task = asking.get(key)
+        if task is None:
+            task = asking[key] = asyncio.create_task(self._ask(client, key, request))
+            task.add_done_callback(lambda done: (asking.pop(key), done.cancelled() or done.exception()))
+        # Whoever is cancelled does not take the answer away from the others.
+        return await asyncio.shield(task)
+
+    async def _ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
+        rpc = ClusterService.SELECT_CLUSTER
+        try:
+            reply = await unary(client, rpc, request)
+        except UnimplementedError:
+            return self.keep((0, _ALL, b""), None)
+        endpoint = destination(client, reply)
+        if endpoint is None and reply.cluster_endpoint and not reply.cluster:
+            # It knows no clusters by name, as open-source servers do, which serve all data themselves.
+            return self.keep((key[0], _ALL, b""), None)
+        return self.keep(key, endpoint)
+
+
+_routes: WeakKeyDictionary[Client, _Routes] = WeakKeyDictionary()
+
+
+async def route(client: Client, operation: Operation, resource: Message) -> Client:
+    """The client to make a call with that is about data.
+
+    Args:
+        client: The client of the control plane.
+        operation: What the call is going to do.
+        resource: Identifier of what it is about: a project, an action, a task and so on.
+
+    Returns:
+        The client itself, where the control plane serves the data; else one for the endpoint that it names, with the same
+        identity and settings, which is closed with the client. An answer holds for ten minutes. A server without
+        `ClusterService` is not asked again in that time, nor one that names itself and no cluster, about that operation.
+
+    Raises:
+        InitializationError: The endpoint would get the credentials in clear text, and the control plane does not: from
+            `https`, only `https` is followed; from this machine, clear text only to this machine.
+        RpcError: The question failed; its subclasses say how.
+
+    Calls `ClusterService.SelectCluster`.
+    """
+    routes = _routes.setdefault(client, _Routes())
+    key = (int(operation), resource.FULL_NAME, bytes(resource))
+    for known in (key, (key[0], _ALL, b""), (0, _ALL, b"")):
+        answer = routes.find(known)
+        if answer is not None:
+            break
+    else:
+        request = SelectClusterRequest(operation=operation, **{_RESOURCES[resource.FULL_NAME]: resource})  # type: ignore[arg-type]  # one of its fields
+        answer = await routes.ask(client, key, request)
+    return client if answer.endpoint is None else client.at(answer.endpoint)
+
+
+def destination(client: Client, reply: SelectClusterResponse) -> Endpoint | None:
+    """Where the answer leads; None for the control plane itself."""
+    text = reply.cluster_endpoint.strip()
+    if not text:
+        return None
+    own = parse_endpoint(client.endpoint)
+    try:
+        scheme = text.partition("://")[0].lower()
+        there = parse_endpoint(text, insecure=None if scheme in ("http", "https") else not own.tls)
+    except ValueError as cause:
+        error = DecodeError(f"the server names a cluster endpoint that cannot be used: {cause}")
+        error.method, error.endpoint = ClusterService.SELECT_CLUSTER.path.lstrip("/"), client.endpoint
+        raise error from None
+    if there.host.lower() == own.host.lower():
+        # A server behind a proxy that ends TLS believes that it is called in clear text.
+        behind_proxy = own.tls and not there.tls and there.port in (own.port, 80)
+        if there.port == own.port or behind_proxy:
+            return None
+    if not there.tls and (own.tls or (is_loopback(own.host) and not is_loopback(there.host))):
+        raise InitializationError(
+            f"{client.endpoint} has data at {there}, where the credentials would travel in clear text. They are not sent "
+            "there: have the control plane name an https:// endpoint."
+        )
+    return there

@@ -1,0 +1,37 @@
+"""The caller, and how callers log in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flyte_api.entities.auth_metadata import AuthMetadataBase
+from flyte_api.entities.public_client import PublicClientBase
+from flyte_api.entities.user import UserBase
+
+
+class User(UserBase):
+    """Whoever the client calls as."""
+
+    @property
+    def additional_claims(self) -> dict[str, Any]:
+        """Whatever else the identity provider says, by name, as a copy."""
+        claims = self.pb2.additional_claims
+        return {} if claims is None else claims.to_python()
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("subject", self.subject), ("name", self.name), ("email", self.email))
+
+
+class AuthMetadata(AuthMetadataBase):
+    """How the control plane wants callers to log in: its authorization server."""
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("issuer", self.issuer), ("token_endpoint", self.token_endpoint), ("scopes", self.scopes))
+
+
+class PublicClient(PublicClientBase):
+    """The OAuth client that programs without a secret of their own log in as."""
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("client_id", self.client_id), ("scopes", self.scopes), ("audience", self.audience))
