@@ -68,7 +68,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     if method.server_streaming:
         if kind == "stream":
             return Shape(Kind.STREAM, "the server streams, and codegen.toml says that it is opened once", items=items)
-        return Shape(Kind.WATCH, "the server streams", items=items or _single(reply, made_of))
+        return Shape(Kind.WATCH, "the server streams", items=items or single(reply, made_of))
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
     paging = _paging(api, request, reply, found)
@@ -77,9 +77,9 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
             raise _ambiguous(method, found, table)
         return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
     if kind == "get" or (not kind and method.name.startswith("Get")):
-        return Shape(Kind.GET, "its name starts with Get", items=items or _single(reply, made_of))
+        return Shape(Kind.GET, "its name starts with Get", items=items or single(reply, made_of))
     if kind == "create" or (not kind and method.name.startswith("Create") and _holds(api, reply, items, made_of)):
-        return Shape(Kind.CREATE, "it makes what its reply holds", items=items or _single(reply, made_of))
+        return Shape(Kind.CREATE, "it makes what its reply holds", items=items or single(reply, made_of))
     return Shape(Kind.CALL, "a single request and reply", items=items)
 
 
@@ -159,12 +159,12 @@ def _is_items(field: Field) -> bool:
 
 def _holds(api: Api, reply: Message, items: str, made_of: str) -> bool:
     """Whether what is asked for is in the reply, or is the reply."""
-    path = items or _single(reply, made_of)
+    path = items or single(reply, made_of)
     field = field_at(api, reply, path) if path else None
     return bool(made_of) and made_of == (field.type_name if field else reply.full_name)
 
 
-def _single(reply: Message, made_of: str) -> str:
+def single(reply: Message, made_of: str) -> str:
     """The field of the reply that holds what is asked for; "" where the reply itself is that."""
     if reply.full_name == made_of:
         return ""

@@ -16,7 +16,7 @@ from .lines import Source, parsed
 from .toml import Section
 
 METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
-FILTER_KINDS = ("equal", "enum", "prefix", "time", "message")
+FILTER_KINDS = ("equal", "bool", "enum", "prefix", "time", "message", "local", "fixed")
 OPTIONAL = "?"
 ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
 ON = ("class", "instance")
@@ -29,13 +29,18 @@ _OURS = "@flyte"
 
 @attrs.frozen
 class FilterParam:
-    """A parameter of a list method that becomes a filter on `field`; `kind` says how values are written."""
+    """A parameter of a list method that becomes a filter on `field`; `kind` says how values are written.
+
+    A `fixed` filter is no parameter, but always the same; a `local` one is for what servers can't tell apart, and leaves
+    items out here.
+    """
 
     name: str
     field: str
     kind: str
     doc: str
     enum: str = ""
+    value: str = ""
 
 
 @attrs.frozen
@@ -55,9 +60,10 @@ class MethodConfig:
     final: str = ""
     each: str = ""
     sort: str = ""
-    sort_keys: tuple[str, ...] = ()
+    sort_keys: str = ""
     on: str = ""
     raw: bool = False
+    carry: tuple[str, ...] = ()
     missing_ok: bool = False
 
     @property
@@ -102,6 +108,7 @@ class Config:
     scope: Mapping[str, Mapping[str, str]]
     list_request: Mapping[str, str]
     filters: Mapping[str, FilterParam]
+    sort_keys: Mapping[str, tuple[str, ...]]
     rules: Mapping[str, Mapping[str, Any]]
     entities: tuple[EntityConfig, ...]
     digest: str = ""
@@ -165,6 +172,7 @@ def _config(top: Section, root: Path) -> Config:
         scope=_scope(top),
         list_request=_listing(top.section("listing")),
         filters={name: _filter(name, section) for name, section in top.sections("filters")},
+        sort_keys=_sort_keys(top.section("sort_keys")),
         rules=_rules(top),
         entities=tuple(_entity(name, section) for name, section in top.sections("entities")),
     )
@@ -192,6 +200,13 @@ def _listing(section: Section) -> dict[str, str]:
     return listing
 
 
+def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
+    section.check_names()
+    found = {name: section.texts(name) for name in section.table}
+    section.finish()
+    return found
+
+
 def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
     rules: dict[str, Mapping[str, Any]] = {}
     for field, section in top.sections("rules"):
@@ -204,8 +219,15 @@ def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
 
 def _filter(name: str, section: Section) -> FilterParam:
     kind = section.text("kind", among=FILTER_KINDS)
-    enum = section.required("enum") if kind == "enum" else ""
-    made = FilterParam(name, section.required("field"), section.required("kind"), section.required("doc"), enum)
+    fixed = kind == "fixed"
+    made = FilterParam(
+        name,
+        field="" if kind == "message" else section.required("field"),
+        kind=section.required("kind"),
+        doc=section.text("doc") if fixed else section.required("doc"),
+        enum=section.required("enum") if kind == "enum" else "",
+        value=section.required("value") if fixed else "",
+    )
     section.finish()
     return made
 
@@ -242,9 +264,10 @@ def _method(label: str, section: Section) -> MethodConfig:
         final=section.name("final"),
         each=section.name("each"),
         sort=section.text("sort"),
-        sort_keys=section.texts("sort_keys"),
+        sort_keys=section.text("sort_keys"),
         on=section.text("on", among=ON),
         raw=section.flag("raw"),
+        carry=section.texts("carry"),
         missing_ok=section.flag("missing_ok"),
     )
     section.finish()

@@ -8,7 +8,7 @@ from collections import Counter
 import attrs
 
 from . import docs, properties, pytypes
-from .classify import STYLES, Kind, Shape, classify, field_at
+from .classify import STYLES, Kind, Shape, classify, field_at, single
 from .config import Config, EntityConfig, MethodConfig
 from .diagnostics import CodegenError, Diagnostic, fail, warning
 from .model import Api, Field, Label, Message, Method, Service
@@ -28,6 +28,7 @@ _SETTINGS = {
     "missing_ok": (Kind.CALL,),
     "returns": (Kind.LIST, Kind.GET, Kind.CREATE, Kind.WATCH, Kind.CALL),
     "raw": (Kind.LIST, Kind.WATCH),
+    "carry": (Kind.LIST,),
 }
 _CONTAINERS = {Kind.LIST: "Pager", Kind.WATCH: "Watch", Kind.STREAM: "Stream"}
 
@@ -49,6 +50,7 @@ class PyMethod:
     entity: str
     shape: Shape
     keep: str
+    carry: tuple[str, ...]
     final: str
     each: str
     missing_ok: bool
@@ -91,8 +93,6 @@ class PyEntity:
     key: tuple[str, ...]
     identity: str
     methods: tuple[PyMethod, ...]
-    sort_keys: tuple[tuple[str, str], ...]
-    """Names and expressions of the types of keys that list methods sort by."""
 
 
 def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
@@ -132,7 +132,13 @@ class _Linker:
         self.api, self.naming, self.config, self.rules, self.entity = api, naming, config, rules, entity
         self.findings = findings
         overlays = {class_path(config, e).partition(":")[2] for e in config.entities}
-        taken = ENTITY_MODULE | overlays | {f"{entity.name}Base"} | {s.py_name for s in api.services()}
+        taken = (
+            ENTITY_MODULE
+            | overlays
+            | config.sort_keys.keys()
+            | {f"{entity.name}Base"}
+            | {s.py_name for s in api.services()}
+        )
         self.types = TypeNames(naming, taken)
         self.overlays: set[str] = set()
         self.services: set[str] = set()
@@ -166,8 +172,7 @@ class _Linker:
             key=self._key(),
             identity=entity.identity,
             methods=methods,
-            sort_keys=self._sort_keys(),
-            imports=tuple(sorted({*self.types.lines, *self.services})),
+            imports=tuple(sorted({*self.types.lines, *self.services, *self._sort_keys()})),
             type_imports=tuple(sorted(self.overlays)),
         )
 
@@ -187,13 +192,10 @@ class _Linker:
             raise fail(self.config.source.at_table(table, name), what, "correct the path")
         return field
 
-    def _sort_keys(self) -> tuple[tuple[str, str], ...]:
-        found: dict[str, str] = {}
-        for method in self.entity.methods:
-            if method.sort_keys:
-                both = ", ".join(literal(way + key) for key in method.sort_keys for way in ("", "-"))
-                found[f"{method.rpc.rpartition('.')[2]}Key"] = f"Literal[{both}]"
-        return tuple(found.items())
+    def _sort_keys(self) -> set[str]:
+        """The imports of the types of keys that list methods sort by."""
+        names = {m.sort_keys for m in self.entity.methods if m.sort_keys}
+        return {f"from {self.config.package}.sorting import {name}" for name in names}
 
     def _key(self) -> tuple[str, ...]:
         """Paths of what names the thing: all leaves of its identity but the organization."""
@@ -268,6 +270,7 @@ class _Linker:
             entity=entity,
             shape=shape,
             keep=builder.keep,
+            carry=config.carry,
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
@@ -290,6 +293,8 @@ class _Linker:
         """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
         table, made_of = self._table(config.table), self._target(config).message
         shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
+        if shape.kind is Kind.CALL and config.returns and not shape.items:
+            shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))
         if shape.kind is Kind.UNSUPPORTED:
             raise self._fail(f"can't be a method: {shape.why}", "remove it", config.table)
         for setting, kinds in _SETTINGS.items():
@@ -302,6 +307,10 @@ class _Linker:
             self.findings.append(
                 warning(rpc.place, f"{rpc.full_name} is deprecated", f"see [{self._table(config.table)}]")
             )
+        for name in config.carry:
+            if not all(self.api.messages[side].field(name) for side in (rpc.request, rpc.response)):
+                what = f"carry names {name}, which is not in both {rpc.request} and {rpc.response}"
+                raise self._fail(what, f"remove {name}", config.table)
         if self._makes_entity(shape, config):
             self._check_items(config, rpc, shape)
         return shape

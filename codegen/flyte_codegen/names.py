@@ -25,7 +25,7 @@ MESSAGE_RUNTIME = _words("""
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
-    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing equal fetching listing moment_path paged path
+    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing equal fetching having listing moment_path paged path
     resolve resolve_client streamed streaming unary walk watched within
     """)
 

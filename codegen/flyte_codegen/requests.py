@@ -18,6 +18,7 @@ from .toml import nearest
 
 _FILTER_TYPES = {
     "equal": "str | None",
+    "bool": "bool | None",
     "prefix": "str | None",
     "time": "TimeFilter | None",
 }
@@ -146,7 +147,7 @@ class RequestBuilder:
         """Whether the pager fills the field in."""
         paging = (self.shape.style.size, self.shape.style.token)
         in_page = path.rpartition(".")[0] == self.shape.page
-        return self._is_list() and in_page and field.name in paging
+        return self._is_list() and ((in_page and field.name in paging) or path in self.method.carry)
 
     def _is_list(self) -> bool:
         """Whether the method has pages."""
@@ -155,30 +156,36 @@ class RequestBuilder:
     def _sort_by(self) -> str:
         """The last arguments of `as_sorts`."""
         self._used |= {"sort", "sort_keys"}
-        sort, keys = self.method.sort, self.method.sort_keys
+        sort, name = self.method.sort, self.method.sort_keys
+        keys = self._keys(name)
         if keys and sort and sort.removeprefix("-") not in keys:
-            message = f"[{self.table}] sort is {sort!r}, which is not among its sort_keys"
+            message = f"[{self.table}] sort is {sort!r}, which is not among {name}"
             raise fail(self.config.source.at_table(self.table, "sort"), message, nearest(sort, keys))
         order = {"": "the server's order", "-created_at": "the newest first"}.get(sort, f"`{sort}`")
-        first = keys[0] if keys else "created_at"
-        doc = _SORT_BY.format(f'"{first}" or ("{keys[-1] if keys else "name"}", "asc")')
-        annotation = f"SortedBy[{self.sort_key}]" if keys else "SortBy"
+        first, last = (keys[0], keys[-1]) if keys else ("created_at", "name")
+        doc = _SORT_BY.format(f'"{first}" or ("{last}", "asc")')
+        annotation = f"SortedBy[{name}]" if keys else "SortBy"
         self.params.append(Param("sort_by", f"{annotation} | None", "None", f"{doc}{order}."))
-        return f"sort_by, {literal(sort)}" + (f", keys={literal(keys)}" if keys else "")
+        return f"sort_by, {literal(sort)}" + (f", keys={name}" if keys else "")
 
-    @property
-    def sort_key(self) -> str:
-        """What the module calls the type of the keys that the method sorts by."""
-        return f"{self.method.rpc.rpartition('.')[2]}Key"
+    def _keys(self, name: str) -> tuple[str, ...]:
+        """What the server sorts by, where codegen.toml says it."""
+        if name and name not in self.config.sort_keys:
+            message = f"[{self.table}] sort_keys names {name}, which is not defined"
+            remedy = f"add it to [sort_keys], or {nearest(name, self.config.sort_keys)}"
+            raise fail(self.config.source.at_table(self.table, "sort_keys"), message, remedy)
+        return self.config.sort_keys.get(name, ())
 
     def _filters(self) -> str:
         """Filters from parameters of their own."""
         self._used.add("filters")
         filter_type = self.types.name(self.config.list_request["filter"])
         params = [self._filter(name) for name in self.method.filters]
-        clauses = [f"*{self._clause(param)}" for param in params if param.kind != "message"]
-        made = f"as_filters({filter_type}, {', '.join(clauses)})"
+        clauses = [f"*{self._clause(param)}" for param in params if param.kind not in ("message", "local")]
+        made = f"as_filters({', '.join([filter_type, *clauses])})"
         for param in params:
+            if param.kind == "local":
+                self._keep_local(param)
             if param.kind == "message":
                 self.params.append(Param(param.name, f"Collection[{filter_type}]", "()", param.doc))
                 made += f" + as_list({literal(param.name)}, {param.name})"
@@ -205,7 +212,13 @@ class RequestBuilder:
             raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
         return found
 
+    def _keep_local(self, param: FilterParam) -> None:
+        self.params.append(Param(param.name, "str | None", "None", param.doc))
+        self.keep = f"having({literal(param.field)}, {param.name})"
+
     def _clause(self, param: FilterParam) -> str:
+        if param.kind == "fixed":
+            return f'equal({literal(param.field)}, "", {literal(param.value)})'
         annotation = _FILTER_TYPES.get(param.kind) or f"Collection[{self.types.name(param.enum)} | str] | None"
         self.params.append(Param(param.name, annotation, "None", param.doc))
         arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
@@ -226,7 +239,7 @@ class RequestBuilder:
             required, low = True, max(low, 1)
         annotation, default = self._annotation(field), "" if required else _default(field)
         doc = sentence(field.doc) or self._guessed_doc(field)
-        if high:
+        if high and str(high) not in doc:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
         self.params.append(Param(name, f"{annotation} | None" if default == "None" else annotation, default, doc))
         if field.label is Label.REPEATED:

@@ -157,7 +157,7 @@ def test_the_lists_are_frozen() -> None:
         "RESERVED_IN_ENUM": 53,
         "RESERVED_IN_ENTITY": 73,
         "RESERVED_IN_SERVICE": 45,
-        "RESERVED_AS_PARAMETER": 83,
+        "RESERVED_AS_PARAMETER": 84,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 101,
         "RESERVED_AS_SERVICE": 45,

@@ -14,11 +14,14 @@ from flyte.runtime.v1 import (
     Pager,
     Reads,
     Self,
-    SortBy,
+    SortedBy,
+    Stream,
     TimeFilter,
     Watch,
     any_of,
     as_filters,
+    as_is,
+    as_list,
     as_sorts,
     as_text,
     blocking,
@@ -28,6 +31,7 @@ from flyte.runtime.v1 import (
     path,
     resolve,
     resolve_client,
+    streamed,
     streaming,
     unary,
     walk,
@@ -38,12 +42,18 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     AbortActionRequest,
+    GetActionLogContextRequest,
+    GetActionLogContextResponse,
     ListActionsRequest,
     WatchActionDetailsRequest,
+    WatchActionsRequest,
+    WatchClusterEventsRequest,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
 
 if TYPE_CHECKING:
     from flyte.remote._action_details import ActionDetails
@@ -111,7 +121,7 @@ class ActionBase(Entity[WorkflowAction]):
         task_name: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         project: str | None = None,
@@ -122,14 +132,13 @@ class ActionBase(Entity[WorkflowAction]):
 
         Args:
             for_run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes,
-                starting with a letter. The server makes one up when a run is created without; at most 30
-                characters.
+                starting with a letter. The server makes one up when a run is created without.
             in_phase: Only those in one of these phases: `ActionPhase` members or names, such as ("succeeded",
                 "failed").
             task_name: Only those of this task.
             created_at: Only those created in this span.
             updated_at: Only those last changed in this span.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+            sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: `created_at`.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
@@ -157,7 +166,7 @@ class ActionBase(Entity[WorkflowAction]):
                     *within("created_at", "created_at", created_at),
                     *within("updated_at", "updated_at", updated_at),
                 ),
-                sort_by_fields=as_sorts(Sort, sort_by, "created_at"),
+                sort_by_fields=as_sorts(Sort, sort_by, "created_at", keys=ActionKey),
             ),
             run_id=RunIdentifier(
                 org=caller.org,
@@ -236,3 +245,108 @@ class ActionBase(Entity[WorkflowAction]):
             each=self._update,
             timeout=timeout,
         )
+
+    @streaming
+    @classmethod
+    def watchall(
+        cls,
+        for_run_name: str,
+        *,
+        filter: Collection[Filter] = (),
+        enable_run_store: bool = False,
+        timeout: float | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[EnrichedAction]:
+        """Follow the actions of a run: each as it is now, and again after each change, with the number of its children
+        in each phase.
+
+        Args:
+            for_run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes,
+                starting with a letter. The server makes one up when a run is created without.
+            filter: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
+                known. Parents of what matches are sent too.
+            enable_run_store: Whether enable run store.
+            timeout: Seconds after which the watch gives up. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.WatchActions`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = WatchActionsRequest(
+            run_id=RunIdentifier(
+                org=caller.org,
+                project=scope.project,
+                domain=scope.domain,
+                name=as_text("for_run_name", for_run_name, 1, 30),
+            ),
+            filter=as_list("filter", filter),
+            enable_run_store=enable_run_store,
+        )
+        return watched(
+            as_is,
+            caller,
+            RunService.WATCH_ACTIONS,
+            request,
+            items="enriched_actions",
+            final="",
+            about=cls.__name__,
+            timeout=timeout,
+        )
+
+    @streaming
+    def cluster_events(self, *, attempt: int = 0, timeout: float | None = None) -> Stream[ClusterEvent]:
+        """What happens to the action on its cluster: scheduling, images, evictions.
+
+        Args:
+            attempt: Number of the attempt, the first being 1.
+            timeout: Seconds after which the stream is cut. Default: never.
+
+        Returns:
+            A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.WatchClusterEvents`.
+        """
+        caller = self.client
+        request = WatchClusterEventsRequest(id=self._identity(), attempt=attempt)
+        return streamed(caller, RunService.WATCH_CLUSTER_EVENTS, request, items="cluster_events", timeout=timeout)
+
+    @blocking
+    async def log_context(self, attempt: int = 0) -> GetActionLogContextResponse:
+        """Where one attempt of the action writes its logs: pods and containers, and when they ran.
+
+        Args:
+            attempt: Number of the attempt, the first being 1.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.GetActionLogContext`.
+        """
+        caller = self.client
+        request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
+        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request)

@@ -81,9 +81,9 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
 
         Args:
             run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting
-                with a letter. The server makes one up when a run is created without; at most 30 characters.
+                with a letter. The server makes one up when a run is created without.
             name: Name within the run, at most 30 characters. The root action, which stands for the run itself,
-                is `a0`; at most 30 characters.
+                is `a0`.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.

@@ -10,7 +10,7 @@ from flyte.runtime.v1 import (
     Entity,
     Pager,
     Self,
-    SortBy,
+    SortedBy,
     as_sorts,
     as_text,
     fetching,
@@ -24,6 +24,7 @@ from flyte_api.messages.flyteidl2.common.list import Sort
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
 from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_api.sorting import ProjectKey
 
 
 class ProjectBase(Entity[ProjectProject]):
@@ -81,7 +82,7 @@ class ProjectBase(Entity[ProjectProject]):
         cls,
         *,
         filters: str = "",
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[ProjectKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         client: Client | None = None,
@@ -91,7 +92,7 @@ class ProjectBase(Entity[ProjectProject]):
         Args:
             filters: Conditions joined by `+`, each of the form `eq(name,value)` with `eq`, `ne`, `contains` or
                 `value_in` (values between semicolons). Any condition also brings archived projects into view.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+            sort_by: Field to sort by, such as "created_at" or ("state", "asc"); `-` in front for descending.
                 Default: the newest first.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
@@ -107,7 +108,9 @@ class ProjectBase(Entity[ProjectProject]):
         Calls `ProjectService.ListProjects`.
         """
         caller = resolve_client(client)
-        request = ListProjectsRequest(filters=filters, sort_by=next(iter(as_sorts(Sort, sort_by, "-created_at")), None))
+        request = ListProjectsRequest(
+            filters=filters, sort_by=next(iter(as_sorts(Sort, sort_by, "-created_at", keys=ProjectKey)), None)
+        )
         return paged(
             cls,
             caller,

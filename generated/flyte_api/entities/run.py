@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte.runtime.v1 import (
     Client,
@@ -14,11 +14,13 @@ from flyte.runtime.v1 import (
     Pager,
     Reads,
     Self,
-    SortBy,
+    SortedBy,
     TimeFilter,
+    Watch,
     any_of,
     as_filters,
     as_sorts,
+    as_text,
     blocking,
     equal,
     listing,
@@ -26,17 +28,22 @@ from flyte.runtime.v1 import (
     paged,
     path,
     resolve_client,
+    streaming,
     unary,
     walk,
+    watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
-from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest
+from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
 
+if TYPE_CHECKING:
+    from flyte.remote._run import Run
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
@@ -116,7 +123,7 @@ class RunBase(Entity[WorkflowRun]):
         created_by_subject: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
         paused_actions_only: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
@@ -135,7 +142,7 @@ class RunBase(Entity[WorkflowRun]):
                 created.
             created_at: Only those created in this span.
             updated_at: Only those last changed in this span.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+            sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: the newest first.
             paused_actions_only: Only runs with an action that waits for a signal.
             limit: Most items in all. Default: all there are.
@@ -166,7 +173,7 @@ class RunBase(Entity[WorkflowRun]):
                     *within("created_at", "created_at", created_at),
                     *within("updated_at", "updated_at", updated_at),
                 ),
-                sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
+                sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=ActionKey),
             ),
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
             paused_actions_only=paused_actions_only,
@@ -181,6 +188,132 @@ class RunBase(Entity[WorkflowRun]):
             page="request",
             limit=limit,
             page_size=page_size,
+        )
+
+    @listing
+    @classmethod
+    def of_trigger(
+        cls,
+        trigger_name: str,
+        task_name: str,
+        *,
+        in_phase: Collection[ActionPhase | str] | None = None,
+        task_version: str | None = None,
+        created_at: TimeFilter | None = None,
+        updated_at: TimeFilter | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
+        paused_actions_only: bool = False,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the runs that a trigger has started, the newest first.
+
+        Args:
+            trigger_name: Name of the trigger, unique within its task; at most 255 characters.
+            task_name: Full name of the task that it starts; at most 255 characters.
+            in_phase: Only those in one of these phases: `ActionPhase` members or names, such as ("succeeded",
+                "failed").
+            task_version: Only those of this version of a task.
+            created_at: Only those created in this span.
+            updated_at: Only those last changed in this span.
+            sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
+                Default: the newest first.
+            paused_actions_only: Only runs with an action that waits for a signal.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.ListRuns`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = ListRunsRequest(
+            request=ListRequest(
+                filters=as_filters(
+                    Filter,
+                    *any_of("phase", "in_phase", in_phase, ActionPhase),
+                    *equal("task_version", "task_version", task_version),
+                    *within("created_at", "created_at", created_at),
+                    *within("updated_at", "updated_at", updated_at),
+                ),
+                sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=ActionKey),
+            ),
+            trigger_name=TriggerName(
+                org=caller.org,
+                project=scope.project,
+                domain=scope.domain,
+                name=as_text("trigger_name", trigger_name, 1, 255),
+                task_name=as_text("task_name", task_name, 1, 255),
+            ),
+            paused_actions_only=paused_actions_only,
+        )
+        return paged(
+            cls,
+            caller,
+            RunService.LIST_RUNS,
+            request,
+            items="runs",
+            token="token",
+            page="request",
+            limit=limit,
+            page_size=page_size,
+        )
+
+    @streaming
+    @classmethod
+    def watchall(
+        cls,
+        *,
+        timeout: float | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[Run]:
+        """Follow the runs of a project: each as it is now, and again after each change.
+
+        Args:
+            timeout: Seconds after which the watch gives up. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.WatchRuns`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = WatchRunsRequest(
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project)
+        )
+        return watched(
+            cast("type[Run]", cls),
+            caller,
+            RunService.WATCH_RUNS,
+            request,
+            items="runs",
+            final="",
+            about=cls.__name__,
+            timeout=timeout,
         )
 
     @blocking

@@ -76,8 +76,7 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """
         caller = self.client
         request = CreateSettingsRequest(key=self._identity(), settings=settings)
-        reply = await unary(caller, SettingsService.CREATE_SETTINGS, request)
-        return reply
+        return await unary(caller, SettingsService.CREATE_SETTINGS, request)
 
     @blocking
     async def _replace(self, settings: SettingsSettings, version: int = 0) -> UpdateSettingsResponse:
@@ -99,5 +98,4 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """
         caller = self.client
         request = UpdateSettingsRequest(key=self._identity(), settings=settings, version=version)
-        reply = await unary(caller, SettingsService.UPDATE_SETTINGS, request)
-        return reply
+        return await unary(caller, SettingsService.UPDATE_SETTINGS, request)

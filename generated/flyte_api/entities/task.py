@@ -12,11 +12,14 @@ from flyte.runtime.v1 import (
     Entity,
     Pager,
     Self,
-    SortBy,
+    SortedBy,
+    Watch,
     as_filters,
+    as_is,
     as_list,
     as_sorts,
     as_text,
+    as_timestamp,
     beginning,
     containing,
     equal,
@@ -26,6 +29,7 @@ from flyte.runtime.v1 import (
     resolve_client,
     streaming,
     walk,
+    watched,
 )
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -36,7 +40,12 @@ from flyte_api.messages.flyteidl2.task.task_service import (
     ListTasksRequestKnownFilter,
     ListVersionsRequest,
 )
+from flyte_api.messages.flyteidl2.workflow.run_definition import TaskGroup
+from flyte_api.messages.flyteidl2.workflow.run_service import WatchGroupsRequest
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.task.task_service import TaskService
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import TaskKey, TaskVersionKey
 
 if TYPE_CHECKING:
     from flyte.remote._task import TaskVersion
@@ -116,7 +125,7 @@ class TaskBase(Entity[TaskTask]):
         *,
         by_task_name: str | None = None,
         by_task_env: str | None = None,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[TaskKey] | None = None,
         known_filters: Collection[ListTasksRequestKnownFilter] = (),
         limit: int | None = None,
         page_size: int | None = None,
@@ -130,8 +139,8 @@ class TaskBase(Entity[TaskTask]):
             by_task_name: Only the task of this full name.
             by_task_env: Only the tasks of this environment, which is what stands before the first dot in their
                 names.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
-                Default: the newest first.
+            sort_by: Field to sort by, such as "created_at" or ("short_description", "asc"); `-` in front for
+                descending. Default: the newest first.
             known_filters: Further conditions with a meaning of their own; all must hold.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
@@ -157,7 +166,7 @@ class TaskBase(Entity[TaskTask]):
                     *equal("name", "by_task_name", by_task_name),
                     *containing("name", "by_task_env", by_task_env),
                 ),
-                sort_by_fields=as_sorts(Sort, sort_by, "-created_at"),
+                sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=TaskKey),
             ),
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
             known_filters=as_list("known_filters", known_filters),
@@ -181,7 +190,7 @@ class TaskBase(Entity[TaskTask]):
         cls,
         name: str,
         *,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[TaskVersionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         project: str | None = None,
@@ -192,7 +201,7 @@ class TaskBase(Entity[TaskTask]):
 
         Args:
             name: Full name, usually `environment.function`; at most 255 characters.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+            sort_by: Field to sort by, such as "created_at" or ("version", "asc"); `-` in front for descending.
                 Default: the newest first.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
@@ -212,7 +221,7 @@ class TaskBase(Entity[TaskTask]):
         caller = resolve_client(client)
         scope = caller.scope(project, domain)
         request = ListVersionsRequest(
-            request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at")),
+            request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=TaskVersionKey)),
             task_name=TaskName(
                 org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
             ),
@@ -227,4 +236,56 @@ class TaskBase(Entity[TaskTask]):
             page="request",
             limit=limit,
             page_size=page_size,
+        )
+
+    @streaming
+    @classmethod
+    def watch_groups(
+        cls,
+        start_date: datetime,
+        *,
+        end_date: datetime | None = None,
+        timeout: float | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Watch[TaskGroup]:
+        """Follow how the tasks of a project fare: the number of their runs, their latest phases, their rates of
+        failure. Servers send all groups at first, and those that change after that.
+
+        Args:
+            start_date: The start date.
+            end_date: The end date.
+            timeout: Seconds after which the watch gives up. Default: never.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.WatchGroups`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = WatchGroupsRequest(
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
+            start_date=as_timestamp(Timestamp, "start_date", start_date),
+            end_date=as_timestamp(Timestamp, "end_date", end_date),
+        )
+        return watched(
+            as_is,
+            caller,
+            RunService.WATCH_GROUPS,
+            request,
+            items="task_groups",
+            final="",
+            about=cls.__name__,
+            timeout=timeout,
         )

@@ -3,13 +3,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
+from flyte.runtime.v1 import (
+    Client,
+    Entity,
+    Reads,
+    Self,
+    as_list,
+    as_struct,
+    as_text,
+    blocking,
+    fetching,
+    path,
+    resolve_client,
+    unary,
+    walk,
+)
+from flyte_api.messages.flyteidl2.core.interface import VariableMap
+from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
-from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest
+from flyte_api.messages.flyteidl2.workflow.translator_service import (
+    JsonValuesToLiteralsRequest,
+    LaunchFormJsonToLiteralsRequest,
+    LiteralsToLaunchFormJsonRequest,
+    TaskSpecToLaunchFormJsonRequest,
+)
+from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.services.flyteidl2.task.task_service import TaskService
+from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorService
 
 _TASK_TYPE: Reads[str] = path(TaskTaskDetails, "spec.task_template.type")
 
@@ -82,8 +107,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Args:
             name: Full name, usually `environment.function`; at most 255 characters.
-            version: Version, at most 63 characters of the deployer's choice, such as a commit hash; at most 63
-                characters.
+            version: Version, at most 63 characters of the deployer's choice, such as a commit hash.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -108,3 +132,115 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         )
         reply = await unary(caller, TaskService.GET_TASK_DETAILS, request)
         return cls._of(reply.details, caller)
+
+    @blocking
+    @classmethod
+    async def _launch_form(cls, task_spec: TaskSpec | None = None, *, client: Client | None = None) -> Struct | None:
+        """A JSON Schema of the task's inputs, for the form in which somebody enters them.
+
+        Args:
+            task_spec: Everything needed to run a task.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.TaskSpecToLaunchFormJson`.
+        """
+        caller = resolve_client(client)
+        request = TaskSpecToLaunchFormJsonRequest(task_spec=task_spec)
+        reply = await unary(caller, TranslatorService.TASK_SPEC_TO_LAUNCH_FORM_JSON, request)
+        return reply.json
+
+    @blocking
+    @classmethod
+    async def _filled_form(
+        cls,
+        literals: Collection[NamedLiteral] = (),
+        variables: VariableMap | None = None,
+        *,
+        client: Client | None = None,
+    ) -> Struct | None:
+        """The JSON Schema of inputs, with values filled in.
+
+        Args:
+            literals: A value with the name of its input or output.
+            variables: The variables.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.LiteralsToLaunchFormJson`.
+        """
+        caller = resolve_client(client)
+        request = LiteralsToLaunchFormJsonRequest(literals=as_list("literals", literals), variables=variables)
+        reply = await unary(caller, TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON, request)
+        return reply.json
+
+    @blocking
+    @classmethod
+    async def literals_of_form(
+        cls, json: Mapping[str, Any] | None = None, *, client: Client | None = None
+    ) -> list[NamedLiteral]:
+        """What was entered into a launch form, as the values that a run takes.
+
+        Args:
+            json: The json.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.LaunchFormJsonToLiterals`.
+        """
+        caller = resolve_client(client)
+        request = LaunchFormJsonToLiteralsRequest(json=as_struct(Struct, "json", json))
+        reply = await unary(caller, TranslatorService.LAUNCH_FORM_JSON_TO_LITERALS, request)
+        return reply.literals
+
+    @blocking
+    @classmethod
+    async def _literals_of(
+        cls,
+        variables: VariableMap | None = None,
+        values: Mapping[str, Any] | None = None,
+        *,
+        client: Client | None = None,
+    ) -> list[NamedLiteral]:
+        """Plain JSON values as the values that a run takes.
+
+        Args:
+            variables: The variables.
+            values: The values.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.JsonValuesToLiterals`.
+        """
+        caller = resolve_client(client)
+        request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
+        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request)
+        return reply.literals

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from flyte.runtime.arguments import text
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.filters import SortBy
+from flyte.runtime.filters import SortedBy
 from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.project import ProjectBase
@@ -20,6 +20,7 @@ from flyte_api.messages.flyteidl2.project.project_service import (
 from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectMessage
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_api.sorting import ProjectKey
 
 _MAX_ID = 63
 _MAX_DESCRIPTION = 300
@@ -188,7 +189,7 @@ class Project(ProjectBase):
         cls,
         *,
         filters: str | None = None,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[ProjectKey] | None = None,
         archived: bool = False,
         limit: int | None = None,
         page_size: int | None = None,

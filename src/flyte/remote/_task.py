@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.filters import SortBy
+from flyte.runtime.filters import SortedBy
 from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, listing
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
+from flyte_api.sorting import TaskKey
 
 from ._common import console_url
 from ._task_details import TaskDetails, require_context
@@ -94,7 +95,7 @@ class Task(TaskBase):
         by_task_name: str | None = None,
         by_task_env: str | None = None,
         entrypoint: bool | None = None,
-        sort_by: SortBy | None = None,
+        sort_by: SortedBy[TaskKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         project: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
 from typing import Any, Generic, Self, TypeVar
@@ -126,6 +126,7 @@ def paged(
     page: str,
     names: tuple[str, str] = ("limit", "token"),
     keep: Callable[[T], bool] | None = None,
+    carry: Collection[str] = (),
     limit: int | None,
     page_size: int | None,
 ) -> Pager[T]:
@@ -141,12 +142,17 @@ def paged(
         page: Path of the message with the page's size and token in a request; empty for the request itself.
         names: What that message calls size and token. Default: `limit` and `token`.
         keep: Which items count, where the server's filters can't say it. Default: all.
+        carry: Fields of a reply that the request of the next page has to bring back. Default: none.
         limit: Most items in all; None for all.
         page_size: Most items a request; None for the client's.
     """
 
+    carried: dict[str, dict[str, Any]] = {}
+
     async def fetch(at: str, size: int) -> Page[T]:
         asked = copy(request)
+        for name, value in carried.get(at, {}).items():
+            setattr(asked, name, value)
         if token:
             where: Any = asked
             if page:
@@ -159,7 +165,10 @@ def paged(
         made = [make(item, client) for item in found]
         if keep is not None:
             made = [item for item in made if keep(item)]
-        return Page(made, (walk(reply, token) or "") if token else "")
+        following = (walk(reply, token) or "") if token else ""
+        if carry:
+            carried[following] = {name: getattr(reply, name) for name in carry}
+        return Page(made, following)
 
     return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
 

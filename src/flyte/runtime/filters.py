@@ -6,7 +6,7 @@ import difflib
 import enum
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
 
@@ -90,6 +90,11 @@ def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
     return None if prefix is None else lambda item: str(getattr(item, field)).startswith(f"{prefix}.")
 
 
+def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
+    """Whether an item's `field` is `value`; None to keep all."""
+    return None if value is None else lambda item: bool(getattr(item, field) == value)
+
+
 def any_of(
     field: str, argument: str, values: Collection[str | int] | None, members: type[enum.IntEnum]
 ) -> Iterator[Clause]:
@@ -139,20 +144,21 @@ def as_filters(message: type[M], *clauses: Clause) -> list[M]:
     return [make(function=functions[function], field=field, values=values) for function, field, values in clauses]
 
 
-def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: Collection[str] = ()) -> list[M]:
+def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: object = None) -> list[M]:
     """A sort order as sort messages, which have `key` and `direction`.
 
     Raises:
-        ValueError: A key is empty or not among `keys`, if there are any; or a direction is neither asc nor desc.
+        ValueError: A key is empty or not one of the Literal type `keys`, if there is one; or a direction is neither asc nor desc.
     """
     directions: Any = message.__dict__["direction"].target
     make: Any = message
     order = {"asc": directions["ASCENDING"], "desc": directions["DESCENDING"]}
     found = list(_orders(default if sort_by is None else sort_by))
+    known: tuple[str, ...] = get_args(keys)
     for key, _ in found:
-        if keys and key not in keys:
-            near = difflib.get_close_matches(key, keys, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(keys)}"
+        if known and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(k for k in known if k[0] != '-')}"
             raise ValueError(f"sort_by has {key!r}, which the server does not sort by; {hint}")
     return [make(key=key, direction=order[way]) for key, way in found]
 

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         beginning,
         containing,
         equal,
+        having,
         within,
     )
     from .pager import Pager
@@ -113,6 +114,7 @@ _MODULES = {
     "beginning": "flyte.runtime.filters",
     "containing": "flyte.runtime.filters",
     "equal": "flyte.runtime.filters",
+    "having": "flyte.runtime.filters",
     "within": "flyte.runtime.filters",
     "Pager": "flyte.runtime.pager",
     "Reads": "flyte.runtime.paths",
@@ -177,6 +179,7 @@ __all__ = [
     "equal",
     "fetching",
     "float32",
+    "having",
     "head",
     "listing",
     "low32",
