@@ -139,7 +139,7 @@ def test_all_of_this_project_is_told_of() -> None:
     reaches = report(settings)
     rpcs = [f"{f.package}.{s.name}.{m.name}" for f in load(settings.protos).file for s in f.service for m in s.method]
     assert [reach.rpc for reach in reaches] == sorted(rpcs)
-    assert "flyteidl2.workflow.RunService.ListRuns -> Run.listall" in map(str, reaches)
+    assert "flyteidl2.workflow.RunService.ListRuns -> Run.listall, Run.of_trigger" in map(str, reaches)
 
 
 def test_what_is_said_to_be_called_by_hand_is_called_there() -> None:
