@@ -133,7 +133,7 @@ class DomainBase(Entity[OrgDomain]):
         """Create a domain, for all projects of the organization.
 
         Args:
-            id: The id; at most 63 characters.
+            id: The id.
             name: The friendly name; at most 255 characters.
             client: The client to ask with. Default: the current one.
 
@@ -149,7 +149,7 @@ class DomainBase(Entity[OrgDomain]):
         """
         caller = resolve_client(client)
         request = CreateDomainRequest(
-            org=caller.org, id=as_text("id", id, 1, 63), friendly_name=as_text("name", name, 0, 255)
+            org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
         reply = await unary(caller, DomainService.CREATE_DOMAIN, request)
         return cls._of(reply.domain, caller)

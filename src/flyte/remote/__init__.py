@@ -9,13 +9,18 @@ if TYPE_CHECKING:
     from ._action import Action
     from ._action_details import ActionDetails
     from ._common import TimeFilter
+    from ._condition import Condition
+    from ._domain import Domain
     from ._io import ActionInputs, ActionOutputs
     from ._links import DataUris, DownloadLinks
     from ._project import Project
     from ._run import Run, RunDetails
+    from ._secret import Secret
     from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
+    from ._tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
+    from ._trigger import Trigger, TriggerDetails, TriggerRevision
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
 
@@ -25,7 +30,9 @@ _MODULES = {
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
     "AuthMetadata": "_user",
+    "Condition": "_condition",
     "DataUris": "_links",
+    "Domain": "_domain",
     "DownloadLinks": "_links",
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
@@ -35,12 +42,20 @@ _MODULES = {
     "ResolvedSettings": "_settings",
     "Run": "_run",
     "RunDetails": "_run",
+    "Secret": "_secret",
     "SettingOrigin": "_settings",
     "Settings": "_settings",
     "Task": "_task",
     "TaskDetails": "_task_details",
     "TaskVersion": "_task",
     "TimeFilter": "_common",
+    "TrackedAction": "_tracked",
+    "TrackedActionDetails": "_tracked",
+    "TrackedRun": "_tracked",
+    "TrackedRunDetails": "_tracked",
+    "Trigger": "_trigger",
+    "TriggerDetails": "_trigger",
+    "TriggerRevision": "_trigger",
     "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
@@ -55,7 +70,9 @@ __all__ = [
     "ActionInputs",
     "ActionOutputs",
     "AuthMetadata",
+    "Condition",
     "DataUris",
+    "Domain",
     "DownloadLinks",
     "EffectiveSetting",
     "LazyEntity",
@@ -65,12 +82,20 @@ __all__ = [
     "ResolvedSettings",
     "Run",
     "RunDetails",
+    "Secret",
     "SettingOrigin",
     "Settings",
     "Task",
     "TaskDetails",
     "TaskVersion",
     "TimeFilter",
+    "TrackedAction",
+    "TrackedActionDetails",
+    "TrackedRun",
+    "TrackedRunDetails",
+    "Trigger",
+    "TriggerDetails",
+    "TriggerRevision",
     "User",
     "auth_metadata",
     "upload_dir",

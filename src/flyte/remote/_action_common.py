@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
-
-import attrs
 
 from flyte.runtime.message import which_one_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionMetadata, ActionStatus
 
-from ._common import HasPhase, Phase, console_url
+from ._common import HasPhase, console_url
 
 if TYPE_CHECKING:
     from flyte.runtime.client import Client
@@ -29,24 +26,11 @@ ROOT_ACTION = "a0"
 WaitFor = Literal["terminal", "running", "logs-ready"]
 
 
-@attrs.frozen
-class PhaseTransition:
-    """One phase that an attempt went through."""
-
-    phase: Phase
-    start_time: datetime | None
-    end_time: datetime | None
-
-    @property
-    def duration(self) -> timedelta | None:
-        """How long it lasted; None while it does."""
-        if self.start_time is None or self.end_time is None:
-            return None
-        return self.end_time - self.start_time
-
-
 class ActionLike(HasPhase):
     """What an action and its details have in common."""
+
+    _KIND_OF_PAGE = "runs"
+    """What the web console shows its run among."""
 
     if TYPE_CHECKING:
         pb2: Any
@@ -101,7 +85,12 @@ class ActionLike(HasPhase):
         """Where the web console shows it."""
         place = self.place
         return console_url(
-            self.client, place["domain"] or "", place["project"] or "", "runs", self.run_name, action=self.name
+            self.client,
+            place["domain"] or "",
+            place["project"] or "",
+            self._KIND_OF_PAGE,
+            self.run_name,
+            action=self.name,
         )
 
     @property

@@ -6,111 +6,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flyte.models import ActionPhase
 from flyte.syncify import blocking
 from flyte_api.entities.action_details import ActionDetailsBase
-from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ErrorInfo
 
-from ._action_common import ActionLike, PhaseTransition
-from ._common import Phase
+from ._action_common import ActionLike
+from ._attempts import HasAttempts
 
 if TYPE_CHECKING:
     from ._io import ActionInputs, ActionOutputs
     from ._links import DataUris, Downloadable, DownloadLinks
 
 
-class ActionDetails(ActionLike, ActionDetailsBase):
+class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
     """Everything about an action: its attempts, their phases and errors, and what it ran."""
-
-    @property
-    def error_info(self) -> ErrorInfo | None:
-        """Why it failed; None unless it did."""
-        found: ErrorInfo | None = self.pb2.error_info
-        return found
-
-    @property
-    def error_message(self) -> str:
-        """Why it failed, in words; empty unless it did."""
-        return "" if self.error_info is None else self.error_info.message
-
-    @property
-    def abort_info(self) -> AbortInfo | None:
-        """Why it was aborted; None unless it was."""
-        found: AbortInfo | None = self.pb2.abort_info
-        return found
-
-    @property
-    def attempt_details(self) -> list[ActionAttempt]:
-        """Every attempt, the first one first, with phases, errors and cluster events."""
-        return list(self.pb2.attempts)
-
-    def attempt(self, number: int | None = None) -> ActionAttempt | None:
-        """One attempt.
-
-        Args:
-            number: Which, from 1. Default: the latest.
-
-        Returns:
-            The attempt, or None when there is none of that number.
-        """
-        attempts = self.pb2.attempts
-        if number is None:
-            return max(attempts, key=lambda a: a.attempt, default=None)
-        return next((a for a in attempts if a.attempt == number), None)
-
-    def phase_transitions(self, attempt: int | None = None) -> list[PhaseTransition]:
-        """The phases that an attempt went through, in order.
-
-        Args:
-            attempt: Which, from 1. Default: the latest.
-
-        Returns:
-            The transitions; none when there is no attempt of that number.
-        """
-        found = self.attempt(attempt)
-        if found is None:
-            return []
-        return [
-            PhaseTransition(
-                phase=ActionPhase.from_protobuf(int(t.phase)),
-                start_time=None if t.start_time is None else t.start_time.to_datetime(),
-                end_time=None if t.end_time is None else t.end_time.to_datetime(),
-            )
-            for t in found.phase_transitions
-        ]
-
-    get_phase_transitions = phase_transitions
-
-    @property
-    def phase_durations(self) -> dict[Phase, timedelta]:
-        """How long the latest attempt was in each phase, repeated phases added up."""
-        out: dict[Phase, timedelta] = {}
-        for transition in self.phase_transitions():
-            if transition.duration is not None:
-                out[transition.phase] = out.get(transition.phase, timedelta(0)) + transition.duration
-        return out
-
-    def logs_available(self, attempt: int | None = None) -> bool:
-        """Whether an attempt has logs to read.
-
-        Args:
-            attempt: Which, from 1. Default: the latest.
-        """
-        found = self.attempt(attempt)
-        return found is not None and found.logs_available
-
-    def raise_for_status(self) -> None:
-        """Raise what the action ended with, unless it succeeded.
-
-        Raises:
-            NotDoneError: It has not ended yet.
-            ActionAbortedError: It was aborted.
-            TaskTimeoutError: It took longer than it may.
-            BaseRuntimeError: It failed; the subclasses say whose fault it is.
-        """
-        from ._outcome import raise_for_status
-
-        raise_for_status(self)
 
     @blocking
     async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:

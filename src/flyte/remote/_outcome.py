@@ -8,11 +8,11 @@ from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, 
 from flyte.models import ActionPhase
 
 if TYPE_CHECKING:
-    from ._action_details import ActionDetails
+    from ._attempts import HasAttempts
 
 
-def raise_for_status(details: ActionDetails) -> None:
-    """Raise what the action ended with, unless it succeeded. See `ActionDetails.raise_for_status`."""
+def raise_for_status(details: HasAttempts) -> None:
+    """Raise what the action ended with, unless it succeeded. See `HasAttempts.raise_for_status`."""
     phase = details.phase
     if phase.is_success:
         return
@@ -31,6 +31,6 @@ def raise_for_status(details: ActionDetails) -> None:
     raise RuntimeUnknownError(f"{what} is {phase}, and the server does not say why")
 
 
-def _worker(details: ActionDetails) -> str | None:
+def _worker(details: HasAttempts) -> str | None:
     attempt = details.attempt()
     return (attempt.cluster or None) if attempt is not None else None

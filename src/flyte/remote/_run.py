@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 from flyte.runtime.client import Client
 from flyte.runtime.paths import Reads, path
@@ -13,30 +13,20 @@ from flyte_api.entities.run import RunBase
 from flyte_api.entities.run_details import RunDetailsBase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 
 from ._action import Action
 from ._action_common import Place
 from ._action_details import ActionDetails
-from ._common import ActionPhase, HasPhase, Phase, console_url
+from ._common import ActionPhase, Phase, console_url
 from ._followed import Followed
+from ._rooted import HasRunSpec, Rooted
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
 
-class _Rooted(HasPhase):
-    """Something whose phase is that of its root action."""
-
-    if TYPE_CHECKING:
-        pb2: Any
-
-    def _status(self) -> ActionStatus | None:
-        status: ActionStatus | None = None if self.pb2.action is None else self.pb2.action.status
-        return status
-
-
-class RunDetails(_Rooted, RunDetailsBase):
+class RunDetails(HasRunSpec, RunDetailsBase):
     """Everything about a run: what it was started with, and the details of its root action."""
 
     @property
@@ -44,31 +34,13 @@ class RunDetails(_Rooted, RunDetailsBase):
         """The details of the root action."""
         return ActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that the run was started with."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.labels is None else dict(spec.labels.values)
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The annotations that the run was started with."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.annotations is None else dict(spec.annotations.values)
-
-    @property
-    def env_vars(self) -> dict[str, str]:
-        """The environment variables that the run was started with, beside those of its task."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.envs is None else {pair.key: pair.value for pair in spec.envs.values}
-
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
         yield from (("task_version", self.task_version), ("labels", self.labels), ("annotations", self.annotations))
         yield from (("env_vars", self.env_vars), ("attempts", self.attempts), ("error", self.action.error_message))
 
 
-class Run(Followed, _Rooted, RunBase):
+class Run(Followed, Rooted, RunBase):
     """One execution of a task, with all the actions it is made of."""
 
     @property
@@ -108,7 +80,7 @@ class Run(Followed, _Rooted, RunBase):
         Calls `RunService.GetRunDetails`.
         """
         details = await RunDetails.get.aio(name, project=project, domain=domain, client=client)
-        return cls(_message_of(details), details.client)
+        return cls(message_of(details.pb2, details.labels), details.client)
 
     @property
     def action(self) -> Action:
@@ -144,7 +116,7 @@ class Run(Followed, _Rooted, RunBase):
         Calls `RunService.GetRunDetails`.
         """
         found = await RunDetails.get.aio(self.name, **self.place, client=self.client)
-        self.pb2 = _message_of(found, self.pb2)
+        self.pb2 = message_of(found.pb2, found.labels or self.pb2.labels)
         return found
 
     @blocking
@@ -208,8 +180,8 @@ class Run(Followed, _Rooted, RunBase):
         return await rerun(self, name, changes)
 
 
-def _message_of(details: RunDetails, known: RunMessage | None = None) -> RunMessage:
-    """The short form of a run's details, labels included, as a listing would give it."""
-    inner = details.pb2.action
+def message_of(details: RunDetailsMessage, labels: Mapping[str, str]) -> RunMessage:
+    """The short form of a run's details, as a listing would give it; the labels are not in the same place."""
+    inner = details.action
     action = None if inner is None else ActionMessage(id=inner.id, metadata=inner.metadata, status=inner.status)
-    return RunMessage(action=action, labels=details.labels or ({} if known is None else known.labels))
+    return RunMessage(action=action, labels=dict(labels))

@@ -15,11 +15,11 @@ from flyte._context import ctx
 from flyte._policies import Cache
 from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte.runtime.client import Client
-from flyte.syncify import fetching
+from flyte.syncify import blocking, fetching
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
-from flyte_api.messages.flyteidl2.task.common import Inputs
+from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
 
 from ._common import console_url
@@ -125,6 +125,43 @@ class TaskDetails(TaskDetailsBase):
         from flyte.types._json_schema import inputs_schema
 
         return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
+
+    @blocking
+    async def launch_form(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON Schema of the inputs as the server makes it, for the form that its web console starts runs with.
+
+        Args:
+            values: Inputs by name, as JSON has them, that are to be filled in. Default: none but the task's defaults.
+
+        Returns:
+            The schema, as a dict.
+
+        Raises:
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.TaskSpecToLaunchFormJson`; with values `JsonValuesToLiterals` and
+        `LiteralsToLaunchFormJson` instead.
+        """
+        if values is None:
+            form = await self._launch_form.aio(self.spec, client=self.client)
+        else:
+            literals = await self.literals_of.aio(values)
+            form = await self._filled_form.aio(literals, self.typed_interface.inputs, client=self.client)
+        return {} if form is None else form.to_python()
+
+    @blocking
+    async def literals_of(self, values: Mapping[str, Any]) -> list[NamedLiteral]:
+        """Plain JSON values as the values that a run takes, translated by the server.
+
+        Args:
+            values: Inputs by name, as JSON has them.
+
+        Raises:
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.JsonValuesToLiterals`.
+        """
+        return await self._literals_of.aio(self.typed_interface.inputs, values, client=self.client)
 
     def _repr_html_(self) -> str:
         from ._signature import as_html

@@ -87,6 +87,15 @@ class Pager(Generic[T]):
                 found += page
         return found
 
+    async def page(self, token: str, size: int) -> Page[T]:
+        """One page, for listings that are made of this one. It has no `.aio`, and the limit is not for it.
+
+        Args:
+            token: The token that the page before came with; empty for the first page.
+            size: Most items.
+        """
+        return await self._fetch(token, size)
+
     async def _items(self) -> AsyncGenerator[T, None]:
         async with aclosing(self._walk()) as pages:
             async for page in pages:

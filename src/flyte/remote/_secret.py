@@ -1,0 +1,296 @@
+"""Secrets: what tasks may ask for, and nobody reads back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, NamedTuple, Self
+
+from flyte._routing import Operation, route
+from flyte.runtime.arguments import text
+from flyte.runtime.client import Client, resolve_client
+from flyte.runtime.message import Message
+from flyte.runtime.pager import Page, Pager
+from flyte.syncify import blocking, fetching, listing
+from flyte_api.entities.secret import SecretBase
+from flyte_api.messages.flyteidl2.common.identifier import (
+    ClusterPoolIdentifier,
+    DomainIdentifier,
+    OrgIdentifier,
+    ProjectIdentifier,
+)
+from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
+from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
+
+SecretType = Literal["regular", "image_pull"]
+_TYPES: dict[str, TypeOfSecret] = {"regular": TypeOfSecret.GENERIC, "image_pull": TypeOfSecret.IMAGE_PULL_SECRET}
+_ORGANIZATION = ("image_pull",)
+"""Types that clusters use before they know which project they work for."""
+
+
+class _Place(NamedTuple):
+    """Where a secret is kept: what of it is asked for, and the client to ask with."""
+
+    project: str
+    domain: str
+    client: Client
+
+
+class Secret(SecretBase):
+    """A secret that tasks may ask for. Its value goes to the control plane and never comes back.
+
+    A secret belongs to a project and domain, to a domain, or to the whole organization. Where it belongs follows from
+    `project` and `domain`: left out, they are the client's, if it has any; "" means none.
+    """
+
+    @property
+    def type(self) -> str:
+        """`regular`, `image_pull`, or what a newer server calls it."""
+        found = TypeOfSecret.GENERIC if self.pb2.secret_metadata is None else self.pb2.secret_metadata.type
+        return next((name for name, known in _TYPES.items() if known == found), f"unknown({int(found)})")
+
+    @property
+    def presence(self) -> str:
+        """On how many clusters it has arrived: `fully_present`, `partially_present`, `unknown_status`, or `unspecified`."""
+        metadata = self.pb2.secret_metadata
+        if metadata is None or metadata.secret_status is None:
+            return "unspecified"
+        found = metadata.secret_status.overall_status
+        return found.name.lower() if found.name else f"unknown({int(found)})"
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("type", self.type), ("project", self.project), ("domain", self.domain))
+        yield "created_at", self.created_at
+
+    @blocking
+    @classmethod
+    async def create(
+        cls,
+        name: str,
+        value: str | bytes,
+        type: SecretType = "regular",
+        *,
+        cluster_pool: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> None:
+        """Create a secret.
+
+        Args:
+            name: What tasks ask for.
+            value: What they get: text or bytes.
+            type: "regular", or "image_pull" for what clusters pull images with, which belongs to the organization.
+                Default: "regular".
+            cluster_pool: Keep it on the clusters of this pool. Such a secret belongs to the organization. Default: on all.
+            project: Project id; "" for none. Default: the client's, if it has one.
+            domain: Domain id; "" for none. Default: the client's, if it has one.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            TypeError: The value is neither text nor bytes; nothing was sent.
+            AlreadyExistsError: There is one of that name.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SecretService.CreateSecret`.
+        """
+        spec = _spec(value, type)
+        place = await _place(client, project, domain, cluster_pool, type)
+        await cls._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+
+    @blocking
+    @classmethod
+    async def update(
+        cls,
+        name: str,
+        value: str | bytes,
+        type: SecretType = "regular",
+        *,
+        cluster_pool: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> None:
+        """Give a secret another value. Tasks that run already keep the one they have.
+
+        Args:
+            name: The secret.
+            value: What tasks get from now on: text or bytes.
+            type: What it is, as in `create`. Default: "regular".
+            cluster_pool: The pool that it is kept on. Default: none.
+            project: Project id; "" for none. Default: the client's, if it has one.
+            domain: Domain id; "" for none. Default: the client's, if it has one.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            TypeError: The value is neither text nor bytes; nothing was sent.
+            NotFoundError: There is no such secret.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SecretService.UpdateSecret`.
+        """
+        spec = _spec(value, type)
+        place = await _place(client, project, domain, cluster_pool, type)
+        await cls._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+
+    @fetching
+    @classmethod
+    async def get(
+        cls,
+        name: str,
+        *,
+        cluster_pool: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch what is known of a secret, but not its value.
+
+        Args:
+            name: The secret.
+            cluster_pool: The pool that it is kept on. Default: none.
+            project: Project id; "" for none. Default: the client's, if it has one.
+            domain: Domain id; "" for none. Default: the client's, if it has one.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            NotFoundError: There is no such secret.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SecretService.GetSecret`.
+        """
+        place = await _place(client, project, domain, cluster_pool)
+        found = await cls._get.aio(name, project=place.project, domain=place.domain, client=place.client)
+        return cls(found.pb2, client)
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        *,
+        include_system_secrets: bool = False,
+        cluster_pool: str | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List secrets.
+
+        Args:
+            include_system_secrets: Whether to list what the control plane keeps for itself, too. Default: False.
+            cluster_pool: Those that are kept on this pool. Default: none.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id; "" for none. Default: the client's, if it has one.
+            domain: Domain id; "" for none. Default: the client's, if it has one.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SecretService.ListSecrets`.
+        """
+        caller = resolve_client(client)
+        resource, where = _resource(caller, project, domain, cluster_pool)
+        there: list[Pager[Self]] = []
+
+        async def fetch(token: str, size: int) -> Page[Self]:
+            if not there:
+                asked = await route(caller, Operation.USE_SECRETS, resource)
+                there.append(
+                    cls._list(
+                        include_system_secrets=include_system_secrets,
+                        project=where.project,
+                        domain=where.domain,
+                        client=asked,
+                    )
+                )
+            page = await there[0].page(token, size)
+            return Page([cls(item.pb2, client) for item in page.items], page.token)
+
+        return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
+
+    @blocking
+    @classmethod
+    async def delete(
+        cls,
+        name: str,
+        *,
+        cluster_pool: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> bool:
+        """Delete a secret.
+
+        Args:
+            name: The secret.
+            cluster_pool: The pool that it is kept on. Default: none.
+            project: Project id; "" for none. Default: the client's, if it has one.
+            domain: Domain id; "" for none. Default: the client's, if it has one.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            Whether there was one: False when the server knows no such secret.
+
+        Raises:
+            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SecretService.DeleteSecret`.
+        """
+        place = await _place(client, project, domain, cluster_pool)
+        return await cls._delete.aio(name, project=place.project, domain=place.domain, client=place.client)
+
+
+def _spec(value: str | bytes, type: str) -> SecretSpec:
+    if type not in _TYPES:
+        raise ValueError(f"type is 'regular' or 'image_pull', not {type!r}")
+    if not isinstance(value, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"value takes text or bytes, not {value.__class__.__name__}")  # and does not show it
+    if not value:
+        raise ValueError("value must not be empty")
+    if isinstance(value, bytes):
+        return SecretSpec(binary_value=value, type=_TYPES[type])
+    return SecretSpec(string_value=value, type=_TYPES[type])
+
+
+async def _place(
+    client: Client | None, project: str | None, domain: str | None, cluster_pool: str | None, type: str = "regular"
+) -> _Place:
+    caller = resolve_client(client)
+    resource, place = _resource(caller, project, domain, cluster_pool, type)
+    return place._replace(client=await route(caller, Operation.USE_SECRETS, resource))
+
+
+def _resource(
+    caller: Client, project: str | None, domain: str | None, cluster_pool: str | None, type: str = "regular"
+) -> tuple[Message, _Place]:
+    """What a secret belongs to, as the question for its cluster; and the same as arguments."""
+    if cluster_pool is not None:
+        text("cluster_pool", cluster_pool, 1)
+    why = f"a secret of type {type}" if type in _ORGANIZATION else "a secret of a cluster_pool" if cluster_pool else ""
+    if why:
+        for name, value in (("project", project), ("domain", domain)):
+            if value:
+                raise ValueError(f"{why} belongs to the organization; leave {name}={value!r} out")
+        project = domain = ""
+    scope = caller.scope(project, domain, demand=())
+    if scope.project and not scope.domain:
+        raise ValueError(f"a secret of project {scope.project} belongs to one of its domains; pass domain=... too")
+    place = _Place(scope.project, scope.domain, caller)
+    if cluster_pool:
+        return ClusterPoolIdentifier(organization=scope.org, name=cluster_pool), place
+    if scope.project:
+        return ProjectIdentifier(organization=scope.org, name=scope.project, domain=scope.domain), place
+    if scope.domain:
+        return DomainIdentifier(organization=scope.org, name=scope.domain), place
+    return OrgIdentifier(name=scope.org), place
