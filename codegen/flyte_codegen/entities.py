@@ -386,5 +386,5 @@ def _decorator(kind: Kind, returns: str) -> str:
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:
-    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.CREATE: "create", Kind.WATCH: "watch"}
+    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
     return named.get(kind) or rpc.py_name.split("_")[0]
