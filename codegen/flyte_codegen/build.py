@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import attrs
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
@@ -15,10 +16,13 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from . import names
+from . import names, refuse
 from .diagnostics import CodegenError, Diagnostic, error
+from .features import Features, Path, of_file
 from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
-from .screen import supported
+from .operations import Operations
+from .places import Places
+from .screen import defined, extensions, is_option, supported
 
 _NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
 
@@ -27,18 +31,36 @@ def build(descriptors: FileDescriptorSet) -> Api:
     """Read a descriptor set, with comments and Python names.
 
     Raises:
-        CodegenError: A construct that has no faithful Python form, such as proto2 or a clash of names.
+        CodegenError: Names that can't be told apart in Python, or an edition that nobody has taught us.
     """
     findings: list[Diagnostic] = []
-    files = tuple(_FileReader(proto).read() for proto in sorted(supported(descriptors), key=lambda f: f.name))
+    protos = sorted(supported(descriptors), key=lambda f: f.name)
+    types = frozenset(name for proto in protos for name in defined(proto))
+    files = tuple(_FileReader(proto, types).read() for proto in protos)
     _check_names(files, findings)
     if findings:
         raise CodegenError(findings)
+    files = _with_extensions(files, descriptors)
     return Api(
         files=files,
         messages={m.full_name: m for f in files for m in f.messages},
         enums={e.full_name: e for f in files for e in f.enums},
         file_of={x.full_name: f for f in files for x in f.types},
+    )
+
+
+def _with_extensions(files: tuple[File, ...], descriptors: FileDescriptorSet) -> tuple[File, ...]:
+    """The files, each with what is wrong with the extensions of its messages, wherever those stand."""
+    added: dict[str, list[Diagnostic]] = {}
+    for proto in descriptors.file:
+        found = [(extension, path) for extension, path in extensions(proto) if not is_option(extension)]
+        if found:
+            places = Places(proto)
+            for extension, path in found:
+                added.setdefault(extension.extendee.lstrip("."), []).append(refuse.extension(extension, path, places))
+    return tuple(
+        attrs.evolve(f, refused=(*f.refused, *(d for m in f.messages for d in added.get(m.full_name, ()))))
+        for f in files
     )
 
 
@@ -64,82 +86,87 @@ def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
 
 
 class _FileReader:
-    """Walks one file; comments are found by the path of numbers that protoc keys them with."""
+    """Walks one file."""
 
-    def __init__(self, proto: FileDescriptorProto) -> None:
+    def __init__(self, proto: FileDescriptorProto, types: frozenset[str]) -> None:
         self.proto = proto
-        self.locations = {tuple(loc.path): loc for loc in proto.source_code_info.location}
+        self.places = Places(proto)
+        self.features = of_file(proto)
+        self.operations = Operations(proto.package, types)
         self.messages: list[Message] = []
         self.enums: list[Enum] = []
+        # By what they say: a feature that many fields inherit is told of once.
+        self.refused: dict[Diagnostic, None] = {}
 
     def read(self) -> File:
         proto = self.proto
         for i, message in enumerate(proto.message_type):
-            self._message(message, (4, i), proto.package, "")
+            self._message(message, (4, i), proto.package, "", self.features)
         for i, enum in enumerate(proto.enum_type):
             self._enum(enum, (5, i), proto.package, "")
         return File(
             name=proto.name,
             package=proto.package,
             module=names.module(proto.name.removesuffix(".proto").replace("/", ".")),
-            doc=self._doc((12,)) or self._doc((2,)),
+            doc=self.places.doc((12,)) or self.places.doc((2,)),
             messages=tuple(self.messages),
             enums=tuple(self.enums),
             services=tuple(self._service(s, (6, i)) for i, s in enumerate(proto.service)),
+            refused=tuple(self.refused),
         )
 
-    def _doc(self, path: tuple[int, ...]) -> str:
-        location = self.locations.get(path)
-        if location is None:
-            return ""
-        text = location.leading_comments or location.trailing_comments
-        return "\n".join(line.removeprefix(" ").rstrip() for line in text.split("\n")).strip()
-
-    def _place(self, path: tuple[int, ...]) -> str:
-        location = self.locations.get(path)
-        return f"{self.proto.name}:{location.span[0] + 1}" if location else self.proto.name
-
-    def _message(self, proto: DescriptorProto, path: tuple[int, ...], scope: str, outer: str) -> None:
+    def _message(self, proto: DescriptorProto, path: Path, scope: str, outer: str, around: Features) -> None:
+        self.refused.update(dict.fromkeys(refuse.message(proto, path, self.places)))
+        features = around.within(proto.options, (*path, 7))
         full_name = f"{scope}.{proto.name}" if scope else proto.name
         flat_name = outer + proto.name
         entries = {f"{full_name}.{n.name}": n for n in proto.nested_type if n.options.map_entry}
-        oneofs = [o.name for o in proto.oneof_decl]
+        oneofs = [(o.name, features.within(o.options, (*path, 8, i, 2))) for i, o in enumerate(proto.oneof_decl)]
         self.messages.append(
             Message(
                 full_name=full_name,
                 py_name=names.escape(flat_name, names.RESERVED_AS_MESSAGE),
                 # By number, which is the order they are written to the wire in.
                 fields=tuple(
-                    self._field(field, (*path, 2, i), oneofs, entries)
+                    self._field(field, (*path, 2, i), features, oneofs, entries)
                     for i, field in sorted(enumerate(proto.field), key=lambda pair: pair[1].number)
                 ),
                 deprecated=proto.options.deprecated,
-                doc=self._doc(path),
-                place=self._place(path),
+                doc=self.places.doc(path),
+                place=self.places.at(path),
             )
         )
         for i, nested in enumerate(proto.nested_type):
             if not nested.options.map_entry:
-                self._message(nested, (*path, 3, i), full_name, flat_name)
+                self._message(nested, (*path, 3, i), full_name, flat_name, features)
         for i, enum in enumerate(proto.enum_type):
             self._enum(enum, (*path, 4, i), full_name, flat_name)
 
     def _field(
-        self, proto: FieldDescriptorProto, path: tuple[int, ...], oneofs: list[str], entries: dict[str, DescriptorProto]
+        self,
+        proto: FieldDescriptorProto,
+        path: Path,
+        around: Features,
+        oneofs: list[tuple[str, Features]],
+        entries: dict[str, DescriptorProto],
     ) -> Field:
         kind = FieldDescriptorProto.Type.Name(proto.type).removeprefix("TYPE_").lower()
         type_name = proto.type_name.lstrip(".")
+        oneof = ""
+        if proto.HasField("oneof_index"):
+            oneof, around = oneofs[proto.oneof_index]
+        features = around.field(proto, path)
         label, key, value = Label.IMPLICIT, "", ""
         if entry := entries.get(type_name):
             label, kind = Label.MAP, "map"
             key, value = (FieldDescriptorProto.Type.Name(f.type).removeprefix("TYPE_").lower() for f in entry.field)
             type_name = entry.field[1].type_name.lstrip(".")
-        elif proto.label == FieldDescriptorProto.LABEL_REPEATED:
-            label = Label.REPEATED
-        elif proto.HasField("oneof_index") or kind == "message":  # an optional scalar is in a oneof of its own
-            label = Label.OPTIONAL
-        packed = proto.options.packed if proto.options.HasField("packed") else True
-        in_oneof = proto.HasField("oneof_index") and not proto.proto3_optional
+        else:
+            self.refused.update(dict.fromkeys(refuse.field(proto, features, path, self.places)))
+            if proto.label == FieldDescriptorProto.LABEL_REPEATED:
+                label = Label.REPEATED
+            elif oneof or kind == "message" or features.values["field_presence"] != "IMPLICIT":
+                label = Label.OPTIONAL  # that of proto3 is in a oneof of its own
         return Field(
             name=proto.name,
             py_name=names.escape(proto.name, names.RESERVED_IN_MESSAGE),
@@ -147,17 +174,17 @@ class _FileReader:
             kind=kind,
             label=label,
             type_name=type_name,
-            oneof=oneofs[proto.oneof_index] if in_oneof else "",
+            oneof="" if proto.proto3_optional else oneof,
             json_name=proto.json_name,
-            packed=packed and kind not in _NOT_PACKABLE,
+            packed=kind not in _NOT_PACKABLE and features.values["repeated_field_encoding"] == "PACKED",
             deprecated=proto.options.deprecated,
-            doc=self._doc(path),
-            place=self._place(path),
+            doc=self.places.doc(path),
+            place=self.places.at(path),
             map_key=key,
             map_value=value,
         )
 
-    def _enum(self, proto: EnumDescriptorProto, path: tuple[int, ...], scope: str, outer: str) -> None:
+    def _enum(self, proto: EnumDescriptorProto, path: Path, scope: str, outer: str) -> None:
         prefix = names.member_prefix(proto.name, [v.name for v in proto.value])
         self.enums.append(
             Enum(
@@ -169,18 +196,18 @@ class _FileReader:
                         name=v.name,
                         py_name=names.escape(v.name[len(prefix) :], names.RESERVED_IN_ENUM),
                         number=v.number,
-                        doc=self._doc((*path, 2, i)),
+                        doc=self.places.doc((*path, 2, i)),
                         deprecated=v.options.deprecated,
                     )
                     for i, v in enumerate(proto.value)
                 ),
-                doc=self._doc(path),
-                place=self._place(path),
+                doc=self.places.doc(path),
+                place=self.places.at(path),
                 deprecated=proto.options.deprecated,
             )
         )
 
-    def _service(self, proto: ServiceDescriptorProto, path: tuple[int, ...]) -> Service:
+    def _service(self, proto: ServiceDescriptorProto, path: Path) -> Service:
         full_name = f"{self.proto.package}.{proto.name}" if self.proto.package else proto.name
         return Service(
             full_name=full_name,
@@ -200,12 +227,13 @@ class _FileReader:
                     if m.options.idempotency_level
                     else "",
                     deprecated=m.options.deprecated,
-                    doc=self._doc((*path, 2, i)),
-                    place=self._place((*path, 2, i)),
+                    doc=self.places.doc((*path, 2, i)),
+                    place=self.places.at((*path, 2, i)),
+                    operation=self.operations.of(m),
                 )
                 for i, m in enumerate(proto.method)
             ),
-            doc=self._doc(path),
-            place=self._place(path),
+            doc=self.places.doc(path),
+            place=self.places.at(path),
             deprecated=proto.options.deprecated,
         )

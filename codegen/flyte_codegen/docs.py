@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from . import deprecations
 from .classify import Kind
 from .config import MethodConfig
 from .model import Method
@@ -30,7 +31,7 @@ def method(
     rpc: Method, config: MethodConfig, signature: Signature, kind: Kind, returns: str, *, made_entity: bool
 ) -> str:
     """The whole docstring of a method."""
-    parts = [_wrapped(config.doc or rpc.doc or _SUMMARIES[kind])]
+    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _SUMMARIES[kind], rpc.deprecated))]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)

@@ -40,6 +40,7 @@ class PyMethod:
     name: str
     decorator: str
     rpc: str
+    deprecated: bool
     full_name: str
     signature: Signature
     scope: Scope
@@ -260,6 +261,7 @@ class _Linker:
             name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=_decorator(shape.kind, returns),
             rpc=f"{service.py_name}.{rpc.constant}",
+            deprecated=rpc.deprecated or service.deprecated,
             full_name=rpc.full_name,
             signature=made,
             scope=scope,

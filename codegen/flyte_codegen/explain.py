@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 
 from . import references
 from .classify import classify
@@ -15,6 +16,9 @@ from .pipeline import read_api
 from .report import reason
 from .rules import read_rules
 from .services import cardinality, effect
+
+_SHOWN = 3
+_LIKE = 0.6
 
 
 def explain(config: Config, name: str) -> str:
@@ -33,13 +37,23 @@ def explain(config: Config, name: str) -> str:
     known = [*methods, *api.messages]
     found = [n for n in known if n == name or n.endswith(f".{name}")]
     if len(found) != 1:
-        ends = {".".join(n.split(".")[-(name.count(".") + 1) :]) for n in known}
-        near = found or difflib.get_close_matches(name, sorted(ends), n=3)
+        near = found or _nearest(name, known)
         what = "fits several things" if found else "is not known"
         raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
     if found[0] in methods:
         return _method(api, config, *methods[found[0]])
     return _message(api, config, api.messages[found[0]])
+
+
+def _nearest(name: str, known: Collection[str]) -> list[str]:
+    """Full names whose end is spelt much like `name`, or holds it: the closest first."""
+
+    def likeness(full_name: str) -> float:
+        end = ".".join(full_name.split(".")[-(name.count(".") + 1) :]).lower()
+        return difflib.SequenceMatcher(None, name.lower(), end).ratio() + (name.lower() in end)
+
+    scored = sorted((-likeness(full_name), full_name) for full_name in known)
+    return [full_name for score, full_name in scored[:_SHOWN] if -score >= _LIKE]
 
 
 def _method(api: Api, config: Config, service: Service, method: Method) -> str:
@@ -61,6 +75,7 @@ def _method(api: Api, config: Config, service: Service, method: Method) -> str:
         f"  streams    {cardinality(method).lower()}",
         f"  effect     {effect(method, config).lower()}",
         f"  kind       {kind}",
+        *([f"  operation  long-running: {method.operation}"] if method.operation else []),
         *(f"  {label:<10} {path}" for label, path in paths.items() if path),
     ]
     for entity, use in uses:

@@ -17,6 +17,13 @@ from .diagnostics import CodegenError, Diagnostic, error, fail
 
 _SECONDS = 120
 _NOT_FOUND = 'add the folder that holds it to [input] include; for definitions of Flyte, that is "@flyte"'
+# What the package of Google's common definitions has, and the one file that it has under another name.
+_COMMON = re.compile(r"google/(api|rpc|rpc/context|type|logging/type|longrunning)/\w+\.proto")
+_GET_COMMON = (
+    "pip install --no-deps --target third_party googleapis-common-protos, which has it, "
+    'and add "third_party" to [input] include'
+)
+_RENAMED = {"google/longrunning/operations.proto": "google/longrunning/operations_proto.proto"}
 _COMPLAINT = re.compile(r"(?P<place>[^:]+\.proto(?::\d+(?::\d+)?)?):\s*(?P<message>.*)")
 _IMPORT = re.compile(r'Import "([^"]+)" was not found or had errors')
 
@@ -24,7 +31,7 @@ _IMPORT = re.compile(r'Import "([^"]+)" was not found or had errors')
 def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorSet:
     """Compile every .proto file below `roots`, and those that they import from there or from `include`.
 
-    Comments are those of these files only: what protoc brings itself documents itself in its owner's words.
+    Comments are those of these files only: what others define documents itself in its owner's words.
 
     Raises:
         CodegenError: A root is missing or empty, or protoc refuses a file; with protoc's file and line.
@@ -41,7 +48,9 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
     compiled = _compile([*roots, *include], own)
     for file in compiled.file:
         if file.name not in own:
-            file.ClearField("source_code_info")
+            for location in file.source_code_info.location:
+                location.ClearField("leading_comments")
+                location.ClearField("trailing_comments")
     return compiled
 
 
@@ -79,15 +88,22 @@ def _explained(stderr: str, roots: Sequence[Path], own: Sequence[str]) -> list[D
         name = imports.get(place, "")
         undefined = "is not defined" in message
         if name in missing:
-            near = difflib.get_close_matches(name, own, n=1)
-            hint = f"did you mean {near[0]}? Else " if near else ""
-            remedy = f"{hint}{_NOT_FOUND}"
-            found.append(error(place, f"imports {name}, which is not found", remedy))
+            found.append(error(place, f"imports {name}, which is not found", _whence(name, own)))
         # The others follow from an import: what is wrong with it is told where it is.
         elif not (name or place in missing or (undefined and _file(place) in importing)):
             remedy = "define it, or import the file that does" if undefined else "correct the definition"
             found.append(error(place, message, remedy))
     return found or [error("protoc", stderr.strip() or "failed without a message")]
+
+
+def _whence(name: str, own: Sequence[str]) -> str:
+    """Where to get a file that is not found."""
+    if name in _RENAMED:
+        return f"import {_RENAMED[name]}, as it is called there; if that is not found: {_GET_COMMON}"
+    if _COMMON.fullmatch(name):
+        return _GET_COMMON
+    near = difflib.get_close_matches(name, own, n=1)
+    return f"did you mean {near[0]}? Else {_NOT_FOUND}" if near else _NOT_FOUND
 
 
 def _file(place: str) -> str:

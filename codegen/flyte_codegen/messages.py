@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from . import codec, pytypes
+from . import codec, deprecations, pytypes
 from .diagnostics import Diagnostic, error
 from .model import Api, Enum, Field, File, Label, Message
 from .names import MESSAGE_MODULE, json_name
@@ -88,7 +88,7 @@ def _lay_out(file: File, naming: Naming, findings: list[Diagnostic]) -> PyModule
         doc=file.doc or f"Messages of {file.name}.",
         type_imports=tuple(sorted(types.lines)),
         messages=messages,
-        enums=file.enums,
+        enums=deprecations.in_enums(file.enums),
     )
 
 
@@ -98,7 +98,7 @@ def _message(message: Message, types: TypeNames) -> PyMessage:
         name=message.py_name,
         full_name=message.full_name,
         bases=f"{mixin}, Message" if mixin else "Message",
-        doc=_doc(message.doc or doc or f"`{message.full_name}`.", message.deprecated),
+        doc=deprecations.noted(message.doc or doc or f"`{message.full_name}`.", message.deprecated),
         fields=tuple(_field(f, types) for f in message.fields),
         cases=tuple(codec.case(name) for name in message.oneofs),
         stores=tuple(store for field in message.fields for store in codec.stores(field)),
@@ -106,13 +106,13 @@ def _message(message: Message, types: TypeNames) -> PyMessage:
     )
 
 
-def _doc(doc: str, deprecated: bool) -> str:
-    return f"Deprecated. {doc}".strip() if deprecated else doc
-
-
 def _field(field: Field, types: TypeNames) -> PyField:
     default = _default(field, types.naming)
-    return PyField(field.py_name, pytypes.whole(field, types), default, _row(field), _doc(field.doc, field.deprecated))
+    if field.deprecated:
+        advice = deprecations.instead(field.doc)
+        default = f"deprecated_field({default}{', ' + literal(advice) if advice else ''})"
+    doc = deprecations.noted(field.doc, field.deprecated)
+    return PyField(field.py_name, pytypes.whole(field, types), default, _row(field), doc)
 
 
 def _row(field: Field) -> tuple[str | int, ...]:

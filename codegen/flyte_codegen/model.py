@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import attrs
 
+from .diagnostics import Diagnostic
+from .operations import Operation
+
 
 class Label(enum.Enum):
     """How often a field occurs, and whether absence can be told from the default."""
@@ -102,6 +105,8 @@ class Method:
     deprecated: bool
     doc: str
     place: str
+    operation: Operation | None = None
+    """What is known of the long-running operation that it starts, if it does."""
 
 
 @attrs.frozen
@@ -128,6 +133,8 @@ class File:
     messages: tuple[Message, ...]
     enums: tuple[Enum, ...]
     services: tuple[Service, ...]
+    refused: tuple[Diagnostic, ...] = ()
+    """What is in the way of generating the file, which does not matter where another package has its types."""
 
     @property
     def types(self) -> tuple[Message | Enum, ...]:

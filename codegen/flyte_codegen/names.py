@@ -17,16 +17,16 @@ _KEYWORDS = frozenset(keyword.kwlist)
 MESSAGE_RUNTIME = _words("""
     CUT DecodeError Enum Message Slots
     AnyMixin DurationMixin FieldMaskMixin ListValueMixin StructMixin TimestampMixin ValueMixin WrapperMixin
-    again double entries enum_field enum_list float32 head low32 map_field optional_enum packed packed_fixed put_bool put_bytes
-    put_double put_enum put_fixed32 put_fixed64 put_float put_int32 put_int64 put_message put_sfixed32 put_sfixed64
-    put_sint32 put_sint64 put_string put_uint32 put_uint64 scalar_list signed signed32 signed64 sub sub_list unknown
-    unsigned written zigzag zigzag32
+    again deprecated_field double entries enum_field enum_list float32 head low32 map_field optional_enum packed packed_fixed
+    put_bool put_bytes put_double put_enum put_fixed32 put_fixed64 put_float put_int32 put_int64 put_message put_sfixed32
+    put_sfixed64 put_sint32 put_sint64 put_string put_uint32 put_uint64 scalar_list signed signed32 signed64 sub sub_list
+    unknown unsigned written zigzag zigzag32
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
-    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing equal fetching having listing moment_path paged path
-    resolve resolve_client streamed streaming unary walk watched within
+    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing deprecated_rpc equal fetching having
+    listing moment_path paged path resolve resolve_client streamed streaming unary walk watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.
@@ -37,8 +37,8 @@ ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | _words("Any Collection Literal Ma
 
 # Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
 _IN_CLASS_BODY = _words("""
-    bool bytearray bytes dict enum_field enum_list float int list map_field optional_enum scalar_list staticmethod str sub
-    sub_list
+    bool bytearray bytes deprecated_field dict enum_field enum_list float int list map_field optional_enum scalar_list
+    staticmethod str sub sub_list
     """)
 
 # Attributes that betterproto2.Message and our own base class give every message, and `self`, which a constructor takes.

@@ -69,9 +69,10 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
         "entity": entities.modules(api, naming, config, rules, findings),
     }
     raise_errors(findings)
-    files = _as_packages(render(config, views, {"exports": entities.exports(config)}))
-    files = formatted(files)
-    check(files, config)
+    rendered = render(config, views, {"exports": entities.exports(config)})
+    origins = _as_packages(rendered.origins)
+    files = formatted(_as_packages(rendered.files), origins)
+    check(files, config, origins)
     return Output({**files, MANIFEST: Manifest.of(files, inputs, findings).text()}, tuple(findings))
 
 

@@ -1,4 +1,4 @@
-"""Names in codegen.toml that stand for definitions: each has to be one."""
+"""Definitions that can't be generated, and names in codegen.toml that stand for none."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from .diagnostics import Diagnostic, error
 from .lines import Keys
 from .model import Api
 from .names import snake
-from .naming import importable
+from .naming import Naming, importable
 from .toml import nearest
 
 
 def check(api: Api, config: Config) -> list[Diagnostic]:
-    """What codegen.toml names that the definitions do not have; names in entities are checked when those are linked."""
+    """What can't be generated, and what codegen.toml names that the definitions do not have.
+
+    Names in entities are checked when those are linked.
+    """
     rpcs = {m.full_name for s in api.services() for m in s.methods}
     fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
     found: list[Diagnostic] = []
@@ -29,6 +32,8 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         if name not in known:
             message = f"[{'.'.join(keys[:2] if keys[0] == 'filters' else keys[:1])}] names {name}, which is no {what}"
             found.append(error(config.source.at(keys), message, nearest(name, known)))
+    naming = Naming(api, config.package, config.extern)
+    found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
     return [*found, *_exclusions(config, rpcs), *_homonyms(config)]
 
 

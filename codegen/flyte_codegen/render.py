@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
 import jinja2
 
 from . import names, text
@@ -22,12 +23,22 @@ _RUNTIME = {
     "services": sorted(names.SERVICE_RUNTIME),
     "entities": sorted(names.ENTITY_RUNTIME),
 }
+# What tells an item from the others of its kind, the best first.
+_NAMES = ("full_name", "name", "source", "path")
 # What the expressions of a template can raise, beside the errors of the template language itself.
 _FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
-def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> dict[str, str]:
-    """All files to write, by path below the output package.
+@attrs.frozen
+class Rendered:
+    """Files by path below the output package, and of each the template and the item that it was made from."""
+
+    files: dict[str, str]
+    origins: dict[str, str]
+
+
+def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> Rendered:
+    """All files to write.
 
     Args:
         config: The whole configuration; its template folders come before ours.
@@ -38,18 +49,20 @@ def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[
         CodegenError: A template fails, with its line and the item it was rendering; or two items have one path.
     """
     environment = _environment(config)
-    out: dict[str, str] = {}
+    out = Rendered({}, {})
     for name in environment.list_templates(extensions=["j2"]):
         if name.startswith(f"{_OURS}/") or name.rpartition("/")[2].startswith("_"):
             continue
         for path, item in _targets(name, views):
-            if path in out:
+            if path in out.files:
                 raise fail(path, "would be written twice", "give one of the two another name")
+            made_for = [_label(value) for value in item.values()]
             try:
                 template = environment.get_template(name)
-                out[path] = template.render(config=config, runtime=_RUNTIME, **context, **item)
+                out.files[path] = template.render(config=config, runtime=_RUNTIME, **context, **item)
+                out.origins[path] = f"{_shown(Path(template.filename or name), config)}{_for(made_for)}"
             except _FAILURES as cause:
-                raise _explained(cause, config, name, path) from None
+                raise _explained(cause, config, name, path, made_for) from None
     return out
 
 
@@ -99,17 +112,55 @@ def _targets(name: str, views: Mapping[str, Iterable[Any]]) -> Iterator[tuple[st
         yield f"{prefix}{item.path.replace('.', '/')}.{extension}", {key: item}
 
 
-def _explained(cause: BaseException, config: Config, name: str, path: str) -> CodegenError:
+def _label(item: object) -> str:
+    """What an item is called in errors, such as `entity Book`."""
+    kind = type(item).__name__.removeprefix("Py").lower()
+    return f"{kind} {next(getattr(item, key) for key in _NAMES if hasattr(item, key))}"
+
+
+def _for(items: Iterable[str]) -> str:
+    return f" for {', '.join(items)}" if items else ""
+
+
+def _shown(file: Path, config: Config) -> str | None:
+    """A template's path with the folder that it lies in, which for ours is `@flyte`; None for what is no template."""
+    if file.suffix != _SUFFIX:
+        return None
+    if any(file.is_relative_to(folder) for folder in config.templates):
+        here = Path.cwd()
+        return (file.relative_to(here) if file.is_relative_to(here) else file).as_posix()
+    ours = built_in_templates()
+    return f"{_OURS}/{file.relative_to(ours).as_posix()}" if file.is_relative_to(ours) else None
+
+
+def _explained(cause: BaseException, config: Config, name: str, path: str, made_for: Iterable[str]) -> CodegenError:
     """The error of a template, at the innermost template line that it came from: jinja2 writes them into the traceback."""
-    place = f"{getattr(cause, 'name', None) or name}:{getattr(cause, 'lineno', 1)}"
+    own = _found(config, name)
+    if isinstance(cause, jinja2.TemplateSyntaxError) and cause.filename:
+        own = Path(cause.filename)  # which may be one that it includes
+    place = f"{_shown(own, config) or own}:{getattr(cause, 'lineno', 1)}"
+    items = dict.fromkeys(made_for)
     trace = cause.__traceback__
     while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        folder = next((f for f in _folders(config) if file.suffix == _SUFFIX and file.is_relative_to(f)), None)
-        if folder is not None:
-            place = f"{file.relative_to(folder).as_posix()}:{trace.tb_lineno}"
+        shown = _shown(Path(trace.tb_frame.f_code.co_filename), config)
+        if shown is not None:
+            place = f"{shown}:{trace.tb_lineno}"
+            # Arguments and loop variables of the template; jinja2 keeps those of loops that are over as `missing`.
+            items.update((_label(value), None) for value in trace.tb_frame.f_locals.values() if _is_item(value))
         trace = trace.tb_next
-    return fail(place, f"{cause} (while rendering {path})", "correct the template")
+    remedy = "correct the template"
+    if place.startswith(f"{_OURS}/"):
+        remedy = "look for the cause in templates of yours that replace what this one uses; if there is none, report it"
+    return fail(place, f"{cause} (while rendering {path}{',' if items else ''}{_for(items)})", remedy)
+
+
+def _found(config: Config, name: str) -> Path:
+    """The file of a template."""
+    return next((folder / name for folder in _folders(config) if (folder / name).is_file()), Path(name))
+
+
+def _is_item(value: object) -> bool:
+    return attrs.has(type(value)) and type(value) is not Config and any(hasattr(value, key) for key in _NAMES)
 
 
 def _literal(value: object) -> str:

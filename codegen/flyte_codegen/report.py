@@ -11,6 +11,7 @@ import attrs
 from .config import Config
 from .model import Method, Service
 from .naming import Naming
+from .operations import OPERATION
 from .pipeline import link, read_api
 
 _STREAMS = "the client streams, which no entity method does"
@@ -24,6 +25,8 @@ class Reach:
     rpc: str
     methods: tuple[str, ...]
     excluded: str
+    operation: bool = False
+    """Whether it starts a long-running operation, which is not over when the method returns."""
 
     @property
     def decided(self) -> bool:
@@ -32,7 +35,8 @@ class Reach:
 
     def __str__(self) -> str:
         missing = f"excluded: {self.excluded}" if self.excluded else "not reachable"
-        return f"{self.rpc} -> {', '.join(self.methods) or missing}"
+        mark = f" (long-running: replies with {OPERATION})" if self.operation else ""
+        return f"{self.rpc} -> {', '.join(self.methods) or missing}{mark}"
 
 
 def report(config: Config) -> list[Reach]:
@@ -48,7 +52,7 @@ def report(config: Config) -> list[Reach]:
         for method in entity.methods:
             methods.setdefault(method.full_name, []).append(f"{entity.name}.{method.name}")
     found = [
-        Reach(rpc.full_name, tuple(methods.get(rpc.full_name, ())), reason(config, service, rpc))
+        Reach(rpc.full_name, tuple(methods.get(rpc.full_name, ())), reason(config, service, rpc), bool(rpc.operation))
         for file in api.files
         if not naming.is_extern(file)
         for service in file.services
@@ -58,8 +62,11 @@ def report(config: Config) -> list[Reach]:
 
 
 def as_json(reaches: Iterable[Reach]) -> str:
-    """A list of objects with `rpc`, `methods`, and `excluded`, which is null unless there is a reason."""
-    data = [{"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None} for r in reaches]
+    """A list of objects with `rpc`, `methods`, `excluded`, which is null unless there is a reason, and `long_running`."""
+    data = [
+        {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
+        for r in reaches
+    ]
     return json.dumps(data, indent=1)
 
 

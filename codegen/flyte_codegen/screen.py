@@ -3,59 +3,83 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
-    Edition,
     EnumDescriptorProto,
+    FieldDescriptorProto,
     FileDescriptorProto,
     FileDescriptorSet,
 )
 
-from .diagnostics import CodegenError, Diagnostic, error
+from .diagnostics import CodegenError, error
 
-_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _DESCRIPTOR = "google/protobuf/descriptor.proto"
+_OPTIONS = re.compile(r"\.google\.protobuf\.[A-Za-z]+Options")
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def supported(descriptors: FileDescriptorSet) -> list[FileDescriptorProto]:
-    """The files to generate from: those of proto3. Others are passed over while they only define options.
+    """The files to generate from: not those that define options, unless what they define is used.
+
+    Options are compiled away, and the files that define them are full of what only options need.
 
     Raises:
-        CodegenError: A file in another syntax does more than that, or a name is no identifier.
+        CodegenError: A name is no identifier.
     """
-    findings: list[Diagnostic] = []
-    proto3 = [file for file in descriptors.file if file.syntax == "proto3"]
-    used = {name for file in proto3 for name in _references(file)}
-    for file in descriptors.file:
-        if file.syntax == "proto3":
-            continue
-        defined = set(_defined([*file.message_type, *file.enum_type], file.package))
-        if file.service or defined & used or not (file.extension or file.name == _DESCRIPTOR):
-            message = f"{_syntax(file)} is not supported: its defaults, groups and presence differ from those of proto3"
-            findings.append(error(file.name, message, 'write syntax = "proto3"'))
-    for file in proto3:
-        findings += [error(file.name, f"{name!r} is not a name") for name in _names(file) if not _NAME.fullmatch(name)]
+    waiting = [file for file in descriptors.file if _defines_options(file)]
+    kept = [file for file in descriptors.file if not _defines_options(file)]
+    used = {name for file in kept for name in _references(file)}
+    while found := [file for file in waiting if used.intersection(defined(file))]:
+        kept += found
+        waiting = [file for file in waiting if file not in found]
+        used |= {name for file in found for name in _references(file)}
+    findings = [
+        error(file.name, f"{name!r} is not a name")
+        for file in kept
+        for name in _names(file)
+        if not _NAME.fullmatch(name)
+    ]
     if findings:
         raise CodegenError(findings)
-    return proto3
+    return kept
 
 
-def _syntax(file: FileDescriptorProto) -> str:
-    if file.syntax == "editions":
-        return Edition.Name(file.edition).lower().replace("_", " ")
-    return file.syntax or "proto2"
+def extensions(file: FileDescriptorProto) -> Iterator[tuple[FieldDescriptorProto, tuple[int, ...]]]:
+    """The fields that a file adds to messages from outside, each with its path in the file."""
+    for i, extension in enumerate(file.extension):
+        yield extension, (7, i)
+    for message, path in _messages(file.message_type, (4,)):
+        for i, extension in enumerate(message.extension):
+            yield extension, (*path, 6, i)
+
+
+def is_option(extension: FieldDescriptorProto) -> bool:
+    """Whether it is for definitions, and not for messages that are sent."""
+    return bool(_OPTIONS.fullmatch(extension.extendee))
+
+
+def _defines_options(file: FileDescriptorProto) -> bool:
+    if file.syntax == "proto3" or file.service:
+        return False
+    return file.name == _DESCRIPTOR or any(is_option(extension) for extension, _ in extensions(file))
+
+
+def _messages(
+    messages: Sequence[DescriptorProto], path: tuple[int, ...]
+) -> Iterator[tuple[DescriptorProto, tuple[int, ...]]]:
+    for i, message in enumerate(messages):
+        yield message, (*path, i)
+        yield from _messages(message.nested_type, (*path, i, 3))
 
 
 def _names(file: FileDescriptorProto) -> Iterator[str]:
     """Every name that becomes code. protoc lets only identifiers pass, but a descriptor set may come from elsewhere."""
     if file.package:
         yield from file.package.split(".")
-    messages, enums = list(file.message_type), list(file.enum_type)
-    while messages:
-        message = messages.pop()
-        messages += message.nested_type
+    enums = list(file.enum_type)
+    for message, _ in _messages(file.message_type, (4,)):
         enums += message.enum_type
         yield from (message.name, *(f.name for f in message.field), *(o.name for o in message.oneof_decl))
     for enum in enums:
@@ -66,10 +90,7 @@ def _names(file: FileDescriptorProto) -> Iterator[str]:
 
 def _references(file: FileDescriptorProto) -> Iterator[str]:
     """Full names of the types that a file's fields and methods refer to."""
-    waiting = list(file.message_type)
-    while waiting:
-        message = waiting.pop()
-        waiting += message.nested_type
+    for message, _ in _messages(file.message_type, (4,)):
         yield from (field.type_name.lstrip(".") for field in message.field)
     for service in file.service:
         for method in service.method:
@@ -77,9 +98,14 @@ def _references(file: FileDescriptorProto) -> Iterator[str]:
             yield method.output_type.lstrip(".")
 
 
-def _defined(types: Iterable[DescriptorProto | EnumDescriptorProto], scope: str) -> Iterator[str]:
-    for found in types:
-        name = f"{scope}.{found.name}".lstrip(".")
-        yield name
-        if isinstance(found, DescriptorProto):
-            yield from _defined([*found.nested_type, *found.enum_type], name)
+def defined(file: FileDescriptorProto) -> Iterator[str]:
+    """Full names of the messages and enums of a file."""
+    yield from _inside(file.package, file.message_type, file.enum_type)
+
+
+def _inside(scope: str, messages: Iterable[DescriptorProto], enums: Iterable[EnumDescriptorProto]) -> Iterator[str]:
+    prefix = f"{scope}." if scope else ""
+    yield from (prefix + enum.name for enum in enums)
+    for message in messages:
+        yield prefix + message.name
+        yield from _inside(prefix + message.name, message.nested_type, message.enum_type)

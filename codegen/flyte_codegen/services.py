@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from . import deprecations
 from .config import Config
 from .model import Api, Method, Service
 from .names import SERVICE_MODULE
@@ -28,6 +29,7 @@ class PyRpc:
     response_path: str
     cardinality: str
     effect: str
+    deprecated: str | None
     doc: str
 
 
@@ -72,7 +74,7 @@ def lay_out(service: Service, naming: Naming, config: Config, source: str) -> Py
         path=service.module,
         name=service.py_name,
         full_name=service.full_name,
-        doc=service.doc or f"`{service.full_name}`.",
+        doc=deprecations.noted(service.doc or f"`{service.full_name}`.", service.deprecated),
         source=source,
         type_imports=tuple(sorted(types.lines)),
         rpcs=rpcs,
@@ -82,6 +84,7 @@ def lay_out(service: Service, naming: Naming, config: Config, source: str) -> Py
 def _rpc(service: Service, method: Method, naming: Naming, types: TypeNames, config: Config) -> PyRpc:
     request, response = types.name(method.request), types.name(method.response)
     streams = method.server_streaming
+    instead = deprecations.of_rpc(service, method)
     return PyRpc(
         constant=method.constant,
         handler=method.py_name,
@@ -95,7 +98,8 @@ def _rpc(service: Service, method: Method, naming: Naming, types: TypeNames, con
         response_path=naming.path(method.response),
         cardinality=cardinality(method),
         effect=effect(method, config),
-        doc=f"Deprecated. {method.doc}".strip() if method.deprecated else method.doc,
+        deprecated=instead,
+        doc=deprecations.noted(method.doc, instead is not None),
     )
 
 

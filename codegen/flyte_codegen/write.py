@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -65,13 +65,27 @@ def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> Sta
         {*state.missing, *state.stale, *state.edited, *state.stray} & set(files), key=lambda n: (n == MANIFEST, n)
     )
     gone = sorted({*state.obsolete, *state.edited, *state.stray} - set(files))
-    _check_places(output, changed)
+    put(output, {name: files[name].encode() for name in changed}, gone)
+    return state
+
+
+def put(output: Path, files: Mapping[str, bytes], gone: Iterable[str]) -> None:
+    """Write files to a folder and remove others from it, or leave it as it is.
+
+    Args:
+        output: The folder, which need not be there.
+        files: What to write, in this order, by path below the folder.
+        gone: Paths of files to remove.
+
+    Raises:
+        CodegenError: The folder can't be written, or something of another kind is in the way; nothing was changed.
+    """
+    _check_places(output, files)
     try:
-        _replace(output, {name: files[name].encode() for name in changed}, gone)
+        _replace(output, files, tuple(gone))
     except OSError as cause:
         remedy = "check that there is space, and the folder's permissions; nothing was changed"
         raise fail(str(output), f"can't be written: {cause.strerror}", remedy) from None
-    return state
 
 
 def _refuse(output: Path, state: State) -> None:
@@ -96,7 +110,7 @@ def _check_places(output: Path, names: Iterable[str]) -> None:
         raise CodegenError(findings.values())
 
 
-def _replace(output: Path, files: Mapping[str, bytes], gone: Iterable[str]) -> None:
+def _replace(output: Path, files: Mapping[str, bytes], gone: Collection[str]) -> None:
     """Put new files into their places and remove those that are gone; when one step fails, none was done.
 
     Files are written beside the folder first, so that a full disk is found out before anything is replaced.

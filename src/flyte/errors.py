@@ -328,7 +328,11 @@ class UnimplementedError(RpcError, NotImplementedError):
     """The server does not offer the method."""
 
     status = Status.UNIMPLEMENTED
-    default_hint = "The server may be older than this client, or lack the service that owns this method."
+    _verb = "is not offered by the server (UNIMPLEMENTED)"
+    default_hint = (
+        "The server is older than this client, or runs without the service that has this method: "
+        "upgrade the server, or do without the call. Trying again does not help."
+    )
 
 
 class InternalError(RpcError):

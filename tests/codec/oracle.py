@@ -14,6 +14,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message as GoogleMessage
 
+from flyte.runtime.deprecation import quietly
 from flyte.runtime.lazy import resolve
 from flyte.runtime.message import Message
 from flyte.runtime.wire import DecodeError
@@ -185,7 +186,7 @@ def touch(message: Message) -> int:
         at = waiting.pop()
         found += 1
         for name in type(at).specs():
-            waiting += [item for item in _items(getattr(at, name)) if isinstance(item, Message)]
+            waiting += [item for item in _items(quietly(at, name)) if isinstance(item, Message)]
     return found
 
 

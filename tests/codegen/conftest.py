@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from support.fragments import Fragment, importable
 from support.library import library
 
 Make = Callable[..., Fragment]
+Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -39,19 +41,26 @@ def mistakes() -> Callable[[Fragment], list[Diagnostic]]:
 
 
 @pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command on a project; gives its exit code and what it prints."""
+
+    def run(fragment: Fragment, *arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([arguments[0], "--config", str(fragment.config_path), *arguments[1:]])
+        importlib.invalidate_caches()
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Fragment:
     """The library, generated."""
     return library(tmp_path).generate()
 
 
 @pytest.fixture
-def run(project: Fragment, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+def run(project: Fragment, command: Command) -> Callable[..., tuple[int, str, str]]:
     """Runs the command on the library; gives its exit code and what it prints."""
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([arguments[0], "--config", str(project.config_path), *arguments[1:]])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return command
+    return lambda *arguments: command(project, *arguments)

@@ -46,23 +46,6 @@ def test_warnings_of_protoc_are_no_obstacle(fragment: Make) -> None:
     assert made.outcome().files
 
 
-@pytest.mark.parametrize(
-    ("source", "what"),
-    [
-        ('syntax = "proto2";\npackage t;\nmessage A { required string a = 1; }', "proto2"),
-        ("package t;\nmessage A { optional string a = 1 [default = \"x\"]; }", "proto2"),
-        ('syntax = "proto2";\npackage t;\nmessage A { repeated group Result = 1 { optional string url = 2; } }', "proto2"),
-        ('edition = "2023";\npackage t;\nmessage A { string a = 1; }', "edition 2023"),
-        ('syntax = "proto2";\npackage t;\nenum E { A = 0; }', "proto2"),
-    ],
-)  # fmt: skip
-def test_what_is_not_proto3_is_refused(fragment: Make, mistakes: Mistakes, source: str, what: str) -> None:
-    (found,) = mistakes(fragment({"t/t.proto": source}))
-    assert found.place == "t/t.proto"
-    assert found.message.startswith(f"{what} is not supported")
-    assert found.remedy == 'write syntax = "proto3"'
-
-
 OPTIONS = """
 syntax = "proto2";
 package options;
@@ -80,11 +63,20 @@ def test_options_may_be_defined_in_any_syntax(fragment: Make) -> None:
     assert not (made.path / "messages/google/protobuf/descriptor.py").exists()
 
 
-@pytest.mark.parametrize("use", ["options.Rule rule = 1;", "repeated options.Rule.Inner inner = 1;"])
-def test_but_not_what_messages_are_made_of(fragment: Make, mistakes: Mistakes, use: str) -> None:
-    body = proto(f'import "options.proto";\nmessage A {{ message B {{ {use} }} }}')
-    (found,) = mistakes(fragment({"options.proto": OPTIONS, "test/test.proto": body}))
-    assert found.place == "options.proto"
+def test_what_options_are_made_of_is_generated_once_messages_are_too(fragment: Make) -> None:
+    body = proto('import "options.proto";\nmessage A { options.Rule rule = 1; repeated options.Rule.Inner inner = 2; }')
+    made = fragment({"options.proto": OPTIONS, "test/test.proto": body}).generate()
+    rule, inner = made.get("messages.options:Rule"), made.get("messages.options:RuleInner")
+    assert made.get("messages.test.test:A")(rule=rule(pattern=""), inner=[inner()]).rule.pattern == ""
+
+
+def test_definitions_of_definitions_are_no_messages(fragment: Make, mistakes: Mistakes) -> None:
+    body = proto(
+        'import "google/protobuf/descriptor.proto";\nmessage A { google.protobuf.FileDescriptorSet files = 1; }'
+    )
+    found = mistakes(fragment(body))
+    assert {d.place.partition(":")[0] for d in found} == {"google/protobuf/descriptor.proto"}
+    assert all("which is not supported" in d.message for d in found)
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,13 @@ def test_an_rpc_that_no_entity_can_have(explain: Explain) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("LibraryService.ListBoks", "LibraryService.ListBoks: error: is not known\n    try LibraryService.ListBooks"),
+        (
+            "LibraryService.ListBoks",
+            "LibraryService.ListBoks: error: is not known\n    try library.LibraryService.ListBooks, ",
+        ),
+        ("Boook", "Boook: error: is not known\n    try library.Book, other.Book, library.BookId\n"),
+        ("tem", "tem: error: is not known\n    try other.Item\n"),
+        ("discard", "discard: error: is not known\n    try library.LibraryService.DiscardBook, "),
         ("Book", "Book: error: fits several things\n    try library.Book, other.Book"),
         ("zzzzzz", "zzzzzz: error: is not known"),
     ],

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
+from flyte_codegen import cli, write
 from flyte_codegen.commands import add_import_arguments
 from flyte_codegen.importing import ImportProblem, Outcome, import_definitions, main, run
 from flyte_codegen.importing.config import ImportConfig
@@ -396,3 +397,69 @@ def test_a_real_wheel_file_is_read_without_running_it(tmp_path: Path, capsys: py
     )
     assert Lock.load(out).sources == (Source("idl", "1.0", open_wheel(str(wheel)).sha256),)
     assert isinstance(run(str(wheel), out), Outcome)
+
+
+def two_files(root: Path) -> tuple[Path, Path]:
+    """A wheel with two files, and the directory to import them to, in which one of them is there already."""
+    files = [FileDescriptorProto(name=f"idl/{name}.proto", package="idl", syntax="proto3") for name in "ab"]
+    files[1].message_type.add(name="Thing")
+    members = {f"idl/{file.name[4]}_pb2.py": compiled_module(file) for file in files}
+    wheel = make_wheel(root / "idl-1.0-py3-none-any.whl", METADATA | members | {"idl/__init__.py": b""})
+    out = root / "protos"
+    (out / "idl").mkdir(parents=True)
+    (out / "import.toml").write_text('wheel = "idl==1.0"\nroots = ["idl/a.proto", "idl/b.proto"]\n')
+    (out / "idl/a.proto").write_text('// Kept.\nsyntax = "proto3";\npackage idl;\n')
+    return wheel, out
+
+
+@pytest.mark.parametrize("obstacle", ["idl/b.proto", "rules.toml"])
+def test_nothing_is_written_when_one_file_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], obstacle: str
+) -> None:
+    wheel, out = two_files(tmp_path)
+    (out / obstacle).mkdir()
+    before = contents(tmp_path)
+    code = cli.main(["import", "--wheel", str(wheel), "--out", str(out)])
+    said = capsys.readouterr()
+    assert (code, said.out) == (1, "")
+    complaint = "can't be written: a folder is where a file has to be"
+    assert said.err == f"{out / obstacle}: error: {complaint}\n    move it elsewhere\n"
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("failing", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failure_brings_back_what_was_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, failing: BaseException
+) -> None:
+    wheel, out = two_files(tmp_path)
+    before = contents(tmp_path)
+    prune = write._prune
+    failures = [failing]
+
+    def fail_once(output: Path) -> None:
+        if output == out and failures:
+            assert (out / "idl/b.proto").is_file()
+            assert (out / "protos.lock").is_file()
+            raise failures.pop()
+        prune(output)
+
+    monkeypatch.setattr(write, "_prune", fail_once)
+    command = ["import", "--wheel", str(wheel), "--out", str(out)]
+    code = cli.main(command)
+    said = capsys.readouterr()
+    assert (code, said.out) == (130 if isinstance(failing, KeyboardInterrupt) else 1, "")
+    assert isinstance(failing, KeyboardInterrupt) or f"{out}: error: can't be written: No space left" in said.err
+    assert contents(tmp_path) == before
+    assert cli.main(command) == 0
+    assert (out / "idl/a.proto").read_text().startswith("// Kept.\n")
+    assert sorted(path.name for path in out.iterdir()) == ["idl", "import.toml", "protos.lock", "rules.toml"]
+
+
+def test_what_is_no_longer_reached_goes_with_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wheel, out = two_files(tmp_path)
+    command = ["import", "--wheel", str(wheel), "--out", str(out)]
+    assert cli.main(command) == 0
+    (out / "import.toml").write_text('wheel = "idl==1.0"\nroots = ["idl/a.proto"]\n')
+    assert cli.main(command) == 0
+    assert f"removed  {out / 'idl/b.proto'}" in capsys.readouterr().out
+    assert [path.name for path in (out / "idl").iterdir()] == ["a.proto"]

@@ -92,9 +92,11 @@ def test_json_says_the_same(run: Report) -> None:
         "rpc": "library.LibraryService.GetBook",
         "methods": ["Book.get", "Copy.fetch"],
         "excluded": None,
+        "long_running": False,
     }
-    assert data[6] == {"rpc": "other.International.Call", "methods": [], "excluded": None}
-    assert data[8] == {"rpc": "other.Zoo.Purge", "methods": [], "excluded": "for keepers"}
+    shared = {"methods": [], "long_running": False}
+    assert data[6] == {"rpc": "other.International.Call", "excluded": None, **shared}
+    assert data[8] == {"rpc": "other.Zoo.Purge", "excluded": "for keepers", **shared}
 
 
 @pytest.mark.parametrize(

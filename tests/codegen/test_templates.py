@@ -13,6 +13,7 @@ from support.fragments import Fragment
 from support.library import library
 
 Mistakes = Callable[[Fragment], list[Diagnostic]]
+Command = Callable[..., tuple[int, str, str]]
 
 
 def with_template(root: Path, name: str, source: str) -> Fragment:
@@ -43,41 +44,80 @@ def test_a_mistake_is_told_with_its_line_and_the_item(
     tmp_path: Path, mistakes: Mistakes, source: str, line: int, message: str
 ) -> None:
     (found,) = mistakes(with_template(tmp_path, "messages/%module.py.j2", source))
-    assert found.place == f"messages/%module.py.j2:{line}" or (message == "absent.j2" and "absent" in found.place)
+    assert found.place == f"{tmp_path}/templates/messages/%module.py.j2:{line}"
     assert message in found.message
-    assert "(while rendering messages/" in found.message
-
-
-def test_a_mistake_in_a_macro_is_told_where_it_is(tmp_path: Path, mistakes: Mistakes) -> None:
-    macro = "{% macro property(item) %}\n\n{{ item.nothing }}\n{% endmacro %}"
-    (found,) = mistakes(with_template(tmp_path, "entities/_property.j2", macro))
-    assert found.place == "entities/_property.j2:3"
-    assert "(while rendering entities/book.py)" in found.message
-
-
-def test_output_that_is_not_python(tmp_path: Path, mistakes: Mistakes) -> None:
-    (found, *_) = mistakes(with_template(tmp_path, "services/%service.py.j2", "class {{ service.name }}:\n    def\n"))
-    assert found.place == "services/library/library_service.py:2"
-    assert found.remedy == "correct the template"
+    # The first module in the order of files.
+    assert (
+        "(while rendering messages/google/protobuf/timestamp.py, for module google/protobuf/timestamp.proto"
+        in found.message
+    )
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("name", "source", "items"),
     [
-        ("import httpx\nhttpx\n", "imports httpx"),
-        ("from flyte.runtime.wire import varint\nvarint\n", "imports flyte.runtime.wire"),
-        ("from flyte.runtime import v1\nv1\n", "imports flyte.runtime"),
-        ("from ..entities import book\nbook\n", "imports ..entities"),
-        ("def f():\n    import flyte.remote\n    flyte.remote\n", "imports flyte.remote"),
-        ("A = 1\nA = 2\n", "A is there twice"),
-        ("class A:\n    def b(self): ...\n    def b(self): ...\n", "b is there twice"),
-        ("class A:\n    x: int = 1\n    def x(self): ...\n", "x is there twice"),
+        ("messages/%module.py.j2", "{% for m in module.messages if m.name == 'Book' %}\n{{ m.nothing }}\n{% endfor %}",
+         "messages/library/books.py, for module library/books.proto, message library.Book"),
+        ("messages/%module.py.j2", "{% for e in module.enums %}\n{{ e.nothing }}\n{% endfor %}",
+         "messages/library/books.py, for module library/books.proto, enum library.BookState"),
+        ("services/%service.py.j2", "{% for r in service.rpcs if r.handler == 'get_book' %}\n{{ r.nothing }}\n{% endfor %}",
+         "services/library/library_service.py, for service library.LibraryService, rpc /library.LibraryService/GetBook"),
+        ("entities/_method.j2", "{% macro method(item) %}\n{{ item.nothing }}\n{% endmacro %}",
+         "entities/book.py, for entity Book, method library.LibraryService.GetBook"),
+        ("entities/_property.j2", "{% macro property(item) %}\n{{ item.nothing }}\n{% endmacro %}",
+         "entities/book.py, for entity Book, property name"),
     ],
-)
-def test_output_that_is_not_allowed(tmp_path: Path, mistakes: Mistakes, source: str, message: str) -> None:
+)  # fmt: skip
+def test_a_mistake_is_told_with_the_innermost_item(
+    tmp_path: Path, command: Command, name: str, source: str, items: str
+) -> None:
+    made = with_template(tmp_path, name, source)
+    code, out, err = command(made, "generate")
+    assert (code, out) == (1, "")
+    assert err.startswith(f"{tmp_path}/templates/{name}:2: error: ")
+    assert f"has no attribute 'nothing' (while rendering {items})\n    correct the template\n" in err
+    assert not made.path.exists()
+
+
+def test_a_mistake_of_theirs_that_shows_in_ours(tmp_path: Path, command: Command) -> None:
+    made = with_template(tmp_path, "entities/_property.j2", "{# no macro called property #}")
+    code, _, err = command(made, "generate")
+    assert code == 1
+    assert err.startswith("@flyte/entities/%entity.py.j2:")
+    assert "(while rendering entities/book.py, for entity Book" in err
+    assert "    look for the cause in templates of yours that replace what this one uses" in err
+
+
+def test_output_that_is_not_python(tmp_path: Path, command: Command) -> None:
+    source = "class {{ service.name }}:\n    def\n"
+    code, _, err = command(with_template(tmp_path, "services/%service.py.j2", source), "generate")
+    assert code == 1
+    assert err == (
+        "services/library/library_service.py:2: error: invalid syntax: `def` (rendered by "
+        f"{tmp_path}/templates/services/%service.py.j2 for service library.LibraryService, in class LibraryService)\n"
+        "    correct the template\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "message", "line"),
+    [
+        ("import httpx\nhttpx\n", "imports httpx", "import httpx"),
+        ("from flyte.runtime.wire import varint\nvarint\n", "imports flyte.runtime.wire", "from flyte.runtime.wire import varint"),
+        ("from flyte.runtime import v1\nv1\n", "imports flyte.runtime", "from flyte.runtime import v1"),
+        ("from ..entities import book\nbook\n", "imports ..entities", "from ..entities import book"),
+        ("def f():\n    import flyte.remote\n    flyte.remote\n", "imports flyte.remote", "import flyte.remote"),
+        ("A = 1\nA = 2\n", "A is there twice", "A = 2"),
+        ("class A:\n    def b(self): ...\n    def b(self): ...\n", "b is there twice", "def b(self): ..."),
+        ("class A:\n    x: int = 1\n    def x(self): ...\n", "x is there twice", "def x(self): ..."),
+    ],
+)  # fmt: skip
+def test_output_that_is_not_allowed(tmp_path: Path, mistakes: Mistakes, source: str, message: str, line: str) -> None:
     (found, *_) = mistakes(with_template(tmp_path, "services/%service.py.j2", source))
     assert found.place.startswith("services/library/library_service.py:")
-    assert found.message == message
+    inside = ", in class A" if "class A" in source else ""
+    template = f"{tmp_path}/templates/services/%service.py.j2"
+    assert found.message == (f"{message}: `{line}` (rendered by {template} for service library.LibraryService{inside})")
 
 
 def test_templates_of_a_project_replace_and_add(tmp_path: Path) -> None:
@@ -110,7 +150,7 @@ def test_a_block_of_ours_may_be_replaced_alone(tmp_path: Path, mistakes: Mistake
     broken = source.replace("entity.name", "entity.nothing")
     (tmp_path / "theirs/templates/entities/%entity.py.j2").write_text(broken, encoding="utf-8")
     (found,) = mistakes(made)
-    assert found.place == "entities/%entity.py.j2:6"
+    assert found.place == f"{tmp_path}/theirs/templates/entities/%entity.py.j2:6"
 
 
 def test_items_that_do_not_exist(tmp_path: Path, mistakes: Mistakes) -> None:

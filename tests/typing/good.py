@@ -10,6 +10,7 @@ from things import Special, Thing
 from flyte.runtime.pager import Pager
 from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 
 special = Special.get("a", version=2)
 
@@ -41,6 +42,11 @@ for found in Special.listall():
     assert_type(found, Special)
 for page in Special.listall().pages():
     assert_type(page, list[Special])
+
+# Comparing messages, and fields of them that may be missing, is a plain bool.
+name = ActionIdentifier(name="a0")
+assert_type(name == ActionIdentifier(), bool)
+assert_type(name.run != ActionIdentifier().run, bool)
 
 
 async def awaiting() -> None:

@@ -20,6 +20,7 @@ from flyte_codegen.importing.reach import find_files, used_imports
 from flyte_codegen.importing.render import Renderer
 from flyte_codegen.importing.symbols import Symbols
 from flyte_codegen.importing.wheel import Wheel, open_wheel
+from flyte_codegen.write import put
 
 
 @attrs.frozen
@@ -65,6 +66,7 @@ def run(wheel: str | None, out: Path) -> Outcome:
 
     Raises:
         ImportProblem: A wheel, the configuration or an existing file cannot be used. Nothing was written.
+        CodegenError: The directory cannot be written. Nothing in it was changed.
     """
     config = ImportConfig.load(out)
     source = wheel or config.wheel
@@ -85,6 +87,7 @@ def import_definitions(wheels: Sequence[Wheel], roots: Sequence[str], out: Path)
 
     Raises:
         ImportProblem: See :func:`run`.
+        CodegenError: Likewise.
     """
     old = locking.Lock.load(out)
     sources = tuple(locking.Source(wheel.name, wheel.version, wheel.sha256) for wheel in wheels)
@@ -104,22 +107,15 @@ def import_definitions(wheels: Sequence[Wheel], roots: Sequence[str], out: Path)
     texts[ruling.FILE_NAME] = ruling.collect_rules(files, [wheel.files for wheel in wheels]).text()
     texts[locking.FILE_NAME] = record.text()
     removed = tuple(path for path in sorted(set(old.files) - set(files)) if (out / path).is_file())
-    try:
-        changed = tuple(path for path, text in sorted(texts.items()) if _write(out / path, text))
-        for path in removed:
-            (out / path).unlink()
-    except OSError as error:
-        raise ImportProblem(
-            f"cannot write to {out}: {error.strerror or error}; make it writable, run it again"
-        ) from None
+    changed = tuple(path for path, text in sorted(texts.items()) if not _reads(out / path, text))
+    put(out.resolve(), {path: texts[path].encode() for path in changed}, removed)
     return Outcome(tuple(files), changed, removed, tuple(warnings))
 
 
 def _prove(texts: Mapping[str, str], files: Mapping[str, FileDescriptorProto], owners: Mapping[str, str]) -> None:
     """Compile the text and compare with the descriptors it was written from."""
     with tempfile.TemporaryDirectory() as directory:
-        for path, text in texts.items():
-            _write(Path(directory) / path, text)
+        put(Path(directory), {path: text.encode() for path, text in texts.items()}, ())
         compiled = compile_protos(Path(directory), list(texts))
     for path, file in files.items():
         if comparable(compiled[path], owners) != comparable(file, owners):
@@ -128,11 +124,6 @@ def _prove(texts: Mapping[str, str], files: Mapping[str, FileDescriptorProto], o
             )
 
 
-def _write(path: Path, text: str) -> bool:
-    """Write a file unless it already reads so; whether it was written."""
-    data = text.encode()
-    if path.is_file() and path.read_bytes() == data:
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    return True
+def _reads(path: Path, text: str) -> bool:
+    """Whether a file is there that holds the text."""
+    return path.is_file() and path.read_bytes() == text.encode()

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import Factory, define, frozen
 
 from flyte.devbox import clock
+from flyte.runtime.deprecation import quietly
 from flyte.runtime.server import Status, abort
 from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction, ListRequest, Sort, SortDirection
 
@@ -165,8 +166,9 @@ def _quoted(letter: str) -> str:
 
 def _order(request: ListRequest, columns: Mapping[str, Column], tiebreak: Sequence[str]) -> str:
     keys: list[Sort] = list(request.sort_by_fields)
-    if not keys and request.sort_by is not None and request.sort_by.key:
-        keys = [request.sort_by]
+    alone: Sort | None = quietly(request, "sort_by")
+    if not keys and alone is not None and alone.key:
+        keys = [alone]
     terms: list[str] = []
     for key in keys:
         column = columns.get(key.key)

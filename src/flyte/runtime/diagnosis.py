@@ -10,7 +10,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from flyte.errors import EndpointError, RpcError, UnknownError, rpc_error
+from flyte.errors import EndpointError, RpcError, UnimplementedError, UnknownError, rpc_error
 
 from .status import Status
 
@@ -96,6 +96,9 @@ def check_response(headers: Mapping[str, str]) -> None:
     answered = f"HTTP {http or 'reply without a status'}" + (f" of type {kind}" if kind else "")
     if status := _STATUS_OF_HTTP.get(http):
         raise rpc_error(status, f"a proxy or web server answered with {answered} instead of a gRPC reply")
+    if http == 404 and not kind.startswith("text/html"):
+        # Servers that route by path answer so where a service is not mounted. A page is from a web server of no service.
+        raise UnimplementedError(f"it answered with {answered}, so nothing is there under the name of the method")
     if target := headers.get("location"):
         answered += f", which redirects to {target}"
     raise EndpointError(

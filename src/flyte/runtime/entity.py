@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
@@ -17,6 +18,7 @@ from .pager import Page, Pager
 from .rpc import Rpc
 from .stream import Stream
 from .watch import Watch
+from .wire import DecodeError
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
@@ -51,9 +53,26 @@ class Entity(Generic[M]):
         key = self._key()
         return f"{type(self).__name__.lower()} {'/'.join(map(str, key[2:] or key))}"
 
+    def _identity(self) -> Any:
+        """What names the thing: a message or a plain value, None where it is missing."""
+        raise NotImplementedError
+
     def _shown(self) -> Iterator[tuple[str, object]]:
-        """Names and values that a repr shows."""
-        yield from ()
+        """Names and values that a repr shows. Default: what names the thing."""
+        try:
+            identity = self._identity()
+            if isinstance(identity, Message):
+                yield from _named(dict(_leaves(identity)))
+            elif identity is not None:
+                yield self._name_of(identity), identity
+        except DecodeError as cause:
+            yield "malformed", str(cause)
+
+    def _name_of(self, identity: object) -> str:
+        """The name of the generated property that reads the identity, where that is a plain value."""
+        generated = next(cls for cls in type(self).__mro__ if "_identity" in vars(cls))
+        properties = (name for name, found in vars(generated).items() if isinstance(found, property))
+        return next((name for name in properties if getattr(self, name) == identity), "id")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, type(self)) or type(self) is not type(other):
@@ -99,6 +118,23 @@ class Entity(Generic[M]):
     @classmethod
     def _message_type(cls) -> type[M]:
         raise NotImplementedError
+
+
+def _leaves(message: Message, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """The paths and values of the fields in a message, and in the messages within it."""
+    for name in type(message).specs():
+        value = getattr(message, name)
+        if isinstance(value, Message):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _named(leaves: dict[tuple[str, ...], object]) -> Iterator[tuple[str, object]]:
+    """The leaves under the last name of their path, or under all of its names where others end alike."""
+    ends = Counter(path[-1] for path in leaves)
+    for path, value in leaves.items():
+        yield path[-1] if ends[path[-1]] == 1 else "_".join(path), value
 
 
 def walk(message: Any, path: str) -> Any:

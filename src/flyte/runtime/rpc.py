@@ -34,7 +34,7 @@ class Effect(enum.Enum):
 class Rpc(Generic[Req, Res]):
     """One method of a service. Message types are named, and imported when first used."""
 
-    __slots__ = ("_request", "_response", "cardinality", "effect", "method", "path", "service")
+    __slots__ = ("_request", "_response", "cardinality", "deprecated", "effect", "method", "path", "service")
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class Rpc(Generic[Req, Res]):
         response: str,
         cardinality: Cardinality = Cardinality.UNARY,
         effect: Effect = Effect.WRITE,
+        deprecated: str | None = None,
     ) -> None:
         """Describe a method.
 
@@ -52,6 +53,7 @@ class Rpc(Generic[Req, Res]):
             response: Import path of the response message, `module:Class`.
             cardinality: Which sides are streams. Default: neither.
             effect: What a repetition does. Default: it may do the work twice.
+            deprecated: What to use instead, in a sentence, or "" when nobody says. Default: it is not deprecated.
         """
         self.path = path
         _, self.service, self.method = path.split("/")
@@ -59,6 +61,7 @@ class Rpc(Generic[Req, Res]):
         self._response = response
         self.cardinality = cardinality
         self.effect = effect
+        self.deprecated = deprecated
 
     @property
     def request_type(self) -> type[Req]:
@@ -74,7 +77,7 @@ class Rpc(Generic[Req, Res]):
 
     def repeatable(self) -> Rpc[Req, Res]:
         """The same method for a call whose request makes a repetition harmless, such as a create under a given name."""
-        return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT)
+        return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT, self.deprecated)
 
     def __repr__(self) -> str:
         return f"<Rpc {self.service}.{self.method}>"

@@ -10,6 +10,7 @@ task reads and writes messages, and should not have to load a client for that.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
+from .deprecation import deprecated_field, deprecated_rpc
 from .fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
 from .lazy import resolve
 from .message import Enum, Message
@@ -172,6 +173,8 @@ __all__ = [
     "beginning",
     "blocking",
     "containing",
+    "deprecated_field",
+    "deprecated_rpc",
     "double",
     "entries",
     "enum_field",

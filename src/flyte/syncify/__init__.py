@@ -15,6 +15,7 @@ a `Self` in the decorated signature does not survive a generic descriptor in the
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -56,6 +57,12 @@ class _Method:
         signature = inspect.signature(self.__wrapped__)
         return signature.replace(parameters=list(signature.parameters.values())[len(self._bound) :])
 
+    def _warn_if_deprecated(self) -> None:
+        """Warn at the line that calls the method: the function itself may run on another thread, without that line."""
+        notice = getattr(self.__wrapped__, "__deprecated__", None)
+        if notice is not None:
+            warnings.warn(notice, DeprecationWarning, stacklevel=3)
+
     def __get__(self, instance: object, owner: type | None = None) -> _Method:
         return self  # having this makes `help()` list it among the methods
 
@@ -68,6 +75,7 @@ class _Awaiting(_Method):
     """The awaiting form of a method, with the looks of the method itself."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        self._warn_if_deprecated()
         return self.__wrapped__(*self._bound, *args, **kwargs)
 
 
@@ -83,6 +91,7 @@ class Blocking(_HasAio, Generic[P, R]):
     """A method that blocks when it is called, and awaits when its `aio` is called."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._warn_if_deprecated()
         return bridge.run(cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs)))
 
     if TYPE_CHECKING:
@@ -98,6 +107,7 @@ class Streaming(_HasAio, Generic[P, R]):
     """A method whose result blocks under `for` and awaits under `async for`; `aio` is the same."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._warn_if_deprecated()
         return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
 
     if TYPE_CHECKING:

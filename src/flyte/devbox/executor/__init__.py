@@ -11,7 +11,7 @@ from flyte.devbox.executor.condition import ConditionWait
 from flyte.devbox.executor.forking import Forks
 from flyte.devbox.executor.job import Job, Settings, Stop
 from flyte.devbox.executor.plan import Work
-from flyte.devbox.executor.reports import Reporter
+from flyte.devbox.executor.reports import Reporter, started_at
 from flyte.devbox.executor.slots import Slots
 from flyte.devbox.keys import ActionKey
 from flyte.devbox.plane import Plane
@@ -137,8 +137,9 @@ class Executor:
         directory = self._plane.blobs.output_directory(spec.run_output_base, row.key, job.attempt)
         reporter = Reporter(store, row.key, job.attempt, directory)
         last = store.events.newest(row.key, job.attempt)
-        if last is not None and last.log_context is not None and last.start_time is not None:
-            reporter.started(clock.from_timestamp(last.start_time))
+        started = None if last is None else started_at(last)
+        if started is not None:
+            reporter.started(started)
         with store.database.transaction():
             store.jobs.remove(row.key)
             if row.action_type == ActionType.CONDITION:

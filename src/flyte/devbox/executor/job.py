@@ -25,6 +25,7 @@ from flyte.devbox.executor.slots import Slots
 from flyte.devbox.logs import Log
 from flyte.devbox.plane import Plane
 from flyte.devbox.store import JobRow
+from flyte.runtime.deprecation import quietly
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import ErrorInfoKind
@@ -212,7 +213,8 @@ class Job:
         key, run_spec = self._row.cache_key, self._work.run_spec
         if not key:
             return False
-        if run_spec.overwrite_cache or (run_spec.cache_config is not None and run_spec.cache_config.overwrite_cache):
+        config = run_spec.cache_config
+        if quietly(run_spec, "overwrite_cache") or (config is not None and config.overwrite_cache):
             self._reporter.cache_status = CatalogCacheStatus.CACHE_SKIPPED
             return False
         self._reporter.cache_status = CatalogCacheStatus.CACHE_MISS

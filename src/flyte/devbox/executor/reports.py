@@ -51,10 +51,8 @@ class Reporter:
             id=self._key.identifier(),
             attempt=self._attempt,
             phase=phase,
-            start_time=stamp if self._started is None else clock.to_timestamp(self._started),
             updated_time=stamp,
             reported_time=stamp,
-            end_time=stamp if ended else None,
             error_info=None if failure is None else failure.error_info(),
             log_context=self._log_context(now if ended else None),
             outputs=OutputReferences(
@@ -90,3 +88,11 @@ class Reporter:
             containers=[ContainerContext(container_name=CONTAINER, process=process)],
         )
         return LogContext(pods=[pod], primary_pod_name=name)
+
+
+def started_at(event: ActionEvent) -> int | None:
+    """Since when the attempt of an event has logs, as its reporter told; None when it had not started."""
+    pods = [] if event.log_context is None else event.log_context.pods
+    processes = [container.process for pod in pods for container in pod.containers]
+    times = [p.container_start_time for p in processes if p is not None and p.container_start_time is not None]
+    return clock.from_timestamp(times[0]) if times else None

@@ -51,10 +51,13 @@ class StatusDeploymentStatus(Enum):
     PENDING = 3
     STOPPED = 4
     STARTED = 5
+    """Deprecated."""
     FAILED = 6
     ACTIVE = 7
     SCALING_UP = 8
+    """Deprecated."""
     SCALING_DOWN = 9
+    """Deprecated."""
     DEPLOYING = 10
 
 
@@ -85,6 +88,7 @@ class SpecDesiredState(Enum):
     UNSPECIFIED = 0
     STOPPED = 1
     STARTED = 2
+    """Deprecated."""
     ACTIVE = 3
 
 

@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     enum_field,
     head,
     put_enum,
@@ -127,8 +128,8 @@ class LogLines(Message):
         ("structured_lines", 3, "message", "repeated"),
         ("source", 4, "enum"),
     )
-    lines: list[str] = scalar_list()
-    """Deprecated."""
+    lines: list[str] = deprecated_field(scalar_list(), "Use `structured_lines`.")
+    """Deprecated. Use `structured_lines`."""
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
     structured_lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
     source: LogLineSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineSource")
@@ -216,8 +217,10 @@ class TailLogsResponse(Message):
     replicas: ReplicaIdentifierList | None = sub(
         "flyte_api.messages.flyteidl2.app.app_logs_payload:ReplicaIdentifierList"
     )
-    log_lines: DataplaneLogLines | None = sub("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines")
-    """Deprecated."""
+    log_lines: DataplaneLogLines | None = deprecated_field(
+        sub("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines"), "Use `batches`."
+    )
+    """Deprecated. Use `batches`."""
     batches: LogLinesBatch | None = sub("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLinesBatch")
 
     @staticmethod

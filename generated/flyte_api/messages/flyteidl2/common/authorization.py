@@ -35,9 +35,13 @@ class Action(Enum):
     __proto_prefix__ = "ACTION_"
     NONE = 0
     CREATE = 1
+    """Deprecated."""
     READ = 2
+    """Deprecated."""
     UPDATE = 3
+    """Deprecated."""
     DELETE = 4
+    """Deprecated."""
     VIEW_FLYTE_INVENTORY = 5
     VIEW_FLYTE_EXECUTIONS = 6
     REGISTER_FLYTE_INVENTORY = 7

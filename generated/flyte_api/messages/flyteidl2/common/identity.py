@@ -11,6 +11,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     head,
     put_message,
     put_string,
@@ -40,7 +41,7 @@ class User(Message):
     """The subject under which the identity provider knows the person."""
     spec: UserSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:UserSpec")
     """Name, address and the like."""
-    roles: list[Role] = sub_list("flyte_api.messages.flyteidl2.common.role:Role")
+    roles: list[Role] = deprecated_field(sub_list("flyte_api.messages.flyteidl2.common.role:Role"))
     """Deprecated."""
     policies: list[Policy] = sub_list("flyte_api.messages.flyteidl2.common.policy:Policy")
     """What the person may do, where the server keeps such rules."""

@@ -10,6 +10,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     enum_field,
     head,
     put_enum,
@@ -128,8 +129,10 @@ class ListRequest(Message):
     """Most items per page. 0 leaves it to the server, which sends 50; more than 200 is refused."""
     token: str = ""
     """Where to go on: the token of the page before, empty for the first page. Opaque to callers."""
-    sort_by: Sort | None = sub("flyte_api.messages.flyteidl2.common.list:Sort")
-    """Deprecated. A single sort key, used only while `sort_by_fields` is empty."""
+    sort_by: Sort | None = deprecated_field(
+        sub("flyte_api.messages.flyteidl2.common.list:Sort"), "Use `sort_by_fields`."
+    )
+    """Deprecated. A single sort key, used only while `sort_by_fields` is empty. Use `sort_by_fields`."""
     filters: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
     """Conditions that an item must all meet."""
     raw_filters: list[str] = scalar_list()

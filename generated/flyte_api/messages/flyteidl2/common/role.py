@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     enum_field,
     enum_list,
     head,
@@ -61,7 +62,9 @@ class Role(Message):
         ("actions", 5, "enum", "repeated"),
     )
     id: RoleIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RoleIdentifier")
-    permissions: list[Permission] = sub_list("flyte_api.messages.flyteidl2.common.authorization:Permission")
+    permissions: list[Permission] = deprecated_field(
+        sub_list("flyte_api.messages.flyteidl2.common.authorization:Permission")
+    )
     """Deprecated."""
     role_spec: RoleSpec | None = sub("flyte_api.messages.flyteidl2.common.role:RoleSpec")
     role_type: RoleType = enum_field("flyte_api.messages.flyteidl2.common.role:RoleType")

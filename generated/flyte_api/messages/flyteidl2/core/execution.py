@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     enum_field,
     head,
     optional_enum,
@@ -554,8 +555,8 @@ class LogContext(Message):
     pods: list[PodLogContext] = sub_list("flyte_api.messages.flyteidl2.core.execution:PodLogContext")
     primary_pod_name: str = ""
     connector: ConnectorLogContext | None = sub("flyte_api.messages.flyteidl2.core.execution:ConnectorLogContext")
-    pod_name_prefix: str = ""
-    """Deprecated."""
+    pod_name_prefix: str = deprecated_field("", "Use `pod_name_prefixes`.")
+    """Deprecated. Use `pod_name_prefixes`."""
     pod_name_prefixes: list[str] = scalar_list()
 
     @staticmethod

@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     entries,
     enum_field,
     head,
@@ -993,7 +994,7 @@ class Container(Message):
     args: list[str] = scalar_list()
     resources: Resources | None = sub("flyte_api.messages.flyteidl2.core.tasks:Resources")
     env: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
-    config: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
+    config: list[KeyValuePair] = deprecated_field(sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair"))
     """Deprecated."""
     ports: list[ContainerPort] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ContainerPort")
     data_config: DataLoadingConfig | None = sub("flyte_api.messages.flyteidl2.core.tasks:DataLoadingConfig")

@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     entries,
     enum_field,
     head,
@@ -205,8 +206,8 @@ class Schedule(Message):
         ("cron", 4, "message", "optional", "expression"),
     )
     rate: FixedRate | None = sub("flyte_api.messages.flyteidl2.task.common:FixedRate")
-    cron_expression: str | None = None
-    """Deprecated."""
+    cron_expression: str | None = deprecated_field(None, "Use `cron`.")
+    """Deprecated. Use `cron`."""
     kickoff_time_input_arg: str = ""
     """Name of the input that receives the time the run was due; empty passes none."""
     cron: Cron | None = sub("flyte_api.messages.flyteidl2.task.common:Cron")

@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     entries,
     enum_field,
     enum_list,
@@ -300,7 +301,7 @@ class RunSpec(Message):
     """Environment variables for every task of the run."""
     interruptible: BoolValue | None = sub("flyte_api.messages.google.protobuf.wrappers:BoolValue")
     """Whether tasks may run on machines that can be taken away; unset leaves it to each task."""
-    overwrite_cache: bool = False
+    overwrite_cache: bool = deprecated_field(False, "Set `cache_config.overwrite_cache` instead.")
     """Deprecated. Set `cache_config.overwrite_cache` instead."""
     queue: str = ""
     """Queue to run in, where the server has queues; empty takes the default one."""
@@ -322,7 +323,9 @@ class RunSpec(Message):
     """Most actions of the run at the same time; 0 sets no limit."""
     run_base_dir: str = ""
     """Directory in object storage for inputs and outputs of the run. Empty takes the server's."""
-    related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    related_to: RunIdentifier | None = deprecated_field(
+        sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier"), "Set `relation` instead."
+    )
     """Deprecated. Set `relation` instead."""
     cluster_pool: str = ""
     """Pool of clusters to run in; empty leaves the choice to the server."""

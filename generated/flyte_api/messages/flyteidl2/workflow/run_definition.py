@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     double,
     entries,
     enum_field,
@@ -1560,11 +1561,15 @@ class ActionEvent(Message):
     """The phase reached."""
     version: int = 0
     """Tells several reports of one phase apart."""
-    start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    start_time: Timestamp | None = deprecated_field(
+        sub("flyte_api.messages.google.protobuf.timestamp:Timestamp"), "Set `updated_time` instead."
+    )
     """Deprecated. Set `updated_time` instead."""
     updated_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it happened."""
-    end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    end_time: Timestamp | None = deprecated_field(
+        sub("flyte_api.messages.google.protobuf.timestamp:Timestamp"), "Set `updated_time` instead."
+    )
     """Deprecated. Set `updated_time` instead."""
     error_info: ErrorInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfo")
     log_info: list[TaskLog] = sub_list("flyte_api.messages.flyteidl2.core.execution:TaskLog")

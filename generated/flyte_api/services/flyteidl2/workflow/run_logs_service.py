@@ -21,8 +21,9 @@ class RunLogsService:
         "flyte_api.messages.flyteidl2.workflow.run_logs_service:TailLogsResponse",
         Cardinality.SERVER_STREAM,
         Effect.READ,
+        deprecated="Use `DataProxyService.TailLogs`.",
     )
-    """Deprecated."""
+    """Deprecated. Use `DataProxyService.TailLogs`."""
 
 
 class RunLogsServiceBase(ServiceBase):

@@ -112,6 +112,7 @@ class RunService:
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionDataResponse",
         Cardinality.UNARY,
         Effect.READ,
+        deprecated="Use `DataProxyService.GetActionData`.",
     )
     """Deprecated. Fetches inputs and outputs. Use `DataProxyService.GetActionData`."""
     LIST_RUNS: Final[Rpc[ListRunsRequest, ListRunsResponse]] = Rpc(

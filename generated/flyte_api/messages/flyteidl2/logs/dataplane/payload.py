@@ -12,6 +12,7 @@ from flyte.runtime.v1 import (
     Message,
     Slots,
     again,
+    deprecated_field,
     entries,
     enum_field,
     head,
@@ -137,8 +138,8 @@ class LoggingContext(Message):
     kubernetes_pod_labels: dict[str, str] = map_field("string", "string")
     order: SortDirection = enum_field("flyte_api.messages.flyteidl2.common.list:SortDirection")
     number_of_batches: int = 0
-    pod_name_prefix: str = ""
-    """Deprecated."""
+    pod_name_prefix: str = deprecated_field("", "Use `pod_name_prefixes`.")
+    """Deprecated. Use `pod_name_prefixes`."""
     pod_name_prefixes: list[str] = scalar_list()
 
     @staticmethod
@@ -467,8 +468,8 @@ class LogLines(Message):
         ("structured_lines", 4, "message", "repeated"),
         ("source", 5, "enum"),
     )
-    lines: list[str] = scalar_list()
-    """Deprecated."""
+    lines: list[str] = deprecated_field(scalar_list(), "Use `structured_lines`.")
+    """Deprecated. Use `structured_lines`."""
     container_index: int = 0
     container: ContainerIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.logs.dataplane.payload:ContainerIdentifier"
