@@ -25,4 +25,7 @@ EXPORTS = {
     "PublicClient": "flyte.remote._user:PublicClient",
     "Settings": "flyte.remote._settings:Settings",
     "ResolvedSettings": "flyte.remote._settings:ResolvedSettings",
+    "App": "flyte.remote._app:App",
+    "Artifact": "flyte.remote._artifact:Artifact",
+    "ArtifactGroup": "flyte.remote._artifact_group:ArtifactGroup",
 }

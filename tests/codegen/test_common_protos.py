@@ -159,12 +159,16 @@ async def test_a_method_that_starts_an_operation_returns_it(books: Fragment, com
     any_of = books.get("messages.google.protobuf.any:Any")
 
     class Books(books.get("services.lib.v1.books:BooksBase")):  # type: ignore[misc]
+        async def get_book(self, request: Any, call: ServerCall) -> Any:
+            return types.Book(name=request.name)
+
         async def export_book(self, request: Any, call: ServerCall) -> Any:
             reply = types.ExportBookResponse(url=f"https://example.com/{request.name}")
             return common.Operation(name="operations/1", done=True, response=any_of.of(reply))
 
     async with await serve([Books()]) as running, Client(running.endpoint, timeout=20) as client:
-        found = await books.get("entities.book:BookBase").export.aio(name="emma", client=client)
+        book = await books.get("entities.book:BookBase").get.aio(name="emma", client=client)
+        found = await book.export.aio()
     assert type(found) is common.Operation
     assert (found.name, found.done) == ("operations/1", True)
     assert found.response.unpack(types.ExportBookResponse).url == "https://example.com/emma"

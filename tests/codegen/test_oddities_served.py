@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,8 +46,13 @@ async def calling(base: Any, **handlers: Callable[[Any], Any]) -> AsyncGenerator
 
 
 async def test_a_service_of_two_hundred_methods(fragment: Make, command: Command) -> None:
-    rpcs = " ".join(f"rpc Do{i}(Thing) returns (Reply);" for i in range(200))
-    body = f"message Thing {{ string name = 1; }}\nmessage Reply {{ int32 number = 1; }}\nservice Things {{ {rpcs} }}"
+    rpcs = " ".join(f"rpc Do{i}(Order) returns (Reply);" for i in range(200))
+    body = f"""
+message Thing {{ string name = 1; }}
+message Order {{ string what = 1; }}
+message Reply {{ int32 number = 1; }}
+service Things {{ {rpcs} }}
+"""
     methods = "\n".join(f'Do{i} = {{ name = "do_{i}" }}' for i in range(200))
     made = generated(fragment(proto(body), entity("Thing", "test.Thing", "name", methods)), command)
     base, reply = made.get("services.test.things:ThingsBase"), made.get(f"{TEST}:Reply")
@@ -55,7 +60,7 @@ async def test_a_service_of_two_hundred_methods(fragment: Make, command: Command
     handlers = {handler: (lambda request, n=n: reply(number=n)) for n, (handler, _) in enumerate(base.RPCS)}
     thing = made.get("entities.thing:ThingBase")
     async with calling(base, **handlers) as client:
-        numbers = [(await getattr(thing, f"do_{i}").aio(name="x", client=client)).number for i in range(200)]
+        numbers = [(await getattr(thing, f"do_{i}").aio(what="x", client=client)).number for i in range(200)]
     assert numbers == list(range(200))
     assert command(made, "report")[1].count(" -> Thing.do_") == 200
 
@@ -79,12 +84,18 @@ service Things {{ rpc GetThing(GetThingRequest) returns (Thing); rpc ShutThing(G
         return types.Thing(**{column: getattr(request, column) for column in columns})
 
     async with calling(made.get("services.test.things:ThingsBase"), get_thing=echo, shut_thing=echo) as client:
-        for method in (things.get, things.shut):
-            taken = [name for name in inspect.signature(method).parameters if name not in ("client", "cls")]
-            assert {name.strip("_") for name in taken} == set(FIELDS)
-            found = await method.aio(**{name: name.strip("_") for name in taken}, client=client)
-            message = found.pb2 if isinstance(found, things) else found
-            assert [getattr(message, column) for column in columns] == list(FIELDS)
+        found = await things.get.aio(**arguments(things.get, FIELDS), client=client)
+        assert [getattr(found.pb2, column) for column in columns] == list(FIELDS)
+        # What names the thing is known to it.
+        message = await found.shut.aio(**arguments(found.shut, [name for name in FIELDS if name != "name"]))
+        assert [getattr(message, column) for column in columns] == list(FIELDS)
+
+
+def arguments(method: Any, fields: Sequence[str]) -> dict[str, str]:
+    """For each parameter the name of its field, of which there is one each."""
+    taken = {name: name.strip("_") for name in inspect.signature(method).parameters if name != "client"}
+    assert sorted(taken.values()) == sorted(fields)
+    return taken
 
 
 @pytest.mark.parametrize("name", ["Message", "List", "Any", "Optional", "Entity", "Client", "Self", "Pager"])
@@ -135,7 +146,7 @@ service Things { rpc GetA(A.B.C.D.E) returns (A); rpc TurnA(A) returns (A.B.C.D.
             leaf="x", up=leaf.up, more=leaf.more, by_number=leaf.by_number, right=leaf.right, client=client
         )
         assert found.pb2 == a(name="x", b=b(c=c(d=d(e=leaf))))
-        assert await things.turn.aio(name="top", b=whole.b, client=client) == leaf
+        assert await found.turn.aio(b=whole.b) == leaf
 
 
 async def test_packages_that_refer_to_each_other_are_served(fragment: Make, command: Command) -> None:
