@@ -42,7 +42,7 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     AbortActionRequest,
     GetActionLogContextRequest,
@@ -50,6 +50,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     ListActionsRequest,
     WatchActionDetailsRequest,
     WatchActionsRequest,
+    WatchActionsResponse,
     WatchClusterEventsRequest,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
@@ -258,7 +259,7 @@ class ActionBase(Entity[WorkflowAction]):
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
-    ) -> Watch[EnrichedAction]:
+    ) -> Watch[WatchActionsResponse]:
         """Follow the actions of a run: each as it is now, and again after each change, with the number of its children
         in each phase.
 
@@ -301,7 +302,7 @@ class ActionBase(Entity[WorkflowAction]):
             caller,
             RunService.WATCH_ACTIONS,
             request,
-            items="enriched_actions",
+            items="",
             final="",
             about=cls.__name__,
             timeout=timeout,
