@@ -42,7 +42,7 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     AbortActionRequest,
     GetActionLogContextRequest,
@@ -50,7 +50,6 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     ListActionsRequest,
     WatchActionDetailsRequest,
     WatchActionsRequest,
-    WatchActionsResponse,
     WatchClusterEventsRequest,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
@@ -259,9 +258,9 @@ class ActionBase(Entity[WorkflowAction]):
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
-    ) -> Watch[WatchActionsResponse]:
-        """Follow the actions of a run: each as it is now, and again after each change, with the number of its children
-        in each phase.
+    ) -> Watch[EnrichedAction]:
+        """Follow the actions of a run: each as it is now, and again after each change, with the number of actions
+        below it in each phase. It has no end, and says nothing of a run that does not exist.
 
         Args:
             for_run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes,
@@ -302,7 +301,7 @@ class ActionBase(Entity[WorkflowAction]):
             caller,
             RunService.WATCH_ACTIONS,
             request,
-            items="",
+            items="enriched_actions",
             final="",
             about=cls.__name__,
             timeout=timeout,

@@ -36,11 +36,8 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_service import (
-    ListActionsRequest,
-    WatchActionsRequest,
-    WatchActionsResponse,
-)
+from flyte_api.messages.flyteidl2.workflow.run_definition import EnrichedAction
+from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest, WatchActionsRequest
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
 from flyte_api.sorting import ActionKey
 
@@ -110,7 +107,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
-    ) -> Watch[WatchActionsResponse]:
+    ) -> Watch[EnrichedAction]:
         """Follow the actions of a run, each with the phases of its children.
 
         Args:
@@ -152,7 +149,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
             caller,
             TrackedRunService.WATCH_ACTIONS,
             request,
-            items="",
+            items="enriched_actions",
             final="",
             about=cls.__name__,
             timeout=timeout,
