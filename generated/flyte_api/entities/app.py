@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from flyte.runtime.v1 import (
     Client,
@@ -47,8 +47,6 @@ from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.services.flyteidl2.app.app_service import AppService
 
-if TYPE_CHECKING:
-    from flyte.remote._app import App
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")
 _DOMAIN: Reads[str] = path(AppApp, "metadata.id.domain")
@@ -158,9 +156,9 @@ class AppBase(Entity[AppApp]):
         reply = await unary(caller, AppService.GET, request)
         return cls._of(reply.app, caller)
 
-    @blocking
+    @fetching
     @classmethod
-    async def _update(cls, app: AppApp, reason: str = "", *, client: Client | None = None) -> App:
+    async def _update(cls, app: AppApp, reason: str = "", *, client: Client | None = None) -> Self:
         """Change an app.
 
         Args:
@@ -169,11 +167,11 @@ class AppBase(Entity[AppApp]):
             client: The client to ask with. Default: the current one.
 
         Returns:
-            It as the server has it now.
+            It as the server keeps it.
 
         Raises:
             ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            AlreadyExistsError: There is one of that name.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Update`.
@@ -181,7 +179,7 @@ class AppBase(Entity[AppApp]):
         caller = resolve_client(client)
         request = UpdateRequest(app=app, reason=as_text("reason", reason, 0, 100))
         reply = await unary(caller, AppService.UPDATE, request)
-        return cast("type[App]", cls)._of(reply.app, caller)
+        return cls._of(reply.app, caller)
 
     @blocking
     @classmethod
