@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._action_details import ActionDetails
+    from ._app import App
+    from ._app_logs import LogLine
     from ._common import TimeFilter
     from ._condition import Condition
     from ._domain import Domain
@@ -29,6 +31,7 @@ _MODULES = {
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "App": "_app",
     "AuthMetadata": "_user",
     "Condition": "_condition",
     "DataUris": "_links",
@@ -37,6 +40,7 @@ _MODULES = {
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
+    "LogLine": "_app_logs",
     "Project": "_project",
     "PublicClient": "_user",
     "ResolvedSettings": "_settings",
@@ -69,6 +73,7 @@ __all__ = [
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "App",
     "AuthMetadata",
     "Condition",
     "DataUris",
@@ -77,6 +82,7 @@ __all__ = [
     "EffectiveSetting",
     "LazyEntity",
     "LocalSetting",
+    "LogLine",
     "Project",
     "PublicClient",
     "ResolvedSettings",
