@@ -8,11 +8,14 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._action_details import ActionDetails
+    from ._artifact import Artifact
+    from ._artifact_group import ArtifactGroup
     from ._common import TimeFilter
     from ._condition import Condition
     from ._domain import Domain
     from ._io import ActionInputs, ActionOutputs
     from ._links import DataUris, DownloadLinks
+    from ._partition_schema import PartitionSchema
     from ._project import Project
     from ._run import Run, RunDetails
     from ._secret import Secret
@@ -29,6 +32,8 @@ _MODULES = {
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "Artifact": "_artifact",
+    "ArtifactGroup": "_artifact_group",
     "AuthMetadata": "_user",
     "Condition": "_condition",
     "DataUris": "_links",
@@ -37,6 +42,7 @@ _MODULES = {
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
+    "PartitionSchema": "_partition_schema",
     "Project": "_project",
     "PublicClient": "_user",
     "ResolvedSettings": "_settings",
@@ -69,6 +75,8 @@ __all__ = [
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "Artifact",
+    "ArtifactGroup",
     "AuthMetadata",
     "Condition",
     "DataUris",
@@ -77,6 +85,7 @@ __all__ = [
     "EffectiveSetting",
     "LazyEntity",
     "LocalSetting",
+    "PartitionSchema",
     "Project",
     "PublicClient",
     "ResolvedSettings",
