@@ -208,7 +208,7 @@ def _is_time(value: object) -> TypeGuard[date | TimePartition]:
 def _text(key: str, value: object) -> str:
     if value is None:
         raise ValueError(f"partition {key!r} has None among its values; leave it out")
-    if isinstance(value, (bytes, Mapping)) or is_sequence(value):
+    if isinstance(value, bytes) or is_mapping(value) or is_sequence(value):
         raise TypeError(f"partition {key!r} takes a single value here, not {type(value).__name__} ({value!r})")
     found = str(value)
     if not found:
