@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,35 @@ import pytest
 
 import flyte
 from flyte.devbox import Devbox
+from flyte.runtime import bridge
+from flyte.runtime.client import Client, set_default_client
+from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
+from remote.planes.settings import Book
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
+
+# Pages about services that a devbox does not have: what serves them instead.
+ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"settings.md": Book}
+
+
+class Elsewhere:
+    """A control plane in the place of the devbox."""
+
+    def __init__(self, service: ServiceBase) -> None:
+        self._server = bridge.run(serve([service]))
+        self._client = Client(self._server.endpoint, timeout=20)
+
+    def connect(self, **_: str) -> None:
+        set_default_client(self._client)
+
+    def close(self) -> None:
+        self._client.close()
+        bridge.run(self._server.close())
 
 
 def model(epochs: int, rate: float = 0.1) -> float:
@@ -34,8 +57,19 @@ def namespace(flyte_devbox: Devbox) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_examples_run(page: Path, namespace: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_examples_run(
+    page: Path,
+    namespace: dict[str, Any],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
+    if page.name in ELSEWHERE:
+        namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
+        request.addfinalizer(elsewhere.close)
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1
         code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])

@@ -297,6 +297,8 @@ class _Linker:
         shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
         if shape.kind is Kind.CALL and config.returns and not shape.items:
             shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))
+        if config.raw and shape.kind is Kind.WATCH:
+            shape = attrs.evolve(shape, items=config.items)
         if shape.kind is Kind.UNSUPPORTED:
             raise self._fail(f"can't be a method: {shape.why}", "remove it", config.table)
         for setting, kinds in _SETTINGS.items():
@@ -386,5 +388,5 @@ def _decorator(kind: Kind, returns: str) -> str:
 
 
 def _default_name(rpc: Method, kind: Kind) -> str:
-    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.CREATE: "create", Kind.WATCH: "watch"}
+    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
     return named.get(kind) or rpc.py_name.split("_")[0]

@@ -14,7 +14,9 @@ from flyte.devbox import hashing
 from flyte.devbox.blobs import Blobs
 from flyte.devbox.links import Links
 from flyte.errors import NotFoundError
+from flyte.remote import auth_metadata
 from flyte.runtime.status import Status
+from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
@@ -30,6 +32,7 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
 )
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.google.protobuf.duration import Duration
+from flyte_api.services.flyteidl2.auth.identity_service import IdentityService
 from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 
@@ -227,3 +230,9 @@ async def test_no_logs_before_the_start(calls: Calls) -> None:
 async def test_the_cluster_is_the_devbox(calls: Calls) -> None:
     reply = await calls.unary(ClusterService.SELECT_CLUSTER, SelectClusterRequest(project_id=calls.scope))
     assert (reply.cluster_endpoint, reply.cluster) == (calls.client.endpoint, "")
+
+
+async def test_who_makes_a_call(calls: Calls) -> None:
+    await calls.refused(Status.UNAUTHENTICATED, IdentityService.USER_INFO, UserInfoRequest())
+    with auth_metadata(("x-amzn-oidc-identity", "ada")):
+        assert (await calls.unary(IdentityService.USER_INFO, UserInfoRequest())).subject == "ada"

@@ -14,7 +14,7 @@ import pytest
 
 from flyte import _routing
 from flyte._routing import Operation, route
-from flyte.errors import DecodeError, InitializationError, PermissionDeniedError
+from flyte.errors import DecodeError, InitializationError, PermissionDeniedError, WaitTimeoutError
 from flyte.remote import Action, ActionDetails, TaskDetails
 from flyte.remote._run_context import RunContext
 from flyte.remote._start import Runner
@@ -134,6 +134,16 @@ async def test_uploads_go_there(clusters: Clusters, client: Client, data_plane: 
         await File.from_local.aio(tmp_path / "a", client=client)
     assert data_plane.endpoint in str(raised.value), "this fake has no storage, and it is the one that was asked"
     assert [which_one_of(asked, "resource")[1] for asked in clusters.asked] == [PROJECT]
+
+
+async def test_an_upload_waits_for_the_answer_no_longer_than_it_may(
+    clusters: Clusters, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    clusters.gate.clear()
+    with pytest.raises(WaitTimeoutError, match=r"a was not uploaded within 0\.2 seconds"):
+        await File.from_local.aio(tmp_path / "a", timeout=0.2, client=client)
+    clusters.gate.set()
 
 
 @pytest.mark.parametrize("named", ["", "own", "own without cluster"])

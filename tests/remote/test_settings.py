@@ -247,6 +247,7 @@ async def test_accelerators_go_by_name(
         ({"zzz": 1}, ValueError, r"there are run\.default_queue, "),
         ({"run": {"default_queue": "x"}}, ValueError, "no setting 'run'"),
         ({1: "x"}, TypeError, "keys of text"),
+        (["run.default_queue"], TypeError, "takes a mapping of keys to values, not list"),
         ({"run.default_queue": 1}, TypeError, r"run\.default_queue takes text, or UNSET, not int \(1\)"),
         ({"run.default_queue": None}, TypeError, "not NoneType"),
         ({"run.max_action_concurrency": "5"}, TypeError, "takes a whole number"),
@@ -260,7 +261,7 @@ async def test_accelerators_go_by_name(
     ],
 )
 async def test_bad_settings_are_refused_before_anything_is_sent(
-    overrides: dict[Any, Any], error: type[Exception], complaint: str, book: Book, client: Client
+    overrides: Any, error: type[Exception], complaint: str, book: Book, client: Client
 ) -> None:
     settings = await read(client, "d")
     with pytest.raises(error, match=complaint):

@@ -34,7 +34,7 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
         """Fetch the settings that hold in a scope.
 
         Args:
-            key: The key.
+            key: A scope: an organization, a domain of it, or a project in a domain.
             client: The client to ask with. Default: the current one.
 
         Raises:

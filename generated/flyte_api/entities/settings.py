@@ -42,7 +42,7 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """Fetch the settings of a scope and of those above it.
 
         Args:
-            key: The key.
+            key: A scope: an organization, a domain of it, or a project in a domain.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -62,7 +62,7 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """Store the first settings of a scope.
 
         Args:
-            settings: The settings.
+            settings: What can be set in a scope. What is left out is inherited from the scope above.
 
         Returns:
             What the server replies.
@@ -83,7 +83,7 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """Replace all settings of a scope.
 
         Args:
-            settings: The settings.
+            settings: What can be set in a scope. What is left out is inherited from the scope above.
             version: The version.
 
         Returns:

@@ -20,6 +20,7 @@ from flyte.devbox.services.dataproxy import DataProxyService
 from flyte.devbox.services.internal_run import EventsProxyService, InternalRunService
 from flyte.devbox.services.run import RunService
 from flyte.devbox.services.task import TaskService
+from flyte.devbox.services.who import IdentityService
 from flyte.devbox.store import Store, StoreError
 from flyte.runtime.server import RunningServer, ServerCall, Status, abort, serve
 
@@ -72,6 +73,7 @@ class ControlPlane:
             EventsProxyService(self._store),
             DataProxyService(self._plane, self._links),
             ClusterService(lambda: self.endpoint),
+            IdentityService(),
         )
         try:
             await self._links.start()

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any, Self
 
 from flyte.runtime.client import Client, resolve_client
+from flyte.runtime.narrow import is_mapping
 from flyte.syncify import blocking, fetching
 from flyte_api.entities.resolved_settings import ResolvedSettingsBase
 from flyte_api.entities.settings import SettingsBase
@@ -279,6 +280,8 @@ def _key(client: Client, project: str | None, domain: str | None) -> SettingsKey
 
 def _changed(before: SettingsMessage | None, overrides: Mapping[str, Any]) -> SettingsMessage:
     """Settings with these values. What is the same, and what this release does not know, stays as it came."""
+    if not is_mapping(overrides):
+        raise TypeError(f"update_settings takes a mapping of keys to values, not {type(overrides).__name__}")
     made = deepcopy(before) if before is not None else SettingsMessage()
     wanted = {leaf_of(key): value for key, value in overrides.items()}
     for leaf in leaves().values():

@@ -34,17 +34,20 @@ if TYPE_CHECKING:
 
 
 class SettingState(Enum):
-    """`flyteidl2.settings.SettingState`."""
+    """Whether a scope says anything about a setting."""
 
     __full_name__ = "flyteidl2.settings.SettingState"
     __proto_prefix__ = "SETTING_STATE_"
     INHERIT = 0
+    """Nothing: the scope above counts."""
     UNSET = 1
+    """That it has no value, whatever the scopes above say."""
     VALUE = 2
+    """That it has the value beside it."""
 
 
 class ScopeLevel(Enum):
-    """`flyteidl2.settings.ScopeLevel`."""
+    """The kind of scope that a value comes from."""
 
     __full_name__ = "flyteidl2.settings.ScopeLevel"
     __proto_prefix__ = "SCOPE_LEVEL_"
@@ -114,7 +117,7 @@ class StringMap(Message):
 
 
 class SettingsKey(Message):
-    """`flyteidl2.settings.SettingsKey`."""
+    """A scope: an organization, a domain of it, or a project in a domain."""
 
     FULL_NAME = "flyteidl2.settings.SettingsKey"
     FIELDS = (
@@ -162,7 +165,7 @@ class SettingsKey(Message):
 
 
 class StringSetting(Message):
-    """`flyteidl2.settings.StringSetting`."""
+    """A setting that is text."""
 
     FULL_NAME = "flyteidl2.settings.StringSetting"
     FIELDS = (
@@ -210,7 +213,7 @@ class StringSetting(Message):
 
 
 class Int64Setting(Message):
-    """`flyteidl2.settings.Int64Setting`."""
+    """A setting that is a whole number."""
 
     FULL_NAME = "flyteidl2.settings.Int64Setting"
     FIELDS = (
@@ -258,7 +261,7 @@ class Int64Setting(Message):
 
 
 class BoolSetting(Message):
-    """`flyteidl2.settings.BoolSetting`."""
+    """A setting that is on or off."""
 
     FULL_NAME = "flyteidl2.settings.BoolSetting"
     FIELDS = (
@@ -306,7 +309,7 @@ class BoolSetting(Message):
 
 
 class StringMapSetting(Message):
-    """`flyteidl2.settings.StringMapSetting`."""
+    """A setting that is texts by name. The entries of a scope are added to those of the scopes above."""
 
     FULL_NAME = "flyteidl2.settings.StringMapSetting"
     FIELDS = (
@@ -354,7 +357,7 @@ class StringMapSetting(Message):
 
 
 class QuantitySetting(Message):
-    """`flyteidl2.settings.QuantitySetting`."""
+    """A setting that is a quantity as Kubernetes writes it, such as `500m` or `2Gi`."""
 
     FULL_NAME = "flyteidl2.settings.QuantitySetting"
     FIELDS = (
@@ -402,7 +405,7 @@ class QuantitySetting(Message):
 
 
 class AcceleratorSetting(Message):
-    """`flyteidl2.settings.AcceleratorSetting`."""
+    """A setting that is a kind of accelerator."""
 
     FULL_NAME = "flyteidl2.settings.AcceleratorSetting"
     FIELDS = (
@@ -452,7 +455,7 @@ class AcceleratorSetting(Message):
 
 
 class RunSettings(Message):
-    """`flyteidl2.settings.RunSettings`."""
+    """How runs are executed."""
 
     FULL_NAME = "flyteidl2.settings.RunSettings"
     FIELDS = (
@@ -504,7 +507,7 @@ class RunSettings(Message):
 
 
 class SecuritySettings(Message):
-    """`flyteidl2.settings.SecuritySettings`."""
+    """As whom tasks run."""
 
     FULL_NAME = "flyteidl2.settings.SecuritySettings"
     FIELDS = (("service_account", 1, "message", "optional"),)
@@ -538,7 +541,7 @@ class SecuritySettings(Message):
 
 
 class StorageSettings(Message):
-    """`flyteidl2.settings.StorageSettings`."""
+    """Where tasks keep their data."""
 
     FULL_NAME = "flyteidl2.settings.StorageSettings"
     FIELDS = (("raw_data_path", 1, "message", "optional"),)
@@ -568,7 +571,7 @@ class StorageSettings(Message):
 
 
 class TaskResourceDefaults(Message):
-    """`flyteidl2.settings.TaskResourceDefaults`."""
+    """Resources of a task."""
 
     FULL_NAME = "flyteidl2.settings.TaskResourceDefaults"
     FIELDS = (
@@ -624,7 +627,7 @@ class TaskResourceDefaults(Message):
 
 
 class TaskResourceSettings(Message):
-    """`flyteidl2.settings.TaskResourceSettings`."""
+    """Bounds of what tasks ask for."""
 
     FULL_NAME = "flyteidl2.settings.TaskResourceSettings"
     FIELDS = (
@@ -692,7 +695,7 @@ class TaskResourceSettings(Message):
 
 
 class AppSettings(Message):
-    """`flyteidl2.settings.AppSettings`."""
+    """How apps are served."""
 
     FULL_NAME = "flyteidl2.settings.AppSettings"
     FIELDS = (
@@ -740,7 +743,7 @@ class AppSettings(Message):
 
 
 class Settings(Message):
-    """`flyteidl2.settings.Settings`."""
+    """What can be set in a scope. What is left out is inherited from the scope above."""
 
     FULL_NAME = "flyteidl2.settings.Settings"
     FIELDS = (

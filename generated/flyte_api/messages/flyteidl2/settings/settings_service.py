@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class SettingsRecord(Message):
-    """`flyteidl2.settings.SettingsRecord`."""
+    """The settings of one scope."""
 
     FULL_NAME = "flyteidl2.settings.SettingsRecord"
     FIELDS = (
