@@ -16,14 +16,24 @@ from flyte.runtime.v1 import (
     as_filters,
     as_list,
     as_sorts,
+    as_text,
+    blocking,
     listing,
     paged,
     path,
     resolve_client,
+    unary,
     walk,
 )
+from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
 from flyte_api.messages.flyteidl2.artifact.artifact_service import ArtifactGroup as ArtifactArtifactGroup
-from flyte_api.messages.flyteidl2.artifact.artifact_service import ListArtifactNamesRequest
+from flyte_api.messages.flyteidl2.artifact.artifact_service import (
+    DeclareArtifactRequest,
+    GetArtifactSchemaRequest,
+    GetArtifactSchemaResponse,
+    ListArtifactNamesRequest,
+    ListPartitionValuesRequest,
+)
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
@@ -123,3 +133,128 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             limit=limit,
             page_size=page_size,
         )
+
+    @blocking
+    @classmethod
+    async def _declare(
+        cls,
+        name: str,
+        partition_schema: ArtifactPartitionSchema,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> ArtifactPartitionSchema | None:
+        """Say how an artifact is divided into partitions.
+
+        Args:
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            partition_schema: Its partition keys. They cannot be changed later.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.DeclareArtifact`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = DeclareArtifactRequest(
+            name=ArtifactName(
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
+            ),
+            partition_schema=partition_schema,
+        )
+        reply = await unary(caller, ArtifactService.DECLARE_ARTIFACT, request)
+        return reply.partition_schema
+
+    @blocking
+    @classmethod
+    async def _schema(
+        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+    ) -> GetArtifactSchemaResponse:
+        """How an artifact is divided into partitions.
+
+        Args:
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.GetArtifactSchema`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = GetArtifactSchemaRequest(
+            name=ArtifactName(
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
+            )
+        )
+        return await unary(caller, ArtifactService.GET_ARTIFACT_SCHEMA, request)
+
+    @blocking
+    @classmethod
+    async def _partition_values(
+        cls,
+        name: str,
+        key: str,
+        filters: Collection[Filter] = (),
+        sort_by: SortBy | None = None,
+        limit: int = 0,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> list[str]:
+        """The values of one key of partitions.
+
+        Args:
+            name: The artifact; at most 255 characters.
+            key: The partition key, at most 64 characters.
+            filters: Further filters, on any field that the server knows.
+            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+                Default: the server's order.
+            limit: Most items; 0 for as many as the server gives.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            What the server replies.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such thing.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.ListPartitionValues`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = ListPartitionValuesRequest(
+            request=ListRequest(
+                filters=as_filters(Filter) + as_list("filters", filters),
+                sort_by_fields=as_sorts(Sort, sort_by, ""),
+                limit=limit,
+            ),
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
+            name=as_text("name", name, 1, 255),
+            key=as_text("key", key, 1, 64),
+        )
+        reply = await unary(caller, ArtifactService.LIST_PARTITION_VALUES, request)
+        return reply.values

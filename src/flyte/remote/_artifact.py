@@ -14,25 +14,31 @@ from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.filters import SortBy
 from flyte.runtime.pager import Pager
-from flyte.syncify import fetching, listing, streaming
+from flyte.syncify import fetching, listing
 from flyte.types import Dir, File, StructuredDataset
+from flyte_api.entities.artifact import ArtifactBase
 from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
 
 from ._artifact_group import ArtifactGroup
 from ._artifact_view import ArtifactView
-from ._partitioned import Partitioned
 from ._partitions import merged, selecting, shown
 from ._publishing import artifact_name, publication
 from ._selection import conditions, most, refuse_several
 
 
-class Artifact(ArtifactView, Partitioned):
+class Artifact(ArtifactView, ArtifactBase):
     """A version of an artifact: a file, directory or data frame under a name, and where it comes from.
 
     Versions may be divided into partitions: by one key that is a time, and by others that are texts. In arguments a `date`
     stands for its day, a `datetime` for its hour in UTC, a `flyte.artifacts.TimePartition` for other spans; anything else
     for its text.
     """
+
+    # What is about all versions is the group's; here is where other SDKs have it.
+    list_names = ArtifactGroup.listall
+    declare = ArtifactGroup.declare
+    get_schema = ArtifactGroup.get_schema
+    partition_values = ArtifactGroup.partition_values
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("name", self.name), ("version", self.version), ("kind", self.kind))
@@ -245,24 +251,6 @@ class Artifact(ArtifactView, Partitioned):
             domain=domain,
             client=client,
         )
-
-    @streaming
-    @classmethod
-    def list_names(
-        cls,
-        search: str | None = None,
-        limit: int | None = None,
-        *,
-        project: str | None = None,
-        domain: str | None = None,
-        page_size: int | None = None,
-        client: Client | None = None,
-    ) -> Pager[ArtifactGroup]:
-        """List artifacts by name; see `ArtifactGroup.listall`, which this is another name of.
-
-        Calls `ArtifactService.ListArtifactNames`.
-        """
-        return ArtifactGroup.listall(search, limit, project=project, domain=domain, page_size=page_size, client=client)
 
 
 def _about(told: Metadata | None, **given: Any) -> Metadata:

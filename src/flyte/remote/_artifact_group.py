@@ -11,11 +11,11 @@ from flyte.runtime.client import Client
 from flyte.runtime.filters import as_filters
 from flyte.runtime.pager import Pager
 from flyte.syncify import listing
-from flyte_api.entities.artifact_group import ArtifactGroupBase
 from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactMessage
 from flyte_api.messages.flyteidl2.common.list import Filter
 
 from ._partition_schema import PartitionSchema, schema_of
+from ._partitioned import Partitioned
 from ._partitions import as_time, as_values
 from ._selection import most
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ._artifact import Artifact
 
 
-class ArtifactGroup(ArtifactGroupBase):
+class ArtifactGroup(Partitioned):
     """All versions of an artifact, by its name."""
 
     @property

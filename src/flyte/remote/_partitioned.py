@@ -8,7 +8,7 @@ from typing import Any
 from flyte.runtime.arguments import text, whole
 from flyte.runtime.client import Client, resolve_client
 from flyte.syncify import blocking
-from flyte_api.entities.artifact import ArtifactBase
+from flyte_api.entities.artifact_group import ArtifactGroupBase
 
 from ._partition_schema import PartitionSchema, declaration, schema_of
 from ._partitions import merged, selecting
@@ -18,8 +18,8 @@ from ._selection import read_values
 _MOST_VALUES = 1000
 
 
-class Partitioned(ArtifactBase):
-    """What an `Artifact` can do about partitions."""
+class Partitioned(ArtifactGroupBase):
+    """What can be done about the partitions of artifacts."""
 
     @blocking
     @classmethod
@@ -54,7 +54,9 @@ class Partitioned(ArtifactBase):
         Calls `ArtifactService.DeclareArtifact`.
         """
         keys = declaration(partitions)
-        kept = await ArtifactBase._declare.aio(artifact_name(name), keys, project=project, domain=domain, client=client)
+        kept = await ArtifactGroupBase._declare.aio(
+            artifact_name(name), keys, project=project, domain=domain, client=client
+        )
         return schema_of(kept, declared=True)
 
     @blocking
@@ -85,7 +87,7 @@ class Partitioned(ArtifactBase):
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
-        found = await ArtifactBase._schema.aio(artifact_name(name), project=project, domain=domain, client=client)
+        found = await ArtifactGroupBase._schema.aio(artifact_name(name), project=project, domain=domain, client=client)
         return schema_of(found.partition_schema, declared=found.declared)
 
     @blocking
@@ -135,7 +137,7 @@ class Partitioned(ArtifactBase):
         if key not in schema.all_keys:
             known = ", ".join(schema.all_keys) or "none: it has no partitions"
             raise ValueError(f"key is {key!r}, which artifact {name} is not divided by; its keys are {known}")
-        values = await ArtifactBase._partition_values.aio(
+        values = await ArtifactGroupBase._partition_values.aio(
             name, key, filters, limit=limit, project=project, domain=domain, client=caller
         )
         return read_values(values, schema.granularity) if key == schema.time_key else values

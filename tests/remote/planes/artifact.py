@@ -85,10 +85,10 @@ class Registry(ArtifactServiceBase):
     async def get_artifact(self, request: GetArtifactRequest, call: ServerCall) -> GetArtifactResponse:
         self.requests.append(request)
         name = _named(request.name)
-        for each in reversed(self._of(name)):
-            if request.version is None or _id(each).version == request.version:
-                return GetArtifactResponse(artifact=each)
-        abort(Status.NOT_FOUND, f"artifact {name.name} has no version {request.version or ''}")
+        found = [each for each in self._of(name) if request.version in (None, _id(each).version)]
+        if not found:
+            abort(Status.NOT_FOUND, f"artifact {name.name} has no version {request.version or ''}")
+        return GetArtifactResponse(artifact=found[-1])
 
     async def list_artifacts(self, request: ListArtifactsRequest, call: ServerCall) -> ListArtifactsResponse:
         self.requests.append(request)
@@ -135,11 +135,11 @@ class Registry(ArtifactServiceBase):
 
     async def delete_artifact(self, request: DeleteArtifactRequest, call: ServerCall) -> DeleteArtifactResponse:
         self.requests.append(request)
-        for each in self.artifacts:
-            if each.artifact_id == request.artifact_id:
-                self.artifacts.remove(each)
-                return DeleteArtifactResponse()
-        abort(Status.NOT_FOUND, "no such version")
+        kept = [each for each in self.artifacts if each.artifact_id != request.artifact_id]
+        if kept == self.artifacts:
+            abort(Status.NOT_FOUND, "no such version")
+        self.artifacts = kept
+        return DeleteArtifactResponse()
 
     async def declare_artifact(self, request: DeclareArtifactRequest, call: ServerCall) -> DeclareArtifactResponse:
         self.requests.append(request)
@@ -289,24 +289,24 @@ def _passes(artifact: Artifact, one: Filter) -> bool:
 
 
 def _text(artifact: Artifact, field: str) -> str | None:
+    """The text that a filter compares."""
     kind, _, key = field.partition(".")
-    source = _spec(artifact).source
+    spec = _spec(artifact)
+    source = spec.source
     action = source.task_action.action if source is not None and source.task_action is not None else None
-    match kind:
-        case "user_metadata":
-            return _attributes(artifact).get(key)
-        case "partition":
-            partitions = _spec(artifact).partitions
-            value = None if partitions is None else partitions.value.get(key)
-            return None if value is None else value.static_value
-        case "source_run":
-            return None if action is None or action.run is None else action.run.name
-        case "source_action":
-            return None if action is None else action.name
-        case "source_external_ref":
-            return None if source is None else source.external_ref
-        case _:
-            abort(Status.INVALID_ARGUMENT, f"invalid filter field: {field}")
+    values: dict[str, str | None] = {
+        "source_run": None if action is None or action.run is None else action.run.name,
+        "source_action": None if action is None else action.name,
+        "source_external_ref": None if source is None else source.external_ref,
+    }
+    if kind == "user_metadata":
+        return _attributes(artifact).get(key)
+    if kind == "partition":
+        value = None if spec.partitions is None else spec.partitions.value.get(key)
+        return None if value is None else value.static_value
+    if field not in values:
+        abort(Status.INVALID_ARGUMENT, f"invalid filter field: {field}")
+    return values[field]
 
 
 def _page(items: list[T], asked: ListRequest) -> tuple[list[T], str]:
