@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from flyte.remote._start import run, with_runcontext
     from flyte.runtime.client import Client, current_client, use_client
 
-    from . import devbox, errors, models, remote, types
+    from . import artifacts, devbox, errors, models, remote, types
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import init
     from ._policies import Backoff, Cache, RetryStrategy, Secret, Timeout
@@ -35,7 +35,7 @@ _MODULES = {
     "use_client": "flyte.runtime.client",
     "with_runcontext": "flyte.remote._start",
 }
-_SUBMODULES = frozenset({"devbox", "errors", "models", "remote", "types"})
+_SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})
 
 __all__ = [
     "Backoff",
@@ -47,6 +47,7 @@ __all__ = [
     "Secret",
     "TaskContext",
     "Timeout",
+    "artifacts",
     "ctx",
     "current_client",
     "custom_context",
