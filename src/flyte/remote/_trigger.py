@@ -11,15 +11,13 @@ from flyte.runtime.arguments import text, whole
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.filters import SortedBy
 from flyte.runtime.pager import Pager
-from flyte.syncify import blocking, fetching, listing, streaming
+from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.trigger import TriggerBase
-from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter
-from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerMessage
 from flyte_api.sorting import TriggerKey
 
-from ._trigger_common import TriggerLike
-from ._trigger_details import TriggerDetails, TriggerRevision
+from ._trigger_common import TriggerLike, trigger_name
+from ._trigger_details import TriggerDetails, message_of
 
 
 class Trigger(TriggerLike, TriggerBase):
@@ -80,9 +78,9 @@ class Trigger(TriggerLike, TriggerBase):
 
         caller = resolve_client(client)
         scope = caller.scope(project, domain)
-        send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
+        send = partial(Trigger._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
         found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
-        return cls(_message_of(found), caller)
+        return cls(message_of(found), caller)
 
     @blocking
     @classmethod
@@ -215,7 +213,7 @@ class Trigger(TriggerLike, TriggerBase):
         if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
         caller = resolve_client(client)
-        await cls._update.aio([_trigger_name(caller, name, task_name, project, domain)], active, client=caller)
+        await Trigger._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
 
     @blocking
     @classmethod
@@ -246,7 +244,7 @@ class Trigger(TriggerLike, TriggerBase):
         Calls `TriggerService.DeleteTriggers`.
         """
         caller = resolve_client(client)
-        await cls._delete.aio([_trigger_name(caller, name, task_name, project, domain)], client=caller)
+        await Trigger._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
 
     @blocking
     async def get_details(self) -> TriggerDetails:
@@ -259,7 +257,7 @@ class Trigger(TriggerLike, TriggerBase):
         Calls `TriggerService.GetTriggerDetails`.
         """
         found = await TriggerDetails.get.aio(self.name, self.task_name, **self.place, client=self.client)
-        self.pb2 = _message_of(found)
+        self.pb2 = message_of(found)
         return found
 
     @blocking
@@ -293,54 +291,10 @@ class Trigger(TriggerLike, TriggerBase):
         return await self._move(False)
 
     async def _move(self, active: bool) -> Trigger:
-        await type(self).update.aio(self.name, self.task_name, active, **self.place, client=self.client)
+        await Trigger.update.aio(self.name, self.task_name, active, **self.place, client=self.client)
         await self.get_details.aio()
         return self
-
-    @streaming
-    def revisions(self, *, limit: int | None = None, page_size: int | None = None) -> Pager[TriggerRevision]:
-        """List the revisions of the trigger, the newest first.
-
-        Args:
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-
-        Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
-
-        Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `TriggerService.GetTriggerRevisionHistory`.
-        """
-        return TriggerRevision.listall(
-            self.name, self.task_name, limit=limit, page_size=page_size, **self.place, client=self.client
-        )
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from self._names()
         yield from (("deployed_at", self.deployed_at), ("triggered_at", self.triggered_at))
-
-
-def _trigger_name(client: Client, name: str, task_name: str, project: str | None, domain: str | None) -> TriggerName:
-    scope = client.scope(project, domain)
-    return TriggerName(
-        org=scope.org,
-        project=scope.project,
-        domain=scope.domain,
-        name=text("name", name, 1, 255),
-        task_name=text("task_name", task_name, 1, 255),
-    )
-
-
-def _message_of(details: TriggerDetails) -> TriggerMessage:
-    """A trigger as listings have it."""
-    found = details.pb2
-    return TriggerMessage(
-        id=found.id,
-        metadata=found.metadata,
-        status=found.status,
-        active=details.is_active,
-        automation_spec=found.automation_spec,
-    )

@@ -22,6 +22,7 @@ from ._trigger_spec import automation_of, spec_of
 if TYPE_CHECKING:
     import flyte
 
+
 Send = Callable[[TriggerSpec, str, str, TriggerAutomationSpec, int], Awaitable[TriggerDetails]]
 """Sends a trigger: the runs, its name, its task, what makes it fire, and the revision that it replaces."""
 
@@ -36,8 +37,15 @@ async def deploy(
     revision: int | None,
 ) -> TriggerDetails:
     """Deploy a trigger in the place of `revision`, or of the latest one."""
-    auto_version = "latest" if task_version is None else None
-    task = await Task.get(task_name, scope.project, scope.domain, task_version, auto_version, client=client).fetch.aio()
+    handle = Task.get(
+        task_name,
+        scope.project,
+        scope.domain,
+        version=task_version,
+        auto_version="latest" if task_version is None else None,
+        client=client,
+    )
+    task = await handle.fetch.aio()
     spec, automation = spec_of(trigger, task), automation_of(trigger)
     replaced = await _latest(client, scope, trigger.name, task_name) if revision is None else revision
     await _store(client, scope, task, spec)

@@ -11,6 +11,7 @@ from flyte.runtime.pager import Pager
 from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.trigger_details import TriggerDetailsBase
 from flyte_api.entities.trigger_revision import TriggerRevisionBase
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerMessage
 
 from ._trigger_common import TriggerLike
 
@@ -146,3 +147,15 @@ class TriggerRevision(TriggerRevisionBase):
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("name", self.name), ("task_name", self.task_name), ("revision", self.revision))
         yield from (("action", self.action), ("created_at", self.created_at))
+
+
+def message_of(details: TriggerDetails) -> TriggerMessage:
+    """A trigger as listings have it."""
+    found = details.pb2
+    return TriggerMessage(
+        id=found.id,
+        metadata=found.metadata,
+        status=found.status,
+        active=details.is_active,
+        automation_spec=found.automation_spec,
+    )
