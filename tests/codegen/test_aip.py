@@ -6,8 +6,6 @@ from collections.abc import AsyncGenerator, Callable
 from inspect import getdoc
 from typing import Any
 
-import pytest
-
 from flyte.runtime.client import Client
 from flyte.runtime.server import ServerCall, serve
 from flyte_codegen.explain import explain

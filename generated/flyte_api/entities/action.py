@@ -259,8 +259,8 @@ class ActionBase(Entity[WorkflowAction]):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Watch[EnrichedAction]:
-        """Follow the actions of a run: each as it is now, and again after each change, with the number of its children
-        in each phase.
+        """Follow the actions of a run: each as it is now, and again after each change, with the number of actions
+        below it in each phase. It has no end, and says nothing of a run that does not exist.
 
         Args:
             for_run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes,

@@ -334,8 +334,8 @@ class AppBase(Entity[AppApp]):
     @classmethod
     def _replica_logs(
         cls,
+        replica_id: ReplicaIdentifier,
         *,
-        replica_id: ReplicaIdentifier | None = None,
         source: LogsSource | None = None,
         timeout: float | None = None,
         client: Client | None = None,

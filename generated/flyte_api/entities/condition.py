@@ -117,7 +117,7 @@ class ConditionBase(Entity[WorkflowAction]):
 
     @listing
     @classmethod
-    def listall(
+    def _list(
         cls,
         run_name: str,
         *,

@@ -281,7 +281,8 @@ class RunBase(Entity[WorkflowRun]):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Watch[Run]:
-        """Follow the runs of a project: each as it is now, and again after each change.
+        """Follow the runs of a project: each as it is now, and again after each change. Servers may send the latest
+        100 at first, and a run that is new only when its phase changes.
 
         Args:
             timeout: Seconds after which the watch gives up. Default: never.

@@ -3,30 +3,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from flyte.runtime.v1 import (
-    Client,
-    Entity,
-    Reads,
-    Self,
-    Watch,
-    as_text,
-    fetching,
-    path,
-    resolve_client,
-    streaming,
-    unary,
-    walk,
-    watched,
-)
+from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
-from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
+from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 
-if TYPE_CHECKING:
-    from flyte.remote._run import RunDetails
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
 _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.version")
@@ -96,33 +80,3 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
         )
         reply = await unary(caller, RunService.GET_RUN_DETAILS, request)
         return cls._of(reply.details, caller)
-
-    @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[RunDetails]:
-        """Follow the run until it ends: its details now, and again after each change.
-
-        Args:
-            timeout: Seconds after which the watch gives up. Default: never.
-
-        Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
-
-        Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `RunService.WatchRunDetails`.
-        """
-        caller = self.client
-        request = WatchRunDetailsRequest(run_id=self._identity())
-        return watched(
-            cast("type[RunDetails]", type(self)),
-            caller,
-            RunService.WATCH_RUN_DETAILS,
-            request,
-            items="details",
-            final="done",
-            about=self._label(),
-            timeout=timeout,
-        )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Collection, Iterator
 from typing import Self
 
-from flyte.runtime.client import Client
-from flyte.syncify import blocking
+from flyte.runtime.call import unary
+from flyte.runtime.client import Client, resolve_client
+from flyte.runtime.filters import SortedBy
+from flyte.runtime.pager import Page, Pager
+from flyte.syncify import blocking, listing
 from flyte_api.entities.condition import ConditionBase
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.types import SimpleType
 from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionActionMetadata
-from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload
+from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, GetActionDetailsRequest
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
 
 from ._action_common import ActionLike
 
@@ -21,6 +28,8 @@ _TYPES: dict[SimpleType, type[Answer]] = {
     SimpleType.FLOAT: float,
     SimpleType.STRING: str,
 }
+_AT_ONCE = 16
+"""Details that are asked for at a time."""
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -52,6 +61,74 @@ class Condition(ActionLike, ConditionBase):
             ("action_name", self.action_name),
         )
 
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        run_name: str,
+        parent_action_name: str | None = None,
+        *,
+        in_phase: Collection[ActionPhase | str] | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the conditions that a run has reached, the oldest first.
+
+        Args:
+            run_name: Name of the run.
+            parent_action_name: Only those that this action waits for. Default: all.
+            in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
+            sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
+                `created_at`.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.ListActions`; and `GetActionDetails` for each where the server's listing leaves out the names, as
+        the open-source one does.
+        """
+        caller = resolve_client(client)
+        bare = cls._list(
+            run_name=run_name,
+            parent_action_name=parent_action_name,
+            in_phase=in_phase,
+            sort_by=sort_by,
+            project=project,
+            domain=domain,
+            client=caller,
+        )
+
+        async def fetch(token: str, size: int) -> Page[Self]:
+            page = await bare.page(token, size)
+            some = asyncio.Semaphore(_AT_ONCE)
+            return Page(await asyncio.gather(*(item._completed(some) for item in page.items)), page.token)
+
+        return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
+
+    async def _completed(self, some: asyncio.Semaphore) -> Self:
+        """This condition with what its details say where the listing does not say what it is."""
+        if self._condition is None:
+            async with some:
+                reply = await unary(
+                    self.client, RunService.GET_ACTION_DETAILS, GetActionDetailsRequest(action_id=self.action_id)
+                )
+            if reply.details is not None:
+                self.pb2.metadata = reply.details.metadata
+        return self
+
     @blocking
     @classmethod
     async def get(
@@ -82,9 +159,9 @@ class Condition(ActionLike, ConditionBase):
             ValueError: An argument is not usable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
-        Calls `RunService.ListActions`.
+        Calls what `listall` calls.
         """
-        every = cls.listall(run_name, parent_action_name=action_name, project=project, domain=domain, client=client)
+        every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
         async for condition in every:
             if condition.name == name:
                 return condition

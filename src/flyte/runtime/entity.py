@@ -202,7 +202,7 @@ def paged(
         if keep is not None:
             made = [item for item in made if keep(item)]
         following = (walk(reply, token) or "") if token else ""
-        if carry:
+        if following:
             carried[following] = {name: getattr(reply, name) for name in carry}
         return Page(made, following)
 

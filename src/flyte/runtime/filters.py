@@ -153,7 +153,8 @@ def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: ob
     directions: Any = message.__dict__["direction"].target
     make: Any = message
     order = {"asc": directions["ASCENDING"], "desc": directions["DESCENDING"]}
-    found = list(_orders(default if sort_by is None else sort_by))
+    wanted = (default or ()) if sort_by is None else sort_by
+    found = list(_orders(wanted))
     known: tuple[str, ...] = get_args(keys)
     for key, _ in found:
         if known and key not in known:
