@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
     from ._tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
-    from ._trigger import Trigger, TriggerDetails, TriggerRevision
+    from ._trigger import Trigger
+    from ._trigger_details import TriggerDetails, TriggerRevision
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
 
@@ -64,8 +65,8 @@ _MODULES = {
     "TrackedRun": "_tracked",
     "TrackedRunDetails": "_tracked",
     "Trigger": "_trigger",
-    "TriggerDetails": "_trigger",
-    "TriggerRevision": "_trigger",
+    "TriggerDetails": "_trigger_details",
+    "TriggerRevision": "_trigger_details",
     "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
