@@ -16,7 +16,10 @@ from flyte.runtime.client import Client, set_default_client
 from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
 from remote.planes.artifact import Registry
+from remote.planes.org import Domains
+from remote.planes.secret import Vault
 from remote.planes.settings import Book
+from remote.planes.tracked import Tracker
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -25,15 +28,22 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
 # Pages about services that a devbox does not have: what serves them instead.
-ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"artifacts.md": Registry, "settings.md": Book}
+ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
+    "administration.md": lambda: [Vault(), Domains("development", "production")],
+    "artifacts.md": lambda: [Registry()],
+    "settings.md": lambda: [Book()],
+    "tracked-runs.md": lambda: [Tracker()],
+}
 
 
 class Elsewhere:
     """A control plane in the place of the devbox."""
 
-    def __init__(self, service: ServiceBase) -> None:
-        self._server = bridge.run(serve([service]))
-        self._client = Client(self._server.endpoint, project="flytesnacks", domain="development", timeout=20)
+    def __init__(self, services: list[ServiceBase]) -> None:
+        self._server = bridge.run(serve(services))
+        self._client = Client(
+            self._server.endpoint, org="acme", project="flytesnacks", domain="development", timeout=20
+        )
 
     def connect(self, **_: str) -> None:
         set_default_client(self._client)

@@ -139,7 +139,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """A JSON Schema of the task's inputs, for the form in which somebody enters them.
 
         Args:
-            task_spec: Everything needed to run a task.
+            task_spec: The task.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -169,8 +169,8 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """The JSON Schema of inputs, with values filled in.
 
         Args:
-            literals: A value with the name of its input or output.
-            variables: The variables.
+            literals: The values.
+            variables: Names and types of the inputs.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -196,7 +196,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """What was entered into a launch form, as the values that a run takes.
 
         Args:
-            json: The json.
+            json: The form, with what was entered into it.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -226,8 +226,8 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """Plain JSON values as the values that a run takes.
 
         Args:
-            variables: The variables.
-            values: The values.
+            variables: Names and types of the inputs.
+            values: Inputs by name, as JSON has them.
             client: The client to ask with. Default: the current one.
 
         Returns:
