@@ -191,7 +191,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     @blocking
     @classmethod
     async def literals_of_form(
-        cls, json: Mapping[str, Any] | None = None, *, client: Client | None = None
+        cls, json: Mapping[str, object] | None = None, *, client: Client | None = None
     ) -> list[NamedLiteral]:
         """What was entered into a launch form, as the values that a run takes.
 
@@ -219,7 +219,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     async def _literals_of(
         cls,
         variables: VariableMap | None = None,
-        values: Mapping[str, Any] | None = None,
+        values: Mapping[str, object] | None = None,
         *,
         client: Client | None = None,
     ) -> list[NamedLiteral]:
