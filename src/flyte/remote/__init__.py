@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._action_details import ActionDetails
+    from ._app import App
+    from ._app_logs import LogLine
     from ._artifact import Artifact
     from ._artifact_group import ArtifactGroup
     from ._common import TimeFilter
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
     from ._tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
-    from ._trigger import Trigger, TriggerDetails, TriggerRevision
+    from ._trigger import Trigger
+    from ._trigger_details import TriggerDetails, TriggerRevision
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
 
@@ -32,6 +35,7 @@ _MODULES = {
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "App": "_app",
     "Artifact": "_artifact",
     "ArtifactGroup": "_artifact_group",
     "AuthMetadata": "_user",
@@ -42,6 +46,7 @@ _MODULES = {
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
+    "LogLine": "_app_logs",
     "PartitionSchema": "_partition_schema",
     "Project": "_project",
     "PublicClient": "_user",
@@ -60,8 +65,8 @@ _MODULES = {
     "TrackedRun": "_tracked",
     "TrackedRunDetails": "_tracked",
     "Trigger": "_trigger",
-    "TriggerDetails": "_trigger",
-    "TriggerRevision": "_trigger",
+    "TriggerDetails": "_trigger_details",
+    "TriggerRevision": "_trigger_details",
     "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
@@ -75,6 +80,7 @@ __all__ = [
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "App",
     "Artifact",
     "ArtifactGroup",
     "AuthMetadata",
@@ -85,6 +91,7 @@ __all__ = [
     "EffectiveSetting",
     "LazyEntity",
     "LocalSetting",
+    "LogLine",
     "PartitionSchema",
     "Project",
     "PublicClient",

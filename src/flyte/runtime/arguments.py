@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from .structs import StructMixin
@@ -43,6 +43,22 @@ def several(argument: str, values: Collection[T]) -> list[T]:
     return list(values)
 
 
+def texts_by_name(argument: str, values: object) -> dict[str, str]:
+    """Texts under names, such as labels, as a dict of their own.
+
+    Raises:
+        TypeError: It is no mapping, or a name or a value is not text.
+    """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{argument} takes a mapping of text to text, not {type(values).__name__} ({values!r})")
+    found: dict[str, str] = {}
+    for name, value in cast("Mapping[object, object]", values).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{argument} takes text for keys and values, not {name!r}: {value!r}")
+        found[name] = value
+    return found
+
+
 def whole(argument: str, value: object, low: int) -> int:
     """A whole number of at least `low`.
 
@@ -54,6 +70,34 @@ def whole(argument: str, value: object, low: int) -> int:
         raise TypeError(f"{argument} takes a whole number, not {type(value).__name__} ({value!r})")
     if value < low:
         raise ValueError(f"{argument} is {value}; it must {'not be negative' if low == 0 else f'be at least {low}'}")
+    return value
+
+
+def texts(argument: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Texts by name, as a dict of their own.
+
+    Raises:
+        TypeError: It is not a mapping, or a name or value is not text.
+    """
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a mapping, not {type(values).__name__}")
+    for key, item in values.items():
+        if not isinstance(key, str) or not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{argument} takes text for names and values, not {key!r}: {item!r}")
+    return dict(values)
+
+
+def instant(argument: str, value: object) -> datetime:
+    """A datetime that names an instant.
+
+    Raises:
+        TypeError: It is not a datetime.
+        ValueError: It has no time zone.
+    """
+    if not isinstance(value, datetime):
+        raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
+    if value.utcoffset() is None:
+        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
     return value
 
 
@@ -80,11 +124,7 @@ def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment 
     """
     if value is None or isinstance(value, message):
         return value
-    if not isinstance(value, datetime):
-        raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
-    if value.utcoffset() is None:
-        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
-    return message.of(value)
+    return message.of(instant(argument, value))
 
 
 def as_duration(message: type[Span], argument: str, value: timedelta | Span | None) -> Span | None:
