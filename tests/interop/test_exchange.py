@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from flyte.artifacts import TimePartition
+from flyte.remote._partitions import as_messages, selecting
 from flyte.types import (
     Dir,
     File,
@@ -24,6 +26,9 @@ from flyte.types import (
     literals_to_python,
     to_literal,
 )
+from flyte_api.messages.flyteidl2.common.list import Filter
+from flyte_api.messages.flyteidl2.core.artifact_id import Partitions
+from flyte_api.messages.flyteidl2.core.artifact_id import TimePartition as TimePartitionMessage
 from flyte_api.messages.flyteidl2.core.interface import Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType
@@ -215,3 +220,14 @@ def test_a_pickle_of_theirs_is_loaded_on_request_only(theirs: dict[str, dict[str
     named = [NamedLiteral(name="x", value=literal)]
     assert literals_to_python(named, declared).values["x"] is literal
     assert literals_to_python(named, declared, allow_pickle=True).values["x"] == {1}
+
+
+def test_both_mean_the_same_partitions_of_artifacts(tmp_path: Path) -> None:
+    ours = shapes.partitions(TimePartition)
+    replies = _ask([{"do": "partition", "name": name} for name in ours], tmp_path)
+    for reply, partitions in zip(replies, ours.values(), strict=True):
+        assert "error" not in reply, reply
+        kinds = (("texts", Partitions), ("time", TimePartitionMessage))
+        theirs = [kind.parse(base64.b64decode(reply[key])) if reply[key] else None for key, kind in kinds]
+        assert [*as_messages(partitions)] == theirs
+        assert selecting(partitions) == [Filter.parse(base64.b64decode(each)) for each in reply["filters"]]
