@@ -15,6 +15,7 @@ from flyte.runtime import bridge
 from flyte.runtime.client import Client, set_default_client
 from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
+from remote.planes.app import AppLogs, Apps
 from remote.planes.settings import Book
 
 ROOT = Path(__file__).parents[1]
@@ -23,22 +24,35 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
+
+def apps() -> list[ServiceBase]:
+    """Apps that have written something."""
+    logs = AppLogs()
+    logs.open = False
+    logs.write("dashboard-1", "listening")
+    return [Apps(), logs]
+
+
 # Pages about services that a devbox does not have: what serves them instead.
-ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"settings.md": Book}
+ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {"settings.md": lambda: [Book()], "apps.md": apps}
 
 
 class Elsewhere:
     """A control plane in the place of the devbox."""
 
-    def __init__(self, service: ServiceBase) -> None:
-        self._server = bridge.run(serve([service]))
-        self._client = Client(self._server.endpoint, timeout=20)
+    def __init__(self, services: list[ServiceBase]) -> None:
+        self._server = bridge.run(serve(services))
+        self._clients: list[Client] = []
 
-    def connect(self, **_: str) -> None:
-        set_default_client(self._client)
+    def connect(self, **scope: str) -> None:
+        self._clients.append(
+            Client(self._server.endpoint, timeout=20, project=scope["project"], domain=scope["domain"])
+        )
+        set_default_client(self._clients[-1])
 
     def close(self) -> None:
-        self._client.close()
+        for client in self._clients:
+            client.close()
         bridge.run(self._server.close())
 
 

@@ -45,6 +45,8 @@ def test_a_status_that_grpc_does_not_define_is_unknown() -> None:
         (errors.EndpointError, ConnectionError),
         (errors.ConnectionLostError, ConnectionError),
         (errors.RemoteTaskNotFoundError, LookupError),
+        (errors.AppFailedError, RuntimeError),
+        (errors.AppDeletedError, LookupError),
     ],
 )
 def test_is_also_what_python_calls_it(error: type[Exception], builtin: type[Exception]) -> None:
