@@ -76,7 +76,7 @@ class Apps(AppServiceBase):
         self.requests: list[Any] = []
         self.subscriptions: asyncio.Queue[WatchRequest] = asyncio.Queue()
         self._watchers: dict[asyncio.Queue[WatchResponse], str] = {}
-        self._moments = 0
+        self.moments = 0
 
     def sent(self, kind: type[Any]) -> list[Any]:
         """The requests of a kind."""
@@ -84,7 +84,7 @@ class Apps(AppServiceBase):
 
     def becomes(self, name: str, state: int, message: str = "") -> None:
         """Have an app come into a state."""
-        self._moments += 1
+        self.moments += 1
         app = deepcopy(self.apps[name])
         status = app.status or AppStatus()
         status.conditions = [
@@ -93,7 +93,7 @@ class Apps(AppServiceBase):
                 deployment_status=State(state),
                 message=message,
                 revision=_meta(app).revision,
-                last_transition_time=Timestamp.of(DAWN + timedelta(seconds=self._moments)),
+                last_transition_time=Timestamp.of(DAWN + timedelta(seconds=self.moments)),
             ),
         ]
         app.status = status
