@@ -16,6 +16,7 @@ from flyte.runtime.client import Client, set_default_client
 from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
 from remote.planes.app import AppLogs, Apps
+from remote.planes.artifact import Registry
 from remote.planes.settings import Book
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,11 @@ def apps() -> list[ServiceBase]:
 
 
 # Pages about services that a devbox does not have: what serves them instead.
-ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {"settings.md": lambda: [Book()], "apps.md": apps}
+ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
+    "apps.md": apps,
+    "artifacts.md": lambda: [Registry()],
+    "settings.md": lambda: [Book()],
+}
 
 
 class Elsewhere:
@@ -42,17 +47,13 @@ class Elsewhere:
 
     def __init__(self, services: list[ServiceBase]) -> None:
         self._server = bridge.run(serve(services))
-        self._clients: list[Client] = []
+        self._client = Client(self._server.endpoint, project="flytesnacks", domain="development", timeout=20)
 
-    def connect(self, **scope: str) -> None:
-        self._clients.append(
-            Client(self._server.endpoint, timeout=20, project=scope["project"], domain=scope["domain"])
-        )
-        set_default_client(self._clients[-1])
+    def connect(self, **_: str) -> None:
+        set_default_client(self._client)
 
     def close(self) -> None:
-        for client in self._clients:
-            client.close()
+        self._client.close()
         bridge.run(self._server.close())
 
 

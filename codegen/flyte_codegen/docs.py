@@ -28,10 +28,17 @@ _MISSING = "Whether there was anything to act on: False when the server knows no
 
 
 def method(
-    rpc: Method, config: MethodConfig, signature: Signature, kind: Kind, returns: str, *, made_entity: bool
+    rpc: Method,
+    config: MethodConfig,
+    signature: Signature,
+    kind: Kind,
+    returns: str,
+    *,
+    made_entity: bool,
+    deprecated: bool,
 ) -> str:
     """The whole docstring of a method."""
-    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _SUMMARIES[kind], rpc.deprecated))]
+    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _SUMMARIES[kind], deprecated))]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)

@@ -7,13 +7,14 @@ from collections import Counter
 
 import attrs
 
-from . import docs, properties, pytypes
+from . import docs, properties, results
 from .classify import STYLES, Kind, Shape, classify, field_at, single
 from .config import Config, EntityConfig, MethodConfig
 from .diagnostics import CodegenError, Diagnostic, fail, warning
 from .model import Api, Field, Label, Message, Method, Service
 from .names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
 from .naming import Naming, TypeNames
+from .operations import OPERATION
 from .params import Scope, Signature, signature
 from .properties import PyProperty
 from .requests import RequestBuilder, Subject
@@ -30,7 +31,6 @@ _SETTINGS = {
     "raw": (Kind.LIST, Kind.WATCH),
     "carry": (Kind.LIST,),
 }
-_CONTAINERS = {Kind.LIST: "Pager", Kind.WATCH: "Watch", Kind.STREAM: "Stream"}
 
 
 @attrs.frozen
@@ -157,10 +157,7 @@ class _Linker:
 
     def link(self) -> PyEntity:
         entity = self.entity
-        made = tuple(
-            properties.lay_out(name, path, self._field(path, "properties", name), self.types)
-            for name, path in entity.properties.items()
-        )
+        made = tuple(self._property(name, path) for name, path in entity.properties.items())
         methods = tuple(self._method(m) for m in entity.methods)
         self._check_names([p.name for p in made], [name for m in methods for name in (m.name, m.each) if name])
         return PyEntity(
@@ -184,6 +181,13 @@ class _Linker:
                 raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
             if name in RESERVED_IN_ENTITY:
                 raise self._fail(f"{name} is a name that every entity uses itself", "choose another name")
+
+    def _property(self, name: str, path: str) -> PyProperty:
+        field = self._field(path, "properties", name)
+        if field.deprecated:
+            what = f"{self.entity.name}.{name} reads it, and it is deprecated"
+            self.findings.append(warning(field.place, what, f"see [{self._table()}.properties]"))
+        return properties.lay_out(name, path, field, self.types)
 
     def _field(self, path: str, *key: str) -> Field:
         field = field_at(self.api, self.message, path)
@@ -256,12 +260,13 @@ class _Linker:
             source=self.config.source,
         )
         returns, entity = self._returns(rpc, shape, config, on_class)
-        container = _CONTAINERS.get(shape.kind)
+        deprecated = rpc.deprecated or service.deprecated
+        container = results.CONTAINERS.get(shape.kind)
         return PyMethod(
-            name=config.name or escape(_default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
-            decorator=_decorator(shape.kind, returns),
+            name=config.name or escape(results.default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
+            decorator=results.decorator(shape.kind, returns),
             rpc=f"{service.py_name}.{rpc.constant}",
-            deprecated=rpc.deprecated or service.deprecated,
+            deprecated=deprecated,
             full_name=rpc.full_name,
             signature=made,
             scope=scope,
@@ -276,7 +281,7 @@ class _Linker:
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
-            doc=docs.method(rpc, config, made, shape.kind, returns, made_entity=bool(entity)),
+            doc=docs.method(rpc, config, made, shape.kind, returns, made_entity=bool(entity), deprecated=deprecated),
             source=config,
         )
 
@@ -315,7 +320,7 @@ class _Linker:
             if not all(self.api.messages[side].field(name) for side in (rpc.request, rpc.response)):
                 what = f"carry names {name}, which is not in both {rpc.request} and {rpc.response}"
                 raise self._fail(what, f"remove {name}", config.table)
-        if self._makes_entity(shape, config):
+        if results.makes_entity(shape, config):
             self._check_items(config, rpc, shape)
         return shape
 
@@ -332,6 +337,8 @@ class _Linker:
                 found = f"repeated {found}" if repeated else f"a single {found}"
         if found != target.message:
             remedy = 'add items = "PATH" with the path of the field that is'
+            if found == OPERATION:
+                remedy = 'add kind = "call", which returns the operation; the thing is there when it has ended'
             raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.table)
 
     def _target(self, config: MethodConfig) -> EntityConfig:
@@ -345,8 +352,8 @@ class _Linker:
 
     def _returns(self, rpc: Method, shape: Shape, config: MethodConfig, on_class: bool) -> tuple[str, str]:
         """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
-        if not self._makes_entity(shape, config):
-            return self._answer(rpc, shape, config), ""
+        if not results.makes_entity(shape, config):
+            return results.answer(self.api, self.types, rpc, shape, config), ""
         if not config.returns and on_class and shape.kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
@@ -358,35 +365,5 @@ class _Linker:
             self.overlays.add(f"from {module} import {name}")
         if config.returns in ("", self.entity.name):
             return name, own
-        return name, f"resolve({literal(path)})"
-
-    @staticmethod
-    def _makes_entity(shape: Shape, config: MethodConfig) -> bool:
-        if config.raw or shape.kind is Kind.STREAM:
-            return False
-        return shape.kind is not Kind.CALL or bool(config.returns)
-
-    def _answer(self, rpc: Method, shape: Shape, config: MethodConfig) -> str:
-        """What there is without an entity: the reply, where there is anything in it, or what lies in it at a path."""
-        if config.missing_ok:
-            return "bool"
-        reply = self.api.messages[rpc.response]
-        if not shape.items:
-            return self.types.name(rpc.response) if reply.fields or shape.kind is not Kind.CALL else "None"
-        field = field_at(self.api, reply, shape.items)
-        assert field is not None  # classify has found it, or refused it
-        if shape.kind is Kind.CALL:
-            return pytypes.whole(field, self.types)
-        return pytypes.single(field, self.types)
-
-
-def _decorator(kind: Kind, returns: str) -> str:
-    """What makes the method blocking. The result is fixed unless it is of the class that the method is called on."""
-    if kind in _CONTAINERS:
-        return "listing" if kind is Kind.LIST and returns == "Self" else "streaming"
-    return "fetching" if returns == "Self" else "blocking"
-
-
-def _default_name(rpc: Method, kind: Kind) -> str:
-    named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
-    return named.get(kind) or rpc.py_name.split("_")[0]
+        found = f"resolve({literal(path)})"
+        return name, found if shape.kind in results.CONTAINERS else f'cast("type[{name}]", {found})'

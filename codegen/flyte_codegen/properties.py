@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from . import pytypes
+from . import deprecations, pytypes
 from .model import Field, Label
 from .naming import TypeNames
 
@@ -31,7 +31,7 @@ class PyProperty:
 def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
     """The property that reads `path`, which ends in `field`."""
     *steps, last = path.split(".")
-    doc = field.doc or f"`{name}` of the message."
+    doc = deprecations.noted(field.doc or f"`{name}` of the message.", field.deprecated)
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
     annotation = "datetime | None" if moment else pytypes.whole(field, types)
     direct = field.kind in _DIRECT or moment

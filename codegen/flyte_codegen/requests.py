@@ -139,9 +139,15 @@ class RequestBuilder:
 
     def _is_alone(self, field: Field, path: str, owner: str) -> bool:
         """Whether nothing else of the field's oneof is left to the caller, so that it may always be sent."""
+        return all(f.deprecated or name in self.method.omit for name, f in self._others(field, path, owner).items())
+
+    def _others(self, field: Field, path: str, owner: str) -> dict[str, Field]:
+        """The other members of the field's oneof, by path."""
         scope = path.rpartition(".")[0]
-        others = [f for f in self.api.messages[owner].fields if field.oneof and f.oneof == field.oneof and f != field]
-        return all(f.deprecated or f"{scope}.{f.name}".lstrip(".") in self.method.omit for f in others)
+        fields = self.api.messages[owner].fields
+        return {
+            f"{scope}.{f.name}".lstrip("."): f for f in fields if field.oneof and f.oneof == field.oneof and f != field
+        }
 
     def _is_paging(self, field: Field, path: str) -> bool:
         """Whether the pager fills the field in."""
@@ -235,7 +241,9 @@ class RequestBuilder:
         name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner}.{field.name}"
         low, high = self.rules.length(rule)
-        required = self.rules.required(rule) and not field.oneof
+        # A oneof that is left with one of several is what the method is for.
+        chosen = bool(field.oneof) and self._others(field, path, owner) and self._is_alone(field, path, owner)
+        required = chosen or (self.rules.required(rule) and not field.oneof)
         if self._names_the_thing(field, path, owner):
             required, low = True, max(low, 1)
         annotation, default = self._annotation(field), "" if required else _default(field)

@@ -7,23 +7,32 @@ if TYPE_CHECKING:
     from flyte.remote._start import run, with_runcontext
     from flyte.runtime.client import Client, current_client, use_client
 
-    from . import devbox, errors, models, remote, types
+    from . import artifacts, devbox, errors, models, remote, types
+    from ._automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import init
     from ._policies import Backoff, Cache, RetryStrategy, Secret, Timeout
     from ._resources import Device, Resources
+    from ._trigger import Trigger
     from .controller import map
 
 _MODULES = {
     "Backoff": "flyte._policies",
     "Cache": "flyte._policies",
     "Client": "flyte.runtime.client",
+    "Cron": "flyte._automation",
     "Device": "flyte._resources",
+    "FixedRate": "flyte._automation",
+    "OnArtifact": "flyte._automation",
     "Resources": "flyte._resources",
     "RetryStrategy": "flyte._policies",
     "Secret": "flyte._policies",
     "TaskContext": "flyte._context",
     "Timeout": "flyte._policies",
+    "Trigger": "flyte._trigger",
+    "TriggerTime": "flyte._automation",
+    "TriggeredArtifact": "flyte._automation",
+    "TriggeredPartition": "flyte._automation",
     "ctx": "flyte._context",
     "custom_context": "flyte._context",
     "map": "flyte.controller",
@@ -35,18 +44,26 @@ _MODULES = {
     "use_client": "flyte.runtime.client",
     "with_runcontext": "flyte.remote._start",
 }
-_SUBMODULES = frozenset({"devbox", "errors", "models", "remote", "types"})
+_SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})
 
 __all__ = [
     "Backoff",
     "Cache",
     "Client",
+    "Cron",
     "Device",
+    "FixedRate",
+    "OnArtifact",
     "Resources",
     "RetryStrategy",
     "Secret",
     "TaskContext",
     "Timeout",
+    "Trigger",
+    "TriggerTime",
+    "TriggeredArtifact",
+    "TriggeredPartition",
+    "artifacts",
     "ctx",
     "current_client",
     "custom_context",

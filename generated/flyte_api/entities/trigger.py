@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte.runtime.v1 import (
     Client,
@@ -44,7 +44,7 @@ from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.sorting import TriggerKey
 
 if TYPE_CHECKING:
-    from flyte.remote._trigger import TriggerDetails
+    from flyte.remote._trigger_details import TriggerDetails
 _NAME: Reads[str] = path(TriggerTrigger, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTrigger, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTrigger, "id.name.project")
@@ -96,27 +96,32 @@ class TriggerBase(Entity[TriggerTrigger]):
         return 0 if at0 is None else at0.revision
 
     @property
+    def automation_spec(self) -> TriggerAutomationSpec | None:
+        """What makes it fire by itself."""
+        return self.pb2.automation_spec
+
+    @property
     def is_active(self) -> bool:
-        """`is_active` of the message."""
+        """Whether its automation is at work."""
         return self.pb2.active
 
     @property
     def deployed_at(self) -> datetime | None:
-        """`deployed_at` of the message."""
+        """When it was deployed last."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.deployed_at
         return None if moment is None else moment.to_datetime()
 
     @property
     def updated_at(self) -> datetime | None:
-        """`updated_at` of the message."""
+        """When it was activated or deactivated last."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.updated_at
         return None if moment is None else moment.to_datetime()
 
     @property
     def triggered_at(self) -> datetime | None:
-        """`triggered_at` of the message."""
+        """When it started a run last; unset before the first."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.triggered_at
         return None if moment is None else moment.to_datetime()
@@ -138,11 +143,11 @@ class TriggerBase(Entity[TriggerTrigger]):
         """Deploy a trigger.
 
         Args:
-            spec: The spec.
+            spec: The runs that it starts.
             name: Name of the trigger, unique within its task; at most 255 characters.
             task_name: Full name of the task that it starts; at most 255 characters.
-            automation_spec: What makes a trigger fire by itself.
-            revision: The revision.
+            automation_spec: What makes it fire by itself.
+            revision: The revision that this replaces, which has to be the latest; 0 for whichever that is.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -172,7 +177,9 @@ class TriggerBase(Entity[TriggerTrigger]):
             revision=revision,
         )
         reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request)
-        return resolve("flyte.remote._trigger:TriggerDetails")._of(reply.trigger, caller)
+        return cast("type[TriggerDetails]", resolve("flyte.remote._trigger_details:TriggerDetails"))._of(
+            reply.trigger, caller
+        )
 
     @blocking
     @classmethod
@@ -182,8 +189,8 @@ class TriggerBase(Entity[TriggerTrigger]):
         """Activate triggers, or deactivate them.
 
         Args:
-            names: Names a trigger, which belongs to a task.
-            active: Whether active.
+            names: The triggers.
+            active: Whether they are to be active.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -203,7 +210,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         """Delete triggers.
 
         Args:
-            names: Names a trigger, which belongs to a task.
+            names: The triggers.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -223,6 +230,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         cls,
         *,
         active: bool | None = None,
+        task_version: str | None = None,
         filters: Collection[Filter] = (),
         sort_by: SortedBy[TriggerKey] | None = None,
         limit: int | None = None,
@@ -235,6 +243,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Args:
             active: Only those that are active, or only those that are not.
+            task_version: Only those of this version of a task.
             filters: Further filters, on any field that the server knows.
             sort_by: Field to sort by, such as "name" or ("domain", "asc"); `-` in front for descending.
                 Default: the server's order.
@@ -257,7 +266,10 @@ class TriggerBase(Entity[TriggerTrigger]):
         scope = caller.scope(project, domain)
         request = ListTriggersRequest(
             request=ListRequest(
-                filters=as_filters(Filter, *equal("active", "active", active)) + as_list("filters", filters),
+                filters=as_filters(
+                    Filter, *equal("active", "active", active), *equal("task_version", "task_version", task_version)
+                )
+                + as_list("filters", filters),
                 sort_by_fields=as_sorts(Sort, sort_by, "", keys=TriggerKey),
             ),
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),

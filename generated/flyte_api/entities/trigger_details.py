@@ -8,6 +8,7 @@ from typing import Any
 
 from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
+from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerDetails as TriggerTriggerDetails
 from flyte_api.messages.flyteidl2.trigger.trigger_service import (
     GetTriggerDetailsRequest,
@@ -66,36 +67,48 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
         return 0 if at0 is None else at0.revision
 
     @property
+    def automation_spec(self) -> TriggerAutomationSpec | None:
+        """What makes it fire by itself."""
+        return self.pb2.automation_spec
+
+    @property
     def task_version(self) -> str:
-        """`task_version` of the message."""
+        """The version of the task that the runs execute."""
         at0 = self.pb2.spec
         return "" if at0 is None else at0.task_version
 
     @property
     def is_active(self) -> bool:
-        """`is_active` of the message."""
+        """Whether its automation is at work. Asked to, an inactive trigger starts runs all the same."""
         at0 = self.pb2.spec
         return False if at0 is None else at0.active
 
     @property
     def deployed_at(self) -> datetime | None:
-        """`deployed_at` of the message."""
+        """When it was deployed last."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.deployed_at
         return None if moment is None else moment.to_datetime()
 
     @property
     def updated_at(self) -> datetime | None:
-        """`updated_at` of the message."""
+        """When it was activated or deactivated last."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.updated_at
         return None if moment is None else moment.to_datetime()
 
     @property
     def triggered_at(self) -> datetime | None:
-        """`triggered_at` of the message."""
+        """When it started a run last; unset before the first."""
         at0 = self.pb2.status
         moment = None if at0 is None else at0.triggered_at
+        return None if moment is None else moment.to_datetime()
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """When it was deleted; unset unless it was."""
+        at0 = self.pb2.status
+        moment = None if at0 is None else at0.deleted_at
         return None if moment is None else moment.to_datetime()
 
     @fetching
@@ -141,7 +154,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
 
     @fetching
     @classmethod
-    async def of_revision(
+    async def _of_revision(
         cls,
         name: str,
         task_name: str,

@@ -30,6 +30,8 @@ from flyte_api.sorting import TriggerRevisionKey
 
 _NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.task_name")
+_PROJECT: Reads[str] = path(TriggerTriggerRevision, "id.name.project")
+_DOMAIN: Reads[str] = path(TriggerTriggerRevision, "id.name.domain")
 
 
 class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
@@ -62,6 +64,16 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
         return _TASK_NAME(self.pb2)
 
     @property
+    def project(self) -> str:
+        """Id of the project."""
+        return _PROJECT(self.pb2)
+
+    @property
+    def domain(self) -> str:
+        """Domain of the project."""
+        return _DOMAIN(self.pb2)
+
+    @property
     def revision(self) -> int:
         """Its revision, counted from 1; every change makes a new one."""
         at0 = self.pb2.id
@@ -69,7 +81,7 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
 
     @property
     def created_at(self) -> datetime | None:
-        """`created_at` of the message."""
+        """When the revision was made."""
         moment = self.pb2.created_at
         return None if moment is None else moment.to_datetime()
 

@@ -10,11 +10,14 @@ if TYPE_CHECKING:
     from ._action_details import ActionDetails
     from ._app import App
     from ._app_logs import LogLine
+    from ._artifact import Artifact
+    from ._artifact_group import ArtifactGroup
     from ._common import TimeFilter
     from ._condition import Condition
     from ._domain import Domain
     from ._io import ActionInputs, ActionOutputs
     from ._links import DataUris, DownloadLinks
+    from ._partition_schema import PartitionSchema
     from ._project import Project
     from ._run import Run, RunDetails
     from ._secret import Secret
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
     from ._task import LazyEntity, Task, TaskVersion
     from ._task_details import TaskDetails
     from ._tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
-    from ._trigger import Trigger, TriggerDetails, TriggerRevision
+    from ._trigger import Trigger
+    from ._trigger_details import TriggerDetails, TriggerRevision
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
 
@@ -32,6 +36,8 @@ _MODULES = {
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
     "App": "_app",
+    "Artifact": "_artifact",
+    "ArtifactGroup": "_artifact_group",
     "AuthMetadata": "_user",
     "Condition": "_condition",
     "DataUris": "_links",
@@ -41,6 +47,7 @@ _MODULES = {
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
     "LogLine": "_app_logs",
+    "PartitionSchema": "_partition_schema",
     "Project": "_project",
     "PublicClient": "_user",
     "ResolvedSettings": "_settings",
@@ -58,8 +65,8 @@ _MODULES = {
     "TrackedRun": "_tracked",
     "TrackedRunDetails": "_tracked",
     "Trigger": "_trigger",
-    "TriggerDetails": "_trigger",
-    "TriggerRevision": "_trigger",
+    "TriggerDetails": "_trigger_details",
+    "TriggerRevision": "_trigger_details",
     "UNSET": "_settings",
     "User": "_user",
     "auth_metadata": ".runtime.metadata",
@@ -74,6 +81,8 @@ __all__ = [
     "ActionInputs",
     "ActionOutputs",
     "App",
+    "Artifact",
+    "ArtifactGroup",
     "AuthMetadata",
     "Condition",
     "DataUris",
@@ -83,6 +92,7 @@ __all__ = [
     "LazyEntity",
     "LocalSetting",
     "LogLine",
+    "PartitionSchema",
     "Project",
     "PublicClient",
     "ResolvedSettings",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import attrs
 
 from flyte._context import ctx
-from flyte.runtime.arguments import text
+from flyte.runtime.arguments import text, texts
 from flyte.runtime.client import Client, Scope
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
@@ -31,13 +31,8 @@ _SCOPES = {"global": CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope
 
 
 def _texts(instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, str] | None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{attribute.name} takes a mapping, not {type(value).__name__}")
-    for key, item in value.items():
-        if not isinstance(key, str) or not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{attribute.name} takes text for names and values, not {key!r}: {item!r}")
+    if value is not None:
+        texts(attribute.name, value)
 
 
 def _run_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
@@ -77,11 +72,17 @@ class RunContext:
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
 
     def spec(self, scope: Scope, queue: str | None) -> RunSpec:
-        """The settings as the control plane takes them; `queue` is the task's own, if an override named one."""
+        """The settings of a run as the control plane takes them; `queue` is the task's own, if an override named one."""
+        spec = self.settings(queue)
+        spec.relation = _spawned(scope)
+        return spec
+
+    def settings(self, queue: str | None = None) -> RunSpec:
+        """The settings that do not depend on where and by whom a run is started."""
         return RunSpec(
             labels=Labels(values=dict(self.labels)) if self.labels else None,
             annotations=Annotations(values=dict(self.annotations)) if self.annotations else None,
-            envs=Envs(values=_pairs(self.env_vars)) if self.env_vars else None,
+            envs=Envs(values=pairs(self.env_vars)) if self.env_vars else None,
             interruptible=None if self.interruptible is None else BoolValue(value=self.interruptible),
             queue=self.queue or queue or "",
             cache_config=self._cache(),
@@ -91,7 +92,6 @@ class RunContext:
             if self.service_account
             else None,
             max_action_concurrency=self.max_action_concurrency or 0,
-            relation=_spawned(scope),
         )
 
     def _cache(self) -> CacheConfig | None:
@@ -110,10 +110,11 @@ class RunContext:
 
     def texts(self) -> list[KeyValuePair]:
         """What is passed along to the tasks of the run."""
-        return _pairs({**ctx().custom_context, **(self.custom_context or {})})
+        return pairs({**ctx().custom_context, **(self.custom_context or {})})
 
 
-def _pairs(values: Mapping[str, str]) -> list[KeyValuePair]:
+def pairs(values: Mapping[str, str]) -> list[KeyValuePair]:
+    """Texts by name as messages carry them."""
     return [KeyValuePair(key=key, value=value) for key, value in values.items()]
 
 

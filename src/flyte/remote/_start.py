@@ -172,7 +172,7 @@ async def create(
         spec.relation = relation
     upload = UploadInputsRequest(**names, **what, inputs=inputs, base_dir=spec.run_base_dir)
     project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
-    offloaded = await _upload(client, project, upload)
+    offloaded = await upload_inputs(client, Operation.UPLOAD_INPUTS, project, upload)
     request = CreateRunRequest(
         **names,
         **what,
@@ -191,12 +191,12 @@ async def create(
     return Run(reply.run or RunMessage(), client)
 
 
-async def _upload(
-    client: Client, project: ProjectIdentifier, request: UploadInputsRequest
+async def upload_inputs(
+    client: Client, operation: Operation, project: ProjectIdentifier, request: UploadInputsRequest
 ) -> OffloadedInputData | None:
-    """Store the inputs; None where the server can't, so that they travel with the request."""
+    """Store inputs; None where the server can't, so that they travel with the request that needs them."""
     try:
-        client = await route(client, Operation.UPLOAD_INPUTS, project)
+        client = await route(client, operation, project)
         reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
     except UnimplementedError:
         return None

@@ -254,8 +254,12 @@ class TaskDetails(TaskDetailsBase):
             overridden=True,
         )
 
-    def check_inputs(self, inputs: Mapping[str, Any]) -> None:
+    def check_inputs(self, inputs: Mapping[str, Any], *, partial: bool = False) -> None:
         """Refuse inputs that can't be a call of this task, by their names.
+
+        Args:
+            inputs: The inputs by name.
+            partial: Whether others may follow, so that none counts as missing. Default: False.
 
         Raises:
             RemoteTaskUsageError: An input is missing or unknown; all of them are named.
@@ -265,7 +269,8 @@ class TaskDetails(TaskDetailsBase):
         if unknown := [name for name in inputs if name not in known]:
             near = difflib.get_close_matches(unknown[0], known, n=1)
             problems.append(f"has no input {', '.join(unknown)}" + (f" (did you mean {near[0]}?)" if near else ""))
-        if missing := [name for name in self.required_args if name not in inputs]:
+        missing = [] if partial else [name for name in self.required_args if name not in inputs]
+        if missing:
             problems.append(f"needs {', '.join(missing)}")
         if problems:
             takes = ", ".join(known) or "no inputs"
@@ -286,6 +291,15 @@ class TaskDetails(TaskDetailsBase):
 
         self.check_inputs(values)
         message = Inputs(literals=inputs_to_literals(self.typed_interface, values, self.spec.default_inputs))
+        self.check_size(message)
+        return message
+
+    def check_size(self, message: Inputs) -> None:
+        """Refuse inputs that are larger than travels with a call.
+
+        Raises:
+            ValueError: They are; the largest one is named.
+        """
         size = len(bytes(message))
         if size > self.max_inline_io_bytes:
             largest = max(message.literals, key=lambda item: len(bytes(item)))
@@ -294,7 +308,6 @@ class TaskDetails(TaskDetailsBase):
                 f"{self.max_inline_io_bytes:,} travel with a call. Pass less, pass large data as a File "
                 "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
             )
-        return message
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task from within another task: it runs as a child action.

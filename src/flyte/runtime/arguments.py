@@ -73,6 +73,34 @@ def whole(argument: str, value: object, low: int) -> int:
     return value
 
 
+def texts(argument: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Texts by name, as a dict of their own.
+
+    Raises:
+        TypeError: It is not a mapping, or a name or value is not text.
+    """
+    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a mapping, not {type(values).__name__}")
+    for key, item in values.items():
+        if not isinstance(key, str) or not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{argument} takes text for names and values, not {key!r}: {item!r}")
+    return dict(values)
+
+
+def instant(argument: str, value: object) -> datetime:
+    """A datetime that names an instant.
+
+    Raises:
+        TypeError: It is not a datetime.
+        ValueError: It has no time zone.
+    """
+    if not isinstance(value, datetime):
+        raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
+    if value.utcoffset() is None:
+        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
+    return value
+
+
 def seconds(argument: str, value: object) -> float:
     """A span of time that is over some day: a positive number of seconds.
 
@@ -96,11 +124,7 @@ def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment 
     """
     if value is None or isinstance(value, message):
         return value
-    if not isinstance(value, datetime):
-        raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
-    if value.utcoffset() is None:
-        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
-    return message.of(value)
+    return message.of(instant(argument, value))
 
 
 def as_duration(message: type[Span], argument: str, value: timedelta | Span | None) -> Span | None:

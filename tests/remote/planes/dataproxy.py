@@ -30,6 +30,7 @@ class Data(DataProxyServiceBase):
         self.name = name
         self.calls: list[ServerCall] = []
         self.links: list[CreateDownloadLinkRequest] = []
+        self.uploads: list[UploadInputsRequest] = []
         self.linked: CreateDownloadLinkResponse | None = None
 
     async def get_action_data(self, request: GetActionDataRequest, call: ServerCall) -> GetActionDataResponse:
@@ -39,6 +40,7 @@ class Data(DataProxyServiceBase):
 
     async def upload_inputs(self, request: UploadInputsRequest, call: ServerCall) -> UploadInputsResponse:
         self.calls.append(call)
+        self.uploads.append(request)
         return UploadInputsResponse(offloaded_input_data=OffloadedInputData(uri=f"s3://{self.name}", inputs_hash="h"))
 
     async def tail_logs(self, request: TailLogsRequest, call: ServerCall) -> AsyncIterator[TailLogsResponse]:

@@ -42,9 +42,13 @@ class FixedRateUnit(Enum):
     __full_name__ = "flyteidl2.task.FixedRateUnit"
     __proto_prefix__ = "FIXED_RATE_UNIT_"
     UNSPECIFIED = 0
+    """Nothing that a scheduler understands."""
     MINUTE = 1
+    """Minutes."""
     HOUR = 2
+    """Hours."""
     DAY = 3
+    """Days."""
 
 
 class TriggerAutomationSpecType(Enum):
@@ -206,11 +210,13 @@ class Schedule(Message):
         ("cron", 4, "message", "optional", "expression"),
     )
     rate: FixedRate | None = sub("flyte_api.messages.flyteidl2.task.common:FixedRate")
+    """At equal distances."""
     cron_expression: str | None = deprecated_field(None, "Use `cron`.")
     """Deprecated. Use `cron`."""
     kickoff_time_input_arg: str = ""
     """Name of the input that receives the time the run was due; empty passes none."""
     cron: Cron | None = sub("flyte_api.messages.flyteidl2.task.common:Cron")
+    """In cron notation."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -264,7 +270,7 @@ class Schedule(Message):
 
 
 class ArtifactTrigger(Message):
-    """`flyteidl2.task.ArtifactTrigger`."""
+    """When a trigger fires for an artifact."""
 
     FULL_NAME = "flyteidl2.task.ArtifactTrigger"
     FIELDS = (
@@ -275,10 +281,15 @@ class ArtifactTrigger(Message):
         ("partition_input_args", 5, "map<string,string>", "map"),
     )
     artifact_name: str = ""
+    """Name of the artifact, in the trigger's own project and domain."""
     version: str = ""
+    """The only version that counts; empty for every new one."""
     input_arg: str = ""
+    """Name of the input that receives the artifact; empty passes none."""
     partitions: dict[str, str] = map_field("string", "string")
+    """Only versions with these partitions count."""
     partition_input_args: dict[str, str] = map_field("string", "string")
+    """Names of inputs that receive a partition's value, each with the key of that partition."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -512,7 +523,7 @@ class Inputs(Message):
 
 
 class ProducedArtifact(Message):
-    """`flyteidl2.task.ProducedArtifact`."""
+    """An output that is published as an artifact."""
 
     FULL_NAME = "flyteidl2.task.ProducedArtifact"
     FIELDS = (
@@ -526,15 +537,23 @@ class ProducedArtifact(Message):
         ("time_partition", 8, "message", "optional"),
     )
     output: str = ""
+    """Name of the output."""
     name: str = ""
+    """Name of the artifact."""
     version: str = ""
+    """Its version; empty leaves it to the server."""
     info: ArtifactInfo | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactInfo")
+    """What is known of it besides."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
+    """Type of the value."""
     parent_artifacts: list[ArtifactVersionId] = sub_list(
         "flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId"
     )
+    """The artifacts that it was made from."""
     partitions: Partitions | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
+    """Its place among others of its name."""
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
+    """Its place in time among others of its name."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -33,19 +33,23 @@ if TYPE_CHECKING:
 
 
 class TriggerRevisionAction(Enum):
-    """`flyteidl2.trigger.TriggerRevisionAction`."""
+    """What makes a revision of a trigger."""
 
     __full_name__ = "flyteidl2.trigger.TriggerRevisionAction"
     __proto_prefix__ = "TRIGGER_REVISION_ACTION_"
     UNSPECIFIED = 0
     DEPLOY = 1
+    """It was deployed, for the first time or again."""
     ACTIVATE = 2
+    """It was activated."""
     DEACTIVATE = 3
+    """It was deactivated."""
     DELETE = 4
+    """It was deleted."""
 
 
 class TriggerMetadata(Message):
-    """`flyteidl2.trigger.TriggerMetadata`."""
+    """Who has to do with a trigger."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerMetadata"
     FIELDS = (
@@ -53,7 +57,9 @@ class TriggerMetadata(Message):
         ("updated_by", 2, "message", "optional"),
     )
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who deployed it last."""
     updated_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who activated, deactivated or deleted it last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -85,7 +91,7 @@ class TriggerMetadata(Message):
 
 
 class TriggerSpec(Message):
-    """`flyteidl2.trigger.TriggerSpec`."""
+    """The runs that a trigger starts."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerSpec"
     FIELDS = (
@@ -97,11 +103,17 @@ class TriggerSpec(Message):
         ("offloaded_input_data", 7, "message", "optional", "input_wrapper"),
     )
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
+    """The values themselves."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings of the runs."""
     active: bool = False
+    """Whether its automation is at work. Asked to, an inactive trigger starts runs all the same."""
     task_version: str = ""
+    """The version of the task that the runs execute."""
     description: str = ""
+    """What the trigger is for."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
+    """Where the values were stored before."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -166,7 +178,7 @@ class TriggerSpec(Message):
 
 
 class TriggerStatus(Message):
-    """`flyteidl2.trigger.TriggerStatus`."""
+    """When things happened to a trigger."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerStatus"
     FIELDS = (
@@ -176,9 +188,13 @@ class TriggerStatus(Message):
         ("deleted_at", 4, "message", "optional"),
     )
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was deployed last."""
     updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was activated or deactivated last."""
     triggered_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it started a run last; unset before the first."""
     deleted_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was deleted; unset unless it was."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -222,7 +238,7 @@ class TriggerStatus(Message):
 
 
 class TriggerRevision(Message):
-    """`flyteidl2.trigger.TriggerRevision`."""
+    """One revision of a trigger, in its history."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerRevision"
     FIELDS = (
@@ -233,12 +249,17 @@ class TriggerRevision(Message):
         ("created_at", 5, "message", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
+    """The trigger, and the number of the revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
+    """Who made it."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
+    """When things had happened to the trigger by then."""
     action: TriggerRevisionAction = enum_field(
         "flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerRevisionAction"
     )
+    """What made the revision."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When the revision was made."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -288,7 +309,7 @@ class TriggerRevision(Message):
 
 
 class TriggerDetails(Message):
-    """`flyteidl2.trigger.TriggerDetails`."""
+    """Everything about a trigger."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerDetails"
     FIELDS = (
@@ -300,13 +321,19 @@ class TriggerDetails(Message):
         ("description", 6, "string", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
+    """The trigger, and the number of the revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
+    """Who has to do with it."""
     spec: TriggerSpec | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerSpec")
+    """The runs that it starts."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
+    """When things happened to it."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
+    """What makes it fire by itself."""
     description: str | None = None
+    """What it is for. Servers may leave it to `spec`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -364,7 +391,7 @@ class TriggerDetails(Message):
 
 
 class Trigger(Message):
-    """`flyteidl2.trigger.Trigger`."""
+    """What starts runs of a task."""
 
     FULL_NAME = "flyteidl2.trigger.Trigger"
     FIELDS = (
@@ -375,12 +402,17 @@ class Trigger(Message):
         ("automation_spec", 6, "message", "optional"),
     )
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
+    """The trigger, and the number of its latest revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
+    """Who has to do with it."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
+    """When things happened to it."""
     active: bool = False
+    """Whether its automation is at work."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
+    """What makes it fire by itself."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

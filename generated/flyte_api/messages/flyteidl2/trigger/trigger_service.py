@@ -45,11 +45,15 @@ class DeployTriggerRequest(Message):
         ("revision", 5, "uint64"),
     )
     spec: TriggerSpec | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerSpec")
+    """The runs that it starts."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
+    """What makes it fire by itself."""
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The trigger."""
     revision: int = 0
+    """The revision that this replaces, which has to be the latest; 0 for whichever that is."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -100,6 +104,7 @@ class DeployTriggerResponse(Message):
     FULL_NAME = "flyteidl2.trigger.DeployTriggerResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
+    """The trigger as the server keeps it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -130,6 +135,7 @@ class GetTriggerDetailsRequest(Message):
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsRequest"
     FIELDS = (("name", 1, "message", "optional"),)
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The trigger."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -160,6 +166,7 @@ class GetTriggerDetailsResponse(Message):
     FULL_NAME = "flyteidl2.trigger.GetTriggerDetailsResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
+    """Everything about it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -190,6 +197,7 @@ class GetTriggerRevisionDetailsRequest(Message):
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsRequest"
     FIELDS = (("id", 1, "message", "optional"),)
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
+    """The trigger, and the number of the revision."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -220,6 +228,7 @@ class GetTriggerRevisionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
+    """Everything about it, as it was then."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -256,10 +265,15 @@ class ListTriggersRequest(Message):
         ("task_name", 5, "message", "optional", "scope_by"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, filters and order."""
     org: str | None = None
+    """Those of an organisation."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Those of a project."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """Those of a version of a task."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
+    """Those of a task, whatever the version."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -330,7 +344,9 @@ class ListTriggersResponse(Message):
         ("token", 2, "string"),
     )
     triggers: list[Trigger] = sub_list("flyte_api.messages.flyteidl2.trigger.trigger_definition:Trigger")
+    """The triggers."""
     token: str = ""
+    """What asks for the next page; empty on the last one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -370,7 +386,9 @@ class GetTriggerRevisionHistoryRequest(Message):
         ("name", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page. Servers ignore filters and order."""
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The trigger."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -412,7 +430,9 @@ class GetTriggerRevisionHistoryResponse(Message):
     triggers: list[TriggerRevision] = sub_list(
         "flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerRevision"
     )
+    """The revisions."""
     token: str = ""
+    """What asks for the next page; empty on the last one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -452,7 +472,9 @@ class UpdateTriggersRequest(Message):
         ("active", 2, "bool"),
     )
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The triggers."""
     active: bool = False
+    """Whether they are to be active."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -495,6 +517,7 @@ class DeleteTriggersRequest(Message):
     FULL_NAME = "flyteidl2.trigger.DeleteTriggersRequest"
     FIELDS = (("names", 1, "message", "repeated"),)
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
+    """The triggers."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
