@@ -5,7 +5,8 @@ import pickle
 import pytest
 
 from flyte import errors
-from flyte.errors import FlyteError, RpcError, Status, rpc_error, task_error
+from flyte._task_errors import task_error
+from flyte.errors import FlyteError, RpcError, Status, rpc_error
 from flyte.runtime.redact import redact
 
 CLASSES = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, FlyteError)]
