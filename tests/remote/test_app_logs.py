@@ -75,6 +75,7 @@ async def texts(
 
 
 async def test_lines_of_all_replicas(apps: Apps, logs: AppLogs, app: App) -> None:
+    logs.open = False
     logs.write("r1", "hello", "from one")
     logs.write("r2", "hello")
     logs.write("r1", "ready", system=True)
@@ -105,7 +106,8 @@ async def test_they_are_followed_until_the_app_is_down(apps: Apps, logs: AppLogs
     assert len(logs.requests) == 1
 
 
-async def test_only_what_there_is(logs: AppLogs, app: App) -> None:
+async def test_only_what_there_is(logs: AppLogs, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_app_logs, "_IDLE", 1.0)  # lines that are on their way are there by then
     logs.write("r1", "a", "b")
     assert await texts(app, follow=False) == ["a", "b"]
     logs.open = False
@@ -114,6 +116,7 @@ async def test_only_what_there_is(logs: AppLogs, app: App) -> None:
 
 
 async def test_blocking(apps: Apps, logs: AppLogs, app: App) -> None:
+    logs.open = False
     logs.write("r1", "a", "b")
     stops(apps)
     assert await asyncio.to_thread(lambda: [str(line) for line in app.get_logs()]) == ["a", "b"]
@@ -121,6 +124,7 @@ async def test_blocking(apps: Apps, logs: AppLogs, app: App) -> None:
 
 @pytest.mark.parametrize("form", [batches, plain_batches, containers, plain_containers], ids=lambda f: f.__name__)
 async def test_every_form_of_lines(form: Form, apps: Apps, logs: AppLogs, app: App) -> None:
+    logs.open = False
     logs.form = form
     logs.write("r1", "a")
     logs.write("r2", "b")
@@ -234,7 +238,9 @@ async def test_a_server_without_logs_of_apps(apps: Apps) -> None:
 
 
 async def test_lines_are_read_where_they_are(logs: AppLogs, clusters: Clusters, app: App) -> None:
+    logs.open = False
     far = AppLogs()
+    far.open = False
     far.write("r1", "far away")
     logs.write("r1", "here")
     async with await serve([far]) as elsewhere:
@@ -245,6 +251,8 @@ async def test_lines_are_read_where_they_are(logs: AppLogs, clusters: Clusters, 
 
 
 async def test_a_cluster_that_is_not_known_is_no_obstacle(logs: AppLogs, clusters: Clusters, app: App) -> None:
+    logs.open = False
+
     def refuse(_: SelectClusterRequest) -> SelectClusterResponse:
         abort(Status.INTERNAL, "no cluster has it")
 
@@ -254,6 +262,7 @@ async def test_a_cluster_that_is_not_known_is_no_obstacle(logs: AppLogs, cluster
 
 
 async def test_showing_them(apps: Apps, logs: AppLogs, app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.open = False
     logs.write("r1", "a [b]", "x" * 300)
     logs.write("r2", "ready", system=True)
     stops(apps)
