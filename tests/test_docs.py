@@ -15,6 +15,7 @@ from flyte.runtime import bridge
 from flyte.runtime.client import Client, set_default_client
 from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
+from remote.planes.app import AppLogs, Apps
 from remote.planes.artifact import Registry
 from remote.planes.org import Domains
 from remote.planes.secret import Vault
@@ -27,9 +28,19 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
+
+def apps() -> list[ServiceBase]:
+    """Apps that have written something."""
+    logs = AppLogs()
+    logs.open = False
+    logs.write("dashboard-1", "listening")
+    return [Apps(), logs]
+
+
 # Pages about services that a devbox does not have: what serves them instead.
 ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     "administration.md": lambda: [Vault(), Domains("development", "production")],
+    "apps.md": apps,
     "artifacts.md": lambda: [Registry()],
     "settings.md": lambda: [Book()],
     "tracked-runs.md": lambda: [Tracker()],

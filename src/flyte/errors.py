@@ -176,44 +176,6 @@ class ImagePullBackOffError(RuntimeUserError):
     """The image cannot be pulled."""
 
 
-_BY_EXACT_CODE: dict[str, type[RuntimeUserError]] = {
-    "QUEUED_TIMEOUT_EXCEEDED": MaxQueuedTimeExceededError,
-    "MaxQueuedTimeExceededError": MaxQueuedTimeExceededError,
-    "MAX_RUNTIME_EXCEEDED": MaxRuntimeExceededError,
-    "MaxRuntimeExceededError": MaxRuntimeExceededError,
-    "DEADLINE_EXCEEDED": TaskTimeoutError,
-    "DeadlineExceededError": TaskTimeoutError,
-}
-_BY_CODE_PART: tuple[tuple[str, type[RuntimeUserError]], ...] = (
-    ("oom", OOMError),
-    ("interrupted", TaskInterruptedError),
-    ("primarycontainernotfound", PrimaryContainerNotFoundError),
-    ("retriesexhausted", RetriesExhaustedError),
-    ("invalidimagename", InvalidImageNameError),
-    ("imagepullbackoff", ImagePullBackOffError),
-)
-
-
-def task_error(kind: str, code: str, message: str, *, worker: str | None = None) -> BaseRuntimeError:
-    """The exception for a failure that the backend reports about a task.
-
-    Args:
-        kind: `user`, `system`, or anything else for unknown.
-        code: The reported reason; of `server|user` pairs the second half counts.
-        message: What the backend says happened.
-        worker: Where it happened, when known.
-    """
-    reason = code.rpartition("|")[2]
-    found: type[BaseRuntimeError] = {"user": RuntimeUserError, "system": RuntimeSystemError}.get(
-        kind.lower(), RuntimeUnknownError
-    )
-    if found is RuntimeUserError:
-        folded = code.replace("_", "").lower()
-        parts = (error for part, error in _BY_CODE_PART if part in folded)
-        found = _BY_EXACT_CODE.get(reason) or next(parts, RuntimeUserError)
-    return found(message, code=reason, worker=worker)
-
-
 # --- calls -----------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from flyte.runtime.filters import TimeFilter
 from flyte.runtime.server import ServerCall, ServiceBase, Status, abort, serve
 from flyte_codegen.diagnostics import Diagnostic
 from support.fragments import Fragment, importable, proto
-from support.library import library
+from support.library import TOML, library
 
 Make = Callable[..., Fragment]
 
@@ -134,6 +134,23 @@ async def test_filters_and_orders_go_into_the_request(Book: Any, books: Fragment
     assert (request.lendable_only, request.shelves) == (True, ["a", "b"])
     scope = request.scope
     assert (scope.org, scope.project, scope.domain) == ("acme", "other", "d")
+
+
+async def test_filters_for_servers_that_go_by_names(tmp_path: Path) -> None:
+    toml = TOML.replace('kind = "enum"\n', 'param = "state"\nkind = "enum_name"\n')
+    with importable(tmp_path):
+        made = library(tmp_path, toml).generate()
+        Book, state = made.get("entities.book:BookBase"), made.get("messages.library.books:BookState")
+        service = shelf(made)
+        async for client in _connected(service):
+            await Book.listall(state=("lent", state.DISCARDED), client=client).first.aio()
+            await Book.listall(state=[f"{state.__proto_prefix__}LENT"], client=client).first.aio()
+            with pytest.raises(ValueError, match="state has 77, which has no name, and the server goes by names"):
+                Book.listall(state=[77], client=client)
+    assert [(f.function.name, f.field, f.values) for r in service.requests for f in r.request.filters] == [
+        ("VALUE_IN", "state", [state.LENT.proto_name, state.DISCARDED.proto_name]),
+        ("EQUAL", "state", [state.LENT.proto_name]),
+    ]
 
 
 async def test_the_default_order_is_the_configured_one(Book: Any, service: Any, client: Client) -> None:

@@ -29,26 +29,12 @@ from flyte_api.messages.flyteidl2.app.app_definition import (
     StatusDeploymentStatus,
 )
 from flyte_api.messages.flyteidl2.app.app_payload import CreateRequest, ListRequest, UpdateRequest
-from flyte_api.messages.flyteidl2.common.identifier import UserIdentifier
-from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity, User
-from flyte_api.messages.flyteidl2.core.tasks import Container
 
-from .planes.app import Apps
+from .planes.app import Apps, message, spec
 from .planes.project import ThreeProjects
 
 State = StatusDeploymentStatus
 DEADLINE = 20
-
-
-def message(
-    name: str = "dash", image: str = "i:1", *, desired: int = SpecDesiredState.ACTIVE, **labels: str
-) -> AppMessage:
-    return AppMessage(metadata=Meta(id=Identifier(name=name), labels=labels), spec=spec(image, desired=desired))
-
-
-def spec(image: str = "i:1", *, desired: int = SpecDesiredState.ACTIVE, creator: str = "") -> Spec:
-    who = EnrichedIdentity(user=User(id=UserIdentifier(subject=creator))) if creator else None
-    return Spec(container=Container(image=image), desired_state=SpecDesiredState(desired), creator=who)
 
 
 @pytest.fixture
@@ -69,29 +55,11 @@ async def client(server: RunningServer) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def stopped(apps: Apps, client: Client) -> App:
-    """An app that is down, on a cluster where only tests get things done."""
-    app = await App.create.aio(message(desired=SpecDesiredState.STOPPED), client=client)
-    apps.slow = True
-    return await app.sync.aio()
-
-
-@pytest.fixture
 async def active(apps: Apps, client: Client) -> App:
     """An app that is up, on the same cluster."""
     app = await App.create.aio(message(), client=client)
     apps.slow = True
     return await app.sync.aio()
-
-
-async def once_watched(apps: Apps, wait: Coroutine[Any, Any, App], *steps: Callable[[], object]) -> App:
-    """The result of a wait during which, each time the app is watched, another step happens."""
-    async with asyncio.timeout(DEADLINE):
-        waiting = asyncio.ensure_future(wait)
-        for step in steps:
-            await apps.subscriptions.get()
-            step()
-        return await waiting
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import pickle
 import pytest
 
 from flyte import errors
-from flyte.errors import FlyteError, RpcError, Status, rpc_error, task_error
+from flyte._task_errors import task_error
+from flyte.errors import FlyteError, RpcError, Status, rpc_error
 from flyte.runtime.redact import redact
 
 CLASSES = [found for found in vars(errors).values() if isinstance(found, type) and issubclass(found, FlyteError)]
@@ -45,6 +46,8 @@ def test_a_status_that_grpc_does_not_define_is_unknown() -> None:
         (errors.EndpointError, ConnectionError),
         (errors.ConnectionLostError, ConnectionError),
         (errors.RemoteTaskNotFoundError, LookupError),
+        (errors.AppFailedError, RuntimeError),
+        (errors.AppDeletedError, LookupError),
     ],
 )
 def test_is_also_what_python_calls_it(error: type[Exception], builtin: type[Exception]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flyte import _hashing as hashing
 from flyte._context import TaskContext, ctx
 from flyte._routing import Operation, route
+from flyte._task_errors import task_error
 from flyte.errors import (
     ActionAbortedError,
     AlreadyExistsError,
@@ -25,7 +26,6 @@ from flyte.errors import (
     RuntimeSystemError,
     TaskTimeoutError,
     UnavailableError,
-    task_error,
 )
 from flyte.models import ActionPhase
 from flyte.runtime import bridge

@@ -49,7 +49,7 @@ class App(HasLifecycle):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Create an app; where there is one of that name already, `replace` it.
+        """Create an app; where there is one of that name already, `replace` it. Labels that it has stay if `app` has none.
 
         Args:
             app: The app, with a name and something to run. What its identifier leaves out is filled in.

@@ -155,7 +155,7 @@ class HasLifecycle(AppBase):
             settled = self.is_active() and self.desired_state is not DesiredState.STOPPED
             state, reason = SpecDesiredState.ACTIVE, _ACTIVATED
         else:
-            settled = self.is_deactivated() and self.desired_state in (DesiredState.STOPPED, "unspecified")
+            settled = self.is_deactivated() and self.desired_state not in (DesiredState.ACTIVE, DesiredState.STARTED)
             state, reason = SpecDesiredState.STOPPED, _DEACTIVATED
         if not settled:
             message = with_desired_state(self.pb2, state)

@@ -48,7 +48,7 @@ _log = logging.getLogger("flyte.remote")
 
 _TRANSIENT = (UnavailableError, DeadlineExceededError, InternalError)
 _MAX_FRUITLESS = 5
-"""Connections in a row that bring nothing new, after which there is nothing to follow."""
+"""Connections in a row that may bring nothing new; after another one there is nothing to follow."""
 _PAUSE = 0.5
 _IDLE = 5.0
 """Silent seconds after which the app is asked whether it is still up, as a server may keep the stream open."""
@@ -116,10 +116,11 @@ class _Tail:
         while True:
             begun = time.monotonic()
             failure: RpcError | None = None
+            brought = False
             try:
                 async with aclosing(self._connection()) as found:
                     async for line in found:
-                        self.fruitless, self.delivered = 0, True
+                        self.fruitless, self.delivered, brought = 0, True, True
                         yield line
                 if not self.endless or await self._over():
                     return
@@ -129,7 +130,8 @@ class _Tail:
                     return
             except _TRANSIENT as cause:
                 failure = cause
-            if failure is not None or time.monotonic() - begun < _IDLE:
+            # A stream that was open for a while and quiet has done what it is for.
+            if failure is not None or (not brought and time.monotonic() - begun < _IDLE):
                 self.fruitless += 1
             if self.fruitless > _MAX_FRUITLESS:
                 self._give_up(failure)

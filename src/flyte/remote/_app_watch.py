@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 WaitFor = Literal["activated", "deactivated"]
 
-_SILENCE = 5.0
+_SILENCE = 10.0
 """Seconds without an event after which the app is fetched: what happened while a watch was cut may never be told."""
 
 

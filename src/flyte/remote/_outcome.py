@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, TaskTimeoutError, task_error
+from flyte._task_errors import task_error
+from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, TaskTimeoutError
 from flyte.models import ActionPhase
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flyte.runtime.server import ServerCall, Status, abort
-from flyte_api.messages.flyteidl2.app.app_definition import App, Condition, Identifier, Ingress, Meta
+from flyte_api.messages.flyteidl2.app.app_definition import App, Condition, Identifier, Ingress, Meta, Spec
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import Status as AppStatus
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
@@ -39,7 +39,10 @@ from flyte_api.messages.flyteidl2.app.app_payload import (
     WatchResponse,
 )
 from flyte_api.messages.flyteidl2.app.replica_definition import ReplicaIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import UserIdentifier
+from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity, User
 from flyte_api.messages.flyteidl2.common.list import FilterFunction
+from flyte_api.messages.flyteidl2.core.tasks import Container
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import ContainerIdentifier, LogLine, LogLineOriginator
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as ContainerLines
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
@@ -47,6 +50,17 @@ from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsServiceBase
 from flyte_api.services.flyteidl2.app.app_service import AppServiceBase
 
 DAWN = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def message(name: str = "dash", image: str = "i:1", *, desired: int = Desired.ACTIVE, **labels: str) -> App:
+    """An app that can be created."""
+    return App(metadata=Meta(id=Identifier(name=name), labels=labels), spec=spec(image, desired=desired))
+
+
+def spec(image: str = "i:1", *, desired: int = Desired.ACTIVE, creator: str = "") -> Spec:
+    """What an app is to be."""
+    who = EnrichedIdentity(user=User(id=UserIdentifier(subject=creator))) if creator else None
+    return Spec(container=Container(image=image), desired_state=Desired(desired), creator=who)
 
 
 class Apps(AppServiceBase):
@@ -62,7 +76,7 @@ class Apps(AppServiceBase):
         self.requests: list[Any] = []
         self.subscriptions: asyncio.Queue[WatchRequest] = asyncio.Queue()
         self._watchers: dict[asyncio.Queue[WatchResponse], str] = {}
-        self._moments = 0
+        self.moments = 0
 
     def sent(self, kind: type[Any]) -> list[Any]:
         """The requests of a kind."""
@@ -70,7 +84,7 @@ class Apps(AppServiceBase):
 
     def becomes(self, name: str, state: int, message: str = "") -> None:
         """Have an app come into a state."""
-        self._moments += 1
+        self.moments += 1
         app = deepcopy(self.apps[name])
         status = app.status or AppStatus()
         status.conditions = [
@@ -79,7 +93,7 @@ class Apps(AppServiceBase):
                 deployment_status=State(state),
                 message=message,
                 revision=_meta(app).revision,
-                last_transition_time=Timestamp.of(DAWN + timedelta(seconds=self._moments)),
+                last_transition_time=Timestamp.of(DAWN + timedelta(seconds=self.moments)),
             ),
         ]
         app.status = status
