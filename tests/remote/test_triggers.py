@@ -19,6 +19,7 @@ from flyte.errors import (
     InternalError,
     InvalidArgumentError,
     NotFoundError,
+    PermissionDeniedError,
     RemoteTaskNotFoundError,
     RemoteTaskUsageError,
     UnimplementedError,
@@ -313,13 +314,23 @@ async def test_the_revision_that_was_read_is_the_one_replaced(triggers: Triggers
 
 
 async def test_other_failures_of_the_server_stay_what_they_are(triggers: Triggers, client: Client) -> None:
-    await Trigger.create.aio(nightly(), "etl.report", client=client)
-
     def broken() -> None:
         abort(Status.INTERNAL, "no disk")
 
+    def all_broken() -> None:
+        triggers.refuse_reads = Status.PERMISSION_DENIED
+        broken()
+
     triggers.before_deploy = broken
     with pytest.raises(InternalError, match="no disk"):
+        await Trigger.create.aio(nightly(), "etl.report", client=client)
+    triggers.put(details())
+    with pytest.raises(InternalError, match="no disk"):
+        await Trigger.create.aio(nightly(), "etl.report", client=client)
+    triggers.before_deploy = all_broken
+    with pytest.raises(InternalError, match="no disk"):
+        await Trigger.create.aio(nightly(), "etl.report", client=client)
+    with pytest.raises(PermissionDeniedError):
         await Trigger.create.aio(nightly(), "etl.report", client=client)
 
 
