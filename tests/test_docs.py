@@ -15,6 +15,7 @@ from flyte.runtime import bridge
 from flyte.runtime.client import Client, set_default_client
 from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
+from remote.planes.artifact import Registry
 from remote.planes.settings import Book
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
 # Pages about services that a devbox does not have: what serves them instead.
-ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"settings.md": Book}
+ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"artifacts.md": Registry, "settings.md": Book}
 
 
 class Elsewhere:
@@ -32,7 +33,7 @@ class Elsewhere:
 
     def __init__(self, service: ServiceBase) -> None:
         self._server = bridge.run(serve([service]))
-        self._client = Client(self._server.endpoint, timeout=20)
+        self._client = Client(self._server.endpoint, project="flytesnacks", domain="development", timeout=20)
 
     def connect(self, **_: str) -> None:
         set_default_client(self._client)

@@ -16,7 +16,7 @@ from .lines import Source, parsed
 from .toml import Section
 
 METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
-FILTER_KINDS = ("equal", "bool", "enum", "prefix", "time", "message", "local", "fixed")
+FILTER_KINDS = ("equal", "bool", "enum", "enum_name", "prefix", "time", "message", "local", "fixed")
 OPTIONAL = "?"
 ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
 ON = ("class", "instance")
@@ -221,11 +221,11 @@ def _filter(name: str, section: Section) -> FilterParam:
     kind = section.text("kind", among=FILTER_KINDS)
     fixed = kind == "fixed"
     made = FilterParam(
-        name,
+        section.name("param") or name,
         field="" if kind == "message" else section.required("field"),
         kind=section.required("kind"),
         doc=section.text("doc") if fixed else section.required("doc"),
-        enum=section.required("enum") if kind == "enum" else "",
+        enum=section.required("enum") if kind.startswith("enum") else "",
         value=section.required("value") if fixed else "",
     )
     section.finish()

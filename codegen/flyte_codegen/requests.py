@@ -228,8 +228,9 @@ class RequestBuilder:
         annotation = _FILTER_TYPES.get(param.kind) or f"Collection[{self.types.name(param.enum)} | str] | None"
         self.params.append(Param(param.name, annotation, "None", param.doc))
         arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
-        if param.kind == "enum":
-            return f"any_of({arguments}, {self.types.name(param.enum)})"
+        if param.enum:
+            by_name = ", by_name=True" if param.kind == "enum_name" else ""
+            return f"any_of({arguments}, {self.types.name(param.enum)}{by_name})"
         if param.kind == "prefix":
             # Servers can't match beginnings: they narrow the list down, and the rest is left out here.
             self.keep = f"beginning({literal(param.field)}, {param.name})"

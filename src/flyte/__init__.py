@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from flyte.remote._start import run, with_runcontext
     from flyte.runtime.client import Client, current_client, use_client
 
+    from . import artifacts, devbox, errors, models, remote, types
     from . import devbox, errors, models, remote, types
     from ._automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from ._context import TaskContext, ctx, custom_context, task, workflow
@@ -44,7 +45,7 @@ _MODULES = {
     "use_client": "flyte.runtime.client",
     "with_runcontext": "flyte.remote._start",
 }
-_SUBMODULES = frozenset({"devbox", "errors", "models", "remote", "types"})
+_SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})
 
 __all__ = [
     "Backoff",
@@ -59,6 +60,7 @@ __all__ = [
     "Secret",
     "TaskContext",
     "Timeout",
+    "artifacts",
     "Trigger",
     "TriggerTime",
     "TriggeredArtifact",

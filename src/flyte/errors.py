@@ -4,6 +4,8 @@
       InitializationError             no endpoint, project or domain is set
       WaitTimeoutError                what was waited for has not come in time; the run goes on
       NotDoneError                    the outcome was asked for before the end
+      AppStateError                   an app will not come into the state that was waited for
+        AppFailedError, AppDeletedError
       BlockingCallError               a blocking call where it would wait for itself
       BaseRuntimeError                how a task, not a call, went wrong
         RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children
@@ -39,6 +41,18 @@ class BlockingCallError(FlyteError, RuntimeError):
 
 class NotDoneError(FlyteError, RuntimeError):
     """It has not ended yet, so there is no outcome."""
+
+
+class AppStateError(FlyteError, RuntimeError):
+    """An app will not come into the state that was waited for."""
+
+
+class AppFailedError(AppStateError):
+    """The app could not be deployed, or broke."""
+
+
+class AppDeletedError(AppStateError, LookupError):
+    """The app was deleted."""
 
 
 class WaitTimeoutError(FlyteError, TimeoutError):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from .types import NativeInterface
 
-__all__ = ["ActionPhase", "NativeInterface", "UnknownPhase"]
+__all__ = ["ActionPhase", "DeploymentStatus", "DesiredState", "NativeInterface", "UnknownPhase"]
 
 
 class ActionPhase(enum.StrEnum):
@@ -50,7 +50,7 @@ class ActionPhase(enum.StrEnum):
 
 
 class UnknownPhase(str):
-    """A phase that a newer server sent: shown as `unknown(42)`, never terminal, never an error.
+    """A phase or state that a newer server sent: shown as `unknown(42)`, never terminal, never an error.
 
     Attributes:
         number: The number on the wire. 0 is "not set".
@@ -84,6 +84,47 @@ class UnknownPhase(str):
 
     def __repr__(self) -> str:
         return f"<UnknownPhase: {str(self)!r}>"
+
+
+class _Numbered(enum.StrEnum):
+    """Names for what has numbers on the wire: from 1, in the order of the members."""
+
+    def to_protobuf_value(self) -> int:
+        """The number on the wire."""
+        return list(type(self)).index(self) + 1
+
+    @classmethod
+    def from_protobuf(cls, number: int) -> Self | UnknownPhase:
+        """The member of a number on the wire; one that this release does not know is an `UnknownPhase`."""
+        members = list(cls)
+        return members[number - 1] if 0 < number <= len(members) else UnknownPhase(int(number))
+
+
+class DeploymentStatus(_Numbered):
+    """The state that the deployment of an app is in. Members are strings too: `DeploymentStatus.ACTIVE == "active"`."""
+
+    UNASSIGNED = "unassigned"
+    """No cluster serves it."""
+    ASSIGNED = "assigned"
+    PENDING = "pending"
+    STOPPED = "stopped"
+    STARTED = "started"
+    """What older servers call `ACTIVE`."""
+    FAILED = "failed"
+    ACTIVE = "active"
+    """It answers requests, if need be after a replica was started for them."""
+    SCALING_UP = "scaling_up"
+    SCALING_DOWN = "scaling_down"
+    DEPLOYING = "deploying"
+
+
+class DesiredState(_Numbered):
+    """What is wanted of an app. Members are strings too: `DesiredState.STOPPED == "stopped"`."""
+
+    STOPPED = "stopped"
+    STARTED = "started"
+    """What older clients call `ACTIVE`."""
+    ACTIVE = "active"
 
 
 # The members stand in the order of their numbers on the wire.

@@ -4,6 +4,8 @@ import asyncio
 import os
 import time
 
+from flyte.types import File
+
 
 def multiply(x: int, y: int = 2) -> int:
     """Multiply two numbers."""
@@ -38,3 +40,21 @@ def wait_for_file(path: str) -> str:
 
 def nothing() -> None:
     """Give no output."""
+
+
+def length(data: File) -> int:
+    """The length of a text."""
+    return len(data.open("r").read())
+
+
+def publish(endpoint: str) -> str:
+    """Publish to another control plane: in this project, in another domain, and as from elsewhere."""
+    import flyte
+    from flyte.remote import Artifact
+
+    here = flyte.ctx()
+    with flyte.Client(endpoint, project=here.project, domain=here.domain, timeout=20) as client:
+        made = Artifact.create(File("s3://made"), name="made", client=client)
+        Artifact.create(File("s3://made"), name="made", domain="production", client=client)
+        Artifact.create(File("s3://made"), name="named", external_ref="s3://there", client=client)
+    return made.version

@@ -13,7 +13,7 @@ from library_sdk import Book, Client, Reader
 async def test_reading(stocked: Client) -> None:
     book = await Book.get.aio("hill", "b0", client=stocked)
     assert book.donor == "a neighbour"
-    assert {b.name async for b in Book.listall(branch="harbour", page_size=2, client=stocked)} == {
+    assert {b.name async for b in Book.of_branch("harbour", page_size=2, client=stocked)} == {
         "b0",
         "b1",
         "b2",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from flyte.runtime.v1 import (
     Client,
@@ -14,11 +14,10 @@ from flyte.runtime.v1 import (
     Reads,
     Self,
     SortBy,
-    Stream,
     Watch,
+    any_of,
     as_filters,
     as_is,
-    as_list,
     as_sorts,
     as_text,
     blocking,
@@ -28,15 +27,13 @@ from flyte.runtime.v1 import (
     paged,
     path,
     resolve_client,
-    streamed,
     streaming,
     unary,
     walk,
     watched,
 )
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
-from flyte_api.messages.flyteidl2.app.app_definition import Identifier
-from flyte_api.messages.flyteidl2.app.app_logs_payload import TailLogsRequest, TailLogsResponse
+from flyte_api.messages.flyteidl2.app.app_definition import Identifier, StatusDeploymentStatus
 from flyte_api.messages.flyteidl2.app.app_payload import (
     CreateRequest,
     DeleteRequest,
@@ -46,15 +43,10 @@ from flyte_api.messages.flyteidl2.app.app_payload import (
     WatchResponse,
 )
 from flyte_api.messages.flyteidl2.app.app_payload import ListRequest as AppListRequest
-from flyte_api.messages.flyteidl2.app.replica_definition import ReplicaIdentifier
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogsSource
-from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
 from flyte_api.services.flyteidl2.app.app_service import AppService
 
-if TYPE_CHECKING:
-    from flyte.remote._app import App
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")
 _DOMAIN: Reads[str] = path(AppApp, "metadata.id.domain")
@@ -80,28 +72,34 @@ class AppBase(Entity[AppApp]):
 
     @property
     def name(self) -> str:
-        """`name` of the message."""
+        """Name, unique within project and domain."""
         return _NAME(self.pb2)
 
     @property
     def project(self) -> str:
-        """`project` of the message."""
+        """Project id."""
         return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
-        """`domain` of the message."""
+        """Domain id."""
         return _DOMAIN(self.pb2)
 
     @property
     def revision(self) -> int:
-        """`revision` of the message."""
+        """Counts the changes of the app, from 1; 0 where the server does not count."""
         at0 = self.pb2.metadata
         return 0 if at0 is None else at0.revision
 
     @property
+    def labels(self) -> dict[str, str]:
+        """Key-value pairs to find apps by."""
+        at0 = self.pb2.metadata
+        return {} if at0 is None else at0.labels
+
+    @property
     def endpoint(self) -> str:
-        """`endpoint` of the message."""
+        """URL that is reached from anywhere; empty where there is none."""
         return _ENDPOINT(self.pb2)
 
     @fetching
@@ -110,7 +108,7 @@ class AppBase(Entity[AppApp]):
         """Create an app.
 
         Args:
-            app: The app.
+            app: The app, without status.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -136,7 +134,7 @@ class AppBase(Entity[AppApp]):
         """Fetch an app.
 
         Args:
-            name: The name; at most 30 characters.
+            name: Name, unique within project and domain; at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -158,22 +156,22 @@ class AppBase(Entity[AppApp]):
         reply = await unary(caller, AppService.GET, request)
         return cls._of(reply.app, caller)
 
-    @blocking
+    @fetching
     @classmethod
-    async def _update(cls, app: AppApp, reason: str = "", *, client: Client | None = None) -> App:
+    async def _update(cls, app: AppApp, reason: str = "", *, client: Client | None = None) -> Self:
         """Change an app.
 
         Args:
-            app: The app.
-            reason: The reason; at most 100 characters.
+            app: The app as it is to be: it takes the place of what there was.
+            reason: Why, for those who look at its history; at most 100 characters.
             client: The client to ask with. Default: the current one.
 
         Returns:
-            It as the server has it now.
+            It as the server keeps it.
 
         Raises:
             ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            AlreadyExistsError: There is one of that name.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Update`.
@@ -181,17 +179,17 @@ class AppBase(Entity[AppApp]):
         caller = resolve_client(client)
         request = UpdateRequest(app=app, reason=as_text("reason", reason, 0, 100))
         reply = await unary(caller, AppService.UPDATE, request)
-        return cast("type[App]", cls)._of(reply.app, caller)
+        return cls._of(reply.app, caller)
 
     @blocking
     @classmethod
     async def delete(
         cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
     ) -> bool:
-        """Delete an app.
+        """Delete an app. Open-source servers do not say whether there was one.
 
         Args:
-            name: The name; at most 30 characters.
+            name: Name, unique within project and domain; at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -250,11 +248,11 @@ class AppBase(Entity[AppApp]):
 
     @listing
     @classmethod
-    def _list(
+    def listall(
         cls,
         *,
+        in_status: Collection[StatusDeploymentStatus | str] | None = None,
         created_by_subject: str | None = None,
-        filters: Collection[Filter] = (),
         sort_by: SortBy | None = None,
         limit: int | None = None,
         page_size: int | None = None,
@@ -262,12 +260,13 @@ class AppBase(Entity[AppApp]):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
-        """List the apps of a project.
+        """List the apps of a project. Open-source servers know no filters and no order.
 
         Args:
+            in_status: Only those in one of these states: `DeploymentStatus` members or names, such as
+                ("active", "failed").
             created_by_subject: Only those that this subject, as the identity provider calls the user, has
                 created.
-            filters: Further filters, on any field that the server knows.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.
             limit: Most items in all. Default: all there are.
@@ -289,8 +288,11 @@ class AppBase(Entity[AppApp]):
         scope = caller.scope(project, domain)
         request = AppListRequest(
             request=ListRequest(
-                filters=as_filters(Filter, *equal("created_by_subject", "created_by_subject", created_by_subject))
-                + as_list("filters", filters),
+                filters=as_filters(
+                    Filter,
+                    *any_of("status_phase", "in_status", in_status, StatusDeploymentStatus, by_name=True),
+                    *equal("created_by", "created_by_subject", created_by_subject),
+                ),
                 sort_by_fields=as_sorts(Sort, sort_by, ""),
             ),
             project=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
@@ -306,59 +308,3 @@ class AppBase(Entity[AppApp]):
             limit=limit,
             page_size=page_size,
         )
-
-    @streaming
-    def _logs(self, *, source: LogsSource | None = None, timeout: float | None = None) -> Stream[TailLogsResponse]:
-        """The lines that all replicas of the app write.
-
-        Args:
-            source: The source.
-            timeout: Seconds after which the stream is cut. Default: never.
-
-        Returns:
-            A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.
-
-        Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `AppLogsService.TailLogs`.
-        """
-        caller = self.client
-        request = TailLogsRequest(app_id=self._identity(), source=source)
-        return streamed(caller, AppLogsService.TAIL_LOGS, request, items="", timeout=timeout)
-
-    @streaming
-    @classmethod
-    def _replica_logs(
-        cls,
-        replica_id: ReplicaIdentifier,
-        *,
-        source: LogsSource | None = None,
-        timeout: float | None = None,
-        client: Client | None = None,
-    ) -> Stream[TailLogsResponse]:
-        """The lines that one replica of an app writes.
-
-        Args:
-            replica_id: The replica id.
-            source: The source.
-            timeout: Seconds after which the stream is cut. Default: never.
-            client: The client to ask with. Default: the current one.
-
-        Returns:
-            A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.
-
-        Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `AppLogsService.TailLogs`.
-        """
-        caller = resolve_client(client)
-        request = TailLogsRequest(replica_id=replica_id, source=source)
-        return streamed(caller, AppLogsService.TAIL_LOGS, request, items="", timeout=timeout)

@@ -20,6 +20,7 @@ from flyte.runtime.v1 import (
     as_sorts,
     as_text,
     blocking,
+    equal,
     fetching,
     listing,
     paged,
@@ -44,6 +45,7 @@ from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactServi
 _NAME: Reads[str] = path(ArtifactArtifact, "artifact_id.name.name")
 _PROJECT: Reads[str] = path(ArtifactArtifact, "artifact_id.name.project")
 _DOMAIN: Reads[str] = path(ArtifactArtifact, "artifact_id.name.domain")
+_DESCRIPTION: Reads[str] = path(ArtifactArtifact, "spec.info.description")
 
 
 class ArtifactBase(Entity[ArtifactArtifact]):
@@ -66,12 +68,12 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
     @property
     def name(self) -> str:
-        """`name` of the message."""
+        """At most 255 letters, digits, dots, dashes and underscores."""
         return _NAME(self.pb2)
 
     @property
     def version(self) -> str:
-        """`version` of the message."""
+        """Whatever its publisher calls it, at most 255 characters."""
         at0 = self.pb2.artifact_id
         return "" if at0 is None else at0.version
 
@@ -87,9 +89,14 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
     @property
     def created_at(self) -> datetime | None:
-        """`created_at` of the message."""
+        """When it was published."""
         moment = self.pb2.created_at
         return None if moment is None else moment.to_datetime()
+
+    @property
+    def description(self) -> str:
+        """`description` of the message."""
+        return _DESCRIPTION(self.pb2)
 
     @fetching
     @classmethod
@@ -106,9 +113,9 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         """Register a version of an artifact.
 
         Args:
-            name: The name; at most 255 characters.
-            version: The version; at most 255 characters.
-            spec: The spec.
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            version: Whatever its publisher calls it, at most 255 characters.
+            spec: What to say of it.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -151,8 +158,8 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         """Fetch a version of an artifact.
 
         Args:
-            name: The name; at most 255 characters.
-            version: The version; at most 255 characters.
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            version: The version. The latest one when unset; at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -174,66 +181,6 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         )
         reply = await unary(caller, ArtifactService.GET_ARTIFACT, request)
         return cls._of(reply.artifact, caller)
-
-    @listing
-    @classmethod
-    def _list(
-        cls,
-        *,
-        filters: Collection[Filter] = (),
-        sort_by: SortBy | None = None,
-        name: str | None = None,
-        latest_per_partition: bool = False,
-        limit: int | None = None,
-        page_size: int | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        client: Client | None = None,
-    ) -> Pager[Self]:
-        """List versions of artifacts.
-
-        Args:
-            filters: Further filters, on any field that the server knows.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
-                Default: the server's order.
-            name: The name; at most 255 characters.
-            latest_per_partition: Whether latest per partition.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            project: Project id. Default: the client's.
-            domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
-
-        Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
-
-        Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
-
-        Calls `ArtifactService.ListArtifacts`.
-        """
-        caller = resolve_client(client)
-        scope = caller.scope(project, domain)
-        request = ListArtifactsRequest(
-            request=ListRequest(
-                filters=as_filters(Filter) + as_list("filters", filters), sort_by_fields=as_sorts(Sort, sort_by, "")
-            ),
-            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
-            name=None if name is None else as_text("name", name, 0, 255),
-            latest_per_partition=latest_per_partition,
-        )
-        return paged(
-            cls,
-            caller,
-            ArtifactService.LIST_ARTIFACTS,
-            request,
-            items="artifacts",
-            token="token",
-            page="request",
-            limit=limit,
-            page_size=page_size,
-        )
 
     @blocking
     async def delete(self) -> bool:
@@ -268,7 +215,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         """The keys of attributes that artifacts of a project have.
 
         Args:
-            name: The name; at most 255 characters.
+            name: Only at the versions of this artifact; at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -291,3 +238,76 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         )
         reply = await unary(caller, ArtifactService.LIST_ARTIFACT_METADATA_KEYS, request)
         return reply.keys
+
+    @listing
+    @classmethod
+    def _list(
+        cls,
+        *,
+        source_run: str | None = None,
+        source_action: str | None = None,
+        source_external_ref: str | None = None,
+        filters: Collection[Filter] = (),
+        sort_by: SortBy | None = None,
+        name: str | None = None,
+        latest_per_partition: bool = False,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List versions of artifacts.
+
+        Args:
+            source_run: Only those that this run has made.
+            source_action: Only those that an action of this name has made; usually together with `source_run`.
+            source_external_ref: Only those that come from this place of another system.
+            filters: Further filters, on any field that the server knows.
+            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+                Default: the server's order.
+            name: Only versions of this artifact; at most 255 characters.
+            latest_per_partition: Only the latest version of each partition. `name` has to be given too.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.ListArtifacts`.
+        """
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = ListArtifactsRequest(
+            request=ListRequest(
+                filters=as_filters(
+                    Filter,
+                    *equal("source_run", "source_run", source_run),
+                    *equal("source_action", "source_action", source_action),
+                    *equal("source_external_ref", "source_external_ref", source_external_ref),
+                )
+                + as_list("filters", filters),
+                sort_by_fields=as_sorts(Sort, sort_by, ""),
+            ),
+            project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
+            name=None if name is None else as_text("name", name, 0, 255),
+            latest_per_partition=latest_per_partition,
+        )
+        return paged(
+            cls,
+            caller,
+            ArtifactService.LIST_ARTIFACTS,
+            request,
+            items="artifacts",
+            token="token",
+            page="request",
+            limit=limit,
+            page_size=page_size,
+        )

@@ -25,7 +25,7 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactPartitionSchema
+from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
 from flyte_api.messages.flyteidl2.artifact.artifact_service import ArtifactGroup as ArtifactArtifactGroup
 from flyte_api.messages.flyteidl2.artifact.artifact_service import (
     DeclareArtifactRequest,
@@ -62,7 +62,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
     @property
     def name(self) -> str:
-        """`name` of the message."""
+        """At most 255 letters, digits, dots, dashes and underscores."""
         return _NAME(self.pb2)
 
     @property
@@ -77,7 +77,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
     @property
     def versions(self) -> int:
-        """`versions` of the message."""
+        """How many there are."""
         return self.pb2.versions
 
     @listing
@@ -135,11 +135,24 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         )
 
     @blocking
-    async def _declare(self, partition_schema: ArtifactPartitionSchema) -> ArtifactPartitionSchema | None:
+    @classmethod
+    async def _declare(
+        cls,
+        name: str,
+        partition_schema: ArtifactPartitionSchema,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> ArtifactPartitionSchema | None:
         """Say how an artifact is divided into partitions.
 
         Args:
-            partition_schema: The partition schema.
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            partition_schema: Its partition keys. They cannot be changed later.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
 
         Returns:
             What the server replies.
@@ -151,26 +164,47 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
         Calls `ArtifactService.DeclareArtifact`.
         """
-        caller = self.client
-        request = DeclareArtifactRequest(name=self._identity(), partition_schema=partition_schema)
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = DeclareArtifactRequest(
+            name=ArtifactName(
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
+            ),
+            partition_schema=partition_schema,
+        )
         reply = await unary(caller, ArtifactService.DECLARE_ARTIFACT, request)
         return reply.partition_schema
 
     @blocking
-    async def _schema(self) -> GetArtifactSchemaResponse:
+    @classmethod
+    async def _schema(
+        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+    ) -> GetArtifactSchemaResponse:
         """How an artifact is divided into partitions.
+
+        Args:
+            name: At most 255 letters, digits, dots, dashes and underscores.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
 
         Returns:
             What the server replies.
 
         Raises:
+            ValueError: An argument is not usable; nothing was sent.
             NotFoundError: There is no such thing.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
-        caller = self.client
-        request = GetArtifactSchemaRequest(name=self._identity())
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        request = GetArtifactSchemaRequest(
+            name=ArtifactName(
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
+            )
+        )
         return await unary(caller, ArtifactService.GET_ARTIFACT_SCHEMA, request)
 
     @blocking
@@ -190,8 +224,8 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         """The values of one key of partitions.
 
         Args:
-            name: The name; at most 255 characters.
-            key: The key; at most 64 characters.
+            name: The artifact; at most 255 characters.
+            key: The partition key, at most 64 characters.
             filters: Further filters, on any field that the server knows.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.

@@ -8,11 +8,16 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._action_details import ActionDetails
+    from ._app import App
+    from ._app_logs import LogLine
+    from ._artifact import Artifact
+    from ._artifact_group import ArtifactGroup
     from ._common import TimeFilter
     from ._condition import Condition
     from ._domain import Domain
     from ._io import ActionInputs, ActionOutputs
     from ._links import DataUris, DownloadLinks
+    from ._partition_schema import PartitionSchema
     from ._project import Project
     from ._run import Run, RunDetails
     from ._secret import Secret
@@ -30,6 +35,9 @@ _MODULES = {
     "ActionDetails": "_action_details",
     "ActionInputs": "_io",
     "ActionOutputs": "_io",
+    "App": "_app",
+    "Artifact": "_artifact",
+    "ArtifactGroup": "_artifact_group",
     "AuthMetadata": "_user",
     "Condition": "_condition",
     "DataUris": "_links",
@@ -38,6 +46,8 @@ _MODULES = {
     "EffectiveSetting": "_settings",
     "LazyEntity": "_task",
     "LocalSetting": "_settings",
+    "LogLine": "_app_logs",
+    "PartitionSchema": "_partition_schema",
     "Project": "_project",
     "PublicClient": "_user",
     "ResolvedSettings": "_settings",
@@ -70,6 +80,9 @@ __all__ = [
     "ActionDetails",
     "ActionInputs",
     "ActionOutputs",
+    "App",
+    "Artifact",
+    "ArtifactGroup",
     "AuthMetadata",
     "Condition",
     "DataUris",
@@ -78,6 +91,8 @@ __all__ = [
     "EffectiveSetting",
     "LazyEntity",
     "LocalSetting",
+    "LogLine",
+    "PartitionSchema",
     "Project",
     "PublicClient",
     "ResolvedSettings",

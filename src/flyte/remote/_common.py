@@ -11,9 +11,10 @@ from flyte.runtime.filters import TimeFilter
 
 if TYPE_CHECKING:
     from flyte.runtime.client import Client
+    from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 
-__all__ = ["ActionPhase", "HasPhase", "Phase", "TimeFilter", "console_url"]
+__all__ = ["ActionPhase", "HasPhase", "Phase", "TimeFilter", "console_url", "principal"]
 
 Phase = ActionPhase | UnknownPhase
 
@@ -69,3 +70,13 @@ def console_url(client: Client, *parts: str, action: str = "") -> str:
     domain, project, *rest = (quote(part, safe="") for part in parts)
     query = f"?i={quote(action, safe='')}" if action else ""
     return f"{where.scheme}://{where.netloc}/v2/domain/{domain}/project/{project}/{'/'.join(rest)}{query}"
+
+
+def principal(identity: EnrichedIdentity | None) -> str:
+    """Who did something: an e-mail address, the name of an application, or the subject; empty if nobody knows."""
+    user, application = (None, None) if identity is None else (identity.user, identity.application)
+    if user is not None:
+        return (user.spec.email if user.spec else "") or (user.id.subject if user.id else "")
+    if application is not None:
+        return (application.spec.name if application.spec else "") or (application.id.subject if application.id else "")
+    return ""

@@ -6,7 +6,6 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from flyte._routing import Operation, route
@@ -17,6 +16,8 @@ from flyte.runtime.stream import Stream
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+
+from ._streams import Backlog, with_silences
 
 if TYPE_CHECKING:
     from ._action import Action
@@ -75,8 +76,7 @@ class _Tail:
     def __init__(self, action: Action, attempt: int | None) -> None:
         self.action = action
         self.attempt = attempt
-        self.last: datetime | None = None
-        self.at_last = 0  # how many lines with the time `last` were delivered
+        self.backlog = Backlog()
         self.failures = 0
 
     async def lines(self) -> AsyncGenerator[LogLine]:
@@ -131,52 +131,26 @@ class _Tail:
         """The lines of one connection, less those that were delivered before."""
         request = TailLogsRequest(action_id=self.action.action_id, attempt=self.attempt or 1)
         client = await route(self.action.client, Operation.TAIL_LOGS, self.action.action_id)
-        seen_at_last = 0
-        resumed_from = self.last
-        already = self.at_last
-        async with aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies:
-            async for reply in _until_idle(replies, self._over):
+        self.backlog.connect()
+        async with (
+            aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies,
+            aclosing(_until_idle(replies, self._over)) as found,
+        ):
+            async for reply in found:
                 for line in (line for batch in reply.logs for line in batch.lines):
-                    moment = None if line.timestamp is None else line.timestamp.to_datetime()
-                    if resumed_from is not None and moment is not None:
-                        if moment < resumed_from:
-                            continue
-                        if moment == resumed_from and seen_at_last < already:
-                            seen_at_last += 1
-                            continue
-                    self.at_last = self.at_last + 1 if moment == self.last else 1
-                    self.last = moment
-                    yield line
+                    if self.backlog.is_new(line):
+                        yield line
 
 
 async def _until_idle(source: AsyncGenerator[T], over: Callable[[], Awaitable[bool]]) -> AsyncGenerator[T]:
     """The items of `source`, until it ends, or is silent for a while and `over` says that nothing can follow."""
-    pending: asyncio.Task[T] | None = None
     asked = False
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.ensure_future(_next(source))
-            # Waiting must not cancel the read, as wait_for would: that ends the stream and loses lines.
-            done, _ = await asyncio.wait([pending], timeout=_IDLE)
-            if not done:
-                if asked:
-                    return
-                asked = await over()
-                continue
-            try:
-                item = pending.result()
-            except StopAsyncIteration:
+    async with aclosing(with_silences(source, _IDLE)) as found:
+        async for item in found:
+            if item is not None:
+                asked = False
+                yield item
+            elif asked:
                 return
-            finally:
-                pending = None
-            asked = False
-            yield item
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait([pending])
-
-
-async def _next(source: AsyncGenerator[T]) -> T:
-    return await anext(source)
+            else:
+                asked = await over()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from .structs import StructMixin
@@ -41,6 +41,22 @@ def several(argument: str, values: Collection[T]) -> list[T]:
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{argument} takes several values; for one, write {argument}=({values!r},)")
     return list(values)
+
+
+def texts_by_name(argument: str, values: object) -> dict[str, str]:
+    """Texts under names, such as labels, as a dict of their own.
+
+    Raises:
+        TypeError: It is no mapping, or a name or a value is not text.
+    """
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{argument} takes a mapping of text to text, not {type(values).__name__} ({values!r})")
+    found: dict[str, str] = {}
+    for name, value in cast("Mapping[object, object]", values).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{argument} takes text for keys and values, not {name!r}: {value!r}")
+        found[name] = value
+    return found
 
 
 def whole(argument: str, value: object, low: int) -> int:

@@ -96,9 +96,17 @@ def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
 
 
 def any_of(
-    field: str, argument: str, values: Collection[str | int] | None, members: type[enum.IntEnum]
+    field: str,
+    argument: str,
+    values: Collection[str | int] | None,
+    members: type[enum.IntEnum],
+    *,
+    by_name: bool = False,
 ) -> Iterator[Clause]:
-    """The clause of a parameter that takes several enum members, by name or as members; none for None."""
+    """The clause of a parameter that takes several enum members, by name or as members; none for None.
+
+    Servers want numbers, or, with `by_name`, the names that the definitions give them.
+    """
     if values is None:
         return
     if isinstance(values, (str, bytes)) or not isinstance(values, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -107,7 +115,15 @@ def any_of(
     numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))
     if not numbers:
         raise ValueError(f"{argument} is empty, so nothing could ever match; leave it out to have all")
-    yield "EQUAL" if len(numbers) == 1 else "VALUE_IN", field, [str(n) for n in numbers]
+    texts = [_proto_name(argument, n, members) if by_name else str(n) for n in numbers]
+    yield "EQUAL" if len(numbers) == 1 else "VALUE_IN", field, texts
+
+
+def _proto_name(argument: str, number: int, members: type[enum.IntEnum]) -> str:
+    name: str | None = getattr(members(number), "proto_name", None)
+    if name is None:
+        raise ValueError(f"{argument} has {number}, which has no name, and the server goes by names")
+    return name
 
 
 def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
@@ -117,7 +133,8 @@ def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
     if not isinstance(name, str):
         raise TypeError(f"{argument} takes names, not {type(value).__name__} ({value!r})")
     known = {n: m for n, m in members.__members__.items() if n != "UNSPECIFIED"}
-    found = known.get(name.upper().replace("-", "_"))
+    prefix: str = getattr(members, "__proto_prefix__", "")
+    found = known.get(name.upper().replace("-", "_").removeprefix(prefix))
     if found is None:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {', '.join(n.lower() for n in known)}"

@@ -13,7 +13,7 @@ from flyte.runtime.v1 import (
     NotFoundError,
     Pager,
     Self,
-    SortBy,
+    SortedBy,
     TimeFilter,
     Watch,
     any_of,
@@ -49,6 +49,7 @@ from library_sdk_api.messages.library.v1.books import (
 )
 from library_sdk_api.messages.library.v1.books import Book as V1Book
 from library_sdk_api.services.library.v1.book_service import BookService
+from library_sdk_api.sorting import BookKey
 
 if TYPE_CHECKING:
     from library_sdk._book import Book
@@ -253,23 +254,19 @@ class BookBase(Entity[V1Book]):
         in_state: Collection[BookState | str] | None = None,
         titled: str | None = None,
         acquired_at: TimeFilter | None = None,
-        sort_by: SortBy | None = None,
-        branch: str | None = None,
-        shelf: ShelfId | None = None,
+        sort_by: SortedBy[BookKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
-        """List books, the newest first.
+        """List the books of the whole library, the newest first.
 
         Args:
             in_state: Only those in one of these states: `BookState` members or names, such as ("shelved",).
             titled: Only those of this very title.
             acquired_at: Only those acquired in this span.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
+            sort_by: Field to sort by, such as "acquired_at" or ("title", "asc"); `-` in front for descending.
                 Default: `-acquired_at`.
-            branch: All shelves of a branch.
-            shelf: A single shelf.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -292,10 +289,60 @@ class BookBase(Entity[V1Book]):
                     *equal("title", "titled", titled),
                     *within("acquired_at", "acquired_at", acquired_at),
                 ),
-                sort_by_fields=as_sorts(Sort, sort_by, "-acquired_at"),
+                sort_by_fields=as_sorts(Sort, sort_by, "-acquired_at", keys=BookKey),
+            )
+        )
+        return paged(
+            cls,
+            caller,
+            BookService.LIST_BOOKS,
+            request,
+            items="books",
+            token="token",
+            page="request",
+            limit=limit,
+            page_size=page_size,
+        )
+
+    @listing
+    @classmethod
+    def of_branch(
+        cls,
+        branch: str,
+        *,
+        in_state: Collection[BookState | str] | None = None,
+        sort_by: SortedBy[BookKey] | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the books of a branch, the newest first.
+
+        Args:
+            branch: All shelves of a branch.
+            in_state: Only those in one of these states: `BookState` members or names, such as ("shelved",).
+            sort_by: Field to sort by, such as "acquired_at" or ("title", "asc"); `-` in front for descending.
+                Default: `-acquired_at`.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `BookService.ListBooks`.
+        """
+        caller = resolve_client(client)
+        request = ListBooksRequest(
+            request=ListRequest(
+                filters=as_filters(Filter, *any_of("state", "in_state", in_state, BookState)),
+                sort_by_fields=as_sorts(Sort, sort_by, "-acquired_at", keys=BookKey),
             ),
-            branch=branch,
-            shelf=shelf,
+            branch=as_text("branch", branch, 1, 0),
         )
         return paged(
             cls,

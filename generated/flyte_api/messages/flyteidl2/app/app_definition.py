@@ -41,59 +41,83 @@ if TYPE_CHECKING:
 
 
 class StatusDeploymentStatus(Enum):
-    """`flyteidl2.app.Status.DeploymentStatus`."""
+    """States of a deployment."""
 
     __full_name__ = "flyteidl2.app.Status.DeploymentStatus"
     __proto_prefix__ = "DEPLOYMENT_STATUS_"
     UNSPECIFIED = 0
+    """Not told."""
     UNASSIGNED = 1
+    """No cluster serves it."""
     ASSIGNED = 2
+    """A cluster was chosen, which has not begun yet."""
     PENDING = 3
+    """The cluster is about to deploy it."""
     STOPPED = 4
+    """Stopped on request; it answers nothing."""
     STARTED = 5
-    """Deprecated."""
+    """Deprecated. Up. Use `DEPLOYMENT_STATUS_ACTIVE`."""
     FAILED = 6
+    """Could not be deployed, or broke; the condition's message says why."""
     ACTIVE = 7
+    """Up: it answers requests, if need be after a replica was started for them."""
     SCALING_UP = 8
-    """Deprecated."""
+    """Deprecated. Gets more replicas. Use `SCALING_UP` of `Substate`."""
     SCALING_DOWN = 9
-    """Deprecated."""
+    """Deprecated. Gets fewer replicas. Use `SCALING_DOWN` of `Substate`."""
     DEPLOYING = 10
+    """Its replicas are being started."""
 
 
 class StatusSubstate(Enum):
-    """`flyteidl2.app.Status.Substate`."""
+    """What happens within a state."""
 
     __full_name__ = "flyteidl2.app.Status.Substate"
     SUBSTATE_UNSPECIFIED = 0
+    """Not told."""
     PULLING_IMAGE = 1
+    """The image is on its way."""
     INITIALIZING = 2
+    """Containers start."""
     WEBHOOK_ERROR = 3
+    """The cluster refused the pod."""
     IMAGE_PULL_ERROR = 4
+    """The image cannot be had."""
     SECRET_MOUNT_ERROR = 5
+    """A secret cannot be had."""
     CRASH_LOOP = 6
+    """The program ends again and again."""
     OOM_KILLED = 7
+    """The program needed more memory than it may use."""
     RUNNING = 8
+    """Replicas answer."""
     SCALED_TO_ZERO = 9
+    """No replica is up, as there are no requests; the next one starts one."""
     SCALING_FROM_ZERO = 10
+    """A first replica starts."""
     SCALING_UP = 11
+    """More replicas start."""
     SCALING_DOWN = 12
+    """Replicas end."""
 
 
 class SpecDesiredState(Enum):
-    """`flyteidl2.app.Spec.DesiredState`."""
+    """What is wanted of an app."""
 
     __full_name__ = "flyteidl2.app.Spec.DesiredState"
     __proto_prefix__ = "DESIRED_STATE_"
     UNSPECIFIED = 0
+    """Not told."""
     STOPPED = 1
+    """It is to be stopped."""
     STARTED = 2
-    """Deprecated."""
+    """Deprecated. It is to be up. Use `DESIRED_STATE_ACTIVE`."""
     ACTIVE = 3
+    """It is to be up."""
 
 
 class Identifier(Message):
-    """`flyteidl2.app.Identifier`."""
+    """What names an app."""
 
     FULL_NAME = "flyteidl2.app.Identifier"
     FIELDS = (
@@ -103,9 +127,13 @@ class Identifier(Message):
         ("name", 4, "string"),
     )
     org: str = ""
+    """Organization; empty on servers without organizations."""
     project: str = ""
+    """Project id."""
     domain: str = ""
+    """Domain id."""
     name: str = ""
+    """Name, unique within project and domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -149,7 +177,7 @@ class Identifier(Message):
 
 
 class Meta(Message):
-    """`flyteidl2.app.Meta`."""
+    """What is known of an app beside its definition and its state."""
 
     FULL_NAME = "flyteidl2.app.Meta"
     FIELDS = (
@@ -160,10 +188,15 @@ class Meta(Message):
         ("source_code", 5, "message", "optional"),
     )
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """What names the app."""
     revision: int = 0
+    """Counts the changes of the app, from 1; 0 where the server does not count."""
     labels: dict[str, str] = map_field("string", "string")
+    """Key-value pairs to find apps by."""
     code_bundle_uri: str = ""
+    """Where the archive with the app's source is kept; empty when its image has it."""
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
+    """Where the source can be read."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -213,7 +246,7 @@ class Meta(Message):
 
 
 class AppWrapper(Message):
-    """`flyteidl2.app.AppWrapper`."""
+    """An app, or only its name, with the host it is reached at."""
 
     FULL_NAME = "flyteidl2.app.AppWrapper"
     FIELDS = (
@@ -222,8 +255,11 @@ class AppWrapper(Message):
         ("app_id", 3, "message", "optional", "payload"),
     )
     host: str = ""
+    """Host name that requests are sent to."""
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """Its name alone."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -268,7 +304,7 @@ class AppWrapper(Message):
 
 
 class App(Message):
-    """`flyteidl2.app.App`."""
+    """A program that stays up and answers requests."""
 
     FULL_NAME = "flyteidl2.app.App"
     FIELDS = (
@@ -277,8 +313,11 @@ class App(Message):
         ("status", 3, "message", "optional"),
     )
     metadata: Meta | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Meta")
+    """Name, revision and labels."""
     spec: Spec | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Spec")
+    """What is to run, and how."""
     status: Status | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Status")
+    """What becomes of it; set by the server."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -316,7 +355,7 @@ class App(Message):
 
 
 class Condition(Message):
-    """`flyteidl2.app.Condition`."""
+    """A state that an app came into."""
 
     FULL_NAME = "flyteidl2.app.Condition"
     FIELDS = (
@@ -329,14 +368,21 @@ class Condition(Message):
         ("deployment_id", 7, "string"),
     )
     last_transition_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it came into this state."""
     deployment_status: StatusDeploymentStatus = enum_field(
         "flyte_api.messages.flyteidl2.app.app_definition:StatusDeploymentStatus"
     )
+    """The state."""
     message: str = ""
+    """Why, for people."""
     revision: int = 0
+    """The revision of the app that was deployed."""
     actor: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who caused it, where that is known."""
     substate: StatusSubstate = enum_field("flyte_api.messages.flyteidl2.app.app_definition:StatusSubstate")
+    """What happens within the state."""
     deployment_id: str = ""
+    """What the cluster calls the deployment."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -400,7 +446,7 @@ class Condition(Message):
 
 
 class Status(Message):
-    """`flyteidl2.app.Status`."""
+    """What becomes of an app."""
 
     FULL_NAME = "flyteidl2.app.Status"
     FIELDS = (
@@ -417,18 +463,29 @@ class Status(Message):
         ("last_assigned_cluster", 11, "string"),
     )
     assigned_cluster: str = ""
+    """The cluster that serves it."""
     current_replicas: int = 0
+    """How many replicas are up."""
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
+    """Where it is reached."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was created."""
     last_updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was last changed."""
     conditions: list[Condition] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Condition")
+    """States that it came into, the latest last."""
     lease_expiration: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """Until when its cluster may serve it without asking again."""
     k8s_metadata: K8sMetadata | None = sub("flyte_api.messages.flyteidl2.app.app_definition:K8sMetadata")
+    """Where in the cluster it is."""
     materialized_inputs: MaterializedInputs | None = sub(
         "flyte_api.messages.flyteidl2.app.app_definition:MaterializedInputs"
     )
+    """What its inputs stood for when it was deployed."""
     last_started_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was last started."""
     last_assigned_cluster: str = ""
+    """The cluster that served it last."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -522,11 +579,12 @@ class Status(Message):
 
 
 class K8sMetadata(Message):
-    """`flyteidl2.app.K8sMetadata`."""
+    """Where in a cluster an app is."""
 
     FULL_NAME = "flyteidl2.app.K8sMetadata"
     FIELDS = (("namespace", 1, "string"),)
     namespace: str = ""
+    """Kubernetes namespace."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -552,7 +610,7 @@ class K8sMetadata(Message):
 
 
 class Ingress(Message):
-    """`flyteidl2.app.Ingress`."""
+    """Addresses that an app is reached at."""
 
     FULL_NAME = "flyteidl2.app.Ingress"
     FIELDS = (
@@ -561,8 +619,11 @@ class Ingress(Message):
         ("vpc_url", 3, "string"),
     )
     public_url: str = ""
+    """URL that is reached from anywhere; empty where there is none."""
     cname_url: str = ""
+    """URL under a host name of the owner's choice."""
     vpc_url: str = ""
+    """URL within the cluster's network."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -600,7 +661,7 @@ class Ingress(Message):
 
 
 class Spec(Message):
-    """`flyteidl2.app.Spec`."""
+    """What an app runs, and how."""
 
     FULL_NAME = "flyteidl2.app.Spec"
     FIELDS = (
@@ -622,23 +683,39 @@ class Spec(Message):
         ("cluster", 16, "string"),
     )
     container: Container | None = sub("flyte_api.messages.flyteidl2.core.tasks:Container")
+    """One container."""
     pod: K8sPod | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sPod")
+    """A whole pod."""
     autoscaling: AutoscalingConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:AutoscalingConfig")
+    """How many replicas there are, and when."""
     ingress: IngressConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:IngressConfig")
+    """How it is reached."""
     desired_state: SpecDesiredState = enum_field("flyte_api.messages.flyteidl2.app.app_definition:SpecDesiredState")
+    """Whether it is to be up."""
     cluster_pool: str = ""
+    """The pool of clusters that may serve it; empty for the default one."""
     images: ImageSpecSet | None = sub("flyte_api.messages.flyteidl2.app.app_definition:ImageSpecSet")
+    """The images that it is made of."""
     security_context: SecurityContext | None = sub("flyte_api.messages.flyteidl2.app.app_definition:SecurityContext")
+    """What it may do, and who may call it."""
     extended_resources: ExtendedResources | None = sub("flyte_api.messages.flyteidl2.core.tasks:ExtendedResources")
+    """Accelerators and shared memory."""
     runtime_metadata: RuntimeMetadata | None = sub(
         "flyte_api.messages.flyteidl2.common.runtime_version:RuntimeMetadata"
     )
+    """The SDK that it was written with."""
     profile: Profile | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Profile")
+    """How it is shown."""
     creator: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who created it; set by the server."""
     inputs: InputList | None = sub("flyte_api.messages.flyteidl2.app.app_definition:InputList")
+    """What it is given at its start."""
     links: list[Link] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Link")
+    """Links that are shown with it."""
     timeouts: TimeoutConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:TimeoutConfig")
+    """How long things may take."""
     cluster: str = ""
+    """The one cluster that may serve it; empty for any of the pool."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -767,7 +844,7 @@ class Spec(Message):
 
 
 class Link(Message):
-    """`flyteidl2.app.Link`."""
+    """A link that is shown with an app."""
 
     FULL_NAME = "flyteidl2.app.Link"
     FIELDS = (
@@ -776,8 +853,11 @@ class Link(Message):
         ("is_relative", 3, "bool"),
     )
     path: str = ""
+    """A URL, or a path within the app."""
     title: str = ""
+    """What it is called."""
     is_relative: bool = False
+    """Whether the path is one within the app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -815,7 +895,7 @@ class Link(Message):
 
 
 class Input(Message):
-    """`flyteidl2.app.Input`."""
+    """Something that an app is given at its start."""
 
     FULL_NAME = "flyteidl2.app.Input"
     FIELDS = (
@@ -825,9 +905,13 @@ class Input(Message):
         ("artifact_id", 6, "message", "optional", "value"),
     )
     name: str = ""
+    """What it is called."""
     string_value: str | None = None
+    """A text."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """The address of another app."""
     artifact_id: ArtifactVersionId | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId")
+    """A version of an artifact, or the latest one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -881,7 +965,7 @@ class Input(Message):
 
 
 class MaterializedInputs(Message):
-    """`flyteidl2.app.MaterializedInputs`."""
+    """What inputs stood for when an app was deployed."""
 
     FULL_NAME = "flyteidl2.app.MaterializedInputs"
     FIELDS = (
@@ -889,7 +973,9 @@ class MaterializedInputs(Message):
         ("revision", 2, "uint64"),
     )
     items: list[MaterializedInput] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:MaterializedInput")
+    """One entry for each input that stood for something."""
     revision: int = 0
+    """The revision of the app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -921,7 +1007,7 @@ class MaterializedInputs(Message):
 
 
 class MaterializedInput(Message):
-    """`flyteidl2.app.MaterializedInput`."""
+    """What an input stood for."""
 
     FULL_NAME = "flyteidl2.app.MaterializedInput"
     FIELDS = (
@@ -929,7 +1015,9 @@ class MaterializedInput(Message):
         ("artifact_id", 2, "message", "optional", "value"),
     )
     name: str = ""
+    """Name of the input."""
     artifact_id: ArtifactID | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactID")
+    """The version of the artifact."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -965,11 +1053,12 @@ class MaterializedInput(Message):
 
 
 class InputList(Message):
-    """`flyteidl2.app.InputList`."""
+    """What an app is given at its start."""
 
     FULL_NAME = "flyteidl2.app.InputList"
     FIELDS = (("items", 1, "message", "repeated"),)
     items: list[Input] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Input")
+    """The inputs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -995,7 +1084,7 @@ class InputList(Message):
 
 
 class Profile(Message):
-    """`flyteidl2.app.Profile`."""
+    """How an app is shown to people."""
 
     FULL_NAME = "flyteidl2.app.Profile"
     FIELDS = (
@@ -1005,9 +1094,13 @@ class Profile(Message):
         ("icon_url", 4, "string"),
     )
     type: str = ""
+    """What kind of app it is, such as `streamlit`."""
     name: str = ""
+    """What it is called."""
     short_description: str = ""
+    """What it is for."""
     icon_url: str = ""
+    """URL of its icon."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1051,7 +1144,7 @@ class Profile(Message):
 
 
 class SecurityContext(Message):
-    """`flyteidl2.app.SecurityContext`."""
+    """What an app may do, and who may call it."""
 
     FULL_NAME = "flyteidl2.app.SecurityContext"
     FIELDS = (
@@ -1060,8 +1153,11 @@ class SecurityContext(Message):
         ("allow_anonymous", 5, "bool"),
     )
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
+    """The identity that it runs with."""
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
+    """The secrets that it gets."""
     allow_anonymous: bool = False
+    """Whether callers need not log in."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1099,7 +1195,7 @@ class SecurityContext(Message):
 
 
 class ImageSpec(Message):
-    """`flyteidl2.app.ImageSpec`."""
+    """An image of an app."""
 
     FULL_NAME = "flyteidl2.app.ImageSpec"
     FIELDS = (
@@ -1107,7 +1203,9 @@ class ImageSpec(Message):
         ("build_job_url", 2, "string"),
     )
     tag: str = ""
+    """Its name with the tag."""
     build_job_url: str = ""
+    """Where the build of it can be looked at."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1139,11 +1237,12 @@ class ImageSpec(Message):
 
 
 class ImageSpecSet(Message):
-    """`flyteidl2.app.ImageSpecSet`."""
+    """The images of an app."""
 
     FULL_NAME = "flyteidl2.app.ImageSpecSet"
     FIELDS = (("images", 1, "message", "repeated"),)
     images: list[ImageSpec] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:ImageSpec")
+    """The images."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1169,7 +1268,7 @@ class ImageSpecSet(Message):
 
 
 class IngressConfig(Message):
-    """`flyteidl2.app.IngressConfig`."""
+    """How an app is to be reached."""
 
     FULL_NAME = "flyteidl2.app.IngressConfig"
     FIELDS = (
@@ -1178,8 +1277,11 @@ class IngressConfig(Message):
         ("cname", 3, "string"),
     )
     private: bool = False
+    """Whether it is reached only from within the cluster's network."""
     subdomain: str = ""
+    """First part of its host name. Empty for one that the server makes up."""
     cname: str = ""
+    """A host name of the owner's choice."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1217,7 +1319,7 @@ class IngressConfig(Message):
 
 
 class AutoscalingConfig(Message):
-    """`flyteidl2.app.AutoscalingConfig`."""
+    """How many replicas an app has, and when."""
 
     FULL_NAME = "flyteidl2.app.AutoscalingConfig"
     FIELDS = (
@@ -1226,8 +1328,11 @@ class AutoscalingConfig(Message):
         ("scaling_metric", 3, "message", "optional"),
     )
     replicas: Replicas | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Replicas")
+    """The bounds of their number."""
     scaledown_period: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
+    """How long it has to be quiet before a replica is taken away."""
     scaling_metric: ScalingMetric | None = sub("flyte_api.messages.flyteidl2.app.app_definition:ScalingMetric")
+    """What is measured."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1269,7 +1374,7 @@ class AutoscalingConfig(Message):
 
 
 class ScalingMetric(Message):
-    """`flyteidl2.app.ScalingMetric`."""
+    """What the number of replicas follows."""
 
     FULL_NAME = "flyteidl2.app.ScalingMetric"
     FIELDS = (
@@ -1277,7 +1382,9 @@ class ScalingMetric(Message):
         ("concurrency", 2, "message", "optional", "metric"),
     )
     request_rate: RequestRate | None = sub("flyte_api.messages.flyteidl2.app.app_definition:RequestRate")
+    """Requests a second."""
     concurrency: Concurrency | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Concurrency")
+    """Requests that are being answered."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1316,11 +1423,12 @@ class ScalingMetric(Message):
 
 
 class Concurrency(Message):
-    """`flyteidl2.app.Concurrency`."""
+    """Scaling by requests that are being answered at a time."""
 
     FULL_NAME = "flyteidl2.app.Concurrency"
     FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
+    """How many a replica is to have."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1346,11 +1454,12 @@ class Concurrency(Message):
 
 
 class RequestRate(Message):
-    """`flyteidl2.app.RequestRate`."""
+    """Scaling by requests a second."""
 
     FULL_NAME = "flyteidl2.app.RequestRate"
     FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
+    """How many a replica is to get."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1376,7 +1485,7 @@ class RequestRate(Message):
 
 
 class Replicas(Message):
-    """`flyteidl2.app.Replicas`."""
+    """Bounds of the number of replicas."""
 
     FULL_NAME = "flyteidl2.app.Replicas"
     FIELDS = (
@@ -1384,7 +1493,9 @@ class Replicas(Message):
         ("max", 2, "uint32"),
     )
     min: int = 0
+    """The fewest; 0 lets the app scale to zero."""
     max: int = 0
+    """The most."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1416,11 +1527,12 @@ class Replicas(Message):
 
 
 class TimeoutConfig(Message):
-    """`flyteidl2.app.TimeoutConfig`."""
+    """How long things may take."""
 
     FULL_NAME = "flyteidl2.app.TimeoutConfig"
     FIELDS = (("request_timeout", 1, "message", "optional"),)
     request_timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
+    """How long the app may take to answer a request."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

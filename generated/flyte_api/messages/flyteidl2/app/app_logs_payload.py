@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class TailLogsRequest(Message):
-    """`flyteidl2.app.TailLogsRequest`."""
+    """Whose lines are wanted."""
 
     FULL_NAME = "flyteidl2.app.TailLogsRequest"
     FIELDS = (
@@ -41,8 +41,11 @@ class TailLogsRequest(Message):
         ("source", 3, "enum"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """All replicas of an app."""
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
+    """One replica of an app."""
     source: LogsSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogsSource")
+    """Whether lines come from running containers, from storage, or from either."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -87,13 +90,14 @@ class TailLogsRequest(Message):
 
 
 class ReplicaIdentifierList(Message):
-    """`flyteidl2.app.ReplicaIdentifierList`."""
+    """Replicas that lines follow of."""
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifierList"
     FIELDS = (("replicas", 1, "message", "repeated"),)
     replicas: list[ReplicaIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier"
     )
+    """What names them."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -119,7 +123,7 @@ class ReplicaIdentifierList(Message):
 
 
 class LogLines(Message):
-    """`flyteidl2.app.LogLines`."""
+    """Lines of one replica."""
 
     FULL_NAME = "flyteidl2.app.LogLines"
     FIELDS = (
@@ -131,8 +135,11 @@ class LogLines(Message):
     lines: list[str] = deprecated_field(scalar_list(), "Use `structured_lines`.")
     """Deprecated. Use `structured_lines`."""
     replica_id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
+    """The replica that wrote them."""
     structured_lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
+    """The lines, with their times."""
     source: LogLineSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineSource")
+    """Where they come from."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -176,11 +183,12 @@ class LogLines(Message):
 
 
 class LogLinesBatch(Message):
-    """`flyteidl2.app.LogLinesBatch`."""
+    """Lines of several replicas."""
 
     FULL_NAME = "flyteidl2.app.LogLinesBatch"
     FIELDS = (("logs", 1, "message", "repeated"),)
     logs: list[LogLines] = sub_list("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLines")
+    """The lines, by replica."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -206,7 +214,7 @@ class LogLinesBatch(Message):
 
 
 class TailLogsResponse(Message):
-    """`flyteidl2.app.TailLogsResponse`."""
+    """What there is to tell: who writes, or what was written."""
 
     FULL_NAME = "flyteidl2.app.TailLogsResponse"
     FIELDS = (
@@ -217,11 +225,13 @@ class TailLogsResponse(Message):
     replicas: ReplicaIdentifierList | None = sub(
         "flyte_api.messages.flyteidl2.app.app_logs_payload:ReplicaIdentifierList"
     )
+    """The replicas that lines follow of; servers may send it first."""
     log_lines: DataplaneLogLines | None = deprecated_field(
         sub("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines"), "Use `batches`."
     )
     """Deprecated. Use `batches`."""
     batches: LogLinesBatch | None = sub("flyte_api.messages.flyteidl2.app.app_logs_payload:LogLinesBatch")
+    """Lines."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

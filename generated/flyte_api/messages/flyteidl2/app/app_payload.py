@@ -29,11 +29,12 @@ if TYPE_CHECKING:
 
 
 class CreateRequest(Message):
-    """`flyteidl2.app.CreateRequest`."""
+    """An app to create."""
 
     FULL_NAME = "flyteidl2.app.CreateRequest"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app, without status."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -59,11 +60,12 @@ class CreateRequest(Message):
 
 
 class CreateResponse(Message):
-    """`flyteidl2.app.CreateResponse`."""
+    """The app that was created."""
 
     FULL_NAME = "flyteidl2.app.CreateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as the server keeps it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -89,7 +91,7 @@ class CreateResponse(Message):
 
 
 class GetRequest(Message):
-    """`flyteidl2.app.GetRequest`."""
+    """Which app is wanted."""
 
     FULL_NAME = "flyteidl2.app.GetRequest"
     FIELDS = (
@@ -97,7 +99,9 @@ class GetRequest(Message):
         ("ingress", 2, "message", "optional", "identifier"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """The app of this name."""
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
+    """The app that is reached there; open-source servers refuse it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -136,11 +140,12 @@ class GetRequest(Message):
 
 
 class GetResponse(Message):
-    """`flyteidl2.app.GetResponse`."""
+    """An app."""
 
     FULL_NAME = "flyteidl2.app.GetResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -166,7 +171,7 @@ class GetResponse(Message):
 
 
 class UpdateRequest(Message):
-    """`flyteidl2.app.UpdateRequest`."""
+    """An app to change."""
 
     FULL_NAME = "flyteidl2.app.UpdateRequest"
     FIELDS = (
@@ -174,7 +179,9 @@ class UpdateRequest(Message):
         ("reason", 2, "string"),
     )
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as it is to be: it takes the place of what there was."""
     reason: str = ""
+    """Why, for those who look at its history."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -206,11 +213,12 @@ class UpdateRequest(Message):
 
 
 class UpdateResponse(Message):
-    """`flyteidl2.app.UpdateResponse`."""
+    """The app that was changed."""
 
     FULL_NAME = "flyteidl2.app.UpdateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as the server keeps it now."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -236,11 +244,12 @@ class UpdateResponse(Message):
 
 
 class DeleteRequest(Message):
-    """`flyteidl2.app.DeleteRequest`."""
+    """An app to delete."""
 
     FULL_NAME = "flyteidl2.app.DeleteRequest"
     FIELDS = (("app_id", 1, "message", "optional"),)
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """What names it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -266,13 +275,13 @@ class DeleteRequest(Message):
 
 
 class DeleteResponse(Message):
-    """`flyteidl2.app.DeleteResponse`."""
+    """Nothing."""
 
     FULL_NAME = "flyteidl2.app.DeleteResponse"
 
 
 class ConsumedArtifactFilter(Message):
-    """`flyteidl2.app.ConsumedArtifactFilter`."""
+    """Apps that have an artifact as an input."""
 
     FULL_NAME = "flyteidl2.app.ConsumedArtifactFilter"
     FIELDS = (
@@ -282,9 +291,13 @@ class ConsumedArtifactFilter(Message):
         ("version", 4, "string"),
     )
     project: str = ""
+    """Project of the artifact."""
     domain: str = ""
+    """Domain of the artifact."""
     name: str = ""
+    """Name of the artifact."""
     version: str = ""
+    """Version of the artifact; empty for any."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -328,7 +341,7 @@ class ConsumedArtifactFilter(Message):
 
 
 class ListRequest(Message):
-    """`flyteidl2.app.ListRequest`."""
+    """Which apps are wanted."""
 
     FULL_NAME = "flyteidl2.app.ListRequest"
     FIELDS = (
@@ -341,12 +354,19 @@ class ListRequest(Message):
         ("artifact", 7, "message", "optional", "filter_by"),
     )
     request: CommonListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Filters, order and page."""
     org: str | None = None
+    """Those of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
+    """Those that a cluster serves."""
     project: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Those of a project and domain."""
     disable_identity_enrichment: bool = False
+    """Whether names and addresses of people may be left out, which is faster."""
     include_total_count: bool = False
+    """Whether all matches are to be counted."""
     artifact: ConsumedArtifactFilter | None = sub("flyte_api.messages.flyteidl2.app.app_payload:ConsumedArtifactFilter")
+    """Those that have an artifact as an input."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -421,7 +441,7 @@ class ListRequest(Message):
 
 
 class ListResponse(Message):
-    """`flyteidl2.app.ListResponse`."""
+    """One page of apps."""
 
     FULL_NAME = "flyteidl2.app.ListResponse"
     FIELDS = (
@@ -430,8 +450,11 @@ class ListResponse(Message):
         ("total_count", 3, "int64"),
     )
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The apps."""
     token: str = ""
+    """What to ask for the next page with; empty on the last one."""
     total_count: int = 0
+    """How many match in all, where that was asked for."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -469,7 +492,7 @@ class ListResponse(Message):
 
 
 class WatchRequest(Message):
-    """`flyteidl2.app.WatchRequest`."""
+    """Which apps are followed."""
 
     FULL_NAME = "flyteidl2.app.WatchRequest"
     FIELDS = (
@@ -479,9 +502,13 @@ class WatchRequest(Message):
         ("app_id", 4, "message", "optional", "target"),
     )
     org: str | None = None
+    """Those of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
+    """Those that a cluster serves."""
     project: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Those of a project and domain."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """One app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -538,11 +565,12 @@ class WatchRequest(Message):
 
 
 class CreateEvent(Message):
-    """`flyteidl2.app.CreateEvent`."""
+    """An app was created, or was there when the watch began."""
 
     FULL_NAME = "flyteidl2.app.CreateEvent"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -568,7 +596,7 @@ class CreateEvent(Message):
 
 
 class UpdateEvent(Message):
-    """`flyteidl2.app.UpdateEvent`."""
+    """An app has changed."""
 
     FULL_NAME = "flyteidl2.app.UpdateEvent"
     FIELDS = (
@@ -576,7 +604,9 @@ class UpdateEvent(Message):
         ("old_app", 2, "message", "optional"),
     )
     updated_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as it is now."""
     old_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as it was, where the server knows."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -608,11 +638,12 @@ class UpdateEvent(Message):
 
 
 class DeleteEvent(Message):
-    """`flyteidl2.app.DeleteEvent`."""
+    """An app was deleted."""
 
     FULL_NAME = "flyteidl2.app.DeleteEvent"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as it was."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -638,7 +669,7 @@ class DeleteEvent(Message):
 
 
 class WatchResponse(Message):
-    """`flyteidl2.app.WatchResponse`."""
+    """Something that happened to an app."""
 
     FULL_NAME = "flyteidl2.app.WatchResponse"
     FIELDS = (
@@ -647,8 +678,11 @@ class WatchResponse(Message):
         ("delete_event", 3, "message", "optional", "event"),
     )
     create_event: CreateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:CreateEvent")
+    """It was created, or was there when the watch began."""
     update_event: UpdateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:UpdateEvent")
+    """It has changed."""
     delete_event: DeleteEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:DeleteEvent")
+    """It was deleted."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -696,11 +730,12 @@ class WatchResponse(Message):
 
 
 class UpdateStatusRequest(Message):
-    """`flyteidl2.app.UpdateStatusRequest`."""
+    """What a cluster reports of an app."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusRequest"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app with its state."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -726,11 +761,12 @@ class UpdateStatusRequest(Message):
 
 
 class UpdateStatusResponse(Message):
-    """`flyteidl2.app.UpdateStatusResponse`."""
+    """The app that was reported about."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The app as the server keeps it now."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -756,11 +792,12 @@ class UpdateStatusResponse(Message):
 
 
 class LeaseRequest(Message):
-    """`flyteidl2.app.LeaseRequest`."""
+    """Which apps a cluster is to serve."""
 
     FULL_NAME = "flyteidl2.app.LeaseRequest"
     FIELDS = (("id", 1, "message", "optional"),)
     id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
+    """The cluster that asks."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -786,11 +823,12 @@ class LeaseRequest(Message):
 
 
 class LeaseResponse(Message):
-    """`flyteidl2.app.LeaseResponse`."""
+    """Apps that a cluster is to serve."""
 
     FULL_NAME = "flyteidl2.app.LeaseResponse"
     FIELDS = (("apps", 1, "message", "repeated"),)
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
+    """The apps."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

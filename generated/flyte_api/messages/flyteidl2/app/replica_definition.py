@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ReplicaIdentifier(Message):
-    """`flyteidl2.app.ReplicaIdentifier`."""
+    """What names a replica of an app."""
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifier"
     FIELDS = (
@@ -33,7 +33,9 @@ class ReplicaIdentifier(Message):
         ("name", 2, "string"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
+    """The app."""
     name: str = ""
+    """Name of the replica, such as that of its pod."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -65,7 +67,7 @@ class ReplicaIdentifier(Message):
 
 
 class ReplicaMeta(Message):
-    """`flyteidl2.app.ReplicaMeta`."""
+    """Which replica it is."""
 
     FULL_NAME = "flyteidl2.app.ReplicaMeta"
     FIELDS = (
@@ -73,7 +75,9 @@ class ReplicaMeta(Message):
         ("revision", 2, "uint64"),
     )
     id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
+    """What names it."""
     revision: int = 0
+    """Counts its changes."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -105,11 +109,12 @@ class ReplicaMeta(Message):
 
 
 class ReplicaList(Message):
-    """`flyteidl2.app.ReplicaList`."""
+    """Replicas of an app."""
 
     FULL_NAME = "flyteidl2.app.ReplicaList"
     FIELDS = (("items", 1, "message", "repeated"),)
     items: list[Replica] = sub_list("flyte_api.messages.flyteidl2.app.replica_definition:Replica")
+    """The replicas."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -135,7 +140,7 @@ class ReplicaList(Message):
 
 
 class Replica(Message):
-    """`flyteidl2.app.Replica`."""
+    """One of the processes that an app consists of."""
 
     FULL_NAME = "flyteidl2.app.Replica"
     FIELDS = (
@@ -143,7 +148,9 @@ class Replica(Message):
         ("status", 2, "message", "optional"),
     )
     metadata: ReplicaMeta | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaMeta")
+    """Which one it is."""
     status: ReplicaStatus | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaStatus")
+    """What becomes of it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -175,7 +182,7 @@ class Replica(Message):
 
 
 class ReplicaStatus(Message):
-    """`flyteidl2.app.ReplicaStatus`."""
+    """What becomes of a replica."""
 
     FULL_NAME = "flyteidl2.app.ReplicaStatus"
     FIELDS = (
@@ -183,7 +190,9 @@ class ReplicaStatus(Message):
         ("reason", 2, "string"),
     )
     deployment_status: str = ""
+    """Its state, in the cluster's words."""
     reason: str = ""
+    """Why, for people."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

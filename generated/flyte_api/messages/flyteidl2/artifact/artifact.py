@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactName(Message):
-    """`flyteidl2.artifact.ArtifactName`."""
+    """What all versions of an artifact have in common: its name, in a project and domain."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactName"
     FIELDS = (
@@ -53,6 +53,7 @@ class ArtifactName(Message):
     project: str = ""
     domain: str = ""
     name: str = ""
+    """At most 255 letters, digits, dots, dashes and underscores."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -96,7 +97,7 @@ class ArtifactName(Message):
 
 
 class ArtifactIdentifier(Message):
-    """`flyteidl2.artifact.ArtifactIdentifier`."""
+    """One version of an artifact."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactIdentifier"
     FIELDS = (
@@ -105,6 +106,7 @@ class ArtifactIdentifier(Message):
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     version: str = ""
+    """Whatever its publisher calls it, at most 255 characters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -136,7 +138,7 @@ class ArtifactIdentifier(Message):
 
 
 class TimePartitionKey(Message):
-    """`flyteidl2.artifact.TimePartitionKey`."""
+    """The key of partitions that are spans of time."""
 
     FULL_NAME = "flyteidl2.artifact.TimePartitionKey"
     FIELDS = (
@@ -144,7 +146,9 @@ class TimePartitionKey(Message):
         ("granularity", 2, "enum"),
     )
     key: str = ""
+    """What the key is called, at most 64 characters."""
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
+    """How long a span is."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -176,7 +180,7 @@ class TimePartitionKey(Message):
 
 
 class ArtifactPartitionSchema(Message):
-    """`flyteidl2.artifact.ArtifactPartitionSchema`."""
+    """The keys by which the versions of an artifact are divided into partitions."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactPartitionSchema"
     FIELDS = (
@@ -184,7 +188,9 @@ class ArtifactPartitionSchema(Message):
         ("partition_keys", 2, "string", "repeated"),
     )
     time_partition: TimePartitionKey | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TimePartitionKey")
+    """The key that is a time; unset when there is none."""
     partition_keys: list[str] = scalar_list()
+    """The keys that are texts, 16 at most, in the order of their declaration."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -218,7 +224,7 @@ class ArtifactPartitionSchema(Message):
 
 
 class PartitionSchemaMismatch(Message):
-    """`flyteidl2.artifact.PartitionSchemaMismatch`."""
+    """How the partition of a version differs from what its artifact is divided by."""
 
     FULL_NAME = "flyteidl2.artifact.PartitionSchemaMismatch"
     FIELDS = (
@@ -229,10 +235,13 @@ class PartitionSchemaMismatch(Message):
     expected: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """The keys of the artifact."""
     actual: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """The keys of the version."""
     message: str = ""
+    """The difference, for people."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -270,7 +279,7 @@ class PartitionSchemaMismatch(Message):
 
 
 class TaskActionSource(Message):
-    """`flyteidl2.artifact.TaskActionSource`."""
+    """The attempt of an action that published a version."""
 
     FULL_NAME = "flyteidl2.artifact.TaskActionSource"
     FIELDS = (
@@ -278,7 +287,9 @@ class TaskActionSource(Message):
         ("attempt", 2, "uint32"),
     )
     action: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
+    """The action; it is in the project and domain of the artifact."""
     attempt: int = 0
+    """Number of the attempt, from 1."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -310,7 +321,7 @@ class TaskActionSource(Message):
 
 
 class ArtifactSource(Message):
-    """`flyteidl2.artifact.ArtifactSource`."""
+    """Where a version comes from."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSource"
     FIELDS = (
@@ -318,7 +329,9 @@ class ArtifactSource(Message):
         ("external_ref", 2, "string", "optional", "source"),
     )
     task_action: TaskActionSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TaskActionSource")
+    """An action of a run."""
     external_ref: str | None = None
+    """Another system: a URI or an id that means something there, at most 1024 characters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -357,7 +370,7 @@ class ArtifactSource(Message):
 
 
 class ArtifactSpec(Message):
-    """`flyteidl2.artifact.ArtifactSpec`."""
+    """What the publisher of a version says of it."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSpec"
     FIELDS = (
@@ -370,14 +383,21 @@ class ArtifactSpec(Message):
         ("time_partition", 9, "message", "optional"),
     )
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
+    """The value: a reference to a file, a directory or a data frame."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
+    """The type of the value."""
     info: ArtifactInfo | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactInfo")
+    """Description, attributes and card."""
     source: ArtifactSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSource")
+    """Where it comes from."""
     parent_artifacts: list[ArtifactVersionId] = sub_list(
         "flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId"
     )
+    """The versions that it was made of, the most important one first, 32 at most. They need not exist."""
     partitions: Partitions | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
+    """Its values of the keys that are texts."""
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
+    """Its value of the key that is a time."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -441,7 +461,7 @@ class ArtifactSpec(Message):
 
 
 class Artifact(Message):
-    """`flyteidl2.artifact.Artifact`."""
+    """A version of an artifact, as the server keeps it."""
 
     FULL_NAME = "flyteidl2.artifact.Artifact"
     FIELDS = (
@@ -452,12 +472,17 @@ class Artifact(Message):
         ("partition_schema_mismatch", 5, "message", "optional"),
     )
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
+    """What it is called."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
+    """What its publisher says of it."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was published."""
     created_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
+    """Who published it."""
     partition_schema_mismatch: PartitionSchemaMismatch | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:PartitionSchemaMismatch"
     )
+    """Set when its partition does not fit the keys of its artifact."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

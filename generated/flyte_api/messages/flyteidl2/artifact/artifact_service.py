@@ -45,7 +45,9 @@ class CreateArtifactRequest(Message):
         ("spec", 2, "message", "optional"),
     )
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
+    """The version to publish."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
+    """What to say of it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -82,6 +84,7 @@ class CreateArtifactResponse(Message):
     FULL_NAME = "flyteidl2.artifact.CreateArtifactResponse"
     FIELDS = (("artifact", 1, "message", "optional"),)
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
+    """The version as it is kept."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -115,7 +118,9 @@ class GetArtifactRequest(Message):
         ("version", 2, "string", "optional"),
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
+    """The artifact."""
     version: str | None = None
+    """The version. The latest one when unset."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -152,6 +157,7 @@ class GetArtifactResponse(Message):
     FULL_NAME = "flyteidl2.artifact.GetArtifactResponse"
     FIELDS = (("artifact", 1, "message", "optional"),)
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
+    """The version."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -187,9 +193,15 @@ class ListArtifactsRequest(Message):
         ("latest_per_partition", 4, "bool"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters. Filters know `created_at`, `source_run`, `source_action`, `source_external_ref`,
+    `time_partition`, `partition.KEY` and `user_metadata.KEY`.
+    """
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where to look."""
     name: str | None = None
+    """Only versions of this artifact."""
     latest_per_partition: bool = False
+    """Only the latest version of each partition. `name` has to be given too."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -241,7 +253,9 @@ class ListArtifactsResponse(Message):
         ("token", 2, "string"),
     )
     artifacts: list[Artifact] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
+    """The versions of this page."""
     token: str = ""
+    """What to ask for the next page with; empty on the last one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -281,7 +295,9 @@ class ListArtifactNamesRequest(Message):
         ("project_id", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Page, order and filters. Filters know `name`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where to look."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -313,7 +329,7 @@ class ListArtifactNamesRequest(Message):
 
 
 class ArtifactGroup(Message):
-    """`flyteidl2.artifact.ArtifactGroup`."""
+    """All versions of an artifact."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactGroup"
     FIELDS = (
@@ -324,12 +340,17 @@ class ArtifactGroup(Message):
         ("latest_partitions", 5, "message", "repeated"),
     )
     latest: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
+    """The version that was published last."""
     versions: int = 0
+    """How many there are."""
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """The keys by which they are divided; unset when they are not."""
     latest_time_partition: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """The latest time that one of them is a partition of."""
     latest_partitions: list[Partitions] = sub_list("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
+    """The partitions of that time, by their other keys."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -391,7 +412,9 @@ class ListArtifactNamesResponse(Message):
         ("token", 2, "string"),
     )
     groups: list[ArtifactGroup] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact_service:ArtifactGroup")
+    """The artifacts of this page."""
     token: str = ""
+    """What to ask for the next page with; empty on the last one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -431,7 +454,9 @@ class ListArtifactMetadataKeysRequest(Message):
         ("name", 2, "string", "optional"),
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where to look."""
     name: str | None = None
+    """Only at the versions of this artifact."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -468,6 +493,7 @@ class ListArtifactMetadataKeysResponse(Message):
     FULL_NAME = "flyteidl2.artifact.ListArtifactMetadataKeysResponse"
     FIELDS = (("keys", 1, "string", "repeated"),)
     keys: list[str] = scalar_list()
+    """The keys."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -501,9 +527,11 @@ class DeclareArtifactRequest(Message):
         ("partition_schema", 2, "message", "optional"),
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
+    """The artifact."""
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """Its partition keys. They cannot be changed later."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -544,6 +572,7 @@ class DeclareArtifactResponse(Message):
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """The keys as they are kept."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -576,6 +605,7 @@ class GetArtifactSchemaRequest(Message):
     FULL_NAME = "flyteidl2.artifact.GetArtifactSchemaRequest"
     FIELDS = (("name", 1, "message", "optional"),)
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
+    """The artifact."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -611,7 +641,9 @@ class GetArtifactSchemaResponse(Message):
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
+    """Its keys; those of its first version when nobody declared them."""
     declared: bool = False
+    """Whether they were declared."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -655,9 +687,13 @@ class ListPartitionValuesRequest(Message):
         ("key", 4, "string"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
+    """Most values, and filters as in `ListArtifactsRequest`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where to look."""
     name: str = ""
+    """The artifact."""
     key: str = ""
+    """The partition key, at most 64 characters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -706,6 +742,7 @@ class ListPartitionValuesResponse(Message):
     FULL_NAME = "flyteidl2.artifact.ListPartitionValuesResponse"
     FIELDS = (("values", 1, "string", "repeated"),)
     values: list[str] = scalar_list()
+    """The values; times as RFC 3339 says."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -736,6 +773,7 @@ class DeleteArtifactRequest(Message):
     FULL_NAME = "flyteidl2.artifact.DeleteArtifactRequest"
     FIELDS = (("artifact_id", 1, "message", "optional"),)
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
+    """The version to delete."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -1,0 +1,57 @@
+"""What codegen.toml says that servers sort and filter by is what they do: the devbox has their allow-lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flyte.devbox import project_filters
+from flyte.devbox.store import actions, tasks
+from flyte_codegen import config
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = config.read(ROOT / "codegen.toml")
+# The real backend's, for services that the devbox does not have.
+TRIGGERS = {
+    "project",
+    "domain",
+    "task_name",
+    "name",
+    "active",
+    "deployed_at",
+    "updated_at",
+    "task_version",
+    "automation_type",
+}
+ALLOWED = {
+    "ProjectKey": set(project_filters.COLUMNS),
+    "ActionKey": set(actions.COLUMNS),
+    "TaskKey": set(tasks.COLUMNS),
+    "TaskVersionKey": set(tasks.VERSION_COLUMNS),
+    "TriggerKey": TRIGGERS,
+    "TriggerRevisionKey": {"revision", "deployed_at", "updated_at", "action"},
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS.sort_keys)
+def test_every_key_to_sort_by_is_one_that_the_server_knows(name: str) -> None:
+    keys = SETTINGS.sort_keys[name]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) == ALLOWED[name]
+
+
+def test_every_filter_is_on_a_field_that_the_server_knows() -> None:
+    """A listing's filters are checked by the same list as its sort order."""
+    checked = 0
+    for entity in SETTINGS.entities:
+        for method in entity.methods:
+            if method.sort_keys:
+                fields = {
+                    SETTINGS.filters[f].field
+                    for f in method.filters
+                    if SETTINGS.filters[f].kind not in ("local", "message")
+                }
+                assert fields <= ALLOWED[method.sort_keys], f"{entity.name}.{method.table}"
+                checked += len(fields)
+    assert checked > 10
