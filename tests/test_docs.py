@@ -17,6 +17,8 @@ from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
 from remote.planes.artifact import Registry
 from remote.planes.settings import Book
+from remote.planes.task import Tasks
+from remote.planes.trigger import Triggers
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -24,15 +26,27 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
+
+def trained() -> Tasks:
+    """The task of the pages, without a devbox."""
+    made = Tasks()
+    made.put(model, "train.model", "v1", "v2")
+    return made
+
+
 # Pages about services that a devbox does not have: what serves them instead.
-ELSEWHERE: dict[str, Callable[[], ServiceBase]] = {"artifacts.md": Registry, "settings.md": Book}
+ELSEWHERE: dict[str, tuple[Callable[[], ServiceBase], ...]] = {
+    "artifacts.md": (Registry,),
+    "settings.md": (Book,),
+    "triggers.md": (Triggers, trained),
+}
 
 
 class Elsewhere:
     """A control plane in the place of the devbox."""
 
-    def __init__(self, service: ServiceBase) -> None:
-        self._server = bridge.run(serve([service]))
+    def __init__(self, services: list[ServiceBase]) -> None:
+        self._server = bridge.run(serve(services))
         self._client = Client(self._server.endpoint, project="flytesnacks", domain="development", timeout=20)
 
     def connect(self, **_: str) -> None:
@@ -69,7 +83,7 @@ def test_examples_run(
     monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
     if page.name in ELSEWHERE:
-        namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
+        namespace["box"] = elsewhere = Elsewhere([make() for make in ELSEWHERE[page.name]])
         request.addfinalizer(elsewhere.close)
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1
