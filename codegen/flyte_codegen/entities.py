@@ -365,4 +365,5 @@ class _Linker:
             self.overlays.add(f"from {module} import {name}")
         if config.returns in ("", self.entity.name):
             return name, own
-        return name, f"resolve({literal(path)})"
+        found = f"resolve({literal(path)})"
+        return name, found if shape.kind in results.CONTAINERS else f'cast("type[{name}]", {found})'

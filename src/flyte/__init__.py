@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from flyte.runtime.client import Client, current_client, use_client
 
     from . import artifacts, devbox, errors, models, remote, types
-    from . import devbox, errors, models, remote, types
     from ._automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import init
@@ -60,11 +59,11 @@ __all__ = [
     "Secret",
     "TaskContext",
     "Timeout",
-    "artifacts",
     "Trigger",
     "TriggerTime",
     "TriggeredArtifact",
     "TriggeredPartition",
+    "artifacts",
     "ctx",
     "current_client",
     "custom_context",

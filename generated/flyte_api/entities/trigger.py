@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from flyte.runtime.v1 import (
     Client,
@@ -177,7 +177,9 @@ class TriggerBase(Entity[TriggerTrigger]):
             revision=revision,
         )
         reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request)
-        return resolve("flyte.remote._trigger_details:TriggerDetails")._of(reply.trigger, caller)
+        return cast("type[TriggerDetails]", resolve("flyte.remote._trigger_details:TriggerDetails"))._of(
+            reply.trigger, caller
+        )
 
     @blocking
     @classmethod

@@ -10,7 +10,7 @@ from flyte.syncify import blocking
 from flyte_api.entities.action_details import ActionDetailsBase
 
 from ._action_common import ActionLike
-from ._attempts import HasAttempts
+from ._told import HasAttempts
 
 if TYPE_CHECKING:
     from ._io import ActionInputs, ActionOutputs

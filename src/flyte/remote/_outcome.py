@@ -8,7 +8,7 @@ from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, 
 from flyte.models import ActionPhase
 
 if TYPE_CHECKING:
-    from ._attempts import HasAttempts
+    from ._told import HasAttempts
 
 
 def raise_for_status(details: HasAttempts) -> None:

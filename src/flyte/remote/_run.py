@@ -21,7 +21,7 @@ from ._action_common import Place
 from ._action_details import ActionDetails
 from ._common import ActionPhase, Phase, console_url
 from ._followed import Followed
-from ._rooted import HasRunSpec, Rooted
+from ._told import HasRunSpec, Rooted
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 

@@ -18,10 +18,9 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails a
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 
 from ._action_common import ROOT_ACTION, ActionLike, Place
-from ._attempts import HasAttempts
 from ._common import console_url
-from ._rooted import HasRunSpec, Rooted
 from ._run import message_of
+from ._told import HasAttempts, HasRunSpec, Rooted
 
 _PAGE = "tracked-runs"
 
