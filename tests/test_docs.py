@@ -20,13 +20,22 @@ from remote.planes.artifact import Registry
 from remote.planes.org import Domains
 from remote.planes.secret import Vault
 from remote.planes.settings import Book
+from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
+from remote.planes.trigger import Triggers
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
+
+
+def trained() -> Tasks:
+    """The task of the pages, without a devbox."""
+    made = Tasks()
+    made.put(model, "train.model", "v1", "v2")
+    return made
 
 
 def apps() -> list[ServiceBase]:
@@ -44,6 +53,7 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     "artifacts.md": lambda: [Registry()],
     "settings.md": lambda: [Book()],
     "tracked-runs.md": lambda: [Tracker()],
+    "triggers.md": lambda: [Triggers(), trained()],
 }
 
 
@@ -90,7 +100,7 @@ def test_examples_run(
     monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
     if page.name in ELSEWHERE:
-        namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
+        namespace["box"] = elsewhere = Elsewhere([make() for make in ELSEWHERE[page.name]])
         request.addfinalizer(elsewhere.close)
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1
