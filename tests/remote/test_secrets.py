@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from flyte.devbox import Devbox
-from flyte.errors import AlreadyExistsError, NotFoundError, UnimplementedError
+from flyte.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, UnimplementedError
 from flyte.remote import Secret
-from flyte.runtime.client import Client
+from flyte.runtime.client import CallRecord, Client
 from flyte.runtime.message import which_one_of
-from flyte.runtime.server import serve
+from flyte.runtime.server import ServerCall, Status, abort, serve
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretMessage
 from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretMetadata, SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
+from flyte_api.messages.flyteidl2.secret.payload import (
+    CreateSecretRequest,
+    CreateSecretResponse,
+    UpdateSecretRequest,
+    UpdateSecretResponse,
+)
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
 from .planes.cluster import Clusters
@@ -68,6 +75,40 @@ async def test_a_secret_of_a_project(vault: Vault, client: Client) -> None:
         await Secret.get.aio("key", client=client)
     with pytest.raises(NotFoundError):
         await Secret.update.aio("key", "x", client=client)
+
+
+def refuse(spec: SecretSpec | None) -> NoReturn:
+    assert spec is not None
+    value = spec.string_value or (spec.binary_value or b"").decode()
+    abort(Status.INVALID_ARGUMENT, f"{value!r} is too simple a value")
+
+
+class Talkative(Vault):
+    """Repeats what it refuses."""
+
+    async def create_secret(self, request: CreateSecretRequest, call: ServerCall) -> CreateSecretResponse:
+        refuse(request.secret_spec)
+
+    async def update_secret(self, request: UpdateSecretRequest, call: ServerCall) -> UpdateSecretResponse:
+        refuse(request.secret_spec)
+
+
+@pytest.mark.parametrize("value", ["password", b"password"])
+async def test_a_value_that_the_server_repeats_is_taken_out(
+    value: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    records: list[CallRecord] = []
+    async with (
+        await serve([Talkative()]) as server,
+        Client(server.endpoint, project="p", domain="d", on_call=records.append) as client,
+    ):
+        for call in (Secret.create.aio, Secret.update.aio):
+            with pytest.raises(InvalidArgumentError, match=r"'\*\*\*' is too simple a value") as caught:
+                await call("key", value, client=client)
+            assert "password" not in repr(caught.value)
+    assert "'***' is too simple a value" in caplog.text
+    assert "password" not in caplog.text + str([record.error for record in records])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.message import Message
 from flyte.runtime.pager import Page, Pager
+from flyte.runtime.redact import hiding
 from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.secret import SecretBase
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -96,7 +97,8 @@ class Secret(SecretBase):
         """
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
-        await Secret._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+        with hiding(value):
+            await Secret._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @blocking
     @classmethod
@@ -132,7 +134,8 @@ class Secret(SecretBase):
         """
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
-        await Secret._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+        with hiding(value):
+            await Secret._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @fetching
     @classmethod
