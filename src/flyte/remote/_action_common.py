@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from flyte.runtime.message import which_one_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionMetadata, ActionStatus
 
-from ._common import HasPhase, console_url
+from ._common import HasPhase, Place, console_url
 
 if TYPE_CHECKING:
     from flyte.runtime.client import Client
-
-
-class Place(TypedDict):
-    """Where a run is, as keyword arguments."""
-
-    project: str | None
-    domain: str | None
 
 
 ROOT_ACTION = "a0"

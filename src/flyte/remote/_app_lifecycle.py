@@ -12,9 +12,9 @@ from flyte.syncify import blocking
 from flyte_api.entities.app import AppBase
 from flyte_api.messages.flyteidl2.app.app_definition import Condition, SpecDesiredState
 
-from ._action_common import Place
 from ._app_message import with_desired_state
 from ._app_watch import WaitFor, check_wait, settle
+from ._common import Placed
 
 if TYPE_CHECKING:
     from ._app import App
@@ -23,7 +23,7 @@ _ACTIVATED = "User requested to activate app from flyte-sdk"
 _DEACTIVATED = "User requested to deactivate app from flyte-sdk"
 
 
-class HasLifecycle(AppBase):
+class HasLifecycle(Placed, AppBase):
     """An app that is up or down. `App` is the one class that derives from it."""
 
     @property
@@ -44,11 +44,6 @@ class HasLifecycle(AppBase):
         """What was wanted of the app when this was read, or `unspecified`."""
         spec = self.pb2.spec
         return DesiredState.from_protobuf(0 if spec is None else int(spec.desired_state))
-
-    @property
-    def place(self) -> Place:
-        """The project and domain it is in, as keyword arguments of a call."""
-        return Place(project=self.project or None, domain=self.domain or None)
 
     def is_active(self) -> bool:
         """Whether it was up when this was read."""

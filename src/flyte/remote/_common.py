@@ -1,9 +1,9 @@
-"""What the entities of runs have in common: phases, times, and where the console shows them."""
+"""What entities have in common: phases, times, where they are, and where the console shows them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote, urlsplit
 
 from flyte.models import ActionPhase, UnknownPhase
@@ -14,9 +14,32 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 
-__all__ = ["ActionPhase", "HasPhase", "Phase", "TimeFilter", "console_url", "principal"]
+__all__ = ["ActionPhase", "HasPhase", "Phase", "Place", "Placed", "TimeFilter", "console_url", "principal"]
 
 Phase = ActionPhase | UnknownPhase
+
+
+class Place(TypedDict):
+    """Where a thing is, as keyword arguments."""
+
+    project: str | None
+    domain: str | None
+
+
+class Placed:
+    """A thing of a project and domain."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def project(self) -> str: ...
+        @property
+        def domain(self) -> str: ...
+
+    @property
+    def place(self) -> Place:
+        """The project and domain it is in, as keyword arguments of a call."""
+        return Place(project=self.project or None, domain=self.domain or None)
 
 
 class HasPhase:

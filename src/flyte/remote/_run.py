@@ -17,9 +17,8 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessa
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 
 from ._action import Action
-from ._action_common import Place
 from ._action_details import ActionDetails
-from ._common import ActionPhase, Phase, console_url
+from ._common import ActionPhase, Phase, Placed, console_url
 from ._followed import Followed
 from ._told import HasRunSpec, Rooted
 
@@ -40,7 +39,7 @@ class RunDetails(HasRunSpec, RunDetailsBase):
         yield from (("env_vars", self.env_vars), ("attempts", self.attempts), ("error", self.action.error_message))
 
 
-class Run(Followed, Rooted, RunBase):
+class Run(Placed, Followed, Rooted, RunBase):
     """One execution of a task, with all the actions it is made of."""
 
     @property
@@ -96,11 +95,6 @@ class Run(Followed, Rooted, RunBase):
         yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
         yield from (("task_version", self.task_version), ("start_time", self.start_time))
         yield from (("labels", self.labels), ("url", self.url if self._client is not None else None))
-
-    @property
-    def place(self) -> Place:
-        """The project and domain it is in, as keyword arguments of a call."""
-        return Place(project=self.project or None, domain=self.domain or None)
 
     def _learn(self, action: Action) -> None:
         self.pb2 = RunMessage(action=action.pb2, labels=self.pb2.labels)

@@ -17,8 +17,8 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Action as Actio
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 
-from ._action_common import ROOT_ACTION, ActionLike, Place
-from ._common import console_url
+from ._action_common import ROOT_ACTION, ActionLike
+from ._common import Placed, console_url
 from ._run import message_of
 from ._told import HasAttempts, HasRunSpec, Rooted
 
@@ -83,7 +83,7 @@ class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
         yield from (("labels", self.labels), ("error", self.action.error_message))
 
 
-class TrackedRun(Rooted, TrackedRunBase):
+class TrackedRun(Placed, Rooted, TrackedRunBase):
     """A run that executes elsewhere, and only reports to the control plane.
 
     `create` announces it, `report` says how its actions get on; everybody else can list, read and watch it like a run.
@@ -121,11 +121,6 @@ class TrackedRun(Rooted, TrackedRunBase):
     def url(self) -> str:
         """Where the web console shows the run."""
         return console_url(self.client, self.domain, self.project, _PAGE, self.name)
-
-    @property
-    def place(self) -> Place:
-        """The project and domain it is in, as keyword arguments of a call."""
-        return Place(project=self.project or None, domain=self.domain or None)
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))

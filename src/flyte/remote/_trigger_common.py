@@ -10,8 +10,7 @@ from flyte.runtime.pager import Pager
 from flyte.syncify import streaming
 from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 
-from ._action_common import Place
-from ._common import console_url
+from ._common import Placed, console_url
 
 if TYPE_CHECKING:
     from flyte.runtime.client import Client
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from ._trigger_details import TriggerRevision
 
 
-class TriggerLike:
+class TriggerLike(Placed):
     """A trigger, as a listing or its details have it."""
 
     if TYPE_CHECKING:
@@ -31,10 +30,6 @@ class TriggerLike:
         def name(self) -> str: ...
         @property
         def task_name(self) -> str: ...
-        @property
-        def project(self) -> str: ...
-        @property
-        def domain(self) -> str: ...
         @property
         def revision(self) -> int: ...
         @property
@@ -54,11 +49,6 @@ class TriggerLike:
     def url(self) -> str:
         """Where the web console shows the trigger."""
         return console_url(self.client, self.domain, self.project, "triggers", self.task_name, self.name)
-
-    @property
-    def place(self) -> Place:
-        """The project and domain it is in, as keyword arguments of a call."""
-        return Place(project=self.project or None, domain=self.domain or None)
 
     @streaming
     def revisions(self, *, limit: int | None = None, page_size: int | None = None) -> Pager[TriggerRevision]:

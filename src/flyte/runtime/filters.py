@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
 
+from .arguments import instant
+
 M = TypeVar("M")
 K = TypeVar("K", bound=str)
 
@@ -25,15 +27,8 @@ Clause = tuple[str, str, list[str]]
 
 
 def _aware(instance: object, attribute: attrs.Attribute[Any], value: datetime | None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"TimeFilter.{attribute.name} takes a datetime, not {type(value).__name__}")
-    if value.utcoffset() is None:
-        raise ValueError(
-            f"TimeFilter.{attribute.name} has no time zone, so it names no instant: {value!r}. "
-            f"Add one, for example {value!r}.replace(tzinfo=timezone.utc) or .astimezone()"
-        )
+    if value is not None:
+        instant(f"TimeFilter.{attribute.name}", value)
 
 
 @attrs.frozen
