@@ -12,6 +12,7 @@ from flyte.runtime.call import unary
 from flyte.runtime.client import Client
 from flyte.runtime.endpoint import Endpoint, is_loopback, parse_endpoint
 from flyte.runtime.message import Message
+from flyte.runtime.metadata import Pairs, added
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
 from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
@@ -53,7 +54,7 @@ class _Routes:
 
     def __init__(self) -> None:
         self._answers: dict[_Key, _Answer] = {}
-        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, asyncio.Task[_Answer]]]
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[_Key, Pairs], asyncio.Task[_Answer]]]
         self._asking = WeakKeyDictionary()
 
     def find(self, key: _Key) -> _Answer | None:
@@ -73,12 +74,13 @@ class _Routes:
         return answer
 
     async def ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
-        """Ask, once for all on this event loop who want to know at the same time."""
+        """Ask, once for all on this event loop who want to know at the same time, and are the same to the server."""
         asking = self._asking.setdefault(asyncio.get_running_loop(), {})
-        task = asking.get(key)
+        question = (key, added())
+        task = asking.get(question)
         if task is None:
-            task = asking[key] = asyncio.create_task(self._ask(client, key, request))
-            task.add_done_callback(lambda done: (asking.pop(key), done.cancelled() or done.exception()))
+            task = asking[question] = asyncio.create_task(self._ask(client, key, request))
+            task.add_done_callback(lambda done: (asking.pop(question), done.cancelled() or done.exception()))
         # Whoever is cancelled does not take the answer away from the others.
         return await asyncio.shield(task)
 

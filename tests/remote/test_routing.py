@@ -15,12 +15,12 @@ import pytest
 from flyte import _routing
 from flyte._routing import Operation, route
 from flyte.errors import DecodeError, InitializationError, PermissionDeniedError, WaitTimeoutError
-from flyte.remote import Action, ActionDetails, TaskDetails
+from flyte.remote import Action, ActionDetails, TaskDetails, auth_metadata
 from flyte.remote._run_context import RunContext
 from flyte.remote._start import Runner
 from flyte.runtime.client import CallRecord, Client
 from flyte.runtime.message import which_one_of
-from flyte.runtime.server import RunningServer, Status, abort, serve
+from flyte.runtime.server import RunningServer, ServerCall, Status, abort, serve
 from flyte.types import File
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -167,6 +167,32 @@ async def test_a_server_without_clusters_is_asked_once(near: Data) -> None:
             assert await route(client, Operation.GET_ACTION_DATA, action(name)) is client
         assert await route(client, Operation.USE_SECRETS, OrgIdentifier(name="o")) is client
     assert [call.method for call in calls] == ["flyteidl2.cluster.ClusterService/SelectCluster"]
+
+
+class Choosy(Clusters):
+    """Does not answer everybody."""
+
+    async def select_cluster(self, request: SelectClusterRequest, call: ServerCall) -> SelectClusterResponse:
+        reply = await super().select_cluster(request, call)
+        if call.metadata.get("x-user") == "mallory":
+            abort(Status.PERMISSION_DENIED, "not for you")
+        return reply
+
+
+async def test_what_somebody_else_is_refused_is_nobody_elses_failure() -> None:
+    choosy = Choosy()
+    choosy.gate.clear()
+    async with await serve([choosy]) as server, Client(server.endpoint) as client, asyncio.timeout(30):
+        with auth_metadata(("x-user", "mallory")):
+            refused = asyncio.create_task(route(client, Operation.TAIL_LOGS, action("a0")))
+        await choosy.arrived.wait()
+        choosy.arrived.clear()
+        answered = asyncio.create_task(route(client, Operation.TAIL_LOGS, action("a0")))
+        await choosy.arrived.wait()
+        choosy.gate.set()
+        with pytest.raises(PermissionDeniedError, match="not for you"):
+            await refused
+        assert await answered is client
 
 
 async def test_many_who_ask_at_once_ask_once(clusters: Clusters, client: Client, data_plane: RunningServer) -> None:
