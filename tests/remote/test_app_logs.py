@@ -12,6 +12,7 @@ import pytest
 from flyte.errors import LogsNotYetAvailableError, NotFoundError, UnavailableError, UnimplementedError
 from flyte.remote import App, LogLine, _app_logs
 from flyte.runtime.client import Client
+from flyte.runtime.retry import Backoff
 from flyte.runtime.server import RunningServer, Status, abort, serve
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
@@ -237,6 +238,19 @@ async def test_a_server_that_restarts(apps: Apps, logs: AppLogs, app: App) -> No
     logs.unavailable = 6
     with pytest.raises(UnavailableError, match="restarting"):
         await texts(app)
+
+
+async def test_a_server_that_restarts_before_there_are_replicas(
+    server: RunningServer, apps: Apps, logs: AppLogs
+) -> None:
+    once = Backoff(attempts=1, first=0.001, longest=0.001)
+    async with Client(server.endpoint, project="p", domain="d", timeout=DEADLINE, retry=once) as client:
+        app = await App.create.aio(message(), client=client)
+        logs.missing, apps.unavailable = 1, 1
+        logs.write("r1", "a")
+        async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+            assert str(await anext(lines)) == "a"
+    assert apps.unavailable == 0
 
 
 async def test_a_server_without_logs_of_apps(apps: Apps) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -126,8 +126,9 @@ class _Tail:
                     return
             except NotFoundError as cause:
                 failure = cause
-                if await self._over():
-                    return
+                with suppress(*_TRANSIENT):  # nobody knows just now: another fruitless one, and no end
+                    if await self._over():
+                        return
             except _TRANSIENT as cause:
                 failure = cause
             # A stream that was open for a while and quiet has done what it is for.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from flyte._routing import Operation, route
@@ -91,8 +91,9 @@ class _Tail:
                 ended = await self._over()
             except NotFoundError as cause:
                 # The log of an attempt that is just starting may not be there yet.
-                if await self._over():
-                    return
+                with suppress(*_TRANSIENT):  # nobody knows just now: another failure in a row, and no end
+                    if await self._over():
+                        return
                 self._count(cause)
             except _TRANSIENT as cause:
                 self._count(cause)

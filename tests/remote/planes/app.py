@@ -71,6 +71,8 @@ class Apps(AppServiceBase):
         self.slow = False
         self.silent = False
         """Whether watches tell nothing, as if what happened had got lost."""
+        self.unavailable = 0
+        """How many times more an app cannot be read, as the server restarts."""
         self.aborts = False
         """Whether creating is aborted."""
         self.requests: list[Any] = []
@@ -161,6 +163,9 @@ class Apps(AppServiceBase):
 
     async def get(self, request: GetRequest, call: ServerCall) -> GetResponse:
         self.requests.append(request)
+        if self.unavailable:
+            self.unavailable -= 1
+            abort(Status.UNAVAILABLE, "restarting")
         return GetResponse(app=self._find(request.app_id))
 
     async def update(self, request: UpdateRequest, call: ServerCall) -> UpdateResponse:
