@@ -16,6 +16,7 @@ test: .venv/dev
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check
+	$(VENV)/flyte-codegen report --strict > /dev/null
 	$(VENV)/ruff check src codegen tests examples benchmarks
 	$(VENV)/ruff format --check src codegen tests examples benchmarks
 	$(VENV)/mypy src generated codegen

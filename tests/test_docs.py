@@ -17,13 +17,25 @@ from flyte.runtime.server import ServiceBase, serve
 from remote import tasks
 from remote.planes.app import AppLogs, Apps
 from remote.planes.artifact import Registry
+from remote.planes.org import Domains
+from remote.planes.secret import Vault
 from remote.planes.settings import Book
+from remote.planes.task import Tasks
+from remote.planes.tracked import Tracker
+from remote.planes.trigger import Triggers
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # What a page says of a cluster happens on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
+
+
+def trained() -> Tasks:
+    """The task of the pages, without a devbox."""
+    made = Tasks()
+    made.put(model, "train.model", "v1", "v2")
+    return made
 
 
 def apps() -> list[ServiceBase]:
@@ -36,9 +48,12 @@ def apps() -> list[ServiceBase]:
 
 # Pages about services that a devbox does not have: what serves them instead.
 ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
+    "administration.md": lambda: [Vault(), Domains("development", "production")],
     "apps.md": apps,
     "artifacts.md": lambda: [Registry()],
     "settings.md": lambda: [Book()],
+    "tracked-runs.md": lambda: [Tracker()],
+    "triggers.md": lambda: [Triggers(), trained()],
 }
 
 
@@ -47,7 +62,9 @@ class Elsewhere:
 
     def __init__(self, services: list[ServiceBase]) -> None:
         self._server = bridge.run(serve(services))
-        self._client = Client(self._server.endpoint, project="flytesnacks", domain="development", timeout=20)
+        self._client = Client(
+            self._server.endpoint, org="acme", project="flytesnacks", domain="development", timeout=20
+        )
 
     def connect(self, **_: str) -> None:
         set_default_client(self._client)
@@ -83,7 +100,7 @@ def test_examples_run(
     monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
     if page.name in ELSEWHERE:
-        namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
+        namespace["box"] = elsewhere = Elsewhere([make() for make in ELSEWHERE[page.name]])
         request.addfinalizer(elsewhere.close)
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1

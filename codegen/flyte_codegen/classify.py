@@ -72,7 +72,8 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
     paging = _paging(api, request, reply, found)
-    if kind == "list" or (not kind and paging is not None):
+    named = method.name.startswith("List") and bool(found)
+    if kind == "list" or (not kind and (paging is not None or named)):
         if len(found) != 1:
             raise _ambiguous(method, found, table)
         return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
@@ -109,13 +110,13 @@ def _paging(api: Api, request: Message, reply: Message, found: list[str]) -> Sha
 
 
 def _undivided(api: Api, method: Method, request: Message, reply: Message, found: list[str]) -> Shape:
-    """The shape of a list without pages, which codegen.toml says it is."""
+    """The shape of a list without pages, which its name or codegen.toml says it is."""
     for style in STYLES:
         if _page(api, request, style) is not None or _next_token(api, reply, style, found):
             message = f"{method.full_name} has only one half of paging, so that all but the first page would be lost"
             names = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
             raise fail(method.place, message, f'complete it ({names}), or generate it with kind = "call"')
-    return Shape(Kind.LIST, "codegen.toml says so; it has no pages")
+    return Shape(Kind.LIST, "its name or codegen.toml says so; it has no pages")
 
 
 def _next_token(api: Api, reply: Message, style: Style, found: list[str]) -> str:

@@ -29,7 +29,7 @@ _LIMIT = Param("limit", "int", "0", "Most items; 0 for as many as the server giv
 _PLAIN = {
     "google.protobuf.Timestamp": ("datetime", "as_timestamp"),
     "google.protobuf.Duration": ("timedelta", "as_duration"),
-    "google.protobuf.Struct": ("Mapping[str, Any]", "as_struct"),
+    "google.protobuf.Struct": ("Mapping[str, object]", "as_struct"),
 }
 
 

@@ -125,8 +125,12 @@ def new(value: T, metadata: Metadata) -> T:
         metadata: What to say of it.
 
     Raises:
-        TypeError: The metadata is no `Metadata`.
+        TypeError: The value is none of these, or the metadata no `Metadata`.
     """
+    from flyte.types import Dir, File, StructuredDataset
+
+    if not isinstance(value, (File, Dir, StructuredDataset)):
+        raise TypeError(f"value takes a File, a Dir or a StructuredDataset of flyte.types, not {type(value).__name__}")
     if not isinstance(metadata, Metadata):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"metadata takes a flyte.artifacts.Metadata, not {type(metadata).__name__}")
     made = copy.copy(value)

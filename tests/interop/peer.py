@@ -2,7 +2,9 @@
 
 {"do": "write", "name": ...} answers the type and literal of a shape, as that SDK writes them.
 {"do": "read", "name": ..., "type": ..., "literal": ...} answers whether it reads back the shape's own value, and what it
-reads without knowing the class. Messages travel as base64.
+reads without knowing the class.
+{"do": "partition", "name": ...} answers how it publishes a partition, and the filters by which it finds it.
+Messages travel as base64.
 """
 
 from __future__ import annotations
@@ -18,12 +20,15 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import shapes
+from flyte.artifacts._partitions import partitions_to_pb2
 from flyte.io import DataFrame, Dir, File
 from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import LiteralType
 
 from flyte._context import internal_ctx
+from flyte.artifacts import TimePartition
 from flyte.models import RawDataPath
+from flyte.remote._artifact import partition_filters
 from flyte.types import TypeEngine
 
 REFERENCES: dict[str, tuple[Any, Any]] = {
@@ -49,7 +54,18 @@ def same(left: Any, right: Any) -> bool:
     return type(left) is type(right) and left == right
 
 
+def partition(name: str) -> dict[str, Any]:
+    wanted = shapes.partitions(TimePartition)[name]
+    texts, time = partitions_to_pb2(wanted)
+    messages = {"texts": texts, "time": time}
+    return {key: message and encoded(message) for key, message in messages.items()} | {
+        "filters": [encoded(each) for each in partition_filters(wanted)]
+    }
+
+
 async def answer(request: dict[str, Any]) -> dict[str, Any]:
+    if request["do"] == "partition":
+        return partition(request["name"])
     kind, value = (shapes.every_shape() | REFERENCES | PICKLED)[request["name"]]
     if request["do"] == "write":
         literal_type = TypeEngine.to_literal_type(kind)

@@ -217,3 +217,14 @@ def with_pydantic() -> dict[str, tuple[Any, Any]]:
 
 def every_shape() -> dict[str, tuple[Any, Any]]:
     return SHAPES | with_pydantic()
+
+
+def partitions(span: Any) -> dict[str, dict[str, Any]]:
+    """Partitions of artifacts; `span` is what an SDK calls a time with a granularity."""
+    return {
+        "texts": {"region": "us", "shard": 7, "rate": 1.5, "whole": True},
+        "day": {"date": dt.date(2026, 8, 1), "region": "us"},
+        "hour": {"hour": dt.datetime(2026, 8, 1, 23, 30, tzinfo=dt.timezone(dt.timedelta(hours=-4)))},
+        "week": {"date": span(dt.date(2026, 8, 2), "week")},
+        "month": {"date": span(dt.datetime(2026, 8, 2, 5, tzinfo=dt.UTC), "month")},
+    }

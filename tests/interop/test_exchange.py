@@ -1,21 +1,17 @@
-"""Values exchanged with the `flyte` distribution, which runs in an environment of its own.
-
-`make test` makes it, in `.reference`; FLYTE_INTEROP_PYTHON names another interpreter that has the distribution.
-"""
+"""Values exchanged with the `flyte` distribution, which runs in an environment of its own."""
 
 from __future__ import annotations
 
 import base64
-import json
 import math
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flyte.artifacts import TimePartition
+from flyte.remote._partitions import as_messages, selecting
 from flyte.types import (
     Dir,
     File,
@@ -24,23 +20,21 @@ from flyte.types import (
     literals_to_python,
     to_literal,
 )
+from flyte_api.messages.flyteidl2.common.list import Filter
+from flyte_api.messages.flyteidl2.core.artifact_id import Partitions
+from flyte_api.messages.flyteidl2.core.artifact_id import TimePartition as TimePartitionMessage
 from flyte_api.messages.flyteidl2.core.interface import Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 
-_HERE = Path(__file__).parent
-_READY = _HERE.parents[1] / ".reference" / "ready"
-_INTERPRETER = os.environ.get("FLYTE_INTEROP_PYTHON") or (
-    str(_READY.parent / "bin" / "python") if _READY.exists() else ""
-)
-_QUIET = {"DO_NOT_TRACK": "1", "FLYTE_DISABLE_TELEMETRY": "1", "FLYTE_DISABLE_SENTRY": "true"}
+sys.path.insert(0, str(Path(__file__).parent))
+import other_sdk
 
-if not _INTERPRETER:
+if not other_sdk.INTERPRETER:
     pytest.skip("there is no other SDK to exchange values with; make .reference/ready", allow_module_level=True)
 
-sys.path.insert(0, str(_HERE))
-import shapes  # noqa: E402  # Beside this file, for the other environment imports it as well.
+import shapes  # Beside this file, for the other environment imports it as well.
 
 REFERENCES: dict[str, tuple[Any, Any]] = {
     "file": (File, File("s3://b/k.csv", "csv", "h")),
@@ -55,23 +49,7 @@ _UNGUESSED = {"large dataclass", "recursive dataclass", "model", "optional model
 
 
 def _ask(requests: list[dict[str, Any]], directory: Path) -> list[dict[str, Any]]:
-    """The other side's replies, in the order of the requests; what it stores goes into the directory."""
-    lines = "".join(json.dumps(request) + "\n" for request in requests)
-    # Not from here: the name `flyte` must mean the other distribution.
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | _QUIET
-    done = subprocess.run(
-        [_INTERPRETER, str(_HERE / "peer.py")],
-        input=lines,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        env=env,
-        cwd=directory,
-    )
-    replies = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
-    assert len(replies) == len(requests), done.stderr[-4000:]
-    return replies
+    return other_sdk.ask("peer.py", requests, directory)
 
 
 def _encoded(message: Any) -> str:
@@ -215,3 +193,14 @@ def test_a_pickle_of_theirs_is_loaded_on_request_only(theirs: dict[str, dict[str
     named = [NamedLiteral(name="x", value=literal)]
     assert literals_to_python(named, declared).values["x"] is literal
     assert literals_to_python(named, declared, allow_pickle=True).values["x"] == {1}
+
+
+def test_both_mean_the_same_partitions_of_artifacts(tmp_path: Path) -> None:
+    ours = shapes.partitions(TimePartition)
+    replies = _ask([{"do": "partition", "name": name} for name in ours], tmp_path)
+    for reply, partitions in zip(replies, ours.values(), strict=True):
+        assert "error" not in reply, reply
+        kinds = (("texts", Partitions), ("time", TimePartitionMessage))
+        theirs = [kind.parse(base64.b64decode(reply[key])) if reply[key] else None for key, kind in kinds]
+        assert [*as_messages(partitions)] == theirs
+        assert selecting(partitions) == [Filter.parse(base64.b64decode(each)) for each in reply["filters"]]

@@ -717,6 +717,8 @@ def test_time_partitions_and_metadata_are_checked_where_they_are_written() -> No
         TimePartition("2026-08-01")  # type: ignore[arg-type]  # That is the mistake.
     with pytest.raises(ValueError, match=r"TimePartition\.value has no time zone"):
         TimePartition(NAIVE, "week")
+    with pytest.raises(TypeError, match=r"value takes a File, a Dir .*not int"):
+        new(3, Metadata(name="raw"))
     with pytest.raises(TypeError, match=r"metadata takes a flyte\.artifacts\.Metadata"):
         new(DATA, {"name": "raw"})  # type: ignore[arg-type]  # That is the mistake.
 

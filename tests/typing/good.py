@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from datetime import date
 from typing import Any, assert_type
 
 from things import Special, Thing
 
+from flyte.remote import Artifact, ArtifactGroup, PartitionSchema
 from flyte.runtime.pager import Pager
 from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
@@ -29,6 +31,13 @@ assert_type(Special.rename(special, "c"), bool)
 assert_type(Special.count(), int)
 assert_type(special.count(2), int)
 assert_type(special.only_special(), list[Special])
+
+# With parameters of any name, and methods that a class borrows from another one.
+assert_type(Artifact.get("a", region="us"), Artifact)
+assert_type(Artifact.listall("a", region=["us"]), Pager[Artifact])
+assert_type(Artifact.list_names("a"), Pager[ArtifactGroup])
+assert_type(Artifact.declare("a", {"region": str}), PartitionSchema)
+assert_type(Artifact.partition_values("a", "region", date=date(2026, 8, 1)), list[str | date])
 
 # Streams.
 assert_type(special.watch(timeout=1.5), Watch[Thing])
@@ -56,6 +65,8 @@ async def awaiting() -> None:
     assert_type(await Special.count.aio(factor=2), int)
     assert_type(await Special.listall().first.aio(), Special | None)
     assert_type(await Special.listall().collect.aio(), list[Special])
+    assert_type(await Artifact.get.aio("a", region="us"), Artifact)
+    assert_type(await Artifact.get_schema.aio("a"), PartitionSchema)
     async for found in Special.listall():
         assert_type(found, Special)
     async for page in Special.listall().pages():

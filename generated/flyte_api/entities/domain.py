@@ -50,17 +50,17 @@ class DomainBase(Entity[OrgDomain]):
 
     @property
     def id(self) -> str:
-        """`id` of the message."""
+        """Id, such as `development`. It can't be changed."""
         return self.pb2.id
 
     @property
     def name(self) -> str:
-        """`name` of the message."""
+        """What it is called on screens."""
         return self.pb2.friendly_name
 
     @property
     def created_at(self) -> datetime | None:
-        """`created_at` of the message."""
+        """When it was created; servers may leave it out."""
         moment = self.pb2.created_at
         return None if moment is None else moment.to_datetime()
 
@@ -77,7 +77,7 @@ class DomainBase(Entity[OrgDomain]):
         """List the domains of the organization.
 
         Args:
-            include_settings: Whether include settings.
+            include_settings: Whether to fill in what the settings say of each domain.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -111,8 +111,8 @@ class DomainBase(Entity[OrgDomain]):
         """Fetch a domain.
 
         Args:
-            id: The id.
-            include_settings: Whether include settings.
+            id: Id, such as `development`.
+            include_settings: Whether to fill in what the settings say of the domain.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -133,8 +133,8 @@ class DomainBase(Entity[OrgDomain]):
         """Create a domain, for all projects of the organization.
 
         Args:
-            id: The id.
-            name: The friendly name; at most 255 characters.
+            id: Id, such as `staging`. It can't be changed later.
+            name: What it is called on screens; at most 255 characters.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -160,8 +160,8 @@ class DomainBase(Entity[OrgDomain]):
         """Give a domain another name.
 
         Args:
-            id: The id.
-            name: The friendly name; at most 255 characters.
+            id: The domain.
+            name: What it is to be called on screens; at most 255 characters.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -187,7 +187,7 @@ class DomainBase(Entity[OrgDomain]):
         """Delete a domain. What the projects have in it is out of reach.
 
         Args:
-            id: The id.
+            id: The domain.
             client: The client to ask with. Default: the current one.
 
         Returns:

@@ -52,25 +52,25 @@ class SecretBase(Entity[SecretSecret]):
 
     @property
     def name(self) -> str:
-        """`name` of the message."""
+        """What tasks ask for."""
         at0 = self.pb2.id
         return "" if at0 is None else at0.name
 
     @property
     def project(self) -> str:
-        """`project` of the message."""
+        """Project that it belongs to; empty for all of them."""
         at0 = self.pb2.id
         return "" if at0 is None else at0.project
 
     @property
     def domain(self) -> str:
-        """`domain` of the message."""
+        """Domain that it belongs to; empty for the whole organization."""
         at0 = self.pb2.id
         return "" if at0 is None else at0.domain
 
     @property
     def created_at(self) -> datetime | None:
-        """`created_at` of the message."""
+        """When it was created."""
         at0 = self.pb2.secret_metadata
         moment = None if at0 is None else at0.created_time
         return None if moment is None else moment.to_datetime()
@@ -89,8 +89,8 @@ class SecretBase(Entity[SecretSecret]):
         """Fetch what is known of a secret, but not its value.
 
         Args:
-            name: The name.
-            include_system_secrets: Whether include system secrets.
+            name: What tasks ask for.
+            include_system_secrets: Whether to look among what the control plane keeps for itself, too.
             project: Project id; \"" for none. Default: the client's.
             domain: Domain id; \"" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -127,8 +127,8 @@ class SecretBase(Entity[SecretSecret]):
         """Create a secret.
 
         Args:
-            name: The name.
-            secret_spec: The secret spec.
+            name: What tasks ask for.
+            secret_spec: What it holds.
             project: Project id; \"" for none. Default: the client's.
             domain: Domain id; \"" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -164,8 +164,8 @@ class SecretBase(Entity[SecretSecret]):
         """Give a secret another value.
 
         Args:
-            name: The name.
-            secret_spec: The secret spec.
+            name: What tasks ask for.
+            secret_spec: What it is to hold.
             project: Project id; \"" for none. Default: the client's.
             domain: Domain id; \"" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -201,8 +201,8 @@ class SecretBase(Entity[SecretSecret]):
         """Delete a secret.
 
         Args:
-            name: The name.
-            include_system_secrets: Whether include system secrets.
+            name: What tasks ask for.
+            include_system_secrets: Whether to look among what the control plane keeps for itself, too.
             project: Project id; \"" for none. Default: the client's.
             domain: Domain id; \"" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -245,7 +245,7 @@ class SecretBase(Entity[SecretSecret]):
         """List secrets.
 
         Args:
-            include_system_secrets: Whether include system secrets.
+            include_system_secrets: Whether to list what the control plane keeps for itself, too.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
             project: Project id; \"" for none. Default: the client's.

@@ -139,7 +139,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """A JSON Schema of the task's inputs, for the form in which somebody enters them.
 
         Args:
-            task_spec: Everything needed to run a task.
+            task_spec: The task.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -169,8 +169,8 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """The JSON Schema of inputs, with values filled in.
 
         Args:
-            literals: A value with the name of its input or output.
-            variables: The variables.
+            literals: The values.
+            variables: Names and types of the inputs.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -191,12 +191,12 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     @blocking
     @classmethod
     async def literals_of_form(
-        cls, json: Mapping[str, Any] | None = None, *, client: Client | None = None
+        cls, json: Mapping[str, object] | None = None, *, client: Client | None = None
     ) -> list[NamedLiteral]:
         """What was entered into a launch form, as the values that a run takes.
 
         Args:
-            json: The json.
+            json: The form, with what was entered into it.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -219,15 +219,15 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     async def _literals_of(
         cls,
         variables: VariableMap | None = None,
-        values: Mapping[str, Any] | None = None,
+        values: Mapping[str, object] | None = None,
         *,
         client: Client | None = None,
     ) -> list[NamedLiteral]:
         """Plain JSON values as the values that a run takes.
 
         Args:
-            variables: The variables.
-            values: The values.
+            variables: Names and types of the inputs.
+            values: Inputs by name, as JSON has them.
             client: The client to ask with. Default: the current one.
 
         Returns:

@@ -146,12 +146,12 @@ class TrackedRunBase(Entity[WorkflowRun]):
         Args:
             name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a
                 letter. The server makes one up when a run is created without.
-            task_id: Names one version of a task.
-            task_spec: Everything needed to run a task.
+            task_id: The task that runs, where it is deployed.
+            task_spec: The task that runs, where it is not.
             offloaded_input_data: Inputs that were uploaded beforehand, for instance because they are large.
-            run_spec: Settings of a run that its task does not decide.
-            labels: The labels.
-            run_start_time: The run start time.
+            run_spec: Settings that it was started with.
+            labels: Labels to find it by.
+            run_start_time: When it began; unset for now.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client to ask with. Default: the current one.
@@ -187,7 +187,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
         """Report what has become of actions; there is a status for each update.
 
         Args:
-            updates: The updates.
+            updates: What has become of actions, in order.
 
         Returns:
             What the server replies.

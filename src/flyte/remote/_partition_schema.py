@@ -61,7 +61,7 @@ def schema_of(message: ArtifactPartitionSchema | None, *, declared: bool = False
     )
 
 
-def declaration(partitions: Mapping[str, Any]) -> ArtifactPartitionSchema:
+def declaration(partitions: Mapping[str, object]) -> ArtifactPartitionSchema:
     """Partition keys as they are sent; see `Artifact.declare`.
 
     Raises:

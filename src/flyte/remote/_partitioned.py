@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import date
 
 from flyte.runtime.arguments import text, whole
 from flyte.runtime.client import Client, resolve_client
@@ -26,7 +26,7 @@ class Partitioned(ArtifactGroupBase):
     async def declare(
         cls,
         name: str,
-        partitions: Mapping[str, Any],
+        partitions: Mapping[str, object],
         *,
         project: str | None = None,
         domain: str | None = None,
@@ -101,10 +101,10 @@ class Partitioned(ArtifactGroupBase):
         project: str | None = None,
         domain: str | None = None,
         limit: int = _MOST_VALUES,
-        partitions: Mapping[str, Any] | None = None,
+        partitions: Mapping[str, object] | None = None,
         client: Client | None = None,
-        **fixed: Any,
-    ) -> list[Any]:
+        **fixed: object,
+    ) -> list[str | date]:
         """The values that a partition key has among the versions of an artifact, in ascending order.
 
         Args:
@@ -140,4 +140,4 @@ class Partitioned(ArtifactGroupBase):
         values = await ArtifactGroupBase._partition_values.aio(
             name, key, filters, limit=limit, project=project, domain=domain, client=caller
         )
-        return read_values(values, schema.granularity) if key == schema.time_key else values
+        return [*read_values(values, schema.granularity)] if key == schema.time_key else [*values]

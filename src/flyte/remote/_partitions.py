@@ -62,7 +62,7 @@ def granularity_name(value: Granularity) -> str:
     return value.name.lower() if value.name else f"unknown({int(value)})"
 
 
-def merged(partitions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> dict[str, Any]:
+def merged(partitions: Mapping[str, object] | None, others: Mapping[str, object]) -> dict[str, object]:
     """Partitions given as a mapping and as keyword arguments, which win; keys checked.
 
     Raises:
@@ -71,7 +71,7 @@ def merged(partitions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> d
     """
     if partitions is not None and not is_mapping(partitions):
         raise TypeError(f"partitions takes a mapping of keys to values, not {type(partitions).__name__}")
-    found = {**(partitions or {}), **others}
+    found: dict[str, object] = {**(partitions or {}), **others}
     times: list[str] = []
     for key, value in found.items():
         text("a key of partitions", key, 1, LONGEST_KEY)
@@ -86,7 +86,7 @@ def merged(partitions: Mapping[str, Any] | None, others: Mapping[str, Any]) -> d
     return found
 
 
-def as_messages(partitions: Mapping[str, Any] | None) -> tuple[Partitions | None, TimePartitionMessage | None]:
+def as_messages(partitions: Mapping[str, object] | None) -> tuple[Partitions | None, TimePartitionMessage | None]:
     """The partition of a version as it is sent: its texts, and its time.
 
     Raises:
@@ -124,7 +124,7 @@ def as_time(moment: datetime, granularity: str | None) -> date | datetime:
     return moment.date() if granularity in ("day", "week", "month") else moment
 
 
-def selecting(partitions: Mapping[str, Any]) -> list[Filter]:
+def selecting(partitions: Mapping[str, object]) -> list[Filter]:
     """The filters that select partitions; see `Artifact.listall`.
 
     Raises:
@@ -134,7 +134,7 @@ def selecting(partitions: Mapping[str, Any]) -> list[Filter]:
     return as_filters(Filter, *(clause for key, value in partitions.items() for clause in _clauses(key, value)))
 
 
-def shown(partitions: Mapping[str, Any]) -> str:
+def shown(partitions: Mapping[str, object]) -> str:
     """Partitions for people: `date=2026-08-01, region=us`."""
     return ", ".join(f"{key}={_shown(value)}" for key, value in partitions.items())
 

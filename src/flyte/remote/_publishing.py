@@ -82,18 +82,18 @@ async def publication(
     name = artifact_name(about.name)
     version = None if about.version is None else text("version", about.version, 1, _LONGEST)
     texts, moment = as_messages(about.partitions)
+    kind = _type(value, python_type)
     spec = ArtifactSpec(
-        type=_type(value, python_type),
+        type=kind,
         info=_info(about),
         source=_source(external_ref, scope),
         parent_artifacts=[] if about.parents is None else _parents(about.parents),
         partitions=texts,
         time_partition=moment,
     )
-    assert spec.type is not None
-    spec.value = to_literal(value, spec.type, name="value")
+    spec.value = to_literal(value, kind, name="value")
     if len(urlsplit(value.uri).scheme) < 2:  # A path; one letter is the drive of a Windows path.
-        spec.value = to_literal(await _uploaded(value, scope, client), spec.type, name="value")
+        spec.value = to_literal(await _uploaded(value, scope, client), kind, name="value")
     by_content = version is None and about.version_from_content
     if by_content and not spec.value.hash:
         raise ValueError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 from flyte.artifacts import KIND_KEY, Kind, aware, one_of
 from flyte.errors import DecodeError
@@ -33,7 +32,7 @@ def most(limit: int | None) -> int | None:
     return None if limit == -1 else limit
 
 
-def refuse_several(partitions: Mapping[str, Any]) -> None:
+def refuse_several(partitions: Mapping[str, object]) -> None:
     """Make sure that partitions select one partition.
 
     Raises:

@@ -58,7 +58,7 @@ class Trigger(TriggerLike, TriggerBase):
             RemoteTaskNotFoundError: There is no such task or version.
             RemoteTaskUsageError: The task has no input of a name, or one is missing that the automation has to have; nothing
                 was deployed.
-            TypeError: An input has another type than the task takes, or `trigger` is none; nothing was deployed.
+            TypeError: An input has another type than the task takes, or `trigger` is no `flyte.Trigger`; nothing was deployed.
             ValueError: An argument is not usable; nothing was sent.
             FailedPreconditionError: The trigger is not at `revision`, or has just been changed by somebody else: read it
                 again, and decide.

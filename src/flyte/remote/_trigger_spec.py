@@ -10,6 +10,7 @@ from flyte._automation import Automation, Binding, Cron, FixedRate, OnArtifact, 
 from flyte._trigger import StoredInputs
 from flyte.runtime.deprecation import quietly
 from flyte.types import inputs_to_literals, literals_to_python
+from flyte.types._interface import type_name
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
@@ -107,9 +108,8 @@ def _check_type(
     union = None if found is None else found.union_type
     variants = [found] if union is None else union.variants
     if not any(variant is not None and variant.simple in simple for variant in variants):
-        takes = task.interface.inputs[name][0]
-        shown = getattr(takes, "__name__", str(takes))
-        raise TypeError(f"Trigger.inputs gives {name} {what}; task {task.name} takes {shown}")
+        takes = type_name(task.interface.inputs[name][0])
+        raise TypeError(f"Trigger.inputs gives {name} {what}; task {task.name} takes {takes}")
 
 
 def automation_of(trigger: flyte.Trigger) -> AutomationSpec:

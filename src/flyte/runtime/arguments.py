@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from .structs import StructMixin
@@ -141,7 +141,7 @@ def as_duration(message: type[Span], argument: str, value: timedelta | Span | No
     return message.of(value)
 
 
-def as_struct(message: type[Object], argument: str, value: Mapping[str, Any] | Object | None) -> Object | None:
+def as_struct(message: type[Object], argument: str, value: Mapping[str, object] | Object | None) -> Object | None:
     """A JSON object as the message that `message` is; the message itself, and None, stay as they are.
 
     Raises:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from flyte.runtime import bridge
 
@@ -63,7 +63,7 @@ class _Method:
         if notice is not None:
             warnings.warn(notice, DeprecationWarning, stacklevel=3)
 
-    def __get__(self, instance: object, owner: type | None = None) -> _Method:
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
         return self  # having this makes `help()` list it among the methods
 
     def __repr__(self) -> str:

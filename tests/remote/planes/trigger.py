@@ -60,7 +60,10 @@ class Revision(NamedTuple):
 
 
 class Triggers(TriggerServiceBase):
-    """Keeps triggers as the open-source server does; `before_deploy` runs when one has arrived and is not looked at yet."""
+    """Keeps triggers as the open-source server does.
+
+    `before_deploy` runs when one has arrived and is not looked at yet; `refuse_reads` is what reading one fails with.
+    """
 
     def __init__(self) -> None:
         self.history: dict[Key, list[Revision]] = {}
@@ -68,6 +71,7 @@ class Triggers(TriggerServiceBase):
         self.listed: list[ListTriggersRequest] = []
         self.asked: list[ServerCall] = []
         self.before_deploy: Callable[[], None] = lambda: None
+        self.refuse_reads: Status | None = None
         self._seconds = 0
 
     def put(self, details: TriggerDetails, action: Action = Action.DEPLOY) -> TriggerDetails:
@@ -123,6 +127,8 @@ class Triggers(TriggerServiceBase):
         self, request: GetTriggerDetailsRequest, call: ServerCall
     ) -> GetTriggerDetailsResponse:
         self.asked.append(call)
+        if self.refuse_reads is not None:
+            abort(self.refuse_reads, "not for you")
         found = self.latest(_key(request.name))
         if found is None:
             abort(Status.NOT_FOUND, "trigger not found")

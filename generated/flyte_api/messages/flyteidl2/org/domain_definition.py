@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Domain(Message):
-    """`flyteidl2.org.Domain`."""
+    """A stage that the projects of an organization have in common."""
 
     FULL_NAME = "flyteidl2.org.Domain"
     FIELDS = (
@@ -22,9 +22,13 @@ class Domain(Message):
         ("created_at", 4, "message", "optional"),
     )
     id: str = ""
+    """Id, such as `development`. It can't be changed."""
     org: str = ""
+    """Organization that it belongs to."""
     friendly_name: str = ""
+    """What it is called on screens."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was created; servers may leave it out."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

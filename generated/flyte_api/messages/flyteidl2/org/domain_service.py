@@ -33,7 +33,9 @@ class ListDomainsRequest(Message):
         ("include_settings", 2, "bool"),
     )
     org: str = ""
+    """Organization; servers with a single one ignore it."""
     include_settings: bool = False
+    """Whether to fill in what the settings say of each domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -105,7 +107,9 @@ class CreateDomainRequest(Message):
     )
     org: str = ""
     id: str = ""
+    """Id, such as `staging`. It can't be changed later."""
     friendly_name: str = ""
+    """What it is called on screens."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -183,7 +187,9 @@ class GetDomainRequest(Message):
     )
     org: str = ""
     id: str = ""
+    """Id, such as `development`."""
     include_settings: bool = False
+    """Whether to fill in what the settings say of the domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -261,7 +267,9 @@ class UpdateDomainRequest(Message):
     )
     org: str = ""
     id: str = ""
+    """The domain."""
     friendly_name: str = ""
+    """What it is to be called on screens."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -338,6 +346,7 @@ class DeleteDomainRequest(Message):
     )
     org: str = ""
     id: str = ""
+    """The domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

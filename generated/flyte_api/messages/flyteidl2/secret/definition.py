@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SecretType(Enum):
-    """`flyteidl2.secret.SecretType`."""
+    """What a secret is for."""
 
     __full_name__ = "flyteidl2.secret.SecretType"
     __proto_prefix__ = "SECRET_TYPE_"
@@ -39,7 +39,7 @@ class SecretType(Enum):
 
 
 class OverallStatus(Enum):
-    """`flyteidl2.secret.OverallStatus`."""
+    """On how many clusters a secret is."""
 
     __full_name__ = "flyteidl2.secret.OverallStatus"
     UNSPECIFIED = 0
@@ -49,7 +49,7 @@ class OverallStatus(Enum):
 
 
 class SecretPresenceStatus(Enum):
-    """`flyteidl2.secret.SecretPresenceStatus`."""
+    """Whether a secret is on a cluster."""
 
     __full_name__ = "flyteidl2.secret.SecretPresenceStatus"
     UNKNOWN = 0
@@ -58,7 +58,7 @@ class SecretPresenceStatus(Enum):
 
 
 class SecretSpec(Message):
-    """`flyteidl2.secret.SecretSpec`."""
+    """What a secret holds."""
 
     FULL_NAME = "flyteidl2.secret.SecretSpec"
     FIELDS = (
@@ -67,8 +67,11 @@ class SecretSpec(Message):
         ("type", 3, "enum"),
     )
     string_value: str | None = None
+    """Text."""
     binary_value: bytes | None = None
+    """Bytes."""
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
+    """What it is for."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -113,7 +116,7 @@ class SecretSpec(Message):
 
 
 class SecretIdentifier(Message):
-    """`flyteidl2.secret.SecretIdentifier`."""
+    """Names a secret."""
 
     FULL_NAME = "flyteidl2.secret.SecretIdentifier"
     FIELDS = (
@@ -123,9 +126,13 @@ class SecretIdentifier(Message):
         ("project", 4, "string"),
     )
     name: str = ""
+    """What tasks ask for."""
     organization: str = ""
+    """Organization."""
     domain: str = ""
+    """Domain that it belongs to; empty for the whole organization."""
     project: str = ""
+    """Project that it belongs to; empty for all of them."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -169,7 +176,7 @@ class SecretIdentifier(Message):
 
 
 class SecretMetadata(Message):
-    """`flyteidl2.secret.SecretMetadata`."""
+    """What is known of a secret, but not its value."""
 
     FULL_NAME = "flyteidl2.secret.SecretMetadata"
     FIELDS = (
@@ -178,8 +185,11 @@ class SecretMetadata(Message):
         ("type", 3, "enum"),
     )
     created_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it was created."""
     secret_status: SecretStatus | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretStatus")
+    """On which clusters it is."""
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
+    """What it is for."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -217,7 +227,7 @@ class SecretMetadata(Message):
 
 
 class SecretStatus(Message):
-    """`flyteidl2.secret.SecretStatus`."""
+    """How far a secret has been spread."""
 
     FULL_NAME = "flyteidl2.secret.SecretStatus"
     FIELDS = (
@@ -225,9 +235,11 @@ class SecretStatus(Message):
         ("cluster_status", 2, "message", "repeated"),
     )
     overall_status: OverallStatus = enum_field("flyte_api.messages.flyteidl2.secret.definition:OverallStatus")
+    """Over all clusters."""
     cluster_status: list[ClusterSecretStatus] = sub_list(
         "flyte_api.messages.flyteidl2.secret.definition:ClusterSecretStatus"
     )
+    """On each cluster."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -259,7 +271,7 @@ class SecretStatus(Message):
 
 
 class ClusterSecretStatus(Message):
-    """`flyteidl2.secret.ClusterSecretStatus`."""
+    """Whether one cluster has a secret."""
 
     FULL_NAME = "flyteidl2.secret.ClusterSecretStatus"
     FIELDS = (
@@ -301,7 +313,7 @@ class ClusterSecretStatus(Message):
 
 
 class Secret(Message):
-    """`flyteidl2.secret.Secret`."""
+    """A secret, without its value."""
 
     FULL_NAME = "flyteidl2.secret.Secret"
     FIELDS = (
@@ -309,7 +321,9 @@ class Secret(Message):
         ("secret_metadata", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
+    """What names it."""
     secret_metadata: SecretMetadata | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretMetadata")
+    """What is known of it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

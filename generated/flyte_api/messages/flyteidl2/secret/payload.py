@@ -38,7 +38,9 @@ class CreateSecretRequest(Message):
         ("secret_spec", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
+    """What names it."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
+    """What it holds."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -84,7 +86,9 @@ class UpdateSecretRequest(Message):
         ("secret_spec", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
+    """The secret."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
+    """What it is to hold."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -131,6 +135,7 @@ class GetSecretRequest(Message):
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
+    """Whether to look among what the control plane keeps for itself, too."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -201,6 +206,7 @@ class DeleteSecretRequest(Message):
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
+    """Whether to look among what the control plane keeps for itself, too."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -256,7 +262,9 @@ class ListSecretsRequest(Message):
     limit: int = 0
     token: str = ""
     per_cluster_tokens: dict[str, str] = map_field("string", "string")
+    """Where to go on in each cluster, as the page before said."""
     include_system_secrets: bool = False
+    """Whether to list what the control plane keeps for itself, too."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -329,6 +337,7 @@ class ListSecretsResponse(Message):
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.secret.definition:Secret")
     token: str = ""
     per_cluster_tokens: dict[str, str] = map_field("string", "string")
+    """Where the next page goes on in each cluster."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

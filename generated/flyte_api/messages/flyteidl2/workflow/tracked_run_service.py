@@ -47,13 +47,20 @@ class CreateTrackedRunRequest(Message):
         ("run_start_time", 8, "message", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """What names it."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
+    """Where it belongs; the server makes up a name."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
+    """The task that runs, where it is deployed."""
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """The task that runs, where it is not."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
+    """Settings that it was started with."""
     labels: dict[str, str] = map_field("string", "string")
+    """Labels to find it by."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """When it began; unset for now."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -139,7 +146,7 @@ class CreateTrackedRunRequest(Message):
 
 
 class TrackedActionUpdate(Message):
-    """`flyteidl2.workflow.TrackedActionUpdate`."""
+    """What has become of one action."""
 
     FULL_NAME = "flyteidl2.workflow.TrackedActionUpdate"
     FIELDS = (
@@ -151,11 +158,17 @@ class TrackedActionUpdate(Message):
         ("status", 6, "message", "optional"),
     )
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
+    """The action, its attempt and phase, and where its outputs and logs are."""
     parent_name: str = ""
+    """Name of the action that started it; empty for the root."""
     group: str = ""
+    """The group that its parent put it in."""
     task: TaskAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskAction")
+    """The task that it runs."""
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
+    """The function that it traces."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
+    """Its state, where the event does not tell it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -226,9 +239,11 @@ class ReportTrackedActionsRequest(Message):
         ("updates", 2, "message", "repeated"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
+    """The run."""
     updates: list[TrackedActionUpdate] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.tracked_run_service:TrackedActionUpdate"
     )
+    """What has become of actions, in order."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -265,6 +280,7 @@ class ReportTrackedActionsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.ReportTrackedActionsResponse"
     FIELDS = (("statuses", 1, "message", "repeated"),)
     statuses: list[Status] = sub_list("flyte_api.messages.google.rpc.status:Status")
+    """Whether each update was taken, in their order."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

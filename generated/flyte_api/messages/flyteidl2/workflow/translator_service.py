@@ -39,7 +39,9 @@ class LiteralsToLaunchFormJsonRequest(Message):
         ("trigger_id", 5, "message", "optional", "owner"),
     )
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
+    """The values."""
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
+    """Names and types of the inputs."""
     literals_uri: str = ""
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     trigger_id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
@@ -134,6 +136,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsRequest"
     FIELDS = (("json", 1, "message", "optional"),)
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
+    """The form, with what was entered into it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -194,6 +197,7 @@ class TaskSpecToLaunchFormJsonRequest(Message):
     FULL_NAME = "flyteidl2.workflow.TaskSpecToLaunchFormJsonRequest"
     FIELDS = (("task_spec", 1, "message", "optional"),)
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
+    """The task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -257,7 +261,9 @@ class JsonValuesToLiteralsRequest(Message):
         ("values", 2, "message", "optional"),
     )
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
+    """Names and types of the inputs."""
     values: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
+    """Inputs by name, as JSON has them."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
