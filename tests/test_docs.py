@@ -100,7 +100,7 @@ def test_examples_run(
     monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
     if page.name in ELSEWHERE:
-        namespace["box"] = elsewhere = Elsewhere([make() for make in ELSEWHERE[page.name]])
+        namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)
     for match in BLOCK.finditer(text):
         line = text[: match.start()].count("\n") + 1
