@@ -354,7 +354,7 @@ class _Linker:
         """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
         if not results.makes_entity(shape, config):
             return results.answer(self.api, self.types, rpc, shape, config), ""
-        if not config.returns and on_class and shape.kind is not Kind.WATCH:
+        if config.returns in ("", self.entity.name) and on_class and shape.kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")
