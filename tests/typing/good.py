@@ -8,7 +8,7 @@ from typing import Any, assert_type
 
 from things import Special, Thing
 
-from flyte.remote import Artifact, ArtifactGroup, PartitionSchema
+from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Trigger
 from flyte.runtime.pager import Pager
 from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
@@ -91,6 +91,10 @@ async def awaiting() -> None:
     assert_type(await Special.listall().collect.aio(), list[Special])
     assert_type(await Artifact.get.aio("a", region="us"), Artifact)
     assert_type(await Artifact.get_schema.aio("a"), PartitionSchema)
+    assert_type(await Artifact.declare.aio("a", {"region": str}), PartitionSchema)
+    assert_type(await Artifact.partition_values.aio("a", "region", date=date(2026, 8, 1)), list[str | date])
+    assert_type(await Domain.update.aio("staging", "Rehearsal"), Domain)
+    assert_type(await Trigger.update.aio("a", "t", True), None)
     async for found in Special.listall():
         assert_type(found, Special)
     async for page in Special.listall().pages():
