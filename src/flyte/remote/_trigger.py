@@ -78,7 +78,7 @@ class Trigger(TriggerLike, TriggerBase):
 
         caller = resolve_client(client)
         scope = caller.scope(project, domain)
-        send = partial(Trigger._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
+        send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
         found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
         return cls(message_of(found), caller)
 
