@@ -17,6 +17,7 @@ from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as 
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from support.proxy import cutting_proxy
 
 from .planes.app import DAWN, AppLogs, Apps, Form, batches, containers, message, plain_batches, plain_containers
@@ -113,6 +114,17 @@ async def test_only_what_there_is(logs: AppLogs, app: App, monkeypatch: pytest.M
     logs.open = False
     assert await texts(app, follow=False) == ["a", "b"]
     assert len(logs.requests) == 2
+
+
+async def test_a_line_with_a_time_that_there_is_not(apps: Apps, logs: AppLogs, app: App) -> None:
+    logs.open = False
+    logs.write("r1", "a", "b")
+    logs.written[0][1].timestamp = Timestamp(seconds=2**60)
+    stops(apps)
+    assert [(line.message, line.timestamp) async for line in app.get_logs()] == [
+        ("a", None),
+        ("b", DAWN + timedelta(seconds=1)),
+    ]
 
 
 async def test_blocking(apps: Apps, logs: AppLogs, app: App) -> None:

@@ -121,3 +121,5 @@ def test_what_is_not_there(run: Run) -> None:
     assert Condition.listall("no-such-run").collect() == []
     with pytest.raises(ValueError, match="run_name must not be empty"):
         Condition.listall("")
+    with pytest.raises(TypeError, match="name takes text, not int"):
+        Condition.get(5, run.name)  # type: ignore[arg-type]  # which is the point

@@ -39,7 +39,7 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as Cont
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
 
 from ._app_watch import is_down
-from ._streams import Backlog, with_silences
+from ._streams import Backlog, moment_of, with_silences
 
 if TYPE_CHECKING:
     from ._app import App
@@ -217,7 +217,7 @@ def _of(lines: LogLines | ContainerLines, replica: str) -> Iterator[tuple[str, L
 def _line(replica: str, line: LineMessage) -> LogLine:
     return LogLine(
         message=line.message.rstrip("\r\n"),
-        timestamp=None if line.timestamp is None else line.timestamp.to_datetime(),
+        timestamp=moment_of(line),
         replica=replica,
         system=line.originator == LogLineOriginator.SYSTEM,
     )

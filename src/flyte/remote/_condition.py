@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Collection, Iterator
 from typing import Self
 
+from flyte.runtime.arguments import text
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.filters import SortedBy
 from flyte.runtime.pager import Page, Pager
+from flyte.runtime.together import together
 from flyte.syncify import blocking, listing
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -114,7 +116,7 @@ class Condition(ActionLike, ConditionBase):
         async def fetch(token: str, size: int) -> Page[Self]:
             page = await bare.page(token, size)
             some = asyncio.Semaphore(_AT_ONCE)
-            return Page(await asyncio.gather(*(item._completed(some) for item in page.items)), page.token)
+            return Page(await together(item._completed(some) for item in page.items), page.token)
 
         return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
 
@@ -161,6 +163,7 @@ class Condition(ActionLike, ConditionBase):
 
         Calls what `listall` calls.
         """
+        text("name", name, 1)
         every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
         async for condition in every:
             if condition.name == name:
