@@ -64,19 +64,13 @@ class DomainBase(Entity[OrgDomain]):
     @listing
     @classmethod
     def listall(
-        cls,
-        *,
-        include_settings: bool = False,
-        limit: int | None = None,
-        page_size: int | None = None,
-        client: Client | None = None,
+        cls, *, include_settings: bool = False, limit: int | None = None, client: Client | None = None
     ) -> Pager[Self]:
         """List the domains of the organization.
 
         Args:
             include_settings: Whether to fill in what the settings say of each domain.
             limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -99,7 +93,6 @@ class DomainBase(Entity[OrgDomain]):
             token="",
             page="",
             limit=limit,
-            page_size=page_size,
         )
 
     @fetching
