@@ -73,7 +73,8 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     request = api.messages[method.request]
     paging = _paging(api, request, reply, found)
     named = method.name.startswith("List") and bool(found)
-    if kind == "list" or (not kind and (paging is not None or named)):
+    itself = reply.full_name == made_of
+    if kind == "list" or (not kind and not itself and (paging is not None or named)):
         if len(found) != 1:
             raise _ambiguous(method, found, table)
         return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from . import deprecations
 from .classify import Kind
 from .config import MethodConfig
 from .model import Method
+from .names import snake
 from .params import Signature
 
 _WIDTH = 108
+_LAID_OUT = re.compile(r"^(\s+\S|[-*+|>] |\d+[.)] |```)", re.MULTILINE)
+"""What makes a paragraph a list, a table or code, whose lines stay as they are."""
 _SUMMARIES = {
     Kind.LIST: "List, page by page.",
     Kind.GET: "Fetch one.",
     Kind.CREATE: "Create one.",
     Kind.WATCH: "Follow changes as they happen.",
-    Kind.STREAM: "What the control plane sends, as it comes.",
-    Kind.CALL: "Call the control plane.",
+    Kind.STREAM: "What the server sends, as it comes.",
 }
 _RETURNS = {
     Kind.LIST: "A pager, to be used with `for` or `async for`; nothing is fetched before.",
@@ -38,7 +41,7 @@ def method(
     deprecated: bool,
 ) -> str:
     """The whole docstring of a method."""
-    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _SUMMARIES[kind], deprecated))]
+    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _summary(rpc, kind, signature), deprecated))]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
@@ -52,6 +55,13 @@ def method(
     service = rpc.full_name.split(".")[-2]
     parts.append(f"Calls `{service}.{rpc.name}`.")
     return "\n\n".join(parts)
+
+
+def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
+    """What there is to say of a method that nobody says anything of."""
+    if kind is Kind.LIST and all(p.name != "page_size" for p in signature.params):
+        return "List all there are."
+    return _SUMMARIES.get(kind) or f"{snake(rpc.name).replace('_', ' ').capitalize()}."
 
 
 def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
@@ -69,7 +79,9 @@ def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> 
 
 
 def _wrapped(text: str) -> str:
-    return "\n\n".join("\n".join(textwrap.wrap(" ".join(p.split()), _WIDTH)) for p in text.split("\n\n"))
+    return "\n\n".join(
+        p if _LAID_OUT.search(p) else "\n".join(textwrap.wrap(" ".join(p.split()), _WIDTH)) for p in text.split("\n\n")
+    )
 
 
 def _item(text: str) -> str:

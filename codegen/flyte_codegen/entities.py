@@ -142,7 +142,6 @@ class _Linker:
         )
         self.types = TypeNames(naming, taken)
         self.overlays: set[str] = set()
-        self.services: set[str] = set()
         if entity.message not in api.messages:
             raise self._fail(f"there is no message {entity.message}", nearest(entity.message, api.messages))
         self.message = api.messages[entity.message]
@@ -170,7 +169,7 @@ class _Linker:
             key=self._key(),
             identity=entity.identity,
             methods=methods,
-            imports=tuple(sorted({*self.types.lines, *self.services, *self._sort_keys()})),
+            imports=tuple(sorted({*self.types.lines, *self._sort_keys()})),
             type_imports=tuple(sorted(self.overlays)),
         )
 
@@ -180,7 +179,7 @@ class _Linker:
             if counts[name] > 1:
                 raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
             if name in RESERVED_IN_ENTITY:
-                raise self._fail(f"{name} is a name that every entity uses itself", "choose another name")
+                raise self._fail(f"{name} is a name that Python or every entity uses itself", "choose another name")
 
     def _property(self, name: str, path: str) -> PyProperty:
         field = self._field(path, "properties", name)
@@ -194,7 +193,9 @@ class _Linker:
         if field is None:
             table, name = ".".join([self._table(), *key[:-1]]), key[-1] if key else "identity"
             what = f"[{table}] {name}: {self.entity.message} has nothing at {path!r}"
-            raise fail(self.config.source.at_table(table, name), what, "correct the path")
+            known = [f.name for f in self.message.fields]
+            remedy = f"correct the path; {nearest(path.partition('.')[0], known)}"
+            raise fail(self.config.source.at_table(table, name), what, remedy)
         return field
 
     def _sort_keys(self) -> set[str]:
@@ -241,10 +242,11 @@ class _Linker:
             shape,
             self._subject(config, rpc, shape),
             named,
+            name.label if name else Label.IMPLICIT,
             table,
         )
         request = builder.build(rpc.request)
-        self.services.add(f"from {self.naming.package}.services.{service.module} import {service.py_name}")
+        local = self.types.service(service)
         on_class, scope = not builder.uses_identity, Scope(frozenset(builder.roles))
         if on_class and config.on == "instance":
             raise self._fail(
@@ -254,6 +256,7 @@ class _Linker:
             shape.kind,
             builder.params,
             on_class=on_class,
+            pages=bool(shape.token),
             scope=scope,
             taken=self.types.taken,
             table=table,
@@ -265,7 +268,7 @@ class _Linker:
         return PyMethod(
             name=config.name or escape(results.default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
             decorator=results.decorator(shape.kind, returns),
-            rpc=f"{service.py_name}.{rpc.constant}",
+            rpc=f"{local}.{rpc.constant}",
             deprecated=deprecated,
             full_name=rpc.full_name,
             signature=made,
@@ -294,7 +297,7 @@ class _Linker:
         if field.type_name:
             return Subject(type_name=field.type_name)
         last = self.entity.identity.rpartition(".")[2]
-        return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"))
+        return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"), label=field.label)
 
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
         """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
@@ -354,7 +357,7 @@ class _Linker:
         """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
         if not results.makes_entity(shape, config):
             return results.answer(self.api, self.types, rpc, shape, config), ""
-        if not config.returns and on_class and shape.kind is not Kind.WATCH:
+        if config.returns in ("", self.entity.name) and on_class and shape.kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")

@@ -12,6 +12,7 @@ from .diagnostics import CodegenError, fail, raise_errors
 from .entities import link
 from .model import Api, Message, Method, Service
 from .naming import Naming
+from .paths import resolved
 from .pipeline import read_api
 from .report import reason
 from .rules import read_rules
@@ -33,6 +34,7 @@ def explain(config: Config, name: str) -> str:
     """
     api = read_api(config)
     raise_errors(references.check(api, config))
+    config = resolved(api, config)
     methods = {m.full_name: (s, m) for s in api.services() for m in s.methods}
     known = [*methods, *api.messages]
     found = [n for n in known if n == name or n.endswith(f".{name}")]
@@ -59,7 +61,7 @@ def _nearest(name: str, known: Collection[str]) -> list[str]:
 def _method(api: Api, config: Config, service: Service, method: Method) -> str:
     uses = [(e, m) for e in config.entities for m in e.methods if e.full_name(m) == method.full_name]
     chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
-    table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{method.name}"
+    table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{chosen.table if uses else method.name}"
     made_of = next((e.message for e in config.entities if uses and e.name == (chosen.returns or uses[0][0].name)), "")
     try:
         shape = classify(api, method, kind=chosen.kind, items=chosen.items, table=table, made_of=made_of)

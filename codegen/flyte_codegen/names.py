@@ -48,8 +48,8 @@ _MESSAGE_ATTRIBUTES = _words("""
     """)
 
 # Names that the methods of an entity use beside their parameters; what only decorates or annotates them is not among these.
-_IN_METHODS = _words("caller client cls dict iter next reply request scope self")
-_AROUND_METHODS = _words("blocking datetime fetching listing moment_path path streaming timedelta")
+_IN_METHODS = _words("caller client cls dict iter next reply request scope self type")
+AROUND_METHODS = _words("blocking datetime fetching listing moment_path path streaming timedelta")
 
 RESERVED_IN_MESSAGE = _KEYWORDS | _IN_CLASS_BODY | _MESSAGE_ATTRIBUTES
 RESERVED_IN_ENUM = _KEYWORDS | _words("""
@@ -64,7 +64,7 @@ RESERVED_IN_ENTITY = (
     | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
 RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")
-RESERVED_AS_PARAMETER = (_KEYWORDS | _IN_METHODS | ENTITY_MODULE) - _AROUND_METHODS
+RESERVED_AS_PARAMETER = (_KEYWORDS | _IN_METHODS | ENTITY_MODULE) - AROUND_METHODS
 RESERVED_AS_MODULE = _KEYWORDS
 RESERVED_AS_MESSAGE = (
     _KEYWORDS | MESSAGE_MODULE | _words("bool bytearray bytes dict float int len list map staticmethod str")

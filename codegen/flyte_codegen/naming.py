@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 from .diagnostics import fail
-from .model import Api, File
+from .model import Api, File, Service
 
 
 @functools.cache
@@ -49,6 +49,11 @@ class Naming:
         file = self.api.file_of[full_name]
         return f"{self._owner(file)}.messages.{file.module}"
 
+    def service_module(self, service: Service) -> str:
+        """The module that holds the RPCs of a service."""
+        file = next(f for f in self.api.files if service in f.services)
+        return f"{self._owner(file)}.services.{service.module}"
+
     def py_name(self, full_name: str) -> str:
         """The class of a message or enum."""
         found = self.api.messages.get(full_name) or self.api.enums[full_name]
@@ -67,6 +72,17 @@ class TypeNames:
         self.taken = set(taken)
         self.lines: set[str] = set()
         self._names: dict[str, str] = {}
+        self._services: dict[str, str] = {}
+
+    def service(self, service: Service) -> str:
+        """How the module refers to the RPCs of a service; the first of several with one name keeps it."""
+        if service.full_name not in self._services:
+            cls = service.py_name
+            local = self._free(service.full_name, cls) if cls in self._services.values() else cls
+            self.taken.add(local)
+            self._services[service.full_name] = local
+            self.lines.add(f"from {self.naming.service_module(service)} import {_as(cls, local)}")
+        return self._services[service.full_name]
 
     def name(self, full_name: str) -> str:
         """How the module refers to the type."""
@@ -77,8 +93,7 @@ class TypeNames:
             local = self._free(full_name, cls)
             self.taken.add(local)
             self._names[full_name] = local
-            alias = "" if local == cls else f" as {local}"
-            self.lines.add(f"from {module} import {cls}{alias}")
+            self.lines.add(f"from {module} import {_as(cls, local)}")
         return self._names[full_name]
 
     def _free(self, full_name: str, cls: str) -> str:
@@ -90,3 +105,8 @@ class TypeNames:
         while local in self.taken:
             local = "X" + local
         return local
+
+
+def _as(cls: str, local: str) -> str:
+    """What an import says of a class that the module calls `local`."""
+    return cls if cls == local else f"{cls} as {local}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence, Set
 
 import attrs
 
@@ -11,7 +11,7 @@ from .classify import Kind
 from .config import OPTIONAL
 from .diagnostics import fail
 from .lines import Source
-from .names import RESERVED_AS_PARAMETER
+from .names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
 
 @attrs.frozen
@@ -32,8 +32,9 @@ class Param:
         return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
 
 
+_LIMIT = Param("limit", "int | None", "None", "Most items in all. Default: all there are.")
 _PAGES = (
-    Param("limit", "int | None", "None", "Most items in all. Default: all there are."),
+    _LIMIT,
     Param("page_size", "int | None", "None", "Most items a request fetches. Default: the client's."),
 )
 _TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
@@ -97,8 +98,9 @@ def signature(
     params: Sequence[Param],
     *,
     on_class: bool,
+    pages: bool,
     scope: Scope,
-    taken: Collection[str],
+    taken: Set[str],
     table: str,
     source: Source,
 ) -> Signature:
@@ -108,6 +110,7 @@ def signature(
         kind: Its kind, which brings parameters of its own.
         params: The parameters that its request needs.
         on_class: Whether it is a class method, and so has no entity's client to ask with.
+        pages: Whether a listing comes page by page, so that the size of one means something.
         scope: What comes from the client unless it is given.
         taken: Names that no parameter may have, because the method uses them for types.
         table: The method's table in codegen.toml, which errors say to complete.
@@ -118,7 +121,7 @@ def signature(
     """
     by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
     by_keyword = [p for p in params if p not in by_position]
-    by_keyword += _EXTRA.get(kind, ())
+    by_keyword += (_LIMIT,) if kind is Kind.LIST and not pages else _EXTRA.get(kind, ())
     by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
     # Sorting is stable: what has to be given comes first, each part in the order of the request.
@@ -127,7 +130,7 @@ def signature(
     )
     counts = Counter(p.name for p in made.params)
     for param in params:
-        hidden = param.name in taken or param.name in RESERVED_AS_PARAMETER
+        hidden = param.name in RESERVED_AS_PARAMETER or param.name in taken - AROUND_METHODS
         if counts[param.name] > 1 or hidden:
             why = "would hide what the method uses" if hidden else "would be there twice"
             remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'

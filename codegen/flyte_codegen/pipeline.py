@@ -18,6 +18,7 @@ from .load import load
 from .manifest import MANIFEST, Manifest
 from .model import Api
 from .naming import Naming
+from .paths import resolved
 from .render import render
 from .rules import read_rules
 from .verify import check, formatted
@@ -44,6 +45,7 @@ def link(config: Config, api: Api) -> list[entities.PyEntity]:
     """
     findings: list[Diagnostic] = []
     raise_errors(references.check(api, config))
+    config = resolved(api, config)
     naming = Naming(api, config.package, config.extern)
     made = entities.modules(api, naming, config, read_rules(config), findings)
     raise_errors(findings)
@@ -63,6 +65,7 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     rules = read_rules(config)
     findings: list[Diagnostic] = []
     raise_errors(references.check(api, config))  # before anything is looked up that might not be there
+    config = resolved(api, config)
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),

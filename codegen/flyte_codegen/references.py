@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from .config import Config
 from .diagnostics import Diagnostic, error
 from .lines import Keys
-from .model import Api
+from .model import Api, Label
 from .names import snake
 from .naming import Naming, importable
 from .toml import nearest
@@ -34,7 +34,18 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
-    return [*found, *_exclusions(config, rpcs), *_homonyms(config)]
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config)]
+
+
+def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Fields of the messages of listings that can't hold what is to be put into them."""
+    listing = config.list_request
+    request = api.messages.get(listing.get("request", ""))
+    for key, of in (("filters_field", "filter"), ("sort_field", "sort")) if request else ():
+        fits = [f.name for f in request.fields if f.type_name == listing[of] and f.label is Label.REPEATED]
+        if request.field(listing[key]) and listing[key] not in fits:
+            message = f"[listing] {key} is {listing[key]}, which is not a list of {listing[of]}"
+            yield error(config.source.at(("listing", key)), message, nearest(listing[key], fits))
 
 
 def _homonyms(config: Config) -> Iterator[Diagnostic]:

@@ -35,17 +35,21 @@ _PLAIN = {
 
 @attrs.frozen
 class Subject:
-    """What an instance method is about: the message that names the entity, or the field that does and its names in requests."""
+    """What an instance method is about: the message that names the entity, or the field that does and its names in requests.
+
+    A field of requests has the presence of that of the entity: where all may be unset, in proto2 and editions, so may it.
+    """
 
     type_name: str = ""
     kind: str = ""
     names: tuple[str, ...] = ()
+    label: Label = Label.IMPLICIT
 
     def fits(self, field: Field, path: str) -> bool:
         """Whether the field of a request is to name the thing."""
         if self.type_name:
             return field.type_name == self.type_name and field.label in (Label.OPTIONAL, Label.REPEATED)
-        return path in self.names and field.kind == self.kind and field.label is Label.IMPLICIT
+        return path in self.names and _is_plain(field, self.label) and field.kind == self.kind
 
 
 class RequestBuilder:
@@ -61,11 +65,12 @@ class RequestBuilder:
         shape: Shape,
         subject: Subject,
         named: str,
+        named_as: Label,
         table: str,
     ) -> None:
         self.api, self.config, self.rules, self.types = api, config, rules, types
         self.method, self.shape, self.subject, self.table = method, shape, subject, table
-        self.named = named
+        self.named, self.named_as = named, named_as
         self.params: list[Param] = []
         self.roles: set[str] = set()
         self.uses_identity = False
@@ -216,6 +221,9 @@ class RequestBuilder:
             message = f"[{self.table}] filters names {name}, which is not defined"
             remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
             raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
+        if found.name in RESERVED_AS_PARAMETER:
+            message = f"[filters.{name}] the parameter {found.name} would hide what methods use"
+            raise fail(self.config.source.at(("filters", name)), message, 'add param = "another_name"')
         return found
 
     def _keep_local(self, param: FilterParam) -> None:
@@ -257,6 +265,8 @@ class RequestBuilder:
             return f"{_PLAIN[field.type_name][1]}({self.types.name(field.type_name)}, {literal(name)}, {name})"
         if field.label is Label.MAP:
             return f"dict({name} or {{}})" if default else f"dict({name})"
+        if field.kind == "enum" and field.label is Label.IMPLICIT and default:
+            return f"{annotation}(0) if {name} is None else {name}"
         if field.kind != "string" or not (low or high):
             return name
         checked = f"as_text({literal(name)}, {name}, {low}, {high})"
@@ -265,8 +275,10 @@ class RequestBuilder:
     def _names_the_thing(self, field: Field, path: str, owner: str) -> bool:
         """Whether the request can mean nothing without the field. What creates may leave the name to the server."""
         creates = self.shape.kind is Kind.CREATE or self.method.rpc.rpartition(".")[2].startswith("Create")
-        plain = field.label is Label.IMPLICIT and self.shape.kind is not Kind.LIST
-        return self.named in (path, owner) and plain and not creates
+        whole = field.type_name == self.named and field.label is Label.OPTIONAL and not field.oneof
+        plain = _is_plain(field, self.named_as if path == self.named else Label.IMPLICIT)
+        found = whole or (self.named in (path, owner) and plain)
+        return found and self.shape.kind is not Kind.LIST and not creates
 
     def _guessed_doc(self, field: Field) -> str:
         """What there is to say of a field that the definitions say nothing of."""
@@ -287,6 +299,11 @@ class RequestBuilder:
         if field.label is Label.MAP:
             return f"Mapping[{pytypes.scalar(field.map_key)}, {single}]"
         return single
+
+
+def _is_plain(field: Field, label: Label) -> bool:
+    """Whether a field without choice holds a value, be it always, or as one of `label` does."""
+    return field.label in (Label.IMPLICIT, label) and not field.oneof
 
 
 def _default(field: Field) -> str:

@@ -17,7 +17,7 @@ def docstring(text: str, indent: int = 0) -> str:
     """Text as a docstring that can't end early, whatever quotes and backslashes it holds."""
     pad = " " * indent
     safe = text.strip().replace("\\", "\\\\")
-    safe = re.sub(r'"(?="|\Z)', r"\"", safe)  # no two in a row, and none before the closing ones
+    safe = re.sub(r'"(?=""|\Z)', r"\"", safe)  # no three in a row, and none before the closing ones
     safe = "".join(c if c == "\n" or c.isprintable() else f"\\U{ord(c):08x}" for c in safe)
     if "\n" not in safe:
         return f'"""{safe}"""'

@@ -149,7 +149,8 @@ async def test_every_form_of_lines(form: Form, apps: Apps, logs: AppLogs, app: A
 
 async def test_no_line_twice_over_a_cut_connection(apps: Apps, logs: AppLogs, server: RunningServer, app: App) -> None:
     # Replicas whose lines fall into the same moment, and whose clocks differ.
-    logs.write("r1", "a", "b", "b", at=100)
+    logs.write("r1", "a", at=99)
+    logs.write("r1", "b", "b", at=100)
     logs.write("r2", "c", at=7)
     with cutting_proxy(server.endpoint) as proxy:
         async with Client(proxy.endpoint, org="o", project="p", domain="d", timeout=DEADLINE) as client:

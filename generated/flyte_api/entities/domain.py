@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from flyte.runtime.v1 import (
     Client,
@@ -30,9 +30,6 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
     UpdateDomainRequest,
 )
 from flyte_api.services.flyteidl2.org.domain_service import DomainService
-
-if TYPE_CHECKING:
-    from flyte.remote._domain import Domain
 
 
 class DomainBase(Entity[OrgDomain]):
@@ -67,19 +64,13 @@ class DomainBase(Entity[OrgDomain]):
     @listing
     @classmethod
     def listall(
-        cls,
-        *,
-        include_settings: bool = False,
-        limit: int | None = None,
-        page_size: int | None = None,
-        client: Client | None = None,
+        cls, *, include_settings: bool = False, limit: int | None = None, client: Client | None = None
     ) -> Pager[Self]:
         """List the domains of the organization.
 
         Args:
             include_settings: Whether to fill in what the settings say of each domain.
             limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -102,7 +93,6 @@ class DomainBase(Entity[OrgDomain]):
             token="",
             page="",
             limit=limit,
-            page_size=page_size,
         )
 
     @fetching
@@ -154,9 +144,9 @@ class DomainBase(Entity[OrgDomain]):
         reply = await unary(caller, DomainService.CREATE_DOMAIN, request)
         return cls._of(reply.domain, caller)
 
-    @blocking
+    @fetching
     @classmethod
-    async def update(cls, id: str, name: str = "", *, client: Client | None = None) -> Domain:
+    async def update(cls, id: str, name: str = "", *, client: Client | None = None) -> Self:
         """Give a domain another name.
 
         Args:
@@ -179,7 +169,7 @@ class DomainBase(Entity[OrgDomain]):
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
         reply = await unary(caller, DomainService.UPDATE_DOMAIN, request)
-        return cast("type[Domain]", cls)._of(reply.domain, caller)
+        return cls._of(reply.domain, caller)
 
     @blocking
     @classmethod

@@ -91,8 +91,8 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: What tasks ask for.
             include_system_secrets: Whether to look among what the control plane keeps for itself, too.
-            project: Project id; \"" for none. Default: the client's.
-            domain: Domain id; \"" for none. Default: the client's.
+            project: Project id; "" for none. Default: the client's.
+            domain: Domain id; "" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -129,8 +129,8 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: What tasks ask for.
             secret_spec: What it holds.
-            project: Project id; \"" for none. Default: the client's.
-            domain: Domain id; \"" for none. Default: the client's.
+            project: Project id; "" for none. Default: the client's.
+            domain: Domain id; "" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -166,8 +166,8 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: What tasks ask for.
             secret_spec: What it is to hold.
-            project: Project id; \"" for none. Default: the client's.
-            domain: Domain id; \"" for none. Default: the client's.
+            project: Project id; "" for none. Default: the client's.
+            domain: Domain id; "" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Raises:
@@ -203,8 +203,8 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: What tasks ask for.
             include_system_secrets: Whether to look among what the control plane keeps for itself, too.
-            project: Project id; \"" for none. Default: the client's.
-            domain: Domain id; \"" for none. Default: the client's.
+            project: Project id; "" for none. Default: the client's.
+            domain: Domain id; "" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
@@ -248,8 +248,8 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets: Whether to list what the control plane keeps for itself, too.
             limit: Most items in all. Default: all there are.
             page_size: Most items a request fetches. Default: the client's.
-            project: Project id; \"" for none. Default: the client's.
-            domain: Domain id; \"" for none. Default: the client's.
+            project: Project id; "" for none. Default: the client's.
+            domain: Domain id; "" for none. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:

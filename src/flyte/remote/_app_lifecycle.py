@@ -13,7 +13,7 @@ from flyte_api.entities.app import AppBase
 from flyte_api.messages.flyteidl2.app.app_definition import Condition, SpecDesiredState
 
 from ._app_message import with_desired_state
-from ._app_watch import WaitFor, check_wait, settle
+from ._app_watch import WaitFor, check_wait, is_down, settle
 from ._common import Placed
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class HasLifecycle(Placed, AppBase):
             settled = self.is_active() and self.desired_state is not DesiredState.STOPPED
             state, reason = SpecDesiredState.ACTIVE, _ACTIVATED
         else:
-            settled = self.is_deactivated() and self.desired_state not in (DesiredState.ACTIVE, DesiredState.STARTED)
+            settled = is_down(cast("App", self))
             state, reason = SpecDesiredState.STOPPED, _DEACTIVATED
         if not settled:
             message = with_desired_state(self.pb2, state)

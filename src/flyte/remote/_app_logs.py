@@ -23,7 +23,6 @@ from flyte.errors import (
     RpcError,
     UnavailableError,
 )
-from flyte.models import DesiredState
 from flyte.runtime.arguments import text, whole
 from flyte.runtime.call import stream
 from flyte.runtime.client import Client
@@ -39,6 +38,7 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLineOriginato
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as ContainerLines
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
 
+from ._app_watch import is_down
 from ._streams import Backlog, moment_of, with_silences
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ class _Tail:
             if self.delivered:
                 return True
             raise
-        return app.is_deactivated() and app.desired_state is DesiredState.STOPPED
+        return is_down(app)
 
     async def _connection(self) -> AsyncGenerator[LogLine]:
         """The lines of one connection, less those that were delivered before."""

@@ -68,7 +68,7 @@ class Condition(ActionLike, ConditionBase):
     def listall(
         cls,
         run_name: str,
-        parent_action_name: str | None = None,
+        action_name: str | None = None,
         *,
         in_phase: Collection[ActionPhase | str] | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
@@ -82,7 +82,7 @@ class Condition(ActionLike, ConditionBase):
 
         Args:
             run_name: Name of the run.
-            parent_action_name: Only those that this action waits for. Default: all.
+            action_name: Only those that this action waits for. Default: all.
             in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
                 `created_at`.
@@ -105,7 +105,7 @@ class Condition(ActionLike, ConditionBase):
         caller = resolve_client(client)
         bare = cls._list(
             run_name=run_name,
-            parent_action_name=parent_action_name,
+            parent_action_name=action_name,
             in_phase=in_phase,
             sort_by=sort_by,
             project=project,

@@ -98,7 +98,7 @@ class Secret(SecretBase):
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
         with hiding(value):
-            await Secret._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+            await cls._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @blocking
     @classmethod
@@ -135,7 +135,7 @@ class Secret(SecretBase):
         spec = _spec(value, type)
         place = await _place(name, client, project, domain, cluster_pool, type)
         with hiding(value):
-            await Secret._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+            await cls._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @fetching
     @classmethod
@@ -251,7 +251,7 @@ class Secret(SecretBase):
         Calls `SecretService.DeleteSecret`.
         """
         place = await _place(name, client, project, domain, cluster_pool)
-        return await Secret._delete.aio(name, project=place.project, domain=place.domain, client=place.client)
+        return await cls._delete.aio(name, project=place.project, domain=place.domain, client=place.client)
 
 
 def _spec(value: str | bytes, type: str) -> SecretSpec:

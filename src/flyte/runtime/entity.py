@@ -163,7 +163,7 @@ def paged(
     keep: Callable[[T], bool] | None = None,
     carry: Collection[str] = (),
     limit: int | None,
-    page_size: int | None,
+    page_size: int | None = None,
 ) -> Pager[T]:
     """The pager of a list method.
 
