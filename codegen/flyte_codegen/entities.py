@@ -178,7 +178,7 @@ class _Linker:
         for name in counts:
             if counts[name] > 1:
                 raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
-            if name in RESERVED_IN_ENTITY:
+            if name in RESERVED_IN_ENTITY or name.startswith("__"):
                 raise self._fail(f"{name} is a name that Python or every entity uses itself", "choose another name")
 
     def _property(self, name: str, path: str) -> PyProperty:
@@ -205,7 +205,10 @@ class _Linker:
 
     def _key(self) -> tuple[str, ...]:
         """Paths of what names the thing: all leaves of its identity but the organization."""
-        inner = self.api.messages.get(self._field(self.entity.identity).type_name)
+        field = self._field(self.entity.identity)
+        if field.label in (Label.REPEATED, Label.MAP):
+            raise self._fail(f"identity is {self.entity.identity}, of which there are several", "name a single field")
+        inner = self.api.messages.get(field.type_name)
         return tuple(self._leaves(inner, self.entity.identity)) if inner else (self.entity.identity,)
 
     def _leaves(self, message: Message, path: str) -> list[str]:
@@ -280,7 +283,7 @@ class _Linker:
             entity=entity,
             shape=shape,
             keep=builder.keep,
-            carry=config.carry,
+            carry=tuple(f.py_name for f in self.api.messages[rpc.request].fields if f.name in config.carry),
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,

@@ -28,9 +28,16 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
             message = f"[extern] names {package}, which is not installed here"
             remedy = "install it: what is generated depends on what it has"
             found.append(error(config.source.at(("extern", prefix)), message, remedy))
+        elif not importable(f"{package}.messages"):
+            message = f"[extern] names {package}, which flyte-codegen did not generate"
+            remedy = "name the package that [output] package names where it was generated"
+            found.append(error(config.source.at(("extern", prefix)), message, remedy))
+    if not importable(config.runtime):
+        message = f"[output] runtime names {config.runtime}, which is not installed here"
+        found.append(error(config.source.at(("output", "runtime")), message, "install it, or remove the line"))
     for keys, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
-            message = f"[{'.'.join(keys[:2] if keys[0] == 'filters' else keys[:1])}] names {name}, which is no {what}"
+            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is no {what}"
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
@@ -55,6 +62,12 @@ def _homonyms(config: Config) -> Iterator[Diagnostic]:
         if modules[snake(entity.name)] > 1:
             message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
             yield error(config.source.at(("entities", entity.name)), message, "rename one")
+    overlays = Counter(entity.overlay for entity in config.entities if entity.overlay)
+    for entity in config.entities:
+        if overlays[entity.overlay] > 1:
+            message = f"[entities.{entity.name}] and another entity have one overlay, {entity.overlay}"
+            remedy = "give each a class of its own: it derives from what is generated for one entity"
+            yield error(config.source.at(("entities", entity.name, "overlay")), message, remedy)
 
 
 def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
@@ -97,5 +110,9 @@ def _names(
     for name, param in config.filters.items():
         if param.enum:
             yield ("filters", name, "enum"), "enum", param.enum, api.enums
+    services = {s.full_name for s in api.services()}
+    for entity in config.entities:
+        if entity.service:
+            yield ("entities", entity.name, "service"), "service", entity.service, services
     for field in config.rules:
         yield ("rules", field), "field", field, fields
