@@ -48,7 +48,9 @@ def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
     """Fields of the messages of listings that can't hold what is to be put into them."""
     listing = config.list_request
     request = api.messages.get(listing.get("request", ""))
-    for key, of in (("filters_field", "filter"), ("sort_field", "sort")) if request else ():
+    if request is None:
+        return
+    for key, of in (("filters_field", "filter"), ("sort_field", "sort")):
         fits = [f.name for f in request.fields if f.type_name == listing[of] and f.label is Label.REPEATED]
         if request.field(listing[key]) and listing[key] not in fits:
             message = f"[listing] {key} is {listing[key]}, which is not a list of {listing[of]}"
