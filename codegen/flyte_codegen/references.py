@@ -41,7 +41,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
-    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config)]
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config), *_lengths(api, config)]
 
 
 def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
@@ -55,6 +55,19 @@ def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
         if request.field(listing[key]) and listing[key] not in fits:
             message = f"[listing] {key} is {listing[key]}, which is not a list of {listing[of]}"
             yield error(config.source.at(("listing", key)), message, nearest(listing[key], fits))
+
+
+def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Lengths of what has none, and those that nothing can have."""
+    kinds = {f"{m.full_name}.{f.name}": f.kind for m in api.messages.values() for f in m.fields}
+    for name, rule in config.rules.items():
+        low, high = rule.get("min_len", 0), rule.get("max_len", 0)
+        if (low or high) and kinds.get(name, "string") != "string":
+            message = f"[rules] {name} is no text, so that it has no length"
+            yield error(config.source.at(("rules", name)), message, "remove the lengths; required = true demands it")
+        elif high and low > high:
+            message = f"[rules] {name} has a min_len above its max_len, which no text fits"
+            yield error(config.source.at(("rules", name)), message, "correct one of the two")
 
 
 def _homonyms(config: Config) -> Iterator[Diagnostic]:

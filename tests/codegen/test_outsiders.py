@@ -19,7 +19,7 @@ from support.fragments import Fragment, proto
 Make = Callable[..., Fragment]
 Mistakes = Callable[[Fragment], list[Diagnostic]]
 SERVICE = """
-message Thing { string name = 1; }
+message Thing { string name = 1; int32 size = 2; }
 service Things { rpc Get(Thing) returns (Thing); rpc Watch(Thing) returns (stream Thing); }
 """
 THING = """
@@ -236,6 +236,8 @@ def test_a_folder_that_is_called_like_definitions(fragment: Make) -> None:
         (f"{METHODS}Get = {{ name = '__init__' }}\n", "__init__ is a name that Python or every entity", "another name"),
         (THING.replace("test.Things", "test.Thinks"), "names test.Thinks, which is no service", "did you mean test.Things?"),
         (f"{THING}overlay = 'a:B'\n{THING.replace('s.Thing', 's.Other')}overlay = 'a:B'\n", "have one overlay, a:B", "its own"),
+        (f"{THING}[rules.'test.Thing.name']\nmin_len = 3\nmax_len = 2\n", "min_len above its max_len", "correct one"),
+        (f"{THING}[rules.'test.Thing.size']\nmin_len = 1\n", "test.Thing.size is no text", "required = true"),
         (f"[extern]\n'test' = 'json'\n{THING}", "json, which flyte-codegen did not generate", "[output] package"),
     ],
 )  # fmt: skip
