@@ -190,7 +190,7 @@ def _config(top: Section, root: Path) -> Config:
 
 def _effects(section: Section) -> dict[str, str]:
     effects = {rpc: effect for effect in _EFFECTS for rpc in section.texts(effect)}
-    for rpc in set(section.texts("read")) & set(section.texts("idempotent")):
+    for rpc in sorted(set(section.texts("read")) & set(section.texts("idempotent"))):
         section.refuse("idempotent", f"names {rpc}, which is among read as well", "remove it from one of the two")
     section.finish()
     return effects

@@ -235,7 +235,9 @@ class _Linker:
         table = self._table(config.table)
         target = self._target(config)
         name = field_at(self.api, self.api.messages[target.message], target.identity)
-        named = name.type_name if name and name.type_name else target.identity
+        # Requests are walked by the names of the definitions, while identities are paths in Python.
+        steps = target.identity.split(".")[:-1]
+        named = (name.type_name or ".".join([*steps, name.name])) if name else target.identity
         builder = RequestBuilder(
             self.api,
             self.config,
@@ -299,7 +301,7 @@ class _Linker:
         field = self._field(self.entity.identity)
         if field.type_name:
             return Subject(type_name=field.type_name)
-        last = self.entity.identity.rpartition(".")[2]
+        last = field.name
         return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"), label=field.label)
 
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
@@ -360,7 +362,7 @@ class _Linker:
         """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
         if not results.makes_entity(shape, config):
             return results.answer(self.api, self.types, rpc, shape, config), ""
-        if not config.returns and on_class and shape.kind is not Kind.WATCH:
+        if config.returns in ("", self.entity.name) and on_class and shape.kind is not Kind.WATCH:
             return "Self", "cls"
         path = class_path(self.config, self._target(config))
         module, _, name = path.partition(":")

@@ -288,7 +288,7 @@ class RequestBuilder:
         """What there is to say of a field that the definitions say nothing of."""
         words = field.name.replace("_", " ")
         if field.kind == "bool":
-            return f"Whether {words}."
+            return f"The switch `{field.name}`."
         inner = self.api.messages.get(field.type_name)
         about = sentence(inner.doc) if inner and field.type_name not in _PLAIN else ""
         return about or f"The {words}."

@@ -135,6 +135,11 @@ params = {{ "bed.name" = "bed" }}
 rpc = "WaterPlant"
 items = "note"
 
+[entities.Plant.methods.soak]
+rpc = "WaterPlant"
+on = "class"
+returns = "Plant"
+
 [entities.Plant.methods.events]
 rpc = "FollowPlant"
 raw = true
@@ -232,6 +237,19 @@ async def test_what_creates(Plant: Any, garden: Fragment, service: Any, client: 
     assert (await Plant.create.aio("fern", stamp.of(sown), client=client)).sown == sown, "messages are taken too"
     assert "AlreadyExistsError" in (inspect.getdoc(Plant.adopt) or "")
     assert (await Plant.adopt.aio("oak", client=client)).id == "oak"
+
+
+async def test_a_call_on_the_class_may_give_its_instances(Plant: Any, client: Client) -> None:
+    class Mine(Plant):  # type: ignore[misc]
+        pass
+
+    await Plant.create.aio("rose", client=client)
+    wet = await Mine.soak.aio("rose", client=client)
+    assert (type(wet), wet.tag) == (Mine, "wet")
+    assert inspect.signature(Mine.soak).return_annotation == "Self", "type checkers know it too"
+    assert "NotFoundError" in (inspect.getdoc(Plant.soak) or "")
+    with pytest.raises(NotFoundError, match="it does not grow here"):
+        await Mine.soak.aio("fern", client=client)
 
 
 class Fern:

@@ -183,6 +183,17 @@ service Things {{ rpc Get(Thing) returns (Thing); rpc Do(DoRequest) returns (Thi
             await base.get.aio("", client=client)
 
 
+def test_a_name_that_is_a_word_of_python(fragment: Make) -> None:
+    body = """
+message Thing { string class = 1; }
+service Things { rpc Get(Thing) returns (Thing); rpc Do(Thing) returns (Thing); }
+"""
+    made = fragment(proto(body), METHODS.replace('"name"', '"class"') + "Get = {}\nDo = {}\n").generate()
+    base = made.get("entities.thing:ThingBase")
+    assert str(signature(base.get)).startswith("(class_: 'str', *, client")
+    assert [*signature(base.do).parameters] == ["self"]
+
+
 def test_a_message_that_names_the_thing_has_to_be_given(fragment: Make) -> None:
     body = """
 message Key { int64 id = 1; }

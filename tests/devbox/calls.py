@@ -99,9 +99,13 @@ def page(
     ascending: bool = False,
     keys: Sequence[Sort] = (),
 ) -> ListRequest:
-    direction = SortDirection.ASCENDING if ascending else SortDirection.DESCENDING
-    sort_by = Sort(key=sort, direction=direction) if sort else None
-    return ListRequest(limit=limit, token=token, filters=list(filters), sort_by=sort_by, sort_by_fields=list(keys))
+    """A request as clients write it; `sort` and `ascending` are for the field that older ones use."""
+    made = ListRequest(limit=limit, token=token, filters=list(filters), sort_by_fields=list(keys))
+    if sort:
+        direction = SortDirection.ASCENDING if ascending else SortDirection.DESCENDING
+        with pytest.warns(DeprecationWarning, match="sort_by is deprecated"):
+            made.sort_by = Sort(key=sort, direction=direction)
+    return made
 
 
 class Calls:

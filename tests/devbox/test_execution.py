@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
+import pytest
+
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, interface, shell, text, variables
 from flyte.devbox.executor.process import Executed
@@ -330,7 +332,9 @@ async def test_cached_outputs_are_taken_over(calls: Calls, tmp_path: Path) -> No
     assert (await calls.data(second.id)).outputs == (await calls.data(first.id)).outputs
     other = await calls.run(spec(), inputs=inputs(x=integer(2), noise=integer(1)))
     assert cache_status(other) == CatalogCacheStatus.CACHE_POPULATED
-    again = await calls.run(spec(), inputs=inputs(x=integer(1)), run_spec=RunSpec(overwrite_cache=True))
+    with pytest.warns(DeprecationWarning, match="overwrite_cache is deprecated"):
+        run_spec = RunSpec(overwrite_cache=True)  # as older clients write it
+    again = await calls.run(spec(), inputs=inputs(x=integer(1)), run_spec=run_spec)
     assert cache_status(again) == CatalogCacheStatus.CACHE_POPULATED
     assert (tmp_path / "runs").read_text() == "x\n" * 3
 

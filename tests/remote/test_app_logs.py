@@ -17,6 +17,7 @@ from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as 
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from support.proxy import cutting_proxy
 
 from .planes.app import DAWN, AppLogs, Apps, Form, batches, containers, message, plain_batches, plain_containers
@@ -115,6 +116,17 @@ async def test_only_what_there_is(logs: AppLogs, app: App, monkeypatch: pytest.M
     assert len(logs.requests) == 2
 
 
+async def test_a_line_with_a_time_that_there_is_not(apps: Apps, logs: AppLogs, app: App) -> None:
+    logs.open = False
+    logs.write("r1", "a", "b")
+    logs.written[0][1].timestamp = Timestamp(seconds=2**60)
+    stops(apps)
+    assert [(line.message, line.timestamp) async for line in app.get_logs()] == [
+        ("a", None),
+        ("b", DAWN + timedelta(seconds=1)),
+    ]
+
+
 async def test_blocking(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.open = False
     logs.write("r1", "a", "b")
@@ -136,7 +148,8 @@ async def test_every_form_of_lines(form: Form, apps: Apps, logs: AppLogs, app: A
 
 async def test_no_line_twice_over_a_cut_connection(apps: Apps, logs: AppLogs, server: RunningServer, app: App) -> None:
     # Replicas whose lines fall into the same moment, and whose clocks differ.
-    logs.write("r1", "a", "b", "b", at=100)
+    logs.write("r1", "a", at=99)
+    logs.write("r1", "b", "b", at=100)
     logs.write("r2", "c", at=7)
     with cutting_proxy(server.endpoint) as proxy:
         async with Client(proxy.endpoint, org="o", project="p", domain="d", timeout=DEADLINE) as client:

@@ -317,11 +317,11 @@ async def test_a_block_that_is_never_entered(apps: Apps, stopped: App) -> None:
 
 
 async def test_an_app_that_is_deleted_in_the_block(apps: Apps, active: App) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError) as raised:
         async with active.ephemeral_ctx():
             apps.vanishes("dash")
             raise KeyError
-    assert apps.apps == {}
+    assert apps.apps == {} and not hasattr(raised.value, "__notes__"), "there is nothing that could be up"
 
 
 class Locked(Apps):

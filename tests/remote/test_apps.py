@@ -306,7 +306,10 @@ async def test_a_server_without_apps() -> None:
         (lambda c: App.update.aio(message(), "x" * 101, client=c), "reason takes at most 100"),
         (lambda c: App.replace.aio("x", Spec(), "", client=c), "updated_app_spec says nothing to run"),
         (lambda c: App.replace.aio("x", spec(), None, client=c), "reason takes text"),
-        (lambda c: App.replace.aio("x", spec(), "", {"a": 1}, client=c), "labels takes text for keys and values"),
+        (
+            lambda c: App.replace.aio("x", spec(), "", {"a": 1}, client=c),
+            "labels takes text for keys and values, not 'a': int",
+        ),
         (lambda c: App.replace.aio("x", spec(), "", ["a"], client=c), "labels takes a mapping"),
         (lambda c: App(message(), c).watch.aio("started"), "wait_for is one of 'activated', 'deactivated'"),
         (lambda c: App(message(), c).watch.aio(timeout=0), "timeout is 0; it must be a positive"),

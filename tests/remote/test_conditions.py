@@ -63,8 +63,8 @@ def test_conditions_are_listed_and_found(run: Run) -> None:
     assert [(c.run_name, c.action_name, c.parent_action_name) for c in found][:1] == [(run.name, "c-yes", "a0")]
     assert {c.kind for c in found} == {"condition"}
     assert len(list(Action.listall(run.name))) == 5, "they are actions of the run, which has one more"
-    assert [c.name for c in Condition.listall(run.name, parent_action_name="a0", limit=2)] == ["yes", "count"]
-    assert Condition.listall(run.name, parent_action_name="nobody").collect() == []
+    assert [c.name for c in Condition.listall(run_name=run.name, action_name="a0", limit=2)] == ["yes", "count"]
+    assert Condition.listall(run.name, action_name="nobody").collect() == []
     one = Condition.get("rate", run.name)
     assert one is not None and one == found[2]
     assert Condition.get("rate", run_name=run.name, action_name="a0") == one
@@ -121,3 +121,5 @@ def test_what_is_not_there(run: Run) -> None:
     assert Condition.listall("no-such-run").collect() == []
     with pytest.raises(ValueError, match="run_name must not be empty"):
         Condition.listall("")
+    with pytest.raises(TypeError, match="name takes text, not int"):
+        Condition.get(5, run.name)  # type: ignore[arg-type]  # which is the point

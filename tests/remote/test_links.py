@@ -113,6 +113,7 @@ async def test_an_answer_without_links_is_no_link(data: Data, client: Client) ->
     ("arguments", "error"),
     [
         ({"kind": "everything"}, ValueError),
+        ({"kind": ["report"]}, ValueError),
         ({"attempt": 0}, ValueError),
         ({"attempt": "1"}, TypeError),
         ({"expires_in": timedelta(0)}, ValueError),

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from flyte.devbox import Devbox
-from flyte.errors import AlreadyExistsError, NotFoundError, UnimplementedError
+from flyte.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, UnimplementedError
 from flyte.remote import Secret
-from flyte.runtime.client import Client
+from flyte.runtime.client import CallRecord, Client
 from flyte.runtime.message import which_one_of
-from flyte.runtime.server import serve
-from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
+from flyte.runtime.server import ServerCall, Status, abort, serve
+from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretMessage
+from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretMetadata, SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
+from flyte_api.messages.flyteidl2.secret.payload import (
+    CreateSecretRequest,
+    CreateSecretResponse,
+    UpdateSecretRequest,
+    UpdateSecretResponse,
+)
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
 from .planes.cluster import Clusters
 from .planes.secret import Vault
@@ -66,6 +75,40 @@ async def test_a_secret_of_a_project(vault: Vault, client: Client) -> None:
         await Secret.get.aio("key", client=client)
     with pytest.raises(NotFoundError):
         await Secret.update.aio("key", "x", client=client)
+
+
+def refuse(spec: SecretSpec | None) -> NoReturn:
+    assert spec is not None
+    value = spec.string_value or (spec.binary_value or b"").decode()
+    abort(Status.INVALID_ARGUMENT, f"{value!r} is too simple a value")
+
+
+class Talkative(Vault):
+    """Repeats what it refuses."""
+
+    async def create_secret(self, request: CreateSecretRequest, call: ServerCall) -> CreateSecretResponse:
+        refuse(request.secret_spec)
+
+    async def update_secret(self, request: UpdateSecretRequest, call: ServerCall) -> UpdateSecretResponse:
+        refuse(request.secret_spec)
+
+
+@pytest.mark.parametrize("value", ["password", b"password"])
+async def test_a_value_that_the_server_repeats_is_taken_out(
+    value: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    records: list[CallRecord] = []
+    async with (
+        await serve([Talkative()]) as server,
+        Client(server.endpoint, project="p", domain="d", on_call=records.append) as client,
+    ):
+        for call in (Secret.create.aio, Secret.update.aio):
+            with pytest.raises(InvalidArgumentError, match=r"'\*\*\*' is too simple a value") as caught:
+                await call("key", value, client=client)
+            assert "password" not in repr(caught.value)
+    assert "'***' is too simple a value" in caplog.text
+    assert "password" not in caplog.text + str([record.error for record in records])
 
 
 @pytest.mark.parametrize(
@@ -125,16 +168,37 @@ async def test_secrets_are_where_the_control_plane_says(vault: Vault, clusters: 
         (("", "x"), ValueError, "name must not be empty"),
         (("key", ""), ValueError, "value must not be empty"),
         (("key", 12345678), TypeError, "value takes text or bytes, not int"),
+        ((5, "12345678"), TypeError, "name takes text, not int"),
+        (("key", "x", ["regular"]), ValueError, "type is 'regular' or 'image_pull', not"),
         (("key", "x", "password"), ValueError, "type is 'regular' or 'image_pull', not 'password'"),
     ],
 )
 async def test_bad_arguments(
-    vault: Vault, client: Client, arguments: tuple[Any, ...], error: type[Exception], complaint: str
+    vault: Vault,
+    clusters: Clusters,
+    client: Client,
+    arguments: tuple[Any, ...],
+    error: type[Exception],
+    complaint: str,
 ) -> None:
     with pytest.raises(error, match=complaint) as caught:
         await Secret.create.aio(*arguments, client=client)
     assert "12345678" not in str(caught.value), "a value is never shown"
-    assert vault.secrets == {}
+    assert (vault.secrets, clusters.asked) == ({}, [])
+
+
+async def test_names_are_looked_at_before_the_cluster_is_asked_for(clusters: Clusters, client: Client) -> None:
+    for call in (Secret.get.aio, Secret.delete.aio):
+        with pytest.raises(ValueError, match="name must not be empty"):
+            await call("", client=client)
+    assert clusters.asked == []
+
+
+def test_one_with_a_time_that_is_none_can_be_shown() -> None:
+    metadata = SecretMetadata(created_time=Timestamp(seconds=2**60))
+    shown = repr(Secret(SecretMessage(id=SecretIdentifier(name="key"), secret_metadata=metadata)))
+    assert shown.startswith("Secret(name='key', type='regular', malformed='")
+    assert "outside the years 1 to 9999" in shown
 
 
 @pytest.mark.parametrize(

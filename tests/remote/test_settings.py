@@ -257,7 +257,7 @@ async def test_accelerators_go_by_name(
         ({"task_resource.min.cpu": True}, TypeError, "takes a quantity"),
         ({"task_resource.default_accelerator": 4}, TypeError, "takes the name of an accelerator"),
         ({"labels": ["a"]}, TypeError, "takes a mapping"),
-        ({"labels": {"a": 1}}, TypeError, "labels takes text for keys and values, not 'a': 1"),
+        ({"labels": {"a": 1}}, TypeError, "labels takes text for keys and values, not 'a': int"),
     ],
 )
 async def test_bad_settings_are_refused_before_anything_is_sent(
@@ -341,10 +341,15 @@ def test_any_text_survives_yaml(labels: dict[str, str]) -> None:
     assert Settings.parse_yaml(settings.to_yaml()) == {"labels": labels, "run.default_queue": next(iter(labels))}
 
 
-@pytest.mark.parametrize("content", ["a: [", "- a", "just text", "a: b: c", "\x00"])
+@pytest.mark.parametrize("content", ["a: [", "- a", "just text", "a: b: c", "\x00", "a: 2021-99-99", "[" * 20_000])
 def test_what_is_no_mapping_is_refused(content: str) -> None:
     with pytest.raises(ValueError, match=r"not YAML|a mapping of keys"):
         Settings.parse_yaml(content)
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(TypeError, match="yaml_content takes text, not int"):
+        Settings.parse_yaml(5)  # type: ignore[arg-type]  # which is the point
 
 
 def test_without_a_yaml_library_it_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:

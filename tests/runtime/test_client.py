@@ -17,6 +17,7 @@ from flyte.runtime.call import unary
 from flyte.runtime.client import (
     Client,
     Scope,
+    Token,
     current_client,
     default_client,
     resolve_client,
@@ -48,6 +49,41 @@ def say(client: Client, n: int) -> int:
 def test_bad_settings_are_refused_at_once(arguments: dict[str, object], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         Client(**{"endpoint": "http://h:1", **arguments})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"token": b"hunter2"}, "token takes text, or a function that returns text, and got bytes"),
+        ({"token": 5}, "and got int"),
+        ({"metadata": [("x-team", b"hunter2")]}, "metadata takes pairs of two texts, and got a tuple"),
+        ({"metadata": [("x-team",)]}, "pairs of two texts"),
+        ({"metadata": {"x-team": "hunter2"}}, "got a str that is none"),
+        ({"org": 5}, "org takes text, not int"),
+        ({"project": 5}, "project takes text, not int"),
+        ({"domain": 5}, "domain takes text, not int"),
+    ],
+)
+def test_settings_of_another_type_are_refused_at_once(arguments: dict[str, object], complaint: str) -> None:
+    with pytest.raises(TypeError, match=complaint) as caught:
+        Client(**{"endpoint": "http://h:1", **arguments})  # type: ignore[arg-type]
+    assert "hunter2" not in str(caught.value)
+
+
+async def a_token() -> str:
+    return "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("token", "given"), [(lambda: b"hunter2", "bytes"), (lambda: None, "NoneType"), (a_token, "coroutine")]
+)
+async def test_a_function_has_to_return_the_token_as_text(
+    token: Token, given: str, echo: EchoServer, server: RunningServer
+) -> None:
+    async with Client(server.endpoint, token=token) as client:
+        with pytest.raises(TypeError, match=f"a function that returns text, and got {given}") as caught:
+            await unary(client, Echo.SAY, Note(n=1))
+    assert "hunter2" not in str(caught.value)
 
 
 def test_shows_itself_without_the_token() -> None:

@@ -135,6 +135,17 @@ class TestStatuses:
                 await unary(client, Echo.SAY, Note())
             assert raised.value.details == b"\x08\x05\x12\x02no"
 
+    async def test_details_with_a_credential_are_not_kept(self) -> None:
+        packed = base64.b64encode(b"\x08\x10\x12\x07hunter2").decode().rstrip("=")
+        trailers = (("grpc-status", "16"), ("grpc-status-details-bin", packed))
+        async with (
+            scripted(lambda peer, at: peer.begin(at, (*REPLY, *trailers), end=True)) as (endpoint, _),
+            Client(endpoint, token="hunter2") as client,
+        ):
+            with pytest.raises(errors.UnauthenticatedError) as raised:
+                await unary(client, Echo.SAY, Note())
+            assert raised.value.details == b""
+
     async def test_a_content_type_with_a_subtype_is_grpc(self) -> None:
         def script(peer: Peer, at: int) -> None:
             peer.begin(at, ((":status", "200"), ("content-type", "application/grpc+proto")))

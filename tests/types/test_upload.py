@@ -272,7 +272,7 @@ async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
     ]:
         with pytest.raises(error, match=complaint):
             await Dir.from_local.aio(path, client=client)
-    with pytest.raises(ValueError, match="timeout must be a positive number of seconds, not 0"):
+    with pytest.raises(ValueError, match="timeout is 0; it must be a positive number of seconds"):
         await File.from_local.aio(tmp_path / "file", timeout=0, client=client)
     with Client(client.endpoint) as nowhere, pytest.raises(InitializationError, match="No project and no domain"):
         await File.from_local.aio(tmp_path / "file", client=nowhere)

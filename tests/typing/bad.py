@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from things import Special, Thing
 
+from flyte.syncify import blocking
+
 thing = Thing.get("a")
 
 Thing.get()  # wrong
@@ -20,6 +22,20 @@ Thing.count("2")  # wrong
 thing.watch(5)  # wrong
 Thing.logs(5)  # wrong
 thing.only_special()  # wrong
+Thing.measure("a")  # wrong
+Thing.measure(3, 1)  # wrong
+Special.measure("a", 1).rename()  # wrong
+thing.measure(3, 1)  # wrong
+thing.tag()  # wrong
+thing.tag("a")  # wrong
+Thing.tag({})  # wrong
+Thing.tag(thing, {}, 1)  # wrong
+Thing.combine(3)  # wrong
+Special.made(1)  # wrong
+Thing.events(3)  # wrong
+Thing.events("a", 3)  # wrong
+thing.events(about="b")  # wrong
+Thing.changes("a", 1)  # wrong
 narrower: Special = Thing.get("a")  # wrong
 text: str = thing.rename("b")  # wrong
 items: list[Special] = Thing.listall().collect()  # wrong
@@ -29,7 +45,31 @@ async def awaiting() -> None:
     await Thing.get("a")  # wrong
     await Thing.get.aio(3)  # wrong
     await thing.rename.aio(name=3)  # wrong
+    await Thing.measure.aio("a")  # wrong
+    await thing.tag.aio("a")  # wrong
+    await Special.combine.aio(thing)  # wrong
     awaited: str = await thing.rename.aio("b")  # wrong
     print(awaited)
     async for _ in Thing.get("a"):  # wrong
         pass
+
+
+class More(Thing):
+    @blocking
+    @classmethod
+    async def use(cls) -> None:
+        await cls.count.aio("2")  # wrong
+        await cls.count.aio(cls, 2)  # wrong
+        await cls.measure.aio(3, 1)  # wrong
+        await cls.rename.aio("a")  # wrong
+        cls.events(3)  # wrong
+        await cls.get.aio(3)  # wrong
+        found: Special = cls.get("a")  # wrong
+        print(found)
+
+    @blocking
+    async def use_self(self) -> None:
+        await self.count.aio("2")  # wrong
+        await self.measure.aio("a")  # wrong
+        await self.tag.aio(3)  # wrong
+        self.changes(1, 2)  # wrong

@@ -8,7 +8,7 @@ from typing import Any, assert_type
 
 from things import Special, Thing
 
-from flyte.remote import Artifact, ArtifactGroup, PartitionSchema
+from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Trigger
 from flyte.runtime.pager import Pager
 from flyte.runtime.stream import Stream
 from flyte.runtime.watch import Watch
@@ -31,6 +31,22 @@ assert_type(Special.rename(special, "c"), bool)
 assert_type(Special.count(), int)
 assert_type(special.count(2), int)
 assert_type(special.only_special(), list[Special])
+
+# With Any among the parameters, or in the result: all else is still known.
+assert_type(Thing.measure("a", 1, unit="m"), dict[str, Any])
+assert_type(special.measure("a", 1), dict[str, Any])
+assert_type(special.tag({"a": 1}, note=2), list[Any])
+assert_type(Special.tag(special, {}), list[Any])
+assert_type(Special.combine([special]), Any)
+assert_type(Special.weigh("a"), dict[str, Any])
+assert_type(Special.made(size=1), Special)
+assert_type(special.made(), Special)
+assert_type(special.compare(special), bool)
+assert_type(Special.all_special(about=1), Pager[Special])
+assert_type(Special.events("a", {"b": 1}), Stream[Any])
+assert_type(special.events("a"), Stream[Any])
+assert_type(special.changes(1), Watch[dict[str, Any]])
+assert_type(Special.changes(special), Watch[dict[str, Any]])
 
 # With parameters of any name, and methods that a class borrows from another one.
 assert_type(Artifact.get("a", region="us"), Artifact)
@@ -63,10 +79,22 @@ async def awaiting() -> None:
     assert_type(await Special.get.aio("a", version=None), Special)
     assert_type(await special.rename.aio("d"), bool)
     assert_type(await Special.count.aio(factor=2), int)
+    assert_type(await special.count.aio(), int)
+    assert_type(await Special.rename.aio(special, "d"), bool)
+    assert_type(await Special.measure.aio("a", 1, unit="m"), dict[str, Any])
+    assert_type(await special.measure.aio("a", 1), dict[str, Any])
+    assert_type(await special.tag.aio({}), list[Any])
+    assert_type(await Special.tag.aio(special, {}), list[Any])
+    assert_type(await assert_type(Special.combine.aio(), Coroutine[Any, Any, Any]), Any)
+    assert_type(await Special.made.aio(size=1), Special)
     assert_type(await Special.listall().first.aio(), Special | None)
     assert_type(await Special.listall().collect.aio(), list[Special])
     assert_type(await Artifact.get.aio("a", region="us"), Artifact)
     assert_type(await Artifact.get_schema.aio("a"), PartitionSchema)
+    assert_type(await Artifact.declare.aio("a", {"region": str}), PartitionSchema)
+    assert_type(await Artifact.partition_values.aio("a", "region", date=date(2026, 8, 1)), list[str | date])
+    assert_type(await Domain.update.aio("staging", "Rehearsal"), Domain)
+    assert_type(await Trigger.update.aio("a", "t", True), None)
     async for found in Special.listall():
         assert_type(found, Special)
     async for page in Special.listall().pages():

@@ -167,11 +167,11 @@ class AppBase(Entity[AppApp]):
             client: The client to ask with. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            It as the server has it now.
 
         Raises:
             ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            NotFoundError: There is no such thing.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Update`.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from flyte.runtime.v1 import (
     Client,
@@ -30,9 +30,6 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
     UpdateDomainRequest,
 )
 from flyte_api.services.flyteidl2.org.domain_service import DomainService
-
-if TYPE_CHECKING:
-    from flyte.remote._domain import Domain
 
 
 class DomainBase(Entity[OrgDomain]):
@@ -147,9 +144,9 @@ class DomainBase(Entity[OrgDomain]):
         reply = await unary(caller, DomainService.CREATE_DOMAIN, request)
         return cls._of(reply.domain, caller)
 
-    @blocking
+    @fetching
     @classmethod
-    async def update(cls, id: str, name: str = "", *, client: Client | None = None) -> Domain:
+    async def update(cls, id: str, name: str = "", *, client: Client | None = None) -> Self:
         """Give a domain another name.
 
         Args:
@@ -172,7 +169,7 @@ class DomainBase(Entity[OrgDomain]):
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
         reply = await unary(caller, DomainService.UPDATE_DOMAIN, request)
-        return cast("type[Domain]", cls)._of(reply.domain, caller)
+        return cls._of(reply.domain, caller)
 
     @blocking
     @classmethod

@@ -83,8 +83,8 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
         """Replace all settings of a scope.
 
         Args:
-            settings: What can be set in a scope. What is left out is inherited from the scope above.
-            version: The version.
+            settings: All that it is to set.
+            version: The version that this replaces.
 
         Returns:
             What the server replies.

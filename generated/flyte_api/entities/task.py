@@ -254,8 +254,8 @@ class TaskBase(Entity[TaskTask]):
         failure. Servers send all groups at first, and those that change after that.
 
         Args:
-            start_date: The start date.
-            end_date: The end date.
+            start_date: From when on runs are counted.
+            end_date: Until when runs are counted; unset for now.
             timeout: Seconds after which the watch gives up. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.

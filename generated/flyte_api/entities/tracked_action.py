@@ -102,7 +102,6 @@ class TrackedActionBase(Entity[WorkflowAction]):
         for_run_name: str,
         *,
         filter: Collection[Filter] = (),
-        enable_run_store: bool = False,
         timeout: float | None = None,
         project: str | None = None,
         domain: str | None = None,
@@ -115,7 +114,6 @@ class TrackedActionBase(Entity[WorkflowAction]):
                 starting with a letter. The server makes one up when a run is created without.
             filter: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
                 known. Parents of what matches are sent too.
-            enable_run_store: Whether enable run store.
             timeout: Seconds after which the watch gives up. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
@@ -142,7 +140,6 @@ class TrackedActionBase(Entity[WorkflowAction]):
                 name=as_text("for_run_name", for_run_name, 1, 30),
             ),
             filter=as_list("filter", filter),
-            enable_run_store=enable_run_store,
         )
         return watched(
             as_is,

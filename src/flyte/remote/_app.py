@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
 from flyte.errors import AbortedError, AlreadyExistsError, NotFoundError
-from flyte.runtime.arguments import texts_by_name
+from flyte.runtime.arguments import texts
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.stream import Stream
 from flyte.syncify import blocking, fetching, streaming
@@ -118,7 +118,7 @@ class App(HasLifecycle):
         """
         spec = checked_spec("updated_app_spec", updated_app_spec)
         checked_reason(reason)
-        new_labels = None if labels is None else texts_by_name("labels", labels)
+        new_labels = None if labels is None else texts("labels", labels)
         before = await cls.get.aio(name, project=project, domain=domain, client=client)
         return await before._succeed(spec, reason, new_labels)
 

@@ -14,7 +14,7 @@ from flyte_api.messages.flyteidl2.app.app_definition import Condition, SpecDesir
 
 from ._action_common import Place
 from ._app_message import with_desired_state
-from ._app_watch import WaitFor, check_wait, settle
+from ._app_watch import WaitFor, check_wait, is_down, settle
 
 if TYPE_CHECKING:
     from ._app import App
@@ -155,7 +155,7 @@ class HasLifecycle(AppBase):
             settled = self.is_active() and self.desired_state is not DesiredState.STOPPED
             state, reason = SpecDesiredState.ACTIVE, _ACTIVATED
         else:
-            settled = self.is_deactivated() and self.desired_state not in (DesiredState.ACTIVE, DesiredState.STARTED)
+            settled = is_down(cast("App", self))
             state, reason = SpecDesiredState.STOPPED, _DEACTIVATED
         if not settled:
             message = with_desired_state(self.pb2, state)

@@ -23,7 +23,6 @@ from flyte.errors import (
     RpcError,
     UnavailableError,
 )
-from flyte.models import DesiredState
 from flyte.runtime.arguments import text, whole
 from flyte.runtime.call import stream
 from flyte.runtime.client import Client
@@ -39,7 +38,8 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLineOriginato
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as ContainerLines
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
 
-from ._streams import Backlog, with_silences
+from ._app_watch import is_down
+from ._streams import Backlog, moment_of, with_silences
 
 if TYPE_CHECKING:
     from ._app import App
@@ -159,7 +159,7 @@ class _Tail:
             if self.delivered:
                 return True
             raise
-        return app.is_deactivated() and app.desired_state is DesiredState.STOPPED
+        return is_down(app)
 
     async def _connection(self) -> AsyncGenerator[LogLine]:
         """The lines of one connection, less those that were delivered before."""
@@ -217,7 +217,7 @@ def _of(lines: LogLines | ContainerLines, replica: str) -> Iterator[tuple[str, L
 def _line(replica: str, line: LineMessage) -> LogLine:
     return LogLine(
         message=line.message.rstrip("\r\n"),
-        timestamp=None if line.timestamp is None else line.timestamp.to_datetime(),
+        timestamp=moment_of(line),
         replica=replica,
         system=line.originator == LogLineOriginator.SYSTEM,
     )

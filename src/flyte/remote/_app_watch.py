@@ -43,6 +43,11 @@ def check_wait(wait_for: str, timeout: float | None) -> None:
         seconds("timeout", timeout)
 
 
+def is_down(app: App) -> bool:
+    """Whether the app is down and is to stay so."""
+    return app.is_deactivated() and app.desired_state not in (DesiredState.ACTIVE, DesiredState.STARTED)
+
+
 async def settle(
     app: App, what: str, events: Watch[WatchResponse], wait_for: WaitFor, timeout: float | None, known: Condition | None
 ) -> None:

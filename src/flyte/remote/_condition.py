@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Collection, Iterator
 from typing import Self
 
+from flyte.runtime.arguments import text
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.filters import SortedBy
 from flyte.runtime.pager import Page, Pager
+from flyte.runtime.together import together
 from flyte.syncify import blocking, listing
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -66,7 +68,7 @@ class Condition(ActionLike, ConditionBase):
     def listall(
         cls,
         run_name: str,
-        parent_action_name: str | None = None,
+        action_name: str | None = None,
         *,
         in_phase: Collection[ActionPhase | str] | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
@@ -80,7 +82,7 @@ class Condition(ActionLike, ConditionBase):
 
         Args:
             run_name: Name of the run.
-            parent_action_name: Only those that this action waits for. Default: all.
+            action_name: Only those that this action waits for. Default: all.
             in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
                 `created_at`.
@@ -103,7 +105,7 @@ class Condition(ActionLike, ConditionBase):
         caller = resolve_client(client)
         bare = cls._list(
             run_name=run_name,
-            parent_action_name=parent_action_name,
+            parent_action_name=action_name,
             in_phase=in_phase,
             sort_by=sort_by,
             project=project,
@@ -114,7 +116,7 @@ class Condition(ActionLike, ConditionBase):
         async def fetch(token: str, size: int) -> Page[Self]:
             page = await bare.page(token, size)
             some = asyncio.Semaphore(_AT_ONCE)
-            return Page(await asyncio.gather(*(item._completed(some) for item in page.items)), page.token)
+            return Page(await together(item._completed(some) for item in page.items), page.token)
 
         return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
 
@@ -161,6 +163,7 @@ class Condition(ActionLike, ConditionBase):
 
         Calls what `listall` calls.
         """
+        text("name", name, 1)
         every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
         async for condition in every:
             if condition.name == name:

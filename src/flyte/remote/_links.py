@@ -76,7 +76,7 @@ async def links(
     details: ActionDetails, kind: Downloadable, attempt: int | None, expires_in: timedelta | None
 ) -> DownloadLinks:
     """See `ActionDetails.download_links`."""
-    if kind not in _KINDS:
+    if kind not in (*_KINDS,):  # by comparison: what cannot be hashed is none of them either
         raise ValueError(f"kind is one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
     if expires_in is not None and not (isinstance(expires_in, timedelta) and expires_in > timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"expires_in is a positive timedelta, not {expires_in!r}")

@@ -17,7 +17,7 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsReq
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 
-from ._streams import Backlog, with_silences
+from ._streams import Backlog, moment_of, with_silences
 
 if TYPE_CHECKING:
     from ._action import Action
@@ -65,9 +65,8 @@ async def show(
 
 def _formatted(line: LogLine, show_ts: bool) -> str:
     message = line.message.rstrip("\r\n")
-    if show_ts and line.timestamp is not None:
-        return f"{rfc3339(line.timestamp.to_datetime())} {message}"
-    return message
+    moment = moment_of(line) if show_ts else None
+    return message if moment is None else f"{rfc3339(moment)} {message}"
 
 
 class _Tail:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from flyte.runtime.arguments import text, whole
 from flyte.runtime.client import Client, resolve_client
@@ -26,7 +27,7 @@ class Partitioned(ArtifactGroupBase):
     async def declare(
         cls,
         name: str,
-        partitions: Mapping[str, object],
+        partitions: Mapping[str, Any],
         *,
         project: str | None = None,
         domain: str | None = None,
@@ -54,9 +55,7 @@ class Partitioned(ArtifactGroupBase):
         Calls `ArtifactService.DeclareArtifact`.
         """
         keys = declaration(partitions)
-        kept = await ArtifactGroupBase._declare.aio(
-            artifact_name(name), keys, project=project, domain=domain, client=client
-        )
+        kept = await cls._declare.aio(artifact_name(name), keys, project=project, domain=domain, client=client)
         return schema_of(kept, declared=True)
 
     @blocking
@@ -87,7 +86,7 @@ class Partitioned(ArtifactGroupBase):
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
-        found = await ArtifactGroupBase._schema.aio(artifact_name(name), project=project, domain=domain, client=client)
+        found = await cls._schema.aio(artifact_name(name), project=project, domain=domain, client=client)
         return schema_of(found.partition_schema, declared=found.declared)
 
     @blocking
@@ -101,9 +100,9 @@ class Partitioned(ArtifactGroupBase):
         project: str | None = None,
         domain: str | None = None,
         limit: int = _MOST_VALUES,
-        partitions: Mapping[str, object] | None = None,
+        partitions: Mapping[str, Any] | None = None,
         client: Client | None = None,
-        **fixed: object,
+        **fixed: Any,
     ) -> list[str | date]:
         """The values that a partition key has among the versions of an artifact, in ascending order.
 
@@ -133,11 +132,11 @@ class Partitioned(ArtifactGroupBase):
         filters = selecting(merged(partitions, fixed))
         whole("limit", limit, 1)
         caller = resolve_client(client)
-        schema = await Partitioned.get_schema.aio(name, project=project, domain=domain, client=caller)
+        schema = await cls.get_schema.aio(name, project=project, domain=domain, client=caller)
         if key not in schema.all_keys:
             known = ", ".join(schema.all_keys) or "none: it has no partitions"
             raise ValueError(f"key is {key!r}, which artifact {name} is not divided by; its keys are {known}")
-        values = await ArtifactGroupBase._partition_values.aio(
+        values = await cls._partition_values.aio(
             name, key, filters, limit=limit, project=project, domain=domain, client=caller
         )
         return [*read_values(values, schema.granularity)] if key == schema.time_key else [*values]

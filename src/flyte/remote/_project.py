@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
-from flyte.runtime.arguments import text, texts_by_name
+from flyte.runtime.arguments import text, texts
 from flyte.runtime.call import unary
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.filters import SortedBy
@@ -90,7 +90,7 @@ class Project(ProjectBase):
             id=text("id", id, 1, _MAX_ID),
             name=text("name", name, 0, 255),
             description=text("description", description, 0, _MAX_DESCRIPTION),
-            labels=Labels(values=texts_by_name("labels", labels)) if labels else None,
+            labels=Labels(values=texts("labels", labels)) if labels else None,
         )
         await unary(caller, ProjectService.CREATE_PROJECT, CreateProjectRequest(project=message))
         return await cls.get.aio(id, client=caller)
@@ -139,7 +139,7 @@ class Project(ProjectBase):
         if description is not None:
             changes["description"] = text("description", description, 0, _MAX_DESCRIPTION)
         if labels is not None:
-            changes["labels"] = Labels(values=texts_by_name("labels", labels))
+            changes["labels"] = Labels(values=texts("labels", labels))
         if state is not None:
             changes["state"] = _STATES[state]
         message = (await cls.get.aio(id, client=caller)).pb2

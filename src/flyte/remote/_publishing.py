@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -14,9 +14,8 @@ import attrs
 
 from flyte._context import ctx
 from flyte.artifacts import KIND_KEY, Card, CardFormat, Kind, Metadata, one_of
-from flyte.runtime.arguments import several, text
+from flyte.runtime.arguments import several, text, texts
 from flyte.runtime.client import Client, Scope
-from flyte.runtime.narrow import is_mapping
 from flyte.types import Dir, File, StructuredDataset, literal_type_of, to_literal
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactSource, ArtifactSpec, TaskActionSource
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
@@ -81,14 +80,14 @@ async def publication(
     """
     name = artifact_name(about.name)
     version = None if about.version is None else text("version", about.version, 1, _LONGEST)
-    texts, moment = as_messages(about.partitions)
+    labels, moment = as_messages(about.partitions)
     kind = _type(value, python_type)
     spec = ArtifactSpec(
         type=kind,
         info=_info(about),
         source=_source(external_ref, scope),
         parent_artifacts=[] if about.parents is None else _parents(about.parents),
-        partitions=texts,
+        partitions=labels,
         time_partition=moment,
     )
     spec.value = to_literal(value, kind, name="value")
@@ -143,7 +142,7 @@ async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client:
 
 
 def _info(about: Metadata) -> ArtifactInfo:
-    attributes = {} if about.attrs is None else _attributes(about.attrs)
+    attributes = {} if about.attrs is None else texts("attrs", about.attrs)
     if about.kind is not None:
         # Whoever writes the reserved attribute means it.
         attributes.setdefault(KIND_KEY, one_of("kind", about.kind, Kind))
@@ -152,15 +151,6 @@ def _info(about: Metadata) -> ArtifactInfo:
         user_metadata=attributes,
         card=None if about.card is None else _card(about.card),
     )
-
-
-def _attributes(attributes: Mapping[str, str]) -> dict[str, str]:
-    if not is_mapping(attributes):
-        raise TypeError(f"attrs takes a mapping of texts, not {type(attributes).__name__}")
-    for key, value in attributes.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"attrs takes text for keys and values, not {key!r}: {value!r}")
-    return dict(attributes)
 
 
 def _card(card: Card) -> ArtifactCard:

@@ -10,6 +10,7 @@ from flyte.runtime.arguments import text
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.message import Message
 from flyte.runtime.pager import Page, Pager
+from flyte.runtime.redact import hiding
 from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.secret import SecretBase
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -95,8 +96,9 @@ class Secret(SecretBase):
         Calls `SecretService.CreateSecret`.
         """
         spec = _spec(value, type)
-        place = await _place(client, project, domain, cluster_pool, type)
-        await Secret._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+        place = await _place(name, client, project, domain, cluster_pool, type)
+        with hiding(value):
+            await cls._create.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @blocking
     @classmethod
@@ -131,8 +133,9 @@ class Secret(SecretBase):
         Calls `SecretService.UpdateSecret`.
         """
         spec = _spec(value, type)
-        place = await _place(client, project, domain, cluster_pool, type)
-        await Secret._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
+        place = await _place(name, client, project, domain, cluster_pool, type)
+        with hiding(value):
+            await cls._update.aio(name, spec, project=place.project, domain=place.domain, client=place.client)
 
     @fetching
     @classmethod
@@ -161,7 +164,7 @@ class Secret(SecretBase):
 
         Calls `SecretService.GetSecret`.
         """
-        place = await _place(client, project, domain, cluster_pool)
+        place = await _place(name, client, project, domain, cluster_pool)
         found = await cls._get.aio(name, project=place.project, domain=place.domain, client=place.client)
         return cls(found.pb2, client)
 
@@ -247,12 +250,12 @@ class Secret(SecretBase):
 
         Calls `SecretService.DeleteSecret`.
         """
-        place = await _place(client, project, domain, cluster_pool)
-        return await Secret._delete.aio(name, project=place.project, domain=place.domain, client=place.client)
+        place = await _place(name, client, project, domain, cluster_pool)
+        return await cls._delete.aio(name, project=place.project, domain=place.domain, client=place.client)
 
 
 def _spec(value: str | bytes, type: str) -> SecretSpec:
-    if type not in _TYPES:
+    if type not in (*_TYPES,):  # by comparison: what cannot be hashed is none of them either
         raise ValueError(f"type is 'regular' or 'image_pull', not {type!r}")
     if not isinstance(value, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"value takes text or bytes, not {value.__class__.__name__}")  # and does not show it
@@ -264,8 +267,14 @@ def _spec(value: str | bytes, type: str) -> SecretSpec:
 
 
 async def _place(
-    client: Client | None, project: str | None, domain: str | None, cluster_pool: str | None, type: str = "regular"
+    name: str,
+    client: Client | None,
+    project: str | None,
+    domain: str | None,
+    cluster_pool: str | None,
+    type: str = "regular",
 ) -> _Place:
+    text("name", name, 1)
     caller = resolve_client(client)
     resource, place = _resource(caller, project, domain, cluster_pool, type)
     return place._replace(client=await route(caller, Operation.USE_SECRETS, resource))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
 
-from flyte.artifacts import KIND_KEY, Kind, aware, one_of
+from flyte.artifacts import KIND_KEY, Kind, one_of
 from flyte.errors import DecodeError
-from flyte.runtime.arguments import several, text
+from flyte.runtime.arguments import instant, several, text
 from flyte.runtime.filters import Clause, as_filters, rfc3339
 from flyte.runtime.narrow import is_mapping
 from flyte_api.messages.flyteidl2.common.list import Filter
@@ -56,19 +56,17 @@ def read_values(values: list[str], granularity: str | None) -> list[date | datet
     for value in values:
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             raise DecodeError(f"the server gives {value[:40]!r} as the time of a partition") from None
-        found.append(as_time(moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC), granularity))
+        found.append(as_time(moment, granularity))
     return found
 
 
 def _after(moment: datetime | None) -> Iterator[Clause]:
     if moment is None:
         return
-    if not isinstance(moment, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"created_after takes a datetime, not {type(moment).__name__} ({moment!r})")
-    aware("created_after", moment)
-    yield "GREATER_THAN", "created_at", [rfc3339(moment)]
+    yield "GREATER_THAN", "created_at", [rfc3339(instant("created_after", moment))]
 
 
 def _attributes(kind: Kind | None, attrs: Mapping[str, str | Collection[str]] | None) -> Iterator[Clause]:

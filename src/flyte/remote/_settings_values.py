@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
+from flyte.runtime.arguments import texts
 from flyte.runtime.fields import Deferred
 from flyte.runtime.message import Message
 from flyte_api.messages.flyteidl2.core.tasks import AcceleratorModel, GPUAccelerator, GPUAcceleratorDeviceClass
@@ -187,18 +188,12 @@ class Leaf:
             case int() | float() if self.message is QuantitySetting:
                 taken = str(value)
             case Mapping() if self.is_map:
-                taken = StringMap(entries=self._entries(value))  # pyright: ignore[reportUnknownArgumentType]
+                taken = StringMap(entries=texts(self.key, value))  # pyright: ignore[reportUnknownArgumentType]
             case _:
                 pass
         if taken is None:
             raise TypeError(f"{self.key} takes {kind.takes}, or UNSET, not {shown}")
         return self.message(state=SettingState.VALUE, **{kind.field: taken})
-
-    def _entries(self, value: Mapping[Any, Any]) -> dict[str, str]:
-        for name, text in value.items():
-            if not isinstance(name, str) or not isinstance(text, str):
-                raise TypeError(f"{self.key} takes text for keys and values, not {name!r}: {text!r}")
-        return dict(value)
 
 
 def _target(message: Message | type[Message], name: str) -> type[Message]:

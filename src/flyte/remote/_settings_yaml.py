@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from flyte.runtime.arguments import text
 from flyte.runtime.message import Message
 from flyte.runtime.narrow import is_dict
 from flyte_api.messages.flyteidl2.settings.settings_definition import BoolSetting, Int64Setting, StringMapSetting
@@ -40,8 +41,8 @@ def to_yaml(settings: Settings) -> str:
         "## What is left out is inherited from the scope above.",
         f"## The value {_UNSET} stands for none at all, whatever the scopes above say.",
     ]
-    for title, text in sections(settings):
-        lines += ["", f"### {title}{_NOTES[title]}", text]
+    for title, part in sections(settings):
+        lines += ["", f"### {title}{_NOTES[title]}", part]
     return "\n".join(lines) + "\n"
 
 
@@ -65,7 +66,7 @@ def sections(settings: Settings) -> list[tuple[str, str]]:
 
 def _setting(key: str, value: SettingValue) -> list[str]:
     if isinstance(value, dict) and value:
-        return [f"{key}:", *(f"  {_text(name)}: {_text(text)}" for name, text in value.items())]
+        return [f"{key}:", *(f"  {_text(name)}: {_text(item)}" for name, item in value.items())]
     return [f"{key}: {_scalar(value)}"]
 
 
@@ -91,7 +92,7 @@ def _text(value: str) -> str:
     return _UNPRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(value, ensure_ascii=False))
 
 
-def parse(text: str) -> dict[str, Any]:
+def parse(content: str) -> dict[str, Any]:
     """See `Settings.parse_yaml`."""
     try:
         import yaml
@@ -101,9 +102,11 @@ def parse(text: str) -> dict[str, Any]:
             "a dict to update_settings"
         ) from missing
     try:
-        found: object = yaml.safe_load(text)
-    except yaml.YAMLError as cause:
+        found: object = yaml.safe_load(text("yaml_content", content))
+    except (yaml.YAMLError, ValueError) as cause:
         raise ValueError(f"this is not YAML: {cause}") from None
+    except RecursionError:
+        raise ValueError("this is nested too deep for settings, which are a mapping of keys to values") from None
     if found is None:
         return {}
     if not is_dict(found):

@@ -42,10 +42,19 @@ async def _next(source: AsyncGenerator[T]) -> T:
     return await anext(source)
 
 
+def moment_of(line: LogLine) -> datetime | None:
+    """When a line was written; None where that was not told, or is no time: the log is worth more than that."""
+    try:
+        return None if line.timestamp is None else line.timestamp.to_datetime()
+    except ValueError:
+        return None
+
+
 class Backlog:
     """How far a log was read, so that another connection, which begins where the log begins, brings no line twice.
 
-    Lines come in the order of their times. One without a time is taken for new, since nothing tells it from others.
+    Lines come in the order of their times. One without a time, or with none that there is, is taken for new, since nothing
+    tells it from others.
     """
 
     def __init__(self) -> None:
@@ -60,9 +69,9 @@ class Backlog:
 
     def is_new(self, line: LogLine) -> bool:
         """Whether a line was not there on an earlier connection."""
-        if line.timestamp is None:
+        moment = moment_of(line)
+        if moment is None:
             return True
-        moment = line.timestamp.to_datetime()
         if self._from is not None:
             if moment < self._from:
                 return False

@@ -78,7 +78,7 @@ class Trigger(TriggerLike, TriggerBase):
 
         caller = resolve_client(client)
         scope = caller.scope(project, domain)
-        send = partial(Trigger._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
+        send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
         found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
         return cls(message_of(found), caller)
 
@@ -213,7 +213,7 @@ class Trigger(TriggerLike, TriggerBase):
         if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
         caller = resolve_client(client)
-        await Trigger._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
+        await cls._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
 
     @blocking
     @classmethod
@@ -244,7 +244,7 @@ class Trigger(TriggerLike, TriggerBase):
         Calls `TriggerService.DeleteTriggers`.
         """
         caller = resolve_client(client)
-        await Trigger._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
+        await cls._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
 
     @blocking
     async def get_details(self) -> TriggerDetails:

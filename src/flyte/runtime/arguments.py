@@ -43,22 +43,6 @@ def several(argument: str, values: Collection[T]) -> list[T]:
     return list(values)
 
 
-def texts_by_name(argument: str, values: object) -> dict[str, str]:
-    """Texts under names, such as labels, as a dict of their own.
-
-    Raises:
-        TypeError: It is no mapping, or a name or a value is not text.
-    """
-    if not isinstance(values, Mapping):
-        raise TypeError(f"{argument} takes a mapping of text to text, not {type(values).__name__} ({values!r})")
-    found: dict[str, str] = {}
-    for name, value in cast("Mapping[object, object]", values).items():
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise TypeError(f"{argument} takes text for keys and values, not {name!r}: {value!r}")
-        found[name] = value
-    return found
-
-
 def whole(argument: str, value: object, low: int) -> int:
     """A whole number of at least `low`.
 
@@ -73,18 +57,20 @@ def whole(argument: str, value: object, low: int) -> int:
     return value
 
 
-def texts(argument: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Texts by name, as a dict of their own.
+def texts(argument: str, values: object) -> dict[str, str]:
+    """Texts under names, such as labels, as a dict of their own.
 
     Raises:
-        TypeError: It is not a mapping, or a name or value is not text.
+        TypeError: It is no mapping, or a name or a value is not text. Values, which may be secrets, are not repeated.
     """
-    if not isinstance(values, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument} takes a mapping, not {type(values).__name__}")
-    for key, item in values.items():
-        if not isinstance(key, str) or not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"{argument} takes text for names and values, not {key!r}: {item!r}")
-    return dict(values)
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{argument} takes a mapping of text to text, not {type(values).__name__}")
+    found: dict[str, str] = {}
+    for name, value in cast("Mapping[object, object]", values).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise TypeError(f"{argument} takes text for keys and values, not {name!r}: {type(value).__name__}")
+        found[name] = value
+    return found
 
 
 def instant(argument: str, value: object) -> datetime:

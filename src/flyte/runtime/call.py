@@ -15,14 +15,14 @@ from flyte.errors import ConnectionLostError, DecodeError, EndpointError, RpcErr
 from .arguments import seconds
 from .client import CallRecord, Client
 from .metadata import added
-from .redact import redact
+from .redact import hidden, redact
 from .rpc import Effect, Rpc
 from .transport import Transport
 
 _log = logging.getLogger("flyte.rpc")
 
 _SECRET = 6
-"""Characters that an added header has to have to be taken out of messages; a number would be found all over them."""
+"""Characters that a hidden text has to have to be taken out of messages; a number would be found all over them."""
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
@@ -115,12 +115,14 @@ class _Attempt:
         self.number = 0
         self.headers: list[tuple[str, str]] = []
         self._secret: frozenset[str] = frozenset()
+        self._hidden: tuple[str, ...] = ()
 
     def begin(self) -> None:
         self.number += 1
         self.headers = self._client.headers(self._request_id)
         # Now: a stream may fail when its reader has left the block that added them.
         self._secret = frozenset(name for name, _ in added())
+        self._hidden = hidden()
         self._started = time.monotonic()
 
     def succeeded(self) -> None:
@@ -132,10 +134,15 @@ class _Attempt:
         error.endpoint = self._client.endpoint
         error.request_id = self._request_id
         error.attempts = self.number
+        secrets = [text for text in self._hidden if len(text) >= _SECRET]
         for name, value in self.headers:
             if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
                 # Whole, and without the scheme in front.
-                error.message = redact(error.message, value, value.rpartition(" ")[2])
+                secrets += [value, value.rpartition(" ")[2]]
+        if secrets:
+            error.message = redact(error.message, *secrets)
+        if any(secret and secret.encode() in error.details for secret in secrets):
+            error.details = b""
         error.args = (error.message,)
         self._tell(error)
 

@@ -13,9 +13,9 @@ from typing import NamedTuple, NoReturn
 
 from flyte.errors import InitializationError, RpcError
 
-from .arguments import seconds, whole
+from .arguments import seconds, text, whole
 from .endpoint import Endpoint, is_loopback, parse_endpoint
-from .metadata import PRINTABLE, added, checked
+from .metadata import added, check_token, checked
 from .retry import CALLS, Backoff
 from .transport import Transport, open_transport
 
@@ -84,20 +84,21 @@ class Client:
             on_call: A function, or several, told of every attempt, on the event loop; it must be quick and not raise.
 
         Raises:
+            TypeError: An argument is of another type.
             ValueError: An argument cannot be used.
         """
         self._where = parse_endpoint(endpoint, insecure=insecure)
-        self._org = org
-        self._project = project or ""
-        self._domain = domain or ""
+        self._org = text("org", org or "")
+        self._project = text("project", project or "")
+        self._domain = text("domain", domain or "")
         self._token = token
         self._timeout = seconds("timeout", timeout)
         self._page_size = whole("page_size", page_size, 1)
         self._metadata = checked(metadata)
         self._retry = retry
         self._on_call = (on_call,) if callable(on_call) else tuple(on_call)
-        if isinstance(token, str):
-            _check_token(token)
+        if token is not None and not callable(token):
+            check_token(token)
         if token and not self._where.tls and not is_loopback(self._where.host):
             _log.warning("The token for %s travels in clear text; prefer an https:// endpoint", self._where)
         self._begin()
@@ -201,7 +202,7 @@ class Client:
         if self._token is None or isinstance(self._token, str):
             return self._token
         token = self._token()
-        _check_token(token)
+        check_token(token)
         return token
 
     def transport(self) -> Transport:
@@ -392,8 +393,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 def _close_elsewhere(loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
     with suppress(RuntimeError):  # that loop is closed, and its sockets with it
         loop.call_soon_threadsafe(transport.close)
-
-
-def _check_token(token: str) -> None:
-    if not PRINTABLE.fullmatch(token):
-        raise ValueError("the token is empty or has characters that a header cannot carry, such as a line break")

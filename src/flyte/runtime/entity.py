@@ -18,7 +18,6 @@ from .pager import Page, Pager
 from .rpc import Rpc
 from .stream import Stream
 from .watch import Watch
-from .wire import DecodeError
 
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
@@ -59,14 +58,11 @@ class Entity(Generic[M]):
 
     def _shown(self) -> Iterator[tuple[str, object]]:
         """Names and values that a repr shows. Default: what names the thing."""
-        try:
-            identity = self._identity()
-            if isinstance(identity, Message):
-                yield from _named(dict(_leaves(identity)))
-            elif identity is not None:
-                yield self._name_of(identity), identity
-        except DecodeError as cause:
-            yield "malformed", str(cause)
+        identity = self._identity()
+        if isinstance(identity, Message):
+            yield from _named(dict(_leaves(identity)))
+        elif identity is not None:
+            yield self._name_of(identity), identity
 
     def _name_of(self, identity: object) -> str:
         """The name of the generated property that reads the identity, where that is a plain value."""
@@ -83,9 +79,12 @@ class Entity(Generic[M]):
         return hash((type(self).__name__, self._key()))
 
     def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        for name, value in self._shown():
-            if value not in (None, "", (), [], {}):
-                yield name, value
+        try:
+            for name, value in self._shown():
+                if value not in (None, "", (), [], {}):
+                    yield name, value
+        except ValueError as cause:  # a part that cannot be decoded, or a time that there is not
+            yield "malformed", str(cause)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.__rich_repr__())})"
@@ -202,7 +201,7 @@ def paged(
         if keep is not None:
             made = [item for item in made if keep(item)]
         following = (walk(reply, token) or "") if token else ""
-        if following:
+        if following and carry:
             carried[following] = {name: getattr(reply, name) for name in carry}
         return Page(made, following)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 Pairs = tuple[tuple[str, str], ...]
 
-PRINTABLE = re.compile(r"[ -~]+")
+_PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _OURS = ("te", "content-type", "user-agent", "x-request-id")
 
@@ -42,17 +42,17 @@ def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
     """
     if not pairs:
         raise ValueError('auth_metadata takes at least one pair, such as ("authorization", "Bearer ...")')
-    given = tuple(_lowered(pair) for pair in pairs)
+    given = ((name.lower(), value) for name, value in (_pair("auth_metadata", pair) for pair in pairs))
     with _more(checked(given, called="auth_metadata", ours=_OURS)):
         yield
 
 
-def _lowered(pair: object) -> tuple[str, str]:
+def _pair(called: str, pair: object) -> tuple[str, str]:
     match pair:
         case (str(name), str(value)):
-            return name.lower(), value
+            return name, value
         case _:  # which may hold a secret, and is not repeated
-            raise TypeError(f"auth_metadata takes pairs of two texts, and got a {type(pair).__name__} that is none")
+            raise TypeError(f"{called} takes pairs of two texts, and got a {type(pair).__name__} that is none")
 
 
 def checked(
@@ -66,9 +66,10 @@ def checked(
         ours: Names that are not theirs to set.
 
     Raises:
-        ValueError: One of them cannot. Values, which may be secrets, are not repeated.
+        TypeError: One is no pair of texts. Values, which may be secrets, are not repeated.
+        ValueError: One of them cannot.
     """
-    pairs = tuple(metadata)
+    pairs = tuple(_pair(called, pair) for pair in metadata)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
             raise ValueError(
@@ -76,9 +77,25 @@ def checked(
             )
         if name in ours:
             raise ValueError(f"{called} cannot set {name!r}, which the client sets itself")
-        if not PRINTABLE.fullmatch(value):
+        if not _PRINTABLE.fullmatch(value):
             raise ValueError(f"the {called} value of {name!r} is empty or not printable ASCII")
     return pairs
+
+
+def check_token(token: object) -> None:
+    """Make sure that a bearer token can be sent.
+
+    Raises:
+        TypeError: It is not text.
+        ValueError: It is empty, or has characters that a header cannot carry. It is never repeated.
+    """
+    if not isinstance(token, str):
+        given = type(token).__name__
+        if isinstance(token, Coroutine):
+            token.close()  # it will never be awaited, and is not to be warned of on top
+        raise TypeError(f"token takes text, or a function that returns text, and got {given}")
+    if not _PRINTABLE.fullmatch(token):
+        raise ValueError("the token is empty or has characters that a header cannot carry, such as a line break")
 
 
 @contextmanager

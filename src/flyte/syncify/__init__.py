@@ -30,6 +30,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 T = TypeVar("T")
+OnClass = TypeVar("OnClass")
+OnInstance = TypeVar("OnInstance")
 
 
 _NOT_OURS = frozenset({"__wrapped__", "__code__"})
@@ -127,11 +129,10 @@ def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking
 class _Descriptor:
     """Keeps the decorated function, and binds it as Python binds functions and classmethods."""
 
-    _kind: type[Blocking[..., Any] | Streaming[..., Any]]
-
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], kind: type[Blocking[..., Any] | Streaming[..., Any]]) -> None:
         inner: Any = getattr(function, "__func__", function)  # what a classmethod wraps
         self._of_class = inner is not function
+        self._kind = kind
         self.__wrapped__: Callable[..., Any] = inner
         self.__doc__ = inner.__doc__
 
@@ -144,10 +145,8 @@ class _Descriptor:
 class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
     """Makes an async classmethod blocking; its result is an instance of the class it is called on."""
 
-    _kind = Blocking
-
     def __init__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
-        super().__init__(function)
+        super().__init__(function, Blocking)
 
     def __get__(self, instance: object, owner: type[T]) -> Blocking[P, T]:
         return cast("Blocking[P, T]", self._bind(instance, owner))
@@ -156,46 +155,48 @@ class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
 class listing(_Descriptor, Generic[P]):
     """Marks a classmethod that returns a Pager of the class it is called on."""
 
-    _kind = Streaming
-
     def __init__(self, function: Callable[Concatenate[Any, P], Pager[Any]]) -> None:
-        super().__init__(function)
+        super().__init__(function, Streaming)
 
     def __get__(self, instance: object, owner: type[T]) -> Streaming[P, Pager[T]]:
         return cast("Streaming[P, Pager[T]]", self._bind(instance, owner))
 
 
-class blocking(_Descriptor, Generic[S, P, R]):
+class _Bound(_Descriptor, Generic[OnClass, OnInstance]):
+    """What `blocking` and `streaming` leave in a class: what one gets there, and what one gets on an instance.
+
+    The types of both are settled by the overloads that decorate, where the function's first parameter is plain to see.
+    Overloads of `__get__` that look for a class in it would let pyright make Any of methods with an Any among their
+    parameters, and miss class methods that are reached through the `cls` of another one.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> OnClass: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> OnInstance: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._bind(instance, owner)
+
+
+@overload
+def blocking(
+    function: Callable[Concatenate[type[S], P], Coroutine[Any, Any, R]],
+) -> _Bound[Blocking[P, R], Blocking[P, R]]: ...
+@overload
+def blocking(
+    function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> _Bound[Blocking[Concatenate[S, P], R], Blocking[P, R]]: ...
+def blocking(function: Callable[..., Any]) -> _Bound[Any, Any]:
     """Makes an async method or classmethod blocking."""
-
-    _kind = Blocking
-
-    def __init__(self, function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]]) -> None:
-        super().__init__(function)
-
-    @overload
-    def __get__(self: blocking[type[Any], P, R], instance: object, owner: type) -> Blocking[P, R]: ...
-    @overload
-    def __get__(self, instance: None, owner: type) -> Blocking[Concatenate[S, P], R]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> Blocking[P, R]: ...
-    def __get__(self, instance: object, owner: type) -> Any:
-        return self._bind(instance, owner)
+    return _Bound(function, Blocking)
 
 
-class streaming(_Descriptor, Generic[S, P, R]):
+@overload
+def streaming(function: Callable[Concatenate[type[S], P], R]) -> _Bound[Streaming[P, R], Streaming[P, R]]: ...
+@overload
+def streaming(
+    function: Callable[Concatenate[S, P], R],
+) -> _Bound[Streaming[Concatenate[S, P], R], Streaming[P, R]]: ...
+def streaming(function: Callable[..., Any]) -> _Bound[Any, Any]:
     """Marks a method or classmethod whose result is iterated with `for` or `async for`."""
-
-    _kind = Streaming
-
-    def __init__(self, function: Callable[Concatenate[S, P], R]) -> None:
-        super().__init__(function)
-
-    @overload
-    def __get__(self: streaming[type[Any], P, R], instance: object, owner: type) -> Streaming[P, R]: ...
-    @overload
-    def __get__(self, instance: None, owner: type) -> Streaming[Concatenate[S, P], R]: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> Streaming[P, R]: ...
-    def __get__(self, instance: object, owner: type) -> Any:
-        return self._bind(instance, owner)
+    return _Bound(function, Streaming)

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -22,8 +22,10 @@ from urllib.parse import unquote, urlsplit
 from flyte._routing import Operation, route
 from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
 from flyte.runtime import call
+from flyte.runtime.arguments import seconds
 from flyte.runtime.client import Client, resolve_client
 from flyte.runtime.redact import redact
+from flyte.runtime.together import together
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
@@ -98,12 +100,10 @@ class Uploader:
         *,
         progress: Progress | None = None,
     ) -> None:
-        if not timeout > 0:
-            raise ValueError(f"timeout must be a positive number of seconds, not {timeout}")
+        self._timeout = seconds("timeout", timeout)
         self._client = resolve_client(client)
         self._scope = self._client.scope(project, domain)
-        self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
+        self._deadline = time.monotonic() + self._timeout
         self._stopped = threading.Event()
         self._progress = progress
         self._telling = threading.Lock()
@@ -133,7 +133,7 @@ class Uploader:
             async with turn:
                 return await self._in_thread(root / name, lambda: self._read(root / name))
 
-        sources = await self._together([read(name) for name in found])
+        sources = await together(read(name) for name in found)
         digest = hashlib.sha256()
         for name, source in zip(found, sources, strict=True):
             digest.update(name.encode() + b"\0" + source.md5)
@@ -144,18 +144,10 @@ class Uploader:
             async with turn:
                 return _above(await self._put(source, name, place, _ANYTHING), name)
 
-        above = await self._together([put(name, source) for name, source in zip(found, sources, strict=True)])
+        above = await together(put(name, source) for name, source in zip(found, sources, strict=True))
         if len({*above}) != 1:
             raise RuntimeSystemError(f"the files of {root} were stored in several places", code="UploadFailed")
         return Uploaded(above[0], digest.hexdigest()[:32])
-
-    async def _together(self, work: list[Coroutine[Any, Any, T]]) -> list[T]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(each) for each in work]
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
-        return [task.result() for task in tasks]
 
     async def _in_thread(self, path: Path, work: Callable[[], T]) -> T:
         """What `work` gives. A thread cannot be cancelled, but it looks whether it is still wanted."""

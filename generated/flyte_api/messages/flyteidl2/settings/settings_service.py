@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 class SettingsRecord(Message):
-    """The settings of one scope."""
+    """The settings of one scope.
+    What one scope sets.
+    """
 
     FULL_NAME = "flyteidl2.settings.SettingsRecord"
     FIELDS = (
@@ -33,8 +35,11 @@ class SettingsRecord(Message):
         ("version", 3, "uint64"),
     )
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
+    """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
+    """What it sets."""
     version: int = 0
+    """Counts its changes, from 1; 0 where nothing is stored."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -285,8 +290,11 @@ class UpdateSettingsRequest(Message):
         ("version", 3, "uint64"),
     )
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
+    """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
+    """All that it is to set."""
     version: int = 0
+    """The version that this replaces."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -2170,7 +2170,9 @@ class WatchGroupsRequest(Message):
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     start_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """From when on runs are counted."""
     end_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
+    """Until when runs are counted; unset for now."""
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     known_sort_fields: list[WatchGroupsRequestKnownSortField] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchGroupsRequestKnownSortField"
