@@ -22,6 +22,10 @@ class Kind(enum.Enum):
     UNSUPPORTED = "unsupported"
 
 
+_STREAMING = (Kind.WATCH.value, Kind.STREAM.value)
+_SINGLE = (Kind.LIST.value, Kind.GET.value, Kind.CREATE.value, Kind.CALL.value)
+
+
 @attrs.frozen
 class Style:
     """How a list method calls the size and the token of a page in its request, and the next token in its reply."""
@@ -65,6 +69,11 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     reply = api.messages[method.response]
     if items and field_at(api, reply, items) is None:
         raise fail(method.place, f"{method.response} has nothing at {items!r}", f"correct items under [{table}]")
+    kinds = _STREAMING if method.server_streaming else _SINGLE
+    if kind and kind not in kinds:
+        streams = "the server streams its replies" if method.server_streaming else "the server sends a single reply"
+        remedy = f"under [{table}], remove kind, or make it one of {', '.join(kinds)}"
+        raise fail(method.place, f"{method.full_name} can't be a {kind}: {streams}", remedy)
     if method.server_streaming:
         if kind == "stream":
             return Shape(Kind.STREAM, "the server streams, and codegen.toml says that it is opened once", items=items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import keyword
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -13,7 +14,7 @@ import attrs
 
 from .diagnostics import CodegenError, Diagnostic, fail
 from .lines import Source, parsed
-from .toml import Section
+from .toml import Section, is_name
 
 METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
 FILTER_KINDS = ("equal", "bool", "enum", "enum_name", "prefix", "time", "message", "local", "fixed")
@@ -23,7 +24,8 @@ ON = ("class", "instance")
 _EFFECTS = ("read", "idempotent")
 _LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
 _OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+_PART = rf"(?!({'|'.join(keyword.kwlist)})\b)[A-Za-z_]\w*"
+_MODULE = re.compile(rf"{_PART}(\.{_PART})*", re.ASCII)
 _OURS = "@flyte"
 
 
@@ -141,15 +143,17 @@ def read(path: Path) -> Config:
         raise fail(str(path), f"can't be read: {cause.strerror}") from None
     data = parsed(str(path), content)
     findings: list[Diagnostic] = []
-    config = _config(Section(Source(path.name, content.decode()), (), data, findings), path.resolve().parent)
+    config = _config(Section(Source(path.name, content.decode("utf-8-sig")), (), data, findings), path.resolve().parent)
     if findings:
-        raise CodegenError(findings)
+        raise CodegenError(dict.fromkeys(findings))
     return attrs.evolve(config, digest=hashlib.sha256(content).hexdigest())
 
 
 def _config(top: Section, root: Path) -> Config:
     source = top.section("input")
     protos = source.texts("protos", ("protos",))
+    if source.table.get("protos") == []:
+        source.refuse("protos", "is empty", "name the folders that hold your .proto files")
     include = source.texts("include")
     source.finish()
     output = top.section("output")
@@ -158,6 +162,9 @@ def _config(top: Section, root: Path) -> Config:
     runtime = output.shaped("runtime", "flyte.runtime.v1", _MODULE, "a module's name")
     templates = output.texts("templates")
     output.finish()
+    inputs = (root, *(root / p for p in (*protos, *templates)))
+    if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
+        output.refuse("path", f"is {path!r}, a folder that holds what is generated from", "name one of its own")
     config = Config(
         source=top.source,
         protos=tuple(root / p for p in protos),
@@ -183,6 +190,8 @@ def _config(top: Section, root: Path) -> Config:
 
 def _effects(section: Section) -> dict[str, str]:
     effects = {rpc: effect for effect in _EFFECTS for rpc in section.texts(effect)}
+    for rpc in sorted(set(section.texts("read")) & set(section.texts("idempotent"))):
+        section.refuse("idempotent", f"names {rpc}, which is among read as well", "remove it from one of the two")
     section.finish()
     return effects
 
@@ -203,6 +212,15 @@ def _listing(section: Section) -> dict[str, str]:
 def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
     section.check_names()
     found = {name: section.texts(name) for name in section.table}
+    for name, keys in found.items():
+        if not keys and section.table[name] == []:
+            section.refuse(name, "is empty", "list what the server sorts by, or remove it")
+        for key in keys:
+            if not key or key.startswith("-") or keys.count(key) > 1:
+                section.refuse(
+                    name, f"holds {key!r}, which is no key, or twice in it", "list each key once, without `-`"
+                )
+                break
     section.finish()
     return found
 
@@ -220,6 +238,8 @@ def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
 def _filter(name: str, section: Section) -> FilterParam:
     kind = section.text("kind", among=FILTER_KINDS)
     fixed = kind == "fixed"
+    if "param" not in section.table and not is_name(name):
+        section.refuse("", "is not a name in Python", 'add param = "..."')
     made = FilterParam(
         section.name("param") or name,
         field="" if kind == "message" else section.required("field"),
@@ -249,11 +269,14 @@ def _entity(name: str, section: Section) -> EntityConfig:
 
 def _method(label: str, section: Section) -> MethodConfig:
     rpc = section.text("rpc")
+    name = section.name("name")
+    if rpc and not name and not is_name(label):
+        section.refuse("", "is not a name in Python", 'add name = "..."')
     made = MethodConfig(
         rpc=rpc or label,
         label=label if rpc else "",
         # A table that is not named after its RPC is named after the method.
-        name=section.name("name") or (label if rpc else ""),
+        name=name or (label if rpc else ""),
         kind=section.text("kind", among=METHOD_KINDS),
         items=section.text("items"),
         returns=section.text("returns"),

@@ -178,7 +178,7 @@ class _Linker:
         for name in counts:
             if counts[name] > 1:
                 raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
-            if name in RESERVED_IN_ENTITY:
+            if name in RESERVED_IN_ENTITY or name.startswith("__"):
                 raise self._fail(f"{name} is a name that Python or every entity uses itself", "choose another name")
 
     def _property(self, name: str, path: str) -> PyProperty:
@@ -205,7 +205,10 @@ class _Linker:
 
     def _key(self) -> tuple[str, ...]:
         """Paths of what names the thing: all leaves of its identity but the organization."""
-        inner = self.api.messages.get(self._field(self.entity.identity).type_name)
+        field = self._field(self.entity.identity)
+        if field.label in (Label.REPEATED, Label.MAP):
+            raise self._fail(f"identity is {self.entity.identity}, of which there are several", "name a single field")
+        inner = self.api.messages.get(field.type_name)
         return tuple(self._leaves(inner, self.entity.identity)) if inner else (self.entity.identity,)
 
     def _leaves(self, message: Message, path: str) -> list[str]:
@@ -232,7 +235,9 @@ class _Linker:
         table = self._table(config.table)
         target = self._target(config)
         name = field_at(self.api, self.api.messages[target.message], target.identity)
-        named = name.type_name if name and name.type_name else target.identity
+        # Requests are walked by the names of the definitions, while identities are paths in Python.
+        steps = target.identity.split(".")[:-1]
+        named = (name.type_name or ".".join([*steps, name.name])) if name else target.identity
         builder = RequestBuilder(
             self.api,
             self.config,
@@ -280,7 +285,7 @@ class _Linker:
             entity=entity,
             shape=shape,
             keep=builder.keep,
-            carry=config.carry,
+            carry=tuple(f.py_name for f in self.api.messages[rpc.request].fields if f.name in config.carry),
             final=config.final,
             each=config.each,
             missing_ok=config.missing_ok,
@@ -296,7 +301,7 @@ class _Linker:
         field = self._field(self.entity.identity)
         if field.type_name:
             return Subject(type_name=field.type_name)
-        last = self.entity.identity.rpartition(".")[2]
+        last = field.name
         return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"), label=field.label)
 
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:

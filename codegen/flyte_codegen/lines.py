@@ -62,7 +62,7 @@ def parsed(path: str, content: bytes, remedy: str = "") -> dict[str, Any]:
         CodegenError: It is not TOML; with the line that the parser's message ends in.
     """
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")
         return tomllib.loads(text)
     except UnicodeDecodeError as cause:
         line = content[: cause.start].count(b"\n") + 1

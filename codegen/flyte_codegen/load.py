@@ -42,9 +42,12 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
     for root in include:
         if not root.is_dir():
             raise fail(str(root), "no such folder of .proto files", "correct [input] include in codegen.toml")
-    own = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto")})
+    own = sorted({p.relative_to(root).as_posix() for root in roots for p in root.rglob("*.proto") if p.is_file()})
     if not own:
         raise fail(", ".join(map(str, roots)), "no .proto files found", "correct [input] protos in codegen.toml")
+    findings = [finding for root in roots for name in own if (finding := _unreadable(root, name))]
+    if findings:
+        raise CodegenError(findings)
     compiled = _compile([*roots, *include], own)
     for file in compiled.file:
         if file.name not in own:
@@ -52,6 +55,18 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
                 location.ClearField("leading_comments")
                 location.ClearField("trailing_comments")
     return compiled
+
+
+def _unreadable(root: Path, name: str) -> Diagnostic | None:
+    """A file that is not text: protoc takes any bytes in comments, of which docstrings can't be made."""
+    file = root / name
+    content = file.read_bytes() if file.is_file() else b""
+    try:
+        content.decode()
+    except UnicodeDecodeError as cause:
+        line = content[: cause.start].count(b"\n") + 1
+        return error(f"{name}:{line}", "is not UTF-8", "save it as UTF-8")
+    return None
 
 
 def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
@@ -81,11 +96,11 @@ def _explained(stderr: str, roots: Sequence[Path], own: Sequence[str]) -> list[D
     matches = [match for line in stderr.splitlines() if (match := _COMPLAINT.fullmatch(line))]
     said = [(m["place"], m["message"]) for m in matches if not m["message"].startswith("warning")]
     missing = {place for place, message in said if message.startswith("File not found")}
-    imports = {place: match[1] for place, message in said if (match := _IMPORT.match(message))}
-    importing = {_file(place) for place in imports}
+    importing = {_file(place) for place, message in said if _IMPORT.match(message)}
     found: list[Diagnostic] = []
     for place, message in said:
-        name = imports.get(place, "")
+        match = _IMPORT.match(message)
+        name = match[1] if match else ""
         undefined = "is not defined" in message
         if name in missing:
             found.append(error(place, f"imports {name}, which is not found", _whence(name, own)))

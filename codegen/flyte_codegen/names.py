@@ -61,6 +61,7 @@ RESERVED_IN_ENTITY = (
     _KEYWORDS
     | _words("blocking classmethod client datetime fetching listing pb2 property streaming timedelta to_dict to_json")
     | _words("bool bytes dict float int list object str tuple type")
+    | _words("_identity _key _label _message_type _name_of _of _shown")
     | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
 RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")

@@ -28,13 +28,20 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
             message = f"[extern] names {package}, which is not installed here"
             remedy = "install it: what is generated depends on what it has"
             found.append(error(config.source.at(("extern", prefix)), message, remedy))
+        elif not importable(f"{package}.messages"):
+            message = f"[extern] names {package}, which flyte-codegen did not generate"
+            remedy = "name the package that [output] package names where it was generated"
+            found.append(error(config.source.at(("extern", prefix)), message, remedy))
+    if not importable(config.runtime):
+        message = f"[output] runtime names {config.runtime}, which is not installed here"
+        found.append(error(config.source.at(("output", "runtime")), message, "install it, or remove the line"))
     for keys, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
-            message = f"[{'.'.join(keys[:2] if keys[0] == 'filters' else keys[:1])}] names {name}, which is no {what}"
+            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is no {what}"
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
-    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config)]
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config), *_lengths(api, config)]
 
 
 def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
@@ -50,6 +57,19 @@ def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
             yield error(config.source.at(("listing", key)), message, nearest(listing[key], fits))
 
 
+def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Lengths of what has none, and those that nothing can have."""
+    kinds = {f"{m.full_name}.{f.name}": f.kind for m in api.messages.values() for f in m.fields}
+    for name, rule in config.rules.items():
+        low, high = rule.get("min_len", 0), rule.get("max_len", 0)
+        if (low or high) and kinds.get(name, "string") != "string":
+            message = f"[rules] {name} is no text, so that it has no length"
+            yield error(config.source.at(("rules", name)), message, "remove the lengths; required = true demands it")
+        elif high and low > high:
+            message = f"[rules] {name} has a min_len above its max_len, which no text fits"
+            yield error(config.source.at(("rules", name)), message, "correct one of the two")
+
+
 def _homonyms(config: Config) -> Iterator[Diagnostic]:
     """Entities that would be written to one module."""
     modules = Counter(snake(entity.name) for entity in config.entities)
@@ -57,6 +77,12 @@ def _homonyms(config: Config) -> Iterator[Diagnostic]:
         if modules[snake(entity.name)] > 1:
             message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
             yield error(config.source.at(("entities", entity.name)), message, "rename one")
+    overlays = Counter(entity.overlay for entity in config.entities if entity.overlay)
+    for entity in config.entities:
+        if overlays[entity.overlay] > 1:
+            message = f"[entities.{entity.name}] and another entity have one overlay, {entity.overlay}"
+            remedy = "give each a class of its own: it derives from what is generated for one entity"
+            yield error(config.source.at(("entities", entity.name, "overlay")), message, remedy)
 
 
 def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
@@ -99,5 +125,9 @@ def _names(
     for name, param in config.filters.items():
         if param.enum:
             yield ("filters", name, "enum"), "enum", param.enum, api.enums
+    services = {s.full_name for s in api.services()}
+    for entity in config.entities:
+        if entity.service:
+            yield ("entities", entity.name, "service"), "service", entity.service, services
     for field in config.rules:
         yield ("rules", field), "field", field, fields

@@ -75,6 +75,7 @@ class RequestBuilder:
         self.roles: set[str] = set()
         self.uses_identity = False
         self.keep = ""
+        self._page = ""
         self._paths: set[str] = set()
         self._used: set[str] = set()
 
@@ -84,6 +85,9 @@ class RequestBuilder:
         Raises:
             CodegenError: codegen.toml names a field, a filter or an order that the request has no place for.
         """
+        # Paths in here are those of the definitions, while what the pager fills in is known by its name in Python.
+        fields = self.api.messages[full_name].fields
+        self._page = next((f.name for f in fields if f.py_name == self.shape.page), "")
         expression = self._message(full_name, "")
         for key, paths in (("omit", self.method.omit), ("params", self.method.params)):
             for path in paths:
@@ -125,7 +129,7 @@ class RequestBuilder:
             return ""
         if field.type_name and field.type_name == listing.get("request"):
             return self._list_request(field.type_name)
-        if self._is_list() and path == self.shape.page:
+        if self._is_list() and path == self._page:
             return self._message(field.type_name, path)
         if field.type_name and field.type_name == listing.get("sort") and field.label is not Label.REPEATED:
             return f"next(iter(as_sorts({self.types.name(field.type_name)}, {self._sort_by()})), None)"
@@ -157,7 +161,7 @@ class RequestBuilder:
     def _is_paging(self, field: Field, path: str) -> bool:
         """Whether the pager fills the field in."""
         paging = (self.shape.style.size, self.shape.style.token)
-        in_page = path.rpartition(".")[0] == self.shape.page
+        in_page = path.rpartition(".")[0] == self._page
         return self._is_list() and ((in_page and field.name in paging) or path in self.method.carry)
 
     def _is_list(self) -> bool:

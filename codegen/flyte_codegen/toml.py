@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import keyword
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
@@ -10,7 +11,13 @@ from typing import Any
 from .diagnostics import Diagnostic, error
 from .lines import Keys, Source, is_list, is_table
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(rf"(?!({'|'.join(keyword.kwlist)})\Z)[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a name in Python."""
+    return bool(_NAME.fullmatch(text))
 
 
 def nearest(name: str, known: Collection[str]) -> str:
@@ -24,8 +31,9 @@ class Section:
 
     def __init__(self, source: Source, keys: Keys, table: object, findings: list[Diagnostic]) -> None:
         self.source, self.keys, self.findings = source, keys, findings
-        self.path = ".".join(key if _NAME.fullmatch(key) else f'"{key}"' for key in keys)
+        self.path = ".".join(key if _KEY.fullmatch(key) else f'"{key}"' for key in keys)
         self.table: dict[str, Any] = table if is_table(table) else {}
+        self._is_table = is_table(table)
         self._asked: set[str] = set()
         self._missing: list[str] = []
         if not is_table(table):
@@ -83,7 +91,11 @@ class Section:
         """Report keys that are not Python names."""
         for key in self.table:
             if not _NAME.fullmatch(key):
-                self._report(key, f"{self._at(key)} is not a name in Python")
+                self.refuse(key, "is not a name in Python")
+
+    def refuse(self, key: str, why: str, remedy: str = "") -> None:
+        """Report what is at a key."""
+        self._report(key, f"{self._at(key)} {why}", remedy)
 
     def section(self, key: str) -> Section:
         """The table at a key; an empty one when it is not there."""
@@ -99,6 +111,8 @@ class Section:
 
     def finish(self) -> None:
         """Report the keys that are missing, and those that are not known; a misspelt one is not missing, too."""
+        if not self._is_table:
+            return
         unknown = [key for key in self.table if key not in self._asked]
         meant = {near for key in unknown for near in difflib.get_close_matches(key, self._asked, n=1)}
         for key in self._missing:
@@ -119,10 +133,12 @@ class Section:
         return default
 
     def _at(self, key: str) -> str:
+        if not key:
+            return f"[{self.path}]"
         return f"[{self.path}] {key}" if self.path else key
 
     def _report(self, key: str, message: str, remedy: str = "") -> None:
-        self.findings.append(error(self.source.at((*self.keys, key)), message, remedy))
+        self.findings.append(error(self.source.at((*self.keys, key) if key else self.keys), message, remedy))
 
 
 def _is_texts(value: object) -> bool:
