@@ -42,6 +42,9 @@ class Placed:
         return Place(project=self.project or None, domain=self.domain or None)
 
 
+_LONGEST = timedelta.max // timedelta(milliseconds=1)
+
+
 class HasPhase:
     """The phase of something that runs. `_status` says where it is kept."""
 
@@ -73,7 +76,8 @@ class HasPhase:
             return None
         end = status.end_time.to_datetime() if status.end_time is not None else None
         if end is None and self.done() and status.duration_ms is not None:
-            return timedelta(milliseconds=status.duration_ms)
+            # Held to what a timedelta can be: what a server says is no reason to fail.
+            return timedelta(milliseconds=min(status.duration_ms, _LONGEST))
         return (end or datetime.now(UTC)) - status.start_time.to_datetime()
 
     def done(self) -> bool:
