@@ -341,7 +341,7 @@ def test_any_text_survives_yaml(labels: dict[str, str]) -> None:
     assert Settings.parse_yaml(settings.to_yaml()) == {"labels": labels, "run.default_queue": next(iter(labels))}
 
 
-@pytest.mark.parametrize("content", ["a: [", "- a", "just text", "a: b: c", "\x00", "a: 2021-99-99", "[" * 20_000])
+@pytest.mark.parametrize("content", ["a: [", "- a", "just text", "a: b: c", "\x00", "a: 2021-99-99", "[" * 3_000])
 def test_what_is_no_mapping_is_refused(content: str) -> None:
     with pytest.raises(ValueError, match=r"not YAML|a mapping of keys"):
         Settings.parse_yaml(content)
