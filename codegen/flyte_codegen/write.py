@@ -134,7 +134,7 @@ def _replace(output: Path, files: Mapping[str, bytes], gone: Collection[str]) ->
                 else:
                     target.unlink()
             _prune(output)
-        except BaseException:
+        except BaseException:  # an interrupt leaves nothing half-written either
             for name in reversed(touched):
                 if (old / name).exists():
                     (old / name).replace(_parent(output / name))

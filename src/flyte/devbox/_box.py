@@ -43,7 +43,7 @@ class Devbox:
         self._thread.start()
         try:
             self._endpoint = ready.result(_START_TIMEOUT)
-        except BaseException:
+        except BaseException:  # an interrupt, too, finds the thread over before the home is given up
             self._thread.join(_STOP_MARGIN)
             raise
         home.announce(self._endpoint)
@@ -201,6 +201,6 @@ def start(
     home = Home(dir, memory=memory)
     try:
         return Devbox(home, home.token(token), port=port, parallel=parallel, grace=grace)
-    except BaseException:
+    except BaseException:  # whatever the reason, the home is free for the next one
         home.release()
         raise

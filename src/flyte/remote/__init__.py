@@ -1,4 +1,4 @@
-"""Projects, tasks, runs and actions of a control plane. Each name is imported when it is first used."""
+"""What is on a control plane: projects, tasks, runs, actions, and all else. Each name is imported when it is first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -46,10 +46,13 @@ _LONGEST = timedelta.max // timedelta(milliseconds=1)
 
 
 class HasPhase:
-    """The phase of something that runs. `_status` says where it is kept."""
+    """The phase of something that runs."""
 
-    def _status(self) -> ActionStatus | None:
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _status(self) -> ActionStatus | None:
+            """Where it is kept."""
+            ...
 
     @property
     def raw_phase(self) -> int:

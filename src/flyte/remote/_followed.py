@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 class Followed:
     """Something that an action stands for: the action itself, or a run through its root action."""
 
-    def _followed(self) -> Action:
-        """The action that stands for it."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
 
-    def _title(self) -> str:
-        """What it is called while it is waited for."""
-        raise NotImplementedError
+        def _followed(self) -> Action:
+            """The action that stands for it."""
+            ...
+
+        def _title(self) -> str:
+            """What it is called while it is waited for."""
+            ...
 
     @blocking
     async def wait(self, *, timeout: float | None = None, wait_for: WaitFor = "terminal", quiet: bool = False) -> Phase:

@@ -101,7 +101,7 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     try:
         loop.call_soon_threadsafe(call.start)
         return call.outcome.result()
-    except BaseException:
+    except BaseException:  # an interrupt above all: the call would go on without anybody
         if not call.outcome.done():
             loop.call_soon_threadsafe(call.cancel)
             # What it shows or holds should be gone before the caller goes on; not at any price, though.

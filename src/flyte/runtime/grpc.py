@@ -139,7 +139,7 @@ class GrpcTransport:
                 if exchange.over:
                     break  # a server may answer early; the reply tells
                 at = protocol.go_on(exchange, data, at)
-        except BaseException:
+        except BaseException:  # a cancellation above all: the stream has to be given back
             call.leave()
             raise
         return call

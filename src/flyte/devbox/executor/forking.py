@@ -128,7 +128,7 @@ class Forks:
                 if not await asyncio.shield(worker.started):
                     raise OSError(f"the worker ended with {worker.exited.result()} before it began")
         except BaseException:
-            # Also when nobody waits any more: what the server says of it later ends it.
+            # Also when it is cancelled and nobody waits any more: what the server says of it later ends it.
             worker.close()
             self._workers.pop(number, None)
             raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,7 @@ _DRAIN = 2.0
 _LIMITED = 'ulimit -v "$1" && shift && exec "$@"'
 
 
-class Process:
+class Process(ABC):
     """A running command and everything it started, standing in for a container."""
 
     pid: int
@@ -44,9 +45,9 @@ class Process:
         await asyncio.wait((self._drained,), timeout=_DRAIN)
         self.close()
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of what connects us with it."""
-        raise NotImplementedError
 
     def heard(self, data: bytes) -> None:
         """Take some output."""

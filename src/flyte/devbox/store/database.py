@@ -84,7 +84,7 @@ class Database:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
+        except BaseException:  # also of an interrupt nothing half-done may be kept
             self._connection.execute("ROLLBACK")
             self._waiting.clear()
             raise
