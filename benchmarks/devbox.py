@@ -17,9 +17,8 @@ from typing import Any
 
 import flyte.devbox
 from flyte.devbox import bus, clock
-from flyte.devbox.store import ActionRow, Store
-from flyte.runtime import call
-from flyte.runtime.client import Client
+from flyte.devbox.store.rows import ActionRow
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest
 from flyte_api.messages.flyteidl2.core.tasks import Container, TaskTemplate
@@ -30,6 +29,8 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     WatchActionDetailsRequest,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls import call_path
+from flyte_rpc.calls.client import Client
 
 SCOPE = ProjectIdentifier(name="flytesnacks", domain="development")
 LISTED = 10_000
@@ -45,10 +46,10 @@ def report(what: str, value: float, unit: str) -> None:
 
 async def run_one(client: Client, **task: Any) -> None:
     """Create a run and follow it to its end."""
-    reply = await call.unary(client, RunService.CREATE_RUN, CreateRunRequest(project_id=SCOPE, **task))
+    reply = await call_path.unary(client, RunService.CREATE_RUN, CreateRunRequest(project_id=SCOPE, **task))
     assert reply.run is not None and reply.run.action is not None
     request = WatchActionDetailsRequest(action_id=reply.run.action.id)
-    async with aclosing(call.stream(client, RunService.WATCH_ACTION_DETAILS, request)) as messages:
+    async with aclosing(call_path.stream(client, RunService.WATCH_ACTION_DETAILS, request)) as messages:
         async for message in messages:
             details = message.details
     assert details is not None and details.status is not None and details.status.phase.name == "SUCCEEDED"
@@ -96,7 +97,7 @@ async def page(client: Client, request: ListRequest) -> float:
     """Milliseconds for one page of runs."""
     start = time.perf_counter()
     for _ in range(10):
-        await call.unary(client, RunService.LIST_RUNS, ListRunsRequest(request=request, project_id=SCOPE))
+        await call_path.unary(client, RunService.LIST_RUNS, ListRunsRequest(request=request, project_id=SCOPE))
     return 100 * (time.perf_counter() - start)
 
 
@@ -117,7 +118,7 @@ async def main(count: int) -> None:
     report("further start", again, "ms")
     with box:
         client = box.connect()
-        await call.unary(client, RunService.LIST_RUNS, ListRunsRequest(project_id=SCOPE))
+        await call_path.unary(client, RunService.LIST_RUNS, ListRunsRequest(project_id=SCOPE))
         command = TaskSpec(task_template=TaskTemplate(type="container", container=Container(command=["true"])))
         report("a command (true), request to end", await latency(client, 20, task_spec=command), "ms")
         report(f"commands, {count} at once", await throughput(client, count, task_spec=command), "runs/s")

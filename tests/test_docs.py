@@ -11,9 +11,9 @@ import pytest
 
 import flyte
 from flyte.devbox import Devbox
-from flyte.runtime import bridge
-from flyte.runtime.client import Client, set_default_client
-from flyte.runtime.server import ServiceBase, serve
+from flyte_rpc.calls.client import Client, set_default_client
+from flyte_rpc.serving.server import ServiceBase, serve
+from flyte_rpc.sync import bridge
 from remote import tasks
 from remote.planes.app import AppLogs, Apps
 from remote.planes.artifact import Registry

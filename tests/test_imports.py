@@ -12,7 +12,7 @@ import pytest
 _BUDGETS = {"import flyte": 8, "from flyte.remote import Run": 155}
 
 _HEAVY = ("rich", "click", "httpx", "grpclib", "h2", "jinja2", "google", "pydantic", "sqlite3", "ssl")
-_OURS = ("flyte.devbox", "flyte_codegen", "flyte.runtime.server", "flyte.types")
+_OURS = ("flyte.devbox", "flyte_codegen", "flyte_rpc.serving.server", "flyte.types")
 
 
 def _loaded(statement: str) -> set[str]:

@@ -11,7 +11,7 @@ _EXTRA = frozenset({"google", "grpc_tools", "jinja2"})
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     try:
-        from .commands import run
+        from .commands.main import run
 
         code = run(argv)
         sys.stdout.flush()

@@ -9,19 +9,21 @@ from typing import Any
 import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from . import entities, messages, references, services
-from .build import build
-from .config import Config
+from .binding import entities
+from .configuration import references
+from .configuration.fingerprint import fingerprint
+from .configuration.paths import resolved
+from .configuration.rules import read_rules
+from .configuration.settings import Config
+from .definitions.build import build
+from .definitions.load import load
+from .definitions.model import Api
 from .diagnostics import Diagnostic, raise_errors
-from .inputs import fingerprint
-from .load import load
-from .manifest import MANIFEST, Manifest
-from .model import Api
-from .naming import Naming
-from .paths import resolved
-from .render import render
-from .rules import read_rules
-from .verify import check, formatted
+from .output.manifest import MANIFEST, Manifest
+from .output.render import render
+from .output.verify import check, formatted
+from .python import messages, services
+from .python.type_names import Naming
 
 
 @attrs.frozen

@@ -4,45 +4,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte.remote._start import run, with_runcontext
-    from flyte.runtime.client import Client, current_client, use_client
+    from flyte_rpc.calls.client import Client, current_client, use_client
 
     from . import artifacts, devbox, errors, models, remote, types
-    from ._automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import init
-    from ._policies import Backoff, Cache, RetryStrategy, Secret, Timeout
-    from ._resources import Device, Resources
-    from ._trigger import Trigger
     from .controller import map
+    from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
+    from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
+    from .definitions.resources import Device, Resources
+    from .definitions.trigger import Trigger
+    from .remote.launch.starting import run, with_runcontext
 
 _MODULES = {
-    "Backoff": "flyte._policies",
-    "Cache": "flyte._policies",
-    "Client": "flyte.runtime.client",
-    "Cron": "flyte._automation",
-    "Device": "flyte._resources",
-    "FixedRate": "flyte._automation",
-    "OnArtifact": "flyte._automation",
-    "Resources": "flyte._resources",
-    "RetryStrategy": "flyte._policies",
-    "Secret": "flyte._policies",
+    "Backoff": "flyte.definitions.policies",
+    "Cache": "flyte.definitions.policies",
+    "Client": "flyte_rpc.calls.client",
+    "Cron": "flyte.definitions.automation",
+    "Device": "flyte.definitions.resources",
+    "FixedRate": "flyte.definitions.automation",
+    "OnArtifact": "flyte.definitions.automation",
+    "Resources": "flyte.definitions.resources",
+    "RetryStrategy": "flyte.definitions.policies",
+    "Secret": "flyte.definitions.policies",
     "TaskContext": "flyte._context",
-    "Timeout": "flyte._policies",
-    "Trigger": "flyte._trigger",
-    "TriggerTime": "flyte._automation",
-    "TriggeredArtifact": "flyte._automation",
-    "TriggeredPartition": "flyte._automation",
+    "Timeout": "flyte.definitions.policies",
+    "Trigger": "flyte.definitions.trigger",
+    "TriggerTime": "flyte.definitions.automation",
+    "TriggeredArtifact": "flyte.definitions.automation",
+    "TriggeredPartition": "flyte.definitions.automation",
     "ctx": "flyte._context",
     "custom_context": "flyte._context",
     "map": "flyte.controller",
     "task": "flyte._context",
     "workflow": "flyte._context",
-    "current_client": "flyte.runtime.client",
+    "current_client": "flyte_rpc.calls.client",
     "init": "flyte._init",
-    "run": "flyte.remote._start",
-    "use_client": "flyte.runtime.client",
-    "with_runcontext": "flyte.remote._start",
+    "run": "flyte.remote.launch.starting",
+    "use_client": "flyte_rpc.calls.client",
+    "with_runcontext": "flyte.remote.launch.starting",
 }
 _SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})
 

@@ -8,11 +8,11 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-from flyte.runtime.message import Message
-from flyte.runtime.narrow import is_dict, is_list
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import Inputs
+from flyte_rpc.codec.message import Message
+from flyte_rpc.typeguards import is_dict, is_list
 
 
 def cache_key(template: TaskTemplate, name: str, inputs: Inputs | None, offloaded_hash: str) -> str:

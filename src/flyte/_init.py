@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 
-from flyte.errors import InitializationError
-from flyte.runtime.client import Client, Token, default_client, set_default_client
+from flyte_rpc.calls.client import Client, Token, default_client, set_default_client
+
+from .errors import InitializationError
 
 _ENVIRONMENT = {
     "endpoint": ("FLYTE_ENDPOINT", "FLYTE_ADMIN_ENDPOINT"),

@@ -7,15 +7,16 @@ import time
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from flyte.errors import DecodeError, InitializationError, UnimplementedError
-from flyte.runtime.call import unary
-from flyte.runtime.client import Client
-from flyte.runtime.endpoint import Endpoint, is_loopback, parse_endpoint
-from flyte.runtime.message import Message
-from flyte.runtime.metadata import Pairs, added
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
 from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.metadata import Pairs, added
+from flyte_rpc.codec.message import Message
+from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
+
+from .errors import DecodeError, InitializationError, UnimplementedError
 
 __all__ = ["Operation", "route"]
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 import attrs
 
 if TYPE_CHECKING:
-    from flyte.remote._artifact import Artifact
     from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
+
+    from .remote.artifacts.artifact import Artifact
 
 __all__ = ["KIND_KEY", "Card", "CardFormat", "Granularity", "Kind", "Metadata", "TimePartition", "new"]
 
@@ -127,7 +128,7 @@ def new(value: T, metadata: Metadata) -> T:
     Raises:
         TypeError: The value is none of these, or the metadata no `Metadata`.
     """
-    from flyte.types import Dir, File, StructuredDataset
+    from .types import Dir, File, StructuredDataset
 
     if not isinstance(value, (File, Dir, StructuredDataset)):
         raise TypeError(f"value takes a File, a Dir or a StructuredDataset of flyte.types, not {type(value).__name__}")

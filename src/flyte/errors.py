@@ -20,23 +20,87 @@ Where Python has a class with the same meaning (`LookupError`, `TimeoutError`, .
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from .runtime import wire
-from .runtime.redact import redact
-from .runtime.status import Status as Status
+from flyte_rpc.errors import (
+    AbortedError,
+    AlreadyExistsError,
+    BlockingCallError,
+    ConnectionLostError,
+    DataLossError,
+    DeadlineExceededError,
+    DecodeError,
+    EndpointError,
+    FailedPreconditionError,
+    InitializationError,
+    InternalError,
+    InvalidArgumentError,
+    NotFoundError,
+    OutOfRangeError,
+    PermissionDeniedError,
+    ResourceExhaustedError,
+    RpcCancelledError,
+    RpcError,
+    Status,
+    UnauthenticatedError,
+    UnavailableError,
+    UnimplementedError,
+    UnknownError,
+    WaitTimeoutError,
+    rpc_error,
+)
+from flyte_rpc.errors import SdkError as FlyteError
+from flyte_rpc.redaction import redact
 
-
-class FlyteError(Exception):
-    """Base of all errors of this SDK."""
-
-
-class InitializationError(FlyteError, RuntimeError):
-    """The SDK does not know enough to make the call: no endpoint, no project, conflicting settings."""
-
-
-class BlockingCallError(FlyteError, RuntimeError):
-    """A blocking call or iteration was made where it could never return."""
+__all__ = [
+    "AbortedError",
+    "ActionAbortedError",
+    "AlreadyExistsError",
+    "AppDeletedError",
+    "AppFailedError",
+    "AppStateError",
+    "BaseRuntimeError",
+    "BlockingCallError",
+    "ConnectionLostError",
+    "DataLossError",
+    "DeadlineExceededError",
+    "DecodeError",
+    "EndpointError",
+    "FailedPreconditionError",
+    "FlyteError",
+    "ImagePullBackOffError",
+    "InitializationError",
+    "InternalError",
+    "InvalidArgumentError",
+    "InvalidImageNameError",
+    "LogsNotYetAvailableError",
+    "MaxQueuedTimeExceededError",
+    "MaxRuntimeExceededError",
+    "NotDoneError",
+    "NotFoundError",
+    "OOMError",
+    "OutOfRangeError",
+    "PermissionDeniedError",
+    "PrimaryContainerNotFoundError",
+    "RemoteTaskNotFoundError",
+    "RemoteTaskUsageError",
+    "ResourceExhaustedError",
+    "RetriesExhaustedError",
+    "RpcCancelledError",
+    "RpcError",
+    "RuntimeSystemError",
+    "RuntimeUnknownError",
+    "RuntimeUserError",
+    "Status",
+    "TaskInterruptedError",
+    "TaskTimeoutError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UnimplementedError",
+    "UnknownError",
+    "WaitTimeoutError",
+    "rpc_error",
+]
 
 
 class NotDoneError(FlyteError, RuntimeError):
@@ -53,30 +117,6 @@ class AppFailedError(AppStateError):
 
 class AppDeletedError(AppStateError, LookupError):
     """The app was deleted."""
-
-
-class WaitTimeoutError(FlyteError, TimeoutError):
-    """What was waited for has not come in time. Nothing was aborted: a run that was waited for goes on."""
-
-    def __init__(self, waited_for: str = "", *, elapsed: float = 0.0, last_phase: str = "") -> None:
-        """Say what was waited for.
-
-        Args:
-            waited_for: A noun phrase, such as `run r1 to end`.
-            elapsed: Seconds waited.
-            last_phase: The phase that was seen last; empty when none was seen.
-        """
-        super().__init__(waited_for)
-        self.waited_for = waited_for
-        self.elapsed = elapsed
-        self.last_phase = last_phase
-
-    def __str__(self) -> str:
-        seen = f" (last phase: {self.last_phase})" if self.last_phase else ""
-        return (
-            f"Waited {self.elapsed:.1f} s for {self.waited_for}{seen}. "
-            "Only the wait has ended, nothing was aborted: wait again, or with a larger timeout."
-        )
 
 
 # --- tasks -----------------------------------------------------------------------------------------------------------
@@ -174,200 +214,3 @@ class InvalidImageNameError(RuntimeUserError):
 
 class ImagePullBackOffError(RuntimeUserError):
     """The image cannot be pulled."""
-
-
-# --- calls -----------------------------------------------------------------------------------------------------------
-
-
-class RpcError(FlyteError):
-    """A call to the control plane failed."""
-
-    status: ClassVar[Status] = Status.UNKNOWN
-    """The gRPC status of this class."""
-    default_hint: ClassVar[str] = ""
-    _verb: ClassVar[str] = ""
-
-    def __init__(self, message: str = "", *, hint: str = "", details: bytes = b"", unprocessed: bool = False) -> None:
-        """Describe the failure; the call path adds where it happened.
-
-        Args:
-            message: What went wrong. Credentials and URL queries are taken out.
-            hint: What to do next. Default: what usually helps with this status.
-            details: The serialized `google.rpc.Status` that the server attached, if any.
-            unprocessed: Whether it is certain that the server did not act on the request.
-        """
-        self.message = redact(message)
-        self.hint = hint or self.default_hint
-        self.details = details
-        self.unprocessed = unprocessed
-        self.method = ""
-        """`package.Service/Method`."""
-        self.endpoint = ""
-        self.request_id = ""
-        """What the call carried as `x-request-id`: operators find it in the server's log."""
-        self.attempts = 1
-        """How many times the request was tried."""
-        super().__init__(self.message)
-
-    def __str__(self) -> str:
-        verb = self._verb or f"failed with {self.status.name}"
-        text = f"{self.method or 'The call'} {verb}"
-        if self.message:
-            text += ": " + self.message.strip().rstrip(".")
-        where = {"endpoint": self.endpoint, "request id": self.request_id}
-        notes = [f"{name} {value}" for name, value in where.items() if value]
-        if self.attempts > 1:
-            notes.append(f"{self.attempts} attempts")
-        if notes:
-            text += f" ({', '.join(notes)})"
-        return f"{text}. {self.hint}".rstrip()
-
-
-class RpcCancelledError(RpcError):
-    """The server cancelled the call."""
-
-    status = Status.CANCELLED
-    default_hint = "The server gave up the call, often because it is shutting down; try again."
-
-
-class UnknownError(RpcError):
-    """The server failed without saying how."""
-
-    status = Status.UNKNOWN
-    default_hint = "This is a fault of the server; give its operators the request id."
-
-
-class InvalidArgumentError(RpcError, ValueError):
-    """The server rejects the request as it is."""
-
-    status = Status.INVALID_ARGUMENT
-
-
-class DeadlineExceededError(RpcError, TimeoutError):
-    """The call took longer than it may."""
-
-    status = Status.DEADLINE_EXCEEDED
-    default_hint = (
-        "It may have taken effect all the same: look before repeating a change. timeout= allows it more seconds."
-    )
-
-
-class NotFoundError(RpcError, LookupError):
-    """There is no such thing."""
-
-    status = Status.NOT_FOUND
-    default_hint = "Check the name, and the project and domain that it was looked up in."
-
-
-class AlreadyExistsError(RpcError):
-    """The name is taken."""
-
-    status = Status.ALREADY_EXISTS
-    default_hint = "Choose another name, or use what exists."
-
-
-class PermissionDeniedError(RpcError, PermissionError):
-    """The caller is known, and may not do this."""
-
-    status = Status.PERMISSION_DENIED
-    default_hint = "The credentials are accepted but do not allow this; ask for access, or check project and domain."
-
-
-class ResourceExhaustedError(RpcError):
-    """A quota or size limit is reached."""
-
-    status = Status.RESOURCE_EXHAUSTED
-    default_hint = "Ask for less at a time, or wait and try again."
-
-
-class FailedPreconditionError(RpcError):
-    """The thing is not in a state that allows this."""
-
-    status = Status.FAILED_PRECONDITION
-    default_hint = "Look at its current state first."
-
-
-class AbortedError(RpcError):
-    """Somebody else changed the thing at the same time."""
-
-    status = Status.ABORTED
-    default_hint = "Fetch the current state and try again."
-
-
-class OutOfRangeError(RpcError):
-    """The request goes past the end of what exists."""
-
-    status = Status.OUT_OF_RANGE
-
-
-class UnimplementedError(RpcError, NotImplementedError):
-    """The server does not offer the method."""
-
-    status = Status.UNIMPLEMENTED
-    _verb = "is not offered by the server (UNIMPLEMENTED)"
-    default_hint = (
-        "The server is older than this client, or runs without the service that has this method: "
-        "upgrade the server, or do without the call. Trying again does not help."
-    )
-
-
-class InternalError(RpcError):
-    """The server broke."""
-
-    status = Status.INTERNAL
-    default_hint = "This is a fault of the server; give its operators the request id."
-
-
-class UnavailableError(RpcError, ConnectionError):
-    """The server cannot be reached, or cannot serve at the moment."""
-
-    status = Status.UNAVAILABLE
-    default_hint = "The server, or a proxy before it, is not ready; try again shortly."
-
-
-class EndpointError(UnavailableError):
-    """Nothing that speaks gRPC was reached at the endpoint. The request was not sent."""
-
-    _verb = "could not be sent"
-    default_hint = "Check the endpoint given to flyte.init() or Client()."
-
-
-class ConnectionLostError(UnavailableError):
-    """The connection broke, or the server reset the stream, while the call was under way."""
-
-    _verb = "lost its connection"
-    default_hint = "It may have taken effect all the same: look before repeating a change."
-
-
-class DataLossError(RpcError):
-    """The server has lost data for good."""
-
-    status = Status.DATA_LOSS
-    default_hint = "This is a fault of the server; give its operators the request id."
-
-
-class UnauthenticatedError(RpcError):
-    """The server does not know the caller."""
-
-    status = Status.UNAUTHENTICATED
-    default_hint = "Pass a valid token to flyte.init(token=...) or Client(token=...)."
-
-
-class DecodeError(RpcError, wire.DecodeError):
-    """The reply is not the message that the method returns."""
-
-    status = Status.INTERNAL
-    _verb = "got a reply that cannot be read"
-    default_hint = (
-        "Client and server may be built from incompatible definitions, or something in between changes messages."
-    )
-
-
-_BY_STATUS: dict[int, type[RpcError]] = {
-    error.status: error for error in RpcError.__subclasses__() if error is not DecodeError
-}
-
-
-def rpc_error(status: int, message: str, **about: Any) -> RpcError:
-    """The exception for a gRPC status; `about` goes to its constructor. Numbers that gRPC does not define are UNKNOWN."""
-    return _BY_STATUS.get(status, UnknownError)(message, **about)

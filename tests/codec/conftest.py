@@ -7,7 +7,7 @@ import pytest
 
 from codec import everything as definition
 from codec.oracle import Pair, pairs
-from flyte_codegen.load import load
+from flyte_codegen.definitions.load import load
 from support.fragments import Fragment, importable
 
 

@@ -14,13 +14,13 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message as GoogleMessage
 
-from flyte.runtime.deprecation import quietly
-from flyte.runtime.lazy import resolve
-from flyte.runtime.message import Message
-from flyte.runtime.wire import DecodeError
-from flyte_codegen.build import build
-from flyte_codegen.load import load
-from flyte_codegen.naming import Naming
+from flyte_codegen.definitions.build import build
+from flyte_codegen.definitions.load import load
+from flyte_codegen.python.type_names import Naming
+from flyte_rpc.codec.deprecation import quietly
+from flyte_rpc.codec.message import Message
+from flyte_rpc.codec.wire import DecodeError
+from flyte_rpc.lazy import resolve
 
 REPO = Path(__file__).parents[2]
 

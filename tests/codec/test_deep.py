@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from codec.oracle import flyte
-from flyte.runtime.message import Message
-from flyte.runtime.wire import DecodeError, EncodeError, put_bytes
+from flyte_rpc.codec.message import Message
+from flyte_rpc.codec.wire import DecodeError, EncodeError, put_bytes
 
 DEPTH = 10_000
 Value: Any = flyte("google.protobuf.Value").ours

@@ -11,7 +11,7 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError as GoogleDecodeError
 
 from codec.oracle import Builder, Pair, accepted, canonical, flyte_pairs, peculiar, touch
-from flyte.runtime.message import Message
+from flyte_rpc.codec.message import Message
 
 FILES = sorted({pair.file for pair in flyte_pairs()})
 BUILDS = 12

@@ -10,8 +10,8 @@ import betterproto2
 import pytest
 
 from codec.oracle import Builder, Pair, flyte_pairs
-from flyte.runtime.deprecation import quietly
-from flyte.runtime.message import Message, which_one_of
+from flyte_rpc.codec.deprecation import quietly
+from flyte_rpc.codec.message import Message, which_one_of
 
 
 def test_they_are_messages(Everything: Any, Colour: Any) -> None:
@@ -85,7 +85,7 @@ def test_attributes_are_listed_for_completion(Everything: Any) -> None:
 
 
 def test_every_public_attribute_of_messages_is_kept_from_fields() -> None:
-    from flyte_codegen import names
+    from flyte_codegen.python import names
 
     attributes = {name for name in set(dir(Message)) | {"mro"} if not name.startswith("_")}
     assert attributes <= names.RESERVED_IN_MESSAGE

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codec.oracle import Builder, Pair, touch
-from flyte.runtime.message import Message, which_one_of
-from flyte.runtime.wire import DecodeError, EncodeError, put_varint
+from flyte_rpc.codec.message import Message, which_one_of
+from flyte_rpc.codec.wire import DecodeError, EncodeError, put_varint
 
 
 class Index:

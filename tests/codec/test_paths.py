@@ -9,10 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte.runtime.entity import walk
-from flyte.runtime.paths import Reads
-from flyte.runtime.paths import path as path_of
-from flyte.runtime.wire import DecodeError
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
@@ -25,6 +21,10 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
     TraceActionMetadata,
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.codec.paths import Reads
+from flyte_rpc.codec.paths import path as path_of
+from flyte_rpc.codec.wire import DecodeError
+from flyte_rpc.entities.entity import walk
 
 PATHS = (
     "action.id.run.name",

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codec.oracle import Pair, flyte
-from flyte.runtime.wire import EncodeError
 from flyte_api.messages.flyteidl2.common.list import Sort
 from flyte_api.messages.google.protobuf.any import Any as AnyMessage
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.struct import ListValue, Struct, Value
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.messages.google.protobuf.wrappers import BytesValue, FloatValue, Int64Value, StringValue
+from flyte_rpc.codec.wire import EncodeError
 
 LAST_SECOND = 253_402_300_799
 FIRST_SECOND = -62_135_596_800

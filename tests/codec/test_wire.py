@@ -9,9 +9,9 @@ import pytest
 
 from codec.everything import MAP_KEYS, PACKABLE
 from codec.oracle import Pair, accepted, canonical, touch
-from flyte.runtime import wire
-from flyte.runtime.message import which_one_of
-from flyte.runtime.wire import DecodeError
+from flyte_rpc.codec import wire
+from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.codec.wire import DecodeError
 
 
 def tag(number: int, kind: int) -> bytes:

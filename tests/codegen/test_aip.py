@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Callable
 from inspect import getdoc
 from typing import Any
 
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, serve
-from flyte_codegen.explain import explain
+from flyte_codegen.commands.explain import explain
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto
 
 BODY = """

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import cli, config
+from flyte_codegen import cli
+from flyte_codegen.configuration import settings as config
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from support.fragments import Fragment, proto
 from support.library import TOML, library
@@ -162,7 +163,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert found.protos == (tmp_path / "protos",)
     assert found.include == ()
     assert found.output == tmp_path / "generated" / "generated_api"
-    assert found.runtime == "flyte.runtime.v1"
+    assert found.runtime == "flyte_rpc.v1"
     assert found.entities == ()
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import betterproto2
 import pytest
 
-from flyte.runtime.client import Client
-from flyte.runtime.deprecation import quietly
-from flyte.runtime.server import ServerCall, serve
-from flyte_codegen.deprecations import instead, noted
+from flyte_codegen.definitions.deprecations import instead, noted
+from flyte_rpc.calls.client import Client
+from flyte_rpc.codec.deprecation import quietly
+from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, importable, proto
 
 TOOLS = proto(

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from flyte_codegen import cli, config
-from flyte_codegen.changes import Change
-from flyte_codegen.diff import diff
-from flyte_codegen.load import load
+from flyte_codegen import cli
+from flyte_codegen.commands.changes import Change
+from flyte_codegen.commands.diff import diff
+from flyte_codegen.configuration import settings as config
+from flyte_codegen.definitions.load import load
 from support.fragments import Fragment, proto
 
 BASE = """

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from flyte.errors import NotFoundError
-from flyte.runtime.client import Client
-from flyte.runtime.filters import TimeFilter
-from flyte.runtime.server import ServerCall, ServiceBase, Status, abort, serve
 from flyte_codegen.diagnostics import Diagnostic
+from flyte_rpc.calls.client import Client
+from flyte_rpc.entities.filters import TimeFilter
+from flyte_rpc.serving.server import ServerCall, ServiceBase, Status, abort, serve
 from support.fragments import Fragment, importable, proto
 from support.library import TOML, library
 

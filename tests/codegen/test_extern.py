@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, serve
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_codegen.diagnostics import Diagnostic
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto
 
 FLYTE = 'import "flyteidl2/common/identifier.proto";\nimport "google/protobuf/timestamp.proto";\n'

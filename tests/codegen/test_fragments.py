@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flyte.runtime.message import which_one_of
 from flyte_codegen.diagnostics import Diagnostic
+from flyte_rpc.codec.message import which_one_of
 from support.fragments import Fragment, proto
 
 Make = Callable[..., Fragment]

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from flyte_codegen import cli, write
-from flyte_codegen.commands import add_import_arguments
+from flyte_codegen import cli
+from flyte_codegen.commands.main import add_import_arguments
 from flyte_codegen.importing import ImportProblem, Outcome, import_definitions, main, run
 from flyte_codegen.importing.config import ImportConfig
 from flyte_codegen.importing.lock import Lock, Source, verify
 from flyte_codegen.importing.protoc import compile_protos
 from flyte_codegen.importing.wheel import Wheel, open_wheel
+from flyte_codegen.output import write
 
 REPO = Path(__file__).parents[2]
 PROTOS = REPO / "protos"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from flyte.errors import AlreadyExistsError, InitializationError, NotFoundError, UnavailableError
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, Status, abort, serve
+from flyte_codegen.commands.explain import explain
 from flyte_codegen.diagnostics import Diagnostic
-from flyte_codegen.explain import explain
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from support.fragments import Fragment, importable, proto
 
 BODY = """
@@ -368,7 +368,7 @@ def test_type_checkers_know_the_keys(garden: Fragment, monkeypatch: pytest.Monke
 
     use = f"""
 from {garden.package}.entities.plant import PlantBase
-from flyte.runtime.pager import Pager
+from flyte_rpc.entities.pager import Pager
 PlantBase.listall(sort_by="-sown")
 PlantBase.listall(sort_by=("id", "asc"))
 PlantBase.listall(sort_by="sowed")

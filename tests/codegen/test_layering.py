@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 400
 
 FORBIDDEN = {
-    "generated/flyte_api": r"flyte(?!\.runtime\.v1$|_api)|flyte_codegen",
-    "src/flyte/runtime": r"flyte_api|flyte\.(remote|devbox|controller|types|cli)|flyte_codegen",
+    "generated/flyte_api": r"flyte(\.|$)|flyte_rpc(?!\.v1$)|flyte_codegen",
+    "src/flyte_rpc": r"flyte_api|flyte(\.|$)|flyte_codegen",
     "src/flyte/remote": r"flyte\.devbox|flyte_codegen|grpclib|h2",
     "src/flyte/types": r"flyte\.(remote|devbox|controller)|flyte_codegen",
     "src/flyte/devbox": r"flyte_codegen",
@@ -65,7 +65,7 @@ def test_modules_import_only_what_is_below_them(folder: str) -> None:
 def test_generated_modules_name_overlays_for_type_checkers_only() -> None:
     named = {m for p in python("generated/flyte_api") for m in imports(p, type_only=True)}
     assert {m for m in named if not m.startswith("flyte_api.")} <= {
-        f"flyte.remote.{p.stem}" for p in python("src/flyte/remote")
+        ".".join(p.relative_to(ROOT / "src").with_suffix("").parts) for p in python("src/flyte/remote")
     }
     for folder in ("messages", "services"):
         named = {m for p in python(f"generated/flyte_api/{folder}") for m in imports(p, type_only=True)}

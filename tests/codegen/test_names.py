@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import flyte.runtime.v1 as contract
-from flyte.runtime.entity import Entity
-from flyte.runtime.message import Enum
-from flyte.runtime.spec import json_name
-from flyte_codegen import names
+import flyte_rpc.v1 as contract
+from flyte_codegen.python import names
+from flyte_rpc.codec.message import Enum
+from flyte_rpc.codec.spec import json_name
+from flyte_rpc.entities.entity import Entity
 from support.library import library
 
 RESERVED = {name: value for name, value in vars(names).items() if name.startswith("RESERVED_")}

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from flyte.runtime.call import unary
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, serve
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, importable, proto
 
 OLD = """

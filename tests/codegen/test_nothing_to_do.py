@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import cli, inputs, manifest
+from flyte_codegen import cli
+from flyte_codegen.configuration import fingerprint as inputs
+from flyte_codegen.output import manifest
 from support.fragments import Fragment, proto
 
 Run = Callable[..., tuple[int, str, str]]

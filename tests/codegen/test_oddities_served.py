@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 from support.fragments import Fragment, proto
 
 Make = Callable[..., Fragment]

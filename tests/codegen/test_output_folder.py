@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import cli, write
+from flyte_codegen import cli
 from flyte_codegen.importing.lock import Lock, Source, definitions_hash
+from flyte_codegen.output import write
 from support.fragments import Fragment
 from support.library import PROTOS, library
 

@@ -10,11 +10,11 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor_pb2 import Edition
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, serve
+from flyte_codegen.definitions.load import load
 from flyte_codegen.diagnostics import CodegenError
-from flyte_codegen.load import load
 from flyte_codegen.pipeline import generate
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto
 
 Make = Callable[..., Fragment]

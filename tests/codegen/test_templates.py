@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from flyte_codegen.configuration.fingerprint import built_in_templates
 from flyte_codegen.diagnostics import Diagnostic
-from flyte_codegen.inputs import built_in_templates
 from support.fragments import Fragment
 from support.library import library
 
@@ -103,8 +103,8 @@ def test_output_that_is_not_python(tmp_path: Path, command: Command) -> None:
     ("source", "message", "line"),
     [
         ("import httpx\nhttpx\n", "imports httpx", "import httpx"),
-        ("from flyte.runtime.wire import varint\nvarint\n", "imports flyte.runtime.wire", "from flyte.runtime.wire import varint"),
-        ("from flyte.runtime import v1\nv1\n", "imports flyte.runtime", "from flyte.runtime import v1"),
+        ("from flyte_rpc.codec.wire import varint\nvarint\n", "imports flyte_rpc.codec.wire", "from flyte_rpc.codec.wire import varint"),
+        ("from flyte_rpc import v1\nv1\n", "imports flyte_rpc", "from flyte_rpc import v1"),
         ("from ..entities import book\nbook\n", "imports ..entities", "from ..entities import book"),
         ("def f():\n    import flyte.remote\n    flyte.remote\n", "imports flyte.remote", "import flyte.remote"),
         ("A = 1\nA = 2\n", "A is there twice", "A = 2"),

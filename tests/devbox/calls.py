@@ -11,10 +11,6 @@ import grpc.aio
 import pytest
 
 from flyte.errors import RpcError
-from flyte.runtime import call
-from flyte.runtime.client import Client
-from flyte.runtime.rpc import Rpc
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction, ListRequest, Sort, SortDirection
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -39,6 +35,10 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.internal_run_service import InternalRunService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls import call_path as call
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.rpc import Rpc
+from flyte_rpc.status import Status
 
 DEADLINE = 20.0
 """Seconds that anything may take. Far more than it does: this only ends tests that hang."""

@@ -7,9 +7,9 @@ import pytest
 
 import flyte.devbox
 from devbox.calls import Calls
-from flyte.runtime.client import Client
 from flyte_api.messages.flyteidl2.project.project_service import CreateProjectRequest, Project
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_rpc.calls.client import Client
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from devbox.calls import Calls, integer, shell, simple, text
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.actions.actions_service import (
     AbortRequest,
     Action,
@@ -38,6 +37,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, Sign
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.status import Status
 
 FOREVER = "echo up; exec sleep 600"
 

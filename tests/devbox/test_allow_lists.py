@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flyte.devbox import project_filters
-from flyte.devbox.store import actions, tasks
-from flyte_codegen import config
+from flyte.devbox.store import actions, project_filters, tasks
+from flyte_codegen.configuration import settings as config
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = config.read(ROOT / "codegen.toml")

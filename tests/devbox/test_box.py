@@ -19,9 +19,9 @@ import pytest
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, shell
 from flyte.errors import InitializationError, UnauthenticatedError
-from flyte.runtime.client import Client, current_client, default_client, set_default_client
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_rpc.calls.client import Client, current_client, default_client, set_default_client
 
 PROJECT = GetProjectRequest(id="flytesnacks")
 

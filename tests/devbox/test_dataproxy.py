@@ -10,12 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from devbox.calls import Calls, inputs, integer, shell, text
-from flyte.devbox import hashing
-from flyte.devbox.blobs import Blobs
-from flyte.devbox.links import Links
+from flyte.devbox.data import hashing
+from flyte.devbox.data.blobs import Blobs
+from flyte.devbox.data.links import Links
 from flyte.errors import NotFoundError
 from flyte.remote import auth_metadata
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier, TriggerName
@@ -35,6 +34,7 @@ from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.services.flyteidl2.auth.identity_service import IdentityService
 from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_rpc.status import Status
 
 HELLO = b"hello"
 MD5 = hashlib.md5(HELLO).digest()

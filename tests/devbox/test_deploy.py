@@ -17,12 +17,10 @@ import pytest
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, text
 from devbox.sample import jobs
-from flyte._policies import Cache, RetryStrategy, Timeout
-from flyte._resources import Resources
+from flyte.definitions.policies import Cache, RetryStrategy, Timeout
+from flyte.definitions.resources import Resources
 from flyte.devbox import DevboxError
 from flyte.remote import TaskDetails
-from flyte.runtime.client import Client, use_client
-from flyte.runtime.server import ServerCall, serve
 from flyte.types import literals_to_python
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
@@ -33,6 +31,8 @@ from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails, ErrorInfoKind
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.serving.server import ServerCall, serve
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ async def test_an_edited_file_does_not_change_what_is_deployed(
 
 SCRIPT = """
 import flyte.devbox
-from flyte.runtime import bridge
+from flyte_rpc.sync import bridge
 
 print("loaded as", __name__)
 

@@ -14,8 +14,7 @@ import pytest
 
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, interface, shell, text, variables
-from flyte.devbox.executor.process import Executed
-from flyte.runtime.client import Client
+from flyte.devbox.executor.processes.process import Executed
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.core.literals import Backoff, KeyValuePair, RetryStrategy, TimeoutStrategy
@@ -36,6 +35,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails, 
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_rpc.calls.client import Client
 
 
 def phases_of(details: ActionDetails, attempt: int = 1) -> list[str]:

@@ -21,7 +21,7 @@ from devbox.test_execution import closed
 from devbox.test_restart import killable
 from flyte.errors import RuntimeUserError
 from flyte.remote import Run, TaskDetails
-from flyte.runtime.client import Client, use_client
+from flyte_rpc.calls.client import Client, use_client
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 

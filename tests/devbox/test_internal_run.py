@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from devbox.calls import Calls, integer, simple
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.execution import LogContext, TaskLog
@@ -36,6 +35,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.events_proxy_service import EventsProxyService
 from flyte_api.services.flyteidl2.workflow.internal_run_service import InternalRunService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.status import Status
 
 P = ActionPhase
 

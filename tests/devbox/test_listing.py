@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from devbox.calls import Calls, page, shell, where
-from flyte.devbox.listing import like_to_glob
-from flyte.runtime.status import Status
+from flyte.devbox.store.listing import like_to_glob
 from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction, ListRequest, Sort, SortDirection
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -17,6 +16,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.internal_run_service import InternalRunService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.status import Status
 
 EQUAL, NOT_EQUAL, VALUE_IN = FilterFunction.EQUAL, FilterFunction.NOT_EQUAL, FilterFunction.VALUE_IN
 

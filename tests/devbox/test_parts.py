@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from flyte.devbox import bus, clock, creation
-from flyte.devbox.blobs import BlobError, Blobs, segments
+from flyte.devbox import bus, clock
 from flyte.devbox.bus import Bus
+from flyte.devbox.data.blobs import BlobError, Blobs, segments
+from flyte.devbox.data.logs import LogBook
 from flyte.devbox.executor.limits import Limits, parse_quantity
 from flyte.devbox.executor.slots import Slots
 from flyte.devbox.keys import ActionKey, RunKey
-from flyte.devbox.listing import compile_request
-from flyte.devbox.logs import LogBook
-from flyte.devbox.store import Store, TaskRow
+from flyte.devbox.runs import creation
 from flyte.devbox.store.actions import COLUMNS, DEFAULT_ORDER, TIEBREAK
+from flyte.devbox.store.listing import compile_request
+from flyte.devbox.store.rows import TaskRow
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.core.literals import Backoff, RetryStrategy
 from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata
 from flyte_api.messages.google.protobuf.duration import Duration

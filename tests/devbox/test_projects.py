@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from devbox.calls import Calls
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.common.list import Sort, SortDirection
 from flyte_api.messages.flyteidl2.project.project_service import (
     CreateProjectRequest,
@@ -16,6 +15,7 @@ from flyte_api.messages.flyteidl2.project.project_service import (
 )
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_rpc.status import Status
 
 
 class Family:

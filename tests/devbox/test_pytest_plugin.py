@@ -10,7 +10,7 @@ from devbox.calls import DEADLINE
 
 TESTS = """
 import pytest
-from flyte.runtime.client import default_client
+from flyte_rpc.calls.client import default_client
 from flyte.remote import Project
 
 seen = []

@@ -13,8 +13,7 @@ from pathlib import Path
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, shell
 from devbox.test_execution import closed
-from flyte.devbox.executor import orphans
-from flyte.runtime.client import Client
+from flyte.devbox.executor.processes import orphans
 from flyte_api.messages.flyteidl2.actions.actions_service import Action, EnqueueRequest
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.project.project_service import CreateProjectRequest, GetProjectRequest, Project
@@ -23,6 +22,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import ListRunsRequest
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls.client import Client
 
 FOREVER = "echo $$; exec sleep 600"
 

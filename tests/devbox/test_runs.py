@@ -8,9 +8,7 @@ import pytest
 
 import flyte.devbox
 from devbox.calls import Calls, inputs, integer, interface, shell, text, variables
-from flyte.devbox.identity import SUBJECT_HEADER
-from flyte.runtime.client import Client
-from flyte.runtime.status import Status
+from flyte.devbox.services.caller import SUBJECT_HEADER
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, ProjectIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.interface import Parameter
@@ -32,6 +30,8 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls.client import Client
+from flyte_rpc.status import Status
 
 CREATE = RunService.CREATE_RUN
 

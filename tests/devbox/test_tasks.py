@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from devbox.calls import Calls, page, shell, where
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.common.list import FilterFunction, ListRequest
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
@@ -21,6 +20,7 @@ from flyte_api.messages.flyteidl2.task.task_service import (
     ListVersionsResponse,
 )
 from flyte_api.services.flyteidl2.task.task_service import TaskService
+from flyte_rpc.status import Status
 
 
 async def details(calls: Calls, identifier: TaskIdentifier) -> TaskDetails:

@@ -7,7 +7,6 @@ import pytest
 
 from devbox.calls import Calls, shell, where
 from flyte.errors import NotFoundError
-from flyte.runtime.status import Status
 from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.internal_run_service import (
@@ -33,6 +32,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.workflow.internal_run_service import InternalRunService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.status import Status
 
 RUNNING, SUCCEEDED = ActionPhase.RUNNING, ActionPhase.SUCCEEDED
 

@@ -11,15 +11,8 @@ from typing import Any
 import pytest
 
 from flyte.artifacts import TimePartition
-from flyte.remote._partitions import as_messages, selecting
-from flyte.types import (
-    Dir,
-    File,
-    StructuredDataset,
-    literal_type_of,
-    literals_to_python,
-    to_literal,
-)
+from flyte.remote.artifacts.partitions import as_messages, selecting
+from flyte.types import Dir, File, StructuredDataset, literal_type_of, literals_to_python, to_literal
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.messages.flyteidl2.core.artifact_id import Partitions
 from flyte_api.messages.flyteidl2.core.artifact_id import TimePartition as TimePartitionMessage

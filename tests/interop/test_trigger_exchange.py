@@ -20,7 +20,7 @@ if not other_sdk.INTERPRETER:
 from trigger_cases import CASES
 
 from flyte.remote import TaskDetails, TriggerDetails
-from flyte.remote._trigger_spec import automation_of, spec_of
+from flyte.remote.triggers.spec import automation_of, spec_of
 from flyte.types import interface_of
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.core.interface import VariableMap

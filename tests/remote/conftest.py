@@ -11,13 +11,13 @@ import pytest
 import flyte
 from flyte.devbox import Devbox
 from flyte.remote import Run, TaskDetails
-from flyte.runtime.call import unary
-from flyte.syncify import blocking_function
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.sync.decorators import blocking_function
 
 from . import tasks
 
@@ -36,7 +36,7 @@ def project(box: Devbox) -> Iterator[str]:
     before = flyte.current_client()
     with flyte.use_client(box.connect(project=name, domain="development")):
         yield name
-    from flyte.runtime.client import set_default_client
+    from flyte_rpc.calls.client import set_default_client
 
     set_default_client(before)
 

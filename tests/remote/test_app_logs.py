@@ -10,15 +10,16 @@ from datetime import timedelta
 import pytest
 
 from flyte.errors import LogsNotYetAvailableError, NotFoundError, UnavailableError, UnimplementedError
-from flyte.remote import App, LogLine, _app_logs
-from flyte.runtime.client import Client
-from flyte.runtime.retry import Backoff
-from flyte.runtime.server import RunningServer, Status, abort, serve
+from flyte.remote import App, LogLine
+from flyte.remote.apps import logs as _app_logs
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation as Operation
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.serving.server import RunningServer, Status, abort, serve
 from support.proxy import cutting_proxy
 
 from .planes.app import DAWN, AppLogs, Apps, Form, batches, containers, message, plain_batches, plain_containers

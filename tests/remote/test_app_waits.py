@@ -17,12 +17,13 @@ from flyte.errors import (
     WaitTimeoutError,
 )
 from flyte.models import DesiredState
-from flyte.remote import App, _app_watch
-from flyte.runtime.client import Client
-from flyte.runtime.server import RunningServer, ServerCall, Status, abort, serve
+from flyte.remote import App
+from flyte.remote.apps import waiting as _app_watch
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.app.app_payload import UpdateRequest, UpdateResponse, WatchRequest
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 from support.proxy import cutting_proxy
 
 from .planes.app import Apps, message

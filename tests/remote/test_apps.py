@@ -9,16 +9,9 @@ from typing import Any
 
 import pytest
 
-from flyte.errors import (
-    AbortedError,
-    InitializationError,
-    NotFoundError,
-    UnimplementedError,
-)
+from flyte.errors import AbortedError, InitializationError, NotFoundError, UnimplementedError
 from flyte.models import DeploymentStatus, DesiredState
 from flyte.remote import App
-from flyte.runtime.client import Client, use_client
-from flyte.runtime.server import RunningServer, serve
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
 from flyte_api.messages.flyteidl2.app.app_definition import (
     Identifier,
@@ -29,6 +22,8 @@ from flyte_api.messages.flyteidl2.app.app_definition import (
     StatusDeploymentStatus,
 )
 from flyte_api.messages.flyteidl2.app.app_payload import CreateRequest, ListRequest, UpdateRequest
+from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.serving.server import RunningServer, serve
 
 from .planes.app import Apps, message, spec
 from .planes.project import ThreeProjects

@@ -15,16 +15,8 @@ import pytest
 import flyte
 from flyte.artifacts import KIND_KEY, Card, Metadata, TimePartition, new
 from flyte.devbox import Devbox
-from flyte.errors import (
-    AlreadyExistsError,
-    DecodeError,
-    FailedPreconditionError,
-    NotFoundError,
-    UnimplementedError,
-)
+from flyte.errors import AlreadyExistsError, DecodeError, FailedPreconditionError, NotFoundError, UnimplementedError
 from flyte.remote import Artifact, ArtifactGroup, PartitionSchema
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.server import ServerCall, serve
 from flyte.types import Dir, File, StructuredDataset, from_literal
 from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactMessage
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactSpec
@@ -50,6 +42,8 @@ from flyte_api.messages.flyteidl2.core.artifact_id import TimePartition as TimeP
 from flyte_api.messages.flyteidl2.core.literals import Blob, Scalar
 from flyte_api.messages.flyteidl2.core.literals import Literal as LiteralMessage
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.serving.server import ServerCall, serve
 
 from . import tasks
 from .planes.artifact import FIRST, Registry

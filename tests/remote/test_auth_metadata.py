@@ -12,10 +12,10 @@ import pytest
 
 from flyte.errors import PermissionDeniedError, RpcError
 from flyte.remote import Action, Project, auth_metadata
-from flyte.runtime.client import Client
-from flyte.runtime.server import RunningServer, ServerCall, Status, abort, serve
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, GetProjectResponse
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 
 from .planes.dataproxy import Data
 from .planes.project import ThreeProjects

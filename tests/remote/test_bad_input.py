@@ -25,14 +25,14 @@ from flyte.errors import (
 )
 from flyte.models import ActionPhase
 from flyte.remote import Action, Project, Run, Task, TaskDetails, TimeFilter
-from flyte.runtime.client import Client, default_client, set_default_client
-from flyte.runtime.server import ServerCall, ServiceBase, serve
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import ListRunsRequest, ListRunsResponse
 from flyte_api.services.flyteidl2.workflow.run_service import RunService, RunServiceBase
+from flyte_rpc.calls.client import Client, default_client, set_default_client
+from flyte_rpc.serving.server import ServerCall, ServiceBase, serve
 from support.peers import saying
 
 

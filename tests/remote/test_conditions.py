@@ -15,9 +15,6 @@ from flyte.devbox import Devbox
 from flyte.errors import NotFoundError
 from flyte.models import ActionPhase
 from flyte.remote import Action, Condition, Run
-from flyte.runtime.call import unary
-from flyte.runtime.client import CallRecord
-from flyte.syncify import blocking_function
 from flyte_api.messages.flyteidl2.actions.actions_service import Action as EnqueuedAction
 from flyte_api.messages.flyteidl2.actions.actions_service import EnqueueRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -29,6 +26,9 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
     ConditionActionMetadata,
 )
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import CallRecord
+from flyte_rpc.sync.decorators import blocking_function
 
 from . import tasks
 

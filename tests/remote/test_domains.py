@@ -9,8 +9,8 @@ import pytest
 from flyte.devbox import Devbox
 from flyte.errors import AlreadyExistsError, NotFoundError, UnimplementedError
 from flyte.remote import Domain
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 
 from .planes.org import Domains
 

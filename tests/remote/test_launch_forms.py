@@ -9,13 +9,13 @@ import pytest
 from flyte.devbox import Devbox
 from flyte.errors import InvalidArgumentError, UnimplementedError
 from flyte.remote import TaskDetails
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
 from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 
 from .planes.translator import Translator, integer
 

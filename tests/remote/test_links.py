@@ -14,8 +14,6 @@ import flyte
 from flyte.devbox import Devbox
 from flyte.errors import NotFoundError
 from flyte.remote import Action, ActionDetails, DataUris, DownloadLinks, TaskDetails
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
 from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     ArtifactType,
@@ -25,6 +23,8 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDataURIsResponse
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 
 from .planes.cluster import Clusters
 from .planes.dataproxy import Data

@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from flyte.errors import NotFoundError
-from flyte.remote import Action, _logs
-from flyte.runtime.client import Client
-from flyte.runtime.retry import Backoff
-from flyte.runtime.server import ServerCall, Status, abort, serve
+from flyte.remote import Action
+from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails, ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, GetActionDetailsResponse
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 
 from .planes.dataproxy import Data
 from .planes.run import Runs, succeeded

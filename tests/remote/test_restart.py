@@ -11,7 +11,7 @@ import flyte.devbox
 from devbox.calls import DEADLINE
 from devbox.test_restart import killable
 from flyte.remote import Action, Run
-from flyte.runtime.client import Client, use_client
+from flyte_rpc.calls.client import Client, use_client
 
 from . import flows
 

@@ -16,11 +16,8 @@ from flyte import _routing
 from flyte._routing import Operation, route
 from flyte.errors import DecodeError, InitializationError, PermissionDeniedError, WaitTimeoutError
 from flyte.remote import Action, ActionDetails, TaskDetails, auth_metadata
-from flyte.remote._run_context import RunContext
-from flyte.remote._start import Runner
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.message import which_one_of
-from flyte.runtime.server import RunningServer, ServerCall, Status, abort, serve
+from flyte.remote.launch.run_context import RunContext
+from flyte.remote.launch.starting import Runner
 from flyte.types import File
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -35,6 +32,9 @@ from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 
 from .planes.cluster import Clusters
 from .planes.dataproxy import Data

@@ -11,12 +11,12 @@ import flyte
 from flyte.devbox import Devbox
 from flyte.errors import RemoteTaskUsageError
 from flyte.remote import Run, TaskDetails
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.server import ServerCall, serve
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest, CreateRunResponse
 from flyte_api.services.flyteidl2.workflow.run_service import RunServiceBase
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.serving.server import ServerCall, serve
 
 from . import tasks
 

@@ -18,7 +18,7 @@ from flyte.devbox import Devbox
 from flyte.errors import NotDoneError, NotFoundError, RuntimeUserError, WaitTimeoutError
 from flyte.models import ActionPhase
 from flyte.remote import Action, Project, Run, TaskDetails, TimeFilter
-from flyte.runtime.client import CallRecord, Client
+from flyte_rpc.calls.client import CallRecord, Client
 from support.proxy import cutting_proxy
 
 from . import tasks

@@ -11,9 +11,6 @@ import pytest
 from flyte.devbox import Devbox
 from flyte.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError, UnimplementedError
 from flyte.remote import Secret
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.message import which_one_of
-from flyte.runtime.server import ServerCall, Status, abort, serve
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretMessage
 from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretMetadata, SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
@@ -24,6 +21,9 @@ from flyte_api.messages.flyteidl2.secret.payload import (
     UpdateSecretResponse,
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 
 from .planes.cluster import Clusters
 from .planes.secret import Vault

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from flyte.errors import AlreadyExistsError, FailedPreconditionError, UnimplementedError
 from flyte.remote import UNSET, LocalSetting, ResolvedSettings, SettingOrigin, Settings
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.server import serve
 from flyte_api.messages.flyteidl2.core.tasks import AcceleratorModel, GPUAccelerator, GPUAcceleratorDeviceClass
 from flyte_api.messages.flyteidl2.settings import settings_definition
 from flyte_api.messages.flyteidl2.settings.settings_definition import (
@@ -33,6 +31,8 @@ from flyte_api.messages.flyteidl2.settings.settings_definition import (
 )
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsMessage
 from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsForEditResponse, SettingsRecord
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.serving.server import serve
 
 from .planes.settings import Book
 
@@ -95,7 +95,7 @@ def test_everything_that_can_be_set_is_known() -> None:
         "pod_template_name",
     ]
     kinds = {name for name, value in vars(settings_definition).items() if name.endswith("Setting")}
-    from flyte.remote._settings_values import _KINDS
+    from flyte.remote.settings.values import _KINDS
 
     assert {kind.__name__ for kind in _KINDS} == kinds, "a kind of setting that this release does not know is not found"
 

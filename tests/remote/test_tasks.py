@@ -17,11 +17,11 @@ from flyte import Backoff, Cache, Device, Resources, RetryStrategy, Secret, Time
 from flyte.devbox import Devbox
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte.remote import LazyEntity, Task, TaskDetails
-from flyte.runtime.client import CallRecord, Client
 from flyte_api.messages.flyteidl2.core.tasks import K8sPod, TaskTemplate
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.google.protobuf.struct import Struct
+from flyte_rpc.calls.client import CallRecord, Client
 
 from . import tasks
 

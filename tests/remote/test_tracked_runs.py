@@ -12,13 +12,13 @@ from flyte.devbox import Devbox
 from flyte.errors import AlreadyExistsError, NotFoundError, RuntimeUserError, UnimplementedError, WaitTimeoutError
 from flyte.models import ActionPhase
 from flyte.remote import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase as Phase
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action, ActionEvent, ErrorInfo, ErrorInfoKind
 from flyte_api.messages.flyteidl2.workflow.tracked_run_service import TrackedActionUpdate
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 
 from .planes.tracked import Tracker
 

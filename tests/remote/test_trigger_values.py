@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flyte
-from flyte._trigger import StoredInputs
+from flyte.definitions.trigger import StoredInputs
 
 BOUNDS = {"minute": (0, 59), "hour": (0, 23), "day of month": (1, 31), "month": (1, 12), "day of week": (0, 6)}
 WORDS = {

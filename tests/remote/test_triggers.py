@@ -25,8 +25,6 @@ from flyte.errors import (
     UnimplementedError,
 )
 from flyte.remote import TaskDetails, Trigger, TriggerDetails, TriggerRevision
-from flyte.runtime.client import CallRecord, Client
-from flyte.runtime.server import Status, abort, serve
 from flyte.types import literals_to_python
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
@@ -44,6 +42,8 @@ from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerDetails as DetailsMessage
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerRevisionAction, TriggerSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_service import DeployTriggerRequest
+from flyte_rpc.calls.client import CallRecord, Client
+from flyte_rpc.serving.server import Status, abort, serve
 
 from .planes.cluster import Clusters
 from .planes.dataproxy import Data

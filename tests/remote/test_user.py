@@ -9,8 +9,8 @@ import pytest
 
 from flyte.errors import UnauthenticatedError, UnimplementedError
 from flyte.remote import AuthMetadata, PublicClient, User, auth_metadata
-from flyte.runtime.client import Client
-from flyte.runtime.server import serve
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
 
 from .planes.auth import Identity, Login
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self
 
-from flyte.runtime.rpc import Cardinality, Effect, Rpc
-from flyte.runtime.server import ServerCall, ServiceBase, Status, abort
+from flyte_rpc.calls.rpc import Cardinality, Effect, Rpc
+from flyte_rpc.serving.server import ServerCall, ServiceBase, Status, abort
 
 
 class Note:

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from flyte_codegen import config
+from flyte_codegen.configuration import settings as config
+from flyte_codegen.output.write import write
 from flyte_codegen.pipeline import Output, generate
-from flyte_codegen.write import write
 
 _numbers = count()
 

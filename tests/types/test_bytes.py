@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flyte.types import from_literal, guess_type, literal_type_of, literals_to_python, to_literal, unsupported_reason
-from flyte.types._pickled_bytes import bytes_of, pickled
+from flyte.types.literals.pickled_bytes import bytes_of, pickled
 from flyte_api.messages.flyteidl2.core.literals import Binary, Literal, Scalar
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from flyte.types import describe, guess_interface, literal_type_of, literals_to_python, to_literal
-from flyte.types._misfit import Misfit
-from flyte.types._read import read_as
+from flyte.types.data.misfit import Misfit
+from flyte.types.literals.read import read_as
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Binary, Literal, Primitive, Scalar
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType

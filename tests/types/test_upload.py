@@ -23,14 +23,15 @@ from flyte.errors import (
     WaitTimeoutError,
 )
 from flyte.remote import upload_dir, upload_file
-from flyte.runtime.client import Client
-from flyte.runtime.server import ServerCall, Status, abort, serve
-from flyte.types import Dir, File, _upload
+from flyte.types import Dir, File
+from flyte.types.files import upload as _upload
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
     CreateUploadLocationResponse,
 )
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 
 
 class Storage(ThreadingHTTPServer):

@@ -12,14 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flyte.types import (
-    describe,
-    from_literal,
-    guess_type,
-    literal_type_of,
-    to_literal,
-    unsupported_reason,
-)
+from flyte.types import describe, from_literal, guess_type, literal_type_of, to_literal, unsupported_reason
 from flyte_api.messages.flyteidl2.core.literals import (
     Blob,
     Literal,

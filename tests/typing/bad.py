@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from things import Special, Thing
 
-from flyte.syncify import blocking
+from flyte_rpc.sync.decorators import blocking
 
 thing = Thing.get("a")
 

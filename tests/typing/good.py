@@ -9,10 +9,10 @@ from typing import Any, assert_type
 from things import Special, Thing
 
 from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Trigger
-from flyte.runtime.pager import Pager
-from flyte.runtime.stream import Stream
-from flyte.runtime.watch import Watch
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.watch import Watch
 
 special = Special.get("a", version=2)
 

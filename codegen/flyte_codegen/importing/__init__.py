@@ -5,7 +5,7 @@ text. This package turns them back into ``.proto`` files: names, numbers, types 
 Comments that people wrote into those files survive the next import, on the element they stand on.
 """
 
-from flyte_codegen.importing.command import Outcome, import_definitions, main, run
-from flyte_codegen.importing.problem import ImportProblem
+from .command import Outcome, import_definitions, main, run
+from .problem import ImportProblem
 
 __all__ = ["ImportProblem", "Outcome", "import_definitions", "main", "run"]

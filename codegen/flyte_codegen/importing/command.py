@@ -9,18 +9,19 @@ from pathlib import Path
 import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from flyte_codegen.importing import lock as locking
-from flyte_codegen.importing import rules as ruling
-from flyte_codegen.importing.comments import elements, read_comments
-from flyte_codegen.importing.config import ImportConfig
-from flyte_codegen.importing.options import comparable
-from flyte_codegen.importing.problem import ImportProblem
-from flyte_codegen.importing.protoc import compile_protos
-from flyte_codegen.importing.reach import find_files, used_imports
-from flyte_codegen.importing.render import Renderer
-from flyte_codegen.importing.symbols import Symbols
-from flyte_codegen.importing.wheel import Wheel, open_wheel
-from flyte_codegen.write import put
+from flyte_codegen.output.write import put
+
+from . import lock as locking
+from . import rules as ruling
+from .comments import elements, read_comments
+from .config import ImportConfig
+from .options import comparable
+from .problem import ImportProblem
+from .protoc import compile_protos
+from .reach import find_files, used_imports
+from .render import Renderer
+from .symbols import Symbols
+from .wheel import Wheel, open_wheel
 
 
 @attrs.frozen

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import (
     SourceCodeInfo,
 )
 
-from flyte_codegen.importing.protoc import compile_protos
+from .protoc import compile_protos
 
 _Path = tuple[int, ...]
 # Field numbers of descriptor.proto, which make up the paths of source info.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import attrs
 
-from flyte_codegen.importing.problem import ImportProblem
+from .problem import ImportProblem
 
 FILE_NAME = "import.toml"
 

@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 
-from flyte_codegen.importing.reach import messages_of, used_imports
+from .reach import messages_of, used_imports
 
 CARRIED: Mapping[str, tuple[str, ...]] = {
     "FileOptions": ("deprecated",),

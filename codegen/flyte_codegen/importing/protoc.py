@@ -8,7 +8,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from flyte_codegen.importing.problem import ImportProblem
+from .problem import ImportProblem
 
 _SECONDS = 120
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
 
-from flyte_codegen.importing.problem import ImportProblem
+from .problem import ImportProblem
 
 Files = Mapping[str, FileDescriptorProto]
 

@@ -14,8 +14,8 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import Message
 
-from flyte_codegen.importing.options import carried, default_json_name
-from flyte_codegen.importing.symbols import Symbols
+from .options import carried, default_json_name
+from .symbols import Symbols
 
 _INDENT = "  "
 _MAX_FIELD_NUMBER = 2**29 - 1

@@ -14,7 +14,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
-from flyte_codegen.importing.reach import Files, is_well_known, messages_of, well_known_files
+from .reach import Files, is_well_known, messages_of, well_known_files
 
 FILE_NAME = "rules.toml"
 

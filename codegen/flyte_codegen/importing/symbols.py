@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from flyte_codegen.importing.reach import messages_of
+from .reach import messages_of
 
 # A field or rpc whose type is spelt with one of these first would be read as another statement or as a scalar.
 # fmt: off

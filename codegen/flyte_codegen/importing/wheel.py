@@ -15,7 +15,7 @@ import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message import DecodeError
 
-from flyte_codegen.importing.problem import ImportProblem
+from .problem import ImportProblem
 
 _PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
 _DOWNLOAD_SECONDS = 300

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import jinja2
 
-from flyte_codegen import config
+from flyte_codegen.configuration import settings as config
 from flyte_codegen.diagnostics import fail
-from flyte_codegen.naming import importable
+from flyte_codegen.output.write import write
 from flyte_codegen.pipeline import generate
-from flyte_codegen.write import write
+from flyte_codegen.python.type_names import importable
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".j2"

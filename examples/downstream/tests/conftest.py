@@ -3,8 +3,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flyte.runtime.server import serve
-from flyte.syncify import blocking_function
+from flyte_rpc.serving.server import serve
+from flyte_rpc.sync.decorators import blocking_function
 
 from fake import FakeBooks, FakeReaders
 from library_sdk import Book, Client, ShelfId

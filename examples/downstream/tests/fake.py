@@ -7,10 +7,10 @@ from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from flyte.runtime.message import which_one_of
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction, ListRequest, SortDirection
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 from library_sdk_api.messages.library.v1 import books as pb
 from library_sdk_api.messages.library.v1 import readers as pb_readers

@@ -6,9 +6,9 @@ import sys
 from typing import assert_type
 
 import flyte_api.messages.flyteidl2.common.list as flyte_list
-from flyte.runtime.pager import Pager
-from flyte.runtime.v1 import resolve
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.v1 import resolve
 
 from library_sdk import Book, Client, Reader
 from library_sdk_api.exports import EXPORTS

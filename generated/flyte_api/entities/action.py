@@ -7,7 +7,23 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
+from flyte_api.messages.flyteidl2.workflow.run_service import (
+    AbortActionRequest,
+    GetActionLogContextRequest,
+    GetActionLogContextResponse,
+    ListActionsRequest,
+    WatchActionDetailsRequest,
+    WatchActionsRequest,
+    WatchClusterEventsRequest,
+)
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -38,25 +54,9 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
-from flyte_api.messages.flyteidl2.workflow.run_service import (
-    AbortActionRequest,
-    GetActionLogContextRequest,
-    GetActionLogContextResponse,
-    ListActionsRequest,
-    WatchActionDetailsRequest,
-    WatchActionsRequest,
-    WatchClusterEventsRequest,
-)
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_api.sorting import ActionKey
 
 if TYPE_CHECKING:
-    from flyte.remote._action_details import ActionDetails
+    from flyte.remote.runs.action_details import ActionDetails
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
 
@@ -235,7 +235,7 @@ class ActionBase(Entity[WorkflowAction]):
         caller = self.client
         request = WatchActionDetailsRequest(action_id=self._identity())
         return watched(
-            resolve("flyte.remote._action_details:ActionDetails"),
+            resolve("flyte.remote.runs.action_details:ActionDetails"),
             caller,
             RunService.WATCH_ACTION_DETAILS,
             request,

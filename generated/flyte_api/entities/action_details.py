@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")

@@ -6,7 +6,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
+from flyte_api.messages.flyteidl2.app.app_definition import Identifier, StatusDeploymentStatus
+from flyte_api.messages.flyteidl2.app.app_payload import (
+    CreateRequest,
+    DeleteRequest,
+    GetRequest,
+    UpdateRequest,
+    WatchRequest,
+    WatchResponse,
+)
+from flyte_api.messages.flyteidl2.app.app_payload import ListRequest as AppListRequest
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.services.flyteidl2.app.app_service import AppService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -32,20 +46,6 @@ from flyte.runtime.v1 import (
     walk,
     watched,
 )
-from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
-from flyte_api.messages.flyteidl2.app.app_definition import Identifier, StatusDeploymentStatus
-from flyte_api.messages.flyteidl2.app.app_payload import (
-    CreateRequest,
-    DeleteRequest,
-    GetRequest,
-    UpdateRequest,
-    WatchRequest,
-    WatchResponse,
-)
-from flyte_api.messages.flyteidl2.app.app_payload import ListRequest as AppListRequest
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.services.flyteidl2.app.app_service import AppService
 
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")

@@ -7,7 +7,19 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactArtifact
+from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactIdentifier, ArtifactName, ArtifactSpec
+from flyte_api.messages.flyteidl2.artifact.artifact_service import (
+    CreateArtifactRequest,
+    DeleteArtifactRequest,
+    GetArtifactRequest,
+    ListArtifactMetadataKeysRequest,
+    ListArtifactsRequest,
+)
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -29,18 +41,6 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactArtifact
-from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactIdentifier, ArtifactName, ArtifactSpec
-from flyte_api.messages.flyteidl2.artifact.artifact_service import (
-    CreateArtifactRequest,
-    DeleteArtifactRequest,
-    GetArtifactRequest,
-    ListArtifactMetadataKeysRequest,
-    ListArtifactsRequest,
-)
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
 
 _NAME: Reads[str] = path(ArtifactArtifact, "artifact_id.name.name")
 _PROJECT: Reads[str] = path(ArtifactArtifact, "artifact_id.name.project")

@@ -6,7 +6,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
+from flyte_api.messages.flyteidl2.artifact.artifact_service import ArtifactGroup as ArtifactArtifactGroup
+from flyte_api.messages.flyteidl2.artifact.artifact_service import (
+    DeclareArtifactRequest,
+    GetArtifactSchemaRequest,
+    GetArtifactSchemaResponse,
+    ListArtifactNamesRequest,
+    ListPartitionValuesRequest,
+)
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -25,18 +37,6 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
-from flyte_api.messages.flyteidl2.artifact.artifact_service import ArtifactGroup as ArtifactArtifactGroup
-from flyte_api.messages.flyteidl2.artifact.artifact_service import (
-    DeclareArtifactRequest,
-    GetArtifactSchemaRequest,
-    GetArtifactSchemaResponse,
-    ListArtifactNamesRequest,
-    ListPartitionValuesRequest,
-)
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
 
 _NAME: Reads[str] = path(ArtifactArtifactGroup, "latest.artifact_id.name.name")
 _PROJECT: Reads[str] = path(ArtifactArtifactGroup, "latest.artifact_id.name.project")

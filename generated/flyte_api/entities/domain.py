@@ -6,7 +6,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.org.domain_definition import Domain as OrgDomain
+from flyte_api.messages.flyteidl2.org.domain_service import (
+    CreateDomainRequest,
+    DeleteDomainRequest,
+    GetDomainRequest,
+    ListDomainsRequest,
+    UpdateDomainRequest,
+)
+from flyte_api.services.flyteidl2.org.domain_service import DomainService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -21,15 +30,6 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.org.domain_definition import Domain as OrgDomain
-from flyte_api.messages.flyteidl2.org.domain_service import (
-    CreateDomainRequest,
-    DeleteDomainRequest,
-    GetDomainRequest,
-    ListDomainsRequest,
-    UpdateDomainRequest,
-)
-from flyte_api.services.flyteidl2.org.domain_service import DomainService
 
 
 class DomainBase(Entity[OrgDomain]):

@@ -5,7 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.list import Sort
+from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
+from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
+from flyte_api.services.flyteidl2.project.project_service import ProjectService
+from flyte_api.sorting import ProjectKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -20,11 +25,6 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.common.list import Sort
-from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
-from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
-from flyte_api.services.flyteidl2.project.project_service import ProjectService
-from flyte_api.sorting import ProjectKey
 
 
 class ProjectBase(Entity[ProjectProject]):

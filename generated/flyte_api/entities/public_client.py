@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.auth.auth_service import GetPublicClientConfigRequest, GetPublicClientConfigResponse
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataService
+from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
 
 
 class PublicClientBase(Entity[GetPublicClientConfigResponse]):

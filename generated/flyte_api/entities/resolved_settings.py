@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
 from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsRequest, SettingsRecord
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
+from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
 
 
 class ResolvedSettingsBase(Entity[SettingsRecord]):

@@ -7,7 +7,14 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
+from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -34,13 +41,6 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
-from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_api.sorting import ActionKey
 
 if TYPE_CHECKING:
     from flyte.remote._run import Run

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")

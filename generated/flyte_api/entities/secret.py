@@ -6,7 +6,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretSecret
+from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretSpec
+from flyte_api.messages.flyteidl2.secret.payload import (
+    CreateSecretRequest,
+    DeleteSecretRequest,
+    GetSecretRequest,
+    ListSecretsRequest,
+    UpdateSecretRequest,
+)
+from flyte_api.services.flyteidl2.secret.secret_service import SecretService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -21,16 +31,6 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretSecret
-from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretSpec
-from flyte_api.messages.flyteidl2.secret.payload import (
-    CreateSecretRequest,
-    DeleteSecretRequest,
-    GetSecretRequest,
-    ListSecretsRequest,
-    UpdateSecretRequest,
-)
-from flyte_api.services.flyteidl2.secret.secret_service import SecretService
 
 
 class SecretBase(Entity[SecretSecret]):

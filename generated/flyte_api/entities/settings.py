@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Self, blocking, fetching, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsSettings
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
 from flyte_api.messages.flyteidl2.settings.settings_service import (
@@ -17,6 +16,7 @@ from flyte_api.messages.flyteidl2.settings.settings_service import (
     UpdateSettingsResponse,
 )
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
+from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, resolve_client, unary, walk
 
 
 class SettingsBase(Entity[GetSettingsForEditResponse]):

@@ -7,7 +7,22 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.task.task_definition import Task as TaskTask
+from flyte_api.messages.flyteidl2.task.task_definition import TaskName
+from flyte_api.messages.flyteidl2.task.task_service import (
+    ListTasksRequest,
+    ListTasksRequestKnownFilter,
+    ListVersionsRequest,
+)
+from flyte_api.messages.flyteidl2.workflow.run_definition import TaskGroup
+from flyte_api.messages.flyteidl2.workflow.run_service import WatchGroupsRequest
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_api.services.flyteidl2.task.task_service import TaskService
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import TaskKey, TaskVersionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -31,21 +46,6 @@ from flyte.runtime.v1 import (
     walk,
     watched,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.task.task_definition import Task as TaskTask
-from flyte_api.messages.flyteidl2.task.task_definition import TaskName
-from flyte_api.messages.flyteidl2.task.task_service import (
-    ListTasksRequest,
-    ListTasksRequestKnownFilter,
-    ListVersionsRequest,
-)
-from flyte_api.messages.flyteidl2.workflow.run_definition import TaskGroup
-from flyte_api.messages.flyteidl2.workflow.run_service import WatchGroupsRequest
-from flyte_api.messages.google.protobuf.timestamp import Timestamp
-from flyte_api.services.flyteidl2.task.task_service import TaskService
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_api.sorting import TaskKey, TaskVersionKey
 
 if TYPE_CHECKING:
     from flyte.remote._task import TaskVersion

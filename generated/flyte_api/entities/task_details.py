@@ -6,21 +6,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from flyte.runtime.v1 import (
-    Client,
-    Entity,
-    Reads,
-    Self,
-    as_list,
-    as_struct,
-    as_text,
-    blocking,
-    fetching,
-    path,
-    resolve_client,
-    unary,
-    walk,
-)
 from flyte_api.messages.flyteidl2.core.interface import VariableMap
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskTaskDetails
@@ -35,6 +20,21 @@ from flyte_api.messages.flyteidl2.workflow.translator_service import (
 from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorService
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    Reads,
+    Self,
+    as_list,
+    as_struct,
+    as_text,
+    blocking,
+    fetching,
+    path,
+    resolve_client,
+    unary,
+    walk,
+)
 
 _TASK_TYPE: Reads[str] = path(TaskTaskDetails, "spec.task_template.type")
 

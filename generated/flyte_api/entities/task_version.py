@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Entity, walk
 from flyte_api.messages.flyteidl2.task.task_service import ListVersionsResponseVersionResponse
+from flyte_rpc.v1 import Entity, walk
 
 
 class TaskVersionBase(Entity[ListVersionsResponseVersionResponse]):

@@ -7,7 +7,15 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import EnrichedAction
+from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest, WatchActionsRequest
+from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
+from flyte_api.sorting import ActionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -32,14 +40,6 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
-from flyte_api.messages.flyteidl2.workflow.run_definition import EnrichedAction
-from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest, WatchActionsRequest
-from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_api.sorting import ActionKey
 
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")

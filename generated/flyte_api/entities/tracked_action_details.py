@@ -6,7 +6,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, WatchActionDetailsRequest
+from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Reads,
@@ -21,13 +25,9 @@ from flyte.runtime.v1 import (
     walk,
     watched,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
-from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, WatchActionDetailsRequest
-from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
 
 if TYPE_CHECKING:
-    from flyte.remote._tracked import TrackedActionDetails
+    from flyte.remote.runs.tracked import TrackedActionDetails
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
 

@@ -7,7 +7,24 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
+from flyte_api.messages.flyteidl2.task.run import RunSpec
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
+from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
+from flyte_api.messages.flyteidl2.workflow.tracked_run_service import (
+    CreateTrackedRunRequest,
+    ReportTrackedActionsRequest,
+    TrackedActionUpdate,
+)
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_api.messages.google.rpc.status import Status
+from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
+from flyte_api.sorting import ActionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -37,26 +54,9 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.common.phase import ActionPhase
-from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
-from flyte_api.messages.flyteidl2.task.run import RunSpec
-from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
-from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
-from flyte_api.messages.flyteidl2.workflow.tracked_run_service import (
-    CreateTrackedRunRequest,
-    ReportTrackedActionsRequest,
-    TrackedActionUpdate,
-)
-from flyte_api.messages.google.protobuf.timestamp import Timestamp
-from flyte_api.messages.google.rpc.status import Status
-from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_api.sorting import ActionKey
 
 if TYPE_CHECKING:
-    from flyte.remote._tracked import TrackedRun
+    from flyte.remote.runs.tracked import TrackedRun
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")

@@ -5,7 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
+from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
+from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Reads,
@@ -20,13 +24,9 @@ from flyte.runtime.v1 import (
     walk,
     watched,
 )
-from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
-from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
-from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
 
 if TYPE_CHECKING:
-    from flyte.remote._tracked import TrackedRunDetails
+    from flyte.remote.runs.tracked import TrackedRunDetails
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
 _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.version")

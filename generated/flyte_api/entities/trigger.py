@@ -7,7 +7,21 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
+from flyte_api.messages.flyteidl2.task.task_definition import TaskName
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerTrigger
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
+from flyte_api.messages.flyteidl2.trigger.trigger_service import (
+    DeleteTriggersRequest,
+    DeployTriggerRequest,
+    ListTriggersRequest,
+    UpdateTriggersRequest,
+)
+from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
+from flyte_api.sorting import TriggerKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -28,23 +42,9 @@ from flyte.runtime.v1 import (
     unary,
     walk,
 )
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
-from flyte_api.messages.flyteidl2.task.task_definition import TaskName
-from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerTrigger
-from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
-from flyte_api.messages.flyteidl2.trigger.trigger_service import (
-    DeleteTriggersRequest,
-    DeployTriggerRequest,
-    ListTriggersRequest,
-    UpdateTriggersRequest,
-)
-from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
-from flyte_api.sorting import TriggerKey
 
 if TYPE_CHECKING:
-    from flyte.remote._trigger_details import TriggerDetails
+    from flyte.remote.triggers.details import TriggerDetails
 _NAME: Reads[str] = path(TriggerTrigger, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTrigger, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTrigger, "id.name.project")
@@ -177,7 +177,7 @@ class TriggerBase(Entity[TriggerTrigger]):
             revision=revision,
         )
         reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request)
-        return cast("type[TriggerDetails]", resolve("flyte.remote._trigger_details:TriggerDetails"))._of(
+        return cast("type[TriggerDetails]", resolve("flyte.remote.triggers.details:TriggerDetails"))._of(
             reply.trigger, caller
         )
 

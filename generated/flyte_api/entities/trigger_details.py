@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerDetails as TriggerTriggerDetails
@@ -15,6 +14,7 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
     GetTriggerRevisionDetailsRequest,
 )
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
 
 _NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.task_name")

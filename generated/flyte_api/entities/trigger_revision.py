@@ -6,7 +6,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.identifier import TriggerName
+from flyte_api.messages.flyteidl2.common.list import ListRequest, Sort
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerRevision as TriggerTriggerRevision
+from flyte_api.messages.flyteidl2.trigger.trigger_service import GetTriggerRevisionHistoryRequest
+from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
+from flyte_api.sorting import TriggerRevisionKey
+from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
@@ -21,12 +27,6 @@ from flyte.runtime.v1 import (
     resolve_client,
     walk,
 )
-from flyte_api.messages.flyteidl2.common.identifier import TriggerName
-from flyte_api.messages.flyteidl2.common.list import ListRequest, Sort
-from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerRevision as TriggerTriggerRevision
-from flyte_api.messages.flyteidl2.trigger.trigger_service import GetTriggerRevisionHistoryRequest
-from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
-from flyte_api.sorting import TriggerRevisionKey
 
 _NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.task_name")

@@ -12,17 +12,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte.devbox._box import Devbox, start
-    from flyte.devbox._deploy import deploy
-    from flyte.devbox._home import DevboxError
+    from .box import Devbox, start
+    from .deployment import deploy
+    from .home import DevboxError
 
 __all__ = ["Devbox", "DevboxError", "deploy", "start"]
 
 _EXPORTS = {
-    "Devbox": "flyte.devbox._box",
-    "DevboxError": "flyte.devbox._home",
-    "deploy": "flyte.devbox._deploy",
-    "start": "flyte.devbox._box",
+    "Devbox": "flyte.devbox.box",
+    "DevboxError": "flyte.devbox.home",
+    "deploy": "flyte.devbox.deployment",
+    "start": "flyte.devbox.box",
 }
 
 

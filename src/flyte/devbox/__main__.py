@@ -9,8 +9,8 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
-from flyte.devbox._box import Devbox, start
-from flyte.devbox._home import DevboxError
+from .box import Devbox, start
+from .home import DevboxError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from attrs import frozen
 
-from flyte.devbox.keys import ActionKey, RunKey
+from .keys import ActionKey, RunKey
 
 T = TypeVar("T", bound=Hashable)
 

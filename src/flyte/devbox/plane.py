@@ -6,10 +6,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from flyte.devbox.blobs import Blobs
-from flyte.devbox.bus import Bus
-from flyte.devbox.logs import LogBook
-from flyte.devbox.store import Store
+from .bus import Bus
+from .data.blobs import Blobs
+from .data.logs import LogBook
+from .store.store import Store
 
 
 @frozen

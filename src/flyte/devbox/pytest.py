@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from flyte.devbox import Devbox
+    from . import Devbox
 
 
 @pytest.fixture(scope="session")
 def flyte_devbox_session() -> Generator[Devbox]:
     """A devbox in memory that runs until the session ends. It is not connected: that is what `flyte_devbox` is for."""
     # Imported here: pytest loads this module for every project that has the SDK installed.
-    from flyte.devbox import start
+    from . import start
 
     with start(memory=True) as box:
         yield box
@@ -27,7 +27,7 @@ def flyte_devbox(flyte_devbox_session: Devbox) -> Generator[Devbox]:
 
     Tests share its projects, tasks and runs, as they would on a cluster: a test that counts them makes a project of its own.
     """
-    from flyte.runtime.client import default_client, set_default_client
+    from flyte_rpc.calls.client import default_client, set_default_client
 
     previous = default_client()
     client = flyte_devbox_session.connect()

@@ -4,74 +4,74 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte.runtime.metadata import auth_metadata
+    from flyte_rpc.calls.metadata import auth_metadata
 
     from ._action import Action
-    from ._action_details import ActionDetails
-    from ._app import App
-    from ._app_logs import LogLine
-    from ._artifact import Artifact
-    from ._artifact_group import ArtifactGroup
     from ._common import TimeFilter
-    from ._condition import Condition
     from ._domain import Domain
-    from ._io import ActionInputs, ActionOutputs
-    from ._links import DataUris, DownloadLinks
-    from ._partition_schema import PartitionSchema
     from ._project import Project
     from ._run import Run, RunDetails
     from ._secret import Secret
-    from ._settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from ._task import LazyEntity, Task, TaskVersion
-    from ._task_details import TaskDetails
-    from ._tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
-    from ._trigger import Trigger
-    from ._trigger_details import TriggerDetails, TriggerRevision
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
+    from .apps.app import App
+    from .apps.logs import LogLine
+    from .artifacts.artifact import Artifact
+    from .artifacts.group import ArtifactGroup
+    from .artifacts.partition_schema import PartitionSchema
+    from .runs.action_details import ActionDetails
+    from .runs.condition import Condition
+    from .runs.inputs_outputs import ActionInputs, ActionOutputs
+    from .runs.links import DataUris, DownloadLinks
+    from .runs.tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
+    from .settings.settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
+    from .tasks.details import TaskDetails
+    from .triggers.details import TriggerDetails, TriggerRevision
+    from .triggers.trigger import Trigger
 
 _MODULES = {
-    "Action": "_action",
-    "ActionDetails": "_action_details",
-    "ActionInputs": "_io",
-    "ActionOutputs": "_io",
-    "App": "_app",
-    "Artifact": "_artifact",
-    "ArtifactGroup": "_artifact_group",
-    "AuthMetadata": "_user",
-    "Condition": "_condition",
-    "DataUris": "_links",
-    "Domain": "_domain",
-    "DownloadLinks": "_links",
-    "EffectiveSetting": "_settings",
-    "LazyEntity": "_task",
-    "LocalSetting": "_settings",
-    "LogLine": "_app_logs",
-    "PartitionSchema": "_partition_schema",
-    "Project": "_project",
-    "PublicClient": "_user",
-    "ResolvedSettings": "_settings",
-    "Run": "_run",
-    "RunDetails": "_run",
-    "Secret": "_secret",
-    "SettingOrigin": "_settings",
-    "Settings": "_settings",
-    "Task": "_task",
-    "TaskDetails": "_task_details",
-    "TaskVersion": "_task",
-    "TimeFilter": "_common",
-    "TrackedAction": "_tracked",
-    "TrackedActionDetails": "_tracked",
-    "TrackedRun": "_tracked",
-    "TrackedRunDetails": "_tracked",
-    "Trigger": "_trigger",
-    "TriggerDetails": "_trigger_details",
-    "TriggerRevision": "_trigger_details",
-    "UNSET": "_settings",
-    "User": "_user",
-    "auth_metadata": ".runtime.metadata",
-    "upload_dir": "_upload",
-    "upload_file": "_upload",
+    "Action": "flyte.remote._action",
+    "ActionDetails": "flyte.remote.runs.action_details",
+    "ActionInputs": "flyte.remote.runs.inputs_outputs",
+    "ActionOutputs": "flyte.remote.runs.inputs_outputs",
+    "App": "flyte.remote.apps.app",
+    "Artifact": "flyte.remote.artifacts.artifact",
+    "ArtifactGroup": "flyte.remote.artifacts.group",
+    "AuthMetadata": "flyte.remote._user",
+    "Condition": "flyte.remote.runs.condition",
+    "DataUris": "flyte.remote.runs.links",
+    "Domain": "flyte.remote._domain",
+    "DownloadLinks": "flyte.remote.runs.links",
+    "EffectiveSetting": "flyte.remote.settings.settings",
+    "LazyEntity": "flyte.remote._task",
+    "LocalSetting": "flyte.remote.settings.settings",
+    "LogLine": "flyte.remote.apps.logs",
+    "PartitionSchema": "flyte.remote.artifacts.partition_schema",
+    "Project": "flyte.remote._project",
+    "PublicClient": "flyte.remote._user",
+    "ResolvedSettings": "flyte.remote.settings.settings",
+    "Run": "flyte.remote._run",
+    "RunDetails": "flyte.remote._run",
+    "Secret": "flyte.remote._secret",
+    "SettingOrigin": "flyte.remote.settings.settings",
+    "Settings": "flyte.remote.settings.settings",
+    "Task": "flyte.remote._task",
+    "TaskDetails": "flyte.remote.tasks.details",
+    "TaskVersion": "flyte.remote._task",
+    "TimeFilter": "flyte.remote._common",
+    "TrackedAction": "flyte.remote.runs.tracked",
+    "TrackedActionDetails": "flyte.remote.runs.tracked",
+    "TrackedRun": "flyte.remote.runs.tracked",
+    "TrackedRunDetails": "flyte.remote.runs.tracked",
+    "Trigger": "flyte.remote.triggers.trigger",
+    "TriggerDetails": "flyte.remote.triggers.details",
+    "TriggerRevision": "flyte.remote.triggers.details",
+    "UNSET": "flyte.remote.settings.settings",
+    "User": "flyte.remote._user",
+    "auth_metadata": "flyte_rpc.calls.metadata",
+    "upload_dir": "flyte.remote._upload",
+    "upload_file": "flyte.remote._upload",
 }
 
 __all__ = [
@@ -122,7 +122,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_MODULES[name]}", __name__), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

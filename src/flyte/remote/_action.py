@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Self
 
-from flyte.runtime.client import Client
-from flyte.runtime.stream import Stream
-from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.action import ActionBase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_rpc.calls.client import Client
+from flyte_rpc.entities.stream import Stream
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
-from ._action_common import ROOT_ACTION, ActionLike
-from ._action_details import ActionDetails
-from ._followed import Followed
+from .runs.action_details import ActionDetails
+from .runs.action_like import ROOT_ACTION, ActionLike
+from .runs.lifecycle import Followed
 
 
 class Action(Followed, ActionLike, ActionBase):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TypedDict
 from urllib.parse import quote, urlsplit
 
 from flyte.models import ActionPhase, UnknownPhase
-from flyte.runtime.filters import TimeFilter
+from flyte_rpc.entities.filters import TimeFilter
 
 if TYPE_CHECKING:
-    from flyte.runtime.client import Client
     from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
     from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
+    from flyte_rpc.calls.client import Client
 
 __all__ = ["ActionPhase", "HasPhase", "Phase", "Place", "Placed", "TimeFilter", "console_url", "principal"]
 

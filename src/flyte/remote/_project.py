@@ -5,12 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
-from flyte.runtime.arguments import text, texts
-from flyte.runtime.call import unary
-from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.filters import SortedBy
-from flyte.runtime.pager import Pager
-from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.project import ProjectBase
 from flyte_api.messages.flyteidl2.project.project_service import (
     CreateProjectRequest,
@@ -21,6 +15,12 @@ from flyte_api.messages.flyteidl2.project.project_service import Project as Proj
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
+from flyte_rpc.arguments import text, texts
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync.decorators import blocking, fetching, listing
 
 _MAX_ID = 63
 _MAX_DESCRIPTION = 300

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from flyte.runtime.client import Client
-from flyte.runtime.paths import Reads, path
-from flyte.runtime.watch import Watch
-from flyte.syncify import blocking, fetching, streaming
 from flyte_api.entities.run import RunBase
 from flyte_api.entities.run_details import RunDetailsBase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
+from flyte_rpc.calls.client import Client
+from flyte_rpc.codec.paths import Reads, path
+from flyte_rpc.entities.watch import Watch
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from ._action import Action
-from ._action_details import ActionDetails
 from ._common import ActionPhase, Phase, Placed, console_url
-from ._followed import Followed
-from ._told import HasRunSpec, Rooted
+from .runs.action_details import ActionDetails
+from .runs.attempts import HasRunSpec, Rooted
+from .runs.lifecycle import Followed
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
@@ -169,7 +169,7 @@ class Run(Placed, Followed, Rooted, RunBase):
 
         Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`.
         """
-        from ._rerun import rerun
+        from .launch.rerun import rerun
 
         return await rerun(self, name, changes)
 

@@ -6,12 +6,6 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
 from flyte._routing import Operation, route
-from flyte.runtime.arguments import text
-from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.message import Message
-from flyte.runtime.pager import Page, Pager
-from flyte.runtime.redact import hiding
-from flyte.syncify import blocking, fetching, listing
 from flyte_api.entities.secret import SecretBase
 from flyte_api.messages.flyteidl2.common.identifier import (
     ClusterPoolIdentifier,
@@ -21,6 +15,12 @@ from flyte_api.messages.flyteidl2.common.identifier import (
 )
 from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.codec.message import Message
+from flyte_rpc.entities.pager import Page, Pager
+from flyte_rpc.redaction import hiding
+from flyte_rpc.sync.decorators import blocking, fetching, listing
 
 SecretType = Literal["regular", "image_pull"]
 _TYPES: dict[str, TypeOfSecret] = {"regular": TypeOfSecret.GENERIC, "image_pull": TypeOfSecret.IMAGE_PULL_SECRET}

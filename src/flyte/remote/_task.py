@@ -9,23 +9,23 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
-from flyte.runtime.arguments import text
-from flyte.runtime.client import Client, resolve_client
-from flyte.runtime.filters import SortedBy
-from flyte.runtime.pager import Pager
-from flyte.syncify import blocking, listing
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
 from flyte_api.sorting import TaskKey
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync.decorators import blocking, listing
 
 from ._common import console_url
-from ._task_details import TaskDetails, require_context
+from .tasks.details import TaskDetails, require_context
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from ._override import Overrides
+    from .tasks.override import Overrides
 
 AutoVersion = Literal["latest", "current"]
 
@@ -268,7 +268,7 @@ class LazyEntity:
 
         Calls what `fetch` calls.
         """
-        from ._override import check_names
+        from .tasks.override import check_names
 
         check_names(changes)
         return LazyEntity._fetched((await self._fetch()).override(**changes), self._client)

@@ -6,10 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from flyte.runtime.arguments import text
-from flyte.runtime.client import Client
-from flyte.syncify import blocking_function
-from flyte.types._upload import Progress, Uploader
+from flyte.types.files.upload import Progress, Uploader
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.client import Client
+from flyte_rpc.sync.decorators import blocking_function
 
 _TIMEOUT = 600.0
 _TYPE = re.compile(r"[!-~]+/[ -~]*[!-~]")

@@ -5,15 +5,15 @@ pydantic models, named tuples and typed dicts. Files, directories and data frame
 `StructuredDataset`). Pickled objects stay a `Literal` unless the caller allows loading them.
 """
 
-from ._annotations import interface_of, literal_type_of
-from ._arguments import NativeValues, inputs_to_literals, literals_to_python, result_to_literals
-from ._call import arguments_of
-from ._decode import from_literal, unsupported_reason
-from ._describe import describe
-from ._encode import to_literal
-from ._files import Dir, File, StructuredDataset
-from ._guess import guess_interface, guess_type
-from ._interface import NativeInterface, has_default
+from .files.references import Dir, File, StructuredDataset
+from .interfaces.annotations import interface_of, literal_type_of
+from .interfaces.describe import describe
+from .interfaces.guess import guess_interface, guess_type
+from .interfaces.native import NativeInterface, has_default
+from .literals.arguments import NativeValues, inputs_to_literals, literals_to_python, result_to_literals
+from .literals.call_arguments import arguments_of
+from .literals.decode import from_literal, unsupported_reason
+from .literals.encode import to_literal
 
 __all__ = [
     "Dir",

@@ -9,7 +9,6 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.app.app_definition import App, Condition, Identifier, Ingress, Meta, Spec
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import Status as AppStatus
@@ -48,6 +47,7 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as Cont
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsServiceBase
 from flyte_api.services.flyteidl2.app.app_service import AppServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 DAWN = datetime(2030, 1, 1, tzinfo=UTC)
 

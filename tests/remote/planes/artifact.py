@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.artifact.artifact import (
     Artifact,
     ArtifactIdentifier,
@@ -43,6 +42,7 @@ from flyte_api.messages.flyteidl2.common.list import Filter, FilterFunction, Lis
 from flyte_api.messages.flyteidl2.core.artifact_id import Partitions
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 FIRST = datetime(2026, 8, 1, tzinfo=UTC)
 """When the first version is published; each further one a minute later than the one before."""

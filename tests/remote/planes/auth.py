@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.auth.auth_service import (
     GetOAuth2MetadataRequest,
     GetOAuth2MetadataResponse,
@@ -13,6 +12,7 @@ from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest, UserInfo
 from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataServiceBase
 from flyte_api.services.flyteidl2.auth.identity_service import IdentityServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 class Identity(IdentityServiceBase):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.core.literals import Literal, Primitive, Scalar
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
@@ -21,6 +20,7 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine
 from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 class Data(DataProxyServiceBase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.org.domain_definition import Domain
 from flyte_api.messages.flyteidl2.org.domain_service import (
     CreateDomainRequest,
@@ -18,6 +17,7 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.org.domain_service import DomainServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 class Domains(DomainServiceBase):

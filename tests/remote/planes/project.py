@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte.runtime.server import ServerCall
 from flyte_api.messages.flyteidl2.project.project_service import (
     GetProjectRequest,
     GetProjectResponse,
@@ -12,6 +11,7 @@ from flyte_api.messages.flyteidl2.project.project_service import (
     Projects,
 )
 from flyte_api.services.flyteidl2.project.project_service import ProjectServiceBase
+from flyte_rpc.serving.server import ServerCall
 
 
 class ThreeProjects(ProjectServiceBase):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action, ActionAttempt, ActionDetails, ActionStatus, Run
@@ -19,6 +18,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     WatchActionDetailsResponse,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 def succeeded(name: str = "a0") -> ActionDetails:

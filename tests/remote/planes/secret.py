@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.secret.definition import (
     OverallStatus,
     Secret,
@@ -25,6 +24,7 @@ from flyte_api.messages.flyteidl2.secret.payload import (
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.secret.secret_service import SecretServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 Key = tuple[str, str, str]
 

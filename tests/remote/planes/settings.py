@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings, SettingsKey
 from flyte_api.messages.flyteidl2.settings.settings_service import (
     CreateSettingsRequest,
@@ -16,6 +15,7 @@ from flyte_api.messages.flyteidl2.settings.settings_service import (
     UpdateSettingsResponse,
 )
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 class Book(SettingsServiceBase):

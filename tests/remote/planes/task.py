@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte.types import interface_of
 from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails, TaskIdentifier, TaskSpec
@@ -17,6 +16,7 @@ from flyte_api.messages.flyteidl2.task.task_service import (
     ListVersionsResponseVersionResponse,
 )
 from flyte_api.services.flyteidl2.task.task_service import TaskServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 class Tasks(TaskServiceBase):

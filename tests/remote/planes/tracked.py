@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import (
@@ -48,6 +47,7 @@ from flyte_api.messages.flyteidl2.workflow.tracked_run_service import (
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.messages.google.rpc.status import Status as Outcome
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 _ENDED = (ActionPhase.SUCCEEDED, ActionPhase.FAILED, ActionPhase.ABORTED)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.core.literals import Literal, Primitive, Scalar
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.workflow.translator_service import (
@@ -19,6 +18,7 @@ from flyte_api.messages.flyteidl2.workflow.translator_service import (
 )
 from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 
 def integer(name: str, value: float) -> NamedLiteral:

@@ -7,7 +7,6 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import FilterFunction, ListRequest, SortDirection
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec, TriggerAutomationSpecType
@@ -37,6 +36,7 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 T = TypeVar("T")
 Key = tuple[str, str, str, str]

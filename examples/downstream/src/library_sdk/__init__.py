@@ -1,7 +1,7 @@
 """A client for libraries: books that are listed, fetched, followed, lent and discarded, and their readers."""
 
-from flyte.runtime.client import Client, use_client
-from flyte.runtime.filters import TimeFilter
+from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.entities.filters import TimeFilter
 
 from library_sdk_api.entities.reader import ReaderBase as Reader
 from library_sdk_api.messages.library.v1.books import BookState, ShelfId

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from flyte.syncify import blocking
+from flyte_rpc.sync.decorators import blocking
 
 from library_sdk_api.entities.book import BookBase
 from library_sdk_api.messages.library.v1.books import BookState

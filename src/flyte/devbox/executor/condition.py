@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from flyte.devbox import clock
-from flyte.devbox.executor.job import Stop
 from flyte.devbox.plane import Plane
-from flyte.devbox.store import ActionRow
+from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec, ConditionAction
+
+from .job import Stop
 
 
 class ConditionWait:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from flyte.devbox.blobs import BlobError, Blobs
-from flyte.runtime.wire import DecodeError
+from flyte.devbox.data.blobs import BlobError, Blobs
 from flyte_api.messages.flyteidl2.core.execution import ContainerErrorKind, ErrorDocument, ExecutionErrorErrorKind
 from flyte_api.messages.flyteidl2.task.common import Outputs
 from flyte_api.messages.flyteidl2.workflow.run_definition import ErrorInfo, ErrorInfoKind
+from flyte_rpc.codec.wire import DecodeError
 
 OUTPUTS = "outputs.pb"
 ERROR = "error.pb"

@@ -13,22 +13,23 @@ from typing import Any
 from attrs import evolve, frozen
 
 from flyte.devbox import clock
-from flyte.devbox.executor import failures
-from flyte.devbox.executor.failures import OUTPUTS, Failure, Success, read_result
-from flyte.devbox.executor.forking import Forks
-from flyte.devbox.executor.limits import Limits
-from flyte.devbox.executor.orphans import MARKER, born
-from flyte.devbox.executor.plan import Plan, Refused, Work, plan
-from flyte.devbox.executor.process import Process
-from flyte.devbox.executor.reports import Reporter
-from flyte.devbox.executor.slots import Slots
-from flyte.devbox.logs import Log
+from flyte.devbox.data.logs import Log
 from flyte.devbox.plane import Plane
-from flyte.devbox.store import JobRow
-from flyte.runtime.deprecation import quietly
+from flyte.devbox.store.rows import JobRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import ErrorInfoKind
+from flyte_rpc.codec.deprecation import quietly
+
+from . import failures
+from .failures import OUTPUTS, Failure, Success, read_result
+from .limits import Limits
+from .plan import Plan, Refused, Work, plan
+from .processes.forking import Forks
+from .processes.orphans import MARKER, born
+from .processes.process import Process
+from .reports import Reporter
+from .slots import Slots
 
 _log = logging.getLogger("flyte.devbox")
 _QUOTED_LINES = 10

@@ -9,18 +9,19 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from flyte.devbox import clock
-from flyte.devbox.blobs import BlobError, Blobs
-from flyte.devbox.executor.environment import AttemptContext, TemplateError, environment, render
-from flyte.devbox.executor.failures import Failure
-from flyte.devbox.executor.limits import memory_limit
+from flyte.devbox.data.blobs import BlobError, Blobs
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store import ActionRow
-from flyte.runtime.wire import DecodeError
+from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.tasks import Container, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec
+from flyte_rpc.codec.wire import DecodeError
+
+from .failures import Failure
+from .limits import memory_limit
+from .processes.environment import AttemptContext, TemplateError, environment, render
 
 
 @frozen

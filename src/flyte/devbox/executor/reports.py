@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from flyte.devbox import clock, phases
-from flyte.devbox.executor.failures import OUTPUTS, REPORT, Failure
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store import Store
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.core.execution import (
@@ -16,6 +15,8 @@ from flyte_api.messages.flyteidl2.core.execution import (
 )
 from flyte_api.messages.flyteidl2.task.common import OutputReferences
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent, ClusterEvent
+
+from .failures import OUTPUTS, REPORT, Failure
 
 NAMESPACE = "devbox"
 CONTAINER = "main"

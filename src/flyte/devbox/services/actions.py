@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from flyte.devbox import attempts, bus, phases
-from flyte.devbox.executor import Executor
+from flyte.devbox import bus, phases
+from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
 from flyte.devbox.plane import Plane
-from flyte.devbox.recording import Place, Recorder, inputs_file
-from flyte.devbox.services.requests import action_key
-from flyte.devbox.store import ActionRow
-from flyte.runtime.message import which_one_of
-from flyte.runtime.server import ServerCall, Status, abort
+from flyte.devbox.runs import attempts
+from flyte.devbox.runs.recording import Place, Recorder, inputs_file
+from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.actions.actions_service import (
     AbortRequest,
     AbortResponse,
@@ -39,6 +37,10 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
 )
 from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate, ControlMessage
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsServiceBase
+from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.serving.server import ServerCall, Status, abort
+
+from .requests import action_key
 
 _SIGNALS = {
     "boolean": SimpleType.BOOLEAN,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flyte.runtime.server import ServerCall
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterServiceBase
+from flyte_rpc.serving.server import ServerCall
 
 
 class ClusterService(ClusterServiceBase):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flyte.devbox import attempts, phases
+from flyte.devbox import phases
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store import Store
-from flyte.runtime.server import Status, abort
+from flyte.devbox.runs import attempts
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionType
+from flyte_rpc.serving.server import Status, abort
 
 
 class DataUris(NamedTuple):

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 
 from flyte.devbox import clock
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.recording import Place, Recorder, inputs_file
-from flyte.devbox.store import Store
-from flyte.runtime.server import ServerCall, Status, abort
+from flyte.devbox.runs.recording import Place, Recorder, inputs_file
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.workflow.events_proxy_service import RecordRequest, RecordResponse
@@ -32,6 +31,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent, Ac
 from flyte_api.messages.google.rpc.status import Status as Outcome
 from flyte_api.services.flyteidl2.workflow.events_proxy_service import EventsProxyServiceBase
 from flyte_api.services.flyteidl2.workflow.internal_run_service import InternalRunServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 _OK = 0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from flyte.devbox import clock, project_filters
-from flyte.devbox.listing import Query, order_by
-from flyte.devbox.store import ProjectRow, Store
-from flyte.runtime.server import ServerCall, Status, abort
+from flyte.devbox import clock
+from flyte.devbox.store import project_filters
+from flyte.devbox.store.listing import Query, order_by
+from flyte.devbox.store.rows import ProjectRow
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.project.project_service import (
     CreateProjectRequest,
     CreateProjectResponse,
@@ -24,6 +25,7 @@ from flyte_api.messages.flyteidl2.project.project_service import (
 )
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
 
 DEFAULT_PROJECT = "flytesnacks"
 _DOMAINS = ("Development", "Production", "Staging")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from flyte.devbox.keys import ActionKey, RunKey
-from flyte.devbox.store import Store
-from flyte.runtime.server import Status, abort
+from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_rpc.serving.server import Status, abort
 
 
 def run_key(identifier: RunIdentifier | None) -> RunKey:

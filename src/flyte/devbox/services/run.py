@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from flyte.devbox import identity
-from flyte.devbox.creation import create_run
-from flyte.devbox.executor import Executor
+from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.listing import Query, compile_request
 from flyte.devbox.plane import Plane
-from flyte.devbox.recording import Origin, Recorder
-from flyte.devbox.services import data_uris
-from flyte.devbox.services.actions import DEFAULT_REASON, ActionsService
-from flyte.devbox.services.requests import action_key, run_key
-from flyte.devbox.services.run_watches import RunWatches
-from flyte.devbox.shapes import listed_action, run_action
+from flyte.devbox.runs.creation import create_run
+from flyte.devbox.runs.messages import listed_action, run_action
+from flyte.devbox.runs.recording import Origin, Recorder
 from flyte.devbox.store.actions import COLUMNS, DEFAULT_ORDER, TIEBREAK
-from flyte.runtime.server import ServerCall, Status, abort
+from flyte.devbox.store.listing import Query, compile_request
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.core.literals import Literal, Primitive, Scalar
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run, RunSource
@@ -41,6 +35,12 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     SignalEventRequest,
     SignalEventResponse,
 )
+from flyte_rpc.serving.server import ServerCall, Status, abort
+
+from . import caller, data_uris
+from .actions import DEFAULT_REASON, ActionsService
+from .requests import action_key, run_key
+from .run_watches import RunWatches
 
 _PAUSED = (
     "EXISTS (SELECT 1 FROM actions AS paused WHERE paused.phase = 9 AND paused.project = actions.project "
@@ -59,7 +59,7 @@ class RunService(RunWatches):
 
     async def create_run(self, request: CreateRunRequest, call: ServerCall) -> CreateRunResponse:
         """Create a run and queue its root action."""
-        found = identity.caller(call)
+        found = caller.caller(call)
         origin = Origin(
             source=RunSource(request.source),
             subject=None if found is None else found[0],
@@ -128,7 +128,7 @@ class RunService(RunWatches):
             float_value=payload.float_value,
             string_value=payload.string_value,
         )
-        found = identity.caller(call)
+        found = caller.caller(call)
         principal = None if found is None else bytes(found[1])
         self._actions.deliver(action_key(request.action_id), Literal(scalar=Scalar(primitive=value)), principal)
         return SignalEventResponse()

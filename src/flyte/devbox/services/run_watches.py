@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator
 
 from flyte.devbox import bus, clock, phases
 from flyte.devbox.keys import ActionKey, RunKey
-from flyte.devbox.listing import Query
 from flyte.devbox.plane import Plane
-from flyte.devbox.run_tree import RunTree, TreeFilter
-from flyte.devbox.services.requests import action_key, run_key
-from flyte.devbox.shapes import action_details, run_action
-from flyte.devbox.store import ActionRow
+from flyte.devbox.runs.messages import action_details, run_action
+from flyte.devbox.runs.tree import RunTree, TreeFilter
 from flyte.devbox.store.actions import DEFAULT_ORDER
-from flyte.runtime.server import ServerCall, Status, abort
+from flyte.devbox.store.listing import Query
+from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.task.run import RunSpec
@@ -42,6 +40,9 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     WatchRunsResponse,
 )
 from flyte_api.services.flyteidl2.workflow.run_service import RunServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
+
+from .requests import action_key, run_key
 
 _SNAPSHOT_RUNS = 100
 _ACTIONS_PAGE = 1000

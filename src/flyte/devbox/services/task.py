@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from flyte.devbox import clock
-from flyte.devbox.listing import Query, compile_request
-from flyte.devbox.services.requests import require_project
-from flyte.devbox.store import Store, TaskRow
+from flyte.devbox.store.listing import Query, compile_request
+from flyte.devbox.store.rows import TaskRow
+from flyte.devbox.store.store import Store
 from flyte.devbox.store.tasks import COLUMNS, VERSION_COLUMNS
-from flyte.runtime.server import ServerCall, Status, abort
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
@@ -32,6 +31,9 @@ from flyte_api.messages.flyteidl2.task.task_service import (
     ListVersionsResponseVersionResponse,
 )
 from flyte_api.services.flyteidl2.task.task_service import TaskServiceBase
+from flyte_rpc.serving.server import ServerCall, Status, abort
+
+from .requests import require_project
 
 _SHORT_TEXT = 255
 _LONG_TEXT = 2048

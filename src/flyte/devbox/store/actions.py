@@ -6,10 +6,11 @@ from attrs import astuple
 
 from flyte.devbox import bus, clock, phases
 from flyte.devbox.keys import ActionKey, RunKey
-from flyte.devbox.listing import Column, Kind, Query
-from flyte.devbox.store.database import Database
-from flyte.devbox.store.rows import ActionRow, column_list, placeholders, read
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+
+from .database import Database
+from .listing import Column, Kind, Query
+from .rows import ActionRow, column_list, placeholders, read
 
 COLUMNS = {
     **{name: Column(name) for name in ("project", "domain", "run_name")},

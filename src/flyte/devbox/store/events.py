@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flyte.devbox import bus, clock
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store.database import Database
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent
+
+from .database import Database
 
 _THIS = "project = ? AND domain = ? AND run_name = ? AND name = ?"
 _MAX_EVENTS = 500

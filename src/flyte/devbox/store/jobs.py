@@ -5,8 +5,9 @@ from __future__ import annotations
 from attrs import astuple
 
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.store.database import Database
-from flyte.devbox.store.rows import JobRow, column_list, placeholders, read
+
+from .database import Database
+from .rows import JobRow, column_list, placeholders, read
 
 _COLUMNS = column_list(JobRow)
 _THIS = "project = ? AND domain = ? AND run_name = ? AND name = ?"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from attrs import astuple
 
-from flyte.devbox.listing import Query
-from flyte.devbox.store.database import Database
-from flyte.devbox.store.rows import ProjectRow, column_list, placeholders, read
+from .database import Database
+from .listing import Query
+from .rows import ProjectRow, column_list, placeholders, read
 
 _COLUMNS = column_list(ProjectRow)
 

@@ -6,9 +6,9 @@ import hashlib
 
 from attrs import astuple
 
-from flyte.devbox.listing import Column, Kind, Query
-from flyte.devbox.store.database import Database
-from flyte.devbox.store.rows import TaskRow, column_list, names, placeholders, read
+from .database import Database
+from .listing import Column, Kind, Query
+from .rows import TaskRow, column_list, names, placeholders, read
 
 COLUMNS = {
     **{name: Column(name) for name in ("project", "domain", "name", "version", "environment", "function_name")},

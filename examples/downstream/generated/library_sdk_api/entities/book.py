@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from flyte.runtime.v1 import (
+from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.messages.google.protobuf.duration import Duration
+from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
@@ -34,8 +36,6 @@ from flyte.runtime.v1 import (
     watched,
     within,
 )
-from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
-from flyte_api.messages.google.protobuf.duration import Duration
 from library_sdk_api.messages.library.v1.books import (
     AddBookRequest,
     BookId,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flyte.runtime.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, resolve_client, unary, walk
 from library_sdk_api.messages.library.v1.readers import GetReaderRequest, ListReadersRequest, PageRequest, Reader
 from library_sdk_api.services.library.v1.reader_service import ReaderService
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, head, put_string, scalar_list, unknown
+from flyte_rpc.v1 import CUT, DecodeError, Message, Slots, head, put_string, scalar_list, unknown
 
 
 class GetOAuth2MetadataRequest(Message):

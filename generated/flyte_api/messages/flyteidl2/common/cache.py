@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, head, put_message, sub, unknown
+from flyte_rpc.v1 import CUT, DecodeError, Message, Slots, again, head, put_message, sub, unknown
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier

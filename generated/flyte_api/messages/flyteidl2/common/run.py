@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import (
+from flyte_rpc.v1 import (
     CUT,
     DecodeError,
     Enum,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import (
+from flyte_rpc.v1 import (
     CUT,
     DecodeError,
     Enum,

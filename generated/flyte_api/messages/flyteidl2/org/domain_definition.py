@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, again, head, put_message, put_string, sub, unknown
+from flyte_rpc.v1 import CUT, DecodeError, Message, Slots, again, head, put_message, put_string, sub, unknown
 
 if TYPE_CHECKING:
     from flyte_api.messages.google.protobuf.timestamp import Timestamp

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, DecodeError, Message, Slots, head, put_string, unknown
+from flyte_rpc.v1 import CUT, DecodeError, Message, Slots, head, put_string, unknown
 
 
 class Environment(Message):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from flyte.runtime.v1 import CUT, AnyMixin, DecodeError, Message, Slots, head, put_bytes, put_string, unknown
+from flyte_rpc.v1 import CUT, AnyMixin, DecodeError, Message, Slots, head, put_bytes, put_string, unknown
 
 
 class Any(AnyMixin, Message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from flyte.runtime.v1 import Cardinality, Effect, Rpc, ServerCall, ServiceBase, unimplemented
+from flyte_rpc.v1 import Cardinality, Effect, Rpc, ServerCall, ServiceBase, unimplemented
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse

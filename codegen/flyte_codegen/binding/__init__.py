@@ -1,0 +1,1 @@
+"""Which RPC becomes which method: classification, parameters, requests, results."""

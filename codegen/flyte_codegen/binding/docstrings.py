@@ -1,0 +1,89 @@
+"""Docstrings of generated methods, in Google style, from proto comments and what was linked."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+from flyte_codegen.configuration.settings import MethodConfig
+from flyte_codegen.definitions import deprecations
+from flyte_codegen.definitions.model import Method
+from flyte_codegen.python.names import snake
+
+from .classify import Kind
+from .parameters import Signature
+
+_WIDTH = 108
+_LAID_OUT = re.compile(r"^(\s+\S|[-*+|>] |\d+[.)] |```)", re.MULTILINE)
+"""What makes a paragraph a list, a table or code, whose lines stay as they are."""
+_SUMMARIES = {
+    Kind.LIST: "List, page by page.",
+    Kind.GET: "Fetch one.",
+    Kind.CREATE: "Create one.",
+    Kind.WATCH: "Follow changes as they happen.",
+    Kind.STREAM: "What the server sends, as it comes.",
+}
+_RETURNS = {
+    Kind.LIST: "A pager, to be used with `for` or `async for`; nothing is fetched before.",
+    Kind.WATCH: "A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.",
+    Kind.STREAM: "A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.",
+}
+_MISSING = "Whether there was anything to act on: False when the server knows no such thing."
+
+
+def method(
+    rpc: Method,
+    config: MethodConfig,
+    signature: Signature,
+    kind: Kind,
+    returns: str,
+    *,
+    made_entity: bool,
+    deprecated: bool,
+) -> str:
+    """The whole docstring of a method."""
+    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _summary(rpc, kind, signature), deprecated))]
+    if signature.params:
+        parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
+    returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
+    if kind is Kind.CALL and returns not in ("bool", "None"):
+        returned = "It as the server has it now." if made_entity else "What the server replies."
+    if kind is Kind.CREATE:
+        returned = "It as the server keeps it."
+    if returned:
+        parts.append(f"Returns:\n{_item(returned)}")
+    parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))
+    service = rpc.full_name.split(".")[-2]
+    parts.append(f"Calls `{service}.{rpc.name}`.")
+    return "\n\n".join(parts)
+
+
+def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
+    """What there is to say of a method that nobody says anything of."""
+    if kind is Kind.LIST and all(p.name != "page_size" for p in signature.params):
+        return "List all there are."
+    return _SUMMARIES.get(kind) or f"{snake(rpc.name).replace('_', ' ').capitalize()}."
+
+
+def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
+    out: list[str] = []
+    if any(p.name not in ("client", "timeout") for p in signature.params):
+        out.append("ValueError: An argument is not usable; nothing was sent.")
+    if kind is Kind.CREATE or rpc.name.startswith("Create"):
+        out.append("AlreadyExistsError: There is one of that name.")
+    elif kind is not Kind.LIST and not missing_ok:
+        out.append("NotFoundError: There is no such thing.")
+    if kind in (Kind.WATCH, Kind.STREAM):
+        out.append("WaitTimeoutError: `timeout` is over.")
+    out.append("RpcError: The call failed; its subclasses say how.")
+    return out
+
+
+def _wrapped(text: str) -> str:
+    return "\n\n".join(
+        p if _LAID_OUT.search(p) else "\n".join(textwrap.wrap(" ".join(p.split()), _WIDTH)) for p in text.split("\n\n")
+    )
+
+
+def _item(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, _WIDTH - 4, initial_indent="    ", subsequent_indent="        "))

@@ -1,0 +1,380 @@
+"""What an entity module looks like: each configured RPC as a method whose parameters are linked to the request."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import attrs
+
+from flyte_codegen.configuration.rules import Rules
+from flyte_codegen.configuration.settings import Config, EntityConfig, MethodConfig
+from flyte_codegen.configuration.toml import nearest
+from flyte_codegen.definitions.model import Api, Field, Label, Message, Method, Service
+from flyte_codegen.definitions.operations import OPERATION
+from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail, warning
+from flyte_codegen.python.names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
+from flyte_codegen.python.text import literal
+from flyte_codegen.python.type_names import Naming, TypeNames
+
+from . import docstrings, properties, results
+from .classify import STYLES, Kind, Shape, classify, field_at, single
+from .parameters import Scope, Signature, signature
+from .properties import PyProperty
+from .requests import RequestBuilder, Subject
+
+# Which kinds of method a setting is for.
+_SETTINGS = {
+    "final": (Kind.WATCH,),
+    "each": (Kind.WATCH,),
+    "missing_ok": (Kind.CALL,),
+    "returns": (Kind.LIST, Kind.GET, Kind.CREATE, Kind.WATCH, Kind.CALL),
+    "raw": (Kind.LIST, Kind.WATCH),
+    "carry": (Kind.LIST,),
+}
+
+
+@attrs.frozen
+class PyMethod:
+    """A method of an entity."""
+
+    name: str
+    decorator: str
+    rpc: str
+    deprecated: bool
+    full_name: str
+    signature: Signature
+    scope: Scope
+    caller: str
+    request: str
+    returns: str
+    wrapped: str
+    entity: str
+    shape: Shape
+    keep: str
+    carry: tuple[str, ...]
+    final: str
+    each: str
+    missing_ok: bool
+    doc: str
+    source: MethodConfig
+
+    @property
+    def kind(self) -> str:
+        """The kind of method, which decides its template."""
+        return self.shape.kind.value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the request calls size and token of a page, unless it is what the runtime expects."""
+        style = self.shape.style
+        return () if style == STYLES[0] else (style.size, style.token)
+
+    @property
+    def answer(self) -> str:
+        """The expression for what is asked for in a reply."""
+        path = self.shape.items
+        if "." in path:
+            found = f"walk(reply, {literal(path)})"
+            return found if self.entity else f"cast({literal(self.returns)}, {found})"
+        return f"reply.{path}" if path else "reply"
+
+
+@attrs.frozen
+class PyEntity:
+    """An entity module."""
+
+    path: str
+    name: str
+    message: str
+    doc: str
+    source: str
+    imports: tuple[str, ...]
+    type_imports: tuple[str, ...]
+    properties: tuple[PyProperty, ...]
+    key: tuple[str, ...]
+    identity: str
+    methods: tuple[PyMethod, ...]
+
+
+def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
+    """The entity modules to write, one per `[entities.NAME]`; the mistakes of all of them are found."""
+    made: list[PyEntity] = []
+    for entity in config.entities:
+        try:
+            made.append(link(api, naming, config, rules, entity, findings))
+        except CodegenError as cause:
+            findings += cause.diagnostics
+    return made
+
+
+def link(
+    api: Api, naming: Naming, config: Config, rules: Rules, entity: EntityConfig, findings: list[Diagnostic]
+) -> PyEntity:
+    """One entity, linked."""
+    return _Linker(api, naming, config, rules, entity, findings).link()
+
+
+def class_path(config: Config, entity: EntityConfig) -> str:
+    """Where the class that users meet is found, `module:Class`."""
+    return entity.overlay or f"{config.package}.entities.{snake(entity.name)}:{entity.name}Base"
+
+
+def exports(config: Config) -> list[tuple[str, str]]:
+    """The name and place of every entity's class."""
+    return [(entity.name, class_path(config, entity)) for entity in config.entities]
+
+
+class _Linker:
+    """Links one entity."""
+
+    def __init__(
+        self, api: Api, naming: Naming, config: Config, rules: Rules, entity: EntityConfig, findings: list[Diagnostic]
+    ) -> None:
+        self.api, self.naming, self.config, self.rules, self.entity = api, naming, config, rules, entity
+        self.findings = findings
+        overlays = {class_path(config, e).partition(":")[2] for e in config.entities}
+        taken = (
+            ENTITY_MODULE
+            | overlays
+            | config.sort_keys.keys()
+            | {f"{entity.name}Base"}
+            | {s.py_name for s in api.services()}
+        )
+        self.types = TypeNames(naming, taken)
+        self.overlays: set[str] = set()
+        if entity.message not in api.messages:
+            raise self._fail(f"there is no message {entity.message}", nearest(entity.message, api.messages))
+        self.message = api.messages[entity.message]
+
+    def _fail(self, what: str, remedy: str, method: str = "") -> CodegenError:
+        table = self._table(method)
+        return fail(self.config.source.at_table(table), f"[{table}] {what}", remedy)
+
+    def _table(self, method: str = "") -> str:
+        name = method if method.isidentifier() else json.dumps(method)
+        return f"entities.{self.entity.name}" + (f".methods.{name}" if method else "")
+
+    def link(self) -> PyEntity:
+        entity = self.entity
+        made = tuple(self._property(name, path) for name, path in entity.properties.items())
+        methods = tuple(self._method(m) for m in entity.methods)
+        self._check_names([p.name for p in made], [name for m in methods for name in (m.name, m.each) if name])
+        return PyEntity(
+            path=snake(entity.name),
+            name=entity.name,
+            message=self.types.name(entity.message),
+            doc=entity.doc or self.message.doc or f"`{entity.message}`.",
+            source=self.api.file_of[entity.message].name,
+            properties=made,
+            key=self._key(),
+            identity=entity.identity,
+            methods=methods,
+            imports=tuple(sorted({*self.types.lines, *self._sort_keys()})),
+            type_imports=tuple(sorted(self.overlays)),
+        )
+
+    def _check_names(self, properties: list[str], methods: list[str]) -> None:
+        counts = Counter([*properties, *methods])
+        for name in counts:
+            if counts[name] > 1:
+                raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
+            if name in RESERVED_IN_ENTITY or name.startswith("__"):
+                raise self._fail(f"{name} is a name that Python or every entity uses itself", "choose another name")
+
+    def _property(self, name: str, path: str) -> PyProperty:
+        field = self._field(path, "properties", name)
+        if field.deprecated:
+            what = f"{self.entity.name}.{name} reads it, and it is deprecated"
+            self.findings.append(warning(field.place, what, f"see [{self._table()}.properties]"))
+        return properties.lay_out(name, path, field, self.types)
+
+    def _field(self, path: str, *key: str) -> Field:
+        field = field_at(self.api, self.message, path)
+        if field is None:
+            table, name = ".".join([self._table(), *key[:-1]]), key[-1] if key else "identity"
+            what = f"[{table}] {name}: {self.entity.message} has nothing at {path!r}"
+            known = [f.name for f in self.message.fields]
+            remedy = f"correct the path; {nearest(path.partition('.')[0], known)}"
+            raise fail(self.config.source.at_table(table, name), what, remedy)
+        return field
+
+    def _sort_keys(self) -> set[str]:
+        """The imports of the types of keys that list methods sort by."""
+        names = {m.sort_keys for m in self.entity.methods if m.sort_keys}
+        return {f"from {self.config.package}.sorting import {name}" for name in names}
+
+    def _key(self) -> tuple[str, ...]:
+        """Paths of what names the thing: all leaves of its identity but the organization."""
+        field = self._field(self.entity.identity)
+        if field.label in (Label.REPEATED, Label.MAP):
+            raise self._fail(f"identity is {self.entity.identity}, of which there are several", "name a single field")
+        inner = self.api.messages.get(field.type_name)
+        return tuple(self._leaves(inner, self.entity.identity)) if inner else (self.entity.identity,)
+
+    def _leaves(self, message: Message, path: str) -> list[str]:
+        roles = self.config.scope.get(message.full_name, {})
+        out: list[str] = []
+        for field in message.fields:
+            here = f"{path}.{field.py_name}"
+            if field.kind == "message":
+                out += self._leaves(self.api.messages[field.type_name], here)
+            elif roles.get(field.name) != "org":
+                out.append(here)
+        return out
+
+    def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
+        name = self.entity.full_name(method)
+        every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
+        if name not in every:
+            raise self._fail(f"there is no RPC {name}", nearest(name, every), method.table)
+        return every[name]
+
+    def _method(self, config: MethodConfig) -> PyMethod:
+        service, rpc = self._rpc(config)
+        shape = self._shape(config, rpc)
+        table = self._table(config.table)
+        target = self._target(config)
+        name = field_at(self.api, self.api.messages[target.message], target.identity)
+        # Requests are walked by the names of the definitions, while identities are paths in Python.
+        steps = target.identity.split(".")[:-1]
+        named = (name.type_name or ".".join([*steps, name.name])) if name else target.identity
+        builder = RequestBuilder(
+            self.api,
+            self.config,
+            self.rules,
+            self.types,
+            config,
+            shape,
+            self._subject(config, rpc, shape),
+            named,
+            name.label if name else Label.IMPLICIT,
+            table,
+        )
+        request = builder.build(rpc.request)
+        local = self.types.service(service)
+        on_class, scope = not builder.uses_identity, Scope(frozenset(builder.roles))
+        if on_class and config.on == "instance":
+            raise self._fail(
+                f"on is instance, but {rpc.request} has nothing that names the thing", "remove it", config.table
+            )
+        made = signature(
+            shape.kind,
+            builder.params,
+            on_class=on_class,
+            pages=bool(shape.token),
+            scope=scope,
+            taken=self.types.taken,
+            table=table,
+            source=self.config.source,
+        )
+        returns, entity = self._returns(rpc, shape, config, on_class)
+        deprecated = rpc.deprecated or service.deprecated
+        container = results.CONTAINERS.get(shape.kind)
+        return PyMethod(
+            name=config.name or escape(results.default_name(rpc, shape.kind), RESERVED_IN_ENTITY),
+            decorator=results.decorator(shape.kind, returns),
+            rpc=f"{local}.{rpc.constant}",
+            deprecated=deprecated,
+            full_name=rpc.full_name,
+            signature=made,
+            scope=scope,
+            caller="resolve_client(client)" if on_class else "self.client",
+            request=request,
+            returns=returns,
+            wrapped=f"{container}[{returns}]" if container else returns,
+            entity=entity,
+            shape=shape,
+            keep=builder.keep,
+            carry=tuple(f.py_name for f in self.api.messages[rpc.request].fields if f.name in config.carry),
+            final=config.final,
+            each=config.each,
+            missing_ok=config.missing_ok,
+            doc=docstrings.method(
+                rpc, config, made, shape.kind, returns, made_entity=bool(entity), deprecated=deprecated
+            ),
+            source=config,
+        )
+
+    def _subject(self, config: MethodConfig, rpc: Method, shape: Shape) -> Subject:
+        """What a method is about when it is one of instances: what acts on or follows something that is there already."""
+        acts = shape.kind in (Kind.CALL, Kind.WATCH, Kind.STREAM) and not rpc.name.startswith("Create")
+        if config.on == "class" or not (acts or config.on == "instance"):
+            return Subject()
+        field = self._field(self.entity.identity)
+        if field.type_name:
+            return Subject(type_name=field.type_name)
+        last = field.name
+        return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"), label=field.label)
+
+    def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
+        """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
+        table, made_of = self._table(config.table), self._target(config).message
+        shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
+        if shape.kind is Kind.CALL and config.returns and not shape.items:
+            shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))
+        if config.raw and shape.kind is Kind.WATCH:
+            shape = attrs.evolve(shape, items=config.items)
+        if shape.kind is Kind.UNSUPPORTED:
+            raise self._fail(f"can't be a method: {shape.why}", "remove it", config.table)
+        for setting, kinds in _SETTINGS.items():
+            if getattr(config, setting) and shape.kind not in kinds:
+                said = " and ".join(kind.value for kind in kinds)
+                raise self._fail(
+                    f"{setting} is for {said}, and this is a {shape.kind.value}", f"remove {setting}", config.table
+                )
+        if rpc.deprecated:
+            self.findings.append(
+                warning(rpc.place, f"{rpc.full_name} is deprecated", f"see [{self._table(config.table)}]")
+            )
+        for name in config.carry:
+            if not all(self.api.messages[side].field(name) for side in (rpc.request, rpc.response)):
+                what = f"carry names {name}, which is not in both {rpc.request} and {rpc.response}"
+                raise self._fail(what, f"remove {name}", config.table)
+        if results.makes_entity(shape, config):
+            self._check_items(config, rpc, shape)
+        return shape
+
+    def _check_items(self, config: MethodConfig, rpc: Method, shape: Shape) -> None:
+        """Refuse a reply that holds something else than the entity is made of."""
+        target = self._target(config)
+        found, where = rpc.response, "the reply"
+        if shape.items:
+            field = field_at(self.api, self.api.messages[rpc.response], shape.items)
+            assert field is not None  # classify has found it, or refused it
+            repeated = field.label is Label.REPEATED
+            found, where = field.type_name or field.kind, f"{rpc.response}.{shape.items}"
+            if repeated != (shape.kind is Kind.LIST) and shape.kind is not Kind.WATCH:
+                found = f"repeated {found}" if repeated else f"a single {found}"
+        if found != target.message:
+            remedy = 'add items = "PATH" with the path of the field that is'
+            if found == OPERATION:
+                remedy = 'add kind = "call", which returns the operation; the thing is there when it has ended'
+            raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.table)
+
+    def _target(self, config: MethodConfig) -> EntityConfig:
+        """The entity that a method returns."""
+        if not config.returns:
+            return self.entity
+        every = {e.name: e for e in self.config.entities}
+        if config.returns not in every:
+            raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.table)
+        return every[config.returns]
+
+    def _returns(self, rpc: Method, shape: Shape, config: MethodConfig, on_class: bool) -> tuple[str, str]:
+        """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
+        if not results.makes_entity(shape, config):
+            return results.answer(self.api, self.types, rpc, shape, config), ""
+        if config.returns in ("", self.entity.name) and on_class and shape.kind is not Kind.WATCH:
+            return "Self", "cls"
+        path = class_path(self.config, self._target(config))
+        module, _, name = path.partition(":")
+        own = "cls" if on_class else "type(self)"
+        if name != f"{self.entity.name}Base":
+            # A Self does not survive in what is streamed: the annotation says no more than the class that users meet.
+            own = f'cast("type[{name}]", {own})'
+            self.overlays.add(f"from {module} import {name}")
+        if config.returns in ("", self.entity.name):
+            return name, own
+        found = f"resolve({literal(path)})"
+        return name, found if shape.kind in results.CONTAINERS else f'cast("type[{name}]", {found})'

@@ -1,0 +1,139 @@
+"""The parameters of generated methods."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence, Set
+
+import attrs
+
+from flyte_codegen.configuration.lines import Source
+from flyte_codegen.configuration.settings import OPTIONAL
+from flyte_codegen.diagnostics import fail
+from flyte_codegen.python.names import AROUND_METHODS, RESERVED_AS_PARAMETER
+
+from .classify import Kind
+
+
+@attrs.frozen
+class Param:
+    """A parameter of a generated method; without a default it has to be given."""
+
+    name: str
+    annotation: str
+    default: str
+    doc: str
+
+    @property
+    def required(self) -> bool:
+        """Whether a call must give it."""
+        return not self.default
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
+
+
+_LIMIT = Param("limit", "int | None", "None", "Most items in all. Default: all there are.")
+_PAGES = (
+    _LIMIT,
+    Param("page_size", "int | None", "None", "Most items a request fetches. Default: the client's."),
+)
+_TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
+_TIMEOUT_OF_STREAM = attrs.evolve(_TIMEOUT, doc="Seconds after which the stream is cut. Default: never.")
+_CLIENT = Param("client", "Client | None", "None", "The client to ask with. Default: the current one.")
+
+
+_EXTRA = {Kind.LIST: _PAGES, Kind.WATCH: (_TIMEOUT,), Kind.STREAM: (_TIMEOUT_OF_STREAM,)}
+
+
+@attrs.frozen
+class Signature:
+    """The parameters of a method: what names the thing by position, settings by keyword."""
+
+    first: str
+    positional: tuple[Param, ...]
+    keyword: tuple[Param, ...]
+
+    @property
+    def params(self) -> tuple[Param, ...]:
+        """All but the first."""
+        return (*self.positional, *self.keyword)
+
+    def __str__(self) -> str:
+        star = ["*"] if self.keyword else []
+        return ", ".join([self.first, *map(str, self.positional), *star, *map(str, self.keyword)])
+
+
+@attrs.frozen
+class Scope:
+    """What of the client's scope a method needs: its roles in codegen.toml."""
+
+    roles: frozenset[str]
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters, in order."""
+        return [name for name in ("project", "domain") if {name, name + OPTIONAL} & self.roles]
+
+    @property
+    def params(self) -> list[Param]:
+        """What a caller can give instead of the client's."""
+        made: list[Param] = []
+        for name in self.names:
+            optional = "" if name in self.roles else '; "" for none'
+            doc = f"{name.capitalize()} id{optional}. Default: the client's."
+            made.append(Param(name, "str | None", "None", doc))
+        return made
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of the client's method that finds it."""
+        demand = tuple(name for name in self.names if name in self.roles)
+        whole = self.names == ["project", "domain"]
+        given = ", ".join(self.names if whole else [f"{name}={name}" for name in self.names])
+        return given if whole and len(demand) == len(self.names) else f"{given}, demand={demand!r}"
+
+
+def signature(
+    kind: Kind,
+    params: Sequence[Param],
+    *,
+    on_class: bool,
+    pages: bool,
+    scope: Scope,
+    taken: Set[str],
+    table: str,
+    source: Source,
+) -> Signature:
+    """The signature of a method.
+
+    Args:
+        kind: Its kind, which brings parameters of its own.
+        params: The parameters that its request needs.
+        on_class: Whether it is a class method, and so has no entity's client to ask with.
+        pages: Whether a listing comes page by page, so that the size of one means something.
+        scope: What comes from the client unless it is given.
+        taken: Names that no parameter may have, because the method uses them for types.
+        table: The method's table in codegen.toml, which errors say to complete.
+        source: codegen.toml itself.
+
+    Raises:
+        CodegenError: Two parameters would have one name, or one would hide what the method uses.
+    """
+    by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
+    by_keyword = [p for p in params if p not in by_position]
+    by_keyword += (_LIMIT,) if kind is Kind.LIST and not pages else _EXTRA.get(kind, ())
+    by_keyword += scope.params
+    by_keyword += [_CLIENT] if on_class else []
+    # Sorting is stable: what has to be given comes first, each part in the order of the request.
+    made = Signature(
+        "cls" if on_class else "self", tuple(sorted(by_position, key=lambda p: not p.required)), tuple(by_keyword)
+    )
+    counts = Counter(p.name for p in made.params)
+    for param in params:
+        hidden = param.name in RESERVED_AS_PARAMETER or param.name in taken - AROUND_METHODS
+        if counts[param.name] > 1 or hidden:
+            why = "would hide what the method uses" if hidden else "would be there twice"
+            remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
+            raise fail(source.at_table(table), f"[{table}] the parameter {param.name} {why}", remedy)
+    return made

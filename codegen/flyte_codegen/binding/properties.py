@@ -1,0 +1,68 @@
+"""The properties of entities: each reads a path of the message, and copes with messages missing on the way.
+
+Where two messages or more are on the way, the path is read on the wire, so that listings need not build them.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from flyte_codegen.definitions import deprecations
+from flyte_codegen.definitions.model import Field, Label
+from flyte_codegen.python import types as python_types
+from flyte_codegen.python.type_names import TypeNames
+
+_TIMESTAMP = "google.protobuf.Timestamp"
+_DIRECT = ("string", "bytes", "bool", "enum", "int32", "int64", "uint32", "uint64")
+"""What is found on the wire by its tag alone."""
+
+
+@attrs.frozen
+class PyProperty:
+    """A property, with the statements of its body. `constant` begins the line that makes the path they read, if it is long."""
+
+    name: str
+    annotation: str
+    statements: tuple[str, ...]
+    doc: str
+    constant: str = ""
+    path: str = ""
+
+
+def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
+    """The property that reads `path`, which ends in `field`."""
+    *steps, last = path.split(".")
+    doc = deprecations.noted(field.doc or f"`{name}` of the message.", field.deprecated)
+    moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
+    annotation = "datetime | None" if moment else python_types.whole(field, types)
+    direct = field.kind in _DIRECT or moment
+    if len(steps) > 1 and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
+        constant = f"_{name.upper()}"
+        declared = f"{constant} = moment_path" if moment else f"{constant}: Reads[{annotation}] = path"
+        return PyProperty(name, annotation, (f"return {constant}(self.pb2)",), doc, declared, path)
+    value, statements = _by_attributes(steps, last, "None" if moment else _empty(field, annotation))
+    if moment:
+        statements += [f"moment = {value}", "return None if moment is None else moment.to_datetime()"]
+    else:
+        statements.append(f"return {value}")
+    return PyProperty(name, annotation, tuple(statements), doc)
+
+
+def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[str]]:
+    """The value at the end of the steps, and the statements that lead to it."""
+    if not steps:
+        return f"self.pb2.{last}", []
+    at, statements = "self.pb2", list[str]()
+    for i, step in enumerate(steps):
+        statements.append(f"at{i} = {at}.{step}" if i == 0 else f"at{i} = None if {at} is None else {at}.{step}")
+        at = f"at{i}"
+    return f"{empty} if {at} is None else {at}.{last}", statements
+
+
+def _empty(field: Field, annotation: str) -> str:
+    """What the property is while a message on the way is missing."""
+    if field.label is Label.OPTIONAL:
+        return "None"
+    if field.label is Label.IMPLICIT:
+        return f"{annotation}(0)" if field.kind == "enum" else python_types.zero(field.kind)
+    return "{}" if field.label is Label.MAP else "[]"

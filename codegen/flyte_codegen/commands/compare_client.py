@@ -1,0 +1,111 @@
+"""What a change of definitions does to the methods and properties of the client that codegen.toml describes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from flyte_codegen.binding.entities import PyEntity, PyMethod, link
+from flyte_codegen.binding.parameters import Param
+from flyte_codegen.configuration.rules import Rules
+from flyte_codegen.configuration.settings import Config, EntityConfig
+from flyte_codegen.definitions.model import Api
+from flyte_codegen.diagnostics import CodegenError
+from flyte_codegen.python.type_names import Naming
+
+from .changes import Change
+
+_METHOD, _PROPERTY = "client method", "client property"
+
+
+class Client:
+    """The client that one version of the definitions gives."""
+
+    def __init__(self, config: Config, api: Api, rules: Rules) -> None:
+        self.config, self.api, self.rules = config, api, rules
+        self.naming = Naming(api, config.package, config.extern)
+
+    def part(self, entity: EntityConfig) -> PyEntity | str:
+        """An entity of one method or property, or what is in its way: one that fails must not hide the others."""
+        try:
+            return link(self.api, self.naming, self.config, self.rules, entity, [])
+        except CodegenError as cause:
+            return cause.diagnostics[0].message
+
+
+def compare_clients(old: Client, new: Client) -> list[Change]:
+    """The methods and properties that appear, change or break, in the order of codegen.toml."""
+    found: list[Change] = []
+    for entity in new.config.entities:
+        bare = attrs.evolve(entity, properties={}, methods=())
+        for method in entity.methods:
+            one = attrs.evolve(bare, methods=(method,))
+            found += _method(f"{entity.name}.{method.name or method.rpc}", entity.name, old.part(one), new.part(one))
+        for name, path in entity.properties.items():
+            one = attrs.evolve(bare, properties={name: path})
+            found += _property(f"{entity.name}.{name}", old.part(one), new.part(one))
+    return found
+
+
+def _existence(kind: str, name: str, old: PyEntity | str, new: PyEntity | str) -> Change | None:
+    """What there is to say unless both versions have it."""
+    if isinstance(new, str):
+        # With neither version it is codegen.toml that is wrong, which generate tells.
+        return None if isinstance(old, str) else Change(kind, name, "breaks", new, source=True)
+    return Change(kind, name, "appears", f"before, {old}") if isinstance(old, str) else None
+
+
+def _method(name: str, entity: str, old: PyEntity | str, new: PyEntity | str) -> Iterator[Change]:
+    if isinstance(old, str) or isinstance(new, str):
+        made = new if isinstance(old, str) else old
+        name = name if isinstance(made, str) else f"{entity}.{made.methods[0].name}"
+        change = _existence(_METHOD, name, old, new)
+        yield from [change] if change else []
+        return
+    before, after = old.methods[0], new.methods[0]
+    name = f"{entity}.{before.name}"
+    for what, was, now in (
+        ("renamed", before.name, after.name),
+        ("is another kind", before.kind, after.kind),
+        ("called on something else", before.signature.first, after.signature.first),
+        ("returns something else", before.returns, after.returns),
+    ):
+        if was != now:
+            yield Change(_METHOD, name, what, f"{was} -> {now}", source=True)
+    yield from _parameters(name, before, after)
+
+
+def _parameters(name: str, before: PyMethod, after: PyMethod) -> Iterator[Change]:
+    was, now = ({p.name: p for p in made.signature.params} for made in (before, after))
+    for key, old in was.items():
+        if key not in now:
+            yield Change(_METHOD, name, "loses a parameter", str(old), source=True)
+    for key, new in now.items():
+        if key not in was:
+            detail = f"{new}, which has to be given" if new.required else str(new)
+            yield Change(_METHOD, name, "gains a parameter", detail, source=new.required)
+        elif str(was[key]) != str(new):
+            detail = f"{was[key]} -> {new}"
+            yield Change(_METHOD, name, "changes a parameter", detail, source=not _accepts(was[key], new))
+    order = [p.name for p in before.signature.positional if p.name in now]
+    kept = [p.name for p in after.signature.positional][: len(order)]
+    if order != kept:
+        detail = f"{', '.join(order)} -> {', '.join(kept) or 'none'}"
+        yield Change(_METHOD, name, "takes other parameters by position", detail, source=True)
+
+
+def _accepts(old: Param, new: Param) -> bool:
+    """Whether all calls that were right for the old parameter are for the new one."""
+    wider = new.annotation in (old.annotation, f"{old.annotation} | None")
+    return wider and (old.required or old.default == new.default or new.default == "None")
+
+
+def _property(name: str, old: PyEntity | str, new: PyEntity | str) -> Iterator[Change]:
+    if isinstance(old, str) or isinstance(new, str):
+        change = _existence(_PROPERTY, name, old, new)
+        yield from [change] if change else []
+        return
+    was, now = old.properties[0].annotation, new.properties[0].annotation
+    if was != now:
+        yield Change(_PROPERTY, name, "has another type", f"{was} -> {now}", source=True)

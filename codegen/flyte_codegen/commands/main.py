@@ -1,0 +1,190 @@
+"""What `flyte-codegen` can do. What a command needs is imported when it is run: finding nothing to do needs little."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import attrs
+
+from flyte_codegen.configuration import settings as config
+from flyte_codegen.configuration.fingerprint import fingerprint
+from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
+from flyte_codegen.output.manifest import MANIFEST, Manifest, finished
+
+
+def run(argv: list[str] | None) -> int:
+    """Run the command line; returns its exit code."""
+    arguments = _parser().parse_args(argv)
+    # What a run makes lives until it ends: collecting garbage would walk it again and again, and find none.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        if arguments.command == "import":
+            from flyte_codegen.importing import main
+
+            return main(arguments)
+        if arguments.command == "new":
+            from flyte_codegen.scaffold import create
+
+            return create(arguments.folder)
+        settings = config.read(arguments.config)
+        if arguments.command == "explain":
+            from .explain import explain
+
+            print(explain(settings, arguments.name))
+            return 0
+        if arguments.command == "diff":
+            return _diff(settings, arguments)
+        if arguments.command == "report":
+            return _report(settings, strict=arguments.strict, json=arguments.json)
+        return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
+    except CodegenError as cause:
+        _show(cause.diagnostics)
+    except BrokenPipeError:
+        raise
+    except OSError as cause:
+        remedy = "check that it is there, its permissions, and that the disk is not full"
+        _show([error(str(cause.filename or "flyte-codegen"), cause.strerror or str(cause), remedy)])
+    finally:
+        if collecting:
+            gc.enable()
+    # What diff answers with 1 is that something breaks.
+    return 2 if arguments.command == "diff" else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="flyte-codegen", description="Generate a typed client from protobuf definitions."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("generate", "write the client"),
+        ("check", "fail unless the client in place is exactly what would be generated"),
+        ("explain", "tell how an RPC or message is generated, and why"),
+        ("diff", "tell what another version of the definitions changes, and fail when it breaks something"),
+        ("report", "tell of every RPC which entity methods it is, or why it is none"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.add_argument("--config", type=Path, default=Path("codegen.toml"), help="default: ./codegen.toml")
+        if name == "generate":
+            text = "generate anew whatever is there, and discard what others wrote or edited in the output"
+            sub.add_argument("--force", action="store_true", help=text)
+        if name == "diff":
+            for which in ("old", "new"):
+                text = "a folder of .proto files, a wheel file, or a pinned requirement such as flyteidl2==2.0.53"
+                sub.add_argument(which, metavar=which.upper(), help=text)
+            sub.add_argument("--json", action="store_true", help="as JSON, for programs")
+        if name == "report":
+            sub.add_argument("--json", action="store_true", help="as JSON, for programs")
+            text = "fail when an RPC is neither a method nor excluded for a reason"
+            sub.add_argument("--strict", action="store_true", help=text)
+        if name == "explain":
+            sub.add_argument(
+                "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
+            )
+    new = commands.add_parser("new", help="write a project that generates a client of its own")
+    new.add_argument("folder", type=Path, help="folder to make; its name, such as my-sdk, is that of the project")
+    add_import_arguments(commands.add_parser("import", help="write .proto files from a wheel's descriptors"))
+    return parser
+
+
+def add_import_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `flyte-codegen import`."""
+    text = "a wheel file, or a pinned requirement such as flyteidl2==2.0.53 (default: `wheel` in import.toml)"
+    parser.add_argument("--wheel", metavar="WHEEL", help=text)
+    parser.add_argument("--out", type=Path, default=Path("protos"), help="directory of import.toml (default: protos)")
+
+
+def _show(diagnostics: Iterable[Diagnostic | str]) -> None:
+    for diagnostic in diagnostics:
+        print(diagnostic, file=sys.stderr)
+
+
+def _generate(settings: config.Config, *, force: bool) -> int:
+    started = time.perf_counter()
+    done = None if force else finished(settings.output, fingerprint(settings))
+    if done is not None:
+        _show(done.warnings)
+        counts = "nothing to do, neither they nor what they are made from has changed"
+        print(f"{len(done.files) + 1} files: {counts} ({time.perf_counter() - started:.1f} s)")
+        return 0
+    from flyte_codegen.output.write import write
+    from flyte_codegen.pipeline import generate
+
+    output = generate(settings)
+    _show(output.warnings)
+    state = write(settings.output, output.files, force=force)
+    changed, removed = len(state.stale) + len(state.edited), len(state.obsolete) + len(state.stray)
+    counts = f"{len(state.missing)} added, {changed} changed, {removed} removed"
+    print(f"{len(output.files)} files: {counts} ({time.perf_counter() - started:.1f} s)")
+    return 0
+
+
+def _check(settings: config.Config) -> int:
+    from flyte_codegen.output.write import compare
+    from flyte_codegen.pipeline import generate
+
+    output = generate(settings)
+    _show(output.warnings)
+    # Another version of a tool, or a comment, gives another seal and yet the same output, which is what is checked.
+    recorded = Manifest.load(settings.output)
+    listed = Manifest.of({name: text for name, text in output.files.items() if name != MANIFEST}).files
+    state = compare(settings.output, {**output.files, MANIFEST: attrs.evolve(recorded, files=listed).text()})
+    for label, paths in (
+        ("edited by hand", state.edited),
+        ("missing", state.missing),
+        ("stale", state.stale),
+        ("obsolete", state.obsolete),
+        ("stray", state.stray),
+    ):
+        for path in paths:
+            print(f"{settings.output.name}/{path}: {label}", file=sys.stderr)
+    if state:
+        print("run flyte-codegen generate", file=sys.stderr)
+    drifted = _drifted(settings)
+    for line in drifted:
+        print(line, file=sys.stderr)
+    if state or drifted:
+        return 1
+    print(f"{settings.output.name} is up to date")
+    return 0
+
+
+def _report(settings: config.Config, *, strict: bool, json: bool) -> int:
+    from .report import as_json, report, summary
+
+    reaches = report(settings)
+    print(as_json(reaches) if json else "\n".join(map(str, reaches)))
+    print(summary(reaches), file=sys.stderr)
+    return int(strict and not all(reach.decided for reach in reaches))
+
+
+def _diff(settings: config.Config, arguments: argparse.Namespace) -> int:
+    from flyte_codegen.importing import ImportProblem
+
+    from .changes import as_json, as_text
+    from .diff import diff
+
+    try:
+        changes = diff(settings, arguments.old, arguments.new)
+    except ImportProblem as cause:
+        print(f"flyte-codegen diff: {cause}", file=sys.stderr)
+        return 2
+    print(as_json(changes) if arguments.json else as_text(changes))
+    return int(any(change.breaks for change in changes))
+
+
+def _drifted(settings: config.Config) -> list[str]:
+    """Differences between imported definitions and what their lock recorded."""
+    from flyte_codegen.importing import ImportProblem
+    from flyte_codegen.importing.lock import FILE_NAME, verify
+
+    try:
+        return [line for root in settings.protos if (root / FILE_NAME).is_file() for line in verify(root)]
+    except ImportProblem as cause:
+        return [str(cause)]

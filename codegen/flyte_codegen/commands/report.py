@@ -1,0 +1,88 @@
+"""Which RPCs a generated client reaches, and why not the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+import attrs
+
+from flyte_codegen.configuration.settings import Config
+from flyte_codegen.definitions.model import Method, Service
+from flyte_codegen.definitions.operations import OPERATION
+from flyte_codegen.pipeline import link, read_api
+from flyte_codegen.python.type_names import Naming
+
+_STREAMS = "the client streams, which no entity method does"
+_INTERNAL = "a service that servers call each other through, as its name says"
+
+
+@attrs.frozen
+class Reach:
+    """What becomes of one RPC: entity methods, or a reason why there is none, or neither."""
+
+    rpc: str
+    methods: tuple[str, ...]
+    excluded: str
+    operation: bool = False
+    """Whether it starts a long-running operation, which is not over when the method returns."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the client has the RPC, or a reason for not having it."""
+        return bool(self.methods or self.excluded)
+
+    def __str__(self) -> str:
+        missing = f"excluded: {self.excluded}" if self.excluded else "not reachable"
+        mark = f" (long-running: replies with {OPERATION})" if self.operation else ""
+        return f"{self.rpc} -> {', '.join(self.methods) or missing}{mark}"
+
+
+def report(config: Config) -> list[Reach]:
+    """Tell of every RPC of the services that are generated, sorted by name.
+
+    Raises:
+        CodegenError: The definitions or codegen.toml do not give a client.
+    """
+    api = read_api(config)
+    naming = Naming(api, config.package, config.extern)
+    methods: dict[str, list[str]] = {}
+    for entity in link(config, api):
+        for method in entity.methods:
+            methods.setdefault(method.full_name, []).append(f"{entity.name}.{method.name}")
+    found = [
+        Reach(rpc.full_name, tuple(methods.get(rpc.full_name, ())), reason(config, service, rpc), bool(rpc.operation))
+        for file in api.files
+        if not naming.is_extern(file)
+        for service in file.services
+        for rpc in service.methods
+    ]
+    return sorted((attrs.evolve(r, excluded="") if r.methods else r for r in found), key=lambda reach: reach.rpc)
+
+
+def as_json(reaches: Iterable[Reach]) -> str:
+    """A list of objects with `rpc`, `methods`, `excluded`, which is null unless there is a reason, and `long_running`."""
+    data = [
+        {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
+        for r in reaches
+    ]
+    return json.dumps(data, indent=1)
+
+
+def summary(reaches: Iterable[Reach]) -> str:
+    """How many there are of each."""
+    counts = {"methods": 0, "excluded": 0, "not reachable": 0}
+    for reach in reaches:
+        counts["methods" if reach.methods else "excluded" if reach.excluded else "not reachable"] += 1
+    return f"{sum(counts.values())} RPCs: " + ", ".join(f"{count} {what}" for what, count in counts.items())
+
+
+def reason(config: Config, service: Service, rpc: Method) -> str:
+    """Why an RPC is left out, empty for no reason: codegen.toml's words before those of the rules."""
+    for pattern, why in config.exclude.items():
+        if fnmatchcase(rpc.full_name, pattern):
+            return why
+    if rpc.client_streaming:
+        return _STREAMS
+    return _INTERNAL if service.full_name.rpartition(".")[2].startswith("Internal") else ""

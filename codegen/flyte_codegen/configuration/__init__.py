@@ -1,0 +1,1 @@
+"""`codegen.toml` and the side tables: reading, checking, fingerprint."""

@@ -1,0 +1,98 @@
+"""Everything that decides what a run writes, as one digest: the same digest, the same output.
+
+One and not one for each kind of input: a merge of two branches must not be able to put a manifest together, line by line,
+that fits the merged inputs although no run has seen them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+from flyte_codegen.diagnostics import fail
+from flyte_codegen.output.manifest import MANIFEST
+
+from .settings import Config
+
+RULES = "rules.toml"
+# The formatter, the compiler with the definitions it brings, the template language, and what reads descriptors.
+_TOOLS = ("ruff", "grpcio-tools", "jinja2", "protobuf")
+_GENERATOR = Path(__file__).parents[1]
+
+
+def built_in_templates() -> Path:
+    """The folder of our own templates: packaged in a wheel, at the top of a checkout."""
+    packaged = Path(str(files("flyte_codegen") / "templates"))
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "templates"
+
+
+def fingerprint(config: Config) -> str:
+    """The digest of definitions, rules, codegen.toml, templates, this generator, and the tools it runs.
+
+    Names are taken relative to the folder that an input lies in, so that it does not matter where a project is.
+
+    Raises:
+        CodegenError: An input can't be read.
+    """
+    digest = hashlib.sha256()
+    for line in (f"codegen.toml {config.digest}", *_tools(), *_others(config), *_contents(config)):
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def _tools() -> Iterator[str]:
+    yield f"python {sys.version_info.major}.{sys.version_info.minor}"
+    for name in _TOOLS:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            yield f"{name} absent"
+
+
+def _others(config: Config) -> Iterator[str]:
+    """What packages of [extern] have: the rest is generated here."""
+    for package in sorted(set(config.extern.values())):
+        spec = find_spec(package)
+        manifests = [Path(folder, MANIFEST) for folder in (spec.submodule_search_locations or ())] if spec else []
+        for path in manifests:
+            yield f"extern {package} {hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else 'unlisted'}"
+
+
+def _contents(config: Config) -> Iterator[str]:
+    for kind, number, root in (
+        *(("definitions", number, root) for number, root in enumerate((*config.protos, *config.include))),
+        *(("templates", number, root) for number, root in enumerate(config.templates)),
+        ("our templates", 0, built_in_templates()),
+        ("generator", 0, _GENERATOR),
+    ):
+        for path in _below(root):
+            if kind == "generator" and path.suffix != ".py":
+                continue
+            if kind == "definitions" and path.suffix != ".proto" and path != root / RULES:
+                continue
+            try:
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+            except OSError as cause:
+                raise fail(str(path), f"can't be read: {cause.strerror}", "make it readable, or remove it") from None
+            yield f"{kind} {number} {path.relative_to(root).as_posix()} {content}"
+
+
+def _below(root: Path) -> list[Path]:
+    """All files below a folder, sorted; linked folders too, since imports and includes reach into them."""
+    found: list[Path] = []
+    seen: set[str] = set()
+    for folder, inner, names in os.walk(root, followlinks=True):
+        inner.sort()
+        real = os.path.realpath(folder)
+        if real in seen:  # a link to a folder that was there already
+            inner.clear()
+            continue
+        seen.add(real)
+        found += (Path(folder, name) for name in names)
+    return sorted(found)

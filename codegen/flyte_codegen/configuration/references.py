@@ -1,0 +1,134 @@
+"""Definitions that can't be generated, and names in codegen.toml that stand for none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from fnmatch import fnmatchcase
+
+from flyte_codegen.definitions.model import Api, Label
+from flyte_codegen.diagnostics import Diagnostic, error
+from flyte_codegen.python.names import snake
+from flyte_codegen.python.type_names import Naming, importable
+
+from .lines import Keys
+from .settings import Config
+from .toml import nearest
+
+
+def check(api: Api, config: Config) -> list[Diagnostic]:
+    """What can't be generated, and what codegen.toml names that the definitions do not have.
+
+    Names in entities are checked when those are linked.
+    """
+    rpcs = {m.full_name for s in api.services() for m in s.methods}
+    fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
+    found: list[Diagnostic] = []
+    for prefix, package in config.extern.items():
+        if not importable(package):
+            message = f"[extern] names {package}, which is not installed here"
+            remedy = "install it: what is generated depends on what it has"
+            found.append(error(config.source.at(("extern", prefix)), message, remedy))
+        elif not importable(f"{package}.messages"):
+            message = f"[extern] names {package}, which flyte-codegen did not generate"
+            remedy = "name the package that [output] package names where it was generated"
+            found.append(error(config.source.at(("extern", prefix)), message, remedy))
+    if not importable(config.runtime):
+        message = f"[output] runtime names {config.runtime}, which is not installed here"
+        found.append(error(config.source.at(("output", "runtime")), message, "install it, or remove the line"))
+    for keys, what, name, known in _names(api, config, rpcs, fields):
+        if name not in known:
+            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is no {what}"
+            found.append(error(config.source.at(keys), message, nearest(name, known)))
+    naming = Naming(api, config.package, config.extern)
+    found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
+    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config), *_lengths(api, config)]
+
+
+def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Fields of the messages of listings that can't hold what is to be put into them."""
+    listing = config.list_request
+    request = api.messages.get(listing.get("request", ""))
+    if request is None:
+        return
+    for key, of in (("filters_field", "filter"), ("sort_field", "sort")):
+        fits = [f.name for f in request.fields if f.type_name == listing[of] and f.label is Label.REPEATED]
+        if request.field(listing[key]) and listing[key] not in fits:
+            message = f"[listing] {key} is {listing[key]}, which is not a list of {listing[of]}"
+            yield error(config.source.at(("listing", key)), message, nearest(listing[key], fits))
+
+
+def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
+    """Lengths of what has none, and those that nothing can have."""
+    kinds = {f"{m.full_name}.{f.name}": f.kind for m in api.messages.values() for f in m.fields}
+    for name, rule in config.rules.items():
+        low, high = rule.get("min_len", 0), rule.get("max_len", 0)
+        if (low or high) and kinds.get(name, "string") != "string":
+            message = f"[rules] {name} is no text, so that it has no length"
+            yield error(config.source.at(("rules", name)), message, "remove the lengths; required = true demands it")
+        elif high and low > high:
+            message = f"[rules] {name} has a min_len above its max_len, which no text fits"
+            yield error(config.source.at(("rules", name)), message, "correct one of the two")
+
+
+def _homonyms(config: Config) -> Iterator[Diagnostic]:
+    """Entities that would be written to one module."""
+    modules = Counter(snake(entity.name) for entity in config.entities)
+    for entity in config.entities:
+        if modules[snake(entity.name)] > 1:
+            message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
+            yield error(config.source.at(("entities", entity.name)), message, "rename one")
+    overlays = Counter(entity.overlay for entity in config.entities if entity.overlay)
+    for entity in config.entities:
+        if overlays[entity.overlay] > 1:
+            message = f"[entities.{entity.name}] and another entity have one overlay, {entity.overlay}"
+            remedy = "give each a class of its own: it derives from what is generated for one entity"
+            yield error(config.source.at(("entities", entity.name, "overlay")), message, remedy)
+
+
+def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
+    """Exclusions without a reason, and those of nothing: what they match is not there, or is a method all the same."""
+    methods = {entity.full_name(method) for entity in config.entities for method in entity.methods}
+    for pattern, reason in config.exclude.items():
+        if not reason.strip():
+            yield error(
+                config.source.at(("exclude", pattern)),
+                f"[exclude] {pattern} has no reason",
+                "say why clients do not need it",
+            )
+        matched = {rpc for rpc in rpcs if fnmatchcase(rpc, pattern)}
+        if not matched:
+            yield error(
+                config.source.at(("exclude", pattern)), f"[exclude] {pattern} matches no RPC", nearest(pattern, rpcs)
+            )
+        elif matched <= methods:
+            yield error(
+                config.source.at(("exclude", pattern)),
+                f"[exclude] all that {pattern} matches are methods of entities",
+                "remove the line",
+            )
+
+
+def _names(
+    api: Api, config: Config, rpcs: set[str], fields: set[str]
+) -> Iterator[tuple[Keys, str, str, Collection[str]]]:
+    for rpc, effect in config.effects.items():
+        yield ("effects", effect), "RPC", rpc, rpcs
+    for message, roles in config.scope.items():
+        yield ("scope", message), "message", message, api.messages
+        for field in roles if message in api.messages else ():
+            yield ("scope", message, field), "field", f"{message}.{field}", fields
+    listing = config.list_request
+    for key in ("request", "filter", "sort") if listing else ():
+        yield ("listing", key), "message", listing[key], api.messages
+    for key in ("filters_field", "sort_field") if listing else ():
+        yield ("listing", key), "field", f"{listing['request']}.{listing[key]}", fields
+    for name, param in config.filters.items():
+        if param.enum:
+            yield ("filters", name, "enum"), "enum", param.enum, api.enums
+    services = {s.full_name for s in api.services()}
+    for entity in config.entities:
+        if entity.service:
+            yield ("entities", entity.name, "service"), "service", entity.service, services
+    for field in config.rules:
+        yield ("rules", field), "field", field, fields

@@ -1,0 +1,154 @@
+"""Reading tables of a TOML file with every mistake found: unknown keys, missing ones, values of the wrong type."""
+
+from __future__ import annotations
+
+import difflib
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from flyte_codegen.diagnostics import Diagnostic, error
+
+from .lines import Keys, Source, is_list, is_table
+
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(rf"(?!({'|'.join(keyword.kwlist)})\Z)[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a name in Python."""
+    return bool(_NAME.fullmatch(text))
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """A remedy for a misspelt name: the one that was probably meant, else all there are."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+class Section:
+    """A table. Reading a key makes it known; `finish` reports what is missing, and what nobody has read."""
+
+    def __init__(self, source: Source, keys: Keys, table: object, findings: list[Diagnostic]) -> None:
+        self.source, self.keys, self.findings = source, keys, findings
+        self.path = ".".join(key if _KEY.fullmatch(key) else f'"{key}"' for key in keys)
+        self.table: dict[str, Any] = table if is_table(table) else {}
+        self._is_table = is_table(table)
+        self._asked: set[str] = set()
+        self._missing: list[str] = []
+        if not is_table(table):
+            self._report("", f"[{self.path}] is not a table")
+
+    def text(self, key: str, default: str = "", *, among: Collection[str] = ()) -> str:
+        """The text at a key."""
+        value: str = self._value(key, default, "text", lambda v: isinstance(v, str))
+        if among and value and value not in among:
+            self._report(key, f"{self._at(key)} is {value!r}, which is not known", nearest(value, among))
+        return value
+
+    def required(self, key: str) -> str:
+        """The text at a key that has to be there; `finish` reports it when it is not."""
+        if key not in self.table:
+            self._missing.append(key)
+        return self.text(key)
+
+    def shaped(self, key: str, default: str, pattern: re.Pattern[str], what: str) -> str:
+        """The text at a key, which has to match `pattern`, called `what`."""
+        value = self.text(key, default)
+        if value and not pattern.fullmatch(value):
+            self._report(key, f"{self._at(key)} is {value!r}, which is not {what}")
+        return value
+
+    def name(self, key: str) -> str:
+        """The text at a key, which has to be a Python name."""
+        return self.shaped(key, "", _NAME, "a name in Python")
+
+    def number(self, key: str) -> int:
+        """The number at a key; 0 when it is not there."""
+        value: int = self._value(key, 0, "a number of 0 or more", _is_count)
+        return value
+
+    def flag(self, key: str) -> bool:
+        """The true or false at a key; false when it is not there."""
+        value: bool = self._value(key, False, "true or false", lambda v: isinstance(v, bool))
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The list of texts at a key."""
+        return tuple(self._value(key, default, "a list of texts", _is_texts))
+
+    def mapping(self, key: str, *, names: str = "") -> Mapping[str, str]:
+        """The table of texts at a key; its "keys" or "values" have to be Python names when `names` says so."""
+        value: dict[str, str] = self._value(key, {}, "a table of texts", _is_text_table)
+        inner = self._inner(key, value)
+        if names == "keys":
+            inner.check_names()
+        for name in value if names == "values" else ():
+            inner.name(name)
+        return value
+
+    def check_names(self) -> None:
+        """Report keys that are not Python names."""
+        for key in self.table:
+            if not _NAME.fullmatch(key):
+                self.refuse(key, "is not a name in Python")
+
+    def refuse(self, key: str, why: str, remedy: str = "") -> None:
+        """Report what is at a key."""
+        self._report(key, f"{self._at(key)} {why}", remedy)
+
+    def section(self, key: str) -> Section:
+        """The table at a key; an empty one when it is not there."""
+        return self._inner(key, self._value(key, {}, "a table", is_table))
+
+    def sections(self, key: str) -> Iterator[tuple[str, Section]]:
+        """The tables in the table at a key, each with its name."""
+        outer = self.section(key)
+        for name, value in outer.table.items():
+            # A list of tables stands for several of one name.
+            for item in value if is_list(value) else [value]:
+                yield name, outer._inner(name, item)
+
+    def finish(self) -> None:
+        """Report the keys that are missing, and those that are not known; a misspelt one is not missing, too."""
+        if not self._is_table:
+            return
+        unknown = [key for key in self.table if key not in self._asked]
+        meant = {near for key in unknown for near in difflib.get_close_matches(key, self._asked, n=1)}
+        for key in self._missing:
+            if key not in meant:
+                self._report(key, f"{self._at(key)} is missing", f'add {key} = "..."')
+        for key in unknown:
+            self._report(key, f"{self._at(key)} is not a known key", nearest(key, self._asked))
+
+    def _inner(self, key: str, table: object) -> Section:
+        return Section(self.source, (*self.keys, key), table, self.findings)
+
+    def _value(self, key: str, default: Any, what: str, fits: Callable[[object], bool]) -> Any:
+        self._asked.add(key)
+        value = self.table.get(key, default)
+        if fits(value) or value is default:
+            return value
+        self._report(key, f"{self._at(key)} is not {what}")
+        return default
+
+    def _at(self, key: str) -> str:
+        if not key:
+            return f"[{self.path}]"
+        return f"[{self.path}] {key}" if self.path else key
+
+    def _report(self, key: str, message: str, remedy: str = "") -> None:
+        self.findings.append(error(self.source.at((*self.keys, key) if key else self.keys), message, remedy))
+
+
+def _is_texts(value: object) -> bool:
+    return is_list(value) and all(isinstance(item, str) for item in value)
+
+
+def _is_text_table(value: object) -> bool:
+    return is_table(value) and all(isinstance(item, str) for item in value.values())
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

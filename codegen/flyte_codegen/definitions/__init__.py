@@ -1,0 +1,1 @@
+"""Protobuf definitions: loading, checking, and the frozen model of them."""

@@ -1,0 +1,241 @@
+"""Second stage: a descriptor set to the intermediate representation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import attrs
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodOptions,
+    ServiceDescriptorProto,
+)
+
+from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
+from flyte_codegen.python import names
+
+from . import refuse
+from .features import Features, Path, of_file
+from .model import Api, Enum, Field, File, Label, Member, Message, Method, Service
+from .operations import Operations
+from .places import Places
+from .screen import defined, extensions, is_option, supported
+
+_NOT_PACKABLE = frozenset({"string", "bytes", "message", "map"})
+
+
+def build(descriptors: FileDescriptorSet) -> Api:
+    """Read a descriptor set, with comments and Python names.
+
+    Raises:
+        CodegenError: Names that can't be told apart in Python, or an edition that nobody has taught us.
+    """
+    findings: list[Diagnostic] = []
+    protos = sorted(supported(descriptors), key=lambda f: f.name)
+    types = frozenset(name for proto in protos for name in defined(proto))
+    files = tuple(_FileReader(proto, types).read() for proto in protos)
+    _check_names(files, findings)
+    if findings:
+        raise CodegenError(findings)
+    files = _with_extensions(files, descriptors)
+    return Api(
+        files=files,
+        messages={m.full_name: m for f in files for m in f.messages},
+        enums={e.full_name: e for f in files for e in f.enums},
+        file_of={x.full_name: f for f in files for x in f.types},
+    )
+
+
+def _with_extensions(files: tuple[File, ...], descriptors: FileDescriptorSet) -> tuple[File, ...]:
+    """The files, each with what is wrong with the extensions of its messages, wherever those stand."""
+    added: dict[str, list[Diagnostic]] = {}
+    for proto in descriptors.file:
+        found = [(extension, path) for extension, path in extensions(proto) if not is_option(extension)]
+        if found:
+            places = Places(proto)
+            for extension, path in found:
+                added.setdefault(extension.extendee.lstrip("."), []).append(refuse.extension(extension, path, places))
+    return tuple(
+        attrs.evolve(f, refused=(*f.refused, *(d for m in f.messages for d in added.get(m.full_name, ()))))
+        for f in files
+    )
+
+
+def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
+    modules = Counter(file.module for file in files)
+    for file in (f for f in files if modules[f.module] > 1):
+        message = f"{file.name} and another file are both the module {file.module} in Python"
+        findings.append(error(file.name, message, "rename one"))
+    homes = Counter(service.module for file in files for service in file.services)
+    for service in (s for file in files for s in file.services if homes[s.module] > 1):
+        message = f"{service.full_name} and another service are both the module {service.module} in Python"
+        findings.append(error(service.place, message, "rename one"))
+    for file in files:
+        counts = Counter(x.py_name for x in file.types)
+        for clash in (x for x in file.types if counts[x.py_name] > 1):
+            message = f"{clash.full_name} and another type are both {clash.py_name} in Python"
+            findings.append(error(clash.place, message, "rename one"))
+        for service in file.services:
+            handlers = Counter(m.py_name for m in service.methods)
+            for method in (m for m in service.methods if handlers[m.py_name] > 1):
+                message = f"{method.full_name} and another RPC are both {method.py_name} in Python"
+                findings.append(error(method.place, message, "rename one"))
+
+
+class _FileReader:
+    """Walks one file."""
+
+    def __init__(self, proto: FileDescriptorProto, types: frozenset[str]) -> None:
+        self.proto = proto
+        self.places = Places(proto)
+        self.features = of_file(proto)
+        self.operations = Operations(proto.package, types)
+        self.messages: list[Message] = []
+        self.enums: list[Enum] = []
+        # By what they say: a feature that many fields inherit is told of once.
+        self.refused: dict[Diagnostic, None] = {}
+
+    def read(self) -> File:
+        proto = self.proto
+        for i, message in enumerate(proto.message_type):
+            self._message(message, (4, i), proto.package, "", self.features)
+        for i, enum in enumerate(proto.enum_type):
+            self._enum(enum, (5, i), proto.package, "")
+        return File(
+            name=proto.name,
+            package=proto.package,
+            module=names.module(proto.name.removesuffix(".proto").replace("/", ".")),
+            doc=self.places.doc((12,)) or self.places.doc((2,)),
+            messages=tuple(self.messages),
+            enums=tuple(self.enums),
+            services=tuple(self._service(s, (6, i)) for i, s in enumerate(proto.service)),
+            refused=tuple(self.refused),
+        )
+
+    def _message(self, proto: DescriptorProto, path: Path, scope: str, outer: str, around: Features) -> None:
+        self.refused.update(dict.fromkeys(refuse.message(proto, path, self.places)))
+        features = around.within(proto.options, (*path, 7))
+        full_name = f"{scope}.{proto.name}" if scope else proto.name
+        flat_name = outer + proto.name
+        entries = {f"{full_name}.{n.name}": n for n in proto.nested_type if n.options.map_entry}
+        oneofs = [(o.name, features.within(o.options, (*path, 8, i, 2))) for i, o in enumerate(proto.oneof_decl)]
+        self.messages.append(
+            Message(
+                full_name=full_name,
+                py_name=names.escape(flat_name, names.RESERVED_AS_MESSAGE),
+                # By number, which is the order they are written to the wire in.
+                fields=tuple(
+                    self._field(field, (*path, 2, i), features, oneofs, entries)
+                    for i, field in sorted(enumerate(proto.field), key=lambda pair: pair[1].number)
+                ),
+                deprecated=proto.options.deprecated,
+                doc=self.places.doc(path),
+                place=self.places.at(path),
+            )
+        )
+        for i, nested in enumerate(proto.nested_type):
+            if not nested.options.map_entry:
+                self._message(nested, (*path, 3, i), full_name, flat_name, features)
+        for i, enum in enumerate(proto.enum_type):
+            self._enum(enum, (*path, 4, i), full_name, flat_name)
+
+    def _field(
+        self,
+        proto: FieldDescriptorProto,
+        path: Path,
+        around: Features,
+        oneofs: list[tuple[str, Features]],
+        entries: dict[str, DescriptorProto],
+    ) -> Field:
+        kind = FieldDescriptorProto.Type.Name(proto.type).removeprefix("TYPE_").lower()
+        type_name = proto.type_name.lstrip(".")
+        oneof = ""
+        if proto.HasField("oneof_index"):
+            oneof, around = oneofs[proto.oneof_index]
+        features = around.field(proto, path)
+        label, key, value = Label.IMPLICIT, "", ""
+        if entry := entries.get(type_name):
+            label, kind = Label.MAP, "map"
+            key, value = (FieldDescriptorProto.Type.Name(f.type).removeprefix("TYPE_").lower() for f in entry.field)
+            type_name = entry.field[1].type_name.lstrip(".")
+        else:
+            self.refused.update(dict.fromkeys(refuse.field(proto, features, path, self.places)))
+            if proto.label == FieldDescriptorProto.LABEL_REPEATED:
+                label = Label.REPEATED
+            elif oneof or kind == "message" or features.values["field_presence"] != "IMPLICIT":
+                label = Label.OPTIONAL  # that of proto3 is in a oneof of its own
+        return Field(
+            name=proto.name,
+            py_name=names.escape(proto.name, names.RESERVED_IN_MESSAGE),
+            number=proto.number,
+            kind=kind,
+            label=label,
+            type_name=type_name,
+            oneof="" if proto.proto3_optional else oneof,
+            json_name=proto.json_name,
+            packed=kind not in _NOT_PACKABLE and features.values["repeated_field_encoding"] == "PACKED",
+            deprecated=proto.options.deprecated,
+            doc=self.places.doc(path),
+            place=self.places.at(path),
+            map_key=key,
+            map_value=value,
+        )
+
+    def _enum(self, proto: EnumDescriptorProto, path: Path, scope: str, outer: str) -> None:
+        prefix = names.member_prefix(proto.name, [v.name for v in proto.value])
+        self.enums.append(
+            Enum(
+                full_name=f"{scope}.{proto.name}" if scope else proto.name,
+                py_name=names.escape(outer + proto.name, names.RESERVED_AS_MESSAGE),
+                prefix=prefix,
+                members=tuple(
+                    Member(
+                        name=v.name,
+                        py_name=names.escape(v.name[len(prefix) :], names.RESERVED_IN_ENUM),
+                        number=v.number,
+                        doc=self.places.doc((*path, 2, i)),
+                        deprecated=v.options.deprecated,
+                    )
+                    for i, v in enumerate(proto.value)
+                ),
+                doc=self.places.doc(path),
+                place=self.places.at(path),
+                deprecated=proto.options.deprecated,
+            )
+        )
+
+    def _service(self, proto: ServiceDescriptorProto, path: Path) -> Service:
+        full_name = f"{self.proto.package}.{proto.name}" if self.proto.package else proto.name
+        return Service(
+            full_name=full_name,
+            py_name=names.escape(proto.name, names.RESERVED_AS_SERVICE),
+            module=names.module(f"{self.proto.package}.{names.snake(proto.name)}".lstrip(".")),
+            methods=tuple(
+                Method(
+                    name=m.name,
+                    full_name=f"{full_name}.{m.name}",
+                    py_name=names.escape(names.snake(m.name), names.RESERVED_IN_SERVICE),
+                    constant=names.snake(m.name).upper(),
+                    request=m.input_type.lstrip("."),
+                    response=m.output_type.lstrip("."),
+                    client_streaming=m.client_streaming,
+                    server_streaming=m.server_streaming,
+                    idempotency=MethodOptions.IdempotencyLevel.Name(m.options.idempotency_level)
+                    if m.options.idempotency_level
+                    else "",
+                    deprecated=m.options.deprecated,
+                    doc=self.places.doc((*path, 2, i)),
+                    place=self.places.at((*path, 2, i)),
+                    operation=self.operations.of(m),
+                )
+                for i, m in enumerate(proto.method)
+            ),
+            doc=self.places.doc(path),
+            place=self.places.at(path),
+            deprecated=proto.options.deprecated,
+        )

@@ -1,0 +1,1 @@
+"""Rendering, formatting, verification and writing of the output folder."""

@@ -1,0 +1,150 @@
+"""How each field is decoded and encoded: the steps that a message's codec is laid out from."""
+
+from __future__ import annotations
+
+import attrs
+
+from flyte_codegen.definitions.model import Field, Label
+
+_WIRE_TYPE: dict[str, int] = {
+    **dict.fromkeys(("double", "fixed64", "sfixed64"), 1),
+    **dict.fromkeys(("string", "bytes", "message", "map"), 2),
+    **dict.fromkeys(("float", "fixed32", "sfixed32"), 5),
+}
+_WIDTH = {1: 8, 5: 4}
+# The expression that turns what stands on the wire, `number` or a part of the buffer, into what the message keeps.
+_READ = {
+    "string": "buf[at:pos].decode()",
+    "bytes": "buf[at:pos]",
+    "message": "buf[at:pos]",
+    "map": "buf[at:pos]",
+    "bool": "number != 0",
+    "uint64": "number",
+    "uint32": "number & 0xFFFFFFFF",
+    "int32": "number if number < 1 << 31 else signed32(number)",
+    "int64": "number if number < 1 << 63 else signed64(number)",
+    "enum": "number if number < 1 << 31 else signed32(number)",
+    "sint32": "zigzag32(number)",
+    "sint64": "zigzag(number)",
+    "fixed32": "unsigned(buf[at - 1 : pos])",
+    "fixed64": "unsigned(buf[at - 1 : pos])",
+    "sfixed32": "signed(buf[at - 1 : pos])",
+    "sfixed64": "signed(buf[at - 1 : pos])",
+    "double": "double(buf[at - 1 : pos])",
+    "float": "float32(buf[at - 1 : pos])",
+}
+_UNPACKED = {
+    "bool": "packed(buf[at:pos], bool)",
+    "uint64": "packed(buf[at:pos])",
+    "uint32": "packed(buf[at:pos], low32)",
+    "int32": "packed(buf[at:pos], signed32)",
+    "int64": "packed(buf[at:pos], signed64)",
+    "enum": "packed(buf[at:pos], signed32)",
+}
+
+
+@attrs.frozen
+class Store:
+    """One branch of a decoder: for this tag, this statement. `case` keeps a oneof to its last member."""
+
+    tag: int
+    kind: int
+    statement: str
+    key: str
+    case: str
+
+    @property
+    def width(self) -> int:
+        """Bytes of a fixed-width value; 0 for others."""
+        return _WIDTH.get(self.kind, 0)
+
+    @property
+    def behind(self) -> str:
+        """The position behind the value: `at` is behind the number, and where there is none, one behind the tag."""
+        return "at + number" if self.kind == 2 else f"at + {self.width - 1}" if self.width else "at"
+
+
+@attrs.frozen
+class Put:
+    """One step of an encoder: writes the field under `key`, or what is undecoded under `raw`, behind the bytes `tag`."""
+
+    style: str
+    key: str
+    raw: str
+    tag: str
+    write: str
+    test: str = ""
+    key_tag: str = ""
+    key_write: str = ""
+    value_tag: str = ""
+
+
+def case(oneof: str) -> str:
+    """The decoder's variable for which member of a oneof came last."""
+    return f"{oneof}_case"
+
+
+def wire_type(kind: str) -> int:
+    """How a value of that protobuf type stands on the wire."""
+    return _WIRE_TYPE.get(kind, 0)
+
+
+def stores(field: Field) -> list[Store]:
+    """The decoder branches of a field: its own, and the packed one where there is one."""
+    kind, read = wire_type(field.kind), _READ[field.kind]
+    key = ("*" if field.kind in ("message", "enum", "map") else "") + field.py_name
+    which = case(field.oneof) if field.oneof else ""
+    slot, items = f'd["{key}"]', f'd.setdefault("{key}", [])'
+    if field.label in (Label.REPEATED, Label.MAP):
+        statement = f"{items}.append({read})"
+    elif field.kind == "message":
+        statement = f'{slot} = again({slot}, {read}) if "{key}" in d else {read}'
+    else:
+        statement = f"{slot} = {read}"
+    found = [Store(field.number << 3 | kind, kind, statement, key, which)]
+    if field.label is Label.REPEATED and kind != 2:
+        found.append(Store(field.number << 3 | 2, 2, f"{items}.extend({_unpack(field.kind)})", key, which))
+    return found
+
+
+def _unpack(kind: str) -> str:
+    reader = _READ[kind].split("(")[0]
+    if width := _WIDTH.get(wire_type(kind)):
+        return f"packed_fixed(buf[at:pos], {width}, {reader})"
+    return _UNPACKED.get(kind, f"packed(buf[at:pos], {reader})")
+
+
+def put(field: Field) -> Put:
+    """The encoder step of a field."""
+    if field.label is Label.MAP:
+        return Put(
+            style="map",
+            key=field.py_name,
+            raw=f"*{field.py_name}",
+            tag=_tag(field.number, 2),
+            write=f"put_{field.map_value}",
+            key_tag=_tag(1, wire_type(field.map_key)),
+            key_write=f"put_{field.map_key}",
+            value_tag=_tag(2, wire_type(field.map_value)),
+        )
+    raw = f"*{field.py_name}" if field.kind in ("message", "enum") else ""
+    packed = field.label is Label.REPEATED and field.packed
+    style = "packed" if packed else "repeated" if field.label is Label.REPEATED else "single"
+    tag = _tag(field.number, 2 if packed else wire_type(field.kind))
+    return Put(style, field.py_name, raw, tag, f"put_{field.kind}", test=_test(field))
+
+
+def _test(field: Field) -> str:
+    """Whether the value `v` of a single field is written."""
+    if field.label is Label.OPTIONAL:
+        return "v is not None"
+    return "v is not None and written(v)" if field.kind in ("double", "float") else "v"
+
+
+def _tag(number: int, kind: int) -> str:
+    value, out = number << 3 | kind, bytearray()
+    while value > 127:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return 'b"' + "".join(f"\\x{b:02x}" for b in out) + '"'

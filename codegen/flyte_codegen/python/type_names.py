@@ -1,0 +1,112 @@
+"""Where generated types live, and what the modules that use them call them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
+
+from flyte_codegen.definitions.model import Api, File, Service
+from flyte_codegen.diagnostics import fail
+
+
+@functools.cache
+def importable(module: str) -> bool:
+    """Whether there is such a module in this environment."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+class Naming:
+    """Where generated types live: in the package they are written to, or in one that others generated."""
+
+    def __init__(self, api: Api, package: str, extern: Mapping[str, str]) -> None:
+        self.api, self.package, self.extern = api, package, extern
+
+    def is_extern(self, file: File) -> bool:
+        """Whether the file's types come from another package."""
+        return self._owner(file) != self.package
+
+    def _owner(self, file: File) -> str:
+        prefixes = [p for p in self.extern if file.package == p or file.package.startswith(p + ".")]
+        if not prefixes:
+            return self.package
+        owner = self.extern[max(prefixes, key=len)]
+        # Others generate what they use: flyte_api has a Timestamp, but no Empty, which is then made here.
+        absent = (file.messages or file.enums) and not importable(f"{owner}.messages.{file.module}")
+        return self.package if absent else owner
+
+    def module(self, full_name: str) -> str:
+        """The module that holds a message or enum.
+
+        Raises:
+            CodegenError: There is no such type.
+        """
+        if full_name not in self.api.file_of:
+            raise fail(full_name, f"there is no type {full_name}", "correct what names it in codegen.toml")
+        file = self.api.file_of[full_name]
+        return f"{self._owner(file)}.messages.{file.module}"
+
+    def service_module(self, service: Service) -> str:
+        """The module that holds the RPCs of a service."""
+        file = next(f for f in self.api.files if service in f.services)
+        return f"{self._owner(file)}.services.{service.module}"
+
+    def py_name(self, full_name: str) -> str:
+        """The class of a message or enum."""
+        found = self.api.messages.get(full_name) or self.api.enums[full_name]
+        return found.py_name
+
+    def path(self, full_name: str) -> str:
+        """The import path of a message or enum, `module:Class`."""
+        return f"{self.module(full_name)}:{self.py_name(full_name)}"
+
+
+class TypeNames:
+    """The names that one module uses for the types of others; a second type of the same name gets an alias."""
+
+    def __init__(self, naming: Naming, taken: Iterable[str], home: str = "") -> None:
+        self.naming, self.home = naming, home
+        self.taken = set(taken)
+        self.lines: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._services: dict[str, str] = {}
+
+    def service(self, service: Service) -> str:
+        """How the module refers to the RPCs of a service; the first of several with one name keeps it."""
+        if service.full_name not in self._services:
+            cls = service.py_name
+            local = self._free(service.full_name, cls) if cls in self._services.values() else cls
+            self.taken.add(local)
+            self._services[service.full_name] = local
+            self.lines.add(f"from {self.naming.service_module(service)} import {_as(cls, local)}")
+        return self._services[service.full_name]
+
+    def name(self, full_name: str) -> str:
+        """How the module refers to the type."""
+        module, cls = self.naming.module(full_name), self.naming.py_name(full_name)
+        if module == self.home:
+            return cls
+        if full_name not in self._names:
+            local = self._free(full_name, cls)
+            self.taken.add(local)
+            self._names[full_name] = local
+            self.lines.add(f"from {module} import {_as(cls, local)}")
+        return self._names[full_name]
+
+    def _free(self, full_name: str, cls: str) -> str:
+        """The class name, or with the last part of its package in front, or with an X in front of that."""
+        if cls not in self.taken:
+            return cls
+        *_, scope = ("", *full_name.split(".")[:-1])
+        local = scope[:1].upper() + scope[1:] + cls
+        while local in self.taken:
+            local = "X" + local
+        return local
+
+
+def _as(cls: str, local: str) -> str:
+    """What an import says of a class that the module calls `local`."""
+    return cls if cls == local else f"{cls} as {local}"

@@ -1,0 +1,255 @@
+"""Submits the calls that a task makes of other tasks, and gives back what they returned."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from flyte import _hashing as hashing
+from flyte._context import TaskContext, ctx
+from flyte._routing import Operation, route
+from flyte._task_errors import task_error
+from flyte.errors import (
+    ActionAbortedError,
+    AlreadyExistsError,
+    ConnectionLostError,
+    DeadlineExceededError,
+    InternalError,
+    ResourceExhaustedError,
+    RpcError,
+    RuntimeSystemError,
+    TaskTimeoutError,
+    UnavailableError,
+)
+from flyte.models import ActionPhase
+from flyte_api.messages.flyteidl2.actions.actions_service import AbortRequest, Action, EnqueueRequest
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, ProjectIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.core.execution import ExecutionError
+from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, UploadInputsRequest
+from flyte_api.messages.flyteidl2.task.common import Inputs
+from flyte_api.messages.flyteidl2.workflow.run_definition import TaskAction
+from flyte_api.messages.google.protobuf.wrappers import StringValue
+from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client, current_client
+from flyte_rpc.sync import bridge
+
+from .children import Children, Ended
+from .names import Names
+
+if TYPE_CHECKING:
+    from flyte.remote import TaskDetails
+
+_log = logging.getLogger("flyte")
+
+_AT_ONCE = 1000
+"""Children of one parent that are under way at a time; further ones wait here, not on the control plane."""
+_SUBMITTING = 20
+"""Submissions of one parent that are under way at a time."""
+_RETRIES = 100
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_CLEANING_UP = 6.0
+"""Seconds that a cancelled call gets to abort its child."""
+_PASSING = (UnavailableError, ConnectionLostError, DeadlineExceededError, ResourceExhaustedError)
+
+
+class Controller:
+    """The children of the action that this process executes. All of its work is done on the bridge's event loop."""
+
+    def __init__(self, client: Client, context: TaskContext) -> None:
+        """Made when the first child is called; see `submit`."""
+        self._client = client
+        self._context = context
+        self._run = RunIdentifier(
+            org=client.org, project=context.project or "", domain=context.domain or "", name=context.run_name or ""
+        )
+        self._project = ProjectIdentifier(
+            organization=client.org, domain=context.domain or "", name=context.project or ""
+        )
+        self._names = Names(context.action_name or "")
+        self._children = Children(client, self._identifier(context.action_name or ""))
+        self._under_way = asyncio.Semaphore(_AT_ONCE)
+        self._submitting = asyncio.Semaphore(_SUBMITTING)
+
+    def _identifier(self, name: str) -> ActionIdentifier:
+        return ActionIdentifier(run=self._run, name=name)
+
+    def call(self, details: TaskDetails, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+        """Name a child and check its inputs, at once and in the order of the calls; the rest is to be awaited.
+
+        Raises:
+            RemoteTaskUsageError: Inputs are missing or unknown.
+            TypeError: An input has the wrong type.
+            ValueError: An input is out of range, or all of them are too large.
+        """
+        inputs = details.inputs(values)
+        inputs.context = [KeyValuePair(key=k, value=v) for k, v in ctx().custom_context.items()]
+        counted = hashing.without_ignored(inputs, details.template.metadata)
+        digest = hashing.sha256(hashing.canonical(counted))
+        name = self._names.next(hashing.identity(details.template, details.name), digest)
+        return self._see_through(details, inputs, name)
+
+    async def _see_through(self, details: TaskDetails, inputs: Inputs, name: str) -> Any:
+        async with self._under_way:
+            try:
+                async with self._submitting:
+                    await self._enqueue(details, inputs, name)
+                ended = await self._children.ended(name)
+            except asyncio.CancelledError:
+                await asyncio.shield(self._abort(name))
+                raise
+            return await self._result(details, name, ended)
+
+    async def _enqueue(self, details: TaskDetails, inputs: Inputs, name: str) -> None:
+        scope = details.pb2.task_id
+        upload = UploadInputsRequest(run_id=self._run, task_spec=details.spec, inputs=inputs)
+        place = (await self._persist(self._upload(upload))) or ""
+        template = details.template
+        key = hashing.cache_key(template, details.name, inputs, "")
+        action = Action(
+            action_id=self._identifier(name),
+            parent_action_name=self._context.action_name,
+            input_uri=place,
+            task=TaskAction(
+                id=scope,
+                spec=details.spec,
+                cache_key=StringValue(value=key) if key else None,
+                queue=details.queue or "",
+            ),
+        )
+        await self._persist(self._submit(EnqueueRequest(action=action)))
+
+    def _upload(self, request: UploadInputsRequest) -> Any:
+        async def attempt() -> str:
+            client = await route(self._client, Operation.UPLOAD_INPUTS, self._project)
+            reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
+            return "" if reply.offloaded_input_data is None else reply.offloaded_input_data.uri
+
+        return attempt
+
+    def _submit(self, request: EnqueueRequest) -> Any:
+        async def attempt() -> None:
+            try:
+                await unary(self._client, ActionsService.ENQUEUE, request)
+            except AlreadyExistsError:
+                return  # by an earlier try, or an earlier attempt of the parent: it is followed like any other
+            except InternalError as cause:
+                # The backend has no status of its own for this.
+                if "already exists" not in cause.message:
+                    raise
+
+        return attempt
+
+    async def _persist(self, attempt: Any) -> Any:
+        """Repeat what may be repeated: the names of children make submitting them idempotent."""
+        for failures in range(1, _RETRIES + 1):
+            try:
+                return await attempt()
+            except _PASSING as cause:
+                if failures == _RETRIES:
+                    raise
+                _log.warning("a child could not be submitted yet (%d): %s", failures, cause)
+                await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10)))
+        raise AssertionError("unreachable")
+
+    async def _abort(self, name: str) -> None:
+        """End a child that nobody waits for any more. It may have ended, or never been there."""
+        request = AbortRequest(action_id=self._identifier(name), reason="the parent gave the call up")
+        with suppress(RpcError):
+            await unary(self._client, ActionsService.ABORT, request, timeout=5)
+
+    async def _result(self, details: TaskDetails, name: str, ended: Ended) -> Any:
+        what = f"Child {name} ({details.name}) of action {self._context.action_name} in run {self._context.run_name}"
+        if ended.phase.is_success:
+            return await self._outputs(details, name)
+        error = ended.error or ExecutionError()
+        told = f": {error.message}" if error.message else ""
+        if ended.phase is ActionPhase.ABORTED:
+            raise ActionAbortedError(f"{what} was aborted{told}")
+        if ended.phase is ActionPhase.TIMED_OUT:
+            raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
+        if error.message or error.code:
+            raise task_error(error.kind.name, error.code, f"{what} failed{told}")
+        raise RuntimeSystemError(f"{what} failed, and nothing was reported about why")
+
+    async def _outputs(self, details: TaskDetails, name: str) -> Any:
+        from flyte.types import literals_to_python
+
+        request = GetActionDataRequest(action_id=self._identifier(name))
+        client = await route(self._client, Operation.GET_ACTION_DATA, self._identifier(name))
+        data = await unary(client, DataProxyService.GET_ACTION_DATA, request)
+        literals = [] if data.outputs is None else data.outputs.literals
+        values = [*literals_to_python(literals, details.typed_interface.outputs).values.values()]
+        if len(values) < 2:
+            return values[0] if values else None
+        return tuple(values)
+
+
+_lock = threading.Lock()
+_controller: tuple[tuple[object, ...], Controller] | None = None
+
+
+def current() -> Controller:
+    """The controller of the action that this code is part of, made on the bridge's loop."""
+    global _controller
+    context, client = ctx(), current_client()
+    key = (os.getpid(), client, context.project, context.domain, context.run_name, context.action_name)
+    with _lock:
+        if _controller is None or _controller[0] != key:
+            _controller = key, Controller(client, context)
+        return _controller[1]
+
+
+def submit(details: TaskDetails, values: Mapping[str, Any]) -> Any:
+    """Call a task from within a task.
+
+    Args:
+        details: The task.
+        values: Its inputs by name.
+
+    Returns:
+        What the task returned; in async code, something to await for it. None for no outputs, a tuple for several.
+
+    Raises:
+        RemoteTaskUsageError: Inputs are missing or unknown; nothing was submitted.
+        TypeError: An input has the wrong type; nothing was submitted.
+        BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
+        RpcError: It can't be submitted or followed.
+
+    Calls `DataProxyService.UploadInputs`, `ActionsService.Enqueue` and `WatchForUpdates`, and
+    `DataProxyService.GetActionData`; `ActionsService.Abort` when the call is cancelled.
+    """
+    work = current().call(details, values)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return bridge.run(work)
+    return awaited(work)
+
+
+async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
+    """Wait for work on the bridge's loop; a cancelled wait ends when the work has cleaned up, for a while."""
+    over: Future[None] = Future()
+
+    async def until_over() -> Any:
+        try:
+            return await work
+        finally:
+            over.set_result(None)
+
+    try:
+        return await asyncio.wrap_future(bridge.start(until_over()))
+    except asyncio.CancelledError:
+        # The process may end next, and with it the thread that tells the control plane.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLEANING_UP):
+                await asyncio.shield(asyncio.wrap_future(over))
+        raise

@@ -1,0 +1,111 @@
+"""One task over many inputs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flyte.errors import RemoteTaskUsageError
+from flyte_rpc.sync import bridge
+
+from .controller import awaited, current
+
+if TYPE_CHECKING:
+    from flyte.remote import LazyEntity, TaskDetails
+
+
+def map(
+    task: TaskDetails | LazyEntity,
+    items: Iterable[Any],
+    *,
+    concurrency: int = 100,
+    return_exceptions: bool = False,
+    **common: Any,
+) -> Any:
+    """Call a task once for each item, from within a task.
+
+    Args:
+        task: The task.
+        items: Its inputs: each item is a mapping of inputs by name, or the one input that is left when `common` has the
+            others. Taken one by one, as calls begin.
+        concurrency: Most calls that are under way at a time, at least 1. Default: 100.
+        return_exceptions: Whether a failed call's exception takes the place of its result. Default: the first one is
+            raised, and the calls that are under way are aborted.
+        common: Inputs that are the same for all.
+
+    Returns:
+        The results in the order of the items; in async code, something to await for them.
+
+    Raises:
+        TypeError: `task` is not a deployed task.
+        RemoteTaskUsageError: The code does not run in a task, or an item does not give the inputs.
+        ValueError: `concurrency` is below 1.
+        BaseRuntimeError: A call failed.
+    """
+    from flyte.remote import LazyEntity, TaskDetails
+    from flyte.remote.tasks.details import require_context
+
+    if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
+    if concurrency < 1:
+        raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
+    require_context(task.name)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        details = task.fetch() if isinstance(task, LazyEntity) else task
+        return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
+    return _awaited(task, iter(items), concurrency, return_exceptions, common)
+
+
+async def _awaited(
+    task: TaskDetails | LazyEntity, items: Iterator[Any], concurrency: int, keep: bool, common: Mapping[str, Any]
+) -> list[Any]:
+    from flyte.remote import LazyEntity
+
+    details = await task.fetch.aio() if isinstance(task, LazyEntity) else task
+    found: list[Any] = await awaited(_gathered(details, items, concurrency, keep, common))
+    return found
+
+
+async def _gathered(
+    details: TaskDetails, items: Iterator[Any], concurrency: int, keep: bool, common: Mapping[str, Any]
+) -> list[Any]:
+    results: dict[int, Any] = {}
+    controller, as_inputs = current(), _inputs_of(details, common)
+    numbered = enumerate(items)
+
+    async def work() -> None:
+        for number, item in numbered:
+            try:
+                results[number] = await controller.call(details, as_inputs(item))
+            except Exception as error:
+                if not keep:
+                    raise
+                results[number] = error
+
+    # Workers rather than a task for each item: what is not under way costs nothing.
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(concurrency):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [results[number] for number in range(len(results))]
+
+
+def _inputs_of(details: TaskDetails, common: Mapping[str, Any]) -> Callable[[Any], Mapping[str, Any]]:
+    left = [name for name in details.required_args if name not in common]
+
+    def inputs(item: Any) -> Mapping[str, Any]:
+        if isinstance(item, Mapping):
+            return {**common, **item}
+        if len(left) != 1:
+            names = ", ".join(left) or "none"
+            raise RemoteTaskUsageError(
+                f"task {details.name} has {len(left)} required inputs left ({names}), so each item must be a mapping by name"
+            )
+        return {**common, left[0]: item}
+
+    return inputs

@@ -1,0 +1,207 @@
+"""The handle of a running devbox: a control plane on a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from flyte_rpc.calls.client import Client, default_client, set_default_client
+
+from .control_plane import ControlPlane
+from .home import DevboxError, Home
+
+_START_TIMEOUT = 60.0
+_STOP_MARGIN = 20.0
+
+
+class Devbox:
+    """A control plane that runs inside this process until it is stopped.
+
+    It is a context manager, for `with` and `async with`, that stops in the end. Made by `flyte.devbox.start`.
+    """
+
+    def __init__(self, home: Home, token: str, *, port: int, parallel: int, grace: float) -> None:
+        self._home = home
+        self._token = token
+        self._grace = grace
+        self._pid = os.getpid()
+        self._clients: list[Client] = []
+        self._previous: Client | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending: asyncio.Event | None = None
+        ready: Future[str] = Future()
+        self._thread = threading.Thread(
+            target=self._run, args=(ready, port, parallel), name="flyte-devbox", daemon=True
+        )
+        self._thread.start()
+        try:
+            self._endpoint = ready.result(_START_TIMEOUT)
+        except BaseException:  # an interrupt, too, finds the thread over before the home is given up
+            self._thread.join(_STOP_MARGIN)
+            raise
+        home.announce(self._endpoint)
+        # Tasks must not outlive a script that ends without stopping its devbox.
+        atexit.register(self.stop)
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens, `http://127.0.0.1:<port>`."""
+        return self._endpoint
+
+    @property
+    def token(self) -> str:
+        """The bearer token that every call needs."""
+        return self._token
+
+    @property
+    def dir(self) -> Path:
+        """The directory with all it keeps; removed in the end unless it was given."""
+        return self._home.path
+
+    @property
+    def token_file(self) -> Path:
+        """The file with the token, readable by its owner only."""
+        return self._home.token_file
+
+    def connect(self, project: str = "flytesnacks", domain: str = "development") -> Client:
+        """A client of this devbox, which becomes the default one until the devbox is stopped.
+
+        Args:
+            project: Project of calls that name none. Default: the one that every devbox has.
+            domain: Domain of calls that name none.
+
+        Raises:
+            DevboxError: The devbox was stopped.
+        """
+        if self._stopped:
+            raise DevboxError("this devbox was stopped; start another one")
+        client = Client(self._endpoint, token=self._token, project=project, domain=domain)
+        if not self._clients:
+            self._previous = default_client()
+        self._clients.append(client)
+        set_default_client(client)
+        return client
+
+    def stop(self) -> None:
+        """End the tasks that run, close the connections, restore the previous default client. Doing it twice does nothing.
+
+        Running actions become ABORTED. Runs that are still queued wait for the next devbox on the same directory.
+        """
+        # A forked child has the object, but neither the thread nor the tasks.
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            if self._stopped:
+                return
+            self._stopped = True
+            if self._clients and default_client() in self._clients:
+                set_default_client(self._previous)
+            for client in self._clients:
+                client.close()
+            if self._loop is not None and self._ending is not None:
+                self._loop.call_soon_threadsafe(self._ending.set)
+            self._thread.join(self._grace + _STOP_MARGIN)
+            self._home.release()
+            atexit.unregister(self.stop)
+            if self._thread.is_alive():
+                raise DevboxError("the devbox did not stop in time; some of its tasks may still be running")
+
+    close = stop
+
+    async def aclose(self) -> None:
+        """Like `stop`, without blocking the event loop."""
+        await asyncio.to_thread(self.stop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._stopped else f"at {self._endpoint}"
+        return f"<Devbox {state} in {self._home.path}>"
+
+    def _run(self, ready: Future[str], port: int, parallel: int) -> None:
+        try:
+            asyncio.run(self._serve(ready, port, parallel))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    async def _serve(self, ready: Future[str], port: int, parallel: int) -> None:
+        # The database belongs to the thread that opens it, so all of it is made here.
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        plane = ControlPlane(self._home, self._token, parallel=parallel, grace=self._grace)
+        await plane.start(port)
+        ready.set_result(plane.endpoint)
+        try:
+            await self._ending.wait()
+        finally:
+            await plane.stop()
+
+
+def start(
+    *,
+    dir: str | os.PathLike[str] | None = None,
+    port: int = 0,
+    memory: bool = False,
+    token: str | None = None,
+    parallel: int | None = None,
+    grace: float = 5.0,
+) -> Devbox:
+    """Start a control plane on this machine. It listens on the loopback interface only, and executes tasks as processes.
+
+    Args:
+        dir: Where to keep everything: a devbox that is started there again finds its projects, tasks, runs and logs.
+            Default: a temporary directory that is removed in the end.
+        port: TCP port. Default: a free one, see `Devbox.endpoint`.
+        memory: Keep the database in memory. Files and logs are on disk even so.
+        token: Bearer token that every call needs. Default: that of the last devbox in `dir`, else a random one.
+        parallel: Most actions that run at once, not counting those that wait for their children. Default: one per
+            processor, at least 4.
+        grace: Seconds that a task gets between SIGTERM and SIGKILL.
+
+    Returns:
+        The running devbox. Stop it, or use it in a `with` or `async with` block.
+
+    Raises:
+        DevboxError: The directory is in use or cannot be written, or the port is taken.
+        ValueError: A number is out of range.
+    """
+    if os.name != "posix":
+        raise DevboxError("the devbox runs tasks in POSIX process groups, which this system does not have")
+    parallel = max(4, os.cpu_count() or 1) if parallel is None else parallel
+    if parallel < 1:
+        raise ValueError(f"parallel={parallel}: at least one action must be able to run")
+    if dir is not None and not str(dir):
+        raise ValueError("dir must not be empty; leave it out for a temporary directory")
+    if not 0 <= port < 1 << 16:
+        raise ValueError(f"port={port} is not a TCP port")
+    if grace < 0:
+        raise ValueError(f"grace={grace} is negative")
+    home = Home(dir, memory=memory)
+    try:
+        return Devbox(home, home.token(token), port=port, parallel=parallel, grace=grace)
+    except BaseException:  # whatever the reason, the home is free for the next one
+        home.release()
+        raise

@@ -1,0 +1,104 @@
+"""A control plane on the current event loop: the parts put together, started and stopped in order."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Self
+
+from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
+
+from .bus import Bus
+from .data.blobs import Blobs
+from .data.links import Links
+from .data.logs import LogBook
+from .executor.executor import Executor
+from .home import DevboxError, Home
+from .plane import Plane
+from .runs.recording import Recorder
+from .services import project
+from .services.actions import ActionsService
+from .services.cluster import ClusterService
+from .services.data_proxy import DataProxyService
+from .services.identity import IdentityService
+from .services.internal_run import EventsProxyService, InternalRunService
+from .services.run import RunService
+from .services.task import TaskService
+from .store.database import StoreError
+from .store.store import Store
+
+_HOST = "127.0.0.1"
+
+
+class ControlPlane:
+    """All services, the executor and their state."""
+
+    def __init__(self, home: Home, token: str, *, parallel: int, grace: float) -> None:
+        """Open the state; nothing runs or listens before `start`.
+
+        Raises:
+            DevboxError: The state cannot be read.
+        """
+        self._token = token
+        news = Bus()
+        try:
+            self._store = Store(home.database, news)
+        except StoreError as error:
+            raise DevboxError(str(error)) from error
+        blobs = Blobs(home.blobs)
+        self._plane = Plane(
+            store=self._store, news=news, blobs=blobs, logs=LogBook(home.logs, news), scratch=home.scratch
+        )
+        self._links = Links(blobs)
+        self._executor = Executor(self._plane, parallel=parallel, grace=grace)
+        self._server: RunningServer | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """Where it listens; empty before it does."""
+        return "" if self._server is None else self._server.endpoint
+
+    async def start(self, port: int) -> Self:
+        """Listen, and go on with what an earlier devbox left.
+
+        Raises:
+            DevboxError: The port is taken.
+        """
+        project.seed(self._store)
+        recorder = Recorder(self._store, self._executor)
+        actions = ActionsService(self._plane, self._executor, recorder)
+        services = (
+            project.ProjectService(self._store),
+            TaskService(self._store),
+            RunService(self._plane, self._executor, recorder, actions),
+            actions,
+            InternalRunService(self._store, recorder),
+            EventsProxyService(self._store),
+            DataProxyService(self._plane, self._links),
+            ClusterService(lambda: self.endpoint),
+            IdentityService(),
+        )
+        try:
+            await self._links.start()
+            self._server = await serve(services, host=_HOST, port=port, authenticate=self._authenticate)
+        except OSError as error:
+            await self.stop()
+            raise DevboxError(f"the devbox cannot listen on {_HOST}:{port}: {error.strerror}") from error
+        # No request is handled before this coroutine returns to the loop, so nothing can be queued too early.
+        self._executor.begin({"FLYTE_ENDPOINT": self.endpoint, "FLYTE_TOKEN": self._token})
+        return self
+
+    async def stop(self) -> None:
+        """End running tasks, then the streams, then close the state."""
+        await self._executor.close()
+        if self._server is not None:
+            await self._server.close()
+        await self._links.close()
+        self._store.close()
+
+    def _authenticate(self, call: ServerCall) -> None:
+        given = call.metadata.get("authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            abort(
+                Status.UNAUTHENTICATED,
+                "this devbox wants its bearer token: it is in the file `token` of the devbox's directory",
+            )

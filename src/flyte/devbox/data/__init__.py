@@ -1,0 +1,1 @@
+"""Files of the devbox: blobs, signed links, logs, hashes."""

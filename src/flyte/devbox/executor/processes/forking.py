@@ -1,0 +1,199 @@
+"""Starts processes, and forks workers instead wherever that comes to the same."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .environment import inherited
+from .forkserver import LARGEST
+from .process import Executed, Process
+
+_WORKER = ("-m", "flyte.devbox.executor.processes.worker")
+_SERVER = ("-m", "flyte.devbox.executor.processes.forkserver")
+_STARTED_WITH = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_")
+"""How the variables begin that an interpreter, or a library below it, only heeds when it starts."""
+_START_TIMEOUT = 60.0
+"""Seconds that a worker waits at most for its fork: the first one also for the imports it is spared."""
+_STOP_TIMEOUT = 10.0
+
+
+class Forked(Process, asyncio.Protocol):
+    """A worker that was forked; its output comes through a pipe."""
+
+    def __init__(self, sink: Callable[[bytes], None]) -> None:
+        super().__init__(sink)
+        self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether it began to work."""
+        self._pipe: asyncio.BaseTransport | None = None
+
+    def begun(self, pid: int) -> None:
+        """It is there, and leads a process group."""
+        self.pid = pid
+        if not self.started.done():
+            self.started.set_result(True)
+
+    def ended(self, code: int) -> None:
+        """It is gone."""
+        if not self.started.done():
+            self.started.set_result(False)
+        if not self.exited.done():
+            self.exited.set_result(code)
+
+    def kill(self) -> None:
+        """End its group at once, if there is one."""
+        if self.started.done() and self.started.result():
+            self._signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let go of its pipe."""
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        self._pipe = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio."""
+        self.heard(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by asyncio."""
+        self.heard_all()
+
+
+class Forks:
+    """The process that workers are forked from; it is started with the first of them, and again should it die."""
+
+    def __init__(self) -> None:
+        self._base = inherited()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._workers: dict[int, Forked] = {}
+        self._count = 0
+        # One start at a time: the socket has room for few requests, and the server forks one after the other anyway.
+        self._turn = asyncio.Lock()
+
+    async def start(
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        sink: Callable[[bytes], None],
+        memory: int | None = None,
+    ) -> Process:
+        """Start a command; see `Executed.start`, which does it wherever forking would not come to the same.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        self._count += 1
+        request = {"id": self._count, "env": {**env}, "cwd": str(cwd), "memory": memory, "arguments": [*command[3:]]}
+        message = json.dumps(request).encode()
+        if len(message) > LARGEST or not self._same(command, env):
+            return await Executed.start(command, env=env, cwd=cwd, sink=sink, memory=memory)
+        number = self._count
+        async with self._turn:
+            return await self._fork(number, message, sink)
+
+    def _same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
+        """Whether a forked worker cannot be told from an executed one."""
+        # Elsewhere some system libraries do not survive a fork without exec.
+        if sys.platform != "linux" or (command[0], *command[1:3]) != (sys.executable, *_WORKER):
+            return False
+        names = {name for name in (*env, *self._base) if name.startswith(_STARTED_WITH)}
+        return all(env.get(name) == self._base.get(name) for name in names)
+
+    async def _fork(self, number: int, message: bytes, sink: Callable[[bytes], None]) -> Process:
+        worker = self._workers[number] = Forked(sink)
+        reading, writing = os.pipe()
+        try:
+            try:
+                await asyncio.get_running_loop().connect_read_pipe(lambda: worker, os.fdopen(reading, "rb"))
+                socket.send_fds(self._connected(), [message], [writing])
+            finally:
+                os.close(writing)
+            async with asyncio.timeout(_START_TIMEOUT):
+                if not await asyncio.shield(worker.started):
+                    raise OSError(f"the worker ended with {worker.exited.result()} before it began")
+        except BaseException:
+            # Also when it is cancelled and nobody waits any more: what the server says of it later ends it.
+            worker.close()
+            self._workers.pop(number, None)
+            raise
+        return worker
+
+    def _connected(self) -> socket.socket:
+        """The socket of a server that runs."""
+        if self._socket is None:
+            self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._socket.setblocking(False)
+            with theirs:
+                command = [sys.executable, *_SERVER, str(theirs.fileno())]
+                self._server = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    env=self._base,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    # Ctrl-C in the devbox's terminal is the devbox's affair.
+                    start_new_session=True,
+                )
+            asyncio.get_running_loop().add_reader(self._socket, self._hear, self._socket)
+        return self._socket
+
+    def _hear(self, connection: socket.socket) -> None:
+        """Take one message of the server about one worker."""
+        try:
+            message = connection.recv(LARGEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            message = b""
+        if not message:
+            self.close()
+            return
+        told: dict[str, Any] = json.loads(message)
+        worker = self._workers.get(told["id"])
+        if worker is None:
+            # Nobody waits for it any more.
+            if "pid" in told:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(told["pid"], signal.SIGKILL)
+        elif "pid" in told:
+            worker.begun(told["pid"])
+        else:
+            del self._workers[told["id"]]
+            worker.ended(told["code"])
+
+    def close(self) -> None:
+        """End the server, and with it all that it has forked."""
+        if self._socket is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._socket)
+        # Closing alone would not do if a fork of this process has the socket as well.
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._socket = None
+        for worker in self._workers.values():
+            worker.kill()
+            worker.ended(-signal.SIGKILL)
+        self._workers.clear()
+        assert self._server is not None
+        try:
+            self._server.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._server.kill()
+            self._server.wait()

@@ -1,0 +1,36 @@
+"""What the devbox remembers, in SQLite: schema, connection, and one class per table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flyte.devbox.bus import Bus
+
+from .actions import Actions
+from .database import Database
+from .events import Events
+from .jobs import CachedOutputs, Jobs
+from .projects import Projects
+from .tasks import Tasks
+
+
+class Store:
+    """The database and its tables."""
+
+    def __init__(self, path: Path | None, news: Bus) -> None:
+        """Open the database file, or one in memory.
+
+        Raises:
+            StoreError: The file cannot be used.
+        """
+        self.database = Database(path)
+        self.projects = Projects(self.database)
+        self.tasks = Tasks(self.database)
+        self.actions = Actions(self.database, news)
+        self.events = Events(self.database, news)
+        self.jobs = Jobs(self.database)
+        self.cached_outputs = CachedOutputs(self.database)
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()

@@ -1,0 +1,1 @@
+"""Apps: their state, logs, and waiting for them."""

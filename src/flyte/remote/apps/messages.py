@@ -1,0 +1,109 @@
+"""The messages that apps are created and changed with, checked before they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import TypedDict
+
+from flyte_api.messages.flyteidl2.app.app_definition import App, Identifier, Meta, Spec, SpecDesiredState
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.client import Client
+from flyte_rpc.codec.message import which_one_of
+
+
+class Named(TypedDict):
+    """What names an app."""
+
+    name: str
+    project: str
+    domain: str
+
+
+_MAX_NAME = 30
+_MAX_REASON = 100
+
+
+def checked_spec(argument: str, spec: object) -> Spec:
+    """The definition of an app that says what is to run.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It says nothing of the kind.
+    """
+    if not isinstance(spec, Spec):
+        raise TypeError(f"{argument} takes a message flyteidl2.app.Spec, not {type(spec).__name__}")
+    if not which_one_of(spec, "app_payload")[0]:
+        raise ValueError(f"{argument} says nothing to run; set its container or its pod")
+    return spec
+
+
+def checked_reason(reason: object) -> str:
+    """Why an app is changed."""
+    return text("reason", reason, 0, _MAX_REASON)
+
+
+def located(argument: str, app: object, client: Client, project: str | None, domain: str | None) -> App:
+    """The app as it is sent: what its identifier leaves out is filled in.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It has no name, or nothing to run, or is of another project or domain than the one given.
+        InitializationError: There is no project or no domain.
+    """
+    if not isinstance(app, App):
+        raise TypeError(f"{argument} takes a message flyteidl2.app.App, not {type(app).__name__}")
+    metadata = app.metadata or Meta()
+    held = metadata.id or Identifier()
+    name = text(f"{argument}.metadata.id.name", held.name, 1, _MAX_NAME)
+    checked_spec(f"{argument}.spec", app.spec)
+    for label, given, inner in (("project", project, held.project), ("domain", domain, held.domain)):
+        if given is not None and inner and given != inner:
+            raise ValueError(f"{label} is {given!r}, but {argument}.metadata.id.{label} is {inner!r}; leave out one")
+    scope = client.scope(held.project or project, held.domain or domain)
+    sent, sent_metadata = copy(app), copy(metadata)
+    sent_metadata.id = Identifier(org=held.org or client.org, project=scope.project, domain=scope.domain, name=name)
+    sent.metadata = sent_metadata
+    return sent
+
+
+def named(app: App) -> Named:
+    """What names an app, as keyword arguments of a call."""
+    held = (app.metadata or Meta()).id or Identifier()
+    return Named(name=held.name, project=held.project, domain=held.domain)
+
+
+def with_desired_state(app: App, state: SpecDesiredState) -> App:
+    """The app, but that another state is wanted of it."""
+    spec = copy(app.spec or Spec())
+    spec.desired_state = state
+    changed = copy(app)
+    changed.spec = spec
+    return changed
+
+
+def successor(before: App, spec: Spec, labels: Mapping[str, str] | None, source: Meta | None = None) -> App | None:
+    """What takes an app's place; None where that is what there is.
+
+    What the server decided stays: who created the app, and where it is reached, unless the new definition says that.
+
+    Args:
+        before: The app as it is.
+        spec: Its new definition.
+        labels: Its new labels; None for the ones it has.
+        source: What is known of its new source. None for the same as before.
+    """
+    old = before.spec or Spec()
+    spec = copy(spec)
+    spec.creator = old.creator
+    if spec.ingress is None:
+        spec.ingress = old.ingress
+    metadata = copy(before.metadata or Meta())
+    if labels is not None:
+        metadata.labels = dict(labels)
+    if source is not None:
+        metadata.code_bundle_uri = source.code_bundle_uri or metadata.code_bundle_uri
+        metadata.source_code = source.source_code or metadata.source_code
+    if (spec, metadata) == (before.spec, before.metadata):
+        return None
+    return App(metadata=metadata, spec=spec, status=before.status)

@@ -1,0 +1,1 @@
+"""Artifacts, groups of versions, partitions, and publishing."""

@@ -1,0 +1,263 @@
+"""Artifacts: values that outlive the runs that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Literal, Self
+
+import attrs
+
+from flyte.artifacts import Card, Kind, Metadata, metadata_of
+from flyte.errors import AlreadyExistsError, NotFoundError
+from flyte.types import Dir, File, StructuredDataset
+from flyte_api.entities.artifact import ArtifactBase
+from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.entities.filters import SortBy
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync.decorators import fetching, listing
+
+from .group import ArtifactGroup
+from .partitions import merged, selecting, shown
+from .publishing import artifact_name, publication
+from .selection import conditions, most, refuse_several
+from .view import ArtifactView
+
+
+class Artifact(ArtifactView, ArtifactBase):
+    """A version of an artifact: a file, directory or data frame under a name, and where it comes from.
+
+    Versions may be divided into partitions: by one key that is a time, and by others that are texts. In arguments a `date`
+    stands for its day, a `datetime` for its hour in UTC, a `flyte.artifacts.TimePartition` for other spans; anything else
+    for its text.
+    """
+
+    # What is about all versions is the group's; here is where other SDKs have it.
+    list_names = ArtifactGroup.listall
+    declare = ArtifactGroup.declare
+    get_schema = ArtifactGroup.get_schema
+    partition_values = ArtifactGroup.partition_values
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("version", self.version), ("kind", self.kind))
+        yield from (("partitions", shown(self.partitions)), ("description", self.description))
+        yield from (("created_at", self.created_at), ("created_by", self.created_by), ("source", self.source))
+
+    @fetching
+    @classmethod
+    async def create(
+        cls,
+        value: File | Dir | StructuredDataset,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        description: str | None = None,
+        attrs: Mapping[str, str] | None = None,
+        kind: Kind | None = None,
+        card: Card | None = None,
+        python_type: Any = None,
+        project: str | None = None,
+        domain: str | None = None,
+        external_ref: str | None = None,
+        partitions: Mapping[str, Any] | None = None,
+        parents: Collection[str | ArtifactVersionId | Artifact] | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Publish a version of an artifact.
+
+        Args:
+            value: A `File`, `Dir` or `StructuredDataset`. A file or directory given by a path of this machine is uploaded. If
+                it was made with `flyte.artifacts.new`, it fills in for the arguments below.
+            name: Name of the artifact: letters, digits, dots, dashes and underscores, at most 255.
+            version: The version, at most 255 characters. Default: a new one each time.
+            description: What it is, at most 255 characters. Default: nothing.
+            attrs: Attributes of your own. Default: none.
+            kind: What it is: "model", "data" or "generic". Default: not said.
+            card: A page about it for the console. Default: none.
+            python_type: Annotation to store the value as, such as `File | None`. Default: its own class.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            external_ref: Where it comes from, in another system; at most 1024 characters. Default: the action that this
+                code runs in, if it is in the same project and domain, else nothing.
+            partitions: The partition it is of, by key. Default: none.
+            parents: The versions that it was made of, the most important one first, 32 at most: artifacts, ids, or texts for
+                versions of the same artifact. Servers do not look them up. Default: none.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The version as the server keeps it. Where the version is the hash of the content, that may have been there before.
+
+        Raises:
+            TypeError: An argument is of another type; nothing was sent.
+            ValueError: An argument is not usable; nothing was sent.
+            AlreadyExistsError: There is such a version.
+            RpcError: The call failed; its subclasses say how. An upload raises what `File.from_local` does.
+
+        Calls `ArtifactService.CreateArtifact`.
+        """
+        told = metadata_of(value)
+        about = _about(
+            told,
+            name=name,
+            version=version,
+            description=description,
+            attrs=attrs,
+            kind=kind,
+            card=card,
+            partitions=partitions,
+            parents=parents,
+        )
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        made = await publication(
+            value, about, python_type=python_type, external_ref=external_ref, scope=scope, client=caller
+        )
+        place = {"project": scope.project, "domain": scope.domain}
+        try:
+            return await cls._create.aio(made.name, made.version, made.spec, **place, client=caller)
+        except AlreadyExistsError:
+            if not made.by_content:
+                raise
+            return await cls._get.aio(made.name, version=made.version, **place, client=caller)
+
+    @fetching
+    @classmethod
+    async def get(
+        cls,
+        /,
+        name: str,
+        version: str | Literal["latest"] = "latest",
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        partitions: Mapping[str, Any] | None = None,
+        client: Client | None = None,
+        **partition_kwargs: Any,
+    ) -> Self:
+        """Fetch a version of an artifact: a given one, the latest one, or the latest one of a partition.
+
+        Args:
+            name: Name of the artifact.
+            version: The version. Default: the one that was published last.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            partitions: The partition, by key, instead of a version. Default: any.
+            client: The client to ask with. Default: the current one.
+            partition_kwargs: The same as arguments of their own: `region="us"`. They win over `partitions`, which is for
+                keys that are called like an argument.
+
+        Raises:
+            TypeError: A partition is given as a range or list; nothing was sent.
+            ValueError: An argument is not usable, or version and partition are both given; nothing was sent.
+            NotFoundError: There is no such version.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.GetArtifact`; for a partition `ListArtifacts`.
+        """
+        name = artifact_name(name)
+        chosen = merged(partitions, partition_kwargs)
+        if not chosen:
+            wanted = None if version == "latest" else text("version", version, 1)
+            return await cls._get.aio(name, version=wanted, project=project, domain=domain, client=client)
+        if version != "latest":
+            raise ValueError(f"version {version!r} names one version already; give it or partitions, not both")
+        refuse_several(chosen)
+        found = await cls._list(
+            name=name, filters=selecting(chosen), project=project, domain=domain, client=client
+        ).first.aio()
+        if found is None:
+            raise NotFoundError(
+                f"no version of artifact {name} is of the partition {shown(chosen)}",
+                hint="Days and hours are given as date and datetime: text selects keys that are texts. "
+                "Artifact.partition_values tells which partitions there are.",
+            )
+        return found
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        /,
+        name: str | None = None,
+        created_after: datetime | None = None,
+        limit: int | None = None,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        source_run: str | None = None,
+        source_action: str | None = None,
+        source_external_ref: str | None = None,
+        kind: Kind | None = None,
+        attrs: Mapping[str, str | Collection[str]] | None = None,
+        latest_per_partition: bool = False,
+        partitions: Mapping[str, Any] | None = None,
+        sort_by: SortBy | None = None,
+        page_size: int | None = None,
+        client: Client | None = None,
+        **partition_kwargs: Any,
+    ) -> Pager[Self]:
+        """List versions of artifacts.
+
+        A partition is selected by its value. A range `(start, end)` of two times selects the partitions that begin in it,
+        from that which `start` is in to that which `end` is in, both included; a list of texts any of them.
+
+        Args:
+            name: Only versions of this artifact. Default: of any.
+            created_after: Only those published later than this instant, which needs a time zone. Default: all.
+            limit: Most items in all. Default: all there are, as with -1.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            source_run: Only those that this run has made.
+            source_action: Only those that an action of this name has made; usually together with `source_run`.
+            source_external_ref: Only those that come from this place of another system.
+            kind: Only those that were published as "model", "data" or "generic".
+            attrs: Only those with these attributes; of several values any will do.
+            latest_per_partition: Only the latest version of each partition; `name` has to be given too. Default: False.
+            partitions: Only those of the partitions that this selects, by key. Default: all.
+            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default: the
+                server's order, which is the newest first.
+            page_size: Most items a request fetches. Default: the client's.
+            client: The client to ask with. Default: the current one.
+            partition_kwargs: The same as `partitions`, as arguments of their own: `region=["us", "eu"]`. They win over
+                `partitions`, which is for keys that are called like an argument.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            TypeError: An argument is of another type; nothing was sent.
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `ArtifactService.ListArtifacts`.
+        """
+        if latest_per_partition and name is None:
+            raise ValueError(
+                "latest_per_partition needs a name: the partitions of different artifacts are not the same"
+            )
+        return cls._list(
+            name=None if name is None else artifact_name(name),
+            source_run=source_run,
+            source_action=source_action,
+            source_external_ref=source_external_ref,
+            filters=[*conditions(created_after, kind, attrs), *selecting(merged(partitions, partition_kwargs))],
+            latest_per_partition=latest_per_partition,
+            sort_by=sort_by,
+            limit=most(limit),
+            page_size=page_size,
+            project=project,
+            domain=domain,
+            client=client,
+        )
+
+
+def _about(told: Metadata | None, **given: Any) -> Metadata:
+    """What to publish a value as: what the arguments say, else what the value tells of itself."""
+    said = {argument: value for argument, value in given.items() if value is not None}
+    if told is not None:
+        return attrs.evolve(told, **said)
+    if "name" not in said:
+        raise ValueError("name is missing; give one, or a value made with flyte.artifacts.new")
+    return Metadata(**said)

@@ -1,0 +1,1 @@
+"""Starting runs: run context, upload of inputs, rerun."""

@@ -1,0 +1,127 @@
+"""How a run is to be started: its name and place, and settings that go with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from flyte._context import ctx
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
+from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
+from flyte_api.messages.flyteidl2.core.security import Identity, SecurityContext
+from flyte_api.messages.flyteidl2.task.run import (
+    Annotations,
+    CacheConfig,
+    CacheLookupScope,
+    Envs,
+    Labels,
+    RawDataStorage,
+    RunSpec,
+)
+from flyte_api.messages.google.protobuf.wrappers import BoolValue
+from flyte_rpc.arguments import text, texts
+from flyte_rpc.calls.client import Client, Scope
+
+_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_SCOPES = {"global": CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope.PROJECT_DOMAIN}
+
+
+def _texts(instance: object, attribute: attrs.Attribute[Any], value: Mapping[str, str] | None) -> None:
+    if value is not None:
+        texts(attribute.name, value)
+
+
+def _run_name(instance: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and not _NAME.fullmatch(text("name", value, 1, 30)):
+        raise ValueError(
+            f"name has {value!r}; a run's name is lower-case letters, digits and dashes, begins with a letter and does not "
+            "end with a dash"
+        )
+
+
+def _count(instance: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{attribute.name} takes a number that is not negative, not {value!r}")
+
+
+@attrs.frozen
+class RunContext:
+    """Settings of runs to start; see `flyte.with_runcontext`, which makes it."""
+
+    name: str | None = attrs.field(default=None, validator=_run_name)
+    project: str | None = None
+    domain: str | None = None
+    env_vars: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    labels: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    annotations: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    interruptible: bool | None = None
+    overwrite_cache: bool = False
+    cache_lookup_scope: Literal["global", "project-domain"] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.in_(_SCOPES))
+    )
+    queue: str | None = None
+    service_account: str | None = None
+    raw_data_path: str | None = None
+    run_base_dir: str | None = None
+    max_action_concurrency: int | None = attrs.field(default=None, validator=_count)
+    custom_context: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    client: Client | None = attrs.field(default=None, repr=False, eq=False)
+
+    def spec(self, scope: Scope, queue: str | None) -> RunSpec:
+        """The settings of a run as the control plane takes them; `queue` is the task's own, if an override named one."""
+        spec = self.settings(queue)
+        spec.relation = _spawned(scope)
+        return spec
+
+    def settings(self, queue: str | None = None) -> RunSpec:
+        """The settings that do not depend on where and by whom a run is started."""
+        return RunSpec(
+            labels=Labels(values=dict(self.labels)) if self.labels else None,
+            annotations=Annotations(values=dict(self.annotations)) if self.annotations else None,
+            envs=Envs(values=pairs(self.env_vars)) if self.env_vars else None,
+            interruptible=None if self.interruptible is None else BoolValue(value=self.interruptible),
+            queue=self.queue or queue or "",
+            cache_config=self._cache(),
+            raw_data_storage=RawDataStorage(raw_data_prefix=self.raw_data_path) if self.raw_data_path else None,
+            run_base_dir=self.run_base_dir or "",
+            security_context=SecurityContext(run_as=Identity(k8s_service_account=self.service_account))
+            if self.service_account
+            else None,
+            max_action_concurrency=self.max_action_concurrency or 0,
+        )
+
+    def _cache(self) -> CacheConfig | None:
+        if not self.overwrite_cache and self.cache_lookup_scope is None:
+            return None
+        scope = _SCOPES.get(self.cache_lookup_scope or "")
+        return CacheConfig(
+            overwrite_cache=self.overwrite_cache, cache_lookup_scope=scope or CacheLookupScope.UNSPECIFIED
+        )
+
+    def identifiers(self, scope: Scope) -> dict[str, Any]:
+        """What names the run in a request: its own name, or the project that the server names it in."""
+        if self.name is not None:
+            return {"run_id": RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=self.name)}
+        return {"project_id": ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)}
+
+    def texts(self) -> list[KeyValuePair]:
+        """What is passed along to the tasks of the run."""
+        return pairs({**ctx().custom_context, **(self.custom_context or {})})
+
+
+def pairs(values: Mapping[str, str]) -> list[KeyValuePair]:
+    """Texts by name as messages carry them."""
+    return [KeyValuePair(key=key, value=value) for key, value in values.items()]
+
+
+def _spawned(scope: Scope) -> Relation | None:
+    """A run that a task starts is related to the run that the task is part of."""
+    here = ctx()
+    if not here or (here.project, here.domain) != (scope.project, scope.domain):
+        return None
+    parent = RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=here.run_name or "")
+    return Relation(related_to=parent, relation_type=RelationType.SPAWN)

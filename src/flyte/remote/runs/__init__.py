@@ -1,0 +1,1 @@
+"""What runs and actions have in common: details, waiting, logs, inputs and outputs, links."""

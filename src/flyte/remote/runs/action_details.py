@@ -1,0 +1,105 @@
+"""Everything known about an action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from flyte_api.entities.action_details import ActionDetailsBase
+from flyte_rpc.sync.decorators import blocking
+
+from .action_like import ActionLike
+from .attempts import HasAttempts
+
+if TYPE_CHECKING:
+    from .inputs_outputs import ActionInputs, ActionOutputs
+    from .links import DataUris, Downloadable, DownloadLinks
+
+
+class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
+    """Everything about an action: its attempts, their phases and errors, and what it ran."""
+
+    @blocking
+    async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
+        """The inputs, as Python values by name.
+
+        Args:
+            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
+
+        Raises:
+            TypeError: `as_types` names a value that is not there, or one that is not of that type.
+            NotFoundError: The server has no inputs of this action.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `DataProxyService.GetActionData`.
+        """
+        from .inputs_outputs import read_inputs
+
+        return await read_inputs(self, as_types, allow_pickle=allow_pickle)
+
+    @blocking
+    async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
+        """The outputs, as a tuple of Python values with names.
+
+        Args:
+            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
+            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
+
+        Raises:
+            NotDoneError: The action has not ended yet.
+            BaseRuntimeError: It ended without outputs: it failed, timed out or was aborted.
+            TypeError: `as_types` names a value that is not there, or one that is not of that type.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `DataProxyService.GetActionData`.
+        """
+        from .inputs_outputs import read_outputs
+
+        return await read_outputs(self, as_types, allow_pickle=allow_pickle)
+
+    @blocking
+    async def data_uris(self) -> DataUris:
+        """Where the inputs and outputs are kept.
+
+        Returns:
+            The URIs, for programs that can read that storage; outputs are None until it has succeeded.
+
+        Raises:
+            NotFoundError: There is no such action, or nothing is known of its outputs although it has succeeded.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.GetActionDataURIs`.
+        """
+        from .links import data_uris
+
+        return await data_uris(self.client, self.action_id)
+
+    @blocking
+    async def download_links(
+        self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
+    ) -> DownloadLinks:
+        """Links to download something by that an attempt has left.
+
+        Args:
+            kind: "report" for the report that the task has written, "code-bundle" for the code it was run with. Servers
+                that have only reports refuse the other.
+            attempt: Which attempt, from 1. Default: the latest.
+            expires_in: How long they work. Default: as long as the server likes, usually an hour.
+
+        Returns:
+            The links; whoever has one can download, so treat them as secrets.
+
+        Raises:
+            ValueError: An argument cannot be used; nothing was sent.
+            NotFoundError: There is no such attempt, or it has left nothing of that kind.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `DataProxyService.CreateDownloadLink`.
+        """
+        from .links import links
+
+        return await links(self, kind, attempt, expires_in)

@@ -1,0 +1,208 @@
+"""Conditions: points at which a run waits for a value from outside."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from typing import Self
+
+from flyte_api.entities.condition import ConditionBase
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.core.types import SimpleType
+from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionActionMetadata
+from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, GetActionDetailsRequest
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.sorting import ActionKey
+from flyte_rpc.arguments import text
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.pager import Page, Pager
+from flyte_rpc.gather import together
+from flyte_rpc.sync.decorators import blocking, listing
+
+from .action_like import ActionLike
+
+Answer = bool | int | float | str
+_TYPES: dict[SimpleType, type[Answer]] = {
+    SimpleType.BOOLEAN: bool,
+    SimpleType.INTEGER: int,
+    SimpleType.FLOAT: float,
+    SimpleType.STRING: str,
+}
+_AT_ONCE = 16
+"""Details that are asked for at a time."""
+_INT64 = range(-(2**63), 2**63)
+
+
+class Condition(ActionLike, ConditionBase):
+    """A point at which a run waits for somebody to tell it a value. It is an action of the run, with a phase like others."""
+
+    @property
+    def name(self) -> str:
+        """What the code that waits calls it; the name of the action where it says nothing."""
+        return super().name or self.action_name
+
+    @property
+    def _condition(self) -> ConditionActionMetadata | None:
+        return self.metadata.condition
+
+    @property
+    def expected_type(self) -> type[Answer] | None:
+        """What the run waits for: `bool`, `int`, `float` or `str`; None where the server does not say."""
+        condition = self._condition
+        if condition is None or condition.type is None or condition.type.simple is None:
+            return None
+        return _TYPES.get(condition.type.simple)
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        expected = self.expected_type
+        yield from (("run_name", self.run_name), ("name", self.name), ("phase", str(self.phase)))
+        yield from (
+            ("expected_type", None if expected is None else expected.__name__),
+            ("action_name", self.action_name),
+        )
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        run_name: str,
+        action_name: str | None = None,
+        *,
+        in_phase: Collection[ActionPhase | str] | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the conditions that a run has reached, the oldest first.
+
+        Args:
+            run_name: Name of the run.
+            action_name: Only those that this action waits for. Default: all.
+            in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
+            sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
+                `created_at`.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.ListActions`; and `GetActionDetails` for each where the server's listing leaves out the names, as
+        the open-source one does.
+        """
+        caller = resolve_client(client)
+        bare = cls._list(
+            run_name=run_name,
+            parent_action_name=action_name,
+            in_phase=in_phase,
+            sort_by=sort_by,
+            project=project,
+            domain=domain,
+            client=caller,
+        )
+
+        async def fetch(token: str, size: int) -> Page[Self]:
+            page = await bare.page(token, size)
+            some = asyncio.Semaphore(_AT_ONCE)
+            return Page(await together(item._completed(some) for item in page.items), page.token)
+
+        return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
+
+    async def _completed(self, some: asyncio.Semaphore) -> Self:
+        """This condition with what its details say where the listing does not say what it is."""
+        if self._condition is None:
+            async with some:
+                reply = await unary(
+                    self.client, RunService.GET_ACTION_DETAILS, GetActionDetailsRequest(action_id=self.action_id)
+                )
+            if reply.details is not None:
+                self.pb2.metadata = reply.details.metadata
+        return self
+
+    @blocking
+    @classmethod
+    async def get(
+        cls,
+        name: str,
+        /,
+        run_name: str,
+        action_name: str | None = None,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self | None:
+        """Find a condition by its name.
+
+        Args:
+            name: What the code that waits calls it.
+            run_name: Name of the run.
+            action_name: The action that waits. Default: any. Two may have conditions of one name; the oldest is found.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The condition, or None while the run has reached none of that name.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls what `listall` calls.
+        """
+        text("name", name, 1)
+        every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
+        async for condition in every:
+            if condition.name == name:
+                return condition
+        return None
+
+    @blocking
+    async def signal(self, payload: Answer) -> None:
+        """Tell the run the value it waits for.
+
+        Args:
+            payload: The value, of the type that is expected; a whole number will do for a float.
+
+        Raises:
+            TypeError: It is of another type; nothing was sent.
+            ValueError: It is a whole number that does not fit into 64 bits; nothing was sent.
+            NotFoundError: There is no such condition any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `RunService.SignalEvent`.
+        """
+        await self._signal.aio(_payload(self.name, payload, self.expected_type), self.parent_action_name)
+
+
+def _payload(name: str, value: object, expected: type[Answer] | None) -> EventPayload:
+    if expected is float and type(value) is int:
+        value = float(value)
+    if expected is not None and type(value) is not expected:
+        raise TypeError(f"condition {name} waits for {expected.__name__}, not {type(value).__name__} ({value!r})")
+    match value:
+        case bool():
+            return EventPayload(bool_value=value)
+        case int():
+            if value not in _INT64:
+                raise ValueError(f"payload is {value}, which does not fit into 64 bits")
+            return EventPayload(int_value=value)
+        case float():
+            return EventPayload(float_value=value)
+        case str():
+            return EventPayload(string_value=value)
+        case _:
+            raise TypeError(f"payload takes bool, int, float or str, not {type(value).__name__} ({value!r})")

@@ -1,0 +1,161 @@
+"""Inputs and outputs of an action as Python values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import UserDict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from flyte._routing import Operation, route
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_rpc.calls.call_path import unary
+
+from .outcome import raise_for_status
+
+if TYPE_CHECKING:
+    from flyte.types import NativeValues
+    from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
+    from flyte_api.messages.flyteidl2.core.literals import Literal
+    from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral, Outputs
+
+    from .action_details import ActionDetails
+
+
+class ActionInputs(UserDict[str, Any]):
+    """The inputs of an action, by name.
+
+    Attributes:
+        pb2: The message they were read from.
+        data: The values as a plain dict. One that has no Python form here is its raw `Literal`.
+        literals: The raw `Literal` of every value by name, whether it has a Python form or not.
+        unsupported: Why a value is a raw `Literal`, by name.
+    """
+
+    def __init__(self, pb2: Inputs, read: NativeValues) -> None:
+        self.pb2 = pb2
+        self.literals = _literals(pb2.literals, read)
+        self.unsupported = dict(read.unsupported)
+        super().__init__(read.values)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The values as a plain dict, as `ActionOutputs.named` is."""
+        return self.data
+
+
+class ActionOutputs(tuple[Any, ...]):
+    """The outputs of an action, in order; a task without outputs has none.
+
+    Attributes:
+        pb2: The message they were read from.
+        named_outputs: The values by name: `o0`, `o1` and so on, or the names that the task gave them. One that has no
+            Python form here is its raw `Literal`.
+        literals: The raw `Literal` of every value by name, whether it has a Python form or not.
+        unsupported: Why a value is a raw `Literal`, by name.
+
+    An output is an attribute as well, unless its name is one of those above or of a tuple's: `outputs.accuracy`.
+    """
+
+    pb2: Outputs
+    named_outputs: dict[str, Any]
+    literals: dict[str, Literal]
+    unsupported: dict[str, str]
+
+    def __new__(cls, pb2: Outputs, read: NativeValues) -> ActionOutputs:
+        made = super().__new__(cls, read.values.values())
+        made.pb2 = pb2
+        made.named_outputs = dict(read.values)
+        made.literals = _literals(pb2.literals, read)
+        made.unsupported = dict(read.unsupported)
+        return made
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """The values by name: `named_outputs`, for short."""
+        return self.named_outputs
+
+    def __getattr__(self, name: str) -> Any:
+        named: dict[str, Any] = self.__dict__.get("named_outputs", {})
+        if name in named:
+            return named[name]
+        raise AttributeError(f"no output is named {name!r}; there are {', '.join(named) or 'none'}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from flyte.types import NativeValues
+
+        return type(self), (self.pb2, NativeValues(self.named_outputs, self.unsupported))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        yield from self.named_outputs.items()
+
+    def __repr__(self) -> str:
+        return f"ActionOutputs({', '.join(f'{n}={v!r}' for n, v in self.named_outputs.items())})"
+
+
+def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str, Literal]:
+    """The literals by name, in the order of the values."""
+    from flyte_api.messages.flyteidl2.core.literals import Literal
+
+    given = {item.name: item.value or Literal() for item in literals}
+    return {name: given[name] for name in read.values}
+
+
+async def _data(details: ActionDetails) -> GetActionDataResponse:
+    request = GetActionDataRequest(action_id=details.action_id)
+    client = await route(details.client, Operation.GET_ACTION_DATA, details.action_id)
+    return await unary(client, DataProxyService.GET_ACTION_DATA, request)
+
+
+def _interface(details: ActionDetails) -> TypedInterface | None:
+    task, trace = details.pb2.task, details.pb2.trace
+    found: TypedInterface | None = None
+    if task is not None and task.task_template is not None:
+        found = task.task_template.interface
+    elif trace is not None:
+        found = trace.interface
+    return found
+
+
+async def _read(
+    literals: Iterable[NamedLiteral],
+    declared: VariableMap | None,
+    as_types: Mapping[str, Any] | None,
+    allow_pickle: bool,
+) -> NativeValues:
+    from flyte.types import literals_to_python
+
+    if not allow_pickle:
+        return literals_to_python(literals, declared, as_types=as_types)
+    # Pickles run code and may be stored elsewhere: the event loop does not wait for that.
+    return await asyncio.to_thread(literals_to_python, literals, declared, as_types=as_types, allow_pickle=True)
+
+
+async def read_inputs(
+    details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
+) -> ActionInputs:
+    """See `ActionDetails.inputs`."""
+    from flyte_api.messages.flyteidl2.task.common import Inputs
+
+    message = (await _data(details)).inputs or Inputs()
+    interface = _interface(details)
+    declared = None if interface is None else interface.inputs
+    read = await _read(message.literals, declared, as_types, allow_pickle)
+    return ActionInputs(message, read)
+
+
+async def read_outputs(
+    details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
+) -> ActionOutputs:
+    """See `ActionDetails.outputs`."""
+    from flyte_api.messages.flyteidl2.task.common import Outputs
+
+    if not details.done():
+        details = await type(details).get.aio(details.run_name, details.name, **details.place, client=details.client)
+    raise_for_status(details)
+    message = (await _data(details)).outputs or Outputs()
+    interface = _interface(details)
+    declared = None if interface is None else interface.outputs
+    read = await _read(message.literals, declared, as_types, allow_pickle)
+    return ActionOutputs(message, read)

@@ -1,0 +1,98 @@
+"""Where the files of actions are, and links to download some of them by."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from flyte._routing import Operation, route
+from flyte.errors import NotFoundError
+from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier, ActionIdentifier
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    ArtifactType,
+    CreateDownloadLinkRequest,
+    PreSignedURLs,
+)
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDataURIsRequest
+from flyte_api.messages.google.protobuf.duration import Duration
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.arguments import whole
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client
+from flyte_rpc.redaction import redact
+
+if TYPE_CHECKING:
+    from .action_details import ActionDetails
+
+Downloadable = Literal["report", "code-bundle"]
+_KINDS: dict[str, ArtifactType] = {"report": ArtifactType.REPORT, "code-bundle": ArtifactType.CODE_BUNDLE}
+
+
+@attrs.frozen
+class DataUris:
+    """Where the values of an action are kept.
+
+    Attributes:
+        inputs: URI of the file with the inputs.
+        outputs: URI of the file with the outputs; None while there are none.
+    """
+
+    inputs: str | None
+    outputs: str | None
+
+
+def _redacted(urls: tuple[str, ...]) -> str:
+    return repr(tuple(redact(url) for url in urls))
+
+
+@attrs.frozen
+class DownloadLinks:
+    """Links that anybody can download with, until they expire. Shown without what makes them work.
+
+    Attributes:
+        urls: The links, of one file each.
+        expires_at: When they stop working; None when the server did not say.
+    """
+
+    urls: tuple[str, ...] = attrs.field(repr=_redacted)
+    expires_at: datetime | None
+
+    @property
+    def url(self) -> str:
+        """The first link; most things are one file."""
+        return self.urls[0]
+
+
+async def data_uris(client: Client, action: ActionIdentifier) -> DataUris:
+    """See `ActionDetails.data_uris`."""
+    found = await unary(client, RunService.GET_ACTION_DATA_URIS, GetActionDataURIsRequest(action_id=action))
+    return DataUris(found.inputs_uri or None, found.outputs_uri or None)
+
+
+async def links(
+    details: ActionDetails, kind: Downloadable, attempt: int | None, expires_in: timedelta | None
+) -> DownloadLinks:
+    """See `ActionDetails.download_links`."""
+    if kind not in (*_KINDS,):  # by comparison: what cannot be hashed is none of them either
+        raise ValueError(f"kind is one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
+    if expires_in is not None and not (isinstance(expires_in, timedelta) and expires_in > timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"expires_in is a positive timedelta, not {expires_in!r}")
+    number = details.attempts if attempt is None else whole("attempt", attempt, 1)
+    what = f"{kind} of run {details.run_name}, action {details.name}"
+    if not number:
+        raise NotFoundError(f"there is no {what} yet: it has not begun")
+    request = CreateDownloadLinkRequest(
+        artifact_type=_KINDS[kind],
+        expires_in=None if expires_in is None else Duration.of(expires_in),
+        action_attempt_id=ActionAttemptIdentifier(action_id=details.action_id, attempt=number),
+    )
+    client = await route(details.client, Operation.CREATE_DOWNLOAD_LINK, details.action_id)
+    signed = (await unary(client, DataProxyService.CREATE_DOWNLOAD_LINK, request)).pre_signed_urls or PreSignedURLs()
+    if not signed.signed_url:
+        raise NotFoundError(f"the server gave no link to the {what}, attempt {number}")
+    return DownloadLinks(
+        tuple(signed.signed_url), None if signed.expires_at is None else signed.expires_at.to_datetime()
+    )

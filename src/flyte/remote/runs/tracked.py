@@ -1,0 +1,162 @@
+"""Runs that execute elsewhere, and report to the control plane: it keeps and shows them, and starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Self
+
+from flyte.remote._common import Placed, console_url
+from flyte.remote._run import message_of
+from flyte_api.entities.tracked_action import TrackedActionBase
+from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
+from flyte_api.entities.tracked_run import TrackedRunBase
+from flyte_api.entities.tracked_run_details import TrackedRunDetailsBase
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
+from flyte_rpc.calls.client import Client
+from flyte_rpc.entities.watch import Watch
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
+
+from .action_like import ROOT_ACTION, ActionLike
+from .attempts import HasAttempts, HasRunSpec, Rooted
+
+_PAGE = "tracked-runs"
+
+
+class TrackedActionDetails(HasAttempts, ActionLike, TrackedActionDetailsBase):
+    """Everything that was reported about an action."""
+
+    _KIND_OF_PAGE = _PAGE
+
+
+class TrackedAction(ActionLike, TrackedActionBase):
+    """One unit of a run that executes elsewhere."""
+
+    _KIND_OF_PAGE = _PAGE
+
+    @blocking
+    async def details(self) -> TrackedActionDetails:
+        """Everything that was reported about the action until now; it brings the action up to date too.
+
+        Raises:
+            NotFoundError: There is no such action any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TrackedRunService.GetActionDetails`.
+        """
+        found = await TrackedActionDetails.get.aio(self.run_name, self.name, **self.place, client=self.client)
+        self.pb2 = ActionMessage(id=self.pb2.id, metadata=found.pb2.metadata, status=found.pb2.status)
+        return found
+
+    @streaming
+    def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
+        """Follow the action until it ends: its details now, and again after each change.
+
+        Args:
+            timeout: Seconds after which the watch gives up. Default: never.
+
+        Returns:
+            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+
+        Raises:
+            NotFoundError: There is no such action.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TrackedRunService.WatchActionDetails`.
+        """
+        return TrackedActionDetails(ActionDetailsMessage(id=self.action_id), self._client).watch(timeout=timeout)
+
+
+class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
+    """Everything that was reported about a run."""
+
+    @property
+    def action(self) -> TrackedActionDetails:
+        """The details of the root action."""
+        return TrackedActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
+        yield from (("labels", self.labels), ("error", self.action.error_message))
+
+
+class TrackedRun(Placed, Rooted, TrackedRunBase):
+    """A run that executes elsewhere, and only reports to the control plane.
+
+    `create` announces it, `report` says how its actions get on; everybody else can list, read and watch it like a run.
+    """
+
+    @fetching
+    @classmethod
+    async def get(
+        cls,
+        name: str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch a run.
+
+        Args:
+            name: Name of the run, at most 30 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such run.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TrackedRunService.GetRunDetails`.
+        """
+        details = await TrackedRunDetails.get.aio(name, project=project, domain=domain, client=client)
+        return cls(message_of(details.pb2, details.labels), details.client)
+
+    @property
+    def url(self) -> str:
+        """Where the web console shows the run."""
+        return console_url(self.client, self.domain, self.project, _PAGE, self.name)
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
+        yield from (("task_version", self.task_version), ("start_time", self.start_time), ("labels", self.labels))
+
+    @blocking
+    async def details(self) -> TrackedRunDetails:
+        """Everything that was reported until now; it brings the run up to date too.
+
+        Raises:
+            NotFoundError: There is no such run any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TrackedRunService.GetRunDetails`.
+        """
+        found = await TrackedRunDetails.get.aio(self.name, **self.place, client=self.client)
+        self.pb2 = message_of(found.pb2, found.labels or self.labels)
+        return found
+
+    @streaming
+    def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:
+        """Follow the run until it ends: its details now, and again after each change.
+
+        Args:
+            timeout: Seconds after which the watch gives up. Default: never.
+
+        Returns:
+            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+
+        Raises:
+            NotFoundError: There is no such run.
+            WaitTimeoutError: `timeout` is over.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TrackedRunService.WatchRunDetails`.
+        """
+        run = self._identity()
+        root = ActionDetailsMessage(id=ActionIdentifier(run=run, name=ROOT_ACTION))
+        return TrackedRunDetails(RunDetailsMessage(action=root), self._client).watch(timeout=timeout)

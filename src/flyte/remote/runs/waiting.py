@@ -1,0 +1,146 @@
+"""Waiting for an action, and showing how it gets on: a panel where there is a screen, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+from flyte.models import ActionPhase
+
+if TYPE_CHECKING:
+    from flyte.remote._action import Action
+    from flyte.remote._common import Phase
+
+    from .action_details import ActionDetails
+    from .action_like import WaitFor
+
+
+class Display(Protocol):
+    """Somewhere to show progress."""
+
+    def show(self, details: ActionDetails) -> None:
+        """Show the state as it is now."""
+        ...
+
+    def close(self) -> None:
+        """Leave the screen in order."""
+        ...
+
+
+async def wait(action: Action, *, timeout: float | None, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
+    """See `Action.wait`."""
+    from .action_like import WaitFor
+
+    if wait_for not in get_args(WaitFor):
+        raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
+    display: Display = _Silence() if quiet else _display(title)
+    try:
+        async with aclosing(aiter(action.watch(timeout=timeout))) as updates:
+            async for details in updates:
+                display.show(details)
+                if details.done() or _reached(details, wait_for):
+                    break
+    finally:
+        display.close()
+    return action.phase
+
+
+def _reached(details: ActionDetails, wait_for: WaitFor) -> bool:
+    if wait_for == "running":
+        return details.phase is ActionPhase.RUNNING
+    return wait_for == "logs-ready" and details.logs_available()
+
+
+def _display(title: str) -> Display:
+    if _in_notebook() or sys.stderr.isatty():
+        return _Panel(title)
+    return _Lines(title)
+
+
+def _in_notebook() -> bool:
+    ipython: Any = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+
+
+class _Silence:
+    def show(self, details: ActionDetails) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Lines:
+    """One line for each phase, on standard error."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.last: tuple[str, int] | None = None
+
+    def show(self, details: ActionDetails) -> None:
+        now = (str(details.phase), details.attempts)
+        if now != self.last:
+            self.last = now
+            print(f"{self.title}: {_summary(details)}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        pass
+
+
+class _Panel:
+    """A panel that is redrawn in place, and stays with the last state."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self.title = title
+        self.details: ActionDetails | None = None
+        self.live = Live(
+            get_renderable=self._render,
+            console=Console(stderr=True),
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self.live.start()
+
+    def _render(self) -> Any:
+        from rich.panel import Panel
+        from rich.spinner import Spinner
+        from rich.text import Text
+
+        details = self.details
+        # Text objects, not markup: messages of tasks may hold square brackets.
+        if details is None:
+            body: Any = Spinner("dots", text="waiting for the first state")
+            style = "blue"
+        elif details.done():
+            body, style = Text(_summary(details)), "green" if details.phase.is_success else "red"
+        else:
+            body, style = Spinner("dots", text=Text(_summary(details))), "blue"
+        return Panel(body, title=Text(self.title), border_style=style, expand=False)
+
+    def show(self, details: ActionDetails) -> None:
+        self.details = details
+        self.live.refresh()
+
+    def close(self) -> None:
+        self.live.stop()
+
+
+def _summary(details: ActionDetails) -> str:
+    runtime = details.runtime
+    parts = [str(details.phase)]
+    if runtime is not None:
+        parts.append(f"{runtime.total_seconds():.1f} s")
+    if details.attempts > 1:
+        parts.append(f"attempt {details.attempts}")
+    reason = details.error_message
+    if details.abort_info is not None:
+        reason = details.abort_info.reason
+    # Of a traceback the first line will do here; the logs and `raise_for_status` have all of it.
+    first = reason.strip().partition("\n")[0]
+    return ", ".join(parts) + (f": {first}" if first else "")

@@ -1,0 +1,1 @@
+"""Settings of organizations, domains and projects, and their YAML form."""

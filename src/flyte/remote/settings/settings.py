@@ -1,0 +1,285 @@
+"""Settings of organizations, domains and projects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any, Self
+
+from flyte_api.entities.resolved_settings import ResolvedSettingsBase
+from flyte_api.entities.settings import SettingsBase
+from flyte_api.messages.flyteidl2.settings.settings_definition import ScopeLevel, SettingsKey, SettingState
+from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsMessage
+from flyte_api.messages.flyteidl2.settings.settings_service import SettingsRecord
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.sync.decorators import blocking, fetching
+from flyte_rpc.typeguards import is_mapping
+
+from .values import UNSET, EffectiveSetting, LocalSetting, SettingOrigin, SettingValue, Unset, leaf_of, leaves, values
+
+__all__ = ["UNSET", "EffectiveSetting", "LocalSetting", "ResolvedSettings", "SettingOrigin", "Settings", "Unset"]
+
+_STATES = (SettingState.INHERIT, SettingState.UNSET, SettingState.VALUE)
+
+
+class Settings(SettingsBase):
+    """The settings of an organization, a domain or a project, with those that it inherits.
+
+    A project inherits from its domain, a domain from its organization. Which scope is meant, only the arguments say: the
+    project and domain of the client do not count here.
+    """
+
+    @fetching
+    @classmethod
+    async def get_settings_for_edit(
+        cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None
+    ) -> Self:
+        """Fetch the settings of a scope, and of those above it.
+
+        Args:
+            project: Project; its domain has to be given too. Default: the domain's own settings.
+            domain: Domain. Default: the settings of the client's organization.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The settings. A scope that nothing was set in has none, and is no error.
+
+        Raises:
+            ValueError: A project without domain, or an empty name; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SettingsService.GetSettingsForEdit`.
+        """
+        caller = resolve_client(client)
+        key = _key(caller, project, domain)
+        found = await cls._for_edit.aio(key, client=caller)
+        # What is written goes where it was asked for, even if the server does not repeat it.
+        found.pb2.requestedKey = key
+        return found
+
+    @property
+    def domain(self) -> str | None:
+        """The domain of the scope; None for the organization."""
+        return self._scope.domain
+
+    @property
+    def project(self) -> str | None:
+        """The project of the scope; None for a domain and for the organization."""
+        return self._scope.project
+
+    @property
+    def version(self) -> int:
+        """Number of the scope's version, from 1; 0 while nothing was ever set in it."""
+        own = self._own
+        return 0 if own is None else own.version
+
+    @property
+    def local_settings(self) -> list[LocalSetting]:
+        """What this scope sets itself."""
+        own = self._own
+        return [] if own is None else [LocalSetting(leaf.key, value) for leaf, value in values(own.settings)]
+
+    @property
+    def effective_settings(self) -> list[EffectiveSetting]:
+        """What holds in this scope: its own settings, and those it inherits. The entries of maps add up."""
+        return list(self._layered(*self.pb2.levels))
+
+    @property
+    def inherited_settings(self) -> list[EffectiveSetting]:
+        """What would hold in this scope if it set nothing itself."""
+        own = self._own
+        return list(self._layered(*(level for level in self.pb2.levels if level is not own)))
+
+    @staticmethod
+    def available_keys() -> list[str]:
+        """Everything that can be set, such as "run.default_queue"."""
+        return list(leaves())
+
+    def local_overrides(self) -> dict[str, SettingValue]:
+        """What this scope sets itself, by key: what `update_settings` takes."""
+        return {setting.key: setting.value for setting in self.local_settings}
+
+    def effective_values(self) -> dict[str, SettingValue]:
+        """What holds in this scope, by key."""
+        return {setting.key: setting.value for setting in self.effective_settings}
+
+    def scope_description(self) -> str:
+        """The scope, such as `PROJECT(production/flytesnacks)`."""
+        return str(self._scope)
+
+    @blocking
+    async def update_settings(self, overrides: Mapping[str, Any]) -> Settings:
+        """Replace what this scope sets: a setting that is not among `overrides` inherits afterwards.
+
+        To change one setting, pass all: `settings.update_settings({**settings.local_overrides(), "run.default_queue": "gpu"})`.
+        What a newer server has and this release does not know stays as it is.
+
+        Args:
+            overrides: Values by key. `UNSET` for no value, whatever the scopes above say.
+
+        Returns:
+            These settings, as they are now.
+
+        Raises:
+            ValueError: There is no such setting; nothing was sent.
+            TypeError: A value is not of the kind that its setting takes; nothing was sent.
+            FailedPreconditionError: Somebody has changed the settings since they were read: read them again.
+            AlreadyExistsError: Likewise, where there were none.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SettingsService.CreateSettings` for the first settings of a scope, else `UpdateSettings`.
+        """
+        own = self._own
+        wanted = _changed(None if own is None else own.settings, overrides)
+        if self.version:
+            record = (await self._replace.aio(wanted, self.version)).settingsRecord
+        else:
+            record = (await self._create.aio(wanted)).settingsRecord
+        stored = record or SettingsRecord(version=self.version + 1)
+        now = SettingsRecord(key=self.pb2.requestedKey, settings=stored.settings or wanted, version=stored.version)
+        self.pb2.levels = [*(level for level in self.pb2.levels if level is not own), now]
+        return self
+
+    def to_yaml(self) -> str:
+        """The settings as YAML to edit: what is set here, and as comments what is inherited and what else there is.
+
+        `parse_yaml` reads it back as what `update_settings` takes. `~unset` stands for `UNSET`.
+        """
+        from .yaml_format import to_yaml
+
+        return to_yaml(self)
+
+    def to_yaml_sections(self) -> list[tuple[str, str]]:
+        """The parts of `to_yaml` that are not empty: their titles and texts."""
+        from .yaml_format import sections
+
+        return sections(self)
+
+    @staticmethod
+    def parse_yaml(yaml_content: str) -> dict[str, Any]:
+        """Read what `to_yaml` has written and somebody has edited.
+
+        Args:
+            yaml_content: YAML with settings by key.
+
+        Returns:
+            What `update_settings` takes; it checks keys and values.
+
+        Raises:
+            ValueError: It is not YAML, or no mapping.
+            ImportError: PyYAML is not installed: `pip install 'flyte-remote[yaml]'`.
+        """
+        from .yaml_format import parse
+
+        return parse(yaml_content)
+
+    @property
+    def _scope(self) -> SettingOrigin:
+        return SettingOrigin.of(self.pb2.requestedKey)
+
+    @property
+    def _own(self) -> SettingsRecord | None:
+        """The record of the scope itself. A server may leave it out, so the last one can be another scope's."""
+        scope = self._scope
+        return next((level for level in self.pb2.levels if SettingOrigin.of(level.key) == scope), None)
+
+    def _layered(self, *levels: SettingsRecord) -> Iterator[EffectiveSetting]:
+        found: dict[str, EffectiveSetting] = {}
+        for level in levels:
+            origin = SettingOrigin.of(level.key)
+            for leaf, value in values(level.settings):
+                above = found.get(leaf.key)
+                if isinstance(value, dict):
+                    inherited = above.value if above is not None and isinstance(above.value, dict) else {}
+                    entries = {**(above.entries if inherited and above else {}), **dict.fromkeys(value, origin)}
+                    found[leaf.key] = EffectiveSetting(leaf.key, {**inherited, **value}, origin, entries)
+                else:
+                    found[leaf.key] = EffectiveSetting(leaf.key, value, origin)
+        for key in leaves():
+            if key in found:
+                yield found[key]
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("scope", self.scope_description()), ("version", self.version))
+        yield "local", self.local_overrides()
+
+
+class ResolvedSettings(ResolvedSettingsBase):
+    """The settings that hold in a scope, as the server works them out."""
+
+    @fetching
+    @classmethod
+    async def get(cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None) -> Self:
+        """Fetch the settings that hold in a scope.
+
+        Args:
+            project: Project; its domain has to be given too. Default: none.
+            domain: Domain. Default: the client's organization.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: A project without domain, or an empty name; nothing was sent.
+            UnimplementedError: The server does not work them out; use `Settings.get_settings_for_edit`.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `SettingsService.GetSettings`.
+        """
+        caller = resolve_client(client)
+        key = _key(caller, project, domain)
+        found = await cls._get.aio(key, client=caller)
+        found.pb2.key = found.pb2.key or key
+        return found
+
+    @property
+    def version(self) -> int:
+        """Number of the version."""
+        return self.pb2.version
+
+    @property
+    def effective_settings(self) -> list[EffectiveSetting]:
+        """What holds, each with the scope that it comes from."""
+        key = self.pb2.key or SettingsKey()
+        scopes = {
+            ScopeLevel.ORG: SettingOrigin("ORG"),
+            ScopeLevel.DOMAIN: SettingOrigin("DOMAIN", key.domain),
+            ScopeLevel.PROJECT: SettingOrigin("PROJECT", key.domain, key.project),
+        }
+        settings = self.pb2.settings
+        found: list[EffectiveSetting] = []
+        for leaf, value in values(settings):
+            level = leaf.find(settings or SettingsMessage()).scope_level
+            found.append(EffectiveSetting(leaf.key, value, scopes.get(level, SettingOrigin(f"unknown({int(level)})"))))
+        return found
+
+    def effective_values(self) -> dict[str, SettingValue]:
+        """What holds, by key."""
+        return {setting.key: setting.value for setting in self.effective_settings}
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("scope", str(SettingOrigin.of(self.pb2.key))), ("values", self.effective_values()))
+
+
+def _key(client: Client, project: str | None, domain: str | None) -> SettingsKey:
+    for name, value in (("project", project), ("domain", domain)):
+        if value == "":
+            raise ValueError(f"{name} must not be empty; leave it out for the scope above")
+    if project is not None and domain is None:
+        raise ValueError(f"project {project!r} has settings in each domain; say which with domain=")
+    return SettingsKey(org=client.org, domain=domain or "", project=project or "")
+
+
+def _changed(before: SettingsMessage | None, overrides: Mapping[str, Any]) -> SettingsMessage:
+    """Settings with these values. What is the same, and what this release does not know, stays as it came."""
+    if not is_mapping(overrides):
+        raise TypeError(f"update_settings takes a mapping of keys to values, not {type(overrides).__name__}")
+    made = deepcopy(before) if before is not None else SettingsMessage()
+    wanted = {leaf_of(key): value for key, value in overrides.items()}
+    for leaf in leaves().values():
+        present = leaf.find(made)
+        if leaf in wanted:
+            message = leaf.write(wanted[leaf])
+            if present is None or leaf.read(present) != leaf.read(message):
+                leaf.put(made, message)
+        elif present is not None and present.state in _STATES:
+            leaf.put(made, None)
+    return made

@@ -1,0 +1,1 @@
+"""The definition of a task, and changed copies of it."""

@@ -1,0 +1,351 @@
+"""The definition of one version of a task: what it takes and gives, what it asks for, and changed copies of it."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterator, Mapping
+from copy import copy
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from flyte._context import ctx
+from flyte.definitions.policies import Cache
+from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.remote._common import console_url
+from flyte_api.entities.task_details import TaskDetailsBase
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
+from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
+from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
+from flyte_rpc.calls.client import Client
+from flyte_rpc.sync.decorators import blocking, fetching
+
+from .containers import container_of
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from flyte.types import NativeInterface
+
+    from .override import Overrides
+
+MAX_INLINE_IO_BYTES = 10 * 2**20
+
+
+@attrs.define(eq=False, repr=False, slots=False)
+class TaskDetails(TaskDetailsBase):
+    """The whole definition of one version of a task.
+
+    Attributes:
+        queue: The queue that `override` set; None for the task's own.
+        max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call. Default: 10 MiB.
+        overridden: Whether this is a changed copy, which a run takes along instead of naming the deployed version.
+    """
+
+    queue: str | None = attrs.field(default=None, kw_only=True)
+    max_inline_io_bytes: int = attrs.field(default=MAX_INLINE_IO_BYTES, kw_only=True)
+    overridden: bool = attrs.field(default=False, kw_only=True)
+
+    @fetching
+    @classmethod
+    async def fetch(
+        cls,
+        name: str,
+        version: str,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch one version of a task.
+
+        Args:
+            name: Full name of the task, at most 255 characters.
+            version: The version, at most 63 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RemoteTaskNotFoundError: There is no such task or version.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TaskService.GetTaskDetails`.
+        """
+        try:
+            return await super().fetch.aio(name, version, project=project, domain=domain, client=client)
+        except NotFoundError as cause:
+            raise RemoteTaskNotFoundError(f"task {name} has no version {version}: {cause}") from cause
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from (("name", self.name), ("version", self.version), ("task_type", self.task_type))
+        yield from (("interface", str(self.interface)), ("overridden", self.overridden or None))
+
+    @property
+    def url(self) -> str:
+        """Where the web console shows the task."""
+        return console_url(self.client, self.domain, self.project, "tasks", self.name)
+
+    @property
+    def spec(self) -> TaskSpec:
+        """The specification."""
+        return self.pb2.spec if self.pb2.spec is not None else TaskSpec()
+
+    @property
+    def template(self) -> TaskTemplate:
+        """The task's template, which the executor works from."""
+        return self.spec.task_template if self.spec.task_template is not None else TaskTemplate()
+
+    @property
+    def typed_interface(self) -> TypedInterface:
+        """Inputs and outputs as the definitions have them."""
+        return self.template.interface if self.template.interface is not None else TypedInterface()
+
+    @cached_property
+    def interface(self) -> NativeInterface:
+        """Inputs and outputs as Python types."""
+        from flyte.types import guess_interface
+
+        return guess_interface(self.typed_interface, self.spec.default_inputs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature of a call, for `inspect`, `help` and editors that look at live objects."""
+        from .signature import signature
+
+        return signature(self)
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON schema of the inputs: an object with a property for each."""
+        from flyte.types.interfaces.json_schema import inputs_schema
+
+        return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
+
+    @blocking
+    async def launch_form(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The JSON Schema of the inputs as the server makes it, for the form that its web console starts runs with.
+
+        Args:
+            values: Inputs by name, as JSON has them, that are to be filled in. Default: none but the task's defaults.
+
+        Returns:
+            The schema, as a dict.
+
+        Raises:
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.TaskSpecToLaunchFormJson`; with values `JsonValuesToLiterals` and
+        `LiteralsToLaunchFormJson` instead.
+        """
+        if values is None:
+            form = await self._launch_form.aio(self.spec, client=self.client)
+        else:
+            literals = await self.literals_of.aio(values)
+            form = await self._filled_form.aio(literals, self.typed_interface.inputs, client=self.client)
+        return {} if form is None else form.to_python()
+
+    @blocking
+    async def literals_of(self, values: Mapping[str, Any]) -> list[NamedLiteral]:
+        """Plain JSON values as the values that a run takes, translated by the server.
+
+        Args:
+            values: Inputs by name, as JSON has them.
+
+        Raises:
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TranslatorService.JsonValuesToLiterals`.
+        """
+        return await self._literals_of.aio(self.typed_interface.inputs, values, client=self.client)
+
+    def _repr_html_(self) -> str:
+        from .signature import as_html
+
+        return as_html(self)
+
+    @property
+    def default_input_args(self) -> tuple[str, ...]:
+        """Names of the inputs that need not be given."""
+        return tuple(p.name for p in self.spec.default_inputs)
+
+    @property
+    def required_args(self) -> tuple[str, ...]:
+        """Names of the inputs that must be given."""
+        defaults = set(self.default_input_args)
+        return tuple(name for name in self.interface.inputs if name not in defaults)
+
+    @property
+    def resources(self) -> tuple[list[ResourcesResourceEntry], list[ResourcesResourceEntry]]:
+        """What is requested, and the limits: entries with a `name`, such as CPU, and a `value`, such as "500m"."""
+        container = container_of(self.template)
+        return ([], []) if container is None else container.resources()
+
+    @property
+    def env_vars(self) -> dict[str, str]:
+        """The environment variables that the task is deployed with."""
+        container = container_of(self.template)
+        return {} if container is None else container.env()
+
+    @property
+    def retries(self) -> int:
+        """Attempts after the first."""
+        metadata = self.template.metadata
+        return 0 if metadata is None or metadata.retries is None else metadata.retries.retries
+
+    @property
+    def cache(self) -> Cache:
+        """Whether results are taken from earlier runs, and under which version."""
+        metadata = self.template.metadata
+        if metadata is None or not metadata.discoverable:
+            return Cache("disable")
+        max_age = metadata.cache_max_age
+        return Cache(
+            "override" if metadata.discovery_version else "auto",
+            version_override=metadata.discovery_version or None,
+            serialize=metadata.cache_serializable,
+            ignored_inputs=tuple(metadata.cache_ignore_input_vars),
+            max_age=None if max_age is None else max_age.to_timedelta(),
+        )
+
+    @property
+    def secrets(self) -> list[str]:
+        """Keys of the secrets that the task reads."""
+        context = self.template.security_context
+        return [] if context is None else [secret.key for secret in context.secrets]
+
+    def override(self, **changes: Unpack[Overrides]) -> Self:
+        """A copy with other settings. This object, and the deployed task, stay as they are.
+
+        What is not named stays. None takes a setting away, and 0, "", {} and [] mean what they say.
+
+        Args:
+            changes: Any of
+                resources: `Resources`; each that is given replaces request and limit of its kind. None: no resources.
+                retries: Attempts after the first, or a `RetryStrategy`.
+                timeout: A `Timeout`, or a timedelta or seconds for one attempt. None or 0: no limit.
+                env_vars: Variables to add or change; a variable set to None is removed. {} or None: no variables.
+                cache: "disable", or a `Cache` whose behavior is "disable" or "override".
+                secrets: Names or `Secret`s, in place of all there were. [] or None: no secrets.
+                short_name: Name shown on screens.
+                queue: Queue to run in. None: the task's own.
+                service_account: Kubernetes service account to run as.
+                interruptible: Whether it may run on machines that can be taken away. None: as the platform decides.
+                max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
+
+        Raises:
+            RemoteTaskUsageError: There is no such setting, or the task has no container that it could apply to.
+            TypeError: A value of the wrong kind.
+            ValueError: A value out of range.
+        """
+        from .override import changed_spec
+
+        message = copy(self.pb2)
+        message.spec = changed_spec(self.spec, changes)
+        return type(self)(
+            message,
+            self._client,
+            queue=changes.get("queue", self.queue),
+            max_inline_io_bytes=changes.get("max_inline_io_bytes", self.max_inline_io_bytes),
+            overridden=True,
+        )
+
+    def check_inputs(self, inputs: Mapping[str, Any], *, partial: bool = False) -> None:
+        """Refuse inputs that can't be a call of this task, by their names.
+
+        Args:
+            inputs: The inputs by name.
+            partial: Whether others may follow, so that none counts as missing. Default: False.
+
+        Raises:
+            RemoteTaskUsageError: An input is missing or unknown; all of them are named.
+        """
+        known = self.interface.inputs
+        problems: list[str] = []
+        if unknown := [name for name in inputs if name not in known]:
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            problems.append(f"has no input {', '.join(unknown)}" + (f" (did you mean {near[0]}?)" if near else ""))
+        missing = [] if partial else [name for name in self.required_args if name not in inputs]
+        if missing:
+            problems.append(f"needs {', '.join(missing)}")
+        if problems:
+            takes = ", ".join(known) or "no inputs"
+            raise RemoteTaskUsageError(f"task {self.name} {' and '.join(problems)}; it takes {takes}")
+
+    def inputs(self, values: Mapping[str, Any]) -> Inputs:
+        """The message of the inputs of a call.
+
+        Args:
+            values: The inputs by name; defaults fill in for what is left out.
+
+        Raises:
+            RemoteTaskUsageError: Inputs are missing or unknown; all of them are named.
+            TypeError: An input has the wrong type.
+            ValueError: An input is out of range, or all together are larger than travels with a call.
+        """
+        from flyte.types import inputs_to_literals
+
+        self.check_inputs(values)
+        message = Inputs(literals=inputs_to_literals(self.typed_interface, values, self.spec.default_inputs))
+        self.check_size(message)
+        return message
+
+    def check_size(self, message: Inputs) -> None:
+        """Refuse inputs that are larger than travels with a call.
+
+        Raises:
+            ValueError: They are; the largest one is named.
+        """
+        size = len(bytes(message))
+        if size > self.max_inline_io_bytes:
+            largest = max(message.literals, key=lambda item: len(bytes(item)))
+            raise ValueError(
+                f"the inputs of task {self.name} have {size:,} bytes, {len(bytes(largest)):,} of them {largest.name}; "
+                f"{self.max_inline_io_bytes:,} travel with a call. Pass less, pass large data as a File "
+                "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
+            )
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Call the task from within another task: it runs as a child action.
+
+        Args:
+            args: Not accepted: the order of inputs is not part of a deployed task.
+            kwargs: The inputs by name.
+
+        Returns:
+            What the task returned: None for no outputs, a tuple for several. In async code, something to await for it.
+
+        Raises:
+            RemoteTaskUsageError: Inputs by position, missing or unknown inputs, or no task around the call.
+            TypeError: An input has the wrong type; nothing was submitted.
+            BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
+            RpcError: It can't be submitted or followed.
+
+        Calls `ActionsService.Enqueue` and `WatchForUpdates`, `DataProxyService.UploadInputs` and `GetActionData`.
+        """
+        if args:
+            raise RemoteTaskUsageError(
+                f"task {self.name} takes its inputs by name only; {len(args)} were given by position"
+            )
+        self.check_inputs(kwargs)
+        require_context(self.name)
+        from flyte.controller import submit
+
+        return submit(self, kwargs)
+
+
+def require_context(name: str) -> None:
+    """Refuse a call that is not made from within a task.
+
+    Raises:
+        RemoteTaskUsageError: The code does not run in a task.
+    """
+    if not ctx():
+        raise RemoteTaskUsageError(
+            f"task {name} is remote: it can be called only from within another task. "
+            "To start it from here, use flyte.run(task, ...)"
+        )

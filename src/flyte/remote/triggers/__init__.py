@@ -1,0 +1,1 @@
+"""Deployed triggers: details, deploying, and their messages."""

@@ -1,0 +1,100 @@
+"""Deploying triggers: the task they are for, their inputs, and the revision that they replace."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from flyte._routing import Operation
+from flyte.errors import FailedPreconditionError, InternalError, NotFoundError, RpcError
+from flyte.remote._task import Task
+from flyte.remote.launch.starting import upload_inputs
+from flyte.remote.tasks.details import TaskDetails
+from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
+from flyte_api.messages.flyteidl2.task.common import Inputs, TriggerAutomationSpec
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
+from flyte_rpc.calls.client import Client, Scope
+
+from .details import TriggerDetails
+from .spec import automation_of, spec_of
+
+if TYPE_CHECKING:
+    import flyte
+
+
+Send = Callable[[TriggerSpec, str, str, TriggerAutomationSpec, int], Awaitable[TriggerDetails]]
+"""Sends a trigger: the runs, its name, its task, what makes it fire, and the revision that it replaces."""
+
+
+async def deploy(
+    send: Send,
+    client: Client,
+    scope: Scope,
+    trigger: flyte.Trigger,
+    task_name: str,
+    task_version: str | None,
+    revision: int | None,
+) -> TriggerDetails:
+    """Deploy a trigger in the place of `revision`, or of the latest one."""
+    handle = Task.get(
+        task_name,
+        scope.project,
+        scope.domain,
+        version=task_version,
+        auto_version="latest" if task_version is None else None,
+        client=client,
+    )
+    task = await handle.fetch.aio()
+    spec, automation = spec_of(trigger, task), automation_of(trigger)
+    replaced = await _latest(client, scope, trigger.name, task_name) if revision is None else revision
+    await _store(client, scope, task, spec)
+    try:
+        return await send(spec, trigger.name, task_name, automation, replaced)
+    except InternalError as cause:
+        # The open-source server has no status of its own for a revision that is not the latest: the trigger itself tells.
+        lost = await _lost(cause, client, scope, trigger.name, task_name, replaced)
+        if lost is None:
+            raise
+        raise lost from cause
+
+
+async def _latest(client: Client, scope: Scope, name: str, task_name: str) -> int:
+    """The latest revision; 0 where there is no such trigger, or it was deleted, so that nothing can be lost."""
+    try:
+        found = await TriggerDetails.get.aio(name, task_name, project=scope.project, domain=scope.domain, client=client)
+    except NotFoundError:
+        return 0
+    return found.revision
+
+
+async def _store(client: Client, scope: Scope, task: TaskDetails, spec: TriggerSpec) -> None:
+    """Have the inputs stored, where there are any and the server can: the runs of a trigger may see none but those."""
+    if spec.inputs is None or spec.inputs == Inputs():
+        return
+    project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
+    request = UploadInputsRequest(project_id=project, task_id=task.pb2.task_id, inputs=spec.inputs)
+    stored = await upload_inputs(client, Operation.UPLOAD_TRIGGER, project, request)
+    if stored is not None:
+        spec.inputs, spec.offloaded_input_data = None, stored
+
+
+async def _lost(
+    cause: InternalError, client: Client, scope: Scope, name: str, task_name: str, replaced: int
+) -> FailedPreconditionError | None:
+    """What to say of a trigger that is at another revision than the one to be replaced; None if it is at that one."""
+    if not replaced:
+        return None
+    try:
+        now = await _latest(client, scope, name, task_name)
+    except RpcError:
+        return None
+    if now == replaced:
+        return None
+    state = f"is at revision {now}" if now else "was deleted"
+    error = FailedPreconditionError(
+        f"trigger {name} of task {task_name} {state}, and revision {replaced} was to be replaced",
+        hint="Somebody else has changed it. Read it again, and decide what to deploy.",
+    )
+    error.method, error.endpoint, error.request_id = cause.method, cause.endpoint, cause.request_id
+    return error

@@ -1,0 +1,300 @@
+"""Triggers that are deployed: what starts runs of tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from typing import Self
+
+import flyte
+from flyte_api.entities.trigger import TriggerBase
+from flyte_api.messages.flyteidl2.common.list import Filter
+from flyte_api.sorting import TriggerKey
+from flyte_rpc.arguments import text, whole
+from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync.decorators import blocking, fetching, listing
+
+from .details import TriggerDetails, message_of
+from .trigger_like import TriggerLike, trigger_name
+
+
+class Trigger(TriggerLike, TriggerBase):
+    """A trigger that is deployed for a task. What to deploy is written as a `flyte.Trigger`."""
+
+    @fetching
+    @classmethod
+    async def create(
+        cls,
+        trigger: flyte.Trigger,
+        task_name: str,
+        task_version: str | None = None,
+        *,
+        revision: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Deploy a trigger for a task. One of the same name is replaced as a whole, and its revision counted up.
+
+        Nobody's change is lost: if the trigger changes between the revision that is to be replaced and this call, nothing is
+        deployed. A name that was deleted may be used again; its revisions go on.
+
+        Args:
+            trigger: What to deploy.
+            task_name: Full name of the task, at most 255 characters.
+            task_version: The version of the task that its runs execute, at most 63 characters. Default: the latest.
+            revision: The revision that is to be replaced, such as `details.revision` of details that were read before.
+                Default: the latest when this is called.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            The trigger as it is deployed.
+
+        Raises:
+            RemoteTaskNotFoundError: There is no such task or version.
+            RemoteTaskUsageError: The task has no input of a name, or one is missing that the automation has to have; nothing
+                was deployed.
+            TypeError: An input has another type than the task takes, or `trigger` is no `flyte.Trigger`; nothing was deployed.
+            ValueError: An argument is not usable; nothing was sent.
+            FailedPreconditionError: The trigger is not at `revision`, or has just been changed by somebody else: read it
+                again, and decide.
+            RpcError: A call failed; its subclasses say how.
+
+        Calls `TaskService.GetTaskDetails`, before it `ListVersions` without a version; `TriggerService.GetTriggerDetails`
+        without a revision; `DataProxyService.UploadInputs` where there are inputs, and `TriggerService.DeployTrigger`.
+        """
+        if not isinstance(trigger, flyte.Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"trigger takes a flyte.Trigger, not {type(trigger).__name__}")
+        text("task_name", task_name, 1, 255)
+        if task_version is not None:
+            text("task_version", task_version, 1, 63)
+        if revision is not None:
+            whole("revision", revision, 1)
+        from .deploy import deploy
+
+        caller = resolve_client(client)
+        scope = caller.scope(project, domain)
+        send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
+        found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
+        return cls(message_of(found), caller)
+
+    @blocking
+    @classmethod
+    async def get(
+        cls,
+        *,
+        name: str,
+        task_name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> TriggerDetails:
+        """Fetch everything about a trigger, in its latest revision.
+
+        Args:
+            name: Name of the trigger, at most 255 characters.
+            task_name: Full name of its task, at most 255 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            NotFoundError: There is no such trigger, or it was deleted.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.GetTriggerDetails`.
+        """
+        return await TriggerDetails.get.aio(name, task_name, project=project, domain=domain, client=client)
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        task_name: str | None = None,
+        task_version: str | None = None,
+        *,
+        active: bool | None = None,
+        sort_by: SortedBy[TriggerKey] | None = None,
+        filters: Collection[Filter] = (),
+        limit: int | None = None,
+        page_size: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the triggers of a project, or of one task.
+
+        Args:
+            task_name: Only those of this task. Default: of all tasks.
+            task_version: Only those whose runs execute this version. Default: any.
+            active: Only those that are active, or only those that are not. Default: both.
+            sort_by: Field to sort by, such as "name" or ("deployed_at", "asc"); `-` in front for descending. Default: the
+                server's order, usually the active ones first, then those that were changed last.
+            filters: Further filters, on any field that the server knows.
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.ListTriggers`.
+        """
+        if task_version is not None:
+            text("task_version", task_version, 1, 63)
+        if task_name is None:
+            return cls._of_project(
+                active=active,
+                task_version=task_version,
+                filters=filters,
+                sort_by=sort_by,
+                limit=limit,
+                page_size=page_size,
+                project=project,
+                domain=domain,
+                client=client,
+            )
+        return cls._of_task(
+            task_name,
+            active=active,
+            task_version=task_version,
+            filters=filters,
+            sort_by=sort_by,
+            limit=limit,
+            page_size=page_size,
+            project=project,
+            domain=domain,
+            client=client,
+        )
+
+    @blocking
+    @classmethod
+    async def update(
+        cls,
+        name: str,
+        task_name: str,
+        active: bool,
+        *,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> None:
+        """Activate a trigger, or deactivate it: its automation stops, and it stays.
+
+        The server does not say whether there is such a trigger, and passes over one that there is not.
+        `trigger.activate()` and `trigger.deactivate()` look.
+
+        Args:
+            name: Name of the trigger, at most 255 characters.
+            task_name: Full name of its task, at most 255 characters.
+            active: Whether it is to be active.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            TypeError: `active` is neither True nor False; nothing was sent.
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.UpdateTriggers`.
+        """
+        if not isinstance(active, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"active takes True or False, not {type(active).__name__} ({active!r})")
+        caller = resolve_client(client)
+        await cls._update.aio([trigger_name(caller, name, task_name, project, domain)], active, client=caller)
+
+    @blocking
+    @classmethod
+    async def delete(
+        cls,
+        name: str,
+        task_name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        client: Client | None = None,
+    ) -> None:
+        """Delete a trigger. Its revisions can still be read.
+
+        The server does not say whether there is such a trigger, and passes over one that there is not.
+
+        Args:
+            name: Name of the trigger, at most 255 characters.
+            task_name: Full name of its task, at most 255 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client to ask with. Default: the current one.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.DeleteTriggers`.
+        """
+        caller = resolve_client(client)
+        await cls._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
+
+    @blocking
+    async def get_details(self) -> TriggerDetails:
+        """Everything about the trigger, in its latest revision; it brings the trigger up to date too.
+
+        Raises:
+            NotFoundError: There is no such trigger any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.GetTriggerDetails`.
+        """
+        found = await TriggerDetails.get.aio(self.name, self.task_name, **self.place, client=self.client)
+        self.pb2 = message_of(found)
+        return found
+
+    @blocking
+    async def activate(self) -> Trigger:
+        """Activate the trigger.
+
+        Returns:
+            This trigger, as the server has it now.
+
+        Raises:
+            NotFoundError: There is no such trigger any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
+        """
+        return await self._move(True)
+
+    @blocking
+    async def deactivate(self) -> Trigger:
+        """Deactivate the trigger: its automation stops, and it stays.
+
+        Returns:
+            This trigger, as the server has it now.
+
+        Raises:
+            NotFoundError: There is no such trigger any more.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
+        """
+        return await self._move(False)
+
+    async def _move(self, active: bool) -> Trigger:
+        await Trigger.update.aio(self.name, self.task_name, active, **self.place, client=self.client)
+        await self.get_details.aio()
+        return self
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield from self._names()
+        yield from (("deployed_at", self.deployed_at), ("triggered_at", self.triggered_at))

@@ -1,1 +1,0 @@
-"""What generated code and the overlay run on: calls, paging, watching, messages."""

@@ -1,0 +1,1 @@
+"""Plain data and the classes that hold it."""

@@ -1,0 +1,1 @@
+"""References to files, directories and data frames, and their upload."""

@@ -1,0 +1,1 @@
+"""Flyte types as annotations, classes and schemas."""

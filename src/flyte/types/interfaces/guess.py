@@ -1,0 +1,196 @@
+"""Flyte types as Python types."""
+
+import datetime as dt
+import enum
+import functools
+import inspect
+import itertools
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Union, cast
+
+from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
+from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
+from flyte_api.messages.flyteidl2.task.common import NamedParameter
+from flyte_rpc.codec.message import which_one_of
+
+from .describe import DATE_TAG, PICKLE_FORMAT, PICKLE_TAG, container_of, describe, is_bytes, tag_of
+from .native import NativeInterface, has_default
+
+_SIMPLE: Mapping[int, Any] = {
+    SimpleType.INTEGER: int,
+    SimpleType.FLOAT: float,
+    SimpleType.STRING: str,
+    SimpleType.BOOLEAN: bool,
+    SimpleType.DATETIME: dt.datetime,
+    SimpleType.DURATION: dt.timedelta,
+    SimpleType.NONE: type(None),
+    SimpleType.STRUCT: dict,
+}
+# Deeper than any type that is written by hand, and far from the limit of recursion.
+_DEEPEST = 50
+_NUMBERED = re.compile(r"o[0-9]+")
+
+
+class Unguessable(Exception):
+    """A type without a Python counterpart; the text says which."""
+
+
+def guess_interface(typed_interface: TypedInterface, default_inputs: Iterable[NamedParameter] = ()) -> NativeInterface:
+    """The interface of a task in Python's terms.
+
+    A variable whose type has no Python counterpart becomes `Any` and is explained in `NativeInterface.unsupported`; the
+    others are not affected.
+
+    Args:
+        typed_interface: Inputs and outputs of the task.
+        default_inputs: The inputs that need not be given, from `TaskSpec.default_inputs`.
+    """
+    defaults: dict[str, Literal | None] = {}
+    for parameter in default_inputs:
+        defaults[parameter.name] = parameter.parameter.default if parameter.parameter is not None else None
+    unsupported: dict[str, str] = {}
+    inputs: dict[str, tuple[Any, Any]] = {}
+    for name, variable in variables(typed_interface.inputs):
+        guessed = _guess_or_any(f"inputs.{name}", variable, unsupported)
+        inputs[name] = (guessed, has_default if name in defaults else inspect.Parameter.empty)
+    outputs = {
+        name: _guess_or_any(f"outputs.{name}", variable, unsupported)
+        for name, variable in output_variables(typed_interface)
+    }
+    held = {name: literal for name, literal in defaults.items() if name in inputs and literal is not None}
+    return NativeInterface(inputs, outputs, held, unsupported)
+
+
+def variables(variable_map: VariableMap | None) -> list[tuple[str, LiteralType]]:
+    """Names and types of a variable map, in its order."""
+    entries = variable_map.variables if variable_map is not None else []
+    return [(entry.key, _type_of(entry.value)) for entry in entries]
+
+
+def output_variables(typed_interface: TypedInterface) -> list[tuple[str, LiteralType]]:
+    """Names and types of the outputs, in the order of `in_order`."""
+    found = dict(variables(typed_interface.outputs))
+    return [(name, found[name]) for name in in_order(found)]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names as they come; if all are numbered outputs, by number: deployment may have sorted them as text."""
+    found = list(names)
+    return sorted(found, key=lambda name: int(name[1:])) if all(map(_NUMBERED.fullmatch, found)) else found
+
+
+def _type_of(variable: Variable | None) -> LiteralType:
+    return variable.type if variable is not None and variable.type is not None else LiteralType()
+
+
+def _guess_or_any(place: str, literal_type: LiteralType, unsupported: dict[str, str]) -> Any:
+    try:
+        return guess_type(literal_type)
+    except Unguessable as reason:
+        unsupported[place] = str(reason)
+        return Any
+
+
+def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
+    """The Python type whose values a Flyte type holds.
+
+    Args:
+        literal_type: The type.
+        depth: How many types it is nested in.
+
+    Raises:
+        Unguessable: There is none, such as for pickled objects.
+    """
+    if depth > _DEEPEST:
+        raise Unguessable(f"its type is nested more than {_DEEPEST} levels deep")
+    kind, inner = which_one_of(literal_type, "type")
+    match kind:
+        case "simple":
+            return _guess_simple(literal_type, inner)
+        case "collection_type":
+            return _collection(guess_type(inner, depth=depth + 1), container_of(literal_type))
+        case "map_value_type":
+            return dict[str, guess_type(inner, depth=depth + 1)]  # type: ignore[misc]  # A type made at run time.
+        case "enum_type":
+            return enum_class(tuple(inner.values))
+        case "union_type" if is_bytes(literal_type):
+            return bytes
+        case "union_type":
+            if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+                raise Unguessable(f"{describe(literal_type)} has no plain Python form")
+            if not inner.variants:
+                raise Unguessable("a union of nothing has no Python form")
+            return Union[tuple(guess_type(variant, depth=depth + 1) for variant in inner.variants)]  # noqa: UP007
+        case "blob" if inner.format != PICKLE_FORMAT:
+            return Dir if inner.dimensionality == BlobTypeBlobDimensionality.MULTIPART else File
+        case "structured_dataset_type":
+            return StructuredDataset
+        case "":
+            raise Unguessable("its type is not set")
+        case _:
+            raise Unguessable(f"{describe(literal_type)} has no plain Python form")
+
+
+def _collection(item: Any, container: str) -> Any:
+    match container:
+        case "tuple":
+            return tuple[item, ...]
+        case "set":
+            return set[item]
+        case "frozenset":
+            return frozenset[item]
+        case _:
+            return list[item]
+
+
+def _guess_simple(literal_type: LiteralType, simple: SimpleType) -> Any:
+    tag = tag_of(literal_type)
+    if simple == SimpleType.DATETIME and tag == DATE_TAG:
+        return dt.date
+    if simple == SimpleType.STRUCT and literal_type.metadata is not None:
+        # Building classes needs machinery that most clients never need.
+        from .struct_types import struct_class
+
+        return struct_class(literal_type)
+    if simple not in _SIMPLE:
+        raise Unguessable(f"{describe(literal_type)} has no plain Python form")
+    return _SIMPLE[simple]
+
+
+@functools.lru_cache(maxsize=1024)
+def enum_class(values: tuple[str, ...]) -> type[enum.Enum]:
+    """The enum of the given strings: the same class for the same strings, so that its members compare equal.
+
+    A member's value is the string; its name too, unless Python reserves it, in which case `v0_` stands in front.
+    """
+    members: dict[str, str] = {}
+    distinct = dict.fromkeys(values)
+    for value in distinct:
+        # With a letter in front any text is usable, so this ends.
+        escaped = (f"v{number}_{value}" for number in itertools.count())
+        names = itertools.chain([value] if _usable(value) else [], (name for name in escaped if name not in distinct))
+        members[next(names)] = value
+    if not members:
+        raise Unguessable("an enum without values has no Python form")
+    made: Any = enum.Enum("DynamicEnum", members, module=__name__, type=_Pickled)  # type: ignore[misc]  # Made at run time.
+    return cast("type[enum.Enum]", made)
+
+
+def _usable(name: str) -> bool:
+    # Python refuses `mro` and the empty name, and takes _sunder_, __dunder__ and mangled names for its own.
+    reserved = name in ("", "mro", "name", "value") or name.startswith("_DynamicEnum__")
+    return not reserved and not (name.startswith("_") and name.endswith("_"))
+
+
+class _Pickled:
+    """Makes members of a class that no module holds picklable: by the strings it was made of."""
+
+    def __reduce_ex__(self, protocol: Any, /) -> Any:
+        return _member, (tuple(member.value for member in type(self)), self.value)  # type: ignore[attr-defined]  # Mixed into enums only.
+
+
+def _member(values: tuple[str, ...], value: str) -> enum.Enum:
+    return enum_class(values)(value)

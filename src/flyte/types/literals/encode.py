@@ -1,0 +1,308 @@
+"""Python values as Flyte literals: strict, so that a mistake shows here and not in a container an hour later."""
+
+import datetime as dt
+import enum
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, is_tuple
+from flyte.types.data.refused import Refused, how_to_store, text
+from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
+from flyte.types.interfaces.describe import (
+    DATE_TAG,
+    MSGPACK_TAG,
+    PICKLE_TAG,
+    by_value,
+    container_of,
+    describe,
+    is_bytes,
+    schema_of,
+    tag_of,
+)
+from flyte_api.messages.flyteidl2.core.literals import (
+    Binary,
+    Blob,
+    BlobMetadata,
+    Literal,
+    LiteralCollection,
+    LiteralMap,
+    Primitive,
+    Scalar,
+    StructuredDatasetMetadata,
+    Union,
+    Void,
+)
+from flyte_api.messages.flyteidl2.core.literals import StructuredDataset as Dataset
+from flyte_api.messages.flyteidl2.core.types import (
+    BlobType,
+    BlobTypeBlobDimensionality,
+    LiteralType,
+    SimpleType,
+    StructuredDatasetType,
+)
+from flyte_api.messages.google.protobuf.duration import Duration
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.codec.message import which_one_of
+
+from .msgpack import pack
+from .pickled_bytes import pickled
+
+_INT64 = range(-(2**63), 2**63)
+# Beyond it, not every integer has a double of its own.
+_EXACT_IN_DOUBLE = 2**53
+_DEEPEST = 100
+_MULTIPART = BlobTypeBlobDimensionality.MULTIPART
+_LONGEST = dt.timedelta(days=3652500)
+
+
+def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
+    """The literal of a Python value.
+
+    An `int` is taken for a float where that loses nothing; no other value is converted. A `Literal`, such as an output of
+    another run, is passed on as it is.
+
+    Args:
+        value: The value.
+        literal_type: The type it must have.
+        name: What to call it in errors, usually the name of an input.
+
+    Raises:
+        TypeError: The value is of another type.
+        ValueError: It is of the right type but cannot be written: an integer beyond 64 bits, a datetime without time
+            zone, text that is not Unicode.
+    """
+    try:
+        _check_depth(literal_type)
+        return _encode(value, literal_type, exact=False)
+    except Refused as refused:
+        error = ValueError if refused.fits_type else TypeError
+        raise error(f"{name}{refused.place}: {refused.reason}") from None
+
+
+def _check_depth(literal_type: LiteralType) -> None:
+    """Whoever deployed the task wrote the type, and Python can follow it only so far."""
+    level = [literal_type]
+    for _ in range(_DEEPEST + 1):
+        kinds = [which_one_of(each, "type") for each in level]
+        level = [inner for kind, inner in kinds if kind in ("collection_type", "map_value_type")]
+        level += [variant for kind, inner in kinds if kind == "union_type" for variant in inner.variants]
+        if not level:
+            return
+    raise Refused(f"its type is nested more than {_DEEPEST} levels deep")
+
+
+def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
+    if isinstance(value, Literal):
+        return value
+    kind, inner = which_one_of(literal_type, "type")
+    match kind:
+        case "simple" if inner in _SIMPLE:
+            return Literal(scalar=_SIMPLE[inner](value, literal_type, exact))
+        case "collection_type":
+            return Literal(collection=LiteralCollection(literals=_items(value, literal_type, inner, exact)))
+        case "map_value_type" if is_mapping(value):
+            entries = {_key(key): _step(f"[{key!r}]", item, inner, exact=exact) for key, item in value.items()}
+            return Literal(map=LiteralMap(literals=entries))
+        case "enum_type":
+            return Literal(scalar=Scalar(primitive=Primitive(string_value=_enum(value, literal_type, exact))))
+        case "union_type" if is_bytes(literal_type):
+            if not isinstance(value, bytes | bytearray):
+                raise _mismatch(value, literal_type)
+            return Literal(scalar=Scalar(binary=Binary(value=pickled(bytes(value)))))
+        case "union_type" if inner.variants and all(tag_of(each) == PICKLE_TAG for each in inner.variants):
+            raise _unpickled(literal_type)
+        case "union_type":
+            return _union(value, literal_type, inner.variants)
+        case "blob" if isinstance(value, Dir if inner.dimensionality == _MULTIPART else File):
+            made = BlobType(format=value.format, dimensionality=inner.dimensionality)
+            blob = Blob(uri=_uri(value), metadata=BlobMetadata(type=made))
+            return Literal(scalar=Scalar(blob=blob), hash=value.hash or "")
+        case "structured_dataset_type" if isinstance(value, StructuredDataset):
+            frame = StructuredDatasetType(format=value.format, columns=inner.columns)
+            metadata = StructuredDatasetMetadata(structured_dataset_type=frame)
+            return Literal(scalar=Scalar(structured_dataset=Dataset(uri=_uri(value), metadata=metadata)))
+        case _:
+            raise _mismatch(value, literal_type)
+
+
+def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
+    container = container_of(literal_type)
+    if is_tuple(value) if container == "tuple" else is_list(value) if not container else False:
+        return [_step(f"[{i}]", item, item_type, exact=exact) for i, item in enumerate(value)]
+    if container in ("set", "frozenset") and is_set(value):
+        # A set has no order of its own; the same set must be the same literal, for caches.
+        return sorted((_step("{...}", item, item_type, exact=exact) for item in value), key=bytes)
+    raise _mismatch(value, literal_type)
+
+
+def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
+    try:
+        return _encode(value, literal_type, exact=exact)
+    except Refused as refused:
+        raise refused.inside(step) from None
+
+
+def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
+    given = type(value).__name__ if value is not None else "None"
+    hint = ""
+    if literal_type.collection_type is not None and is_container(value) and not is_mapping(value):
+        hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
+    elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
+        hint = "; say which moment of the day, in which time zone"
+    elif made := _stored(literal_type):
+        hint = f"; {how_to_store(made)}"
+    elif literal_type.structured_dataset_type is not None:
+        hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
+    elif which_one_of(literal_type, "type")[0] in ("schema", ""):
+        hint = "; give the literal of another run's output"
+    return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
+
+
+def _stored(literal_type: LiteralType) -> str:
+    """The class of files that a type, or a variant of it, takes; empty if it takes none."""
+    union = literal_type.union_type
+    for each in [literal_type] if union is None else union.variants:
+        if each.blob is not None:
+            return "Dir" if each.blob.dimensionality == _MULTIPART else "File"
+    return ""
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise Refused(f"expected keys that are str, got {type(key).__name__}")
+    return text(key)
+
+
+def _uri(value: File | Dir | StructuredDataset) -> str:
+    if not value.uri:
+        raise Refused(f"the {type(value).__name__} has an empty URI", fits_type=True)
+    return absolute_uri(text(value.uri))
+
+
+def _integer(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _mismatch(value, literal_type)
+    if value not in _INT64:
+        raise Refused(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
+    return Scalar(primitive=Primitive(integer=int(value)))
+
+
+def _float(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if isinstance(value, int) and not isinstance(value, bool) and not exact:
+        if abs(value) > _EXACT_IN_DOUBLE:
+            raise Refused("this int has no exact float; convert it with float() to round it", fits_type=True)
+        return Scalar(primitive=Primitive(float_value=float(value)))
+    if not isinstance(value, float):
+        raise _mismatch(value, literal_type)
+    return Scalar(primitive=Primitive(float_value=float(value)))
+
+
+def _string(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if not isinstance(value, str):
+        raise _mismatch(value, literal_type)
+    return Scalar(primitive=Primitive(string_value=text(value)))
+
+
+def _boolean(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if not isinstance(value, bool):
+        raise _mismatch(value, literal_type)
+    return Scalar(primitive=Primitive(boolean=value))
+
+
+def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if tag_of(literal_type) == DATE_TAG:
+        if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
+            raise _mismatch(value, literal_type)
+        value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
+    if not isinstance(value, dt.datetime):
+        raise _mismatch(value, literal_type)
+    if value.utcoffset() is None:
+        raise Refused("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+    try:
+        moment = value.astimezone(dt.UTC)
+    except OverflowError:
+        raise Refused("the datetime is outside the years 1 to 9999 in UTC", fits_type=True) from None
+    return Scalar(primitive=Primitive(datetime=Timestamp.of(moment)))
+
+
+def _duration(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if not isinstance(value, dt.timedelta):
+        raise _mismatch(value, literal_type)
+    if abs(value) > _LONGEST:
+        raise Refused("a timedelta must be within 10,000 years", fits_type=True)
+    return Scalar(primitive=Primitive(duration=Duration.of(value)))
+
+
+def _none(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    if value is not None:
+        raise _mismatch(value, literal_type)
+    return Scalar(none_type=Void())
+
+
+def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    raise _unpickled(literal_type)
+
+
+def _unpickled(literal_type: LiteralType) -> Refused:
+    return Refused(
+        f"the task expects {describe(literal_type)}, which is not written here; give the literal of another run's output, "
+        "or annotate the task's input with a type that needs no pickling"
+    )
+
+
+def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    # Not for a worker or a client that has none of these values.
+    from flyte.types.data.classes import is_data_instance
+    from flyte.types.data.fill import Filler
+
+    if literal_type.metadata is not None:
+        schema = schema_of(literal_type)
+        data = Filler(schema, by_name=not by_value(literal_type)).fill(value, schema, exact=exact)
+    elif is_mapping(value) or (is_data_instance(value) and not exact):
+        data = Filler({}).fill(value, {})
+    else:
+        raise _mismatch(value, literal_type)
+    return Scalar(binary=Binary(value=pack(data), tag=MSGPACK_TAG))
+
+
+_SIMPLE: Mapping[int, Callable[[Any, LiteralType, bool], Scalar]] = {
+    SimpleType.INTEGER: _integer,
+    SimpleType.FLOAT: _float,
+    SimpleType.STRING: _string,
+    SimpleType.BOOLEAN: _boolean,
+    SimpleType.DATETIME: _datetime,
+    SimpleType.DURATION: _duration,
+    SimpleType.NONE: _none,
+    SimpleType.BINARY: _binary,
+    SimpleType.STRUCT: _struct,
+}
+
+
+def _enum(value: Any, literal_type: LiteralType, exact: bool) -> str:
+    """The wire string of an enum member, of ours or the caller's: its name, or else its value."""
+    allowed = literal_type.enum_type.values if literal_type.enum_type is not None else []
+    if isinstance(value, enum.Enum):
+        for candidate in (value.name, value.value):
+            if isinstance(candidate, str) and candidate in allowed:
+                return str.__str__(candidate)
+        raise Refused(f"expected {describe(literal_type)}, got {type(value).__name__}.{value.name}")
+    if isinstance(value, str) and not exact:
+        if value in allowed:
+            return value
+        raise Refused(f"expected {describe(literal_type)}, got {value[:40]!r}")
+    raise _mismatch(value, literal_type)
+
+
+def _union(value: Any, literal_type: LiteralType, variants: list[LiteralType]) -> Literal:
+    """The first variant that takes the value as it is, else the first that takes it converted."""
+    telling: Refused | None = None
+    for exact in (True, False):
+        for variant in variants:
+            try:
+                literal = _encode(value, variant, exact=exact)
+            except Refused as refused:
+                if telling is None and (refused.path or refused.fits_type):
+                    telling = refused
+            else:
+                return Literal(scalar=Scalar(union=Union(value=literal, type=variant)))
+    raise telling or _mismatch(value, literal_type)

@@ -1,0 +1,124 @@
+"""Literals as values of the caller's own types: what a task function is called with, and what `as_types` asks for."""
+
+import enum
+import types
+import typing
+from typing import Any
+
+from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain
+from flyte.types.data.misfit import Misfit
+from flyte.types.interfaces.annotations import literal_type_of, tagged
+from flyte.types.interfaces.describe import CONTAINERS, MSGPACK_TAG, by_value, container_of, schema_of, tag_of
+from flyte.types.interfaces.native import type_name
+from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.types import LiteralType
+from flyte_rpc.codec.message import which_one_of
+
+from .decode import Unreadable, decode
+
+
+def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
+    """A literal as a value of an annotated type.
+
+    Args:
+        literal: The value.
+        hint: The annotation.
+        allow_pickle: Load pickled objects.
+
+    Raises:
+        Misfit: It is of another type.
+        Unreadable: It has no Python form.
+        TypeError: The annotation has no Flyte type.
+    """
+    hint = plain(hint)
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint in (Any, object):
+        return decode(literal, None, allow_pickle=allow_pickle)
+    if origin in (typing.Union, types.UnionType):
+        return _one_of(literal, hint, arguments, allow_pickle)
+    while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
+        # Where a union is not asked for, it must be this variant of it.
+        literal = literal.scalar.union.value
+    if literal.collection is not None and _is_collection(origin, arguments):
+        items = [
+            _step(f"[{i}]", each, arguments[0], allow_pickle) for i, each in enumerate(literal.collection.literals)
+        ]
+        try:
+            return items if origin in LISTS else CONTAINERS[origin.__name__](items)
+        except TypeError:
+            raise Misfit("of items that cannot be in a set", type_name(hint)) from None
+    if literal.map is not None and origin in DICTS and plain(arguments[0]) is str:
+        return {
+            key: _step(f"[{key!r}]", item, arguments[1], allow_pickle) for key, item in literal.map.literals.items()
+        }
+    if _is_data(literal):
+        from flyte.types.data.load import Mode, load
+
+        return load(decode(literal, None), hint, Mode(by_name=not by_value(literal_type_of(hint))))
+    return _as_annotated(decode(literal, literal_type_of(hint), allow_pickle=allow_pickle), hint)
+
+
+def _is_collection(origin: Any, arguments: tuple[Any, ...]) -> bool:
+    return origin in LISTS or origin in SETS or (origin in TUPLES and arguments[1:] == (...,))
+
+
+def _is_data(literal: Literal) -> bool:
+    """Whether it holds JSON-like data, in either of its forms."""
+    scalar = literal.scalar
+    if scalar is None:
+        return False
+    return scalar.generic is not None or (scalar.binary is not None and scalar.binary.tag == MSGPACK_TAG)
+
+
+def _step(step: str, literal: Literal, hint: Any, allow_pickle: bool) -> Any:
+    try:
+        return read_as(literal, hint, allow_pickle=allow_pickle)
+    except Misfit as misfit:
+        raise misfit.inside(step) from None
+
+
+def _one_of(literal: Literal, hint: Any, arguments: tuple[Any, ...], allow_pickle: bool) -> Any:
+    """The value of a union: as the variant that its writer named, or else as the first that it fits."""
+    value, named = literal, None
+    if literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
+        value, named = literal.scalar.union.value, literal.scalar.union.type
+    unread: Unreadable | None = None
+    for argument in sorted(arguments, key=lambda argument: not _is_named(argument, named)):
+        try:
+            return read_as(value, argument, allow_pickle=allow_pickle)
+        except Misfit:
+            continue
+        except Unreadable as reason:
+            unread = unread or reason
+    if unread is not None:
+        raise unread
+    raise Misfit(type_name(type(decode(value, None, allow_pickle=allow_pickle))), type_name(hint))
+
+
+def _is_named(argument: Any, named: LiteralType | None) -> bool:
+    if named is None:
+        return False
+    variant = tagged(argument)
+    if tag_of(variant) != tag_of(named) or container_of(variant) != container_of(named):
+        return False
+    if variant.simple is not None:
+        return variant.simple == named.simple and schema_of(variant).get("title") == schema_of(named).get("title")
+    return which_one_of(variant, "type") == which_one_of(named, "type")
+
+
+def _as_annotated(value: Any, hint: Any) -> Any:
+    """A decoded value as one of a plain type, a choice or an enum."""
+    if typing.get_origin(hint) is typing.Literal:
+        text = value.value if isinstance(value, enum.Enum) else value
+        if text in typing.get_args(hint):
+            return text
+    elif isinstance(hint, type) and issubclass(hint, enum.Enum):
+        if isinstance(value, enum.Enum) and value.value in hint.__members__:
+            return hint[value.value]
+    elif hint is None or hint is type(None):
+        if value is None:
+            return None
+    # Not a subclass, as `bool` is of `int` and `datetime` of `date`.
+    elif type(value) is hint:
+        return value
+    raise Misfit(type_name(type(value)), type_name(hint))

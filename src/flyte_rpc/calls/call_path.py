@@ -1,0 +1,181 @@
+"""The one path of every call: deadline, retries, request id, credentials, errors, and who is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from flyte_rpc.arguments import seconds
+from flyte_rpc.errors import ConnectionLostError, DecodeError, EndpointError, RpcError, UnavailableError
+from flyte_rpc.redaction import hidden, redact
+from flyte_rpc.transports.transport import Transport
+
+from .client import CallRecord, Client
+from .metadata import added
+from .rpc import Effect, Rpc
+
+_log = logging.getLogger("flyte.rpc")
+
+_SECRET = 6
+"""Characters that a hidden text has to have to be taken out of messages; a number would be found all over them."""
+
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+
+async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None) -> Res:
+    """Call a method that has one request and one reply.
+
+    It is tried again, within the deadline, when that cannot do anything twice: reads and idempotent calls when the server is
+    unavailable or the connection breaks, and any call that certainly has not reached the server.
+
+    Args:
+        client: Whom to call.
+        rpc: The method.
+        request: Its request.
+        timeout: Seconds for everything, retries included. Default: the client's.
+
+    Raises:
+        RpcError: The call failed; the class tells how.
+        InitializationError: The client was closed.
+    """
+    data = _encode(request)
+    end = time.monotonic() + seconds("timeout", client.timeout if timeout is None else timeout)
+    attempt = _Attempt(client, rpc)
+    while True:
+        transport = client.transport()
+        attempt.begin()
+        try:
+            reply = await transport.unary(rpc.path, data, attempt.headers, max(end - time.monotonic(), 0.0))
+            result = _decode(rpc, reply)
+        except RpcError as error:
+            attempt.failed(error)
+            delay = client.retry.delay(attempt.number)
+            if (
+                attempt.number >= client.retry.attempts
+                or not _may_repeat(rpc, error, transport)
+                or time.monotonic() + delay >= end
+            ):
+                raise
+        else:
+            attempt.succeeded()
+            return result
+        await asyncio.sleep(delay)
+
+
+async def stream(
+    client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None
+) -> AsyncGenerator[Res, None]:
+    """Call a method that answers with a stream: one attempt, since a repetition would deliver things twice.
+
+    Args:
+        client: Whom to call.
+        rpc: The method.
+        request: Its request.
+        timeout: Seconds for the whole stream. Default: no end; a dead connection is noticed by pings.
+
+    Yields:
+        The replies, as they come. Closing the generator cancels the call.
+
+    Raises:
+        RpcError: The call failed; the class tells how.
+        InitializationError: The client was closed.
+    """
+    data = _encode(request)
+    attempt = _Attempt(client, rpc)
+    transport = client.transport()
+    attempt.begin()
+    limit = None if timeout is None else seconds("timeout", timeout)
+    async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
+        while True:
+            try:
+                result = _decode(rpc, await anext(replies))
+            except StopAsyncIteration:
+                attempt.succeeded()
+                return
+            except RpcError as error:
+                attempt.failed(error)
+                raise
+            yield result
+
+
+class _Attempt:
+    """The book-keeping around one attempt after the other of the same call."""
+
+    def __init__(self, client: Client, rpc: Rpc[Any, Any]) -> None:
+        self._client = client
+        self._method = rpc.path.lstrip("/")
+        self._request_id = os.urandom(16).hex()
+        self._started = 0.0
+        self.number = 0
+        self.headers: list[tuple[str, str]] = []
+        self._secret: frozenset[str] = frozenset()
+        self._hidden: tuple[str, ...] = ()
+
+    def begin(self) -> None:
+        self.number += 1
+        self.headers = self._client.headers(self._request_id)
+        # Now: a stream may fail when its reader has left the block that added them.
+        self._secret = frozenset(name for name, _ in added())
+        self._hidden = hidden()
+        self._started = time.monotonic()
+
+    def succeeded(self) -> None:
+        self._tell(None)
+
+    def failed(self, error: RpcError) -> None:
+        """Say in the error where it happened."""
+        error.method = self._method
+        error.endpoint = self._client.endpoint
+        error.request_id = self._request_id
+        error.attempts = self.number
+        secrets = [text for text in self._hidden if len(text) >= _SECRET]
+        for name, value in self.headers:
+            if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
+                # Whole, and without the scheme in front.
+                secrets += [value, value.rpartition(" ")[2]]
+        if secrets:
+            error.message = redact(error.message, *secrets)
+        if any(secret and secret.encode() in error.details for secret in secrets):
+            error.details = b""
+        error.args = (error.message,)
+        self._tell(error)
+
+    def _tell(self, error: RpcError | None) -> None:
+        seconds = time.monotonic() - self._started
+        endpoint = self._client.endpoint
+        if _log.isEnabledFor(logging.DEBUG):
+            outcome = "ok" if error is None else f"{error.status.name} ({error.message})"
+            _log.debug(
+                "%s at %s: %s after %.1f ms (request id %s, attempt %d)",
+                *(self._method, endpoint, outcome, seconds * 1e3, self._request_id, self.number),
+            )
+        self._client.observe(CallRecord(self._method, endpoint, self._request_id, self.number, seconds, error))
+
+
+def _may_repeat(rpc: Rpc[Any, Any], error: RpcError, transport: Transport) -> bool:
+    """Whether a failed call may be sent again without the risk of doing it twice, and with a chance of success."""
+    if isinstance(error, EndpointError):
+        return (
+            error.unprocessed and transport.connected
+        )  # a server that was there restarts; one that never was does not
+    if isinstance(error, ConnectionLostError) and error.unprocessed:
+        return True
+    return isinstance(error, UnavailableError) and rpc.effect in (Effect.READ, Effect.IDEMPOTENT)
+
+
+def _encode(request: Any) -> bytes:
+    return bytes(request)
+
+
+def _decode(rpc: Rpc[Any, Res], data: bytes) -> Res:
+    message: Any = rpc.response_type
+    try:
+        return message.parse(data)  # type: ignore[no-any-return]  # messages are known by their `parse` alone
+    except ValueError as error:
+        raise DecodeError(f"it is not a {message.__name__}: {error}") from error

@@ -1,0 +1,83 @@
+"""The description of one remote procedure: what generated services are made of."""
+
+from __future__ import annotations
+
+import enum
+from typing import Generic, TypeVar
+
+from flyte_rpc.lazy import resolve
+
+Req = TypeVar("Req")
+Res = TypeVar("Res")
+
+
+class Cardinality(enum.Enum):
+    """Which sides of a call are streams."""
+
+    UNARY = "unary"
+    SERVER_STREAM = "server_stream"
+    CLIENT_STREAM = "client_stream"
+    BIDI = "bidi"
+
+
+class Effect(enum.Enum):
+    """What repeating a call does, which decides whether it may be retried."""
+
+    READ = "read"
+    """No side effect: retried on transient failures."""
+    IDEMPOTENT = "idempotent"
+    """Repeating it leaves the same state as doing it once: retried likewise."""
+    WRITE = "write"
+    """Repeating it may do the work twice: never retried."""
+
+
+class Rpc(Generic[Req, Res]):
+    """One method of a service. Message types are named, and imported when first used."""
+
+    __slots__ = ("_request", "_response", "cardinality", "deprecated", "effect", "method", "path", "service")
+
+    def __init__(
+        self,
+        path: str,
+        request: str,
+        response: str,
+        cardinality: Cardinality = Cardinality.UNARY,
+        effect: Effect = Effect.WRITE,
+        deprecated: str | None = None,
+    ) -> None:
+        """Describe a method.
+
+        Args:
+            path: gRPC path, `/package.Service/Method`.
+            request: Import path of the request message, `module:Class`.
+            response: Import path of the response message, `module:Class`.
+            cardinality: Which sides are streams. Default: neither.
+            effect: What a repetition does. Default: it may do the work twice.
+            deprecated: What to use instead, in a sentence, or "" when nobody says. Default: it is not deprecated.
+        """
+        self.path = path
+        _, self.service, self.method = path.split("/")
+        self._request = request
+        self._response = response
+        self.cardinality = cardinality
+        self.effect = effect
+        self.deprecated = deprecated
+
+    @property
+    def request_type(self) -> type[Req]:
+        """The request message class."""
+        found: type[Req] = resolve(self._request)
+        return found
+
+    @property
+    def response_type(self) -> type[Res]:
+        """The response message class."""
+        found: type[Res] = resolve(self._response)
+        return found
+
+    def repeatable(self) -> Rpc[Req, Res]:
+        """The same method for a call whose request makes a repetition harmless, such as a create under a given name."""
+        return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT, self.deprecated)
+
+    def __repr__(self) -> str:
+        return f"<Rpc {self.service}.{self.method}>"

@@ -1,0 +1,116 @@
+"""Walks over whole messages that end well however deep or broken they are: comparing, showing, and finding faults."""
+
+from __future__ import annotations
+
+from math import isnan
+from typing import TYPE_CHECKING, Any, Final
+
+from flyte_rpc.typeguards import is_dict, is_list
+
+from .spec import FieldSpec
+from .wire import DecodeError
+
+if TYPE_CHECKING:
+    from .message import Message
+
+_SHOWN_DEPTH: Final = 40
+
+
+def equal(left: Message, right: Message) -> bool:
+    """Whether two messages of one type say the same, unknown fields included; NaN counts as equal to itself."""
+    waiting: list[tuple[Any, Any]] = [(left, right)]
+    seen: set[tuple[int, int]] = set()
+    while waiting:
+        a, b = waiting.pop()
+        if a is b or (id(a), id(b)) in seen:
+            continue
+        seen.add((id(a), id(b)))
+        if type(a) is not type(b) or a._unknown_fields != b._unknown_fields:
+            return False
+        specs: dict[str, FieldSpec] = a.specs()
+        for name in _stored(a) | _stored(b):
+            x, y = getattr(a, name), getattr(b, name)
+            spec = specs[name]
+            if spec.label == "map" or spec.kind == "message":
+                found = _pairs(spec, x, y)
+                if found is None:
+                    return False
+                waiting += found
+            elif x != y and not _same(x, y):
+                return False
+    return True
+
+
+def _stored(message: Message) -> set[str]:
+    """Names of the fields that the message holds anything of."""
+    return {key.removeprefix("*") for key in message.__dict__} - {"_unknown_fields"}
+
+
+def _pairs(spec: FieldSpec, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+    """The messages that have to be equal for two values of a field to be; None when the values differ already."""
+    if spec.label == "map":
+        if x.keys() != y.keys():
+            return None
+        pairs = [(value, y[key]) for key, value in x.items()]
+        if spec.map_kinds[1] == "message":
+            return pairs
+        return [] if all(_same(v, w) for v, w in pairs) else None
+    if spec.label == "repeated":
+        return list(zip(x, y, strict=True)) if len(x) == len(y) else None
+    return [(x, y)] if x is not None and y is not None else None
+
+
+def _same(x: Any, y: Any) -> bool:
+    """Whether two numbers, texts, or lists of them are equal, with NaN equal to itself."""
+    if is_list(x) and is_list(y):
+        return len(x) == len(y) and all(map(_same, x, y))
+    return bool(x == y) or (isinstance(x, float) and isinstance(y, float) and isnan(x) and isnan(y))
+
+
+def show(message: Message, depth: int = 0) -> str:
+    """The message as the call that makes it. It never fails: too deep a part is left out, a malformed one said to be."""
+    if depth > _SHOWN_DEPTH:
+        return f"{type(message).__name__}(...)"
+    parts: list[str] = []
+    for name in message.present():
+        try:
+            parts.append(f"{name}={_shown(getattr(message, name), depth + 1)}")
+        except DecodeError as cause:
+            parts.append(f"{name}=<malformed: {cause}>")
+    return f"{type(message).__name__}({', '.join(parts)})"
+
+
+def _shown(value: Any, depth: int) -> str:
+    if is_list(value):
+        return f"[{', '.join(_shown(item, depth) for item in value)}]"
+    if is_dict(value):
+        return "{" + ", ".join(f"{key!r}: {_shown(item, depth)}" for key, item in value.items()) + "}"
+    return show(value, depth) if hasattr(value, "specs") else repr(value)
+
+
+def fault(message: Message) -> str:
+    """What the first value is that can't be encoded, and why, by the path to it; "" when all can."""
+    where, reason = type(message).__name__, ""
+    found = _faulty_field(message)
+    while found is not None:
+        name, value, reason = found
+        where += f".{name}"
+        inner = [item for item in _messages(value) if _faulty_field(item)]
+        if not inner:
+            break
+        found = _faulty_field(inner[0])
+    return f"{where}: {reason}" if reason else ""
+
+
+def _faulty_field(message: Any) -> tuple[str, Any, str] | None:
+    for name, value in message.__dict__.items():
+        try:
+            message._encode({name: value}, bytearray())
+        except (AttributeError, TypeError, ValueError) as cause:
+            return name, value, str(cause)
+    return None
+
+
+def _messages(value: Any) -> list[Any]:
+    items = value if is_list(value) else list(value.values()) if is_dict(value) else [value]
+    return [item for item in items if hasattr(item, "specs")]

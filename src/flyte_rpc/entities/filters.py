@@ -1,0 +1,203 @@
+"""Arguments of list methods as filters and sort orders, checked before anything is sent."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
+
+import attrs
+
+from flyte_rpc.arguments import instant
+
+M = TypeVar("M")
+K = TypeVar("K", bound=str)
+
+Direction = Literal["asc", "desc"]
+SortedBy: TypeAlias = K | tuple[K, Direction] | Sequence[K | tuple[K, Direction]]
+"""`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several.
+`K` are the keys that a method takes, each also with `-` in front."""
+SortBy: TypeAlias = SortedBy[str]
+"""The same with any keys."""
+
+Clause = tuple[str, str, list[str]]
+"""Name of a filter function, a field, and the values as text."""
+
+
+def _aware(instance: object, attribute: attrs.Attribute[Any], value: datetime | None) -> None:
+    if value is not None:
+        instant(f"TimeFilter.{attribute.name}", value)
+
+
+@attrs.frozen
+class TimeFilter:
+    """A span of time that a timestamp must lie in.
+
+    Args:
+        after: Earliest instant, itself included. None for no bound.
+        before: First instant that no longer counts. None for no bound.
+
+    Raises:
+        ValueError: A bound has no time zone, or `after` is later than `before`.
+    """
+
+    after: datetime | None = attrs.field(default=None, validator=_aware)
+    before: datetime | None = attrs.field(default=None, validator=_aware)
+
+    def __attrs_post_init__(self) -> None:
+        if self.after is not None and self.before is not None and self.after > self.before:
+            raise ValueError(
+                f"TimeFilter.after ({self.after.isoformat()}) is later than before ({self.before.isoformat()}), "
+                "so nothing could ever match; swap them"
+            )
+
+
+def rfc3339(moment: datetime) -> str:
+    """An aware datetime as text, in UTC, to the microsecond."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def equal(field: str, argument: str, value: object) -> Iterator[Clause]:
+    """The clause of a parameter that takes one value; none for None."""
+    if value is None:
+        return
+    if isinstance(value, bool):
+        yield "EQUAL", field, ["true" if value else "false"]
+    elif isinstance(value, (str, int)):
+        yield "EQUAL", field, [str(value)]
+    else:
+        raise TypeError(f"{argument} takes text or a number, not {type(value).__name__}")
+
+
+def containing(field: str, argument: str, prefix: str | None) -> Iterator[Clause]:
+    """The clause that narrows a list down to names that hold `prefix` and a dot; none for None."""
+    if prefix is None:
+        return
+    if not isinstance(prefix, str) or not prefix:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{argument} takes a name, not {prefix!r}")
+    yield "CONTAINS", field, [f"{prefix}."]
+
+
+def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
+    """Whether an item's `field` begins with `prefix` and a dot; None to keep all."""
+    return None if prefix is None else lambda item: str(getattr(item, field)).startswith(f"{prefix}.")
+
+
+def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
+    """Whether an item's `field` is `value`; None to keep all."""
+    return None if value is None else lambda item: bool(getattr(item, field) == value)
+
+
+def any_of(
+    field: str,
+    argument: str,
+    values: Collection[str | int] | None,
+    members: type[enum.IntEnum],
+    *,
+    by_name: bool = False,
+) -> Iterator[Clause]:
+    """The clause of a parameter that takes several enum members, by name or as members; none for None.
+
+    Servers want numbers, or, with `by_name`, the names that the definitions give them.
+    """
+    if values is None:
+        return
+    if isinstance(values, (str, bytes)) or not isinstance(values, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
+        shown = values.name.lower() if isinstance(values, enum.Enum) else values
+        raise TypeError(f"{argument} takes several values; for one, write {argument}=({shown!r},)")
+    numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))
+    if not numbers:
+        raise ValueError(f"{argument} is empty, so nothing could ever match; leave it out to have all")
+    texts = [_proto_name(argument, n, members) if by_name else str(n) for n in numbers]
+    yield "EQUAL" if len(numbers) == 1 else "VALUE_IN", field, texts
+
+
+def _proto_name(argument: str, number: int, members: type[enum.IntEnum]) -> str:
+    name: str | None = getattr(members(number), "proto_name", None)
+    if name is None:
+        raise ValueError(f"{argument} has {number}, which has no name, and the server goes by names")
+    return name
+
+
+def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
+    name = value.name if isinstance(value, enum.Enum) else value
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} takes names, not {type(value).__name__} ({value!r})")
+    known = {n: m for n, m in members.__members__.items() if n != "UNSPECIFIED"}
+    prefix: str = getattr(members, "__proto_prefix__", "")
+    found = known.get(name.upper().replace("-", "_").removeprefix(prefix))
+    if found is None:
+        near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {', '.join(n.lower() for n in known)}"
+        raise ValueError(f"{argument} has {name!r}, which is not known; {hint}")
+    return int(found)
+
+
+def within(field: str, argument: str, span: TimeFilter | None) -> Iterator[Clause]:
+    """The clauses of a parameter that takes a span of time."""
+    if span is None:
+        return
+    if not isinstance(span, TimeFilter):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a TimeFilter, not {type(span).__name__}")
+    if span.after is not None:
+        yield "GREATER_THAN_OR_EQUAL", field, [rfc3339(span.after)]
+    if span.before is not None:
+        yield "LESS_THAN", field, [rfc3339(span.before)]
+
+
+def as_filters(message: type[M], *clauses: Clause) -> list[M]:
+    """Clauses as filter messages, which have `function`, `field` and `values`."""
+    functions: Any = message.__dict__["function"].target
+    make: Any = message
+    return [make(function=functions[function], field=field, values=values) for function, field, values in clauses]
+
+
+def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: object = None) -> list[M]:
+    """A sort order as sort messages, which have `key` and `direction`.
+
+    Raises:
+        ValueError: A key is empty or not one of the Literal type `keys`, if there is one; or a direction is neither asc nor desc.
+    """
+    directions: Any = message.__dict__["direction"].target
+    make: Any = message
+    order = {"asc": directions["ASCENDING"], "desc": directions["DESCENDING"]}
+    wanted = (default or ()) if sort_by is None else sort_by
+    found = list(_orders(wanted))
+    known: tuple[str, ...] = get_args(keys)
+    for key, _ in found:
+        if known and key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(k for k in known if k[0] != '-')}"
+            raise ValueError(f"sort_by has {key!r}, which the server does not sort by; {hint}")
+    return [make(key=key, direction=order[way]) for key, way in found]
+
+
+def _orders(sort_by: SortBy) -> Iterator[tuple[str, Direction]]:
+    # A pair of texts is one key with its direction; several plain keys are written as a list.
+    if isinstance(sort_by, str) or (isinstance(sort_by, tuple) and len(sort_by) == 2 and isinstance(sort_by[0], str)):
+        yield from _order(sort_by)
+    else:
+        for part in sort_by:
+            yield from _order(part)
+
+
+def _order(part: Any) -> Iterator[tuple[str, Direction]]:
+    if isinstance(part, str):
+        key, way = part.removeprefix("-"), "desc" if part.startswith("-") else "asc"
+    else:
+        try:
+            key, way = part
+        except (TypeError, ValueError):
+            raise ValueError(f'sort_by has {part!r}; write "name", "-name" or ("name", "asc")') from None
+    if not isinstance(key, str) or not key:
+        raise ValueError(f"sort_by has {key!r} where the name of a field belongs")
+    if way != "asc" and way != "desc":
+        near = difflib.get_close_matches(str(way), ("asc", "desc"), n=1)
+        raise ValueError(
+            f"sort_by has the direction {way!r}; {f'did you mean {near[0]!r}?' if near else 'known: asc, desc'}"
+        )
+    yield key, "asc" if way == "asc" else "desc"

@@ -1,0 +1,165 @@
+"""Listings: page after page, the next one fetched while the last one is used."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from flyte_rpc.arguments import whole
+from flyte_rpc.calls.metadata import carrying
+from flyte_rpc.errors import SdkError
+from flyte_rpc.sync import bridge
+from flyte_rpc.sync.decorators import blocking
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_TURNS = 2
+"""Turns of the event loop in which a request gets onto its way."""
+_EMPTY_PAGES = 100
+"""Empty pages in a row, each with a token, after which a listing is given up: a server that filters late sends a few."""
+
+
+class Page(NamedTuple, Generic[T]):
+    """One reply of a list method."""
+
+    items: Sequence[T]
+    token: str
+    """What to ask for the next page with; empty on the last one."""
+
+
+class _BothWays(Protocol[T_co]):
+    def __iter__(self) -> Iterator[T_co]: ...
+    def __aiter__(self) -> AsyncGenerator[T_co, None]: ...
+
+
+class Pager(Generic[T]):
+    """A listing, to be used with `for` or `async for`. Nothing is fetched before; each loop starts from the first page."""
+
+    def __init__(
+        self, fetch_page: Callable[[str, int], Awaitable[Page[T]]], *, limit: int | None, page_size: int
+    ) -> None:
+        """Describe the listing.
+
+        Args:
+            fetch_page: Fetches the page of a token (empty for the first) with at most so many items.
+            limit: Most items in all. None for all there are.
+            page_size: Most items that are asked for at a time, at least 1.
+
+        Raises:
+            TypeError: One of them is not a whole number.
+            ValueError: `limit` is negative, or `page_size` below 1.
+        """
+        if limit is not None:
+            whole("limit", limit, 0)
+        whole("page_size", page_size, 1)
+        self._fetch = carrying(fetch_page)
+        self._limit = limit
+        self._page_size = page_size
+
+    def __aiter__(self) -> AsyncGenerator[T, None]:
+        return self._items()
+
+    def __iter__(self) -> Iterator[T]:
+        for page in self.pages():
+            yield from page
+
+    def pages(self) -> _BothWays[list[T]]:
+        """The same listing a page at a time, with `for` or `async for`. No page is empty."""
+        return _Pages(self._walk)
+
+    @blocking
+    async def first(self) -> T | None:
+        """The first item, asked for alone; None when there is none."""
+        limit = 1 if self._limit is None else min(1, self._limit)
+        async with aclosing(Pager(self._fetch, limit=limit, page_size=1)._items()) as items:
+            return await anext(items, None)
+
+    @blocking
+    async def collect(self) -> list[T]:
+        """All items, up to the limit, in a list."""
+        found: list[T] = []
+        async with aclosing(self._walk()) as pages:
+            async for page in pages:
+                found += page
+        return found
+
+    async def page(self, token: str, size: int) -> Page[T]:
+        """One page, for listings that are made of this one. It has no `.aio`, and the limit is not for it.
+
+        Args:
+            token: The token that the page before came with; empty for the first page.
+            size: Most items.
+        """
+        return await self._fetch(token, size)
+
+    async def _items(self) -> AsyncGenerator[T, None]:
+        async with aclosing(self._walk()) as pages:
+            async for page in pages:
+                for item in page:
+                    yield item
+
+    async def _walk(self) -> AsyncGenerator[list[T], None]:
+        left = self._limit
+        token, seen, empty = "", {""}, 0
+        ahead: asyncio.Task[Page[T]] | None = None
+        try:
+            while left is None or left > 0:
+                page = await (self._get(token, left) if ahead is None else ahead)
+                ahead = None
+                items = list(page.items if left is None else page.items[:left])
+                if left is not None:
+                    left -= len(items)
+                token = page.token
+                empty = 0 if items else empty + 1
+                if empty >= _EMPTY_PAGES:
+                    raise SdkError(f"the server sent {empty} empty pages in a row, and says that there are more")
+                more = token not in seen and left != 0
+                seen.add(token)
+                if more and items:
+                    ahead = asyncio.create_task(self._get(token, left))
+                    for _ in range(_TURNS):
+                        # A caller that does not await in between would only now let the request leave.
+                        await asyncio.sleep(0)
+                if items:
+                    yield items
+                if not more:
+                    return
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+                if not ahead.cancelled():
+                    ahead.exception()  # nobody will look at the failure of a page that nobody wants
+
+    async def _get(self, token: str, left: int | None) -> Page[T]:
+        return await self._fetch(token, self._page_size if left is None else min(self._page_size, left))
+
+
+class _Pages(Generic[T]):
+    """Whole pages. A blocking loop changes threads once for each, and never for an item."""
+
+    def __init__(self, walk: Callable[[], AsyncGenerator[list[T], None]]) -> None:
+        self._walk = walk
+
+    def __aiter__(self) -> AsyncGenerator[list[T], None]:
+        return self._walk()
+
+    def __iter__(self) -> Iterator[list[T]]:
+        pages = self._walk()
+        while (page := bridge.run(_next(pages))) is not None:
+            try:
+                yield page
+            except GeneratorExit:
+                bridge.call_soon(lambda: asyncio.ensure_future(_close(pages)))
+                raise
+
+
+async def _next(pages: AsyncGenerator[list[T], None]) -> list[T] | None:
+    return await anext(pages, None)
+
+
+async def _close(pages: AsyncGenerator[list[T], None]) -> None:
+    await pages.aclose()

@@ -1,0 +1,169 @@
+"""Things that arrive over time, for `for` and `async for` alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
+from typing import Generic, Self, TypeVar
+from weakref import WeakSet
+
+from flyte_rpc.calls.metadata import carrying_stream
+from flyte_rpc.errors import BlockingCallError
+from flyte_rpc.sync import bridge
+
+T = TypeVar("T")
+
+_AHEAD = 1000
+"""Items that a source may run ahead of a blocking consumer."""
+
+_CLOSE_SECONDS = 5.0
+"""How long leaving a blocking loop waits for its source to clean up."""
+
+
+class Stream(Generic[T]):
+    """Items of an async generator. Each loop over it opens the generator anew, and closes it when the loop is left.
+
+    `for` takes all items that have arrived at a time, so that a busy source costs one change of threads per batch. A `with`
+    or `async with` block closes whatever was opened in it.
+    """
+
+    def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        """Describe the stream; it is opened by iterating.
+
+        Args:
+            source: Makes the async generator.
+        """
+        self._source = carrying_stream(source)
+        self._generators: WeakSet[AsyncGenerator[T, None]] = WeakSet()
+        self._feeds: WeakSet[_Feed[T]] = WeakSet()
+        # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.
+        self._held: list[object] | None = None
+
+    def __aiter__(self) -> AsyncGenerator[T, None]:
+        generator = self._source()
+        self._generators.add(generator)
+        if self._held is not None:
+            self._held.append(generator)
+        return generator
+
+    def __iter__(self) -> Iterator[T]:
+        feed = _Feed(self._source)
+        self._feeds.add(feed)
+        if self._held is not None:
+            self._held.append(feed)
+        return feed
+
+    def close(self) -> None:
+        """End the loops that `for` has opened."""
+        for feed in list(self._feeds):
+            feed.close()
+
+    async def aclose(self) -> None:
+        """End the loops that `async for` has opened on this event loop."""
+        for generator in list(self._generators):
+            await generator.aclose()
+
+    def __enter__(self) -> Self:
+        self._held = []
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+        self._held = None
+
+    async def __aenter__(self) -> Self:
+        self._held = []
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+        self._held = None
+
+
+class _Shared(Generic[T]):
+    """What the source's task and the consuming thread both hold. The task keeps no reference to the iterator itself, so
+    that an abandoned iterator is collected, and ends the task.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.items: deque[T] = deque()
+        self.ended = False
+        self.error: BaseException | None = None
+        self.room = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+
+    def begin(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        self.task = asyncio.get_running_loop().create_task(self.pump(source))
+        self.task.add_done_callback(self.end)
+
+    async def pump(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        async with aclosing(source()) as items:
+            async for item in items:
+                with self.changed:
+                    self.items.append(item)
+                    full = len(self.items) >= _AHEAD
+                    self.changed.notify()
+                if full:
+                    self.room.clear()
+                    await self.room.wait()
+
+    def end(self, task: asyncio.Task[None]) -> None:
+        with self.changed:
+            self.ended = True
+            self.error = None if task.cancelled() else task.exception()
+            self.changed.notify_all()
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
+class _Feed(Iterator[T]):
+    """The blocking side of one loop."""
+
+    def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+        self._shared = shared = _Shared[T]()
+        self._batch: deque[T] = deque()
+        self._pid = os.getpid()
+        bridge.check_blocking_allowed()
+        bridge.call_soon(lambda: shared.begin(source))
+
+    def __next__(self) -> T:
+        if not self._batch:
+            self._batch = self._take()
+        return self._batch.popleft()
+
+    def _take(self) -> deque[T]:
+        if self._pid != os.getpid():
+            raise BlockingCallError("this loop was begun before the process forked; begin another one in the child")
+        shared = self._shared
+        with shared.changed:
+            shared.changed.wait_for(lambda: shared.items or shared.ended)
+            taken, shared.items = shared.items, deque()
+            if not taken:
+                error, shared.error = shared.error, None
+                raise error or StopIteration
+        if len(taken) >= _AHEAD:
+            bridge.call_soon(shared.room.set)
+        return taken
+
+    def close(self) -> None:
+        """End the loop and wait, not for long, until the source has cleaned up."""
+        shared = self._shared
+        if self._pid == os.getpid() and not shared.ended:
+            bridge.call_soon(shared.cancel)
+            with shared.changed:
+                shared.changed.wait_for(lambda: shared.ended, _CLOSE_SECONDS)
+        shared.items.clear()
+        self._batch.clear()
+
+    def __del__(self) -> None:
+        # The garbage collector runs on any thread, the bridge's own included: nothing may be waited for here.
+        if not self._shared.ended and self._pid == os.getpid():
+            with suppress(RuntimeError):  # the interpreter is going, and the bridge has gone
+                bridge.call_soon(self._shared.cancel)

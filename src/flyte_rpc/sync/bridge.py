@@ -1,0 +1,161 @@
+"""Runs coroutines for code that is not async: one event loop on a daemon thread per process, started when first needed.
+
+It works wherever the caller is: in plain code, in a thread, inside another running loop (a notebook), after a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, wait
+from typing import Any, Generic, TypeVar
+
+from flyte_rpc.errors import BlockingCallError
+
+T = TypeVar("T")
+
+_CLEANING_UP = 1.0
+"""Seconds that an interrupted call gets to clean up in."""
+
+_STOP_SECONDS = 2.0
+"""What tasks get to finish in when the interpreter exits."""
+
+
+class _Bridge:
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._serve, name="flyte-bridge", daemon=True)
+        self.thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        try:
+            self.loop.run_forever()
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks, timeout=_STOP_SECONDS))
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(2 * _STOP_SECONDS)
+
+
+_bridge: _Bridge | None = None
+_starting = threading.Lock()
+
+
+def _running() -> _Bridge:
+    global _bridge
+    found = _bridge
+    if found is None:
+        with _starting:
+            if _bridge is None:
+                _bridge = _Bridge()
+            found = _bridge
+    return found
+
+
+def _forget() -> None:
+    """A forked child has neither the thread nor whoever may have held the lock."""
+    global _bridge, _starting
+    _bridge, _starting = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+@atexit.register
+def _stop() -> None:
+    if _bridge is not None:
+        _bridge.stop()
+
+
+def call_soon(callback: Callable[[], object]) -> None:
+    """Run a plain function on the bridge's loop, in a copy of the caller's context variables, without waiting."""
+    _running().loop.call_soon_threadsafe(callback)
+
+
+def run(coro: Coroutine[Any, Any, T]) -> T:
+    """Wait for a coroutine that runs on the bridge's loop.
+
+    When the wait is interrupted, by Ctrl-C for example, the coroutine is cancelled.
+
+    Args:
+        coro: What to run. Its own deadline bounds the wait.
+
+    Raises:
+        BlockingCallError: The caller is on the bridge's own thread, which cannot wait for itself.
+    """
+    check_blocking_allowed(coro)
+    loop = _running().loop
+    call = _Call(coro)
+    try:
+        loop.call_soon_threadsafe(call.start)
+        return call.outcome.result()
+    except BaseException:  # an interrupt above all: the call would go on without anybody
+        if not call.outcome.done():
+            loop.call_soon_threadsafe(call.cancel)
+            # What it shows or holds should be gone before the caller goes on; not at any price, though.
+            wait([call.outcome], timeout=_CLEANING_UP)
+        raise
+
+
+class _Call(Generic[T]):
+    """A coroutine and where its outcome goes. `asyncio.run_coroutine_threadsafe` would start the coroutine before it returns
+    the handle to cancel it with: an interrupt in between would leave it running.
+    """
+
+    def __init__(self, coro: Coroutine[Any, Any, T]) -> None:
+        self._coro = coro
+        self._task: asyncio.Task[T] | None = None
+        self.outcome: Future[T] = Future()
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._coro)
+        self._task.add_done_callback(self._finish)
+
+    def cancel(self) -> None:
+        if self._task is None:
+            self._coro.close()
+        else:
+            self._task.cancel()
+
+    def _finish(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self.outcome.cancel()
+            self.outcome.set_running_or_notify_cancel()
+        elif error := task.exception():
+            self.outcome.set_exception(error)
+        else:
+            self.outcome.set_result(task.result())
+
+
+def start(coro: Coroutine[Any, Any, T]) -> Future[T]:
+    """Start a coroutine on the bridge's loop; cancelling the future cancels it."""
+    return asyncio.run_coroutine_threadsafe(coro, _running().loop)
+
+
+def check_blocking_allowed(coro: Coroutine[Any, Any, Any] | None = None) -> None:
+    """Refuse to wait on the bridge's own thread.
+
+    Args:
+        coro: Closed when it is refused, so that it is not reported as never awaited.
+
+    Raises:
+        BlockingCallError: The caller is on that thread.
+    """
+    if _bridge is not None and threading.current_thread() is _bridge.thread:
+        if coro is not None:
+            coro.close()
+        raise BlockingCallError(
+            "a blocking call was made inside a callback of the SDK's own event loop; await its .aio form there"
+        )

@@ -1,0 +1,202 @@
+"""Methods that block, and await under the same name: `Run.get(...)` waits, `await Run.get.aio(...)` does not.
+
+A decorated method is written once, for asyncio. Its blocking form runs it on the SDK's own event loop, so it works in plain
+code, in threads and inside a running loop. Its `.aio` form runs on the caller's loop.
+
+    @fetching @classmethod    async def that returns an instance of the class it is called on
+    @listing @classmethod     def that returns a Pager of the class it is called on
+    @blocking                 async def with a result of its own; over @classmethod too
+    @streaming                def that returns something to iterate both ways, such as a Watch; over @classmethod too
+
+`fetching` and `listing` take the result type from the class that the method is called on, so that subclasses get their own:
+a `Self` in the decorated signature does not survive a generic descriptor in the type checkers.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+
+from . import bridge
+
+if TYPE_CHECKING:
+    from flyte_rpc.entities.pager import Pager
+
+__all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "listing", "streaming"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+OnClass = TypeVar("OnClass")
+OnInstance = TypeVar("OnInstance")
+
+
+_NOT_OURS = frozenset({"__wrapped__", "__code__"})
+"""Not taken from the function: the first is missing while an object is copied, the second says that calling awaits."""
+
+
+class _Method:
+    """A method as it is reached through a class or an instance, with the looks of the function it stands for."""
+
+    def __init__(self, function: Callable[..., Any], *bound: object) -> None:
+        self.__wrapped__ = function
+        self.__doc__ = function.__doc__
+        self.__module__ = function.__module__
+        self._bound = bound
+
+    def __getattr__(self, name: str) -> Any:
+        # Only reached for what is not set here: name, annotations and so on are those of the function.
+        if name == "__signature__":
+            return self._signature()
+        if name in _NOT_OURS:
+            raise AttributeError(name)
+        return getattr(self.__wrapped__, name)
+
+    def _signature(self) -> inspect.Signature:
+        signature = inspect.signature(self.__wrapped__)
+        return signature.replace(parameters=list(signature.parameters.values())[len(self._bound) :])
+
+    def _warn_if_deprecated(self) -> None:
+        """Warn at the line that calls the method: the function itself may run on another thread, without that line."""
+        notice = getattr(self.__wrapped__, "__deprecated__", None)
+        if notice is not None:
+            warnings.warn(notice, DeprecationWarning, stacklevel=3)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Self:
+        return self  # having this makes `help()` list it among the methods
+
+    def __repr__(self) -> str:
+        of = "".join(f" of {target!r}" for target in self._bound)
+        return f"<{type(self).__name__.lower()} method {self.__wrapped__.__qualname__}{of}>"
+
+
+class _Awaiting(_Method):
+    """The awaiting form of a method, with the looks of the method itself."""
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        self._warn_if_deprecated()
+        return self.__wrapped__(*self._bound, *args, **kwargs)
+
+
+class _HasAio(_Method):
+    """What blocking and streaming methods share: `aio`."""
+
+    @property
+    def _awaiting(self) -> _Awaiting:
+        return _Awaiting(self.__wrapped__, *self._bound)
+
+
+class Blocking(_HasAio, Generic[P, R]):
+    """A method that blocks when it is called, and awaits when its `aio` is called."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._warn_if_deprecated()
+        return bridge.run(cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs)))
+
+    if TYPE_CHECKING:
+
+        def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+            """The same call, to be awaited on the caller's event loop."""
+            ...
+    else:
+        aio = _HasAio._awaiting
+
+
+class Streaming(_HasAio, Generic[P, R]):
+    """A method whose result blocks under `for` and awaits under `async for`; `aio` is the same."""
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        self._warn_if_deprecated()
+        return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+
+    if TYPE_CHECKING:
+
+        def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            """The same call; its result is used with `async for`."""
+            ...
+    else:
+        aio = _HasAio._awaiting
+
+
+def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking[P, R]:
+    """Makes an async function blocking."""
+    return Blocking(function)
+
+
+class _Descriptor:
+    """Keeps the decorated function, and binds it as Python binds functions and classmethods."""
+
+    def __init__(self, function: Callable[..., Any], kind: type[Blocking[..., Any] | Streaming[..., Any]]) -> None:
+        inner: Any = getattr(function, "__func__", function)  # what a classmethod wraps
+        self._of_class = inner is not function
+        self._kind = kind
+        self.__wrapped__: Callable[..., Any] = inner
+        self.__doc__ = inner.__doc__
+
+    def _bind(self, instance: object, owner: type) -> Any:
+        if self._of_class:
+            return self._kind(self.__wrapped__, owner)
+        return self._kind(self.__wrapped__) if instance is None else self._kind(self.__wrapped__, instance)
+
+
+class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
+    """Makes an async classmethod blocking; its result is an instance of the class it is called on."""
+
+    def __init__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
+        super().__init__(function, Blocking)
+
+    def __get__(self, instance: object, owner: type[T]) -> Blocking[P, T]:
+        return cast("Blocking[P, T]", self._bind(instance, owner))
+
+
+class listing(_Descriptor, Generic[P]):
+    """Marks a classmethod that returns a Pager of the class it is called on."""
+
+    def __init__(self, function: Callable[Concatenate[Any, P], Pager[Any]]) -> None:
+        super().__init__(function, Streaming)
+
+    def __get__(self, instance: object, owner: type[T]) -> Streaming[P, Pager[T]]:
+        return cast("Streaming[P, Pager[T]]", self._bind(instance, owner))
+
+
+class _Bound(_Descriptor, Generic[OnClass, OnInstance]):
+    """What `blocking` and `streaming` leave in a class: what one gets there, and what one gets on an instance.
+
+    The types of both are settled by the overloads that decorate, where the function's first parameter is plain to see.
+    Overloads of `__get__` that look for a class in it would let pyright make Any of methods with an Any among their
+    parameters, and miss class methods that are reached through the `cls` of another one.
+    """
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> OnClass: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> OnInstance: ...
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._bind(instance, owner)
+
+
+@overload
+def blocking(
+    function: Callable[Concatenate[type[S], P], Coroutine[Any, Any, R]],
+) -> _Bound[Blocking[P, R], Blocking[P, R]]: ...
+@overload
+def blocking(
+    function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
+) -> _Bound[Blocking[Concatenate[S, P], R], Blocking[P, R]]: ...
+def blocking(function: Callable[..., Any]) -> _Bound[Any, Any]:
+    """Makes an async method or classmethod blocking."""
+    return _Bound(function, Blocking)
+
+
+@overload
+def streaming(function: Callable[Concatenate[type[S], P], R]) -> _Bound[Streaming[P, R], Streaming[P, R]]: ...
+@overload
+def streaming(
+    function: Callable[Concatenate[S, P], R],
+) -> _Bound[Streaming[Concatenate[S, P], R], Streaming[P, R]]: ...
+def streaming(function: Callable[..., Any]) -> _Bound[Any, Any]:
+    """Marks a method or classmethod whose result is iterated with `for` or `async for`."""
+    return _Bound(function, Streaming)

@@ -1,0 +1,143 @@
+"""What went wrong on the wire, said so that a person knows what to do: the texts behind `EndpointError` and statuses."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from base64 import b64decode
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from flyte_rpc.errors import EndpointError, RpcError, UnimplementedError, UnknownError, rpc_error
+from flyte_rpc.status import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .endpoint import Endpoint
+
+_STATUS_OF_HTTP = {
+    401: Status.UNAUTHENTICATED,
+    403: Status.PERMISSION_DENIED,
+    429: Status.UNAVAILABLE,
+    502: Status.UNAVAILABLE,
+    503: Status.UNAVAILABLE,
+    504: Status.UNAVAILABLE,
+}
+"""What gRPC prescribes for replies that carry no gRPC status. The rest does not come from a gRPC server at all."""
+
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
+
+
+def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> EndpointError:
+    """The error for a connection that could not be made."""
+    where = endpoint.authority
+    hint = ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        what = f"the TLS certificate of {where} is not trusted ({error.verify_message})"
+        hint = "If a private authority issued it, name its bundle in the environment variable SSL_CERT_FILE."
+    elif isinstance(error, ssl.SSLError):
+        what = f"the TLS handshake with {where} failed ({error.reason or error})"
+        if "WRONG_VERSION" in str(error) or "RECORD_LAYER" in str(error):
+            hint = f"The server seems to speak cleartext: use http://{where}."
+    elif isinstance(error, socket.gaierror):
+        what = f"the host name {endpoint.host!r} cannot be resolved ({error.strerror})"
+    elif _is_refusal(error):
+        what = f"nothing is listening on {where}"
+        hint = "Start the server, or check host and port."
+    elif isinstance(error, TimeoutError) and connected:
+        what = f"{where} accepts connections but sends no HTTP/2 settings, so it is not a gRPC server"
+        hint = _other_scheme(endpoint)
+    elif isinstance(error, TimeoutError):
+        what = f"{where} does not answer"
+        hint = "Check host and port, and that no firewall is in the way."
+    else:
+        what = f"no connection to {where} ({error.strerror or error})"
+    return EndpointError(what, hint=hint, unprocessed=True)
+
+
+def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
+    """The error for a peer whose first bytes are not HTTP/2."""
+    where = endpoint.authority
+    hint = ""
+    if head.startswith(b"HTTP/1."):
+        line = head.split(b"\r\n", 1)[0].decode("ascii", "replace")
+        what = f"what answers on {where} speaks HTTP/1.1, not gRPC ({line!r})"
+        hint = "A web server or proxy answers there: use the port of the gRPC service, or let the proxy pass HTTP/2 on."
+    elif head.lstrip().startswith(b"<"):
+        what = f"what answers on {where} sends an HTML page, not gRPC"
+        hint = "A web server answers there: use the port of the gRPC service."
+    elif head.startswith(b"\x15\x03"):
+        what = f"what answers on {where} expects TLS"
+        hint = f"Use https://{where}."
+    elif head:
+        what = f"what answers on {where} is not a gRPC server (it sends {head[:40]!r})"
+    else:
+        what = f"{where} closes the connection without a word"
+        hint = _other_scheme(endpoint)
+    return EndpointError(what, hint=hint, unprocessed=True)
+
+
+def check_response(headers: Mapping[str, str]) -> None:
+    """Make sure that what begins is a gRPC reply.
+
+    Raises:
+        RpcError: It is an error, or not from a gRPC server.
+    """
+    if "grpc-status" in headers:
+        return
+    http = int(headers[":status"]) if headers.get(":status", "").isdecimal() else 0
+    kind = headers.get("content-type", "")
+    if http == 200 and kind.partition(";")[0].partition("+")[0].strip() == "application/grpc":
+        return
+    answered = f"HTTP {http or 'reply without a status'}" + (f" of type {kind}" if kind else "")
+    if status := _STATUS_OF_HTTP.get(http):
+        raise rpc_error(status, f"a proxy or web server answered with {answered} instead of a gRPC reply")
+    if http == 404 and not kind.startswith("text/html"):
+        # Servers that route by path answer so where a service is not mounted. A page is from a web server of no service.
+        raise UnimplementedError(f"it answered with {answered}, so nothing is there under the name of the method")
+    if target := headers.get("location"):
+        answered += f", which redirects to {target}"
+    raise EndpointError(
+        f"what answers is not a gRPC server ({answered})",
+        hint="Check that the endpoint is the gRPC service, and that the proxy before it passes gRPC on.",
+    )
+
+
+def raise_for_status(trailers: Mapping[str, str]) -> None:
+    """Raise what the trailers of a reply say, unless it is OK.
+
+    Raises:
+        RpcError: The class of the status.
+    """
+    text = trailers.get("grpc-status", "")
+    if not text.isdecimal():
+        raise UnknownError("the server ended the reply without a gRPC status")
+    if int(text) != Status.OK:
+        raise _status_error(int(text), trailers)
+
+
+def _status_error(status: int, trailers: Mapping[str, str]) -> RpcError:
+    message = unquote(trailers.get("grpc-message", ""), errors="replace")
+    packed = trailers.get("grpc-status-details-bin", "")
+    try:
+        details = b64decode(packed + "=" * (-len(packed) % 4))
+    except ValueError:
+        details = b""  # broken details must not hide the error that they belong to
+    return rpc_error(status, message, details=details)
+
+
+def _is_refusal(error: OSError) -> bool:
+    """Whether every address of the host refused. asyncio joins several failures into one error that is text only."""
+    if isinstance(error, ConnectionRefusedError):
+        return True
+    numbers = {int(number) for number in _ERRNO.findall(str(error))}
+    return error.errno is None and numbers == {errno.ECONNREFUSED}
+
+
+def _other_scheme(endpoint: Endpoint) -> str:
+    if endpoint.tls:
+        return "Check the port."
+    return f"Check the port; if the server expects TLS, use https://{endpoint.authority}."

@@ -1,0 +1,241 @@
+"""The names that generated code may import: a contract with a version.
+
+Generated modules import nothing of ours but this module. A change that would break modules generated earlier goes
+into a new module beside it, so that SDKs generated on an older release keep working.
+
+What messages need is imported at once. What calls need is imported when a service or entity asks for it: the process of a
+task reads and writes messages, and should not have to load a client for that.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
+
+from .codec.deprecation import deprecated_field, deprecated_rpc
+from .codec.fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
+from .codec.message import Enum, Message
+from .codec.structs import ListValueMixin, StructMixin, ValueMixin
+from .codec.well_known import AnyMixin, DurationMixin, FieldMaskMixin, TimestampMixin, WrapperMixin
+from .codec.wire import (
+    CUT,
+    DecodeError,
+    Slots,
+    again,
+    double,
+    entries,
+    float32,
+    head,
+    low32,
+    packed,
+    packed_fixed,
+    put_bool,
+    put_bytes,
+    put_double,
+    put_enum,
+    put_fixed32,
+    put_fixed64,
+    put_float,
+    put_int32,
+    put_int64,
+    put_message,
+    put_sfixed32,
+    put_sfixed64,
+    put_sint32,
+    put_sint64,
+    put_string,
+    put_uint32,
+    put_uint64,
+    signed,
+    signed32,
+    signed64,
+    unknown,
+    unsigned,
+    written,
+    zigzag,
+    zigzag32,
+)
+from .lazy import resolve
+
+if TYPE_CHECKING:
+    from .arguments import as_duration, as_struct, as_timestamp
+    from .arguments import several as as_list
+    from .arguments import text as as_text
+    from .calls.call_path import unary
+    from .calls.client import Client, resolve_client
+    from .calls.rpc import Cardinality, Effect, Rpc
+    from .codec.paths import Reads, moment_path, path
+    from .entities.entity import Entity, as_is, paged, streamed, walk, watched
+    from .entities.filters import (
+        SortBy,
+        SortedBy,
+        TimeFilter,
+        any_of,
+        as_filters,
+        as_sorts,
+        beginning,
+        containing,
+        equal,
+        having,
+        within,
+    )
+    from .entities.pager import Pager
+    from .entities.stream import Stream
+    from .entities.watch import Watch
+    from .errors import NotFoundError
+    from .serving.service import ServerCall, ServiceBase, unimplemented
+    from .sync.decorators import blocking, fetching, listing, streaming
+
+_MODULES = {
+    "NotFoundError": "flyte_rpc.errors",
+    "blocking": "flyte_rpc.sync.decorators",
+    "fetching": "flyte_rpc.sync.decorators",
+    "listing": "flyte_rpc.sync.decorators",
+    "streaming": "flyte_rpc.sync.decorators",
+    "unary": "flyte_rpc.calls.call_path",
+    "Client": "flyte_rpc.calls.client",
+    "resolve_client": "flyte_rpc.calls.client",
+    "Entity": "flyte_rpc.entities.entity",
+    "as_duration": "flyte_rpc.arguments",
+    "as_is": "flyte_rpc.entities.entity",
+    "as_list": "flyte_rpc.arguments:several",
+    "as_struct": "flyte_rpc.arguments",
+    "as_text": "flyte_rpc.arguments:text",
+    "as_timestamp": "flyte_rpc.arguments",
+    "paged": "flyte_rpc.entities.entity",
+    "streamed": "flyte_rpc.entities.entity",
+    "walk": "flyte_rpc.entities.entity",
+    "watched": "flyte_rpc.entities.entity",
+    "SortBy": "flyte_rpc.entities.filters",
+    "SortedBy": "flyte_rpc.entities.filters",
+    "Stream": "flyte_rpc.entities.stream",
+    "TimeFilter": "flyte_rpc.entities.filters",
+    "any_of": "flyte_rpc.entities.filters",
+    "as_filters": "flyte_rpc.entities.filters",
+    "as_sorts": "flyte_rpc.entities.filters",
+    "beginning": "flyte_rpc.entities.filters",
+    "containing": "flyte_rpc.entities.filters",
+    "equal": "flyte_rpc.entities.filters",
+    "having": "flyte_rpc.entities.filters",
+    "within": "flyte_rpc.entities.filters",
+    "Pager": "flyte_rpc.entities.pager",
+    "Reads": "flyte_rpc.codec.paths",
+    "moment_path": "flyte_rpc.codec.paths",
+    "path": "flyte_rpc.codec.paths",
+    "Cardinality": "flyte_rpc.calls.rpc",
+    "Effect": "flyte_rpc.calls.rpc",
+    "Rpc": "flyte_rpc.calls.rpc",
+    "ServerCall": "flyte_rpc.serving.service",
+    "ServiceBase": "flyte_rpc.serving.service",
+    "unimplemented": "flyte_rpc.serving.service",
+    "Watch": "flyte_rpc.entities.watch",
+}
+
+__all__ = [
+    "CUT",
+    "AnyMixin",
+    "Cardinality",
+    "Client",
+    "DecodeError",
+    "DurationMixin",
+    "Effect",
+    "Entity",
+    "Enum",
+    "FieldMaskMixin",
+    "ListValueMixin",
+    "Message",
+    "NotFoundError",
+    "Pager",
+    "Reads",
+    "Rpc",
+    "Self",
+    "ServerCall",
+    "ServiceBase",
+    "Slots",
+    "SortBy",
+    "SortedBy",
+    "Stream",
+    "StructMixin",
+    "TimeFilter",
+    "TimestampMixin",
+    "ValueMixin",
+    "Watch",
+    "WrapperMixin",
+    "again",
+    "any_of",
+    "as_duration",
+    "as_filters",
+    "as_is",
+    "as_list",
+    "as_sorts",
+    "as_struct",
+    "as_text",
+    "as_timestamp",
+    "beginning",
+    "blocking",
+    "containing",
+    "deprecated_field",
+    "deprecated_rpc",
+    "double",
+    "entries",
+    "enum_field",
+    "enum_list",
+    "equal",
+    "fetching",
+    "float32",
+    "having",
+    "head",
+    "listing",
+    "low32",
+    "map_field",
+    "moment_path",
+    "optional_enum",
+    "packed",
+    "packed_fixed",
+    "paged",
+    "path",
+    "put_bool",
+    "put_bytes",
+    "put_double",
+    "put_enum",
+    "put_fixed32",
+    "put_fixed64",
+    "put_float",
+    "put_int32",
+    "put_int64",
+    "put_message",
+    "put_sfixed32",
+    "put_sfixed64",
+    "put_sint32",
+    "put_sint64",
+    "put_string",
+    "put_uint32",
+    "put_uint64",
+    "resolve",
+    "resolve_client",
+    "scalar_list",
+    "signed",
+    "signed32",
+    "signed64",
+    "streamed",
+    "streaming",
+    "sub",
+    "sub_list",
+    "unary",
+    "unimplemented",
+    "unknown",
+    "unsigned",
+    "walk",
+    "watched",
+    "within",
+    "written",
+    "zigzag",
+    "zigzag32",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, inner = _MODULES[name].partition(":")
+    value = getattr(import_module(module), inner or name)
+    globals()[name] = value
+    return value
