@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flyte.types import describe, guess_interface, literal_type_of, literals_to_python, to_literal
-from flyte.types.data.misfit import Misfit
+from flyte.types.data.mismatch import Mismatch
 from flyte.types.literals.read import read_as
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Binary, Literal, Primitive, Scalar
@@ -93,9 +93,9 @@ def test_fifty_levels_come_back(value: Any, annotation: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "annotation", "complaint"),
     [
-        ({"k": lists(DEEP)}, dict, "values may be nested 90 levels deep"),
-        (dicts(DEEP), dict, "values may be nested 90 levels deep"),
-        (tree(DEEP), Tree, "values may be nested 90 levels deep"),
+        ({"k": lists(DEEP)}, dict, "values may be nested 100 levels deep"),
+        (dicts(DEEP), dict, "values may be nested 100 levels deep"),
+        (tree(DEEP), Tree, "values may be nested 100 levels deep"),
         (lists(DEEP), list[list[int]], r"\[0\]\[0\]: expected int, got list"),
     ],
 )
@@ -106,7 +106,7 @@ def test_a_value_without_end_is_refused_by_name(value: Any, annotation: Any, com
 
 
 def test_an_annotation_without_end_is_refused() -> None:
-    with pytest.raises(TypeError, match="nested more than 50 levels deep"):
+    with pytest.raises(TypeError, match="nested more than 100 levels deep"):
         literal_type_of(of_lists(DEEP))
 
 
@@ -129,7 +129,7 @@ def test_a_literal_without_end_stays_raw_and_hides_no_other(literal: Literal) ->
 def test_a_union_around_unions_without_end_is_read_as_what_is_asked_for() -> None:
     literal = Literal.parse(nested(bytes(ONE), 1, 9, 1))
     assert read_as(literal, int) == 1
-    with pytest.raises(Misfit):
+    with pytest.raises(Mismatch):
         read_as(literal, str)
 
 

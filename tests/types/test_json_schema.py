@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flyte.types import literal_type_of
-from flyte.types.interfaces.json_schema import type_schema
+from flyte.types.functions.json_schema import type_schema
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,5 @@ def test_a_guessed_model_is_a_dataclass_of_its_fields() -> None:
 
 def test_what_a_model_refuses_is_said_in_its_words() -> None:
     literal = to_literal({"n": 0}, literal_type_of(dict), name="x")
-    with pytest.raises(TypeError, match=r"(?s)refused by Positive .*greater than 0"):
+    with pytest.raises(TypeError, match=r"(?s)Positive rejects it: .*greater than 0"):
         as_own(literal, Positive)

@@ -395,7 +395,7 @@ def test_an_object_that_cannot_be_compared_is_refused_by_name(annotation: Any) -
 
 
 def test_text_is_no_bytes() -> None:
-    with pytest.raises(TypeError, match=r"^x\.raw is '\*', which is not base64, expected bytes"):
+    with pytest.raises(TypeError, match=r"^x\.raw : expected bytes, got '\*', which is not base64"):
         form = Struct.of({"raw": "*", "parts": [], "named": {}})
         named = [NamedLiteral(name="x", value=Literal(scalar=Scalar(generic=form)))]
         literals_to_python(named, as_types={"x": Raw})
@@ -461,7 +461,7 @@ def test_keys_that_are_no_names_become_names() -> None:
         ((1,), tuple[int, str], "x: expected tuple, got tuple"),
         ((1, 2), tuple[int, str], r"x\[1\]: expected str, got int"),
         ({"rate": "a"}, Options, r"x\['rate'\]: expected float, got str"),
-        ("s3://a/b", File, "x: expected a file, got str; upload what is on this machine with File.from_local"),
+        ("s3://a/b", File, "x: expected a file, got str; upload from this machine with File.from_local"),
         (Dir("s3://a"), File, "x: expected a file, got Dir"),
         ({"a": {1, 2}}, dict, r"x\['a'\]: a dict may hold JSON values.*set is none"),
         ({(1, 2): 3}, dict, "x: keys must be str, int or float, this one is tuple"),
@@ -490,7 +490,7 @@ LOOP.kids.append(LOOP)
         (Inner(2**63), Inner, r"x\.b: an int must fit into 64 bits, this one takes 65"),
         (Timed(dt.datetime(2026, 1, 1)), Timed, r"x\.when: the datetime has no time zone"),
         (Timed(NOON, dt.timedelta(days=10**8, microseconds=1)), Timed, r"x\.span: this timedelta cannot be written to"),
-        (Inner(1, "\ud800"), Inner, r"x\.a: the text holds half of a surrogate pair"),
+        (Inner(1, "\ud800"), Inner, r"x\.a: the text has half of a surrogate pair"),
         (LOOP, Tree, r"x\.kids\[0\]: this Tree contains itself"),
         (File(""), File, "x: the File has an empty URI"),
     ],
@@ -571,7 +571,7 @@ def test_a_function_gets_its_own_classes() -> None:
 
 def test_what_does_not_fit_the_functions_class_is_refused_with_its_place() -> None:
     literal = to_literal({"b": 1, "a": 2}, literal_type_of(dict), name="x")
-    with pytest.raises(TypeError, match=r"^blend: input inner\.a is int, expected str"):
+    with pytest.raises(TypeError, match=r"^blend: input inner\.a: expected str, got int"):
         arguments_of(blend, [NamedLiteral(name="inner", value=literal)])
 
 
@@ -592,14 +592,14 @@ def test_one_value_that_does_not_fit_its_schema_does_not_hide_the_others() -> No
     declared = VariableMap(variables=[VariableEntry(key=k, value=Variable(type=literal_type)) for k in ("bad", "good")])
     read = literals_to_python([NamedLiteral(name="bad", value=bad), NamedLiteral(name="good", value=good)], declared)
     assert read.values == {"bad": bad, "good": guess_type(literal_type)(1)}
-    assert read.unsupported == {"bad": "it does not fit its declared type: .b is 'no number', expected int"}
+    assert read.unsupported == {"bad": "it does not fit its declared type: b: expected int, got 'no number'"}
 
 
 def test_as_types_names_what_is_wrong() -> None:
     named = [NamedLiteral(name="x", value=wire(Inner(1), Inner)[0])]
     with pytest.raises(TypeError, match=r"^as_types: there is no value 'y'; there are x"):
         literals_to_python(named, as_types={"y": Inner})
-    with pytest.raises(TypeError, match=r"^x is a dict without 'value', expected Tree"):
+    with pytest.raises(TypeError, match=r"^x: expected Tree, got a dict without 'value'"):
         literals_to_python(named, as_types={"x": Tree})
 
 

@@ -6,12 +6,13 @@ pydantic models, named tuples and typed dicts. Files, directories and data frame
 """
 
 from .files.references import Dir, File, StructuredDataset
-from .interfaces.annotations import interface_of, literal_type_of
+from .functions.arguments import arguments_of
+from .functions.interface import interface_of
+from .interfaces.annotations import literal_type_of
 from .interfaces.describe import describe
 from .interfaces.guess import guess_interface, guess_type
 from .interfaces.native import NativeInterface, has_default
 from .literals.arguments import NativeValues, inputs_to_literals, literals_to_python, result_to_literals
-from .literals.call_arguments import arguments_of
 from .literals.decode import from_literal, unsupported_reason
 from .literals.encode import to_literal
 

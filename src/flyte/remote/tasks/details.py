@@ -122,7 +122,7 @@ class TaskDetails(TaskDetailsBase):
     @property
     def json_schema(self) -> dict[str, Any]:
         """The JSON schema of the inputs: an object with a property for each."""
-        from flyte.types.interfaces.json_schema import inputs_schema
+        from flyte.types.functions.json_schema import inputs_schema
 
         return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
 

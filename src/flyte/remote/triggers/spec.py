@@ -11,7 +11,7 @@ from flyte.definitions.trigger import StoredInputs
 from flyte.remote.launch.run_context import RunContext, pairs
 from flyte.remote.tasks.details import TaskDetails
 from flyte.types import inputs_to_literals, literals_to_python
-from flyte.types.interfaces.native import type_name
+from flyte.types.data.hints import type_name
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType

@@ -1,1 +1,4 @@
-"""Plain data and the classes that hold it."""
+"""Plain data and the classes that hold it: annotations taken apart, values dumped by a schema and loaded by an annotation.
+
+It imports `files`.
+"""

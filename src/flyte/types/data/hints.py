@@ -68,3 +68,12 @@ def textual_format(kind: Any) -> str:
         return ""
     # Some versions of Python have these classes in modules below those that are imported.
     return _TEXTUAL.get((kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__), "")
+
+
+def type_name(kind: Any) -> str:
+    """A type as one would write it."""
+    if kind is type(None):
+        return "None"
+    if isinstance(kind, type) and not hasattr(kind, "__origin__"):
+        return kind.__name__
+    return str(kind).replace("typing.", "").replace("datetime.", "").replace("NoneType", "None")

@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flyte.types.files.references import Dir, File
-from flyte.types.interfaces.native import type_name
 
 from .classes import DataClass, class_itself, data_class
 from .guards import is_dict, is_list
-from .hints import DICTS, LISTS, TUPLES, plain, textual_format
-from .misfit import Misfit
+from .hints import DICTS, LISTS, TUPLES, plain, textual_format, type_name
+from .mismatch import Mismatch, first_fit, located
 
 _DURATION = re.compile(
     r"(?P<sign>-?)P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
@@ -52,7 +51,7 @@ def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
         mode: How strictly.
 
     Raises:
-        Misfit: The data does not fit.
+        Mismatch: The data does not fit.
     """
     hint = plain(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
@@ -61,14 +60,14 @@ def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
     if hint is None or hint is type(None):
         if data is None:
             return None
-        raise _misfit(data, hint)
+        raise _mismatch(data, hint)
     if origin in (typing.Union, types.UnionType):
         return _union(data, hint, arguments, mode)
     if origin is typing.Literal:
         for argument in arguments:
             if data == argument and isinstance(data, bool) == isinstance(argument, bool):
                 return argument
-        raise _misfit(data, hint)
+        raise _mismatch(data, hint)
     reader = _SCALARS.get(hint) if isinstance(hint, type) else None
     if textual_format(hint):
         reader = _textual
@@ -76,46 +75,41 @@ def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
         return reader(data, hint, mode)
     if hint in LISTS or origin in LISTS:
         if is_list(data):
-            return [_step(f"[{i}]", item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)]
+            return [
+                located(f"[{i}]", load, item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)
+            ]
     elif hint in _MAKE_SET or origin in _MAKE_SET:
         if is_list(data):
-            items = [_step(f"[{i}]", item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)]
-            return _MAKE_SET[origin or hint](items)
+            items = [
+                located(f"[{i}]", load, item, arguments[0] if arguments else Any, mode) for i, item in enumerate(data)
+            ]
+            try:
+                return _MAKE_SET[origin or hint](items)
+            except TypeError:
+                raise Mismatch.between(type_name(hint), "items that cannot be in a set") from None
     elif hint in DICTS or origin in DICTS:
         if is_dict(data):
             key, item_hint = arguments or (Any, Any)
-            return {_key(name, key): _step(f"[{name!r}]", item, item_hint, mode) for name, item in data.items()}
+            return {_key(name, key): located(f"[{name!r}]", load, item, item_hint, mode) for name, item in data.items()}
     elif hint in TUPLES or origin in TUPLES:
         return _tuple(data, hint, arguments, mode)
     elif isinstance(hint, type) and issubclass(hint, enum.Enum):
         return _member(data, hint, mode)
     elif (described := data_class(hint)) is not None:
         return _instance(data, hint, described, mode)
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
-def _misfit(data: Any, hint: Any) -> Misfit:
-    shown = repr(data[:40]) if isinstance(data, str) else type_name(type(data))
-    return Misfit(shown, type_name(hint))
-
-
-def _step(step: str, data: Any, hint: Any, mode: Mode) -> Any:
-    try:
-        return load(data, hint, mode)
-    except Misfit as misfit:
-        raise misfit.inside(step) from None
+def _mismatch(data: Any, hint: Any) -> Mismatch:
+    return Mismatch.between(type_name(hint), repr(data[:40]) if isinstance(data, str) else type_name(type(data)))
 
 
 def _union(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
-    telling: Misfit | None = None
-    for exact in (True, False):
-        for argument in arguments:
-            try:
-                return load(data, argument, mode._replace(exact=exact))
-            except Misfit as misfit:
-                if misfit.path and telling is None:
-                    telling = misfit
-    raise telling or _misfit(data, hint)
+    return first_fit(
+        [(argument, mode._replace(exact=exact)) for exact in (True, False) for argument in arguments],
+        lambda variant: load(data, *variant),
+        lambda: _mismatch(data, hint),
+    )
 
 
 def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
@@ -123,13 +117,15 @@ def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
         # A tuple that is a value of its own, as other SDKs write it.
         data = [data[f"item_{n}"] for n in range(len(data))]
     if not is_list(data):
-        raise _misfit(data, hint)
+        raise _mismatch(data, hint)
     if hint in TUPLES:
         return tuple(data)
     hints = arguments[:1] * len(data) if len(arguments) == 2 and arguments[1] is Ellipsis else arguments
     if len(hints) != len(data):
-        raise Misfit(f"{len(data)} items", type_name(hint))
-    return tuple(_step(f"[{i}]", item, each, mode) for i, (item, each) in enumerate(zip(data, hints, strict=True)))
+        raise Mismatch.between(type_name(hint), f"{len(data)} items")
+    return tuple(
+        located(f"[{i}]", load, item, each, mode) for i, (item, each) in enumerate(zip(data, hints, strict=True))
+    )
 
 
 def _member(data: Any, hint: type[enum.Enum], mode: Mode) -> enum.Enum:
@@ -143,47 +139,47 @@ def _member(data: Any, hint: type[enum.Enum], mode: Mode) -> enum.Enum:
             return members[data]
         if isinstance(data, float) and data.is_integer() and not mode.exact:
             return _member(int(data), hint, mode)
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
 def _key(name: Any, hint: Any) -> Any:
     """A key of a dict; JSON made text of it, MessagePack did not."""
     try:
         return load(name, hint, Mode(exact=True))
-    except Misfit:
+    except Mismatch:
         if isinstance(name, str) and hint in (int, float):
             try:
                 return hint(name)
             except ValueError:
                 pass
-        raise Misfit(f"a dict with the key {name!r}", f"keys that are {type_name(hint)}") from None
+        raise Mismatch.between(f"keys that are {type_name(hint)}", f"the key {name!r}") from None
 
 
 def _instance(data: Any, kind: Any, described: DataClass, mode: Mode) -> Any:
     if described.kind == "namedtuple" and is_list(data):
         names = [field.key for field in described.fields]
         if len(data) > len(names):
-            raise Misfit(f"{len(data)} items", type_name(kind))
+            raise Mismatch.between(type_name(kind), f"{len(data)} items")
         data = dict(zip(names, data, strict=False))
     if not is_dict(data):
-        raise _misfit(data, kind)
+        raise _mismatch(data, kind)
     keys = {field.key for field in described.fields}
     unknown = [key for key in data if key not in keys]
     if mode.exact and unknown:
-        raise Misfit(f"a dict with {unknown[0]!r}", type_name(kind))
+        raise Mismatch.between(type_name(kind), f"a dict with {unknown[0]!r}")
     arguments: dict[str, Any] = {}
     for field in described.fields:
         if field.key not in data:
             if field.required:
-                raise Misfit(f"a dict without {field.key!r}", type_name(kind))
+                raise Mismatch.between(type_name(kind), f"a dict without {field.key!r}")
             continue
         item = data[field.key]
         if item is None and not field.required and described.kind == "typeddict":
             # Other SDKs write a key that is not there as null.
             continue
         try:
-            arguments[field.argument] = _step(f".{field.name}", item, field.hint, mode)
-        except Misfit:
+            arguments[field.argument] = located(f".{field.name}", load, item, field.hint, mode)
+        except Mismatch:
             if described.kind != "pydantic":
                 raise
             # A type of its own, or one that its validators convert: the model decides.
@@ -201,7 +197,7 @@ def _build(kind: Any, described: DataClass, arguments: dict[str, Any], others: d
         return class_itself(kind)(**arguments)
     except (TypeError, ValueError) as error:
         # What the class itself refuses, in its constructor or validators.
-        raise Misfit(f"refused by {type_name(kind)} ({error})", type_name(kind)) from error
+        raise Mismatch(f"{type_name(kind)} rejects it: {error}") from error
 
 
 def _int(data: Any, hint: Any, mode: Mode) -> int:
@@ -209,7 +205,7 @@ def _int(data: Any, hint: Any, mode: Mode) -> int:
         return int(data)
     if isinstance(data, int) and not isinstance(data, bool):
         return data
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
 def _float(data: Any, hint: Any, mode: Mode) -> float:
@@ -217,13 +213,13 @@ def _float(data: Any, hint: Any, mode: Mode) -> float:
         return data
     if isinstance(data, int) and not isinstance(data, bool) and not mode.exact:
         return float(data)
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
 def _same(data: Any, hint: Any, mode: Mode) -> Any:
     if type(data) is hint:
         return data
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
 def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
@@ -236,8 +232,8 @@ def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
         try:
             return base64.b64decode("".join(data.split()), validate=True)
         except ValueError:
-            raise Misfit(f"{data[:40]!r}, which is not base64", "bytes") from None
-    raise _misfit(data, hint)
+            raise Mismatch.between("bytes", f"{data[:40]!r}, which is not base64") from None
+    raise _mismatch(data, hint)
 
 
 def _moment(data: Any, hint: Any, mode: Mode) -> dt.datetime:
@@ -256,25 +252,25 @@ def _span(data: Any, hint: Any, mode: Mode) -> dt.timedelta:
         try:
             return dt.timedelta(seconds=data)
         except (OverflowError, ValueError):
-            raise _misfit(data, hint) from None
+            raise _mismatch(data, hint) from None
     match = _DURATION.fullmatch(data) if isinstance(data, str) else None
     if match is None or not any(match.groups()[1:]):
-        raise _misfit(data, hint)
+        raise _mismatch(data, hint)
     parts = {name: int(match[name] or 0) for name in ("weeks", "days", "hours", "minutes", "seconds")}
     try:
         span = dt.timedelta(**parts, microseconds=int((match["fraction"] or "0").ljust(6, "0")))
     except OverflowError:
-        raise _misfit(data, hint) from None
+        raise _mismatch(data, hint) from None
     return -span if match["sign"] else span
 
 
 def _parsed(data: Any, hint: Any, parse: Callable[[str], Any]) -> Any:
     if not isinstance(data, str):
-        raise _misfit(data, hint)
+        raise _mismatch(data, hint)
     try:
         return parse(data)
     except (ValueError, ArithmeticError):
-        raise _misfit(data, hint) from None
+        raise _mismatch(data, hint) from None
 
 
 def _time(data: Any, hint: Any, mode: Mode) -> dt.time:
@@ -292,7 +288,7 @@ def _textual(data: Any, hint: Any, mode: Mode) -> Any:
 def _stored(data: Any, hint: Any, mode: Mode) -> Any:
     if is_dict(data) and isinstance(data.get("path"), str):
         return hint(data["path"], data.get("format") or "", data.get("hash"))
-    raise _misfit(data, hint)
+    raise _mismatch(data, hint)
 
 
 _SCALARS: Mapping[Any, Callable[[Any, Any, Mode], Any]] = {

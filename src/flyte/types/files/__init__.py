@@ -1,1 +1,4 @@
-"""References to files, directories and data frames, and their upload."""
+"""Files, directories and data frames: references to stored data, and their upload and download.
+
+It imports the runtime and nothing else of `flyte.types`.
+"""

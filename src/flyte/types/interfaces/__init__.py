@@ -1,1 +1,4 @@
-"""Flyte types as annotations, classes and schemas."""
+"""Flyte types as Python annotations, classes and words, and annotations as Flyte types.
+
+It imports `data` and `files`.
+"""

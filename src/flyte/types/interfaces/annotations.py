@@ -1,17 +1,14 @@
-"""Python annotations as Flyte types, and the interface of a Python function."""
+"""Python annotations as Flyte types."""
 
 import datetime as dt
 import enum
-import inspect
 import types
 import typing
-from collections.abc import Callable
 from typing import Any
 
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain
+from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File, StructuredDataset
-from flyte.types.literals.encode import to_literal
-from flyte_api.messages.flyteidl2.core.interface import Parameter, TypedInterface, Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.types import (
     BlobType,
     BlobTypeBlobDimensionality,
@@ -19,14 +16,12 @@ from flyte_api.messages.flyteidl2.core.types import (
     LiteralType,
     SimpleType,
     StructuredDatasetType,
-    TypeAnnotation,
     TypeStructure,
     UnionType,
 )
-from flyte_api.messages.flyteidl2.task.common import NamedParameter
 from flyte_api.messages.google.protobuf.struct import Struct
 
-from .describe import (
+from .tags import (
     BYTES_CLASS,
     CLASS_KEY,
     DATE_TAG,
@@ -37,13 +32,13 @@ from .describe import (
     FRAME_TAG,
     LIST_TAG,
     MODEL_TAG,
-    MSGPACK_TAG,
     PICKLE_FORMAT,
     PICKLE_TAG,
     TAGS,
     UNION_TAG,
     WRAPPER_TAGS,
     is_bytes,
+    json_type,
     schema_of,
     tag_of,
 )
@@ -72,9 +67,6 @@ _SIMPLE: dict[Any, LiteralType] = {
     Dir: LiteralType(blob=BlobType(dimensionality=BlobTypeBlobDimensionality.MULTIPART)),
     StructuredDataset: LiteralType(structured_dataset_type=StructuredDatasetType()),
 }
-# With one more than types that are read back may have, for the annotation itself.
-_DEEPEST = 51
-_CACHE_KEY = {"cache-key-metadata": {"serialization-format": MSGPACK_TAG}}
 
 
 def literal_type_of(annotation: Any) -> LiteralType:
@@ -87,13 +79,13 @@ def literal_type_of(annotation: Any) -> LiteralType:
             `Dir`, `StructuredDataset`, and unions of these.
 
     Raises:
-        TypeError: It is none of them, not resolved, or nested more than 50 levels deep.
+        TypeError: It is none of them, not resolved, or nested more than 100 levels deep.
     """
     parts, depth = [annotation], 0
     while parts:
         parts, depth = [part for each in parts for part in typing.get_args(each)], depth + 1
-        if depth > _DEEPEST:
-            raise TypeError(f"the type is nested more than {_DEEPEST - 1} levels deep; use a class, or dict for JSON")
+        if depth > MAX_DEPTH + 1:  # the annotation itself is one of them
+            raise TypeError(f"the type is nested more than {MAX_DEPTH} levels deep; use a class, or dict for JSON")
     return _type_of(annotation)
 
 
@@ -132,16 +124,6 @@ def _type_of(annotation: Any) -> LiteralType:
     if found is None:
         raise TypeError(_complaint(annotation, origin))
     return found
-
-
-def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralType:
-    """The Flyte type of JSON objects: of any, or of those that a schema describes."""
-    return LiteralType(
-        simple=SimpleType.STRUCT,
-        metadata=Struct.of(schema) if schema is not None else None,
-        annotation=TypeAnnotation(annotations=Struct.of(_CACHE_KEY)),
-        structure=TypeStructure(tag=tag) if tag else None,
-    )
 
 
 def tagged(annotation: Any) -> LiteralType:
@@ -191,79 +173,3 @@ def _complaint(annotation: Any, origin: Any) -> str:
     if origin in DICTS:
         return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
     return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"
-
-
-def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[NamedParameter]]:
-    """The Flyte interface of a Python function, and its defaults as literals.
-
-    A tuple result becomes the outputs `o0`, `o1` and so on, a named tuple outputs of its names, any other result `o0`.
-
-    Args:
-        function: A function whose parameters and result are annotated; asynchronous ones too.
-
-    Raises:
-        TypeError: A parameter or the result has no annotation, or one without a Flyte type; a parameter cannot be given
-            by name; a default does not fit.
-        ValueError: A default fits but cannot be written, such as an integer beyond 64 bits.
-    """
-    title = getattr(function, "__qualname__", str(function))
-    hints = annotations_of(function)
-    inputs: list[VariableEntry] = []
-    defaults: list[NamedParameter] = []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"{title}: a task cannot take *{name}; name each input")
-        if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise TypeError(f"{title}: inputs are given by name, and {name} can only be given by position")
-        if name not in hints:
-            raise TypeError(f"{title}: parameter {name} has no annotation; write its type, such as {name}: int")
-        variable = Variable(type=_hinted(f"{title}: parameter {name}", hints[name]))
-        inputs.append(VariableEntry(key=name, value=variable))
-        if parameter.default is not parameter.empty:
-            literal = to_literal(parameter.default, variable_type(variable), name=f"{title}: default of {name}")
-            defaults.append(NamedParameter(name=name, parameter=Parameter(var=variable, default=literal)))
-    if "return" not in hints:
-        raise TypeError(f"{title}: the result has no annotation; write its type, or -> None when there is none")
-    outputs = [
-        VariableEntry(key=name, value=Variable(type=_hinted(f"{title}: result", hint)))
-        for name, hint in outputs_of(hints["return"], title).items()
-    ]
-    return TypedInterface(inputs=VariableMap(variables=inputs), outputs=VariableMap(variables=outputs)), defaults
-
-
-def variable_type(variable: Variable) -> LiteralType:
-    """The type of a variable; an unset one when the variable has none."""
-    return variable.type if variable.type is not None else LiteralType()
-
-
-def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The resolved annotations of a function, `return` among them."""
-    try:
-        return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
-    except NameError as error:
-        title = getattr(function, "__qualname__", str(function))
-        raise TypeError(f"{title}: an annotation cannot be resolved: {error}; define it at module level") from None
-
-
-def outputs_of(hint: Any, title: str = "the function") -> dict[str, Any]:
-    """The outputs that a result annotation stands for: annotation by name."""
-    hint = plain(hint)
-    if hint is None or hint is type(None):
-        return {}
-    names: tuple[str, ...] = getattr(hint, "_fields", ()) if isinstance(hint, type) else ()
-    if names:
-        fields = typing.get_type_hints(hint, include_extras=True)
-        return {name: fields.get(name, Any) for name in names}
-    if typing.get_origin(hint) is tuple:
-        arguments = typing.get_args(hint)
-        if Ellipsis in arguments:
-            return {"o0": hint}
-        return {f"o{index}": argument for index, argument in enumerate(arguments)}
-    return {"o0": hint}
-
-
-def _hinted(place: str, hint: Any) -> LiteralType:
-    try:
-        return literal_type_of(hint)
-    except TypeError as error:
-        raise TypeError(f"{place}: {error}") from None

@@ -1,14 +1,12 @@
 """Flyte types as Python types."""
 
 import datetime as dt
-import enum
-import functools
 import inspect
-import itertools
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Union, cast
+from typing import Any, Union
 
+from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File, StructuredDataset
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
@@ -16,8 +14,10 @@ from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, 
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
 from flyte_rpc.codec.message import which_one_of
 
-from .describe import DATE_TAG, PICKLE_FORMAT, PICKLE_TAG, container_of, describe, is_bytes, tag_of
+from .describe import describe
+from .enums import Unguessable, enum_class
 from .native import NativeInterface, has_default
+from .tags import DATE_TAG, PICKLE_FORMAT, PICKLE_TAG, container_of, is_bytes, tag_of
 
 _SIMPLE: Mapping[int, Any] = {
     SimpleType.INTEGER: int,
@@ -29,13 +29,7 @@ _SIMPLE: Mapping[int, Any] = {
     SimpleType.NONE: type(None),
     SimpleType.STRUCT: dict,
 }
-# Deeper than any type that is written by hand, and far from the limit of recursion.
-_DEEPEST = 50
 _NUMBERED = re.compile(r"o[0-9]+")
-
-
-class Unguessable(Exception):
-    """A type without a Python counterpart; the text says which."""
 
 
 def guess_interface(typed_interface: TypedInterface, default_inputs: Iterable[NamedParameter] = ()) -> NativeInterface:
@@ -104,8 +98,8 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
     Raises:
         Unguessable: There is none, such as for pickled objects.
     """
-    if depth > _DEEPEST:
-        raise Unguessable(f"its type is nested more than {_DEEPEST} levels deep")
+    if depth > MAX_DEPTH:
+        raise Unguessable(f"its type is nested more than {MAX_DEPTH} levels deep")
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple":
@@ -158,39 +152,3 @@ def _guess_simple(literal_type: LiteralType, simple: SimpleType) -> Any:
     if simple not in _SIMPLE:
         raise Unguessable(f"{describe(literal_type)} has no plain Python form")
     return _SIMPLE[simple]
-
-
-@functools.lru_cache(maxsize=1024)
-def enum_class(values: tuple[str, ...]) -> type[enum.Enum]:
-    """The enum of the given strings: the same class for the same strings, so that its members compare equal.
-
-    A member's value is the string; its name too, unless Python reserves it, in which case `v0_` stands in front.
-    """
-    members: dict[str, str] = {}
-    distinct = dict.fromkeys(values)
-    for value in distinct:
-        # With a letter in front any text is usable, so this ends.
-        escaped = (f"v{number}_{value}" for number in itertools.count())
-        names = itertools.chain([value] if _usable(value) else [], (name for name in escaped if name not in distinct))
-        members[next(names)] = value
-    if not members:
-        raise Unguessable("an enum without values has no Python form")
-    made: Any = enum.Enum("DynamicEnum", members, module=__name__, type=_Pickled)  # type: ignore[misc]  # Made at run time.
-    return cast("type[enum.Enum]", made)
-
-
-def _usable(name: str) -> bool:
-    # Python refuses `mro` and the empty name, and takes _sunder_, __dunder__ and mangled names for its own.
-    reserved = name in ("", "mro", "name", "value") or name.startswith("_DynamicEnum__")
-    return not reserved and not (name.startswith("_") and name.endswith("_"))
-
-
-class _Pickled:
-    """Makes members of a class that no module holds picklable: by the strings it was made of."""
-
-    def __reduce_ex__(self, protocol: Any, /) -> Any:
-        return _member, (tuple(member.value for member in type(self)), self.value)  # type: ignore[attr-defined]  # Mixed into enums only.
-
-
-def _member(values: tuple[str, ...], value: str) -> enum.Enum:
-    return enum_class(values)(value)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flyte.types.data.hints import type_name
 from flyte_api.messages.flyteidl2.core.literals import Literal
 
 
@@ -49,12 +50,3 @@ class NativeInterface:
         )
         outputs = ", ".join(f"{name}: {type_name(kind)}" for name, kind in self.outputs.items())
         return f"({inputs}) -> {outputs if len(self.outputs) == 1 else f'({outputs})' if outputs else 'None'}"
-
-
-def type_name(kind: Any) -> str:
-    """A type as one would write it."""
-    if kind is type(None):
-        return "None"
-    if isinstance(kind, type) and not hasattr(kind, "__origin__"):
-        return kind.__name__
-    return str(kind).replace("typing.", "").replace("datetime.", "").replace("NoneType", "None")

@@ -14,15 +14,14 @@ import typing
 from typing import Any
 
 from flyte.types.data.classes import MISSING, DataClass, class_itself, data_class, is_model
-from flyte.types.data.fill import Filler
+from flyte.types.data.dump import Dumper
 from flyte.types.data.guards import is_dict, is_list
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, textual_format
-from flyte.types.data.refused import Refused
+from flyte.types.data.mismatch import Mismatch
 from flyte.types.files.references import Dir, File
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 
-from .annotations import json_type
-from .describe import DATACLASS_TAG, MODEL_TAG
+from .tags import DATACLASS_TAG, MODEL_TAG, json_type
 
 _WRAPPERS = {"namedtuple": "NamedTupleWrapper_", "typeddict": "TypedDictWrapper_"}
 _SCALARS: dict[Any, dict[str, Any]] = {
@@ -206,11 +205,11 @@ class _Writer:
 
     def _default(self, value: Any, schema: dict[str, Any]) -> dict[str, Any]:
         """The default of a field, where JSON can express it; elsewhere the class alone knows it."""
-        filler = Filler({"$defs": self.definitions}, by_name=self.by_name)
+        dumper = Dumper({"$defs": self.definitions}, by_name=self.by_name)
         try:
-            default = filler.fill(value, schema)
+            default = dumper.dump(value, schema)
             return {"default": default} if _is_json(default) else {}
-        except Refused:
+        except Mismatch:
             return {}
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from flyte.types.data.classes import KEY
 from flyte.types.data.guards import is_dict, is_list
+from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 
-from .describe import by_value, read_schema
-from .guess import Unguessable, enum_class
+from .enums import Unguessable, enum_class
+from .tags import by_value, read_schema
 
-_DEEPEST = 50
 _MOST = 4096
 _WRAPPER = re.compile(r"(Tuple|NamedTuple|TypedDict)Wrapper_(.*)", re.DOTALL)
 _PLAIN: Mapping[str, Any] = {"integer": int, "number": float, "string": str, "boolean": bool, "null": type(None)}
@@ -126,8 +126,8 @@ class _Builder:
         return _picklable(made, schema, self, None)
 
     def hint(self, schema: Any, depth: int, *, referred: bool = False) -> Any:
-        if depth > _DEEPEST:
-            raise Unguessable(f"its schema is nested more than {_DEEPEST} levels deep")
+        if depth > MAX_DEPTH:
+            raise Unguessable(f"its schema is nested more than {MAX_DEPTH} levels deep")
         if not is_dict(schema):
             return Any
         if isinstance(reference := schema.get("$ref"), str):
@@ -258,13 +258,13 @@ def _in_order(schema: dict[str, Any]) -> list[str]:
 def _with_default(hint: Any, schema: Any) -> tuple[Any, dict[str, Any]]:
     """The annotation and default of a field that need not be given."""
     from flyte.types.data.load import load
-    from flyte.types.data.misfit import Misfit
+    from flyte.types.data.mismatch import Mismatch
 
     if is_dict(schema) and "default" in schema:
         given = schema["default"]
         try:
             default: Any = load(given, hint)
-        except Misfit:
+        except Mismatch:
             # Nothing that a reader could use, such as null for a field that is never null.
             return typing.Optional[hint], {"default": None}  # noqa: UP045  # Made at run time.
         if isinstance(default, (list, dict, set)) or dataclasses.is_dataclass(default):

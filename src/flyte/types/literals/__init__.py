@@ -1,1 +1,4 @@
-"""Python values to Flyte literals and back."""
+"""Python values as Flyte literals, and literals as Python values.
+
+It imports `interfaces`, `data` and `files`.
+"""

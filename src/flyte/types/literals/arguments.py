@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flyte.types.data.guards import is_tuple
-from flyte.types.data.misfit import Misfit
+from flyte.types.data.mismatch import Mismatch
 from flyte.types.interfaces.guess import in_order, output_variables, variables
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
@@ -99,8 +99,8 @@ def literals_to_python(
                 values[name] = read_as(given[name], wanted[name], allow_pickle=allow_pickle)
             else:
                 values[name] = decode(given[name], declared.get(name), allow_pickle=allow_pickle)
-        except Misfit as misfit:
-            raise TypeError(f"{name}{misfit.path} is {misfit.found}, expected {misfit.expected}") from None
+        except Mismatch as mismatch:
+            raise mismatch.as_error(name) from None
         except Unreadable as reason:
             values[name] = given[name]
             unsupported[name] = str(reason)

@@ -4,8 +4,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyte.types.data.mismatch import MAX_DEPTH, Mismatch
 from flyte.types.files.references import Dir, File, StructuredDataset
-from flyte.types.interfaces.describe import (
+from flyte.types.interfaces.enums import Unguessable, enum_class
+from flyte.types.interfaces.guess import guess_type
+from flyte.types.interfaces.tags import (
     CONTAINERS,
     DATE_TAG,
     MSGPACK_TAG,
@@ -15,7 +18,6 @@ from flyte.types.interfaces.describe import (
     tag_of,
     whole,
 )
-from flyte.types.interfaces.guess import Unguessable, enum_class, guess_type
 from flyte_api.messages.flyteidl2.core.literals import Binary, Blob, Literal, Scalar, Union
 from flyte_api.messages.flyteidl2.core.literals import StructuredDataset as Dataset
 from flyte_api.messages.flyteidl2.core.types import (
@@ -31,8 +33,6 @@ from flyte_rpc.codec.wire import DecodeError
 
 from .msgpack import unpack
 from .pickled_bytes import bytes_of
-
-_DEEPEST = 100
 
 
 class Unreadable(Exception):
@@ -69,8 +69,8 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *
     Raises:
         Unreadable: It, or a part of it, has none.
     """
-    if depth > _DEEPEST:
-        raise Unreadable("it is nested too deep")
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"it is nested more than {MAX_DEPTH} levels deep")
     try:
         kind, inner = which_one_of(literal, "value")
         match kind:
@@ -198,14 +198,13 @@ def _as_declared(data: Any, literal_type: LiteralType | None) -> Any:
     if literal_type is None or literal_type.metadata is None or literal_type.simple != SimpleType.STRUCT:
         return data
     from flyte.types.data.load import Mode, load
-    from flyte.types.data.misfit import Misfit
 
     try:
         return load(data, guess_type(literal_type), Mode(by_name=not by_value(literal_type)))
     except Unguessable:
         return data
-    except Misfit as misfit:
-        raise Unreadable(f"it does not fit its declared type: {misfit}") from None
+    except Mismatch as mismatch:
+        raise Unreadable(f"it does not fit its declared type: {mismatch}") from None
 
 
 def _blob(blob: Blob, content_hash: str, literal_type: LiteralType | None, allow_pickle: bool) -> Any:

@@ -6,15 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, is_tuple
-from flyte.types.data.refused import Refused, how_to_store, text
+from flyte.types.data.mismatch import (
+    MAX_DEPTH,
+    Mismatch,
+    encodable,
+    first_fit,
+    how_to_store,
+    located,
+    type_of,
+)
 from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
-from flyte.types.interfaces.describe import (
+from flyte.types.interfaces.describe import describe
+from flyte.types.interfaces.tags import (
     DATE_TAG,
     MSGPACK_TAG,
     PICKLE_TAG,
     by_value,
     container_of,
-    describe,
     is_bytes,
     schema_of,
     tag_of,
@@ -50,7 +58,6 @@ from .pickled_bytes import pickled
 _INT64 = range(-(2**63), 2**63)
 # Beyond it, not every integer has a double of its own.
 _EXACT_IN_DOUBLE = 2**53
-_DEEPEST = 100
 _MULTIPART = BlobTypeBlobDimensionality.MULTIPART
 _LONGEST = dt.timedelta(days=3652500)
 
@@ -74,21 +81,20 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
     try:
         _check_depth(literal_type)
         return _encode(value, literal_type, exact=False)
-    except Refused as refused:
-        error = ValueError if refused.fits_type else TypeError
-        raise error(f"{name}{refused.place}: {refused.reason}") from None
+    except Mismatch as mismatch:
+        raise mismatch.as_error(name) from None
 
 
 def _check_depth(literal_type: LiteralType) -> None:
     """Whoever deployed the task wrote the type, and Python can follow it only so far."""
     level = [literal_type]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(MAX_DEPTH + 1):
         kinds = [which_one_of(each, "type") for each in level]
         level = [inner for kind, inner in kinds if kind in ("collection_type", "map_value_type")]
         level += [variant for kind, inner in kinds if kind == "union_type" for variant in inner.variants]
         if not level:
             return
-    raise Refused(f"its type is nested more than {_DEEPEST} levels deep")
+    raise Mismatch(f"its type is nested more than {MAX_DEPTH} levels deep")
 
 
 def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
@@ -101,7 +107,9 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
         case "collection_type":
             return Literal(collection=LiteralCollection(literals=_items(value, literal_type, inner, exact)))
         case "map_value_type" if is_mapping(value):
-            entries = {_key(key): _step(f"[{key!r}]", item, inner, exact=exact) for key, item in value.items()}
+            entries = {
+                _key(key): located(f"[{key!r}]", _encode, item, inner, exact=exact) for key, item in value.items()
+            }
             return Literal(map=LiteralMap(literals=entries))
         case "enum_type":
             return Literal(scalar=Scalar(primitive=Primitive(string_value=_enum(value, literal_type, exact))))
@@ -128,22 +136,14 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
 def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
     container = container_of(literal_type)
     if is_tuple(value) if container == "tuple" else is_list(value) if not container else False:
-        return [_step(f"[{i}]", item, item_type, exact=exact) for i, item in enumerate(value)]
+        return [located(f"[{i}]", _encode, item, item_type, exact=exact) for i, item in enumerate(value)]
     if container in ("set", "frozenset") and is_set(value):
         # A set has no order of its own; the same set must be the same literal, for caches.
-        return sorted((_step("{...}", item, item_type, exact=exact) for item in value), key=bytes)
+        return sorted((located("{...}", _encode, item, item_type, exact=exact) for item in value), key=bytes)
     raise _mismatch(value, literal_type)
 
 
-def _step(step: str, value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
-    try:
-        return _encode(value, literal_type, exact=exact)
-    except Refused as refused:
-        raise refused.inside(step) from None
-
-
-def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
-    given = type(value).__name__ if value is not None else "None"
+def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
     hint = ""
     if literal_type.collection_type is not None and is_container(value) and not is_mapping(value):
         hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
@@ -155,7 +155,7 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Refused:
         hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; give the literal of another run's output"
-    return Refused(f"expected {describe(literal_type)}, got {given}{hint}")
+    return Mismatch.between(describe(literal_type), type_of(value) + hint)
 
 
 def _stored(literal_type: LiteralType) -> str:
@@ -169,28 +169,28 @@ def _stored(literal_type: LiteralType) -> str:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        raise Refused(f"expected keys that are str, got {type(key).__name__}")
-    return text(key)
+        raise Mismatch.between("keys that are str", type(key).__name__)
+    return encodable(key)
 
 
 def _uri(value: File | Dir | StructuredDataset) -> str:
     if not value.uri:
-        raise Refused(f"the {type(value).__name__} has an empty URI", fits_type=True)
-    return absolute_uri(text(value.uri))
+        raise Mismatch(f"the {type(value).__name__} has an empty URI", fits_type=True)
+    return absolute_uri(encodable(value.uri))
 
 
 def _integer(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, int) or isinstance(value, bool):
         raise _mismatch(value, literal_type)
     if value not in _INT64:
-        raise Refused(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
+        raise Mismatch(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
     return Scalar(primitive=Primitive(integer=int(value)))
 
 
 def _float(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if isinstance(value, int) and not isinstance(value, bool) and not exact:
         if abs(value) > _EXACT_IN_DOUBLE:
-            raise Refused("this int has no exact float; convert it with float() to round it", fits_type=True)
+            raise Mismatch("this int has no exact float; convert it with float() to round it", fits_type=True)
         return Scalar(primitive=Primitive(float_value=float(value)))
     if not isinstance(value, float):
         raise _mismatch(value, literal_type)
@@ -200,7 +200,7 @@ def _float(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 def _string(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, str):
         raise _mismatch(value, literal_type)
-    return Scalar(primitive=Primitive(string_value=text(value)))
+    return Scalar(primitive=Primitive(string_value=encodable(value)))
 
 
 def _boolean(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
@@ -217,11 +217,11 @@ def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, dt.datetime):
         raise _mismatch(value, literal_type)
     if value.utcoffset() is None:
-        raise Refused("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+        raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
     try:
         moment = value.astimezone(dt.UTC)
     except OverflowError:
-        raise Refused("the datetime is outside the years 1 to 9999 in UTC", fits_type=True) from None
+        raise Mismatch("the datetime is outside the years 1 to 9999 in UTC", fits_type=True) from None
     return Scalar(primitive=Primitive(datetime=Timestamp.of(moment)))
 
 
@@ -229,7 +229,7 @@ def _duration(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, dt.timedelta):
         raise _mismatch(value, literal_type)
     if abs(value) > _LONGEST:
-        raise Refused("a timedelta must be within 10,000 years", fits_type=True)
+        raise Mismatch("a timedelta must be within 10,000 years", fits_type=True)
     return Scalar(primitive=Primitive(duration=Duration.of(value)))
 
 
@@ -243,8 +243,8 @@ def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     raise _unpickled(literal_type)
 
 
-def _unpickled(literal_type: LiteralType) -> Refused:
-    return Refused(
+def _unpickled(literal_type: LiteralType) -> Mismatch:
+    return Mismatch(
         f"the task expects {describe(literal_type)}, which is not written here; give the literal of another run's output, "
         "or annotate the task's input with a type that needs no pickling"
     )
@@ -253,13 +253,13 @@ def _unpickled(literal_type: LiteralType) -> Refused:
 def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     # Not for a worker or a client that has none of these values.
     from flyte.types.data.classes import is_data_instance
-    from flyte.types.data.fill import Filler
+    from flyte.types.data.dump import Dumper
 
     if literal_type.metadata is not None:
         schema = schema_of(literal_type)
-        data = Filler(schema, by_name=not by_value(literal_type)).fill(value, schema, exact=exact)
+        data = Dumper(schema, by_name=not by_value(literal_type)).dump(value, schema, exact=exact)
     elif is_mapping(value) or (is_data_instance(value) and not exact):
-        data = Filler({}).fill(value, {})
+        data = Dumper({}).dump(value, {})
     else:
         raise _mismatch(value, literal_type)
     return Scalar(binary=Binary(value=pack(data), tag=MSGPACK_TAG))
@@ -285,24 +285,20 @@ def _enum(value: Any, literal_type: LiteralType, exact: bool) -> str:
         for candidate in (value.name, value.value):
             if isinstance(candidate, str) and candidate in allowed:
                 return str.__str__(candidate)
-        raise Refused(f"expected {describe(literal_type)}, got {type(value).__name__}.{value.name}")
+        raise Mismatch.between(describe(literal_type), f"{type(value).__name__}.{value.name}")
     if isinstance(value, str) and not exact:
         if value in allowed:
             return value
-        raise Refused(f"expected {describe(literal_type)}, got {value[:40]!r}")
+        raise Mismatch.between(describe(literal_type), repr(value[:40]))
     raise _mismatch(value, literal_type)
 
 
 def _union(value: Any, literal_type: LiteralType, variants: list[LiteralType]) -> Literal:
     """The first variant that takes the value as it is, else the first that takes it converted."""
-    telling: Refused | None = None
-    for exact in (True, False):
-        for variant in variants:
-            try:
-                literal = _encode(value, variant, exact=exact)
-            except Refused as refused:
-                if telling is None and (refused.path or refused.fits_type):
-                    telling = refused
-            else:
-                return Literal(scalar=Scalar(union=Union(value=literal, type=variant)))
-    raise telling or _mismatch(value, literal_type)
+
+    def encode_as(variant: tuple[LiteralType, bool]) -> Literal:
+        literal = _encode(value, variant[0], exact=variant[1])
+        return Literal(scalar=Scalar(union=Union(value=literal, type=variant[0])))
+
+    candidates = [(variant, exact) for exact in (True, False) for variant in variants]
+    return first_fit(candidates, encode_as, lambda: _mismatch(value, literal_type))

@@ -5,11 +5,10 @@ import types
 import typing
 from typing import Any
 
-from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain
-from flyte.types.data.misfit import Misfit
+from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, type_name
+from flyte.types.data.mismatch import Mismatch, first_fit, located
 from flyte.types.interfaces.annotations import literal_type_of, tagged
-from flyte.types.interfaces.describe import CONTAINERS, MSGPACK_TAG, by_value, container_of, schema_of, tag_of
-from flyte.types.interfaces.native import type_name
+from flyte.types.interfaces.tags import CONTAINERS, MSGPACK_TAG, by_value, container_of, schema_of, tag_of
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType
 from flyte_rpc.codec.message import which_one_of
@@ -26,7 +25,7 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         allow_pickle: Load pickled objects.
 
     Raises:
-        Misfit: It is of another type.
+        Mismatch: It is of another type.
         Unreadable: It has no Python form.
         TypeError: The annotation has no Flyte type.
     """
@@ -41,15 +40,17 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         literal = literal.scalar.union.value
     if literal.collection is not None and _is_collection(origin, arguments):
         items = [
-            _step(f"[{i}]", each, arguments[0], allow_pickle) for i, each in enumerate(literal.collection.literals)
+            located(f"[{i}]", read_as, each, arguments[0], allow_pickle=allow_pickle)
+            for i, each in enumerate(literal.collection.literals)
         ]
         try:
             return items if origin in LISTS else CONTAINERS[origin.__name__](items)
         except TypeError:
-            raise Misfit("of items that cannot be in a set", type_name(hint)) from None
+            raise Mismatch.between(type_name(hint), "items that cannot be in a set") from None
     if literal.map is not None and origin in DICTS and plain(arguments[0]) is str:
         return {
-            key: _step(f"[{key!r}]", item, arguments[1], allow_pickle) for key, item in literal.map.literals.items()
+            key: located(f"[{key!r}]", read_as, item, arguments[1], allow_pickle=allow_pickle)
+            for key, item in literal.map.literals.items()
         }
     if _is_data(literal):
         from flyte.types.data.load import Mode, load
@@ -70,29 +71,29 @@ def _is_data(literal: Literal) -> bool:
     return scalar.generic is not None or (scalar.binary is not None and scalar.binary.tag == MSGPACK_TAG)
 
 
-def _step(step: str, literal: Literal, hint: Any, allow_pickle: bool) -> Any:
-    try:
-        return read_as(literal, hint, allow_pickle=allow_pickle)
-    except Misfit as misfit:
-        raise misfit.inside(step) from None
-
-
 def _one_of(literal: Literal, hint: Any, arguments: tuple[Any, ...], allow_pickle: bool) -> Any:
     """The value of a union: as the variant that its writer named, or else as the first that it fits."""
     value, named = literal, None
     if literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
         value, named = literal.scalar.union.value, literal.scalar.union.type
-    unread: Unreadable | None = None
-    for argument in sorted(arguments, key=lambda argument: not _is_named(argument, named)):
+    unreadable: list[Unreadable] = []
+
+    def read_variant(argument: Any) -> Any:
         try:
             return read_as(value, argument, allow_pickle=allow_pickle)
-        except Misfit:
-            continue
         except Unreadable as reason:
-            unread = unread or reason
-    if unread is not None:
-        raise unread
-    raise Misfit(type_name(type(decode(value, None, allow_pickle=allow_pickle))), type_name(hint))
+            unreadable.append(reason)
+            raise Mismatch(str(reason)) from None
+
+    def mismatch() -> Mismatch:
+        return Mismatch.between(type_name(hint), type_name(type(decode(value, None, allow_pickle=allow_pickle))))
+
+    try:
+        return first_fit(sorted(arguments, key=lambda each: not _is_named(each, named)), read_variant, mismatch)
+    except Mismatch:
+        if unreadable:
+            raise unreadable[0] from None
+        raise
 
 
 def _is_named(argument: Any, named: LiteralType | None) -> bool:
@@ -121,4 +122,4 @@ def _as_annotated(value: Any, hint: Any) -> Any:
     # Not a subclass, as `bool` is of `int` and `datetime` of `date`.
     elif type(value) is hint:
         return value
-    raise Misfit(type_name(type(value)), type_name(hint))
+    raise Mismatch.between(type_name(hint), type_name(type(value)))

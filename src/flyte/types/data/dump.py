@@ -14,16 +14,14 @@ from .classes import contents, is_data_instance, is_model
 from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from .hints import textual_format
 from .load import load
-from .misfit import Misfit
-from .refused import Refused, how_to_store, text
+from .mismatch import MAX_DEPTH, Mismatch, encodable, first_fit, how_to_store, located, type_of
 
-_DEEPEST = 90
 _INTEGERS = range(-(2**63), 2**63)
 _FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duration": dt.timedelta}
 
 
-class Filler:
-    """Fills one schema.
+class Dumper:
+    """Writes values as one schema describes them.
 
     Args:
         schema: The whole schema, whose `$defs` references mean.
@@ -35,28 +33,28 @@ class Filler:
         self.by_name = by_name
         self._around: list[int] = []
 
-    def fill(self, value: Any, schema: Any, *, exact: bool = False) -> Any:
+    def dump(self, value: Any, schema: Any, *, exact: bool = False) -> Any:
         """The plain data of a value.
 
         Raises:
-            Refused: The value does not fit the schema.
+            Mismatch: The value does not fit the schema.
         """
         schema = self.resolve(schema)
         if is_container(value) or is_data_instance(value):
             if id(value) in self._around:
-                raise Refused(f"this {type(value).__name__} contains itself", fits_type=True)
-            if len(self._around) >= _DEEPEST:
-                raise Refused(f"values may be nested {_DEEPEST} levels deep", fits_type=True)
+                raise Mismatch(f"this {type(value).__name__} contains itself", fits_type=True)
+            if len(self._around) >= MAX_DEPTH:
+                raise Mismatch(f"values may be nested {MAX_DEPTH} levels deep", fits_type=True)
             self._around.append(id(value))
             try:
-                return self._fill(value, schema, exact)
+                return self._dump(value, schema, exact)
             finally:
                 self._around.pop()
-        return self._fill(value, schema, exact)
+        return self._dump(value, schema, exact)
 
     def resolve(self, schema: Any) -> Mapping[str, Any]:
         """A schema without references at its top."""
-        for _ in range(_DEEPEST):
+        for _ in range(MAX_DEPTH):
             if not is_mapping(schema):
                 return {}
             if isinstance(reference := schema.get("$ref"), str):
@@ -67,7 +65,7 @@ class Filler:
                 return schema
         return {}
 
-    def _fill(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
+    def _dump(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         variants = schema.get("anyOf") or schema.get("oneOf")
         if is_list(variants):
             return self._any_of(value, schema, variants)
@@ -97,20 +95,13 @@ class Filler:
                 return self.free(value)
 
     def _any_of(self, value: Any, schema: Mapping[str, Any], variants: list[Any]) -> Any:
-        telling: Refused | None = None
         named = [each for each in variants if self.resolve(each).get("title") == type(value).__name__]
-        for exact in (True, False):
-            for variant in [*named, *variants]:
-                try:
-                    return self.fill_again(value, variant, exact)
-                except Refused as refused:
-                    if telling is None and (refused.path or refused.fits_type):
-                        telling = refused
-        raise telling or _mismatch(value, " | ".join(_words(self.resolve(each)) for each in variants))
-
-    def fill_again(self, value: Any, schema: Any, exact: bool) -> Any:
-        """Fill with the same value and another schema: it does not contain itself for that."""
-        return self._fill(value, self.resolve(schema), exact)
+        return first_fit(
+            [(variant, exact) for exact in (True, False) for variant in [*named, *variants]],
+            # Not `dump`, which would take the value for one that contains itself.
+            lambda variant: self._dump(value, self.resolve(variant[0]), variant[1]),
+            lambda: _mismatch(value, " | ".join(_words(self.resolve(each)) for each in variants)),
+        )
 
     def _choice(self, value: Any, schema: Mapping[str, Any]) -> Any:
         allowed = [_whole(each) for each in (schema.get("enum") or [schema.get("const")])]
@@ -132,23 +123,23 @@ class Filler:
         if is_data_instance(value):
             return self._members(value, schema, exact)
         if is_tuple(value) and is_mapping(properties) and set(properties) == {f"item_{n}" for n in range(len(value))}:
-            return {f"item_{n}": self._step(f"[{n}]", v, properties[f"item_{n}"], exact) for n, v in enumerate(value)}
+            return {f"item_{n}": self._part(f"[{n}]", v, properties[f"item_{n}"], exact) for n, v in enumerate(value)}
         if not is_mapping(value):
             mismatch = _mismatch(value, _words(schema))
             if schema.get("title") in ("File", "Dir"):
                 mismatch.reason += f"; {how_to_store(schema['title'])}"
             raise mismatch
         if not is_mapping(properties):
-            return {_key(k): self._step(f"[{k!r}]", v, others, exact) for k, v in value.items()}
+            return {_key(k): self._part(f"[{k!r}]", v, others, exact) for k, v in value.items()}
         unknown = [key for key in value if key not in properties]
         if unknown and (not others or exact):
             close = difflib.get_close_matches(str(unknown[0]), list(properties), n=1)
             hint = f"; did you mean {close[0]!r}?" if close else f"; it has {', '.join(properties) or 'no fields'}"
-            raise Refused(f"{_words(schema)} has no field {unknown[0]!r}{hint}")
-        filled = {
-            _key(key): self._step(f"[{key!r}]", item, properties.get(key, others), exact) for key, item in value.items()
+            raise Mismatch(f"{_words(schema)} has no field {unknown[0]!r}{hint}")
+        dumped = {
+            _key(key): self._part(f"[{key!r}]", item, properties.get(key, others), exact) for key, item in value.items()
         }
-        return self._complete(filled, schema)
+        return self._complete(dumped, schema)
 
     def _members(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         """An instance of a class of data: of any that has the fields, for a reader has classes of its own."""
@@ -161,26 +152,26 @@ class Filler:
         strange = [key for key in held if key not in properties]
         if properties and strange and not schema.get("additionalProperties"):
             raise _mismatch(value, _words(schema))
-        filled: dict[str, Any] = {}
+        dumped: dict[str, Any] = {}
         for key, item in held.items():
             part = properties.get(key, True)
             if item is None and key not in required and not self._nullable(part):
                 continue
             try:
-                filled[key] = self._step(f".{key}", item, part, exact)
-            except Refused:
+                dumped[key] = self._part(f".{key}", item, part, exact)
+            except Mismatch:
                 if not is_model(type(value)):
                     raise
                 # A type of its own: the model knows how to write it.
-                filled[key] = self._step(f".{key}", value.model_dump(mode="json", include={key})[key], part, exact)
-        return self._complete(filled, schema)
+                dumped[key] = self._part(f".{key}", value.model_dump(mode="json", include={key})[key], part, exact)
+        return self._complete(dumped, schema)
 
-    def _complete(self, filled: dict[Any, Any], schema: Mapping[str, Any]) -> dict[Any, Any]:
+    def _complete(self, dumped: dict[Any, Any], schema: Mapping[str, Any]) -> dict[Any, Any]:
         required: list[Any] = schema.get("required") or []
-        missing = [key for key in required if key not in filled]
+        missing = [key for key in required if key not in dumped]
         if missing:
-            raise Refused(f"{_words(schema)} needs {', '.join(map(repr, missing))}")
-        return filled
+            raise Mismatch(f"{_words(schema)} needs {', '.join(map(repr, missing))}")
+        return dumped
 
     def _nullable(self, schema: Any) -> bool:
         schema = self.resolve(schema)
@@ -203,9 +194,9 @@ class Filler:
             raise _mismatch(value, _words(schema))
         prefix: list[Any] = schema.get("prefixItems") or []
         if prefix and len(items) != len(prefix):
-            raise Refused(f"expected {len(prefix)} items, got {len(items)}")
+            raise Mismatch.between(f"{len(prefix)} items", str(len(items)))
         each = [*prefix, *[schema.get("items", True)] * (len(items) - len(prefix))]
-        return [self._step(f"[{i}]", item, part, exact) for i, (item, part) in enumerate(zip(items, each, strict=True))]
+        return [self._part(f"[{i}]", item, part, exact) for i, (item, part) in enumerate(zip(items, each, strict=True))]
 
     def _integer(self, value: Any) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
@@ -216,13 +207,13 @@ class Filler:
         if schema.get("format") == "time-delta" and isinstance(value, dt.timedelta):
             seconds = value.total_seconds()
             if dt.timedelta(seconds=seconds) != value:
-                raise Refused("this timedelta cannot be written to the microsecond as seconds", fits_type=True)
+                raise Mismatch("this timedelta cannot be written to the microsecond as seconds", fits_type=True)
             return seconds
         if schema.get("format") == "integer":
             return self._integer(value)
         if isinstance(value, int) and not isinstance(value, bool) and not exact:
             if abs(value) > 2**53:
-                raise Refused("this int has no exact float; convert it with float() to round it", fits_type=True)
+                raise Mismatch("this int has no exact float; convert it with float() to round it", fits_type=True)
             return float(value)
         if not isinstance(value, float):
             raise _mismatch(value, "timedelta" if schema.get("format") == "time-delta" else "float")
@@ -233,10 +224,10 @@ class Filler:
         if isinstance(value, str) and not isinstance(value, enum.Enum) and style not in ("binary", "base64"):
             if style in _FORMATS:
                 _check_format(value, style, schema, exact)
-            return text(value)
+            return encodable(value)
         if style == "date-time" and isinstance(value, dt.datetime):
             if value.utcoffset() is None:
-                raise Refused("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+                raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
             return value.isoformat()
         if style == "date" and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             return value.isoformat()
@@ -263,7 +254,7 @@ class Filler:
             case float():
                 return float(value)
             case str():
-                return text(value)
+                return encodable(value)
             case bytes() | bytearray():
                 return bytes(value)
             case _:
@@ -271,40 +262,36 @@ class Filler:
         if isinstance(value, File | Dir):
             return self._object(value, {}, False)
         if is_data_instance(value):
-            return {key: self._step(f".{key}", item, True, False) for key, item in contents(value).items()}
+            return {key: self._part(f".{key}", item, True, False) for key, item in contents(value).items()}
         if is_mapping(value):
-            return {_key(key): self._step(f"[{key!r}]", item, True, False) for key, item in value.items()}
+            return {_key(key): self._part(f"[{key!r}]", item, True, False) for key, item in value.items()}
         if is_list_or_tuple(value):
-            return [self._step(f"[{i}]", item, True, False) for i, item in enumerate(value)]
-        raise Refused(f"a dict may hold JSON values, dataclasses and dicts of them; {type(value).__name__} is none")
+            return [self._part(f"[{i}]", item, True, False) for i, item in enumerate(value)]
+        raise Mismatch(f"a dict may hold JSON values, dataclasses and dicts of them; {type(value).__name__} is none")
 
-    def _step(self, step: str, value: Any, schema: Any, exact: bool) -> Any:
-        try:
-            return self.fill(value, schema, exact=exact)
-        except Refused as refused:
-            raise refused.inside(step) from None
+    def _part(self, step: str, value: Any, schema: Any, exact: bool) -> Any:
+        return located(step, self.dump, value, schema, exact=exact)
 
 
 def integer(value: int) -> int:
     """An integer that MessagePack can hold."""
     if value not in _INTEGERS:
-        raise Refused(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
+        raise Mismatch(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
     return int(value)
 
 
-def _mismatch(value: Any, expected: str) -> Refused:
-    given = type(value).__name__ if value is not None else "None"
-    return Refused(f"expected {expected}, got {given}")
+def _mismatch(value: Any, expected: str) -> Mismatch:
+    return Mismatch.between(expected, type_of(value))
 
 
 def _key(key: Any) -> Any:
     if isinstance(key, str):
-        return text(key)
+        return encodable(key)
     if isinstance(key, int) and not isinstance(key, bool):
         return integer(key)
     if isinstance(key, float):
         return float(key)
-    raise Refused(f"keys must be str, int or float, this one is {type(key).__name__}")
+    raise Mismatch(f"keys must be str, int or float, this one is {type(key).__name__}")
 
 
 def _words(schema: Mapping[str, Any]) -> str:
@@ -341,8 +328,8 @@ def _whole(value: Any) -> Any:
 def _check_format(value: str, style: str, schema: Mapping[str, Any], exact: bool) -> None:
     try:
         load(value, _FORMATS[style])
-    except Misfit:
-        raise Refused(f"expected {_words(schema)}, got {value[:40]!r}") from None
+    except Mismatch:
+        raise Mismatch.between(_words(schema), repr(value[:40])) from None
     if exact:
         raise _mismatch(value, _words(schema))
 

@@ -4,12 +4,12 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flyte.types.data.misfit import Misfit
-from flyte.types.interfaces.annotations import annotations_of
+from flyte.types.data.mismatch import Mismatch
+from flyte.types.literals.decode import Unreadable
+from flyte.types.literals.read import read_as
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 
-from .decode import Unreadable
-from .read import read_as
+from .interface import annotations_of
 
 
 def arguments_of(function: Callable[..., Any], literals: Iterable[NamedLiteral]) -> dict[str, Any]:
@@ -39,7 +39,6 @@ def arguments_of(function: Callable[..., Any], literals: Iterable[NamedLiteral])
             arguments[name] = read_as(literal, hint)
         except Unreadable as reason:
             raise TypeError(f"{title}: input {name} cannot be read: {reason}") from None
-        except Misfit as misfit:
-            place = f"{title}: input {name}{misfit.path}"
-            raise TypeError(f"{place} is {misfit.found}, expected {misfit.expected}") from None
+        except Mismatch as mismatch:
+            raise mismatch.as_error(f"{title}: input {name}") from None
     return arguments

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flyte.types.interfaces.guess import variables
+from flyte.types.interfaces.tags import container_of, is_bytes
 from flyte.types.literals.decode import from_literal, unsupported_reason
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_api.messages.flyteidl2.task.common import NamedParameter
-
-from .describe import container_of, is_bytes
-from .guess import variables
 
 _SIMPLE: dict[SimpleType, dict[str, Any]] = {
     SimpleType.NONE: {"type": "null"},

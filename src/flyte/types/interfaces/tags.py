@@ -1,0 +1,118 @@
+"""What a Flyte type says beside its kind: the tags, schemas and class names that SDKs put on it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flyte.types.data.guards import is_dict, is_list
+from flyte.types.data.mismatch import MAX_DEPTH
+from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType, TypeAnnotation, TypeStructure
+from flyte_api.messages.google.protobuf.struct import Struct
+
+# Tags that other Flyte SDKs put on the variants of a union; one that is missing makes them refuse the value.
+TAGS = {
+    SimpleType.INTEGER: "int",
+    SimpleType.FLOAT: "float",
+    SimpleType.STRING: "str",
+    SimpleType.BOOLEAN: "bool",
+    SimpleType.DATETIME: "datetime",
+    SimpleType.DURATION: "timedelta",
+    SimpleType.NONE: "none",
+}
+DATE_TAG = "date"
+LIST_TAG = "Typed List"
+DICT_TAG = "Typed Dict"
+UNION_TAG = "Typed Union"
+ENUM_TAG = "DefaultEnumTransformer"
+DATACLASS_TAG = "Object-Dataclass-Transformer"
+MODEL_TAG = "Pydantic Transformer"
+# By what the title of their schema starts with.
+WRAPPER_TAGS = {"Tuple": "Typed Tuple", "NamedTuple": "NamedTuple", "TypedDict": "TypedDict"}
+FILE_TAG = "File"
+DIR_TAG = "Dir"
+FRAME_TAG = "DataFrame Transformer"
+# A binary with this tag holds plain data.
+MSGPACK_TAG = "msgpack"
+PICKLE_TAG = "FlytePickle"
+PICKLE_FORMAT = "PythonPickle"
+# Where other SDKs put the name of the class of a pickled value; ours says by it which container a collection was.
+CLASS_KEY = "python_class_name"
+BYTES_CLASS = "<class 'bytes'>"
+CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+
+_EXACT_IN_DOUBLE = 2**53
+_CACHE_KEY = {"cache-key-metadata": {"serialization-format": MSGPACK_TAG}}
+
+
+def tag_of(literal_type: LiteralType) -> str:
+    """The structure tag of a type; empty when it has none."""
+    return literal_type.structure.tag if literal_type.structure is not None else ""
+
+
+def by_value(literal_type: LiteralType) -> bool:
+    """Whether enums inside a JSON object are written by value, as in dataclasses, rather than by name."""
+    return tag_of(literal_type) in ("", DATACLASS_TAG)
+
+
+def class_name(literal_type: LiteralType) -> str:
+    """The class that a type names in its metadata: of a pickled value, or the container that became a collection."""
+    if literal_type.metadata is None or literal_type.simple is not None:
+        return ""
+    name = schema_of(literal_type).get(CLASS_KEY)
+    return name if isinstance(name, str) else ""
+
+
+def is_bytes(literal_type: LiteralType) -> bool:
+    """Whether it is the type of `bytes`, which travel as the pickle of bytes."""
+    return literal_type.union_type is not None and class_name(literal_type) == BYTES_CLASS
+
+
+def container_of(literal_type: LiteralType) -> str:
+    """Which container a collection stands for, of `CONTAINERS`; empty for a list."""
+    name = class_name(literal_type) if literal_type.collection_type is not None else ""
+    return name if name in CONTAINERS else ""
+
+
+def schema_of(literal_type: LiteralType) -> dict[str, Any]:
+    """The JSON schema that a type carries; an empty one if it has none that can be read."""
+    try:
+        return read_schema(literal_type)
+    except ValueError:
+        return {}
+
+
+def read_schema(literal_type: LiteralType) -> dict[str, Any]:
+    """The JSON schema that a type carries; an empty one if it has none.
+
+    Raises:
+        ValueError: It is damaged, or nested too deep.
+    """
+    if literal_type.metadata is None:
+        return {}
+    return {key: whole(value) for key, value in literal_type.metadata.to_python().items()}
+
+
+def whole(value: Any, depth: int = 0) -> Any:
+    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only.
+
+    Raises:
+        ValueError: It is nested too deep.
+    """
+    if depth > MAX_DEPTH:
+        raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_DOUBLE:
+        return int(value)
+    if is_list(value):
+        return [whole(item, depth + 1) for item in value]
+    if is_dict(value):
+        return {key: whole(item, depth + 1) for key, item in value.items()}
+    return value
+
+
+def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralType:
+    """The Flyte type of JSON objects: of any, or of those that a schema describes."""
+    return LiteralType(
+        simple=SimpleType.STRUCT,
+        metadata=Struct.of(schema) if schema is not None else None,
+        annotation=TypeAnnotation(annotations=Struct.of(_CACHE_KEY)),
+        structure=TypeStructure(tag=tag) if tag else None,
+    )
