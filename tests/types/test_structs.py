@@ -395,7 +395,7 @@ def test_an_object_that_cannot_be_compared_is_refused_by_name(annotation: Any) -
 
 
 def test_text_is_no_bytes() -> None:
-    with pytest.raises(TypeError, match=r"^x\.raw : expected bytes, got '\*', which is not base64"):
+    with pytest.raises(TypeError, match=r"^x\.raw: expected bytes, got '\*', which is not base64"):
         form = Struct.of({"raw": "*", "parts": [], "named": {}})
         named = [NamedLiteral(name="x", value=Literal(scalar=Scalar(generic=form)))]
         literals_to_python(named, as_types={"x": Raw})

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte.types.data.guards import is_dict, is_list_or_tuple
+from flyte.types.data.mismatch import MAX_DEPTH
 
-_DEEPEST = 100
 _NUMBERS = {
     0xCA: ">f", 0xCB: ">d",
     0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
@@ -126,8 +126,8 @@ class _Reader:
         return int.from_bytes(self.take(size), "big")
 
     def value(self, depth: int) -> Any:
-        if depth > _DEEPEST:
-            raise ValueError("it is nested too deep")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
         tag = self.take(1)[0]
         if tag < 0x80:
             return tag
