@@ -15,7 +15,7 @@ from flyte.devbox.executor.limits import Limits, parse_quantity
 from flyte.devbox.executor.slots import Slots
 from flyte.devbox.keys import ActionKey, RunKey
 from flyte.devbox.runs import creation
-from flyte.devbox.store.actions import COLUMNS, DEFAULT_ORDER, TIEBREAK
+from flyte.devbox.store.actions import LISTING
 from flyte.devbox.store.listing import compile_request
 from flyte.devbox.store.rows import TaskRow
 from flyte.devbox.store.store import Store
@@ -220,7 +220,7 @@ class TestStore:
     def test_pages_of_runs_are_read_off_an_index(self, order: str) -> None:
         """However many runs there are, a page costs what the page holds: nothing is sorted."""
         store = Store(None, Bus())
-        query = compile_request(None, COLUMNS, default_order=DEFAULT_ORDER, tiebreak=TIEBREAK)
+        query = compile_request(None, LISTING)
         query.require("parent IS NULL")
         query.require("project = ? AND domain = ?", "p", "d")
         if order:

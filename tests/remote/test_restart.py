@@ -9,7 +9,7 @@ from pathlib import Path
 import flyte
 import flyte.devbox
 from devbox.calls import DEADLINE
-from devbox.test_restart import killable
+from devbox.execution.test_restart import killable
 from flyte.remote import Action, Run
 from flyte_rpc.calls.client import Client, use_client
 

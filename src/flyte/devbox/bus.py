@@ -1,4 +1,4 @@
-"""News inside the process: what changed, told to those who watch it, after it was committed."""
+"""Publish and subscribe inside the process: watchers are notified of changes after they are committed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", bound=Hashable)
 
 @frozen
 class Topic(Generic[T]):
-    """Something that can be watched; its news are values of T that name what changed."""
+    """Something that can be watched. Its notifications are values of T that name what changed."""
 
     name: str
     about: Hashable = None
@@ -53,7 +53,7 @@ class Subscription(Generic[T]):
         self._changed: dict[T, None] = {}
         self._wake = asyncio.Event()
 
-    def tell(self, item: T) -> None:
+    def notify(self, item: T) -> None:
         """Note that `item` changed."""
         self._changed[item] = None
         self._wake.set()
@@ -73,9 +73,9 @@ class Bus:
         self._subscriptions: dict[Topic[Any], set[Subscription[Any]]] = {}
 
     def publish(self, topic: Topic[T], item: T) -> None:
-        """Tell the subscribers of a topic that `item` changed."""
+        """Notify the subscribers of a topic that `item` changed."""
         for subscription in self._subscriptions.get(topic, ()):
-            subscription.tell(item)
+            subscription.notify(item)
 
     @contextmanager
     def subscribe(self, topic: Topic[T]) -> Generator[Subscription[T], None, None]:

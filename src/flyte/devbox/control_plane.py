@@ -39,14 +39,14 @@ class ControlPlane:
             DevboxError: The state cannot be read.
         """
         self._token = token
-        news = Bus()
+        changes = Bus()
         try:
-            self._store = Store(home.database, news)
+            self._store = Store(home.database, changes)
         except StoreError as error:
             raise DevboxError(str(error)) from error
         blobs = Blobs(home.blobs)
         self._plane = Plane(
-            store=self._store, news=news, blobs=blobs, logs=LogBook(home.logs, news), scratch=home.scratch
+            store=self._store, changes=changes, blobs=blobs, logs=LogBook(home.logs, changes), scratch=home.scratch
         )
         self._links = Links(blobs)
         self._executor = Executor(self._plane, parallel=parallel, grace=grace)

@@ -14,10 +14,10 @@ from .store.store import Store
 
 @frozen
 class Plane:
-    """The state of a control plane: database, files, logs, and the news about them."""
+    """The state of a control plane: database, files, logs, and the bus of changes."""
 
     store: Store
-    news: Bus
+    changes: Bus
     blobs: Blobs
     logs: LogBook
     scratch: Path

@@ -1,1 +1,4 @@
-"""Files of the devbox: blobs, signed links, logs, hashes."""
+"""Files of the devbox: blobs, signed links, logs, hashes.
+
+It imports keys and the bus, and no other folder.
+"""

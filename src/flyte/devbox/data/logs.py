@@ -55,16 +55,16 @@ class Log:
             return
         stamp = b"%d " % clock.now()
         self._stream.write(b"".join(stamp + line.removesuffix(b"\r") + b"\n" for line in lines))
-        self._book.news.publish(bus.log_of(*self._id), None)
+        self._book.changes.publish(bus.log_of(*self._id), None)
 
 
 class LogBook:
     """The logs of all attempts, one file each: `<microseconds> <text>` per line."""
 
-    def __init__(self, root: Path, news: bus.Bus) -> None:
+    def __init__(self, root: Path, changes: bus.Bus) -> None:
         self._root = root
         self._open: set[tuple[ActionKey, int]] = set()
-        self.news = news
+        self.changes = changes
 
     def open(self, key: ActionKey, attempt: int) -> Log:
         """Start the log of an attempt. Raises OSError when the file cannot be created."""
@@ -78,7 +78,7 @@ class LogBook:
     def closed(self, key: ActionKey, attempt: int) -> None:
         """Note that an attempt writes no more."""
         self._open.discard((key, attempt))
-        self.news.publish(bus.log_of(key, attempt), None)
+        self.changes.publish(bus.log_of(key, attempt), None)
 
     def exists(self, key: ActionKey, attempt: int) -> bool:
         """Whether that attempt got so far as to have a log."""
@@ -97,7 +97,7 @@ class LogBook:
 
     async def follow(self, key: ActionKey, attempt: int) -> AsyncGenerator[list[Line], None]:
         """Yield the lines of an attempt in batches: those there are, then, while it runs, those to come."""
-        with self.news.subscribe(bus.log_of(key, attempt)) as subscription:
+        with self.changes.subscribe(bus.log_of(key, attempt)) as subscription:
             try:
                 stream = self._path(key, attempt).open("rb")
             except FileNotFoundError:

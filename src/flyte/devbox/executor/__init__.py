@@ -1,1 +1,4 @@
-"""Runs actions as processes of this machine: plans, jobs, limits, reports."""
+"""Runs actions as processes of this machine: plans, jobs, limits, slots, reports.
+
+It imports `store` and `data`.
+"""

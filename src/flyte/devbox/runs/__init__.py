@@ -1,1 +1,4 @@
-"""Runs inside the devbox: creation, recording, attempts, and the messages that clients get."""
+"""Runs inside the devbox: creation, recording, attempts, and the messages that clients get.
+
+It imports `executor`, `store` and `data`; `services` builds on it.
+"""

@@ -10,7 +10,6 @@ from flyte._hashing import cache_key
 from flyte.devbox import clock
 from flyte.devbox.data.blobs import BlobError, Blobs
 from flyte.devbox.keys import RunKey
-from flyte.devbox.services.requests import require_project
 from flyte.devbox.store.rows import ActionRow
 from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.core.identifier import Identifier
@@ -24,6 +23,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_rpc.serving.server import Status, abort
 
 from .recording import INPUTS, Origin, Place, Recorder
+from .requests import require_project
 
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _RUN_NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

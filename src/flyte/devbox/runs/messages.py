@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flyte.devbox import clock
+from flyte.devbox.keys import ActionKey, RunKey
 from flyte.devbox.store.rows import ActionRow
 from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -10,6 +11,7 @@ from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.task.run import RunSpec
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import (
     AbortInfo,
@@ -20,6 +22,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
     ActionStatus,
     ActionType,
     ConditionActionMetadata,
+    RunDetails,
     RunSource,
     SignalInfo,
     TaskActionMetadata,
@@ -81,6 +84,22 @@ def action_details(row: ActionRow, store: Store, identifier: ActionIdentifier) -
         principal = EnrichedIdentity.parse(row.signal_principal) if row.signal_principal else None
         details.signal_info = SignalInfo(signalled_by=principal, output=Literal.parse(row.signal_output))
     return details
+
+
+def find_action_details(store: Store, key: ActionKey, identifier: ActionIdentifier) -> ActionDetails:
+    """Everything about an action, under the id that the caller used; NOT_FOUND when there is none."""
+    row = store.actions.get(key)
+    if row is None:
+        abort(Status.NOT_FOUND, f"action not found: {key.name}")
+    return action_details(row, store, identifier)
+
+
+def find_run_details(store: Store, run: RunKey, identifier: ActionIdentifier) -> RunDetails:
+    """Everything about a run, under the id that the caller used; NOT_FOUND when there is none."""
+    row = store.actions.root(run)
+    if row is None:
+        abort(Status.NOT_FOUND, f"run not found: {'/'.join(run)}")
+    return RunDetails(run_spec=RunSpec.parse(row.run_spec), action=action_details(row, store, identifier))
 
 
 def task_spec(row: ActionRow, store: Store) -> TaskSpec:

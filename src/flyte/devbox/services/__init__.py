@@ -1,1 +1,4 @@
-"""One module per service: the RPCs, in terms of the store and the executor."""
+"""One module per service: its RPCs, in terms of runs, the executor and the store.
+
+It imports every other folder; the control plane alone imports it.
+"""

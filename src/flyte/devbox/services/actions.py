@@ -10,6 +10,7 @@ from flyte.devbox.keys import ActionKey
 from flyte.devbox.plane import Plane
 from flyte.devbox.runs import attempts
 from flyte.devbox.runs.recording import Place, Recorder, inputs_file
+from flyte.devbox.runs.requests import action_key
 from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.actions.actions_service import (
     AbortRequest,
@@ -39,8 +40,6 @@ from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate, Co
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsServiceBase
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.serving.server import ServerCall, Status, abort
-
-from .requests import action_key
 
 _SIGNALS = {
     "boolean": SimpleType.BOOLEAN,
@@ -84,7 +83,7 @@ class ActionsService(ActionsServiceBase):
         if request.parent_action_id is None:
             abort(Status.INVALID_ARGUMENT, "filter is required")
         parent = action_key(request.parent_action_id)
-        with self._plane.news.subscribe(bus.updates_of(parent)) as subscription:
+        with self._plane.changes.subscribe(bus.updates_of(parent)) as subscription:
             own = self._store.actions.get(parent)
             for row in [*([own] if own else []), *self._store.actions.children(parent)]:
                 if row.action_type != ActionType.TRACE:

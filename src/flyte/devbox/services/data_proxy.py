@@ -15,6 +15,7 @@ from flyte.devbox.data.links import Links
 from flyte.devbox.plane import Plane
 from flyte.devbox.runs.creation import find_task
 from flyte.devbox.runs.recording import INPUTS
+from flyte.devbox.runs.requests import action_key, require_project
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
@@ -41,7 +42,6 @@ from flyte_rpc.codec.wire import DecodeError
 from flyte_rpc.serving.server import ServerCall, Status, abort
 
 from . import data_uris
-from .requests import action_key, require_project
 
 _HOUR = 3600
 _MAX_UPLOAD = 100 << 20

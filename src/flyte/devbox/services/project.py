@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from flyte.devbox import clock
-from flyte.devbox.store import project_filters
-from flyte.devbox.store.listing import Query, order_by
+from flyte.devbox.store.project_listing import compile_request
 from flyte.devbox.store.rows import ProjectRow
 from flyte.devbox.store.store import Store
 from flyte_api.messages.flyteidl2.project.project_service import (
@@ -79,18 +76,7 @@ class ProjectService(ProjectServiceBase):
 
     async def list_projects(self, request: ListProjectsRequest, call: ServerCall) -> ListProjectsResponse:
         """A page of projects; archived ones only if there is a filter."""
-        query = Query(
-            limit=request.limit or None, offset=_offset(request.token), order="created_at ASC, identifier ASC"
-        )
-        if request.sort_by is not None and request.sort_by.key:
-            column = project_filters.COLUMNS.get(request.sort_by.key)
-            if column is None:
-                abort(Status.INVALID_ARGUMENT, f"invalid sort field: {request.sort_by.key}")
-            query.order = f"{order_by(column, request.sort_by.direction)}, identifier ASC"
-        if request.filters:
-            project_filters.add_filters(query, request.filters)
-        else:
-            query.require("state <> ?", int(ProjectState.ARCHIVED))
+        query = compile_request(request)
         rows = self._store.projects.select(query)
         token = query.next_token() if query.limit is not None and len(rows) == query.limit else ""
         return ListProjectsResponse(projects=Projects(projects=[_message(row) for row in rows], token=token))
@@ -122,13 +108,3 @@ def _message(row: ProjectRow) -> Project:
         labels=None if row.labels is None else Labels.parse(row.labels),
         state=ProjectState(row.state),
     )
-
-
-def _offset(token: str) -> int:
-    """Unlike everywhere else, only the start of the token has to be a number."""
-    if not token:
-        return 0
-    match = re.match(r"\s*([+-]?[0-9]+)", token)
-    if match is None or int(match[1]) < 0:
-        abort(Status.INVALID_ARGUMENT, f"invalid token format: {token}")
-    return int(match[1])

@@ -1,14 +1,17 @@
-"""RunService, the unary RPCs."""
+"""RunService."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
 
 from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
 from flyte.devbox.plane import Plane
 from flyte.devbox.runs.creation import create_run
-from flyte.devbox.runs.messages import listed_action, run_action
+from flyte.devbox.runs.messages import find_action_details, find_run_details, listed_action, run_action
 from flyte.devbox.runs.recording import Origin, Recorder
-from flyte.devbox.store.actions import COLUMNS, DEFAULT_ORDER, TIEBREAK
+from flyte.devbox.runs.requests import action_key, run_key
+from flyte.devbox.store.actions import LISTING, require_paused, require_root
 from flyte.devbox.store.listing import Query, compile_request
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.core.literals import Literal, Primitive, Scalar
@@ -34,25 +37,32 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     ListRunsResponse,
     SignalEventRequest,
     SignalEventResponse,
+    WatchActionDetailsRequest,
+    WatchActionDetailsResponse,
+    WatchActionsRequest,
+    WatchActionsResponse,
+    WatchClusterEventsRequest,
+    WatchClusterEventsResponse,
+    WatchGroupsRequest,
+    WatchGroupsResponse,
+    WatchRunDetailsRequest,
+    WatchRunDetailsResponse,
+    WatchRunsRequest,
+    WatchRunsResponse,
 )
+from flyte_api.services.flyteidl2.workflow.run_service import RunServiceBase
 from flyte_rpc.serving.server import ServerCall, Status, abort
 
-from . import caller, data_uris
+from . import caller, data_uris, run_watches
 from .actions import DEFAULT_REASON, ActionsService
-from .requests import action_key, run_key
-from .run_watches import RunWatches
-
-_PAUSED = (
-    "EXISTS (SELECT 1 FROM actions AS paused WHERE paused.phase = 9 AND paused.project = actions.project "
-    "AND paused.domain = actions.domain AND paused.run_name = actions.run_name)"
-)
 
 
-class RunService(RunWatches):
-    """Runs and their actions."""
+class RunService(RunServiceBase):
+    """Runs and their actions. Its streams are in `run_watches`."""
 
     def __init__(self, plane: Plane, executor: Executor, recorder: Recorder, actions: ActionsService) -> None:
-        super().__init__(plane)
+        self._plane = plane
+        self._store = plane.store
         self._executor = executor
         self._recorder = recorder
         self._actions = actions
@@ -72,30 +82,32 @@ class RunService(RunWatches):
         """Everything about a run."""
         run = run_key(request.run_id)
         identifier = ActionIdentifier(run=request.run_id, name=run.root.name)
-        return GetRunDetailsResponse(details=self.run_details(run, identifier))
+        return GetRunDetailsResponse(details=find_run_details(self._store, run, identifier))
 
     async def get_action_details(self, request: GetActionDetailsRequest, call: ServerCall) -> GetActionDetailsResponse:
         """Everything about an action."""
         key = action_key(request.action_id)
-        return GetActionDetailsResponse(details=self.action_details(key, request.action_id or key.identifier()))
+        details = find_action_details(self._store, key, request.action_id or key.identifier())
+        return GetActionDetailsResponse(details=details)
 
     async def list_runs(self, request: ListRunsRequest, call: ServerCall) -> ListRunsResponse:
         """A page of runs, those that are active first."""
-        query = compile_request(request.request, COLUMNS, default_order=DEFAULT_ORDER, tiebreak=TIEBREAK)
-        query.require("parent IS NULL")
+        query = compile_request(request.request, LISTING)
+        require_root(query)
         _scope(query, request)
         if request.paused_actions_only:
-            query.require(_PAUSED)
+            require_paused(query)
         rows = self._store.actions.select(query, extra=1)
         runs = [Run(action=run_action(row)) for row in rows[: query.limit]]
         return ListRunsResponse(runs=runs, token=query.next_token() if len(rows) > len(runs) else "")
 
     async def list_actions(self, request: ListActionsRequest, call: ServerCall) -> ListActionsResponse:
         """A page of the actions of a run; none for an unknown run."""
-        query = compile_request(request.request, COLUMNS, default_order=DEFAULT_ORDER, tiebreak=TIEBREAK)
+        query = compile_request(request.request, LISTING)
         if request.run_id is None:
             return ListActionsResponse()
-        query.require("project = ? AND domain = ? AND run_name = ?", *run_key(request.run_id))
+        run = run_key(request.run_id)
+        query.match(project=run.project, domain=run.domain, run_name=run.run)
         rows = self._store.actions.select(query, extra=1)
         actions = [listed_action(row) for row in rows[: query.limit]]
         return ListActionsResponse(actions=actions, token=query.next_token() if len(rows) > len(actions) else "")
@@ -149,6 +161,36 @@ class RunService(RunWatches):
             abort(Status.NOT_FOUND, f"no log context for attempt {request.attempt}")
         return GetActionLogContextResponse(log_context=event.log_context, cluster=event.cluster)
 
+    def watch_run_details(
+        self, request: WatchRunDetailsRequest, call: ServerCall
+    ) -> AsyncIterator[WatchRunDetailsResponse]:
+        """A run's details, now and after each change."""
+        return run_watches.run_details(self._plane, request)
+
+    def watch_action_details(
+        self, request: WatchActionDetailsRequest, call: ServerCall
+    ) -> AsyncIterator[WatchActionDetailsResponse]:
+        """An action's details, now and after each change."""
+        return run_watches.action_details(self._plane, request)
+
+    def watch_runs(self, request: WatchRunsRequest, call: ServerCall) -> AsyncIterator[WatchRunsResponse]:
+        """Runs that exist, then each one that is created or changes."""
+        return run_watches.runs(self._plane, request)
+
+    def watch_actions(self, request: WatchActionsRequest, call: ServerCall) -> AsyncIterator[WatchActionsResponse]:
+        """The actions of a run, then those that change."""
+        return run_watches.actions(self._plane, request)
+
+    def watch_cluster_events(
+        self, request: WatchClusterEventsRequest, call: ServerCall
+    ) -> AsyncIterator[WatchClusterEventsResponse]:
+        """The cluster events of an attempt."""
+        return run_watches.cluster_events(self._plane, request)
+
+    def watch_groups(self, request: WatchGroupsRequest, call: ServerCall) -> AsyncIterator[WatchGroupsResponse]:
+        """Runs by task."""
+        return run_watches.groups(self._plane, request)
+
     def _abort(self, key: ActionKey, reason: str) -> None:
         self._store.actions.set_aborted(key, reason)
         self._executor.abort(key, reason)
@@ -156,16 +198,15 @@ class RunService(RunWatches):
 
 def _scope(query: Query, request: ListRunsRequest) -> None:
     if (project := request.project_id) is not None:
-        query.require("project = ? AND domain = ?", project.name, project.domain)
+        query.match(project=project.name, domain=project.domain)
     elif (task := request.task_name) is not None:
-        query.require("task_project = ? AND task_domain = ? AND task_name = ?", task.project, task.domain, task.name)
+        query.match(task_project=task.project, task_domain=task.domain, task_name=task.name)
     elif (version := request.task_id) is not None:
-        query.require(
-            "task_project = ? AND task_domain = ? AND task_name = ? AND task_version = ?",
-            version.project,
-            version.domain,
-            version.name,
-            version.version,
+        query.match(
+            task_project=version.project,
+            task_domain=version.domain,
+            task_name=version.name,
+            task_version=version.version,
         )
     elif request.trigger_name is not None:
-        query.require("FALSE")
+        query.match_nothing()  # a devbox has no triggers

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from flyte.devbox import clock
+from flyte.devbox.runs.requests import require_project
 from flyte.devbox.store.listing import Query, compile_request
 from flyte.devbox.store.rows import TaskRow
 from flyte.devbox.store.store import Store
-from flyte.devbox.store.tasks import COLUMNS, VERSION_COLUMNS
+from flyte.devbox.store.tasks import LISTING, VERSIONS_LISTING
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
@@ -33,11 +34,8 @@ from flyte_api.messages.flyteidl2.task.task_service import (
 from flyte_api.services.flyteidl2.task.task_service import TaskServiceBase
 from flyte_rpc.serving.server import ServerCall, Status, abort
 
-from .requests import require_project
-
 _SHORT_TEXT = 255
 _LONG_TEXT = 2048
-_NEWEST_FIRST = "created_at DESC"
 
 
 class TaskService(TaskServiceBase):
@@ -87,16 +85,14 @@ class TaskService(TaskServiceBase):
 
     async def list_tasks(self, request: ListTasksRequest, call: ServerCall) -> ListTasksResponse:
         """A page of tasks, the newest matching version of each."""
-        query = compile_request(
-            request.request, COLUMNS, default_order=f"{_NEWEST_FIRST}, name", tiebreak=("name", "project")
-        )
+        query = compile_request(request.request, LISTING)
         scope = Query()
         if request.project_id is not None:
-            scope.require("project = ? AND domain = ?", request.project_id.name, request.project_id.domain)
-            query.require(*scope.where, *scope.parameters)
+            for each in (scope, query):
+                each.match(project=request.project_id.name, domain=request.project_id.domain)
         for known in request.known_filters:
             if known.deployed_by is not None:
-                query.require("deployed_by = ?", known.deployed_by)
+                query.match(deployed_by=known.deployed_by)
         rows = self._store.tasks.newest(query)
         metadata = ListTasksResponseListTasksMetadata()
         if rows:
@@ -108,8 +104,8 @@ class TaskService(TaskServiceBase):
     async def list_versions(self, request: ListVersionsRequest, call: ServerCall) -> ListVersionsResponse:
         """A page of the versions of a task; none for an unknown task."""
         name = request.task_name or TaskName()
-        query = compile_request(request.request, VERSION_COLUMNS, default_order=f"{_NEWEST_FIRST}, rowid DESC")
-        query.require("project = ? AND domain = ? AND name = ?", name.project, name.domain, name.name)
+        query = compile_request(request.request, VERSIONS_LISTING)
+        query.match(project=name.project, domain=name.domain, name=name.name)
         rows = self._store.tasks.versions(query)
         items = [
             ListVersionsResponseVersionResponse(version=row.version, deployed_at=clock.to_timestamp(row.created_at))

@@ -7,12 +7,13 @@ from attrs import astuple
 from flyte.devbox import bus, clock, phases
 from flyte.devbox.keys import ActionKey, RunKey
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
 from .database import Database
-from .listing import Column, Kind, Query
+from .listing import Column, Kind, Listing, Query
 from .rows import ActionRow, column_list, placeholders, read
 
-COLUMNS = {
+_LISTED = {
     **{name: Column(name) for name in ("project", "domain", "run_name")},
     "phase": Column("phase", Kind.INTEGER),
     "action_type": Column("action_type", Kind.INTEGER),
@@ -37,20 +38,48 @@ COLUMNS = {
         )
     },
 }
-DEFAULT_ORDER = "phase ASC, created_at DESC, run_name DESC, name DESC"
-TIEBREAK = ("run_name", "name")
+LISTING = Listing(_LISTED, "phase ASC, created_at DESC, run_name DESC, name DESC", tiebreak=("run_name", "name"))
 
 _COLUMNS = column_list(ActionRow)
 _THIS = "project = ? AND domain = ? AND run_name = ? AND name = ?"
 _THIS_RUN = "project = ? AND domain = ? AND run_name = ?"
 
 
+def require_root(query: Query) -> None:
+    """Restrict a query to root actions, which are runs."""
+    query.require("parent IS NULL")
+
+
+def require_paused(query: Query) -> None:
+    """Restrict a query to runs with an action that waits for a signal."""
+    query.require(
+        "EXISTS (SELECT 1 FROM actions AS paused WHERE paused.phase = ? AND paused.project = actions.project "
+        "AND paused.domain = actions.domain AND paused.run_name = actions.run_name)",
+        int(ActionPhase.PAUSED),
+    )
+
+
+def require_created(query: Query, start: Timestamp | None, end: Timestamp | None) -> None:
+    """Restrict a query to actions created from `start` to `end`, both included; None leaves a side open."""
+    if start is not None:
+        query.require("created_at >= ?", clock.from_timestamp(start))
+    if end is not None:
+        query.require("created_at <= ?", clock.from_timestamp(end))
+
+
+def newest_runs(limit: int) -> Query:
+    """A query for the newest runs."""
+    query = Query(order="created_at DESC, run_name", limit=limit)
+    require_root(query)
+    return query
+
+
 class Actions:
     """The table of actions. Every change is announced on the bus once it is committed."""
 
-    def __init__(self, database: Database, news: bus.Bus) -> None:
+    def __init__(self, database: Database, changes: bus.Bus) -> None:
         self._database = database
-        self._news = news
+        self._changes = changes
 
     def add(self, row: ActionRow) -> bool:
         """Insert an action; False, and nothing changed, when it is there already."""
@@ -117,7 +146,7 @@ class Actions:
         if not phases.may_follow(current.phase, phase):
             # Watchers of runs are told of every report on a root action, even of one without effect.
             if current.parent is None:
-                self._database.after_commit(lambda: self._news.publish(bus.RUNS, key.run_key))
+                self._database.after_commit(lambda: self._changes.publish(bus.RUNS, key.run_key))
             return
         now = clock.now()
         if ended_at is None and phases.is_terminal(phase):
@@ -159,12 +188,12 @@ class Actions:
         """Tell the watchers that an action changed, once the transaction is committed."""
 
         def tell() -> None:
-            self._news.publish(bus.events_of(key), key)
-            self._news.publish(bus.actions_of(key.run_key), key)
-            self._news.publish(bus.updates_of(key), key)
+            self._changes.publish(bus.events_of(key), key)
+            self._changes.publish(bus.actions_of(key.run_key), key)
+            self._changes.publish(bus.updates_of(key), key)
             if parent is None:
-                self._news.publish(bus.RUNS, key.run_key)
+                self._changes.publish(bus.RUNS, key.run_key)
             else:
-                self._news.publish(bus.updates_of(key.sibling(parent)), key)
+                self._changes.publish(bus.updates_of(key.sibling(parent)), key)
 
         self._database.after_commit(tell)

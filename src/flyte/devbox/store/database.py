@@ -84,11 +84,13 @@ class Database:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:  # also of an interrupt nothing half-done may be kept
-            self._connection.execute("ROLLBACK")
+            # A failed COMMIT leaves the transaction open; some errors have ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             self._waiting.clear()
             raise
-        self._connection.execute("COMMIT")
         waiting, self._waiting = self._waiting, []
         for act in waiting:
             act()

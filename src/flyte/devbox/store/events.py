@@ -15,9 +15,9 @@ _MAX_EVENTS = 500
 class Events:
     """The table of events. New ones are announced on the bus once they are committed."""
 
-    def __init__(self, database: Database, news: bus.Bus) -> None:
+    def __init__(self, database: Database, changes: bus.Bus) -> None:
         self._database = database
-        self._news = news
+        self._changes = changes
 
     def add(self, *events: ActionEvent) -> None:
         """Append events; one that is there already (same attempt, phase and version) is ignored."""
@@ -56,8 +56,8 @@ class Events:
 
     def _announce(self, key: ActionKey) -> None:
         def tell() -> None:
-            self._news.publish(bus.events_of(key), key)
-            self._news.publish(bus.actions_of(key.run_key), key)
+            self._changes.publish(bus.events_of(key), key)
+            self._changes.publish(bus.actions_of(key.run_key), key)
 
         self._database.after_commit(tell)
 

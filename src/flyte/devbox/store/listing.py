@@ -34,6 +34,18 @@ class Column:
     nullable: bool = False
 
 
+@frozen
+class Listing:
+    """How clients may list a table."""
+
+    columns: Mapping[str, Column]
+    """The fields that clients may filter and sort by."""
+    default_order: str
+    """ORDER BY without a sort key."""
+    tiebreak: Sequence[str] = ()
+    """Columns appended to a custom order, so that pages do not overlap."""
+
+
 @define
 class Query:
     """The parts of a SELECT that a request decides."""
@@ -48,6 +60,14 @@ class Query:
         """Restrict the query further."""
         self.where.append(condition)
         self.parameters.extend(parameters)
+
+    def match(self, **values: Any) -> None:
+        """Restrict the query to rows whose columns have these values."""
+        self.require(" AND ".join(f"{column} = ?" for column in values), *values.values())
+
+    def match_nothing(self) -> None:
+        """Restrict the query to no rows at all."""
+        self.require("FALSE")
 
     @property
     def condition(self) -> str:
@@ -64,16 +84,12 @@ class Query:
         return str(self.offset + (self.limit or 0))
 
 
-def compile_request(
-    request: ListRequest | None, columns: Mapping[str, Column], *, default_order: str, tiebreak: Sequence[str] = ()
-) -> Query:
+def compile_request(request: ListRequest | None, listing: Listing) -> Query:
     """Check a request and turn it into the parts of a query.
 
     Args:
         request: What the client sent; none asks for the first page in default order.
-        columns: The fields it may filter and sort by.
-        default_order: ORDER BY without a sort key.
-        tiebreak: Columns appended to a custom order, so that pages do not overlap.
+        listing: The table it lists.
 
     Raises:
         Abort: INVALID_ARGUMENT for a request outside the rules, INTERNAL for a value that does not fit its column.
@@ -82,9 +98,9 @@ def compile_request(
     if request.limit > MAX_LIMIT:
         abort(Status.INVALID_ARGUMENT, f"limit {request.limit} exceeds maximum of {MAX_LIMIT}")
     query = Query(limit=request.limit or DEFAULT_LIMIT)
-    query.order = _order(request, columns, tiebreak) or default_order
+    query.order = _order(request, listing) or listing.default_order
     for item in request.filters:
-        add_filter(query, item, columns)
+        add_filter(query, item, listing.columns)
     query.offset = _offset(request.token)
     return query
 
@@ -164,20 +180,20 @@ def _quoted(letter: str) -> str:
     return f"[{letter}]" if letter in "*?[" else letter
 
 
-def _order(request: ListRequest, columns: Mapping[str, Column], tiebreak: Sequence[str]) -> str:
+def _order(request: ListRequest, listing: Listing) -> str:
     keys: list[Sort] = list(request.sort_by_fields)
     alone: Sort | None = quietly(request, "sort_by")
     if not keys and alone is not None and alone.key:
         keys = [alone]
     terms: list[str] = []
     for key in keys:
-        column = columns.get(key.key)
+        column = listing.columns.get(key.key)
         if column is None:
             abort(Status.INVALID_ARGUMENT, f"invalid sort field: {key.key}")
         terms.append(order_by(column, key.direction))
     if terms:
-        used = {columns[key.key].sql for key in keys}
-        terms.extend(f"{name} ASC" for name in tiebreak if name not in used)
+        used = {listing.columns[key.key].sql for key in keys}
+        terms.extend(f"{name} ASC" for name in listing.tiebreak if name not in used)
     return ", ".join(terms)
 
 

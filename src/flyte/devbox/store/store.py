@@ -17,7 +17,7 @@ from .tasks import Tasks
 class Store:
     """The database and its tables."""
 
-    def __init__(self, path: Path | None, news: Bus) -> None:
+    def __init__(self, path: Path | None, changes: Bus) -> None:
         """Open the database file, or one in memory.
 
         Raises:
@@ -26,8 +26,8 @@ class Store:
         self.database = Database(path)
         self.projects = Projects(self.database)
         self.tasks = Tasks(self.database)
-        self.actions = Actions(self.database, news)
-        self.events = Events(self.database, news)
+        self.actions = Actions(self.database, changes)
+        self.events = Events(self.database, changes)
         self.jobs = Jobs(self.database)
         self.cached_outputs = CachedOutputs(self.database)
 

@@ -7,10 +7,10 @@ import hashlib
 from attrs import astuple
 
 from .database import Database
-from .listing import Column, Kind, Query
+from .listing import Column, Kind, Listing, Query
 from .rows import TaskRow, column_list, names, placeholders, read
 
-COLUMNS = {
+_LISTED = {
     **{name: Column(name) for name in ("project", "domain", "name", "version", "environment", "function_name")},
     "deployed_by": Column("deployed_by"),
     "created_at": Column("created_at", Kind.TIME),
@@ -22,7 +22,8 @@ COLUMNS = {
     "env_description": Column("env_description"),
     "short_description": Column("short_description"),
 }
-VERSION_COLUMNS = {"version": COLUMNS["version"], "created_at": COLUMNS["created_at"]}
+LISTING = Listing(_LISTED, "created_at DESC, name", tiebreak=("name", "project"))
+VERSIONS_LISTING = Listing({name: _LISTED[name] for name in ("version", "created_at")}, "created_at DESC, rowid DESC")
 
 _COLUMNS = column_list(TaskRow)
 _KEY = ("project", "domain", "name", "version")

@@ -1,1 +1,4 @@
-"""Processes of attempts: starting, forking, the worker inside, and orphans of an earlier devbox."""
+"""The processes of attempts: starting and forking them, the worker inside, orphans of an earlier devbox.
+
+It imports nothing of the devbox but keys. The worker is started for each task, so this file imports nothing.
+"""

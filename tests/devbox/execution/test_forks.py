@@ -16,9 +16,9 @@ import pytest
 import flyte
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls
+from devbox.execution.test_execution import closed
+from devbox.execution.test_restart import killable
 from devbox.sample import jobs
-from devbox.test_execution import closed
-from devbox.test_restart import killable
 from flyte.errors import RuntimeUserError
 from flyte.remote import Run, TaskDetails
 from flyte_rpc.calls.client import Client, use_client

@@ -1,14 +1,15 @@
-"""The filter text of ListProjects: `eq(name, x) + contains(description, y)`, a small grammar of its own."""
+"""ListProjects as SQL. Its filter text, `eq(name, x) + contains(description, y)`, is a small grammar of its own."""
 
 from __future__ import annotations
 
 import re
 
+from flyte_api.messages.flyteidl2.project.project_service import ListProjectsRequest, ProjectState
 from flyte_rpc.serving.server import Status, abort
 
-from .listing import Column, Kind, Query, like_to_glob, read_value, require_pattern
+from .listing import Column, Kind, Listing, Query, like_to_glob, order_by, read_value, require_pattern
 
-COLUMNS = {
+_LISTED = {
     "identifier": Column("identifier"),
     "name": Column("name"),
     "description": Column("description"),
@@ -18,10 +19,41 @@ COLUMNS = {
     "updated_at": Column("updated_at", Kind.TIME),
 }
 
+LISTING = Listing(_LISTED, "created_at ASC, identifier ASC", tiebreak=("identifier",))
+
 _CALL = re.compile(r"([^()]*)\((.*)\)", re.DOTALL)
 
 
-def add_filters(query: Query, text: str) -> None:
+def compile_request(request: ListProjectsRequest) -> Query:
+    """Check a request and turn it into the parts of a query. Without a filter, archived projects are left out.
+
+    Raises:
+        Abort: INVALID_ARGUMENT for a request outside the rules, INTERNAL for a value that does not fit its column.
+    """
+    query = Query(limit=request.limit or None, offset=_offset(request.token), order=LISTING.default_order)
+    if request.sort_by is not None and request.sort_by.key:
+        column = LISTING.columns.get(request.sort_by.key)
+        if column is None:
+            abort(Status.INVALID_ARGUMENT, f"invalid sort field: {request.sort_by.key}")
+        query.order = ", ".join([order_by(column, request.sort_by.direction), *(f"{c} ASC" for c in LISTING.tiebreak)])
+    if request.filters:
+        _add_filters(query, request.filters)
+    else:
+        query.require("state <> ?", int(ProjectState.ARCHIVED))
+    return query
+
+
+def _offset(token: str) -> int:
+    """Unlike everywhere else, only the start of the token has to be a number."""
+    if not token:
+        return 0
+    match = re.match(r"\s*([+-]?[0-9]+)", token)
+    if match is None or int(match[1]) < 0:
+        abort(Status.INVALID_ARGUMENT, f"invalid token format: {token}")
+    return int(match[1])
+
+
+def _add_filters(query: Query, text: str) -> None:
     """Restrict a query by a filter text.
 
     Expressions are joined by `+`, all must hold; each is `function(field, value)` with the functions eq, ne, contains and
@@ -44,7 +76,7 @@ def _add(query: Query, expression: str) -> None:
     field, value = field.strip(), value.strip()
     if not comma:
         abort(Status.INVALID_ARGUMENT, f"invalid filter arguments: {call[2]}")
-    column = COLUMNS.get(field)
+    column = LISTING.columns.get(field)
     if column is None:
         abort(Status.INVALID_ARGUMENT, f"invalid filter field: {field}")
     if function == "eq":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, shell
-from devbox.test_execution import closed
+from devbox.execution.test_execution import closed
 from flyte.devbox.executor.processes import orphans
 from flyte_api.messages.flyteidl2.actions.actions_service import Action, EnqueueRequest
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from flyte.devbox.store import actions, project_filters, tasks
+from flyte.devbox.store import actions, project_listing, tasks
 from flyte_codegen.configuration import settings as config
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = config.read(ROOT / "codegen.toml")
 # The real backend's, for services that the devbox does not have.
 TRIGGERS = {
@@ -24,10 +24,10 @@ TRIGGERS = {
     "automation_type",
 }
 ALLOWED = {
-    "ProjectKey": set(project_filters.COLUMNS),
-    "ActionKey": set(actions.COLUMNS),
-    "TaskKey": set(tasks.COLUMNS),
-    "TaskVersionKey": set(tasks.VERSION_COLUMNS),
+    "ProjectKey": set(project_listing.LISTING.columns),
+    "ActionKey": set(actions.LISTING.columns),
+    "TaskKey": set(tasks.LISTING.columns),
+    "TaskVersionKey": set(tasks.VERSIONS_LISTING.columns),
     "TriggerKey": TRIGGERS,
     "TriggerRevisionKey": {"revision", "deployed_at", "updated_at", "action"},
 }
