@@ -87,12 +87,12 @@ class TestLimits:
     def test_backoff_grows_to_its_cap(self) -> None:
         backoff = Backoff(base=Duration(seconds=2), factor=3.0, cap=Duration(seconds=10))
         limits = Limits.of(TaskMetadata(retries=RetryStrategy(retries=9, backoff=backoff)))
-        assert [limits.pause_before(attempt) for attempt in range(1, 6)] == [0, 2, 6, 10, 10]
-        assert limits.pause_before(10_000) == 10
+        assert [limits.delay_before(attempt) for attempt in range(1, 6)] == [0, 2, 6, 10, 10]
+        assert limits.delay_before(10_000) == 10
 
     def test_no_limits(self) -> None:
         assert Limits.of(None) == Limits()
-        assert Limits().pause_before(5) == 0
+        assert Limits().delay_before(5) == 0
 
 
 class TestBlobs:

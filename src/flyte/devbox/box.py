@@ -151,13 +151,13 @@ class Devbox:
     async def _serve(self, ready: Future[str], port: int, parallel: int) -> None:
         # The database belongs to the thread that opens it, so all of it is made here.
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
-        plane = ControlPlane(self._home, self._token, parallel=parallel, grace=self._grace)
-        await plane.start(port)
-        ready.set_result(plane.endpoint)
+        control_plane = ControlPlane(self._home, self._token, parallel=parallel, grace=self._grace)
+        await control_plane.start(port)
+        ready.set_result(control_plane.endpoint)
         try:
             await self._ending.wait()
         finally:
-            await plane.stop()
+            await control_plane.stop()
 
 
 def start(

@@ -13,7 +13,6 @@ from .data.links import Links
 from .data.logs import LogBook
 from .executor.executor import Executor
 from .home import DevboxError, Home
-from .plane import Plane
 from .runs.recording import Recorder
 from .services import project
 from .services.actions import ActionsService
@@ -23,6 +22,7 @@ from .services.identity import IdentityService
 from .services.internal_run import EventsProxyService, InternalRunService
 from .services.run import RunService
 from .services.task import TaskService
+from .shared_state import SharedState
 from .store.database import StoreError
 from .store.store import Store
 
@@ -45,11 +45,11 @@ class ControlPlane:
         except StoreError as error:
             raise DevboxError(str(error)) from error
         blobs = Blobs(home.blobs)
-        self._plane = Plane(
+        self._state = SharedState(
             store=self._store, changes=changes, blobs=blobs, logs=LogBook(home.logs, changes), scratch=home.scratch
         )
         self._links = Links(blobs)
-        self._executor = Executor(self._plane, parallel=parallel, grace=grace)
+        self._executor = Executor(self._state, parallel=parallel, grace=grace)
         self._server: RunningServer | None = None
 
     @property
@@ -65,15 +65,15 @@ class ControlPlane:
         """
         project.seed(self._store)
         recorder = Recorder(self._store, self._executor)
-        actions = ActionsService(self._plane, self._executor, recorder)
+        actions = ActionsService(self._state, self._executor, recorder)
         services = (
             project.ProjectService(self._store),
             TaskService(self._store),
-            RunService(self._plane, self._executor, recorder, actions),
+            RunService(self._state, self._executor, recorder, actions),
             actions,
             InternalRunService(self._store, recorder),
             EventsProxyService(self._store),
-            DataProxyService(self._plane, self._links),
+            DataProxyService(self._state, self._links),
             ClusterService(lambda: self.endpoint),
             IdentityService(),
         )

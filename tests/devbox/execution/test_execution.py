@@ -14,7 +14,7 @@ import pytest
 
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, interface, shell, text, variables
-from flyte.devbox.executor.processes.process import Executed
+from flyte.devbox.executor.processes.process import ExecutedProcess
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.core.literals import Backoff, KeyValuePair, RetryStrategy, TimeoutStrategy
@@ -377,7 +377,7 @@ async def test_output_that_cannot_be_stored_is_noticed(tmp_path: Path) -> None:
     def full(data: bytes) -> None:
         raise OSError("no space left")
 
-    process = await Executed.start(["/bin/sh", "-c", "echo x; exec sleep 600"], env={}, cwd=tmp_path, sink=full)
+    process = await ExecutedProcess.start(["/bin/sh", "-c", "echo x; exec sleep 600"], env={}, cwd=tmp_path, sink=full)
     async with asyncio.timeout(DEADLINE):
         assert str(await process.unheard) == "no space left"
         await process.stop(grace=0)

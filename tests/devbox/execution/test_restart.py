@@ -149,9 +149,9 @@ async def test_a_process_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
         try:
             assert not orphans.kill(other.pid, "another birth", "no such marker")
             assert other.poll() is None
-            assert orphans.kill(other.pid, orphans.born(other.pid), "no such marker")
+            assert orphans.kill(other.pid, orphans.start_time(other.pid), "no such marker")
             assert other.wait(DEADLINE) == -9
         finally:
             other.kill()
-    assert orphans.born(other.pid) == ""
+    assert orphans.start_time(other.pid) == ""
     assert not orphans.kill(None, "", "no such marker")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from flyte.devbox import clock
-from flyte.devbox.plane import Plane
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionSpec, ConditionAction
@@ -16,10 +16,10 @@ from .job import Stop
 class ConditionWait:
     """Ends a condition that is not signalled in time. There are no events about conditions, only their status."""
 
-    def __init__(self, plane: Plane, row: ActionRow) -> None:
+    def __init__(self, state: SharedState, row: ActionRow) -> None:
         self.key = row.key
         self.parent = row.parent_key
-        self._plane = plane
+        self._state = state
         self._created_at = row.created_at
         condition = ActionSpec.parse(row.action_spec).condition or ConditionAction()
         self._timeout = clock.to_seconds(condition.timeout)
@@ -37,7 +37,7 @@ class ConditionWait:
 
     async def run(self) -> bool:
         """Wait until the condition is over; see `Job.run`."""
-        store = self._plane.store
+        store = self._state.store
         if not self._stopping.done():
             self._update(ActionPhase.PAUSED)
         left = max(0.0, self._timeout - (clock.now() - self._created_at) / 1e6) if self._timeout else None
@@ -54,4 +54,4 @@ class ConditionWait:
         return self._stopping.done() and stop is None
 
     def _update(self, phase: ActionPhase) -> None:
-        self._plane.store.actions.update_status(self.key, phase, attempts=1, cache_status=0)
+        self._state.store.actions.update_status(self.key, phase, attempts=1, cache_status=0)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from flyte.devbox import clock, phases
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.plane import Plane
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.rows import ActionRow, JobRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
@@ -19,7 +19,7 @@ from .condition import ConditionWait
 from .job import Job, Settings, Stop
 from .plan import Work
 from .processes import orphans
-from .processes.forking import Forks
+from .processes.forking import ProcessStarter
 from .reports import Reporter, started_at
 from .slots import Slots
 
@@ -33,19 +33,19 @@ _MARGIN = 5.0
 class Executor:
     """Takes actions that are in the store, and sees each to its end."""
 
-    def __init__(self, plane: Plane, *, parallel: int, grace: float) -> None:
+    def __init__(self, state: SharedState, *, parallel: int, grace: float) -> None:
         """Prepare; nothing runs before `begin`.
 
         Args:
-            plane: What the devbox shares.
+            state: What all parts of the devbox share.
             parallel: Most actions that run at once, not counting those that wait for their children.
             grace: Seconds between SIGTERM and SIGKILL.
         """
-        self._plane = plane
+        self._state = state
         self._slots = Slots(parallel)
         self._grace = grace
-        self._forks = Forks()
-        self._settings = Settings(grace=grace, environment={}, forks=self._forks)
+        self._processes = ProcessStarter()
+        self._settings = Settings(grace=grace, environment={}, processes=self._processes)
         self._live: dict[ActionKey, Job | ConditionWait] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -56,12 +56,12 @@ class Executor:
         Args:
             environment: Variables that tell tasks where this devbox is.
         """
-        self._settings = Settings(grace=self._grace, environment=environment, forks=self._forks)
-        store = self._plane.store
+        self._settings = Settings(grace=self._grace, environment=environment, processes=self._processes)
+        store = self._state.store
         found = [(row, job) for job in store.jobs.all() if (row := store.actions.get(job.key)) is not None]
         dead = [(row, job) for row, job in found if job.marker is not None]
         for row, job in dead:
-            self._bury(row, job)
+            self._fail_interrupted(row, job)
         for row, _ in dead:
             self._end_descendants(row.key)
         for row, job in found:
@@ -72,12 +72,12 @@ class Executor:
     def submit(self, row: ActionRow, cache_key: str) -> None:
         """Queue an action that was just recorded; part of the transaction that recorded it."""
         job = JobRow(*row.key, attempt=1, cache_key=cache_key, queued_at=clock.now())
-        self._plane.store.jobs.put(job)
-        self._plane.store.database.after_commit(lambda: self._resume(row, job))
+        self._state.store.jobs.put(job)
+        self._state.store.database.after_commit(lambda: self._resume(row, job))
 
     def abort(self, key: ActionKey, reason: str) -> None:
         """End an action and all its descendants, in the background. One that has ended stays as it is."""
-        for row in [*self._plane.store.actions.descendants(key), self._plane.store.actions.get(key)]:
+        for row in [*self._state.store.actions.descendants(key), self._state.store.actions.get(key)]:
             if row is not None and (live := self._live.get(row.key)) is not None:
                 live.stop(Stop(reason))
 
@@ -97,31 +97,31 @@ class Executor:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._forks.close()
+        self._processes.close()
 
     def _resume(self, row: ActionRow, job: JobRow) -> None:
         """Start what sees an action to its end."""
         if phases.is_terminal(row.phase):
-            self._bury(row, job)
+            self._fail_interrupted(row, job)
             return
         if self._closing:
             return
-        live = self._life(row, job)
+        live = self._runner_of(row, job)
         self._live[row.key] = live
         if live.parent is not None:
             self._slots.child_added(live.parent)
-        task = asyncio.get_running_loop().create_task(self._see_through(live), name=f"action {row.key}")
+        task = asyncio.get_running_loop().create_task(self._run_to_end(live), name=f"action {row.key}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _life(self, row: ActionRow, job: JobRow) -> Job | ConditionWait:
+    def _runner_of(self, row: ActionRow, job: JobRow) -> Job | ConditionWait:
         if row.action_type == ActionType.CONDITION:
-            return ConditionWait(self._plane, row)
-        data = self._plane.store.tasks.spec(row.spec_digest or "")
+            return ConditionWait(self._state, row)
+        data = self._state.store.tasks.spec(row.spec_digest or "")
         template = TaskSpec.parse(data or b"").task_template or TaskTemplate()
-        return Job(self._plane, self._slots, self._settings, Work.of(row, template), job)
+        return Job(self._state, self._slots, self._settings, Work.of(row, template), job)
 
-    async def _see_through(self, live: Job | ConditionWait) -> None:
+    async def _run_to_end(self, live: Job | ConditionWait) -> None:
         try:
             well = await live.run()
         finally:
@@ -131,12 +131,12 @@ class Executor:
         if not well and not self._closing:
             self.abort(live.key, _PARENT_ENDED)
 
-    def _bury(self, row: ActionRow, job: JobRow) -> None:
+    def _fail_interrupted(self, row: ActionRow, job: JobRow) -> None:
         """Settle an action that cannot go on, and end what is left of it."""
-        orphans.kill(job.pid, job.born or "", job.marker or "")
-        store = self._plane.store
+        orphans.kill(job.pid, job.start_time or "", job.marker or "")
+        store = self._state.store
         spec = ActionSpec.parse(row.action_spec)
-        directory = self._plane.blobs.output_directory(spec.run_output_base, row.key, job.attempt)
+        directory = self._state.blobs.output_directory(spec.run_output_base, row.key, job.attempt)
         reporter = Reporter(store, row.key, job.attempt, directory)
         last = store.events.newest(row.key, job.attempt)
         started = None if last is None else started_at(last)
@@ -153,6 +153,6 @@ class Executor:
 
     def _end_descendants(self, key: ActionKey) -> None:
         """Abort what an action that is over had queued. What it had running is buried by itself."""
-        for child in self._plane.store.actions.descendants(key):
+        for child in self._state.store.actions.descendants(key):
             if not phases.is_terminal(child.phase):
-                self._plane.store.actions.set_aborted(child.key, _PARENT_ENDED)
+                self._state.store.actions.set_aborted(child.key, _PARENT_ENDED)

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from flyte.devbox import clock
 from flyte.devbox.data.logs import Log
-from flyte.devbox.plane import Plane
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.rows import JobRow
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
@@ -25,8 +25,8 @@ from . import failures
 from .failures import OUTPUTS, Failure, Success, read_result
 from .limits import Limits
 from .plan import Plan, Refused, Work, plan
-from .processes.forking import Forks
-from .processes.orphans import MARKER, born
+from .processes.forking import ProcessStarter
+from .processes.orphans import MARKER, start_time
 from .processes.process import Process
 from .reports import Reporter
 from .slots import Slots
@@ -52,17 +52,17 @@ class Settings:
     """Seconds between SIGTERM and SIGKILL."""
     environment: Mapping[str, str]
     """Variables that tell a task where its devbox is."""
-    forks: Forks
+    processes: ProcessStarter
     """Starts processes."""
 
 
 class Job:
     """Runs the process of one action, as often as its retries allow."""
 
-    def __init__(self, plane: Plane, slots: Slots, settings: Settings, work: Work, row: JobRow) -> None:
+    def __init__(self, state: SharedState, slots: Slots, settings: Settings, work: Work, row: JobRow) -> None:
         self.key = work.key
         self.parent = work.parent
-        self._plane = plane
+        self._state = state
         self._slots = slots
         self._settings = settings
         self._work = work
@@ -89,8 +89,8 @@ class Job:
         if isinstance(outcome, Failure):
             self._reporter.report(ActionPhase.FAILED, failure=outcome)
         elif not (outcome.keep_queued and self._row.marker is None):
-            with self._plane.store.database.transaction():
-                self._plane.store.actions.set_aborted(self.key, outcome.reason)
+            with self._state.store.database.transaction():
+                self._state.store.actions.set_aborted(self.key, outcome.reason)
                 self._reporter.report(ActionPhase.ABORTED, "aborted")
         return False
 
@@ -98,20 +98,20 @@ class Job:
         while True:
             attempt = self._row.attempt
             self._reporter = self._reporter_of(attempt)
-            with self._plane.store.database.transaction():
-                self._plane.store.jobs.put(self._row)
+            with self._state.store.database.transaction():
+                self._state.store.jobs.put(self._row)
                 self._reporter.report(ActionPhase.QUEUED)
-            if attempt == 1 and self._take_cached():
+            if attempt == 1 and self._use_cached_outputs():
                 return Success()
-            outcome = await self._turn(attempt) or await self._attempt(attempt)
+            outcome = await self._wait_for_slot(attempt) or await self._attempt(attempt)
             again = isinstance(outcome, Failure) and outcome.retryable and attempt <= self._limits.retries
             if not again or self._deadline_left() == 0:
                 return outcome
-            self._row = evolve(self._row, attempt=attempt + 1, marker=None, pid=None, born=None)
+            self._row = evolve(self._row, attempt=attempt + 1, marker=None, pid=None, start_time=None)
 
-    async def _turn(self, attempt: int) -> Failure | Stop | None:
+    async def _wait_for_slot(self, attempt: int) -> Failure | Stop | None:
         """Wait until the attempt may start; None when it may, and then it has a slot."""
-        pause = self._limits.pause_before(attempt)
+        pause = self._limits.delay_before(attempt)
         if pause and (ended := await self._until(seconds=pause)):
             return ended
         if self._slots.full:
@@ -131,13 +131,13 @@ class Job:
     async def _attempt(self, attempt: int) -> Success | Failure | Stop:
         """Run one attempt, which has a slot."""
         reporter, directory = self._reporter, self._directory(attempt)
-        scratch = self._plane.scratch / uuid.uuid4().hex
+        scratch = self._state.scratch / uuid.uuid4().hex
         log: Log | None = None
         try:
             reporter.report(ActionPhase.INITIALIZING)
-            prepared = plan(self._work, attempt, directory, self._plane.blobs, self._settings.environment)
+            prepared = plan(self._work, attempt, directory, self._state.blobs, self._settings.environment)
             scratch.mkdir(parents=True)
-            log = self._plane.logs.open(self.key, attempt)
+            log = self._state.logs.open(self.key, attempt)
             process = await self._start(prepared, scratch, log)
             reporter.started()
             reporter.report(ActionPhase.RUNNING)
@@ -149,12 +149,12 @@ class Job:
         finally:
             if log is not None:
                 log.close()
-            await _discard(scratch)
+            await _remove_directory(scratch)
             self._slots.leave(self.key)
         if ended is not None:
             return ended
-        tail = self._plane.logs.last(self.key, attempt, _QUOTED_LINES)
-        result = read_result(self._plane.blobs, directory, process.exited.result(), self._work.expects_outputs, tail)
+        tail = self._state.logs.last(self.key, attempt, _QUOTED_LINES)
+        result = read_result(self._state.blobs, directory, process.exited.result(), self._work.expects_outputs, tail)
         if isinstance(result, Success):
             self._remember(f"{directory}/{OUTPUTS}")
         return result
@@ -163,13 +163,13 @@ class Job:
         # Written down before the start, so that a devbox killed in between still finds the process again.
         marker = uuid.uuid4().hex
         self._row = evolve(self._row, marker=marker)
-        self._plane.store.jobs.put(self._row)
+        self._state.store.jobs.put(self._row)
         env = {**prepared.env, MARKER: marker}
-        process = await self._settings.forks.start(
+        process = await self._settings.processes.start(
             prepared.command, env=env, cwd=scratch, sink=log.feed, memory=prepared.memory
         )
-        self._row = evolve(self._row, pid=process.pid, born=born(process.pid))
-        self._plane.store.jobs.put(self._row)
+        self._row = evolve(self._row, pid=process.pid, start_time=start_time(process.pid))
+        self._state.store.jobs.put(self._row)
         return process
 
     async def _watch(self, process: Process) -> Failure | Stop | None:
@@ -204,12 +204,12 @@ class Job:
         return max(0.0, self._limits.deadline - (clock.now() - self._row.queued_at) / 1e6)
 
     def _directory(self, attempt: int) -> str:
-        return self._plane.blobs.output_directory(self._work.spec.run_output_base, self.key, attempt)
+        return self._state.blobs.output_directory(self._work.spec.run_output_base, self.key, attempt)
 
     def _reporter_of(self, attempt: int) -> Reporter:
-        return Reporter(self._plane.store, self.key, attempt, self._directory(attempt))
+        return Reporter(self._state.store, self.key, attempt, self._directory(attempt))
 
-    def _take_cached(self) -> bool:
+    def _use_cached_outputs(self) -> bool:
         """Take over the outputs of an earlier action with the same cache key, if there are any."""
         key, run_spec = self._row.cache_key, self._work.run_spec
         if not key:
@@ -222,22 +222,22 @@ class Job:
         metadata = self._work.template.metadata
         age = clock.to_seconds(metadata.cache_max_age) if metadata is not None else 0.0
         since = clock.now() - int(age * 1e6) if age else 0
-        uri = self._plane.store.cached_outputs.get(self.key.project, self.key.domain, key, since)
-        if uri is None or not self._plane.blobs.exists(uri):
+        uri = self._state.store.cached_outputs.get(self.key.project, self.key.domain, key, since)
+        if uri is None or not self._state.blobs.exists(uri):
             return False
-        self._plane.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
+        self._state.blobs.copy(uri, f"{self._directory(1)}/{OUTPUTS}")
         self._reporter.cache_status = CatalogCacheStatus.CACHE_HIT
         return True
 
     def _remember(self, uri: str) -> None:
         """Offer the outputs to later actions with the same cache key."""
-        if self._row.cache_key and self._plane.blobs.exists(uri):
-            store = self._plane.store.cached_outputs
+        if self._row.cache_key and self._state.blobs.exists(uri):
+            store = self._state.store.cached_outputs
             store.put(self.key.project, self.key.domain, self._row.cache_key, uri, clock.now())
             self._reporter.cache_status = CatalogCacheStatus.CACHE_POPULATED
 
 
-async def _discard(directory: Path) -> None:
+async def _remove_directory(directory: Path) -> None:
     """Remove a working directory and what a task left in it."""
     try:
         directory.rmdir()

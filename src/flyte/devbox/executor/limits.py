@@ -43,7 +43,7 @@ class Limits:
             deadline=clock.to_seconds(timeouts.deadline),
         )
 
-    def pause_before(self, attempt: int) -> float:
+    def delay_before(self, attempt: int) -> float:
         """Seconds to wait before an attempt. The first one, and tasks without a backoff, do not wait."""
         if attempt < 2 or self.backoff is None:
             return 0.0

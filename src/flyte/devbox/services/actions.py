@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from flyte.devbox import bus, phases
 from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.plane import Plane
 from flyte.devbox.runs import attempts
 from flyte.devbox.runs.recording import Place, Recorder, inputs_file
 from flyte.devbox.runs.requests import action_key
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.rows import ActionRow
 from flyte_api.messages.flyteidl2.actions.actions_service import (
     AbortRequest,
@@ -53,9 +53,9 @@ DEFAULT_REASON = "User requested abort"
 class ActionsService(ActionsServiceBase):
     """Child actions of a run."""
 
-    def __init__(self, plane: Plane, executor: Executor, recorder: Recorder) -> None:
-        self._plane = plane
-        self._store = plane.store
+    def __init__(self, state: SharedState, executor: Executor, recorder: Recorder) -> None:
+        self._state = state
+        self._store = state.store
         self._executor = executor
         self._recorder = recorder
 
@@ -83,7 +83,7 @@ class ActionsService(ActionsServiceBase):
         if request.parent_action_id is None:
             abort(Status.INVALID_ARGUMENT, "filter is required")
         parent = action_key(request.parent_action_id)
-        with self._plane.changes.subscribe(bus.updates_of(parent)) as subscription:
+        with self._state.changes.subscribe(bus.updates_of(parent)) as subscription:
             own = self._store.actions.get(parent)
             for row in [*([own] if own else []), *self._store.actions.children(parent)]:
                 if row.action_type != ActionType.TRACE:
@@ -173,7 +173,7 @@ class ActionsService(ActionsServiceBase):
             parent=None if parent is None else parent.name,
             group=action.group,
             inputs_uri=inputs_file(action.input_uri),
-            run_output_base=run_output_base or self._plane.blobs.run_base(key.run_key),
+            run_output_base=run_output_base or self._state.blobs.run_base(key.run_key),
             run_spec=run_spec or RunSpec(),
         )
 
@@ -181,7 +181,7 @@ class ActionsService(ActionsServiceBase):
         update = ActionUpdate(action_id=row.key.identifier(), phase=ActionPhase(row.phase), output_uri=row.outputs_uri)
         if row.action_type == ActionType.TASK:
             base = ActionSpec.parse(row.action_spec).run_output_base
-            update.output_uri = self._plane.blobs.output_directory(base, row.key, max(1, row.attempts))
+            update.output_uri = self._state.blobs.output_directory(base, row.key, max(1, row.attempts))
         if row.phase == ActionPhase.FAILED:
             update.error = self._error(row)
         if row.signal_output is not None:

@@ -12,10 +12,10 @@ from flyte.devbox import clock
 from flyte.devbox.data import hashing
 from flyte.devbox.data.blobs import BlobError, uri_path
 from flyte.devbox.data.links import Links
-from flyte.devbox.plane import Plane
 from flyte.devbox.runs.creation import find_task
 from flyte.devbox.runs.recording import INPUTS
 from flyte.devbox.runs.requests import action_key, require_project
+from flyte.devbox.shared_state import SharedState
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
@@ -51,10 +51,10 @@ _UPLOADS = "uploads"
 class DataProxyService(DataProxyServiceBase):
     """Inputs, outputs, files and logs."""
 
-    def __init__(self, plane: Plane, links: Links) -> None:
-        self._plane = plane
-        self._store = plane.store
-        self._blobs = plane.blobs
+    def __init__(self, state: SharedState, links: Links) -> None:
+        self._state = state
+        self._store = state.store
+        self._blobs = state.blobs
         self._links = links
 
     async def create_upload_location(
@@ -142,9 +142,9 @@ class DataProxyService(DataProxyServiceBase):
         """The lines of an attempt: those there are, then, while it runs, those to come."""
         key = action_key(request.action_id)
         event = self._store.events.newest(key, request.attempt)
-        if event is None or event.log_context is None or not self._plane.logs.exists(key, request.attempt):
+        if event is None or event.log_context is None or not self._state.logs.exists(key, request.attempt):
             abort(Status.NOT_FOUND, f"there are no logs of attempt {request.attempt} of action {key.name} yet")
-        async with aclosing(self._plane.logs.follow(key, request.attempt)) as batches:
+        async with aclosing(self._state.logs.follow(key, request.attempt)) as batches:
             async for batch in batches:
                 lines = [
                     LogLine(originator=LogLineOriginator.USER, timestamp=clock.to_timestamp(line.at), message=line.text)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 from flyte.devbox.executor.executor import Executor
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.plane import Plane
 from flyte.devbox.runs.creation import create_run
 from flyte.devbox.runs.messages import find_action_details, find_run_details, listed_action, run_action
 from flyte.devbox.runs.recording import Origin, Recorder
 from flyte.devbox.runs.requests import action_key, run_key
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.actions import LISTING, require_paused, require_root
 from flyte.devbox.store.listing import Query, compile_request
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -60,9 +60,9 @@ from .actions import DEFAULT_REASON, ActionsService
 class RunService(RunServiceBase):
     """Runs and their actions. Its streams are in `run_watches`."""
 
-    def __init__(self, plane: Plane, executor: Executor, recorder: Recorder, actions: ActionsService) -> None:
-        self._plane = plane
-        self._store = plane.store
+    def __init__(self, state: SharedState, executor: Executor, recorder: Recorder, actions: ActionsService) -> None:
+        self._state = state
+        self._store = state.store
         self._executor = executor
         self._recorder = recorder
         self._actions = actions
@@ -75,7 +75,7 @@ class RunService(RunServiceBase):
             subject=None if found is None else found[0],
             identity=None if found is None else found[1],
         )
-        row = create_run(request, self._store, self._plane.blobs, self._recorder, origin)
+        row = create_run(request, self._store, self._state.blobs, self._recorder, origin)
         return CreateRunResponse(run=Run(action=run_action(row)))
 
     async def get_run_details(self, request: GetRunDetailsRequest, call: ServerCall) -> GetRunDetailsResponse:
@@ -165,31 +165,31 @@ class RunService(RunServiceBase):
         self, request: WatchRunDetailsRequest, call: ServerCall
     ) -> AsyncIterator[WatchRunDetailsResponse]:
         """A run's details, now and after each change."""
-        return run_watches.run_details(self._plane, request)
+        return run_watches.run_details(self._state, request)
 
     def watch_action_details(
         self, request: WatchActionDetailsRequest, call: ServerCall
     ) -> AsyncIterator[WatchActionDetailsResponse]:
         """An action's details, now and after each change."""
-        return run_watches.action_details(self._plane, request)
+        return run_watches.action_details(self._state, request)
 
     def watch_runs(self, request: WatchRunsRequest, call: ServerCall) -> AsyncIterator[WatchRunsResponse]:
         """Runs that exist, then each one that is created or changes."""
-        return run_watches.runs(self._plane, request)
+        return run_watches.runs(self._state, request)
 
     def watch_actions(self, request: WatchActionsRequest, call: ServerCall) -> AsyncIterator[WatchActionsResponse]:
         """The actions of a run, then those that change."""
-        return run_watches.actions(self._plane, request)
+        return run_watches.actions(self._state, request)
 
     def watch_cluster_events(
         self, request: WatchClusterEventsRequest, call: ServerCall
     ) -> AsyncIterator[WatchClusterEventsResponse]:
         """The cluster events of an attempt."""
-        return run_watches.cluster_events(self._plane, request)
+        return run_watches.cluster_events(self._state, request)
 
     def watch_groups(self, request: WatchGroupsRequest, call: ServerCall) -> AsyncIterator[WatchGroupsResponse]:
         """Runs by task."""
-        return run_watches.groups(self._plane, request)
+        return run_watches.groups(self._state, request)
 
     def _abort(self, key: ActionKey, reason: str) -> None:
         self._store.actions.set_aborted(key, reason)

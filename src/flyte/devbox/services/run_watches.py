@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator
 
 from flyte.devbox import bus, clock, phases
 from flyte.devbox.keys import ActionKey
-from flyte.devbox.plane import Plane
 from flyte.devbox.runs.messages import find_action_details, find_run_details, run_action
 from flyte.devbox.runs.requests import action_key, run_key
 from flyte.devbox.runs.tree import RunTree, TreeFilter
+from flyte.devbox.shared_state import SharedState
 from flyte.devbox.store.actions import LISTING, newest_runs, require_created, require_root
 from flyte.devbox.store.listing import Query
 from flyte.devbox.store.rows import ActionRow
@@ -52,78 +52,82 @@ _GROUPS_PAUSE = 1.0
 """Seconds between two lists of groups, which are costly to make."""
 
 
-async def run_details(plane: Plane, request: WatchRunDetailsRequest) -> AsyncIterator[WatchRunDetailsResponse]:
+async def run_details(state: SharedState, request: WatchRunDetailsRequest) -> AsyncIterator[WatchRunDetailsResponse]:
     """A run's details; ends once they show a terminal attempt."""
     run = run_key(request.run_id)
-    with plane.changes.subscribe(bus.events_of(run.root)) as subscription:
+    with state.changes.subscribe(bus.events_of(run.root)) as subscription:
         while True:
-            details = find_run_details(plane.store, run, ActionIdentifier(run=request.run_id, name=run.root.name))
+            details = find_run_details(state.store, run, ActionIdentifier(run=request.run_id, name=run.root.name))
             yield WatchRunDetailsResponse(details=details)
             if details.action is not None and _has_ended(details.action):
                 return
             await subscription.changes()
 
 
-async def action_details(plane: Plane, request: WatchActionDetailsRequest) -> AsyncIterator[WatchActionDetailsResponse]:
+async def action_details(
+    state: SharedState, request: WatchActionDetailsRequest
+) -> AsyncIterator[WatchActionDetailsResponse]:
     """An action's details; ends once they show a terminal attempt."""
     key = action_key(request.action_id)
-    with plane.changes.subscribe(bus.events_of(key)) as subscription:
+    with state.changes.subscribe(bus.events_of(key)) as subscription:
         while True:
-            details = find_action_details(plane.store, key, request.action_id or key.identifier())
+            details = find_action_details(state.store, key, request.action_id or key.identifier())
             yield WatchActionDetailsResponse(details=details)
             if _has_ended(details):
                 return
             await subscription.changes()
 
 
-async def runs(plane: Plane, request: WatchRunsRequest) -> AsyncIterator[WatchRunsResponse]:
+async def runs(state: SharedState, request: WatchRunsRequest) -> AsyncIterator[WatchRunsResponse]:
     """The runs there are, then each one that is created or changes."""
     scope = request.project_id
     query = Query(order=LISTING.default_order, limit=_SNAPSHOT_RUNS)
     require_root(query)
     if scope is not None:
         query.match(project=scope.name, domain=scope.domain)
-    with plane.changes.subscribe(bus.RUNS) as subscription:
-        rows = plane.store.actions.select(query)
+    with state.changes.subscribe(bus.RUNS) as subscription:
+        rows = state.store.actions.select(query)
         if rows:
             yield WatchRunsResponse(runs=[Run(action=run_action(row)) for row in rows])
         while True:
             for run in await subscription.changes():
                 if scope is None or (run.project, run.domain) == (scope.name, scope.domain):
-                    row = plane.store.actions.root(run)
+                    row = state.store.actions.root(run)
                     if row is not None:
                         yield WatchRunsResponse(runs=[Run(action=run_action(row))])
 
 
-async def actions(plane: Plane, request: WatchActionsRequest) -> AsyncIterator[WatchActionsResponse]:
+async def actions(state: SharedState, request: WatchActionsRequest) -> AsyncIterator[WatchActionsResponse]:
     """The actions of a run with counts of their descendants, then those that change. An unknown run is silent."""
     wanted = TreeFilter.of(request.filter)
     run = run_key(request.run_id)
-    tree = RunTree(wanted, lambda name: plane.store.actions.get(ActionKey(*run, name)))
-    with plane.changes.subscribe(bus.actions_of(run)) as subscription:
+    tree = RunTree(wanted, lambda name: state.store.actions.get(ActionKey(*run, name)))
+    with state.changes.subscribe(bus.actions_of(run)) as subscription:
         offset = 0
-        while rows := plane.store.actions.of_run(run, limit=_ACTIONS_PAGE, offset=offset):
+        while rows := state.store.actions.of_run(run, limit=_ACTIONS_PAGE, offset=offset):
             offset += len(rows)
             if found := tree.update(rows):
                 yield WatchActionsResponse(enriched_actions=found)
         while True:
-            changed = [plane.store.actions.get(key) for key in await subscription.changes()]
+            changed = [state.store.actions.get(key) for key in await subscription.changes()]
             if found := tree.update(row for row in changed if row is not None):
                 yield WatchActionsResponse(enriched_actions=found)
 
 
-async def cluster_events(plane: Plane, request: WatchClusterEventsRequest) -> AsyncIterator[WatchClusterEventsResponse]:
+async def cluster_events(
+    state: SharedState, request: WatchClusterEventsRequest
+) -> AsyncIterator[WatchClusterEventsResponse]:
     """The cluster events of an attempt as they are recorded, until the attempt or the action has ended."""
     key = action_key(request.id)
     position = (0, 0, 0)
-    with plane.changes.subscribe(bus.events_of(key)) as subscription:
+    with state.changes.subscribe(bus.events_of(key)) as subscription:
         while True:
-            row = plane.store.actions.get(key)
+            row = state.store.actions.get(key)
             if row is None:
                 abort(Status.NOT_FOUND, f"action not found: {key.name}")
             ended = phases.is_terminal(row.phase)
             batch = WatchClusterEventsResponse()
-            for at, event in plane.store.events.of_attempt(key, request.attempt, position):
+            for at, event in state.store.events.of_attempt(key, request.attempt, position):
                 position = at
                 batch.cluster_events.extend(event.cluster_events)
                 ended = ended or phases.is_terminal(event.phase)
@@ -134,13 +138,13 @@ async def cluster_events(plane: Plane, request: WatchClusterEventsRequest) -> As
             await subscription.changes()
 
 
-async def groups(plane: Plane, request: WatchGroupsRequest) -> AsyncIterator[WatchGroupsResponse]:
+async def groups(state: SharedState, request: WatchGroupsRequest) -> AsyncIterator[WatchGroupsResponse]:
     """Runs by task. With an end date one list; without, another one whenever runs have changed."""
-    with plane.changes.subscribe(bus.RUNS) as subscription:
-        yield WatchGroupsResponse(task_groups=_groups(plane.store, request), sentinel=True)
+    with state.changes.subscribe(bus.RUNS) as subscription:
+        yield WatchGroupsResponse(task_groups=_groups(state.store, request), sentinel=True)
         while request.end_date is None:
             await subscription.changes()
-            yield WatchGroupsResponse(task_groups=_groups(plane.store, request), sentinel=True)
+            yield WatchGroupsResponse(task_groups=_groups(state.store, request), sentinel=True)
             await asyncio.sleep(_GROUPS_PAUSE)
 
 

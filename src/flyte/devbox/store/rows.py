@@ -105,7 +105,7 @@ class JobRow:
     marker: str | None = None
     """In the environment of the attempt's processes, to know them again after a crash; None while nothing was started."""
     pid: int | None = None
-    born: str | None = None
+    start_time: str | None = None
 
     @property
     def key(self) -> ActionKey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 """Written into the file. A devbox refuses a file of another version instead of guessing."""
 
 # WITHOUT ROWID keeps a row inside its primary key's tree: one look-up instead of two.
@@ -105,7 +105,7 @@ CREATE TABLE jobs (
     queued_at  INTEGER NOT NULL,
     marker     TEXT,
     pid        INTEGER,
-    born       TEXT,
+    start_time       TEXT,
     PRIMARY KEY (project, domain, run_name, name)
 ) WITHOUT ROWID;
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from .environment import inherited
 from .forkserver import LARGEST
-from .process import Executed, Process
+from .process import ExecutedProcess, Process
 
 _WORKER = ("-m", "flyte.devbox.executor.processes.worker")
 _SERVER = ("-m", "flyte.devbox.executor.processes.forkserver")
@@ -27,7 +27,7 @@ _START_TIMEOUT = 60.0
 _STOP_TIMEOUT = 10.0
 
 
-class Forked(Process, asyncio.Protocol):
+class ForkedProcess(Process, asyncio.Protocol):
     """A worker that was forked; its output comes through a pipe."""
 
     def __init__(self, sink: Callable[[bytes], None]) -> None:
@@ -72,17 +72,17 @@ class Forked(Process, asyncio.Protocol):
         self.heard_all()
 
 
-class Forks:
+class ProcessStarter:
     """The process that workers are forked from; it is started with the first of them, and again should it die."""
 
     def __init__(self) -> None:
         self._base = inherited()
         self._server: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
-        self._workers: dict[int, Forked] = {}
+        self._workers: dict[int, ForkedProcess] = {}
         self._count = 0
         # One start at a time: the socket has room for few requests, and the server forks one after the other anyway.
-        self._turn = asyncio.Lock()
+        self._wait_for_slot = asyncio.Lock()
 
     async def start(
         self,
@@ -93,7 +93,7 @@ class Forks:
         sink: Callable[[bytes], None],
         memory: int | None = None,
     ) -> Process:
-        """Start a command; see `Executed.start`, which does it wherever forking would not come to the same.
+        """Start a command; see `ExecutedProcess.start`, which does it wherever forking would not come to the same.
 
         Raises:
             OSError: It cannot be started.
@@ -102,9 +102,9 @@ class Forks:
         request = {"id": self._count, "env": {**env}, "cwd": str(cwd), "memory": memory, "arguments": [*command[3:]]}
         message = json.dumps(request).encode()
         if len(message) > LARGEST or not self._same(command, env):
-            return await Executed.start(command, env=env, cwd=cwd, sink=sink, memory=memory)
+            return await ExecutedProcess.start(command, env=env, cwd=cwd, sink=sink, memory=memory)
         number = self._count
-        async with self._turn:
+        async with self._wait_for_slot:
             return await self._fork(number, message, sink)
 
     def _same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -116,7 +116,7 @@ class Forks:
         return all(env.get(name) == self._base.get(name) for name in names)
 
     async def _fork(self, number: int, message: bytes, sink: Callable[[bytes], None]) -> Process:
-        worker = self._workers[number] = Forked(sink)
+        worker = self._workers[number] = ForkedProcess(sink)
         reading, writing = os.pipe()
         try:
             try:

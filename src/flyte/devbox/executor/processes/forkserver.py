@@ -1,4 +1,4 @@
-"""Forks workers from a process that has their imports behind it: `python -m flyte.devbox.executor.processes.forkserver SOCKET`.
+"""ProcessStarter workers from a process that has their imports behind it: `python -m flyte.devbox.executor.processes.forkserver SOCKET`.
 
 A worker that is started from scratch spends nearly all of its time on imports. The socket is the devbox's end of the
 bargain: when it closes, the devbox is gone, and everything that was forked goes too.

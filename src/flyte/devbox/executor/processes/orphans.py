@@ -15,7 +15,7 @@ MARKER = "FLYTE_DEVBOX_PROCESS"
 _PROC = Path("/proc")
 
 
-def born(pid: int) -> str:
+def start_time(pid: int) -> str:
     """When a process was started, in the system's own words; empty when there is no such process.
 
     Together with its id this tells a process from a later one that was given the same id.
@@ -36,11 +36,11 @@ def kill(pid: int | None, birth: str, marker: str) -> bool:
 
     Args:
         pid: The process that was started, when that is known.
-        birth: When it was started, see `born`.
+        birth: When it was started, see `start_time`.
         marker: The attempt's value of `MARKER`; empty when nothing was started.
     """
     groups = _marked(marker) if marker else set[int]()
-    if pid is not None and birth and born(pid) == birth:
+    if pid is not None and birth and start_time(pid) == birth:
         groups.add(pid)
     for group in groups:
         with suppress(ProcessLookupError, PermissionError):

@@ -68,7 +68,7 @@ class Process(ABC):
             os.killpg(self.pid, number)
 
 
-class Executed(Process, asyncio.SubprocessProtocol):
+class ExecutedProcess(Process, asyncio.SubprocessProtocol):
     """A program that was started from scratch."""
 
     _transport: asyncio.SubprocessTransport
@@ -82,7 +82,7 @@ class Executed(Process, asyncio.SubprocessProtocol):
         cwd: Path,
         sink: Callable[[bytes], None],
         memory: int | None = None,
-    ) -> Executed:
+    ) -> ExecutedProcess:
         """Start a command.
 
         Args:

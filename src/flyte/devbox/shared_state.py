@@ -13,7 +13,7 @@ from .store.store import Store
 
 
 @frozen
-class Plane:
+class SharedState:
     """The state of a control plane: database, files, logs, and the bus of changes."""
 
     store: Store
