@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,15 @@ def test_examples_run(
         line = text[: match.start()].count("\n") + 1
         code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+def test_the_first_example_of_the_readme_runs_as_a_file(tmp_path: Path) -> None:
+    match = BLOCK.search((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert match is not None and match[1].startswith("# hello.py")
+    (tmp_path / "hello.py").write_text(match[1], "utf-8")
+    done = subprocess.run([sys.executable, "hello.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "o0=42" in done.stdout and "succeeded" in done.stdout
 
 
 def test_links_lead_somewhere() -> None:
