@@ -1,10 +1,14 @@
-# Each target makes .venv itself when it is missing. PYTHON chooses the interpreter; by default the first of these that
-# is 3.11 or newer.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+# Each target makes the environment it needs. PYTHON chooses the interpreter; the default is the first of these that is
+# 3.11 or newer.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv/bin
+PIP := pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test check generate bench setup clean
+# The interpreters of `make test-all`: all that are installed.
+PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/null && echo python$$v; done)
+
+.PHONY: demo test test-all check generate docs bench setup clean
 
 demo: .venv/demo
 	$(VENV)/python examples/tour.py
@@ -12,18 +16,32 @@ demo: .venv/demo
 # Without the reference SDK, which is large, the tests that exchange values with it are skipped and say so.
 test: .venv/dev
 	-@$(MAKE) --silent .reference/ready
-	$(VENV)/python -m pytest
+	$(VENV)/python -m pytest --numprocesses auto
+
+test-all: .venv/dev
+	-@$(MAKE) --silent .reference/ready
+	@for python in $(PYTHONS); do \
+		echo "== $$python"; \
+		$$python -m venv .venv-$$python && .venv-$$python/bin/$(PIP) -e '.[dev]' \
+			&& .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
+	done
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check
 	$(VENV)/flyte-codegen report --strict > /dev/null
-	$(VENV)/ruff check src codegen tests examples benchmarks
-	$(VENV)/ruff format --check src codegen tests examples benchmarks
+	$(VENV)/ruff check src codegen tests examples benchmarks docs
+	$(VENV)/ruff format --check src codegen tests examples benchmarks docs
+	$(VENV)/lint-imports
 	$(VENV)/mypy src generated codegen
 	$(VENV)/pyright
+	@$(MAKE) --silent docs
 
 generate: .venv/dev
 	$(VENV)/flyte-codegen generate
+
+docs: .venv/dev
+	NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet
+	@echo "The documentation is in build/site: open build/site/index.html"
 
 bench: .venv/dev .reference/ready
 	$(VENV)/python -m benchmarks
@@ -31,23 +49,27 @@ bench: .venv/dev .reference/ready
 setup: .venv/dev
 
 clean:
-	rm -rf .venv .reference build/bench .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-* .reference build/bench build/site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv .venv
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
 
 .venv/demo: .venv/bin/python pyproject.toml
-	$(VENV)/pip install --quiet --disable-pip-version-check -e .
-	touch $@
+	@echo "Installing flyte-remote into .venv (some 10 seconds)"
+	@$(VENV)/$(PIP) -e .
+	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
-	$(VENV)/pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch .venv/demo $@
+	@echo "Installing flyte-remote and its development tools into .venv (some 40 seconds)"
+	@$(VENV)/$(PIP) -e '.[dev]'
+	@touch .venv/demo $@
 
 # The SDK that we are measured against and exchange values with, away from ours: both are called flyte.
 .reference/ready: tests/interop/reference.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
-	$(PYTHON) -m venv .reference
-	.reference/bin/pip install --quiet --disable-pip-version-check -r $<
-	touch $@
+	@echo "Installing the reference SDK into .reference (some 20 seconds)"
+	@$(PYTHON) -m venv .reference
+	@.reference/bin/$(PIP) -r $<
+	@touch $@

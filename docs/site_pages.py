@@ -14,12 +14,20 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 
-FROM_ROOT = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md", "security.md": "SECURITY.md"}
+FROM_ROOT = {
+    "index.md": "README.md",
+    "changelog.md": "CHANGELOG.md",
+    "contributing.md": "CONTRIBUTING.md",
+    "security.md": "SECURITY.md",
+}
 """Pages that are files of the repository."""
 
 MODULES = {
     "flyte": ("src/flyte/__init__.py", "Connect, run tasks, describe triggers and resources."),
-    "flyte.remote": ("src/flyte/remote/__init__.py", "Projects, tasks, runs, actions and everything else on a control plane."),
+    "flyte.remote": (
+        "src/flyte/remote/__init__.py",
+        "Projects, tasks, runs, actions and everything else on a control plane.",
+    ),
     "flyte.errors": ("src/flyte/errors.py", "The errors of the SDK."),
     "flyte.models": ("src/flyte/models.py", "Phases and states."),
     "flyte.types": ("src/flyte/types/__init__.py", "Python values as Flyte literals, and back."),
@@ -27,6 +35,9 @@ MODULES = {
     "flyte.devbox": ("src/flyte/devbox/__init__.py", "The embedded control plane."),
     "flyte_rpc.v1": ("src/flyte_rpc/v1.py", "The runtime of generated clients."),
 }
+
+_WIRE_FORMAT = {"CUT", "Self", "Slots"}
+"""Names of `flyte_rpc.v1` that only generated codecs use, beside its functions."""
 
 _MODULE_LIKE = {"artifacts", "devbox", "errors", "models", "remote", "types"}
 
@@ -56,12 +67,18 @@ def _page(module: str) -> str:
 
 
 def _overview() -> str:
-    rows = [f"| [`{module}`]({_page(module).removeprefix('reference/')}) | {summary} |" for module, (_, summary) in MODULES.items()]
+    rows = [
+        f"| [`{module}`]({_page(module).removeprefix('reference/')}) | {summary} |"
+        for module, (_, summary) in MODULES.items()
+    ]
     return "# API reference\n\n| module | |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _reference(module: str, names: list[str], summary: str) -> str:
-    entries = [f"::: {module}.{name}" for name in names if not (module == "flyte" and name in _MODULE_LIKE)]
+    left_out = _MODULE_LIKE if module == "flyte" else _WIRE_FORMAT if module == "flyte_rpc.v1" else set[str]()
+    if module == "flyte_rpc.v1":
+        names = [name for name in names if name[0].isupper()]
+    entries = [f"::: {module}.{name}" for name in names if name not in left_out]
     return "\n\n".join([f"# {module}", summary, *entries]) + "\n"
 
 

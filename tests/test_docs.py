@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flyte_api.registry import registry
 
 import flyte
 from flyte.devbox import Devbox
-from flyte_rpc.calls.client import Client, set_default_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServiceBase, serve
 from flyte_rpc.sync import bridge
 from remote import tasks
@@ -69,7 +70,7 @@ class Elsewhere:
         )
 
     def connect(self, **_: str) -> None:
-        set_default_client(self._client)
+        registry.set_default(self._client)
 
     def close(self) -> None:
         self._client.close()

@@ -4,11 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flyte_rpc.calls.client import Client, current_client, use_client
-
     from . import artifacts, devbox, errors, models, remote, types
+    from ._client import Client, current_client, init, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
-    from ._init import init
     from .controller import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Backoff": "flyte.definitions.policies",
     "Cache": "flyte.definitions.policies",
-    "Client": "flyte_rpc.calls.client",
+    "Client": "flyte._client",
     "Cron": "flyte.definitions.automation",
     "Device": "flyte.definitions.resources",
     "FixedRate": "flyte.definitions.automation",
@@ -38,10 +36,10 @@ _MODULES = {
     "map": "flyte.controller",
     "task": "flyte._context",
     "workflow": "flyte._context",
-    "current_client": "flyte_rpc.calls.client",
-    "init": "flyte._init",
+    "current_client": "flyte._client",
+    "init": "flyte._client",
     "run": "flyte.remote.launch.starting",
-    "use_client": "flyte_rpc.calls.client",
+    "use_client": "flyte._client",
     "with_runcontext": "flyte.remote.launch.starting",
 }
 _SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})

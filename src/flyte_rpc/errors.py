@@ -127,7 +127,8 @@ class DeadlineExceededError(RpcError, TimeoutError):
 
     status = Status.DEADLINE_EXCEEDED
     default_hint = (
-        "It may have taken effect all the same: look before repeating a change. timeout= allows it more seconds."
+        "A change may have taken effect all the same: look before you repeat it. "
+        "Allow more time with Client(timeout=...) or client.with_options(timeout=...)."
     )
 
 
@@ -208,7 +209,7 @@ class EndpointError(UnavailableError):
     """Nothing that speaks gRPC was reached at the endpoint. The request was not sent."""
 
     _verb = "could not be sent"
-    default_hint = "Check the endpoint given to flyte.init() or Client()."
+    default_hint = "Check the endpoint of the client."
 
 
 class ConnectionLostError(UnavailableError):
@@ -229,7 +230,7 @@ class UnauthenticatedError(RpcError):
     """The server does not know the caller."""
 
     status = Status.UNAUTHENTICATED
-    default_hint = "Pass a valid token to flyte.init(token=...) or Client(token=...)."
+    default_hint = "Make the client with a valid token=."
 
 
 class DecodeError(RpcError, wire.DecodeError):

@@ -11,7 +11,7 @@ _URL_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@'\"]+@", re.IGNORECASE)
 _URL_QUERY = re.compile(r"(\bhttps?://[^\s?'\"<>]+\?)[^\s'\"<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE)
 
-_hidden: ContextVar[tuple[str, ...]] = ContextVar("flyte_hidden", default=())
+_hidden: ContextVar[tuple[str, ...]] = ContextVar("rpc_hidden", default=())
 
 hidden = _hidden.get
 """What the blocks around a call want to have taken out of its errors and log lines."""

@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from .arguments import several as as_list
     from .arguments import text as as_text
     from .calls.call_path import unary
-    from .calls.client import Client, resolve_client
+    from .calls.client import Client
+    from .calls.registry import ClientRegistry
     from .calls.rpc import Cardinality, Effect, Rpc
     from .codec.paths import Reads, moment_path, path
     from .entities.entity import Entity, as_is, paged, streamed, walk, watched
@@ -92,7 +93,7 @@ _MODULES = {
     "streaming": "flyte_rpc.sync.decorators",
     "unary": "flyte_rpc.calls.call_path",
     "Client": "flyte_rpc.calls.client",
-    "resolve_client": "flyte_rpc.calls.client",
+    "ClientRegistry": "flyte_rpc.calls.registry",
     "Entity": "flyte_rpc.entities.entity",
     "as_duration": "flyte_rpc.arguments",
     "as_is": "flyte_rpc.entities.entity",
@@ -134,6 +135,7 @@ __all__ = [
     "AnyMixin",
     "Cardinality",
     "Client",
+    "ClientRegistry",
     "DecodeError",
     "DurationMixin",
     "Effect",
@@ -210,7 +212,6 @@ __all__ = [
     "put_uint32",
     "put_uint64",
     "resolve",
-    "resolve_client",
     "scalar_list",
     "signed",
     "signed32",

@@ -10,6 +10,7 @@ import pytest
 
 import flyte
 from flyte import errors
+from flyte._client import use_client
 from flyte.remote import TaskDetails
 from flyte.types import interface_of, literal_type_of, to_literal
 from flyte_api.messages.flyteidl2.actions.actions_service import (
@@ -37,7 +38,7 @@ from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, Ta
 from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate, ControlMessage
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsServiceBase
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
-from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 

@@ -15,23 +15,25 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from flyte_api.registry import registry
 
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, shell
+from flyte._client import current_client
 from flyte.errors import InitializationError, UnauthenticatedError
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
-from flyte_rpc.calls.client import Client, current_client, default_client, set_default_client
+from flyte_rpc.calls.client import Client
 
 PROJECT = GetProjectRequest(id="flytesnacks")
 
 
 @pytest.fixture(autouse=True)
 def no_default_client() -> Generator[None, None, None]:
-    previous = default_client()
-    set_default_client(None)
+    previous = registry.default
+    registry.set_default(None)
     yield
-    set_default_client(previous)
+    registry.set_default(previous)
 
 
 @pytest.mark.parametrize("token", [None, "wrong"])
@@ -69,7 +71,7 @@ def test_files_that_others_cannot_read(box: flyte.devbox.Devbox) -> None:
 
 def test_a_client_becomes_the_default_one_and_the_previous_returns() -> None:
     with Client("http://127.0.0.1:1") as before:
-        set_default_client(before)
+        registry.set_default(before)
         with flyte.devbox.start(memory=True) as box:
             client = box.connect()
             assert current_client() is client
@@ -83,7 +85,7 @@ def test_a_client_becomes_the_default_one_and_the_previous_returns() -> None:
 def test_another_default_that_was_set_meanwhile_stays() -> None:
     with Client("http://127.0.0.1:1") as later, flyte.devbox.start(memory=True) as box:
         box.connect()
-        set_default_client(later)
+        registry.set_default(later)
         box.stop()
         assert current_client() is later
 

@@ -17,6 +17,7 @@ import pytest
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, inputs, integer, text
 from devbox.sample import jobs
+from flyte._client import use_client
 from flyte.definitions.policies import Cache, RetryStrategy, Timeout
 from flyte.definitions.resources import Resources
 from flyte.devbox import DevboxError
@@ -31,7 +32,7 @@ from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails, ErrorInfoKind
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
-from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
 
 

@@ -10,25 +10,25 @@ from devbox.calls import DEADLINE
 
 TESTS = """
 import pytest
-from flyte_rpc.calls.client import default_client
+from flyte_api.registry import registry
 from flyte.remote import Project
 
 seen = []
 
 
 def test_connected(flyte_devbox):
-    assert default_client().endpoint == flyte_devbox.endpoint
+    assert registry.default.endpoint == flyte_devbox.endpoint
     assert Project.get("flytesnacks").name == "flytesnacks"
     seen.append(flyte_devbox)
 
 
 def test_not_connected_without_it():
-    assert default_client() is None
+    assert registry.default is None
 
 
 def test_the_same_one_again(flyte_devbox):
     assert seen == [flyte_devbox]
-    assert default_client() is not None
+    assert registry.default is not None
 """
 
 

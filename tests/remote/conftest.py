@@ -36,9 +36,9 @@ def project(box: Devbox) -> Iterator[str]:
     before = flyte.current_client()
     with flyte.use_client(box.connect(project=name, domain="development")):
         yield name
-    from flyte_rpc.calls.client import set_default_client
+    from flyte_api.registry import registry
 
-    set_default_client(before)
+    registry.set_default(before)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flyte._client import use_client
 from flyte.errors import AbortedError, InitializationError, NotFoundError, UnimplementedError
 from flyte.models import DeploymentStatus, DesiredState
 from flyte.remote import App
@@ -22,7 +23,7 @@ from flyte_api.messages.flyteidl2.app.app_definition import (
     StatusDeploymentStatus,
 )
 from flyte_api.messages.flyteidl2.app.app_payload import CreateRequest, ListRequest, UpdateRequest
-from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import RunningServer, serve
 
 from .planes.app import Apps, message, spec

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from flyte_api.registry import registry
 
 import flyte
 from flyte.devbox import Devbox
@@ -31,7 +32,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import ListRunsRequest, ListRunsResponse
 from flyte_api.services.flyteidl2.workflow.run_service import RunService, RunServiceBase
-from flyte_rpc.calls.client import Client, default_client, set_default_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, ServiceBase, serve
 from support.peers import saying
 
@@ -43,10 +44,10 @@ def client_for(endpoint: str) -> Client:
 @pytest.fixture
 def unset() -> Any:
     """No default client, as in a fresh process."""
-    before = default_client()
-    set_default_client(None)
+    before = registry.default
+    registry.set_default(None)
     yield
-    set_default_client(before)
+    registry.set_default(before)
 
 
 # --- where to ---------------------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ import flyte
 import flyte.devbox
 from devbox.calls import DEADLINE
 from devbox.execution.test_restart import killable
+from flyte._client import use_client
 from flyte.remote import Action, Run
-from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.calls.client import Client
 
 from . import flows
 

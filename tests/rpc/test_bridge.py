@@ -21,11 +21,11 @@ async def which_thread() -> str:
 
 
 def test_plain_code_waits_for_a_coroutine() -> None:
-    assert bridge.run(which_thread()) == "flyte-bridge"
+    assert bridge.run(which_thread()) == "rpc-bridge"
 
 
 async def test_works_inside_a_running_loop_as_in_a_notebook() -> None:
-    assert bridge.run(which_thread()) == "flyte-bridge"
+    assert bridge.run(which_thread()) == "rpc-bridge"
 
 
 def test_works_from_many_threads_over_one_loop() -> None:
@@ -91,15 +91,15 @@ def test_an_interrupt_cancels_what_was_waited_for() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_forked_child_has_a_loop_of_its_own() -> None:
-    assert bridge.run(which_thread()) == "flyte-bridge"
+    assert bridge.run(which_thread()) == "rpc-bridge"
     child = os.fork()
     if child == 0:
         try:
-            os._exit(0 if bridge.run(which_thread()) == "flyte-bridge" else 1)
+            os._exit(0 if bridge.run(which_thread()) == "rpc-bridge" else 1)
         except BaseException:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert bridge.run(which_thread()) == "flyte-bridge"
+    assert bridge.run(which_thread()) == "rpc-bridge"
 
 
 def test_the_interpreter_leaves_cleanly_with_work_on_the_loop() -> None:

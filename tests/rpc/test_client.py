@@ -12,19 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flyte import errors
+from flyte._client import current_client, resolve_client, use_client
+from flyte_api.registry import registry
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import (
-    Client,
-    Scope,
-    Token,
-    current_client,
-    default_client,
-    resolve_client,
-    set_default_client,
-    use_client,
-)
+from flyte_rpc.calls.client import Client, Scope, Token
 from flyte_rpc.serving.server import RunningServer
 from flyte_rpc.sync import bridge
+from flyte_rpc.version import VERSION
 from support.echo import Echo, EchoServer, Note
 
 
@@ -111,7 +105,7 @@ def test_scope() -> None:
 
 
 def test_cannot_be_pickled_and_says_why() -> None:
-    with pytest.raises(TypeError, match="make one where it is needed"):
+    with pytest.raises(TypeError, match="make one where you need it"):
         pickle.dumps(Client("localhost:1"))
 
 
@@ -120,7 +114,7 @@ async def test_a_closed_client_refuses_calls(client: Client) -> None:
     await client.aclose()
     await client.aclose()
     client.close()
-    with pytest.raises(errors.InitializationError, match="was closed"):
+    with pytest.raises(errors.InitializationError, match="is closed"):
         await unary(client, Echo.SAY, Note())
 
 
@@ -161,7 +155,7 @@ async def test_closed_event_loops_are_forgotten(server: RunningServer) -> None:
         for _ in range(5):
             await asyncio.to_thread(asyncio.run, call())
         await call()
-        assert len(client._transports) == 1
+        assert len(client._pool._transports) == 1
 
 
 async def test_the_connection_ends_with_its_event_loop(echo: EchoServer, server: RunningServer) -> None:
@@ -207,10 +201,10 @@ async def test_a_forked_child_connects_by_itself(echo: EchoServer, server: Runni
 
 def test_which_client_is_current() -> None:
     default, other = Client("localhost:1"), Client("localhost:2")
-    assert default_client() is None
+    assert registry.default is None
     with pytest.raises(errors.InitializationError, match=r"flyte\.init\(.*flyte\.devbox\.start\(\)"):
         current_client()
-    set_default_client(default)
+    registry.set_default(default)
     try:
         assert current_client() is default
         with use_client(other) as used:
@@ -223,7 +217,7 @@ def test_which_client_is_current() -> None:
             assert seen == [default], "another thread has its own context"
         assert current_client() is default
     finally:
-        set_default_client(None)
+        registry.set_default(None)
 
 
 def test_the_override_reaches_blocking_calls() -> None:
@@ -240,8 +234,25 @@ HEAVY = ("grpclib", "h2", "betterproto2", "rich", "httpx", "click", "jinja2")
 def test_the_transport_is_imported_by_the_first_connection_only() -> None:
     program = (
         "import sys, flyte_rpc.calls.client, flyte_rpc.calls.call_path, flyte_rpc.entities.pager, flyte_rpc.entities.watch, "
-        "flyte_rpc.entities.stream, flyte_rpc.sync.bridge, flyte_rpc.sync.decorators, flyte.errors, flyte._init\n"
+        "flyte_rpc.entities.stream, flyte_rpc.sync.bridge, flyte_rpc.sync.decorators, flyte.errors\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_looks_up_no_metadata_of_this_distribution() -> None:
+    """Vendored and frozen programs have none."""
+    program = (
+        "import importlib.metadata as m\n"
+        "found = m.version\n"
+        "def version(name):\n"
+        "    assert not name.startswith('flyte'), 'looked up'\n"
+        "    return found(name)\n"
+        "m.version = version\n"
+        "import flyte, flyte.remote, flyte.devbox, flyte_codegen, flyte_rpc.transports.grpc\n"
+        "from flyte.remote import Run\n"
+        "print(flyte.Client.user_agent.partition(' ')[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"flyte-remote/{VERSION}"]

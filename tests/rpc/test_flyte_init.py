@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from flyte._init import init
+from flyte._client import current_client, init
 from flyte.errors import InitializationError
-from flyte_rpc.calls.client import current_client, default_client, set_default_client
+from flyte_api.registry import registry
 
 
 @pytest.fixture(autouse=True)
@@ -14,10 +14,10 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("ENDPOINT", "PROJECT", "DOMAIN", "ORG", "TOKEN", "INSECURE"):
         for prefix in ("FLYTE_", "FLYTE_ADMIN_", "FLYTE_TASK_"):
             monkeypatch.delenv(prefix + name, raising=False)
-    previous = default_client()
-    set_default_client(None)
+    previous = registry.default
+    registry.set_default(None)
     yield
-    set_default_client(previous)
+    registry.set_default(previous)
 
 
 def test_sets_the_current_client() -> None:
@@ -110,3 +110,17 @@ def test_after_the_client_was_closed_a_new_one_may_be_set() -> None:
     current_client().close()
     init("http://h:2")
     assert current_client().endpoint == "http://h:2"
+
+
+def test_a_notebook_cell_with_a_token_function_runs_twice() -> None:
+    for number in range(2):
+        init("http://h:1", project="p", token=lambda number=number: f"token-{number}")
+    assert current_client().token() == "token-1"
+
+
+def test_other_settings_beside_a_token_function_are_still_refused() -> None:
+    init("http://h:1", project="p", token=lambda: "t")
+    with pytest.raises(InitializationError, match="project 'p', now 'q'"):
+        init("http://h:1", project="q", token=lambda: "t")
+    with pytest.raises(InitializationError, match=r"token \(not shown\)"):
+        init("http://h:1", project="p", token="text")

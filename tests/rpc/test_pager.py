@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import signal
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flyte.errors import FlyteError
+from flyte.errors import BlockingCallError, FlyteError
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.sync import bridge
 
@@ -244,7 +246,7 @@ def test_an_empty_last_page_is_no_page() -> None:
 async def test_a_blocking_loop_inside_a_running_loop() -> None:
     listing = Listing(250)
     assert len(list(listing.pager())) == 250
-    assert listing.threads == {"flyte-bridge"}
+    assert listing.threads == {"rpc-bridge"}
 
 
 def test_ten_threads() -> None:
@@ -264,3 +266,29 @@ def test_a_blocking_loop_changes_threads_for_pages_not_for_items(monkeypatch: py
     monkeypatch.setattr(bridge, "run", counting)
     assert len(list(Listing(2500).pager(page_size=500))) == 2500
     assert len(runs) == 6
+
+
+def test_a_listing_that_is_forked_between_pages_says_so_in_the_child() -> None:
+    """It hung there: the child has no event loop thread to fetch the next page."""
+    pages = iter(Listing(6).pager(page_size=2).pages())
+    next(pages)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            next(pages)
+        except BlockingCallError:
+            status = 0
+        finally:
+            os._exit(status)
+    for _ in range(200):
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            break
+        threading.Event().wait(0.05)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert len(list(pages)) == 2

@@ -53,7 +53,7 @@ class Endless(Source):
 def test_for() -> None:
     source = Source(2500)
     assert list(Stream(source)) == list(range(2500))
-    assert source.threads == {"flyte-bridge"}
+    assert source.threads == {"rpc-bridge"}
     assert source.closed.is_set()
 
 
@@ -155,3 +155,43 @@ def test_a_loop_does_not_go_on_in_a_forked_child() -> None:
             os._exit(2)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+async def test_closing_ends_a_reader_that_waits_in_another_task() -> None:
+    source = Endless(None)
+    stream = Stream(source)
+    seen: list[int] = []
+    waiting = asyncio.Event()
+
+    async def read() -> str:
+        async for item in stream:
+            seen.append(item)
+            if item == 1:
+                waiting.set()
+        return "ended"
+
+    reader = asyncio.create_task(read())
+    await waiting.wait()
+    await asyncio.sleep(0)
+    await stream.aclose()
+    assert source.closed.is_set()
+    assert await reader == "ended" and seen == [0, 1]
+    assert reader.cancelling() == 0
+
+
+async def test_cancelling_a_reader_is_still_a_cancellation() -> None:
+    source = Endless(None)
+    waiting = asyncio.Event()
+
+    async def read() -> None:
+        async for item in Stream(source):
+            if item == 1:
+                waiting.set()
+
+    reader = asyncio.create_task(read())
+    await waiting.wait()
+    await asyncio.sleep(0)
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    assert source.closed.is_set()

@@ -76,7 +76,7 @@ def test_the_class_it_is_called_on_is_what_comes() -> None:
 
 async def test_aio_runs_on_the_callers_loop() -> None:
     assert (await Special.get.aio("a")).thread == threading.current_thread().name
-    assert Special.get("a").thread == "flyte-bridge"
+    assert Special.get("a").thread == "rpc-bridge"
     assert [thing.name async for thing in Special.listall.aio()] == ["0", "1", "2"]
 
 

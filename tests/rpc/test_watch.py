@@ -77,6 +77,7 @@ def test_ends_after_the_final_item(way: Callable[[Watch[int]], list[int]]) -> No
 
 TRANSIENT = [
     errors.UnavailableError("x"),
+    errors.InternalError("x"),
     errors.ConnectionLostError("x"),
     errors.DeadlineExceededError("x"),
     errors.RpcCancelledError("x"),
@@ -96,7 +97,6 @@ def test_opens_again_after_a_transient_failure(way: Callable[[Watch[int]], list[
     [
         errors.NotFoundError("x"),
         errors.UnauthenticatedError("x"),
-        errors.InternalError("x"),
         errors.DecodeError("x"),
         KeyError("a bug"),
     ],
@@ -204,7 +204,7 @@ async def test_leaving_the_async_loop_closes_the_stream() -> None:
 
 
 async def test_interruptions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "flyte")
+    caplog.set_level(logging.WARNING, "flyte_rpc")
     await collect(Script([errors.UnavailableError("rolling over")], [1]).watch(final=1))
     assert "opening it again in" in caplog.text and "rolling over" in caplog.text
 

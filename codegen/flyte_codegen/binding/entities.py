@@ -279,7 +279,7 @@ class _Linker:
             full_name=rpc.full_name,
             signature=made,
             scope=scope,
-            caller="resolve_client(client)" if on_class else "self.client",
+            caller="registry.resolve(client)" if on_class else "self.client",
             request=request,
             returns=returns,
             wrapped=f"{container}[{returns}]" if container else returns,

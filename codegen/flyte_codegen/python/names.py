@@ -26,14 +26,14 @@ SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplem
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
     as_list as_sorts as_struct as_text as_timestamp beginning blocking containing deprecated_rpc equal fetching having
-    listing moment_path paged path resolve resolve_client streamed streaming unary walk watched within
+    listing moment_path paged path resolve streamed streaming unary walk watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
-ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | _words("Any Collection Literal Mapping cast datetime timedelta")
+ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | _words("Any Collection Literal Mapping cast datetime registry timedelta")
 
 # Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
 _IN_CLASS_BODY = _words("""

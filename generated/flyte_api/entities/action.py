@@ -21,6 +21,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     WatchActionsRequest,
     WatchClusterEventsRequest,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.v1 import (
@@ -46,7 +47,6 @@ from flyte_rpc.v1 import (
     paged,
     path,
     resolve,
-    resolve_client,
     streamed,
     streaming,
     unary,
@@ -63,6 +63,8 @@ _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
 
 class ActionBase(Entity[WorkflowAction]):
     """One unit of execution within a run."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowAction]:
@@ -155,7 +157,7 @@ class ActionBase(Entity[WorkflowAction]):
 
         Calls `RunService.ListActions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListActionsRequest(
             request=ListRequest(
@@ -282,7 +284,7 @@ class ActionBase(Entity[WorkflowAction]):
 
         Calls `RunService.WatchActions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = WatchActionsRequest(
             run_id=RunIdentifier(

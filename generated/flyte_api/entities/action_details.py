@@ -9,8 +9,9 @@ from typing import Any
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
 
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
@@ -18,6 +19,8 @@ _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):
     """Everything about an action: its attempts, their phases and errors, and what it ran."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowActionDetails]:
@@ -95,7 +98,7 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
 
         Calls `RunService.GetActionDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetActionDetailsRequest(
             action_id=ActionIdentifier(

@@ -19,6 +19,7 @@ from flyte_api.messages.flyteidl2.app.app_payload import (
 from flyte_api.messages.flyteidl2.app.app_payload import ListRequest as AppListRequest
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.app.app_service import AppService
 from flyte_rpc.v1 import (
     Client,
@@ -40,7 +41,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     path,
-    resolve_client,
     streaming,
     unary,
     walk,
@@ -55,6 +55,8 @@ _ENDPOINT: Reads[str] = path(AppApp, "status.ingress.public_url")
 
 class AppBase(Entity[AppApp]):
     """An app: a program that stays up and answers requests, such as a model or a dashboard."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[AppApp]:
@@ -121,7 +123,7 @@ class AppBase(Entity[AppApp]):
 
         Calls `AppService.Create`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = CreateRequest(app=app)
         reply = await unary(caller, AppService.CREATE, request)
         return cls._of(reply.app, caller)
@@ -146,7 +148,7 @@ class AppBase(Entity[AppApp]):
 
         Calls `AppService.Get`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetRequest(
             app_id=Identifier(
@@ -176,7 +178,7 @@ class AppBase(Entity[AppApp]):
 
         Calls `AppService.Update`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = UpdateRequest(app=app, reason=as_text("reason", reason, 0, 100))
         reply = await unary(caller, AppService.UPDATE, request)
         return cls._of(reply.app, caller)
@@ -203,7 +205,7 @@ class AppBase(Entity[AppApp]):
 
         Calls `AppService.Delete`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = DeleteRequest(
             app_id=Identifier(
@@ -284,7 +286,7 @@ class AppBase(Entity[AppApp]):
 
         Calls `AppService.List`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = AppListRequest(
             request=ListRequest(

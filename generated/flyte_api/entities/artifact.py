@@ -18,6 +18,7 @@ from flyte_api.messages.flyteidl2.artifact.artifact_service import (
 )
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
 from flyte_rpc.v1 import (
     Client,
@@ -37,7 +38,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     path,
-    resolve_client,
     unary,
     walk,
 )
@@ -50,6 +50,8 @@ _DESCRIPTION: Reads[str] = path(ArtifactArtifact, "spec.info.description")
 
 class ArtifactBase(Entity[ArtifactArtifact]):
     """An artifact: a value under a name and a version, and where it comes from."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[ArtifactArtifact]:
@@ -130,7 +132,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
         Calls `ArtifactService.CreateArtifact`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = CreateArtifactRequest(
             artifact_id=ArtifactIdentifier(
@@ -171,7 +173,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
         Calls `ArtifactService.GetArtifact`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetArtifactRequest(
             name=ArtifactName(
@@ -230,7 +232,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
         Calls `ArtifactService.ListArtifactMetadataKeys`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListArtifactMetadataKeysRequest(
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
@@ -283,7 +285,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
         Calls `ArtifactService.ListArtifacts`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListArtifactsRequest(
             request=ListRequest(

@@ -17,6 +17,7 @@ from flyte_api.messages.flyteidl2.artifact.artifact_service import (
 )
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.artifact.artifact_service import ArtifactService
 from flyte_rpc.v1 import (
     Client,
@@ -33,7 +34,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     path,
-    resolve_client,
     unary,
     walk,
 )
@@ -45,6 +45,8 @@ _DOMAIN: Reads[str] = path(ArtifactArtifactGroup, "latest.artifact_id.name.domai
 
 class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
     """All versions of an artifact, by its name."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[ArtifactArtifactGroup]:
@@ -114,7 +116,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
         Calls `ArtifactService.ListArtifactNames`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListArtifactNamesRequest(
             request=ListRequest(
@@ -164,7 +166,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
         Calls `ArtifactService.DeclareArtifact`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = DeclareArtifactRequest(
             name=ArtifactName(
@@ -198,7 +200,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetArtifactSchemaRequest(
             name=ArtifactName(
@@ -244,7 +246,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
 
         Calls `ArtifactService.ListPartitionValues`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListPartitionValuesRequest(
             request=ListRequest(

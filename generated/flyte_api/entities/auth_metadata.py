@@ -6,12 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetOAuth2MetadataRequest, GetOAuth2MetadataResponse
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
 
 
 class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
     """How the control plane wants callers to log in: its authorization server."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[GetOAuth2MetadataResponse]:
@@ -77,7 +80,7 @@ class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
 
         Calls `AuthMetadataService.GetOAuth2Metadata`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetOAuth2MetadataRequest()
         reply = await unary(caller, AuthMetadataService.GET_O_AUTH2_METADATA, request)
         return cls._of(reply, caller)

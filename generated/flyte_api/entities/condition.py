@@ -12,6 +12,7 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
 from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, ListActionsRequest, SignalEventRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.v1 import (
@@ -31,7 +32,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     path,
-    resolve_client,
     unary,
     walk,
 )
@@ -42,6 +42,8 @@ _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 
 class ConditionBase(Entity[WorkflowAction]):
     """A point at which a run waits for somebody to tell it a value."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowAction]:
@@ -155,7 +157,7 @@ class ConditionBase(Entity[WorkflowAction]):
 
         Calls `RunService.ListActions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListActionsRequest(
             request=ListRequest(

@@ -14,6 +14,7 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
     ListDomainsRequest,
     UpdateDomainRequest,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.org.domain_service import DomainService
 from flyte_rpc.v1 import (
     Client,
@@ -26,7 +27,6 @@ from flyte_rpc.v1 import (
     fetching,
     listing,
     paged,
-    resolve_client,
     unary,
     walk,
 )
@@ -34,6 +34,8 @@ from flyte_rpc.v1 import (
 
 class DomainBase(Entity[OrgDomain]):
     """A domain: a stage such as development or production, which every project of an organization has."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[OrgDomain]:
@@ -82,7 +84,7 @@ class DomainBase(Entity[OrgDomain]):
 
         Calls `DomainService.ListDomains`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = ListDomainsRequest(org=caller.org, include_settings=include_settings)
         return paged(
             cls,
@@ -112,7 +114,7 @@ class DomainBase(Entity[OrgDomain]):
 
         Calls `DomainService.GetDomain`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetDomainRequest(org=caller.org, id=as_text("id", id, 1, 0), include_settings=include_settings)
         reply = await unary(caller, DomainService.GET_DOMAIN, request)
         return cls._of(reply.domain, caller)
@@ -137,7 +139,7 @@ class DomainBase(Entity[OrgDomain]):
 
         Calls `DomainService.CreateDomain`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = CreateDomainRequest(
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
@@ -164,7 +166,7 @@ class DomainBase(Entity[OrgDomain]):
 
         Calls `DomainService.UpdateDomain`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = UpdateDomainRequest(
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
@@ -189,7 +191,7 @@ class DomainBase(Entity[OrgDomain]):
 
         Calls `DomainService.DeleteDomain`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = DeleteDomainRequest(org=caller.org, id=as_text("id", id, 1, 0))
         try:
             await unary(caller, DomainService.DELETE_DOMAIN, request)

@@ -8,27 +8,16 @@ from typing import Any
 from flyte_api.messages.flyteidl2.common.list import Sort
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
 from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectProject
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    Pager,
-    Self,
-    SortedBy,
-    as_sorts,
-    as_text,
-    fetching,
-    listing,
-    paged,
-    resolve_client,
-    unary,
-    walk,
-)
+from flyte_rpc.v1 import Client, Entity, Pager, Self, SortedBy, as_sorts, as_text, fetching, listing, paged, unary, walk
 
 
 class ProjectBase(Entity[ProjectProject]):
     """A project: the namespace that tasks and runs live in."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[ProjectProject]:
@@ -71,7 +60,7 @@ class ProjectBase(Entity[ProjectProject]):
 
         Calls `ProjectService.GetProject`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetProjectRequest(id=as_text("id", id, 1, 63))
         reply = await unary(caller, ProjectService.GET_PROJECT, request)
         return cls._of(reply.project, caller)
@@ -107,7 +96,7 @@ class ProjectBase(Entity[ProjectProject]):
 
         Calls `ProjectService.ListProjects`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = ListProjectsRequest(
             filters=filters, sort_by=next(iter(as_sorts(Sort, sort_by, "-created_at", keys=ProjectKey)), None)
         )

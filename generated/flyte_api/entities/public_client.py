@@ -6,12 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetPublicClientConfigRequest, GetPublicClientConfigResponse
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
 
 
 class PublicClientBase(Entity[GetPublicClientConfigResponse]):
     """The OAuth client that programs without a secret of their own log in as."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[GetPublicClientConfigResponse]:
@@ -72,7 +75,7 @@ class PublicClientBase(Entity[GetPublicClientConfigResponse]):
 
         Calls `AuthMetadataService.GetPublicClientConfig`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetPublicClientConfigRequest()
         reply = await unary(caller, AuthMetadataService.GET_PUBLIC_CLIENT_CONFIG, request)
         return cls._of(reply, caller)

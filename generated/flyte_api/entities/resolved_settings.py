@@ -7,12 +7,15 @@ from typing import Any
 
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
 from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsRequest, SettingsRecord
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
 
 
 class ResolvedSettingsBase(Entity[SettingsRecord]):
     """The settings that hold in a scope, as the server works them out."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[SettingsRecord]:
@@ -44,7 +47,7 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
 
         Calls `SettingsService.GetSettings`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetSettingsRequest(key=key)
         reply = await unary(caller, SettingsService.GET_SETTINGS, request)
         return cls._of(reply.settingsRecord, caller)

@@ -12,6 +12,7 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
 from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.v1 import (
@@ -34,7 +35,6 @@ from flyte_rpc.v1 import (
     moment_path,
     paged,
     path,
-    resolve_client,
     streaming,
     unary,
     walk,
@@ -55,6 +55,8 @@ _END_TIME = moment_path(WorkflowRun, "action.status.end_time")
 
 class RunBase(Entity[WorkflowRun]):
     """One execution of a task, with all the actions it is made of."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowRun]:
@@ -160,7 +162,7 @@ class RunBase(Entity[WorkflowRun]):
 
         Calls `RunService.ListRuns`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListRunsRequest(
             request=ListRequest(
@@ -237,7 +239,7 @@ class RunBase(Entity[WorkflowRun]):
 
         Calls `RunService.ListRuns`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListRunsRequest(
             request=ListRequest(
@@ -301,7 +303,7 @@ class RunBase(Entity[WorkflowRun]):
 
         Calls `RunService.WatchRuns`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = WatchRunsRequest(
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project)

@@ -8,8 +8,9 @@ from typing import Any
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
 
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
@@ -18,6 +19,8 @@ _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.ve
 
 class RunDetailsBase(Entity[WorkflowRunDetails]):
     """Everything about a run: what it was started with, and the details of its root action."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowRunDetails]:
@@ -71,7 +74,7 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
 
         Calls `RunService.GetRunDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetRunDetailsRequest(
             run_id=RunIdentifier(

@@ -15,6 +15,7 @@ from flyte_api.messages.flyteidl2.secret.payload import (
     ListSecretsRequest,
     UpdateSecretRequest,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.secret.secret_service import SecretService
 from flyte_rpc.v1 import (
     Client,
@@ -27,7 +28,6 @@ from flyte_rpc.v1 import (
     fetching,
     listing,
     paged,
-    resolve_client,
     unary,
     walk,
 )
@@ -35,6 +35,8 @@ from flyte_rpc.v1 import (
 
 class SecretBase(Entity[SecretSecret]):
     """A secret that tasks may ask for. Its value goes to the control plane and never comes back."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[SecretSecret]:
@@ -102,7 +104,7 @@ class SecretBase(Entity[SecretSecret]):
 
         Calls `SecretService.GetSecret`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain, demand=())
         request = GetSecretRequest(
             id=SecretIdentifier(
@@ -140,7 +142,7 @@ class SecretBase(Entity[SecretSecret]):
 
         Calls `SecretService.CreateSecret`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain, demand=())
         request = CreateSecretRequest(
             id=SecretIdentifier(
@@ -177,7 +179,7 @@ class SecretBase(Entity[SecretSecret]):
 
         Calls `SecretService.UpdateSecret`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain, demand=())
         request = UpdateSecretRequest(
             id=SecretIdentifier(
@@ -216,7 +218,7 @@ class SecretBase(Entity[SecretSecret]):
 
         Calls `SecretService.DeleteSecret`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain, demand=())
         request = DeleteSecretRequest(
             id=SecretIdentifier(
@@ -261,7 +263,7 @@ class SecretBase(Entity[SecretSecret]):
 
         Calls `SecretService.ListSecrets`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain, demand=())
         request = ListSecretsRequest(
             organization=caller.org,

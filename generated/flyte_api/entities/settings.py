@@ -15,12 +15,15 @@ from flyte_api.messages.flyteidl2.settings.settings_service import (
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, unary, walk
 
 
 class SettingsBase(Entity[GetSettingsForEditResponse]):
     """The settings of an organization, a domain or a project, with those that it inherits."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[GetSettingsForEditResponse]:
@@ -52,7 +55,7 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
 
         Calls `SettingsService.GetSettingsForEdit`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetSettingsForEditRequest(key=key)
         reply = await unary(caller, SettingsService.GET_SETTINGS_FOR_EDIT, request)
         return cls._of(reply, caller)

@@ -19,6 +19,7 @@ from flyte_api.messages.flyteidl2.task.task_service import (
 from flyte_api.messages.flyteidl2.workflow.run_definition import TaskGroup
 from flyte_api.messages.flyteidl2.workflow.run_service import WatchGroupsRequest
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import TaskKey, TaskVersionKey
@@ -41,7 +42,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     resolve,
-    resolve_client,
     streaming,
     walk,
     watched,
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 class TaskBase(Entity[TaskTask]):
     """A deployed task, in its latest version."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[TaskTask]:
@@ -157,7 +159,7 @@ class TaskBase(Entity[TaskTask]):
 
         Calls `TaskService.ListTasks`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListTasksRequest(
             request=ListRequest(
@@ -218,7 +220,7 @@ class TaskBase(Entity[TaskTask]):
 
         Calls `TaskService.ListVersions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListVersionsRequest(
             request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=TaskVersionKey)),
@@ -272,7 +274,7 @@ class TaskBase(Entity[TaskTask]):
 
         Calls `RunService.WatchGroups`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = WatchGroupsRequest(
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),

@@ -18,29 +18,18 @@ from flyte_api.messages.flyteidl2.workflow.translator_service import (
     TaskSpecToLaunchFormJsonRequest,
 )
 from flyte_api.messages.google.protobuf.struct import Struct
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorService
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    Reads,
-    Self,
-    as_list,
-    as_struct,
-    as_text,
-    blocking,
-    fetching,
-    path,
-    resolve_client,
-    unary,
-    walk,
-)
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_list, as_struct, as_text, blocking, fetching, path, unary, walk
 
 _TASK_TYPE: Reads[str] = path(TaskTaskDetails, "spec.task_template.type")
 
 
 class TaskDetailsBase(Entity[TaskTaskDetails]):
     """The whole definition of one version of a task."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[TaskTaskDetails]:
@@ -119,7 +108,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Calls `TaskService.GetTaskDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetTaskDetailsRequest(
             task_id=TaskIdentifier(
@@ -152,7 +141,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Calls `TranslatorService.TaskSpecToLaunchFormJson`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = TaskSpecToLaunchFormJsonRequest(task_spec=task_spec)
         reply = await unary(caller, TranslatorService.TASK_SPEC_TO_LAUNCH_FORM_JSON, request)
         return reply.json
@@ -183,7 +172,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Calls `TranslatorService.LiteralsToLaunchFormJson`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = LiteralsToLaunchFormJsonRequest(literals=as_list("literals", literals), variables=variables)
         reply = await unary(caller, TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON, request)
         return reply.json
@@ -209,7 +198,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Calls `TranslatorService.LaunchFormJsonToLiterals`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = LaunchFormJsonToLiteralsRequest(json=as_struct(Struct, "json", json))
         reply = await unary(caller, TranslatorService.LAUNCH_FORM_JSON_TO_LITERALS, request)
         return reply.literals
@@ -240,7 +229,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Calls `TranslatorService.JsonValuesToLiterals`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
         reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request)
         return reply.literals

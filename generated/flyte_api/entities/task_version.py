@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from flyte_api.messages.flyteidl2.task.task_service import ListVersionsResponseVersionResponse
+from flyte_api.registry import registry
 from flyte_rpc.v1 import Entity, walk
 
 
 class TaskVersionBase(Entity[ListVersionsResponseVersionResponse]):
     """One deployed version of a task."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[ListVersionsResponseVersionResponse]:

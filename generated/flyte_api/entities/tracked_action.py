@@ -13,6 +13,7 @@ from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
 from flyte_api.messages.flyteidl2.workflow.run_definition import EnrichedAction
 from flyte_api.messages.flyteidl2.workflow.run_service import ListActionsRequest, WatchActionsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.v1 import (
@@ -34,7 +35,6 @@ from flyte_rpc.v1 import (
     listing,
     paged,
     path,
-    resolve_client,
     streaming,
     walk,
     watched,
@@ -47,6 +47,8 @@ _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
 
 class TrackedActionBase(Entity[WorkflowAction]):
     """One unit of a run that executes elsewhere."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowAction]:
@@ -130,7 +132,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
 
         Calls `TrackedRunService.WatchActions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = WatchActionsRequest(
             run_id=RunIdentifier(
@@ -196,7 +198,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
 
         Calls `TrackedRunService.ListActions`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListActionsRequest(
             request=ListRequest(

@@ -9,22 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, WatchActionDetailsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    Reads,
-    Self,
-    Watch,
-    as_text,
-    fetching,
-    path,
-    resolve_client,
-    streaming,
-    unary,
-    walk,
-    watched,
-)
+from flyte_rpc.v1 import Client, Entity, Reads, Self, Watch, as_text, fetching, path, streaming, unary, walk, watched
 
 if TYPE_CHECKING:
     from flyte.remote.runs.tracked import TrackedActionDetails
@@ -34,6 +21,8 @@ _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
 
 class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
     """Everything that was reported about an action."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowActionDetails]:
@@ -111,7 +100,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
 
         Calls `TrackedRunService.GetActionDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetActionDetailsRequest(
             action_id=ActionIdentifier(

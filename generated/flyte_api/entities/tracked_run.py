@@ -22,6 +22,7 @@ from flyte_api.messages.flyteidl2.workflow.tracked_run_service import (
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.messages.google.rpc.status import Status
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.v1 import (
@@ -47,7 +48,6 @@ from flyte_rpc.v1 import (
     moment_path,
     paged,
     path,
-    resolve_client,
     streaming,
     unary,
     walk,
@@ -68,6 +68,8 @@ _END_TIME = moment_path(WorkflowRun, "action.status.end_time")
 
 class TrackedRunBase(Entity[WorkflowRun]):
     """A run that executes elsewhere, and only reports to the control plane."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowRun]:
@@ -166,7 +168,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
 
         Calls `TrackedRunService.CreateRun`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = CreateTrackedRunRequest(
             run_id=RunIdentifier(
@@ -257,7 +259,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
 
         Calls `TrackedRunService.WatchRuns`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = WatchRunsRequest(
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project)
@@ -321,7 +323,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
 
         Calls `TrackedRunService.ListRuns`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListRunsRequest(
             request=ListRequest(

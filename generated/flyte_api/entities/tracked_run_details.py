@@ -8,22 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    Reads,
-    Self,
-    Watch,
-    as_text,
-    fetching,
-    path,
-    resolve_client,
-    streaming,
-    unary,
-    walk,
-    watched,
-)
+from flyte_rpc.v1 import Client, Entity, Reads, Self, Watch, as_text, fetching, path, streaming, unary, walk, watched
 
 if TYPE_CHECKING:
     from flyte.remote.runs.tracked import TrackedRunDetails
@@ -34,6 +21,8 @@ _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.ve
 
 class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
     """Everything that was reported about a run."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[WorkflowRunDetails]:
@@ -87,7 +76,7 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
 
         Calls `TrackedRunService.GetRunDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetRunDetailsRequest(
             run_id=RunIdentifier(

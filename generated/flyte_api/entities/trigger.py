@@ -19,6 +19,7 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
     ListTriggersRequest,
     UpdateTriggersRequest,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.v1 import (
@@ -38,7 +39,6 @@ from flyte_rpc.v1 import (
     paged,
     path,
     resolve,
-    resolve_client,
     unary,
     walk,
 )
@@ -53,6 +53,8 @@ _DOMAIN: Reads[str] = path(TriggerTrigger, "id.name.domain")
 
 class TriggerBase(Entity[TriggerTrigger]):
     """A trigger: what starts runs of a task by itself, at certain times or for new artifacts."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[TriggerTrigger]:
@@ -162,7 +164,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Calls `TriggerService.DeployTrigger`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = DeployTriggerRequest(
             spec=spec,
@@ -200,7 +202,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Calls `TriggerService.UpdateTriggers`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = UpdateTriggersRequest(names=as_list("names", names), active=active)
         await unary(caller, TriggerService.UPDATE_TRIGGERS, request)
 
@@ -220,7 +222,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Calls `TriggerService.DeleteTriggers`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = DeleteTriggersRequest(names=as_list("names", names))
         await unary(caller, TriggerService.DELETE_TRIGGERS, request)
 
@@ -262,7 +264,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Calls `TriggerService.ListTriggers`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListTriggersRequest(
             request=ListRequest(
@@ -326,7 +328,7 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Calls `TriggerService.ListTriggers`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = ListTriggersRequest(
             request=ListRequest(

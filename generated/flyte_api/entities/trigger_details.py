@@ -13,8 +13,9 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
     GetTriggerDetailsRequest,
     GetTriggerRevisionDetailsRequest,
 )
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
 
 _NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.task_name")
@@ -24,6 +25,8 @@ _DOMAIN: Reads[str] = path(TriggerTriggerDetails, "id.name.domain")
 
 class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
     """Everything about a trigger, as one of its revisions has it."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[TriggerTriggerDetails]:
@@ -138,7 +141,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
 
         Calls `TriggerService.GetTriggerDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetTriggerDetailsRequest(
             name=TriggerName(
@@ -181,7 +184,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
 
         Calls `TriggerService.GetTriggerRevisionDetails`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetTriggerRevisionDetailsRequest(
             id=TriggerIdentifier(

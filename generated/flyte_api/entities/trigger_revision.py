@@ -10,23 +10,10 @@ from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.common.list import ListRequest, Sort
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerRevision as TriggerTriggerRevision
 from flyte_api.messages.flyteidl2.trigger.trigger_service import GetTriggerRevisionHistoryRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.sorting import TriggerRevisionKey
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    Pager,
-    Reads,
-    Self,
-    SortedBy,
-    as_sorts,
-    as_text,
-    listing,
-    paged,
-    path,
-    resolve_client,
-    walk,
-)
+from flyte_rpc.v1 import Client, Entity, Pager, Reads, Self, SortedBy, as_sorts, as_text, listing, paged, path, walk
 
 _NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.task_name")
@@ -36,6 +23,8 @@ _DOMAIN: Reads[str] = path(TriggerTriggerRevision, "id.name.domain")
 
 class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
     """One revision of a trigger, and what made it."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[TriggerTriggerRevision]:
@@ -121,7 +110,7 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         scope = caller.scope(project, domain)
         request = GetTriggerRevisionHistoryRequest(
             request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "", keys=TriggerRevisionKey)),

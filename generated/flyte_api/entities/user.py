@@ -6,12 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest, UserInfoResponse
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.identity_service import IdentityService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
 
 
 class UserBase(Entity[UserInfoResponse]):
     """Whoever the client calls as."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[UserInfoResponse]:
@@ -72,7 +75,7 @@ class UserBase(Entity[UserInfoResponse]):
 
         Calls `IdentityService.UserInfo`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = UserInfoRequest()
         reply = await unary(caller, IdentityService.USER_INFO, request)
         return cls._of(reply, caller)

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from flyte import _hashing as hashing
+from flyte._client import current_client
 from flyte._context import TaskContext, ctx
 from flyte._routing import Operation, route
 from flyte._task_errors import task_error
@@ -39,7 +40,7 @@ from flyte_api.messages.google.protobuf.wrappers import StringValue
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, current_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.sync import bridge
 
 from .children import Children, Ended

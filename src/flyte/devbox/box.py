@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from flyte_rpc.calls.client import Client, default_client, set_default_client
+from flyte_api.registry import registry
+
+from flyte_rpc.calls.client import Client
 
 from .control_plane import ControlPlane
 from .home import DevboxError, Home
@@ -85,9 +87,9 @@ class Devbox:
             raise DevboxError("this devbox was stopped; start another one")
         client = Client(self._endpoint, token=self._token, project=project, domain=domain)
         if not self._clients:
-            self._previous = default_client()
+            self._previous = registry.default
         self._clients.append(client)
-        set_default_client(client)
+        registry.set_default(client)
         return client
 
     def stop(self) -> None:
@@ -102,8 +104,8 @@ class Devbox:
             if self._stopped:
                 return
             self._stopped = True
-            if self._clients and default_client() in self._clients:
-                set_default_client(self._previous)
+            if self._clients and registry.default in self._clients:
+                registry.set_default(self._previous)
             for client in self._clients:
                 client.close()
             if self._loop is not None and self._ending is not None:

@@ -15,6 +15,7 @@ from typing import Any, Never
 
 from attrs import evolve
 
+from flyte._client import resolve_client
 from flyte.definitions.policies import Cache, CacheBehavior, RetryStrategy, Timeout
 from flyte.definitions.resources import Resources
 from flyte.remote import TaskDetails
@@ -33,8 +34,9 @@ from flyte_api.messages.flyteidl2.task.task_service import DeployTaskRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_rpc.calls import call_path
-from flyte_rpc.calls.client import Client, Scope, resolve_client
+from flyte_rpc.calls.client import Client, Scope
 from flyte_rpc.sync.decorators import blocking_function
+from flyte_rpc.version import VERSION
 
 from .home import DevboxError
 from .snapshot import Snapshot, take
@@ -103,7 +105,7 @@ async def deploy(
     plain = TaskSpec(
         task_template=TaskTemplate(
             type="python",
-            metadata=TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=_package_version())),
+            metadata=TaskMetadata(runtime=RuntimeMetadata(flavor="python", version=VERSION)),
             interface=interface,
             container=Container(image="devbox"),
         ),
@@ -211,12 +213,3 @@ def _version(snapshot: Snapshot, spec: TaskSpec) -> str:
     digest = hashlib.sha256(snapshot.digest.encode())
     digest.update(snapshot.target.encode() + b"\0" + snapshot.function.encode() + b"\0" + bytes(spec))
     return digest.hexdigest()[:_VERSION_LENGTH]
-
-
-def _package_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("flyte-remote")
-    except PackageNotFoundError:
-        return ""

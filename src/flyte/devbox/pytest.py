@@ -27,12 +27,12 @@ def flyte_devbox(flyte_devbox_session: Devbox) -> Generator[Devbox]:
 
     Tests share its projects, tasks and runs, as they would on a cluster: a test that counts them makes a project of its own.
     """
-    from flyte_rpc.calls.client import default_client, set_default_client
+    from flyte_api.registry import registry
 
-    previous = default_client()
+    previous = registry.default
     client = flyte_devbox_session.connect()
     try:
         yield flyte_devbox_session
     finally:
-        set_default_client(previous)
+        registry.set_default(previous)
         client.close()

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flyte import _client as _client  # so that calls without client= use flyte.init and its messages
+
 if TYPE_CHECKING:
     from flyte_rpc.calls.metadata import auth_metadata
 

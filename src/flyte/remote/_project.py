@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
+from flyte._client import resolve_client
 from flyte_api.entities.project import ProjectBase
 from flyte_api.messages.flyteidl2.project.project_service import (
     CreateProjectRequest,
@@ -17,7 +18,7 @@ from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
 from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching, listing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
+from flyte._client import resolve_client
 from flyte._routing import Operation, route
 from flyte_api.entities.secret import SecretBase
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -16,7 +17,7 @@ from flyte_api.messages.flyteidl2.common.identifier import (
 from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
 from flyte_rpc.arguments import text
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.codec.message import Message
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.redaction import hiding

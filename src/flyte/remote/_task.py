@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
+from flyte._client import resolve_client
 from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
 from flyte_api.sorting import TaskKey
 from flyte_rpc.arguments import text
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, listing

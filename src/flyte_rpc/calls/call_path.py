@@ -19,7 +19,7 @@ from .client import CallRecord, Client
 from .metadata import added
 from .rpc import Effect, Rpc
 
-_log = logging.getLogger("flyte.rpc")
+_log = logging.getLogger("flyte_rpc.calls")
 
 _SECRET = 6
 """Characters that a hidden text has to have to be taken out of messages; a number would be found all over them."""

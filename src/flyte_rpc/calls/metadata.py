@@ -18,7 +18,7 @@ _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _OURS = ("te", "content-type", "user-agent", "x-request-id")
 
-_added: ContextVar[Pairs] = ContextVar("flyte_auth_metadata", default=())
+_added: ContextVar[Pairs] = ContextVar("rpc_auth_metadata", default=())
 
 added = _added.get
 """The pairs that the blocks around a call add to it."""

@@ -1,20 +1,28 @@
-"""How long to wait before trying again."""
+"""When to try again, and how long to wait before."""
 
 from __future__ import annotations
 
 import random
 from typing import NamedTuple
 
+from flyte_rpc.errors import (
+    DeadlineExceededError,
+    InternalError,
+    ResourceExhaustedError,
+    RpcCancelledError,
+    UnavailableError,
+)
+
 
 class Backoff(NamedTuple):
-    """Delays that double, with jitter so that many clients do not come back at the same moment."""
+    """Delays that double, with jitter so that many clients do not return at the same moment."""
 
     attempts: int
-    """Most tries in all, the first included; 1 never repeats."""
+    """Maximum number of attempts, the first included; 1 never retries."""
     first: float
-    """Seconds before the second try, on average."""
+    """Seconds before the second attempt, on average."""
     longest: float
-    """Seconds that no delay exceeds."""
+    """Maximum delay in seconds."""
 
     def delay(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, at least one."""
@@ -23,7 +31,42 @@ class Backoff(NamedTuple):
 
 
 CALLS = Backoff(attempts=4, first=0.1, longest=2.0)
-"""Repeating calls that may be repeated."""
+"""Calls that are safe to retry."""
 
 SUBSCRIPTIONS = Backoff(attempts=6, first=0.5, longest=10.0)
-"""Opening a watch again: five more tries after a failure."""
+"""Streams that are opened again: five more attempts after a failure."""
+
+BROKEN_STREAM = (UnavailableError, DeadlineExceededError, RpcCancelledError, InternalError)
+"""Errors after which a stream is opened again: restarts, rollouts, time limits of proxies, passing faults of the server.
+
+`EndpointError` and `ConnectionLostError` are `UnavailableError`s, so they belong to these.
+"""
+
+BUSY_SERVER = (UnavailableError, DeadlineExceededError, ResourceExhaustedError)
+"""Errors after which an idempotent write is sent again until it succeeds."""
+
+
+class Failures:
+    """Counts consecutive failures. Any success starts the count again."""
+
+    def __init__(self, backoff: Backoff) -> None:
+        self._backoff = backoff
+        self.count = 0
+
+    def reset(self) -> None:
+        """Note a success."""
+        self.count = 0
+
+    def delay_after(self, error: Exception) -> float:
+        """Note a failure.
+
+        Returns:
+            Seconds to wait before the next attempt.
+
+        Raises:
+            Exception: The given error, if it was the last attempt.
+        """
+        self.count += 1
+        if self.count >= self._backoff.attempts:
+            raise error
+        return self._backoff.delay(self.count)

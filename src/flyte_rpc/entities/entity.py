@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
 from flyte_rpc.calls.call_path import stream, unary
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.registry import ClientRegistry
 from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
 
@@ -36,13 +37,16 @@ class Entity(Generic[M]):
         pb2: The message the entity wraps.
     """
 
+    _registry: ClassVar[ClientRegistry]
+    """The registry of the generated package, with the client of calls that are given none."""
+
     pb2: M
     _client: Client | None = None
 
     @property
     def client(self) -> Client:
         """The client the entity was read with, else the current one."""
-        return resolve_client(self._client)
+        return self._registry.resolve(self._client)
 
     def _key(self) -> tuple[object, ...]:
         """What names the thing, without the organization, which servers leave out of some replies."""

@@ -148,13 +148,16 @@ class _Pages(Generic[T]):
         return self._walk()
 
     def __iter__(self) -> Iterator[list[T]]:
-        pages = self._walk()
+        pages, generation = self._walk(), bridge.fork_generation()
         while (page := bridge.run(_next(pages))) is not None:
             try:
                 yield page
             except GeneratorExit:
-                bridge.call_soon(lambda: asyncio.ensure_future(_close(pages)))
+                if generation == bridge.fork_generation():
+                    bridge.call_soon(lambda: asyncio.ensure_future(_close(pages)))
                 raise
+            if generation != bridge.fork_generation():
+                raise bridge.forked_error()
 
 
 async def _next(pages: AsyncGenerator[list[T], None]) -> list[T] | None:

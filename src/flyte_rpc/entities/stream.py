@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, suppress
-from typing import Generic, Self, TypeVar
-from weakref import WeakSet
+from types import AsyncGeneratorType
+from typing import Generic, Self, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from flyte_rpc.calls.metadata import carrying_stream
-from flyte_rpc.errors import BlockingCallError
 from flyte_rpc.sync import bridge
 
 T = TypeVar("T")
@@ -38,14 +37,15 @@ class Stream(Generic[T]):
             source: Makes the async generator.
         """
         self._source = carrying_stream(source)
-        self._generators: WeakSet[AsyncGenerator[T, None]] = WeakSet()
+        self._readings: WeakKeyDictionary[AsyncGenerator[T, None], _Reading] = WeakKeyDictionary()
         self._feeds: WeakSet[_Feed[T]] = WeakSet()
         # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.
         self._held: list[object] | None = None
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
-        generator = self._source()
-        self._generators.add(generator)
+        reading = _Reading()
+        generator = reading.items(self._source)
+        self._readings[generator] = reading
         if self._held is not None:
             self._held.append(generator)
         return generator
@@ -64,8 +64,11 @@ class Stream(Generic[T]):
 
     async def aclose(self) -> None:
         """End the loops that `async for` has opened on this event loop."""
-        for generator in list(self._generators):
-            await generator.aclose()
+        for generator, reading in list(self._readings.items()):
+            if cast(AsyncGeneratorType[T, None], generator).ag_running:
+                await reading.interrupt()
+            else:
+                await generator.aclose()
 
     def __enter__(self) -> Self:
         self._held = []
@@ -82,6 +85,40 @@ class Stream(Generic[T]):
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
         self._held = None
+
+
+class _Reading:
+    """One `async for` loop over a stream. Another task can end it while it waits for an item."""
+
+    def __init__(self) -> None:
+        self._reader: asyncio.Task[object] | None = None
+        self._interrupted = False
+        self._ended = asyncio.Event()
+
+    async def items(self, source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+        try:
+            async with aclosing(source()) as items:
+                while True:
+                    self._reader = asyncio.current_task()
+                    try:
+                        item = await anext(items)
+                    except StopAsyncIteration:
+                        return
+                    except asyncio.CancelledError:
+                        if not self._interrupted or self._reader is None:
+                            raise
+                        self._reader.uncancel()
+                        return
+                    yield item
+        finally:
+            self._ended.set()
+
+    async def interrupt(self) -> None:
+        """End the loop as if the stream had ended, and wait until the source is closed."""
+        self._interrupted = True
+        if self._reader is not None:
+            self._reader.cancel()
+        await self._ended.wait()
 
 
 class _Shared(Generic[T]):
@@ -129,7 +166,7 @@ class _Feed(Iterator[T]):
     def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
         self._shared = shared = _Shared[T]()
         self._batch: deque[T] = deque()
-        self._pid = os.getpid()
+        self._generation = bridge.fork_generation()
         bridge.check_blocking_allowed()
         bridge.call_soon(lambda: shared.begin(source))
 
@@ -139,8 +176,8 @@ class _Feed(Iterator[T]):
         return self._batch.popleft()
 
     def _take(self) -> deque[T]:
-        if self._pid != os.getpid():
-            raise BlockingCallError("this loop was begun before the process forked; begin another one in the child")
+        if self._generation != bridge.fork_generation():
+            raise bridge.forked_error()
         shared = self._shared
         with shared.changed:
             shared.changed.wait_for(lambda: shared.items or shared.ended)
@@ -155,7 +192,7 @@ class _Feed(Iterator[T]):
     def close(self) -> None:
         """End the loop and wait, not for long, until the source has cleaned up."""
         shared = self._shared
-        if self._pid == os.getpid() and not shared.ended:
+        if self._generation == bridge.fork_generation() and not shared.ended:
             bridge.call_soon(shared.cancel)
             with shared.changed:
                 shared.changed.wait_for(lambda: shared.ended, _CLOSE_SECONDS)
@@ -164,6 +201,6 @@ class _Feed(Iterator[T]):
 
     def __del__(self) -> None:
         # The garbage collector runs on any thread, the bridge's own included: nothing may be waited for here.
-        if not self._shared.ended and self._pid == os.getpid():
+        if not self._shared.ended and self._generation == bridge.fork_generation():
             with suppress(RuntimeError):  # the interpreter is going, and the bridge has gone
                 bridge.call_soon(self._shared.cancel)

@@ -1,41 +1,29 @@
-"""Following something until it is final, over as many connections as it takes."""
+"""Watches: streams that reconnect and end with a final item."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.retry import SUBSCRIPTIONS, Backoff
-from flyte_rpc.errors import (
-    DeadlineExceededError,
-    EndpointError,
-    RpcCancelledError,
-    RpcError,
-    UnavailableError,
-    WaitTimeoutError,
-)
+from flyte_rpc.errors import RpcError, WaitTimeoutError
 
+from .resuming import resuming
 from .stream import Stream
 
 R = TypeVar("R")
 T = TypeVar("T")
 
-_log = logging.getLogger("flyte.watch")
-
-_TRANSIENT = (UnavailableError, DeadlineExceededError, RpcCancelledError)
-"""What a restart, a rollout or a proxy's time limit does to a stream. A reset stream is an UnavailableError too."""
-
 
 class Watch(Stream[T]):
-    """A stream that opens again when it breaks, and that ends after the first item that is final.
+    """A stream that reconnects, and ends after the first final item.
 
-    A broken stream is opened again after half a second, then after twice as long each time, five times at most; any item
-    starts the count anew. A server that ends the stream before an item was final is asked again, without counting. An item may
-    come twice when that happens, as servers begin with the present state.
+    A broken stream is opened again after half a second, then after twice as long each time, five times at most. Any item
+    starts the count again. If the server ends the stream before a final item, the watch subscribes again without counting a
+    failure. An item may arrive twice then, because servers begin with the current state.
     """
 
     def __init__(
@@ -76,43 +64,24 @@ class Watch(Stream[T]):
 
     async def _follow(self) -> AsyncGenerator[T, None]:
         clock = asyncio.get_running_loop().time
-        begun = clock()
-        end = None if self._timeout is None else begun + self._timeout
-        failures = idle = 0
-        reached = False
+        start = clock()
+        end = None if self._timeout is None else start + self._timeout
         last: T | None = None
+        source = resuming(self._subscribe, label="a watch", backoff=self._backoff, sleep=self._sleep)
         try:
-            while True:
-                try:
-                    async with aclosing(self._subscribe()) as items:
-                        while True:
-                            try:
-                                item = await (anext(items) if end is None else _before(end, anext(items)))
-                            except StopAsyncIteration:
-                                break
-                            reached, failures, idle = True, 0, 0
-                            last = item
-                            yield item
-                            if self._is_final(item):
-                                return
-                    idle += 1
-                    delay = self._backoff.delay(idle)
-                except _TRANSIENT as error:
-                    if isinstance(error, EndpointError) and not reached:
-                        raise  # nothing was ever there: waiting would only hide a wrong endpoint
-                    failures += 1
-                    if failures >= self._backoff.attempts:
-                        raise
-                    delay = self._backoff.delay(failures)
-                    _log.warning("a watch broke, opening it again in %.1f s: %s", delay, error)
-                reached = True
-                await _before(end, self._sleep(delay))
-        except _Expired:
+            async with aclosing(source) as items:
+                while True:
+                    item = await (anext(items) if end is None else _before(end, anext(items)))
+                    last = item
+                    yield item
+                    if self._is_final(item):
+                        return
+        except _ExpiredError:
             phase = "" if self._phase is None or last is None else self._phase(last)
-            raise WaitTimeoutError(self._waited_for, elapsed=clock() - begun, last_phase=phase) from None
+            raise WaitTimeoutError(self._waited_for, elapsed=clock() - start, last_phase=phase) from None
 
 
-class _Expired(Exception):
+class _ExpiredError(Exception):
     """The whole watch has run out of time, which is not one stream's deadline."""
 
 
@@ -123,5 +92,5 @@ async def _before(end: float | None, awaitable: Awaitable[R]) -> R:
             return await awaitable
     except TimeoutError as error:
         if limit.expired() and not isinstance(error, RpcError):
-            raise _Expired from None
+            raise _ExpiredError from None
         raise

@@ -31,7 +31,7 @@ from .service import Abort, ServerCall, ServiceBase, abort
 
 __all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase", "Status", "abort", "serve"]
 
-_log = logging.getLogger("flyte.server")
+_log = logging.getLogger("flyte_rpc.server")
 
 _GRACE = 5.0
 """Seconds that cancelled handlers get to finish when the server stops."""

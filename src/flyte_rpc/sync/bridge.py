@@ -27,7 +27,7 @@ _STOP_SECONDS = 2.0
 class _Bridge:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._serve, name="flyte-bridge", daemon=True)
+        self.thread = threading.Thread(target=self._serve, name="rpc-bridge", daemon=True)
         self.thread.start()
 
     def _serve(self) -> None:
@@ -63,10 +63,26 @@ def _running() -> _Bridge:
     return found
 
 
+_generation = 0
+
+
+def fork_generation() -> int:
+    """How many forks lie between this process and the one that imported this module.
+
+    Whatever holds a thread, a loop or a socket remembers the generation it was made in, and is unusable in another one.
+    """
+    return _generation
+
+
+def forked_error() -> BlockingCallError:
+    """The error for a loop that was begun in another process."""
+    return BlockingCallError("this loop was begun before the process forked; begin another one in the child")
+
+
 def _forget() -> None:
-    """A forked child has neither the thread nor whoever may have held the lock."""
-    global _bridge, _starting
-    _bridge, _starting = None, threading.Lock()
+    """Start anew in a forked child: it has no bridge thread, and another thread may hold the lock."""
+    global _bridge, _starting, _generation
+    _bridge, _starting, _generation = None, threading.Lock(), _generation + 1
 
 
 if hasattr(os, "register_at_fork"):

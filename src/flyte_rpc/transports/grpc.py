@@ -1,22 +1,18 @@
-"""The gRPC transport: connects, frames, and turns every way of failing into `flyte.errors`.
-
-With `connection.py` and what that imports, the only client code that knows HTTP/2.
-"""
+"""The gRPC transport over HTTP/2. It connects, and turns every failure into an error of `flyte_rpc.errors`."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from copy import copy
-from importlib import metadata as distribution
 from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.version import USER_AGENT
 
 from . import diagnosis
 from .framing import frame
-from .http2.connection import PING_EVERY, PING_TIMEOUT, ClientProtocol
+from .http2.connection import PING_INTERVAL, PING_TIMEOUT, Http2Connection
 from .http2.headers import HeaderWriter
 
 if TYPE_CHECKING:
@@ -25,14 +21,10 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
     from .transport import Metadata
 
-_LARGEST = 99_999_999
+_MAX_TIMEOUT = 99_999_999
 """What fits into the eight digits of `grpc-timeout`."""
 
-_NOT_SENT = "The request was not sent: check the endpoint, or allow more seconds with timeout=."
-
-_USER_AGENT = (
-    f"flyte-remote/{distribution.version('flyte-remote')} (python {sys.version_info[0]}.{sys.version_info[1]})"
-)
+_NOT_SENT = "The request was not sent. Check the endpoint, or allow more time (see `timeout=` of the client)."
 
 
 class GrpcTransport:
@@ -42,105 +34,111 @@ class GrpcTransport:
         self,
         endpoint: Endpoint,
         *,
+        ssl_context: ssl.SSLContext | None = None,
+        user_agent: str = USER_AGENT,
         connect_seconds: float = 10.0,
-        ping_every: float = PING_EVERY,
+        ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         close_seconds: float = 1.0,
     ) -> None:
         """Describe the connection; it is made by the first call.
 
         Args:
-            endpoint: Where to.
+            endpoint: Where to connect to.
+            ssl_context: TLS settings for an endpoint with TLS. ALPN is set to `h2` on it. Default: the system's trust
+                store, and TLS 1.2 or newer.
+            user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
-            ping_every: Seconds between pings while calls are open.
+            ping_interval: Seconds between pings while calls are open.
             ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
         self._endpoint = endpoint
         self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
-        self._connecting: asyncio.Task[ClientProtocol] | None = None
-        self._protocol: ClientProtocol | None = None
-        self.ping_every = ping_every
+        self._connecting: asyncio.Task[Http2Connection] | None = None
+        self._connection: Http2Connection | None = None
+        self.ping_interval = ping_interval
         """Seconds between pings: doubled when a server says that it is pinged too often."""
         self._ping_timeout = ping_timeout
         self._close_seconds = close_seconds
-        self._tls: ssl.SSLContext | None = None
+        self._ssl_context = ssl_context
+        self._user_agent = user_agent
         self._closed = False
 
     @property
     def connected(self) -> bool:
-        return self._protocol is not None
+        return self._connection is not None
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         # Until two messages have arrived, which is an error, only the end is of interest.
-        call = await self._begin(path, request, metadata, timeout, wanted=2)
+        call = await self._start_call(path, request, metadata, timeout, expected_messages=2)
         try:
-            await call.arrival()
-            messages = call.exchange.messages
+            await call.wait_for_messages()
+            messages = call.stream.messages
             if len(messages) > 1:
                 raise DecodeError("the server sent more than one reply")
-            call.finish()
+            call.check_status()
             if not messages:
                 raise DecodeError("the server reported success without a reply")
             return messages[0]
         finally:
-            call.leave()
+            call.release()
 
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        call = await self._begin(path, request, metadata, timeout, wanted=1)
-        exchange = call.exchange
+        call = await self._start_call(path, request, metadata, timeout, expected_messages=1)
+        stream = call.stream
         try:
             while True:
-                while exchange.messages:
-                    yield exchange.take()
-                if exchange.ended:
+                while stream.messages:
+                    yield stream.take()
+                if stream.ended:
                     break
-                await call.arrival()
-            call.finish()
+                await call.wait_for_messages()
+            call.check_status()
         finally:
-            call.leave()
+            call.release()
 
     def close(self) -> None:
         self._closed = True
         if self._connecting is not None:
             self._connecting.cancel()
-        if self._protocol is not None:
-            self._protocol.close("the client was closed")
+        if self._connection is not None:
+            self._connection.close("the client was closed")
 
     async def aclose(self) -> None:
         self.close()
-        if self._protocol is not None:
-            await self._protocol.wait_closed(self._close_seconds)
+        if self._connection is not None:
+            await self._connection.wait_closed(self._close_seconds)
 
-    async def _begin(
-        self, path: str, request: bytes, metadata: Metadata, timeout: float | None, *, wanted: int
+    async def _start_call(
+        self, path: str, request: bytes, metadata: Metadata, timeout: float | None, *, expected_messages: int
     ) -> _Call:
-        """Send a request. Whoever gets the call leaves it in the end."""
+        """Send a request. The caller releases the call in the end."""
         end = None if timeout is None else self._loop.time() + timeout
-        protocol = self._protocol
-        if protocol is None or not protocol.usable:
-            protocol = await self._connect_before(end, timeout)
-        call = _Call(protocol, self._loop, wanted, end, timeout)
-        exchange = call.exchange
+        connection = self._connection
+        if connection is None or not connection.usable:
+            connection = await self._connect_before(end, timeout)
+        call = _Call(connection, self._loop, expected_messages, end, timeout)
+        stream = call.stream
         try:
-            while not exchange.admitted:
-                if exchange.over:
-                    raise call.lost()
-                await exchange.wait()
-            if not protocol.usable:
+            while not stream.admitted:
+                if stream.finished:
+                    raise call.failure()
+                await stream.wait()
+            if not connection.usable:
                 raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
             data = frame(request)
-            at = protocol.begin(exchange, path, metadata, self._timeout_header(end), data)
+            at = connection.send_request(stream, path, metadata, self._timeout_header(end), data)
             while at < len(data):
-                await exchange.wait()
-                if exchange.over:
+                await stream.wait()
+                if stream.finished:
                     break  # a server may answer early; the reply tells
-                at = protocol.go_on(exchange, data, at)
+                at = connection.continue_request(stream, data, at)
         except BaseException:  # a cancellation above all: the stream has to be given back
-            call.leave()
+            call.release()
             raise
         return call
 
@@ -150,9 +148,9 @@ class GrpcTransport:
         left = max(end - self._loop.time(), 0.0)
         if left < 99:
             return f"{int(left * 1e6)}u"
-        return f"{min(int(left), _LARGEST)}S"
+        return f"{min(int(left), _MAX_TIMEOUT)}S"
 
-    async def _connect_before(self, end: float | None, timeout: float | None) -> ClientProtocol:
+    async def _connect_before(self, end: float | None, timeout: float | None) -> Http2Connection:
         limit = asyncio.timeout_at(end)
         try:
             async with limit:
@@ -163,16 +161,16 @@ class GrpcTransport:
             what = f"not connected to the server after {_seconds(timeout)}"
             raise DeadlineExceededError(what, hint=_NOT_SENT, unprocessed=True) from None
 
-    async def _connect(self) -> ClientProtocol:
-        """The connection; made anew when there is none, once for all calls that wait for it."""
-        protocol = self._protocol
-        if protocol is not None and protocol.usable:
-            return protocol
+    async def _connect(self) -> Http2Connection:
+        """The connection. If there is none, one task makes it for all waiting calls."""
+        connection = self._connection
+        if connection is not None and connection.usable:
+            return connection
         if self._connecting is None or self._connecting.done():
-            if protocol is not None and protocol.pinged_too_often:
-                self.ping_every *= 2
+            if connection is not None and connection.pings_refused:
+                self.ping_interval *= 2
             self._connecting = self._loop.create_task(self._handshake())
-            self._connecting.add_done_callback(_seen)
+            self._connecting.add_done_callback(_consume_exception)
         connecting = self._connecting
         try:
             return await asyncio.shield(connecting)
@@ -180,58 +178,59 @@ class GrpcTransport:
             raise copy(error) from error.__cause__  # each call adds to its error where it happened
         except asyncio.CancelledError:
             if self._closed and connecting.cancelled():
-                raise self._was_closed() from None
+                raise self._closed_error() from None
             raise
 
-    def _was_closed(self) -> ConnectionLostError:
+    def _closed_error(self) -> ConnectionLostError:
         return ConnectionLostError("the client was closed", hint="Make a new Client.", unprocessed=True)
 
-    async def _handshake(self) -> ClientProtocol:
+    async def _handshake(self) -> Http2Connection:
         if self._closed:
-            raise self._was_closed()
+            raise self._closed_error()
         endpoint = self._endpoint
-        if endpoint.tls and self._tls is None:
-            self._tls = _tls_context()
-        protocol: ClientProtocol | None = None
+        if endpoint.tls and self._ssl_context is None:
+            self._ssl_context = _default_ssl_context()
+        if endpoint.tls and self._ssl_context is not None:
+            self._ssl_context.set_alpn_protocols(["h2"])
+        connection: Http2Connection | None = None
         try:
             async with asyncio.timeout(self._connect_seconds):
-                _, protocol = await self._loop.create_connection(
-                    lambda: ClientProtocol(
+                _, connection = await self._loop.create_connection(
+                    lambda: Http2Connection(
                         self._loop,
-                        HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, _USER_AGENT),
-                        ping_every=self.ping_every,
+                        HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent),
+                        ping_interval=self.ping_interval,
                         ping_timeout=self._ping_timeout,
                     ),
                     endpoint.host,
                     endpoint.port,
-                    ssl=self._tls,
+                    ssl=self._ssl_context if endpoint.tls else None,
                     happy_eyeballs_delay=0.25,
                 )
-                await protocol.ready
-            if not protocol.settled:
-                raise diagnosis.not_http2(endpoint, protocol.head)
-            await protocol.watch_the_loop()
-            self._protocol = protocol
-            return protocol
+                await connection.ready
+            if not connection.settings_received:
+                raise diagnosis.not_http2(endpoint, connection.first_bytes)
+            await connection.watch_the_loop()
+            self._connection = connection
+            return connection
         except BaseException as error:
-            if protocol is not None:
-                protocol.close("the handshake failed")
+            if connection is not None:
+                connection.close("the handshake failed")
             if isinstance(error, OSError) and not isinstance(error, RpcError):
-                raise diagnosis.unreachable(endpoint, error, connected=protocol is not None) from error
+                raise diagnosis.unreachable(endpoint, error, connected=connection is not None) from error
             raise
 
 
-def _seen(task: asyncio.Task[ClientProtocol]) -> None:
+def _consume_exception(task: asyncio.Task[Http2Connection]) -> None:
     if not task.cancelled():
-        task.exception()  # all who waited may have gone, which is no reason to report the failure as overlooked
+        task.exception()  # if no call waits any more, asyncio would report the exception as never retrieved
 
 
-def _tls_context() -> ssl.SSLContext:
+def _default_ssl_context() -> ssl.SSLContext:
     import ssl
 
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["h2"])
     return context
 
 
@@ -240,77 +239,75 @@ def _seconds(timeout: float | None) -> str:
 
 
 class _Call:
-    """An exchange with its deadline, and what to say when it goes wrong."""
+    """An stream with its deadline, and the error for each way to fail."""
 
-    __slots__ = ("_checked", "_protocol", "_started", "_timeout", "_timer", "_wanted", "exchange")
+    __slots__ = ("_checked", "_connection", "_expected_messages", "_started", "_timeout", "_timer", "stream")
 
     def __init__(
         self,
-        protocol: ClientProtocol,
+        connection: Http2Connection,
         loop: asyncio.AbstractEventLoop,
-        wanted: int,
+        expected_messages: int,
         end: float | None,
         timeout: float | None,
     ) -> None:
-        self._protocol = protocol
-        self._wanted = wanted
+        self._connection = connection
+        self._expected_messages = expected_messages
         self._timeout = timeout
         self._started = loop.time()
         self._checked = False
-        self.exchange = protocol.open(wanted)
+        self.stream = connection.open(expected_messages)
         # One timer for the whole call: a scope for each wait costs more than the waiting.
-        self._timer = None if end is None else loop.call_at(end, self.exchange.expire)
+        self._timer = None if end is None else loop.call_at(end, self.stream.expire)
 
-    def leave(self) -> None:
-        """The call is over, whatever became of it."""
+    def release(self) -> None:
+        """End the call."""
         if self._timer is not None:
             self._timer.cancel()
-        self._protocol.leave(self.exchange)
+        self._connection.release(self.stream)
 
-    async def arrival(self) -> None:
-        """Wait until there are as many messages as are wanted, or until the server has sent all it will.
+    async def wait_for_messages(self) -> None:
+        """Wait for the expected number of messages, or for the end of the reply.
 
         Raises:
-            RpcError: Neither will be.
+            RpcError: Neither arrives.
         """
-        exchange = self.exchange
+        stream = self.stream
         while True:
-            if not self._checked and exchange.headers is not None:
-                diagnosis.check_response(exchange.headers)
+            if not self._checked and stream.headers is not None:
+                diagnosis.check_response(stream.headers)
                 self._checked = True
-            if len(exchange.messages) >= self._wanted:
+            if len(stream.messages) >= self._expected_messages:
                 return
-            if exchange.bad is not None:
-                if exchange.bad.cut and exchange.trailers is None:
-                    raise self.lost()
-                raise DecodeError(str(exchange.bad))
-            if exchange.ended:
+            if stream.malformed is not None:
+                if stream.malformed.cut and stream.trailers is None:
+                    raise self.failure()
+                raise DecodeError(str(stream.malformed))
+            if stream.ended:
                 return
-            if exchange.over:
-                raise self.lost()
-            await exchange.wait()
+            if stream.finished:
+                raise self.failure()
+            await stream.wait()
 
-    def finish(self) -> None:
-        """Raise what the status at the end of a reply means, unless it is OK."""
-        exchange = self.exchange
-        headers, trailers = exchange.headers or {}, exchange.trailers
+    def check_status(self) -> None:
+        """Raise the error of the status at the end of a reply, unless it is OK."""
+        stream = self.stream
+        headers, trailers = stream.headers or {}, stream.trailers
         if "grpc-status" in headers:
             trailers = headers
         elif trailers is None:
-            raise self.lost()
+            raise self.failure()
         diagnosis.raise_for_status(trailers)
 
-    def lost(self) -> RpcError:
-        """Why there is no more."""
-        exchange = self.exchange
-        if exchange.expired and exchange.failure is None:
-            if exchange.id and self._protocol.last_received < self._started:
-                self._protocol.drain()  # not a byte since: it may be a dead connection, which no later call should use
-            if not exchange.sent:
-                what = "the server takes no request"
-            else:
-                what = "no status" if exchange.messages else "no reply"
+    def failure(self) -> RpcError:
+        """The error for a reply that did not arrive."""
+        stream = self.stream
+        if stream.expired and stream.failure is None:
+            if stream.id and self._connection.last_received < self._started:
+                self._connection.drain()  # it may be dead, so that no later call should use it
+            missing = "no status" if stream.messages else "no reply"
+            what = missing if stream.sent else "the server takes no request"
             return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}")
-        if exchange.failure is None:
+        if stream.failure is None:
             return ConnectionLostError("the reply ended without a status, as when something cuts it off on the way")
-        return ConnectionLostError(exchange.failure.reason, unprocessed=exchange.failure.unprocessed)
+        return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)

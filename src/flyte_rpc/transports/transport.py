@@ -1,26 +1,20 @@
-"""What the call path asks of a wire protocol. Bytes go in and come out; failures are `flyte.errors`.
-
-There is one implementation, gRPC over HTTP/2. It is imported when the first connection is opened.
-"""
+"""The interface of transports: bytes go in and come out, and failures are errors of `flyte_rpc.errors`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from .endpoint import Endpoint
+from typing import Protocol
 
 Metadata = Sequence[tuple[str, str]]
 """Request headers: lower-case names, printable ASCII values."""
 
 
 class Transport(Protocol):
-    """A way to one control plane, for the event loop it was opened on. It connects, and reconnects, by itself."""
+    """A connection to one server, for the event loop on which it was opened. It connects and reconnects by itself."""
 
     @property
     def connected(self) -> bool:
-        """Whether it has reached the server at some time: then a refusal is likely to pass."""
+        """Whether it has ever reached the server. If so, a refused connection is probably temporary."""
         ...
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
@@ -33,7 +27,7 @@ class Transport(Protocol):
             timeout: Seconds for everything, connecting included.
 
         Raises:
-            RpcError: It failed; not yet saying which method, endpoint and request id.
+            RpcError: The call failed. The call path adds method, endpoint and request id.
         """
         ...
 
@@ -54,16 +48,9 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Drop the connection; calls that run fail. Only from the loop it was opened on."""
+        """Drop the connection; running calls fail. Call it on the event loop of the transport."""
         ...
 
     async def aclose(self) -> None:
         """Drop the connection and wait until the socket is closed."""
         ...
-
-
-def open_transport(endpoint: Endpoint) -> Transport:
-    """A transport for the running event loop. Nothing is sent before the first call."""
-    from .grpc import GrpcTransport
-
-    return GrpcTransport(endpoint)

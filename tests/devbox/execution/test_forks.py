@@ -19,9 +19,10 @@ from devbox.calls import DEADLINE, Calls
 from devbox.execution.test_execution import closed
 from devbox.execution.test_restart import killable
 from devbox.sample import jobs
+from flyte._client import use_client
 from flyte.errors import RuntimeUserError
 from flyte.remote import Run, TaskDetails
-from flyte_rpc.calls.client import Client, use_client
+from flyte_rpc.calls.client import Client
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
 

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
+from flyte._client import resolve_client
 from flyte.errors import AbortedError, AlreadyExistsError, NotFoundError
 from flyte.remote._common import console_url
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
 from flyte_api.messages.flyteidl2.app.app_definition import Meta, Spec
 from flyte_rpc.arguments import texts
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 

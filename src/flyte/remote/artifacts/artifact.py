@@ -8,13 +8,14 @@ from typing import Any, Literal, Self
 
 import attrs
 
+from flyte._client import resolve_client
 from flyte.artifacts import Card, Kind, Metadata, metadata_of
 from flyte.errors import AlreadyExistsError, NotFoundError
 from flyte.types import Dir, File, StructuredDataset
 from flyte_api.entities.artifact import ArtifactBase
 from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
 from flyte_rpc.arguments import text
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortBy
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import fetching, listing

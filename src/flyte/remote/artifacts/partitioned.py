@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from flyte._client import resolve_client
 from flyte_api.entities.artifact_group import ArtifactGroupBase
 from flyte_rpc.arguments import text, whole
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking
 
 from .partition_schema import PartitionSchema, declaration, schema_of

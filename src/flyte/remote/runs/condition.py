@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Iterator
 from typing import Self
 
+from flyte._client import resolve_client
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.types import SimpleType
@@ -15,7 +16,7 @@ from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_api.sorting import ActionKey
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.gather import together

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Self
 
+from flyte._client import resolve_client
 from flyte_api.entities.resolved_settings import ResolvedSettingsBase
 from flyte_api.entities.settings import SettingsBase
 from flyte_api.messages.flyteidl2.settings.settings_definition import ScopeLevel, SettingsKey, SettingState
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsMessage
 from flyte_api.messages.flyteidl2.settings.settings_service import SettingsRecord
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking, fetching
 from flyte_rpc.typeguards import is_mapping
 

@@ -7,11 +7,12 @@ from functools import partial
 from typing import Self
 
 import flyte
+from flyte._client import resolve_client
 from flyte_api.entities.trigger import TriggerBase
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching, listing

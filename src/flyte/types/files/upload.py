@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from flyte._client import resolve_client
 from flyte._routing import Operation, route
 from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
@@ -30,7 +31,7 @@ from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls import call_path
-from flyte_rpc.calls.client import Client, resolve_client
+from flyte_rpc.calls.client import Client
 from flyte_rpc.gather import together
 from flyte_rpc.redaction import redact
 

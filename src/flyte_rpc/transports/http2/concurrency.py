@@ -1,68 +1,64 @@
-"""Whose turn it is: how many calls a server takes at once on one connection, and who waits to be one of them."""
+"""The limit of concurrent streams on one connection, and the queue of those that wait for it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
 
 from . import frames
+from .stream import Http2Stream
 
-if TYPE_CHECKING:
-    from .stream import Exchange
+_RELEASE_DELAY = 0.002
+"""Seconds between the end of a stream and the next admission, when most of the limit is in use.
 
-_ROOM_AFTER = 0.002
-"""Seconds until a call that has ended makes room for another one, where room is scarce.
-
-Servers count a call until they have got around to forgetting it, which may be after the client has read its end. They
-refuse calls that come before.
+A server may count a stream a little longer than its client does, and refuses streams that come too early.
 """
 
 
-class Turns:
-    """Lets as many exchanges begin as the server takes at once, the others after them in their order."""
+class StreamLimiter:
+    """Admits as many streams as the server allows at once, and the others in their order."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._most = frames.LAST_STREAM
+        self._limit = frames.LAST_STREAM
         self._admitted = 0
-        self._left = 0
-        """How many of those admitted have ended and still count."""
-        self._queue: deque[Exchange] = deque()
+        self._released = 0
+        """How many admitted streams have ended and still count."""
+        self._queue: deque[Http2Stream] = deque()
 
-    def limit(self, most: int) -> None:
-        """Take the server's limit."""
-        self._most = most
+    def set_limit(self, limit: int) -> None:
+        """Apply the server's limit."""
+        self._limit = limit
         self._admit()
 
-    def enter(self, exchange: Exchange) -> None:
-        """Admit an exchange now, or wake it when it is admitted."""
-        if self._admitted < self._most and not self._queue:
+    def acquire(self, stream: Http2Stream) -> None:
+        """Admit a stream now, or later and wake it then."""
+        if self._admitted < self._limit and not self._queue:
             self._admitted += 1
-            exchange.admitted = True
+            stream.admitted = True
         else:
-            self._queue.append(exchange)
+            self._queue.append(stream)
 
-    def leave(self, exchange: Exchange) -> None:
-        """An exchange has ended, or waits no more."""
-        if exchange.admitted:
-            self._left += 1
-            if self._left == 1:
-                self._loop.call_later(_ROOM_AFTER if 2 * self._admitted > self._most else 0, self._admit)
-        elif exchange in self._queue:
-            self._queue.remove(exchange)
+    def release(self, stream: Http2Stream) -> None:
+        """Note that a stream has ended or gives up waiting."""
+        if stream.admitted:
+            self._released += 1
+            if self._released == 1:
+                self._loop.call_later(_RELEASE_DELAY if 2 * self._admitted > self._limit else 0, self._admit)
+        elif stream in self._queue:
+            self._queue.remove(stream)
 
-    def turn_away(self, reason: str) -> None:
-        """Fail those that wait."""
-        for exchange in self._queue:
-            exchange.fail(reason, unprocessed=True)
+    def reject_waiting(self, reason: str) -> None:
+        """Fail the waiting streams."""
+        for stream in self._queue:
+            stream.fail(reason, unprocessed=True)
         self._queue.clear()
 
     def _admit(self) -> None:
-        self._admitted -= self._left
-        self._left = 0
-        while self._queue and self._admitted < self._most:
-            exchange = self._queue.popleft()
+        self._admitted -= self._released
+        self._released = 0
+        while self._queue and self._admitted < self._limit:
+            stream = self._queue.popleft()
             self._admitted += 1
-            exchange.admitted = True
-            exchange.wake()
+            stream.admitted = True
+            stream.wake()

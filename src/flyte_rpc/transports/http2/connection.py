@@ -1,9 +1,9 @@
-"""One HTTP/2 connection of the client: what gRPC needs of HTTP/2, done directly.
+"""One HTTP/2 connection of a client, with what gRPC needs of HTTP/2.
 
-* A failing exchange wakes its reader by events, after the data that was received; tasks are never cancelled for it.
-* A graceful GOAWAY lets calls in flight finish and sends new ones over a new connection.
-* Exchanges that the server has certainly not acted on are marked, so that any call may be repeated.
-* What answers is remembered, so that a peer that is not HTTP/2 can be named.
+* A failing stream wakes its reader after the data that was received. No task is cancelled for it.
+* After a graceful GOAWAY, calls in flight finish, and new ones use another connection.
+* Streams that the server has certainly not acted on are marked as unprocessed, so that any call can be retried.
+* The first received bytes are kept, so that an error can name a peer that does not speak HTTP/2.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING, cast
 from h2.errors import ErrorCodes
 
 from . import frames
-from .concurrency import Turns
-from .flow_control import Sender
+from .concurrency import StreamLimiter
+from .flow_control import FrameSender
 from .frames import FrameReader, Violation, frame
 from .headers import HeaderReader, HeaderWriter
-from .stream import Exchange
+from .stream import Http2Stream
 
 if TYPE_CHECKING:
     from flyte_rpc.transports.transport import Metadata
 
 WINDOW_BYTES = 32 * 2**20
-"""How much a server may send ahead of what was read, so that a large page is not slowed by round trips."""
+"""How much a server may send ahead of the reader, so that round trips do not slow down a large page."""
 
-PING_EVERY = 30.0
-"""Seconds between pings while calls are open. Proxies and NATs drop idle connections without a word."""
+PING_INTERVAL = 30.0
+"""Seconds between pings while calls are open. Proxies and NATs drop idle connections silently."""
 
 PING_TIMEOUT = 15.0
 """Seconds after which an unanswered ping means that the connection is dead."""
 
 _FIRST_BYTES = 512
 _SHUTDOWN_SECONDS = 1.0
-_PING = b"flyteflt"
+_PING = b"keepaliv"
 _CLOSES = "the server closes the connection"
 _SETTINGS = frames.settings(
     (
@@ -46,41 +46,41 @@ _SETTINGS = frames.settings(
 )
 
 
-class ClientProtocol(asyncio.Protocol):
-    """A connection, its handshake, and the exchanges on it."""
+class Http2Connection(asyncio.Protocol):
+    """A connection, its handshake, and its streams."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
         headers: HeaderWriter,
         *,
-        ping_every: float = PING_EVERY,
+        ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
     ) -> None:
         self._loop = loop
-        self._ping_every = ping_every
+        self._ping_interval = ping_interval
         self._ping_timeout = ping_timeout
         self.ready: asyncio.Future[None] = loop.create_future()
-        """Done when the server has sent its HTTP/2 settings, or when it is clear that it will not."""
+        """Done when the server has sent its HTTP/2 settings, or cannot send them any more."""
         self.closed: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
-        self.head = b""
-        """The first bytes that were received."""
-        self.settled = False
-        """Whether the peer's settings have come, with which HTTP/2 begins."""
+        self.first_bytes = b""
+        """The first bytes from the server."""
+        self.settings_received = False
+        """Whether the server has sent its settings, with which HTTP/2 begins."""
         self.last_received = 0.0
-        """Time of the event loop when the last bytes were received."""
+        """Time of the event loop at which the last bytes arrived."""
         self.draining = False
-        self.pinged_too_often = False
+        self.pings_refused = False
         self.closed_because = ""
-        self._guard = self._until_the_loop_ends()
+        self._loop_guard = self._until_the_loop_ends()
         self._timer: asyncio.TimerHandle | None = None
-        self._expecting = False
-        """Whether the timer waits for the answer to a ping."""
+        self._ping_pending = False
+        """Whether a ping is unanswered."""
 
-        self._exchanges: dict[int, Exchange] = {}
+        self._streams: dict[int, Http2Stream] = {}
         self._next_id = 1
-        self._turns = Turns(loop)
+        self._limiter = StreamLimiter(loop)
 
         self._headers = headers
         self._header_reader = HeaderReader()
@@ -107,8 +107,8 @@ class ClientProtocol(asyncio.Protocol):
         return not over and self._next_id < frames.LAST_STREAM
 
     async def watch_the_loop(self) -> None:
-        """Have the socket closed when the event loop is shut down, as by `asyncio.run`, though nobody closed the client."""
-        await anext(self._guard)
+        """Close the socket when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client."""
+        await anext(self._loop_guard)
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
         try:
@@ -118,16 +118,16 @@ class ClientProtocol(asyncio.Protocol):
             await self.wait_closed(_SHUTDOWN_SECONDS)
 
     async def wait_closed(self, seconds: float) -> None:
-        """Until the socket is closed, by force if the peer takes longer to read what was sent."""
+        """Wait until the socket is closed. After so many seconds, drop unsent data and close it by force."""
         await asyncio.wait([self.closed], timeout=seconds)
         if not self.closed.done():
             self._sender.abort()
             await self.closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._sender = Sender(self._loop, cast(asyncio.Transport, transport))
+        self._sender = FrameSender(self._loop, cast(asyncio.Transport, transport))
         self._sender.write(frames.PREFACE + _SETTINGS)
-        self._sender.allow(0, WINDOW_BYTES - frames.DEFAULT_WINDOW)
+        self._sender.send_window_update(0, WINDOW_BYTES - frames.DEFAULT_WINDOW)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.close(f"the connection broke ({exc})" if exc else "the server closed the connection")
@@ -141,13 +141,13 @@ class ClientProtocol(asyncio.Protocol):
         self._sender.resume()
 
     def drain(self) -> None:
-        """Take no new calls; close once those in flight have ended."""
+        """Refuse new calls, and close the connection when the calls in flight have ended."""
         self.draining = True
-        self._turns.turn_away(_CLOSES)
+        self._limiter.reject_waiting(_CLOSES)
         self._close_if_drained()
 
     def close(self, reason: str = "the connection was closed", code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
-        """Fail all exchanges and close the socket."""
+        """Fail all streams and close the socket."""
         if self.closed_because:
             return
         self.closed_because = reason
@@ -155,82 +155,82 @@ class ClientProtocol(asyncio.Protocol):
             self._timer.cancel()
         self._frames.stopped = True
         self._sender.stop(code)
-        self._turns.turn_away(reason)
-        for exchange in self._exchanges.values():
-            exchange.fail(reason)
-        self._settle()
+        self._limiter.reject_waiting(reason)
+        for stream in self._streams.values():
+            stream.fail(reason)
+        self._resolve_ready()
 
     def _close_if_drained(self) -> None:
-        if self.draining and not self._exchanges:
+        if self.draining and not self._streams:
             self.close("the server closed the connection")
 
-    def _settle(self) -> None:
+    def _resolve_ready(self) -> None:
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def _look_after(self) -> None:
-        """Ping a peer that is quiet while calls are open."""
+    def _keepalive(self) -> None:
+        """Ping the server if it is silent while calls are open."""
         self._timer = None
-        if not self._exchanges:
+        if not self._streams:
             return
         quiet = self._loop.time() - self.last_received
-        if quiet < self._ping_every:
-            self._timer = self._loop.call_later(self._ping_every - quiet, self._look_after)
+        if quiet < self._ping_interval:
+            self._timer = self._loop.call_later(self._ping_interval - quiet, self._keepalive)
             return
         self._sender.write(frame(frames.PING, 0, 0, _PING))
-        self._expecting = True
-        self._timer = self._loop.call_later(self._ping_timeout, self._expect_life, self._loop.time())
+        self._ping_pending = True
+        self._timer = self._loop.call_later(self._ping_timeout, self._keepalive_timeout, self._loop.time())
 
-    def _expect_life(self, since: float) -> None:
-        self._timer, self._expecting = None, False
+    def _keepalive_timeout(self, since: float) -> None:
+        self._timer, self._ping_pending = None, False
         if self.last_received >= since:
-            self._look_after()
+            self._keepalive()
             return
         self._sender.abort()  # closing would wait for unsent data to drain, into a connection that takes none
         self.close(f"the server has not answered a ping for {self._ping_timeout:g} s")
 
     # What calls do.
 
-    def open(self, wanted: int) -> Exchange:
-        """An exchange whose turn it may not be yet: see `Exchange.admitted`."""
-        exchange = Exchange(self, self._loop, wanted)
+    def open(self, expected_messages: int) -> Http2Stream:
+        """A stream for a call. It may have to wait for the stream limit: see `Http2Stream.admitted`."""
+        stream = Http2Stream(self._loop, expected_messages, self._grant_window)
         if not self.usable:
-            exchange.fail(self.closed_because or _CLOSES, unprocessed=True)
+            stream.fail(self.closed_because or _CLOSES, unprocessed=True)
         else:
-            self._turns.enter(exchange)
-        return exchange
+            self._limiter.acquire(stream)
+        return stream
 
-    def begin(self, exchange: Exchange, path: str, metadata: Metadata, timeout: str, data: bytes) -> int:
-        """Send headers, and as much of the request as fits now. Returns how much did."""
-        exchange.id = stream = self._next_id
-        self._next_id = stream + 2
-        exchange.send_window = self._sender.first_window
-        exchange.receive_window = WINDOW_BYTES
-        self._exchanges[stream] = exchange
+    def send_request(self, stream: Http2Stream, path: str, metadata: Metadata, timeout: str, data: bytes) -> int:
+        """Send the headers, and as much of the request as fits now. Returns the position in the request."""
+        stream.id = stream_id = self._next_id
+        self._next_id = stream_id + 2
+        stream.send_window = self._sender.initial_window
+        stream.receive_window = WINDOW_BYTES
+        self._streams[stream_id] = stream
         if self._timer is None:
-            self._timer = self._loop.call_later(self._ping_every, self._look_after)
-        self._sender.headers(stream, self._headers.write(path, metadata, timeout))
-        return self._sender.message(exchange, data, 0)
+            self._timer = self._loop.call_later(self._ping_interval, self._keepalive)
+        self._sender.send_headers(stream_id, self._headers.write(path, metadata, timeout))
+        return self._sender.send_data(stream, data, 0)
 
-    def go_on(self, exchange: Exchange, data: bytes, at: int) -> int:
-        """Send more of a request, of which so much has been sent. Returns how much has been sent now."""
-        return self._sender.message(exchange, data, at)
+    def continue_request(self, stream: Http2Stream, data: bytes, at: int) -> int:
+        """Send more of a request from position `at`. Returns the new position."""
+        return self._sender.send_data(stream, data, at)
 
-    def leave(self, exchange: Exchange) -> None:
-        """The end of an exchange for its caller; a reset for the peer unless both sides were through."""
-        self._sender.forget(exchange)
-        self._turns.leave(exchange)
-        if self._exchanges.pop(exchange.id, None) is not None and not (exchange.ended and exchange.sent):
-            self._sender.reset(exchange.id, ErrorCodes.CANCEL)
+    def release(self, stream: Http2Stream) -> None:
+        """End a stream for its caller, and reset it unless both sides have finished."""
+        self._sender.discard(stream)
+        self._limiter.release(stream)
+        if self._streams.pop(stream.id, None) is not None and not (stream.ended and stream.sent):
+            self._sender.send_reset(stream.id, ErrorCodes.CANCEL)
         if self.draining:
             self._close_if_drained()
 
-    def grant(self, exchange: Exchange, owed: int) -> int:
-        """Open the window of a stream by what was read of it, if that is much. Returns what is still owed."""
-        if owed < WINDOW_BYTES // 2:
-            return owed
-        exchange.receive_window += owed
-        self._sender.allow(exchange.id, owed)
+    def _grant_window(self, stream: Http2Stream, consumed: int) -> int:
+        """Open the receive window of a stream if much was read. Returns the bytes that are still to be granted."""
+        if consumed < WINDOW_BYTES // 2:
+            return consumed
+        stream.receive_window += consumed
+        self._sender.send_window_update(stream.id, consumed)
         return 0
 
     # What the peer sends.
@@ -239,73 +239,73 @@ class ClientProtocol(asyncio.Protocol):
         if self.closed_because:
             return
         self.last_received = self._loop.time()
-        if not self.settled:
-            self.head = (self.head + data)[:_FIRST_BYTES]
+        if not self.settings_received:
+            self.first_bytes = (self.first_bytes + data)[:_FIRST_BYTES]
         try:
             self._frames.feed(data)
         except Violation as error:
             self.close(f"Protocol error: {error}", error.code)
 
-    def _read_data(self, flags: int, stream: int, payload: bytes) -> None:
+    def _read_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         charged = len(payload)
-        exchange = self._exchange(stream)
+        stream = self._find(stream_id)
         self._receive_window -= charged
         if self._receive_window < 0:
             raise Violation("more data than the connection's window allows", ErrorCodes.FLOW_CONTROL_ERROR)
         if self._receive_window <= WINDOW_BYTES // 2:
-            self._sender.allow(0, WINDOW_BYTES - self._receive_window)
+            self._sender.send_window_update(0, WINDOW_BYTES - self._receive_window)
             self._receive_window = WINDOW_BYTES
-        if exchange is None:
+        if stream is None:
             return
-        if exchange.ended:
-            self._break(exchange, ErrorCodes.STREAM_CLOSED)
-        elif exchange.headers is None:
-            self._break(exchange, ErrorCodes.PROTOCOL_ERROR)
-        elif charged > exchange.receive_window:
-            self._break(exchange, ErrorCodes.FLOW_CONTROL_ERROR)
+        if stream.ended:
+            self._reset_stream(stream, ErrorCodes.STREAM_CLOSED)
+        elif stream.headers is None:
+            self._reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
+        elif charged > stream.receive_window:
+            self._reset_stream(stream, ErrorCodes.FLOW_CONTROL_ERROR)
         else:
             if flags & frames.PADDED:
                 payload = frames.unpadded(frames.PADDED, payload)
             if charged:
-                exchange.receive(payload, charged)
+                stream.receive(payload, charged)
             if flags & frames.END_STREAM:
-                exchange.end()
+                stream.end()
 
-    def _read_headers(self, flags: int, stream: int, block: bytes) -> None:
-        headers = self._header_reader.read(block)  # even if nobody wants them: later ones refer to them
-        exchange = self._exchange(stream)
-        if exchange is None:
+    def _read_headers(self, flags: int, stream_id: int, block: bytes) -> None:
+        headers = self._header_reader.read(block)  # even of a released stream: later blocks refer to them
+        stream = self._find(stream_id)
+        if stream is None:
             return
         ends = flags & frames.END_STREAM
-        if exchange.ended:
-            self._break(exchange, ErrorCodes.STREAM_CLOSED)
+        if stream.ended:
+            self._reset_stream(stream, ErrorCodes.STREAM_CLOSED)
             return
-        if exchange.headers is None:
+        if stream.headers is None:
             if headers.get(":status", "").startswith("1") and not ends:
-                return  # a server may send word in advance
-            exchange.headers = headers
+                return  # an informational response
+            stream.headers = headers
             if headers.get("content-type") != "application/grpc" or headers.get(":status") != "200":
-                exchange.wake()  # it may be no reply at all, which need not be waited for
+                stream.wake()  # it may not be gRPC at all
         elif ends:
-            exchange.trailers = headers
+            stream.trailers = headers
         else:
-            self._break(exchange, ErrorCodes.PROTOCOL_ERROR)
+            self._reset_stream(stream, ErrorCodes.PROTOCOL_ERROR)
             return
         if ends:
-            exchange.end()
+            stream.end()
 
-    def _read_reset(self, flags: int, stream: int, payload: bytes) -> None:
-        code = _code(payload)
-        exchange = self._exchange(stream)
-        if exchange is not None:
-            del self._exchanges[stream]
-            exchange.fail(
+    def _read_reset(self, flags: int, stream_id: int, payload: bytes) -> None:
+        code = _uint32(payload)
+        stream = self._find(stream_id)
+        if stream is not None:
+            del self._streams[stream_id]
+            stream.fail(
                 f"the server reset the stream ({frames.error_name(code)})",
                 unprocessed=code == ErrorCodes.REFUSED_STREAM,
             )
 
-    def _read_settings(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream:
+    def _read_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
             raise Violation("settings of a stream")
         if flags & frames.ACK:
             return
@@ -313,73 +313,73 @@ class ClientProtocol(asyncio.Protocol):
             if key == frames.HEADER_TABLE_SIZE:
                 self._headers.limit_table(value)
             elif key == frames.MAX_CONCURRENT_STREAMS:
-                self._turns.limit(value)
+                self._limiter.set_limit(value)
             elif key == frames.MAX_FRAME_SIZE:
                 self._sender.largest_frame = value
             elif key == frames.INITIAL_WINDOW_SIZE:
-                change, self._sender.first_window = value - self._sender.first_window, value
-                for exchange in self._exchanges.values():
-                    exchange.send_window += change
+                change, self._sender.initial_window = value - self._sender.initial_window, value
+                for stream in self._streams.values():
+                    stream.send_window += change
         self._sender.write(frame(frames.SETTINGS, frames.ACK, 0, b""))
-        self.settled = True
-        self._settle()
+        self.settings_received = True
+        self._resolve_ready()
         self._sender.unblock()
 
-    def _read_push(self, flags: int, stream: int, payload: bytes) -> None:
+    def _read_push(self, flags: int, stream_id: int, payload: bytes) -> None:
         raise Violation("something is pushed, which was refused")
 
-    def _read_ping(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream:
+    def _read_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
             raise Violation("a ping of a stream")
         if len(payload) != 8:
             raise Violation("a ping has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
         if not flags & frames.ACK:
             self._sender.write(frame(frames.PING, frames.ACK, 0, payload))
-        elif self._expecting and self._timer is not None:
+        elif self._ping_pending and self._timer is not None:
             self._timer.cancel()
-            self._expecting = False
-            self._timer = self._loop.call_later(self._ping_every, self._look_after)
+            self._ping_pending = False
+            self._timer = self._loop.call_later(self._ping_interval, self._keepalive)
 
-    def _read_goaway(self, flags: int, stream: int, payload: bytes) -> None:
-        if stream:
+    def _read_goaway(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
             raise Violation("a GOAWAY of a stream")
-        last, code = _code(payload[:4]) & frames.LAST_STREAM, _code(payload[4:8])
-        for exchange in self._exchanges.values():
-            if exchange.id > last:
-                exchange.fail("the server closed the connection before it looked at the request", unprocessed=True)
+        last, code = _uint32(payload[:4]) & frames.LAST_STREAM, _uint32(payload[4:8])
+        for stream in self._streams.values():
+            if stream.id > last:
+                stream.fail("the server closed the connection before it looked at the request", unprocessed=True)
         if code == ErrorCodes.NO_ERROR:
             self.drain()
         else:
-            self.pinged_too_often = code == ErrorCodes.ENHANCE_YOUR_CALM
+            self.pings_refused = code == ErrorCodes.ENHANCE_YOUR_CALM
             self.close(f"the server closed the connection with {frames.error_name(code)}")
 
-    def _read_window(self, flags: int, stream: int, payload: bytes) -> None:
-        more = _code(payload) & frames.LARGEST_WINDOW
-        if not stream:
-            if not more or not self._sender.allowed(more):
+    def _read_window(self, flags: int, stream_id: int, payload: bytes) -> None:
+        more = _uint32(payload) & frames.LARGEST_WINDOW
+        if not stream_id:
+            if not more or not self._sender.add_window(more):
                 raise Violation("a window update is out of range", ErrorCodes.FLOW_CONTROL_ERROR)
-        elif (exchange := self._exchange(stream)) is not None:
-            exchange.send_window += more
-            if not more or exchange.send_window > frames.LARGEST_WINDOW:
-                self._break(exchange, ErrorCodes.FLOW_CONTROL_ERROR)
+        elif (stream := self._find(stream_id)) is not None:
+            stream.send_window += more
+            if not more or stream.send_window > frames.LARGEST_WINDOW:
+                self._reset_stream(stream, ErrorCodes.FLOW_CONTROL_ERROR)
         self._sender.unblock()
 
-    def _exchange(self, stream: int) -> Exchange | None:
-        """The exchange that a frame is for. None if it was left: the frame was under way when the server was told."""
-        found = self._exchanges.get(stream)
-        if found is None and (not stream & 1 or stream >= self._next_id):
-            raise Violation(f"a frame of stream {stream}, which was never opened")
-        return found
+    def _find(self, stream_id: int) -> Http2Stream | None:
+        """The stream that a frame is for. None if it was released: the frame may have crossed the reset."""
+        stream = self._streams.get(stream_id)
+        if stream is None and (not stream_id & 1 or stream_id >= self._next_id):
+            raise Violation(f"a frame of stream {stream_id}, which was never opened")
+        return stream
 
-    def _break(self, exchange: Exchange, code: ErrorCodes) -> None:
-        """End one exchange because of what the peer did in it."""
-        del self._exchanges[exchange.id]
-        self._sender.reset(exchange.id, code)
-        exchange.fail(f"the server broke the rules of HTTP/2 ({code.name})")
+    def _reset_stream(self, stream: Http2Stream, code: ErrorCodes) -> None:
+        """Reset a stream on which the peer broke the protocol."""
+        del self._streams[stream.id]
+        self._sender.send_reset(stream.id, code)
+        stream.fail(f"the server broke the rules of HTTP/2 ({code.name})")
 
 
-def _code(payload: bytes) -> int:
-    """The 32 bits that make up a frame."""
+def _uint32(payload: bytes) -> int:
+    """The 32-bit number that makes up a payload."""
     if len(payload) != 4:
         raise Violation("a frame has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
     return int.from_bytes(payload)

@@ -1,39 +1,36 @@
-"""The sending half of a connection: what fits into windows and socket now, in one write for each turn of the event loop."""
+"""Sending within the limits of flow control: windows, frame size and socket, with one write per turn of the event loop."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+
+from h2.errors import ErrorCodes
 
 from . import frames
 from .frames import frame, number
-
-if TYPE_CHECKING:
-    from h2.errors import ErrorCodes
-
-    from .stream import Exchange
+from .stream import Http2Stream
 
 
-class Sender:
-    """Frames on their way out."""
+class FrameSender:
+    """Sends the frames of one connection."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         self._loop = loop
         self._transport = transport
         self._out: list[bytes] = []
-        self._blocked: set[Exchange] = set()
-        """Exchanges that wait for a window or for the socket before they send more."""
+        self._blocked: set[Http2Stream] = set()
+        """Streams that wait for a window or for the socket."""
         self._paused = False
         self._window = frames.DEFAULT_WINDOW
-        self.first_window = frames.DEFAULT_WINDOW
-        """What each exchange may send to begin with."""
+        self.initial_window = frames.DEFAULT_WINDOW
+        """The send window of a new stream."""
         self.largest_frame = frames.DEFAULT_FRAME
         self.stopped = False
-        """Whether nothing is sent any more."""
+        """Whether the connection sends nothing any more."""
 
     @property
     def closing(self) -> bool:
-        """Whether what is sent now would not leave: the socket may have failed before the connection is told."""
+        """Whether the socket is closing, which the connection may not know yet."""
         return self._transport.is_closing()
 
     def write(self, data: bytes) -> None:
@@ -51,7 +48,7 @@ class Sender:
             self._transport.write(data)
 
     def stop(self, code: ErrorCodes) -> None:
-        """Say goodbye and close the socket. What nobody will send the rest of need not leave any more."""
+        """Send GOAWAY and close the socket. Queued frames are dropped."""
         self.stopped = True
         self._out.clear()
         if not self._transport.is_closing():
@@ -59,77 +56,77 @@ class Sender:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close the socket without waiting for what was sent to leave."""
+        """Close the socket at once."""
         self._transport.abort()
 
-    def headers(self, stream: int, block: bytes) -> None:
+    def send_headers(self, stream_id: int, block: bytes) -> None:
         """Send a header block, in as many frames as it takes."""
-        most = self.largest_frame
-        if len(block) <= most:
-            self.write(frame(frames.HEADERS, frames.END_HEADERS, stream, block))
+        limit = self.largest_frame
+        if len(block) <= limit:
+            self.write(frame(frames.HEADERS, frames.END_HEADERS, stream_id, block))
             return
-        self.write(frame(frames.HEADERS, 0, stream, block[:most]))
-        for at in range(most, len(block), most):
-            flags = frames.END_HEADERS if at + most >= len(block) else 0
-            self.write(frame(frames.CONTINUATION, flags, stream, block[at : at + most]))
+        self.write(frame(frames.HEADERS, 0, stream_id, block[:limit]))
+        for at in range(limit, len(block), limit):
+            flags = frames.END_HEADERS if at + limit >= len(block) else 0
+            self.write(frame(frames.CONTINUATION, flags, stream_id, block[at : at + limit]))
 
-    def message(self, exchange: Exchange, data: bytes, at: int) -> int:
+    def send_data(self, stream: Http2Stream, data: bytes, at: int) -> int:
         """Send as much of a request as windows and socket take now.
 
         Args:
-            exchange: Whose request it is.
+            stream: Whose request it is.
             data: All of it.
             at: How much of it has been sent.
 
         Returns:
-            How much has been sent now. The exchange is woken when more may be.
+            How much of it has been sent. The stream is woken when it can send more.
         """
         size = len(data)
         while at < size and not self._paused:
-            part = min(size - at, self.largest_frame, self._window, exchange.send_window)
+            part = min(size - at, self.largest_frame, self._window, stream.send_window)
             if part <= 0:
                 break
             self._window -= part
-            exchange.send_window -= part
+            stream.send_window -= part
             end = at + part
-            exchange.sent = end == size
-            self.write(frame(frames.DATA, frames.END_STREAM if exchange.sent else 0, exchange.id, data[at:end]))
+            stream.sent = end == size
+            self.write(frame(frames.DATA, frames.END_STREAM if stream.sent else 0, stream.id, data[at:end]))
             if part == self.largest_frame:
                 self._flush()  # so that the socket's fill is known before the next one
             at = end
         if at < size:
-            self._blocked.add(exchange)
+            self._blocked.add(stream)
         return at
 
-    def reset(self, stream: int, code: ErrorCodes) -> None:
-        """Tell the peer that a stream has ended early."""
-        self.write(frame(frames.RST_STREAM, 0, stream, number(code)))
+    def send_reset(self, stream_id: int, code: ErrorCodes) -> None:
+        """Reset a stream."""
+        self.write(frame(frames.RST_STREAM, 0, stream_id, number(code)))
 
-    def allow(self, stream: int, more: int) -> None:
-        """Let the peer send more: on a stream, or, as stream 0, on the connection."""
-        self.write(frame(frames.WINDOW_UPDATE, 0, stream, number(more)))
+    def send_window_update(self, stream_id: int, size: int) -> None:
+        """Open a receive window: of a stream, or of the connection as stream 0."""
+        self.write(frame(frames.WINDOW_UPDATE, 0, stream_id, number(size)))
 
-    def allowed(self, more: int) -> bool:
-        """The peer takes more on the connection. Returns whether that is within the rules."""
-        self._window += more
+    def add_window(self, size: int) -> bool:
+        """Widen the connection's send window. Returns False if that exceeds the limit of HTTP/2."""
+        self._window += size
         return self._window <= frames.LARGEST_WINDOW
 
-    def forget(self, exchange: Exchange) -> None:
-        """An exchange sends no more."""
-        self._blocked.discard(exchange)
+    def discard(self, stream: Http2Stream) -> None:
+        """Forget a stream that sends no more."""
+        self._blocked.discard(stream)
 
     def pause(self) -> None:
-        """The socket takes no more for now."""
+        """Stop sending data: the socket's buffer is full."""
         self._paused = True
 
     def resume(self) -> None:
-        """The socket takes more again."""
+        """Send data again."""
         self._paused = False
         self.unblock()
 
     def unblock(self) -> None:
-        """Have those try again who could not send all."""
+        """Wake the streams that could not send all of their data."""
         if self._blocked:
             blocked, self._blocked = self._blocked, set()
-            for exchange in blocked:
-                exchange.wake()
+            for stream in blocked:
+                stream.wake()

@@ -1,42 +1,40 @@
-"""One call on a connection: what of its reply has arrived, and who waits for more of it."""
+"""One HTTP/2 stream: a request, and as much of the reply as has arrived."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, message_size
 
-if TYPE_CHECKING:
-    from .connection import ClientProtocol
-
 
 class Failure(NamedTuple):
-    """Why an exchange ended before its reply."""
+    """Why a stream ended before its reply was complete."""
 
     reason: str
     unprocessed: bool
     """Whether HTTP/2 guarantees that the server did not act on the request."""
 
 
-class Exchange:
-    """A request and its reply. The connection fills in what arrives; one task at a time waits for it."""
+class Http2Stream:
+    """A request and its reply. The connection adds what arrives; one task at a time waits for it."""
 
     __slots__ = (
-        "_connection",
+        "_consumed",
+        "_expected_messages",
+        "_grant_window",
         "_loop",
-        "_owed",
         "_partial",
         "_waiter",
-        "_wanted",
         "admitted",
-        "bad",
         "ended",
         "expired",
         "failure",
         "headers",
         "id",
+        "malformed",
         "messages",
         "receive_window",
         "send_window",
@@ -44,47 +42,54 @@ class Exchange:
         "trailers",
     )
 
-    def __init__(self, connection: ClientProtocol, loop: asyncio.AbstractEventLoop, wanted: int) -> None:
-        """An exchange that has not begun.
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        expected_messages: int,
+        grant_window: Callable[[Http2Stream, int], int],
+    ) -> None:
+        """Describe a stream that is not opened yet.
 
         Args:
-            connection: What it will take place on.
             loop: The connection's event loop.
-            wanted: How many messages its reader waits for; it is woken by the end too, and by what is not gRPC.
+            expected_messages: How many messages its reader waits for. The end of the reply wakes it as well, and so does
+                a reply that is not gRPC.
+            grant_window: Called with the stream and the bytes that were read. It may open the stream's receive window by
+                them, and returns how many of them are still to be granted.
         """
-        self._connection = connection
+        self._grant_window = grant_window
         self._loop = loop
-        self._wanted = wanted
+        self._expected_messages = expected_messages
         self._waiter: asyncio.Future[None] | None = None
         self._partial = bytearray()
-        self._owed = 0
-        """Bytes received of which the peer was not told that there is room for as many more."""
+        self._consumed = 0
+        """Bytes that were read and not yet granted to the peer again by a window update."""
         self.id = 0
-        """The stream; 0 before it is opened."""
+        """The stream identifier; 0 before the stream is opened."""
         self.admitted = False
-        """Whether it counts among the calls that the peer allows at once."""
+        """Whether it counts towards the peer's limit of concurrent streams."""
         self.send_window = self.receive_window = 0
         self.headers: dict[str, str] | None = None
         self.messages: deque[bytes] = deque()
         self.trailers: dict[str, str] | None = None
-        self.bad: BadFrame | None = None
-        """Why messages after those that are here cannot be read."""
+        self.malformed: BadFrame | None = None
+        """Why the messages after the received ones cannot be read."""
         self.sent = False
         """Whether the request has left in full."""
         self.ended = False
-        """Whether the server has sent all it will."""
+        """Whether the server has ended the stream."""
         self.failure: Failure | None = None
         self.expired = False
         """Whether its deadline has passed."""
 
     def wake(self) -> None:
-        """Have the reader look again."""
+        """Wake the reader."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
     async def wait(self) -> None:
-        """Until something has changed; it may be anything."""
+        """Wait until something has changed."""
         self._waiter = waiter = self._loop.create_future()
         try:
             await waiter
@@ -92,57 +97,57 @@ class Exchange:
             self._waiter = None
 
     @property
-    def over(self) -> bool:
-        """Whether nothing more will arrive in time."""
+    def finished(self) -> bool:
+        """Whether nothing more will arrive before the deadline."""
         return self.ended or self.failure is not None or self.expired
 
     def fail(self, reason: str, *, unprocessed: bool = False) -> None:
-        """Let what was received be read, and then let every wait end."""
+        """Fail the stream. Messages that have arrived can still be read."""
         if self.failure is None:
             self.failure = Failure(reason, unprocessed)
         self.wake()
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """Note that the deadline has passed."""
         self.expired = True
         self.wake()
 
     def end(self) -> None:
-        """The server has sent all it will."""
+        """Note that the server has ended the stream."""
         self.ended = True
-        if self._partial and self.bad is None:
-            self.bad = BadFrame("the message is cut short", cut=True)
+        if self._partial and self.malformed is None:
+            self.malformed = BadFrame("the message is cut short", cut=True)
         self.wake()
 
     def receive(self, data: bytes, charged: int) -> None:
-        """Take a piece of the reply.
+        """Add a piece of the reply.
 
         Args:
             data: The piece.
             charged: What it counts for in the stream's window, padding included.
         """
         self.receive_window -= charged
-        self._owed += charged
-        if self.bad is None:
+        self._consumed += charged
+        if self.malformed is None:
             try:
                 self._split(data)
             except BadFrame as error:
-                self.bad = error
+                self.malformed = error
                 self._partial.clear()
-        if len(self.messages) >= self._wanted or self.bad is not None:
+        if len(self.messages) >= self._expected_messages or self.malformed is not None:
             self.wake()
         if not self.messages:
             self._grant()
 
     def take(self) -> bytes:
-        """The next message, of which there must be one."""
+        """Return the next message. There must be one."""
         message = self.messages.popleft()
         if not self.messages:
             self._grant()
         return message
 
     def _split(self, data: bytes) -> None:
-        """Find the messages in what has arrived."""
+        """Split the received bytes into messages."""
         partial = self._partial
         if partial:
             partial += data
@@ -162,6 +167,6 @@ class Exchange:
             partial += data[at:]
 
     def _grant(self) -> None:
-        """Allow as much again as was read, in large steps. A reader that falls behind holds its own stream up, no other."""
-        if self._owed and not self.ended:
-            self._owed = self._connection.grant(self, self._owed)
+        """Open the receive window by what was read, in large steps. A slow reader holds up its own stream only."""
+        if self._consumed and not self.ended:
+            self._consumed = self._grant_window(self, self._consumed)

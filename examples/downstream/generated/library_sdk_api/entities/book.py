@@ -29,7 +29,6 @@ from flyte_rpc.v1 import (
     fetching,
     listing,
     paged,
-    resolve_client,
     streaming,
     unary,
     walk,
@@ -48,6 +47,7 @@ from library_sdk_api.messages.library.v1.books import (
     WatchBookRequest,
 )
 from library_sdk_api.messages.library.v1.books import Book as V1Book
+from library_sdk_api.registry import registry
 from library_sdk_api.services.library.v1.book_service import BookService
 from library_sdk_api.sorting import BookKey
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 
 class BookBase(Entity[V1Book]):
     """A copy of a book."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[V1Book]:
@@ -145,7 +147,7 @@ class BookBase(Entity[V1Book]):
 
         Calls `BookService.GetBook`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetBookRequest(id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)))
         reply = await unary(caller, BookService.GET_BOOK, request)
         return cls._of(reply.book, caller)
@@ -188,7 +190,7 @@ class BookBase(Entity[V1Book]):
 
         Calls `BookService.AddBook`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = AddBookRequest(
             id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)),
             title=as_text("title", title, 1, 0),
@@ -280,7 +282,7 @@ class BookBase(Entity[V1Book]):
 
         Calls `BookService.ListBooks`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = ListBooksRequest(
             request=ListRequest(
                 filters=as_filters(
@@ -336,7 +338,7 @@ class BookBase(Entity[V1Book]):
 
         Calls `BookService.ListBooks`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = ListBooksRequest(
             request=ListRequest(
                 filters=as_filters(Filter, *any_of("state", "in_state", in_state, BookState)),

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from flyte_rpc.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, resolve_client, unary, walk
+from flyte_rpc.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, unary, walk
 from library_sdk_api.messages.library.v1.readers import GetReaderRequest, ListReadersRequest, PageRequest, Reader
+from library_sdk_api.registry import registry
 from library_sdk_api.services.library.v1.reader_service import ReaderService
 
 
 class ReaderBase(Entity[Reader]):
     """Somebody with a library card."""
+
+    _registry = registry
 
     @classmethod
     def _message_type(cls) -> type[Reader]:
@@ -83,7 +86,7 @@ class ReaderBase(Entity[Reader]):
 
         Calls `ReaderService.ListReaders`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = ListReadersRequest(page=PageRequest(), name_prefix=name_prefix)
         return paged(
             cls,
@@ -114,7 +117,7 @@ class ReaderBase(Entity[Reader]):
 
         Calls `ReaderService.GetReader`.
         """
-        caller = resolve_client(client)
+        caller = registry.resolve(client)
         request = GetReaderRequest(card=as_text("card", card, 1, 0))
         reply = await unary(caller, ReaderService.GET_READER, request)
         return cls._of(reply, caller)

@@ -1,0 +1,171 @@
+"""Clients of a control plane, and `flyte.init`, which sets the default one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import AbstractContextManager
+from typing import ClassVar
+
+from flyte.errors import InitializationError
+from flyte_api.registry import registry
+from flyte_rpc.calls.client import Client as RpcClient
+from flyte_rpc.calls.client import ClientSettings, Token
+from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.version import VERSION
+
+_ENVIRONMENT = {
+    "endpoint": ("FLYTE_ENDPOINT", "FLYTE_ADMIN_ENDPOINT"),
+    "org": ("FLYTE_ORG", "FLYTE_TASK_ORG"),
+    "project": ("FLYTE_PROJECT", "FLYTE_TASK_PROJECT"),
+    "domain": ("FLYTE_DOMAIN", "FLYTE_TASK_DOMAIN"),
+    "token": ("FLYTE_TOKEN",),
+    "insecure": ("FLYTE_INSECURE", "FLYTE_ADMIN_INSECURE"),
+}
+"""Environment variables that stand in for arguments, the first one that is set."""
+
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+_lock = threading.Lock()
+
+
+class Client(RpcClient):
+    __doc__ = RpcClient.__doc__
+
+    user_agent: ClassVar[str] = f"flyte-remote/{VERSION} (python {sys.version_info[0]}.{sys.version_info[1]})"
+    constructors: ClassVar[str] = "flyte.init() or flyte.Client()"
+
+
+resolve_client = registry.resolve
+
+
+def current_client() -> RpcClient:
+    """The client of calls that are given none: that of the `use_client` block around, else the default one.
+
+    Raises:
+        InitializationError: There is none.
+    """
+    return registry.current()
+
+
+def use_client(client: RpcClient) -> AbstractContextManager[RpcClient]:
+    """Use a client in a `with` block: in this thread or task, and in those that it starts.
+
+    Raises:
+        TypeError: `client` is not a client.
+    """
+    return registry.use(client)
+
+
+def _client_of_task() -> RpcClient | None:
+    """The client of a process that executes a task: its environment says where it belongs."""
+    if not os.environ.get("FLYTE_ENDPOINT") or not os.environ.get("FLYTE_ACTION_NAME"):
+        return None
+    init()
+    return registry.default
+
+
+registry.configure(
+    missing="No control plane is set. Call flyte.init(endpoint='http://host:port', project=..., domain=...), "
+    "pass client= to this call, or start a local control plane with flyte.devbox.start().",
+    discover=_client_of_task,
+)
+
+
+def init(
+    endpoint: str | None = None,
+    *,
+    org: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+    token: Token | None = None,
+    insecure: bool | None = None,
+    timeout: float = 60.0,
+    page_size: int = 100,
+    replace: bool = False,
+) -> None:
+    """Set the default client of the process. Nothing is sent before the first call.
+
+    Omitted settings are read from the environment: `FLYTE_ENDPOINT`, `FLYTE_ORG`, `FLYTE_PROJECT`, `FLYTE_DOMAIN`,
+    `FLYTE_TOKEN`, `FLYTE_INSECURE`; or `FLYTE_ADMIN_ENDPOINT`, `FLYTE_ADMIN_INSECURE` and `FLYTE_TASK_ORG`,
+    `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, the names of other Flyte tools.
+
+    To use several control planes or identities, make a `flyte.Client` for each and pass it as `client=`.
+
+    Args:
+        endpoint: `http://host[:port]` for cleartext, `https://host[:port]` for TLS, `dns:///host[:port]` or `host[:port]`.
+        org: Organization. Default: none.
+        project: Project of calls that name none.
+        domain: Domain of calls that name none.
+        token: Bearer token, or a function that returns one and is called before each attempt. Default: anonymous.
+        insecure: True for cleartext, False for TLS, when the endpoint does not say. Default: TLS except to this machine.
+        timeout: Seconds that a call may take, retries included. Default: 60.
+        page_size: Items that a listing asks for at a time. Default: 100.
+        replace: Replace the client of an earlier `init` that had other settings, and close it. Default: False.
+
+    Raises:
+        InitializationError: No endpoint is set, or an earlier `init` had other settings and `replace` is False.
+        ValueError: An argument or a variable is unusable.
+    """
+    where = endpoint or _variable("endpoint")
+    if not where:
+        raise InitializationError(
+            "No endpoint is set. Write flyte.init(endpoint='http://host:port'), set FLYTE_ENDPOINT, "
+            "or start a local control plane with flyte.devbox.start()."
+        )
+    client = Client(
+        where,
+        org=org or _variable("org") or "",
+        project=project or _variable("project"),
+        domain=domain or _variable("domain"),
+        token=token or _variable("token"),
+        insecure=_insecure()
+        if insecure is None and not where.lower().startswith(("http://", "https://"))
+        else insecure,
+        timeout=timeout,
+        page_size=page_size,
+    )
+    with _lock:
+        previous = registry.default
+        if previous is not None and not previous.closed:
+            different = _differences(previous.settings, client.settings)
+            if not different and previous.settings.token == client.settings.token:
+                return
+            if different and not replace:
+                raise InitializationError(
+                    f"flyte.init() was called before with other settings: {', '.join(different)}. "
+                    "Pass replace=True to change them, or make a flyte.Client and pass it as client=."
+                )
+        registry.set_default(client)
+    if previous is not None:
+        previous.close()
+
+
+def _variable(argument: str) -> str | None:
+    return next((value for name in _ENVIRONMENT[argument] if (value := os.environ.get(name, "").strip())), None)
+
+
+def _insecure() -> bool | None:
+    text = _variable("insecure")
+    if text is None:
+        return None
+    if text.lower() not in _TRUTH:
+        raise ValueError(f"FLYTE_INSECURE (or FLYTE_ADMIN_INSECURE) is {text!r}; it must be true or false")
+    return _TRUTH[text.lower()]
+
+
+def _differences(before: ClientSettings, now: ClientSettings) -> list[str]:
+    """How two clients differ. Functions that return tokens cannot be compared, and count as equal."""
+    different: list[str] = []
+    for name in ("endpoint", "org", "project", "domain", "timeout", "page_size"):
+        old, new = getattr(before, name), getattr(now, name)
+        if old != new:
+            different.append(f"{name} {_shown(old)}, now {_shown(new)}")
+    if before.token != now.token and not (callable(before.token) and callable(now.token)):
+        different.append("token (not shown)")
+    return different
+
+
+def _shown(value: object) -> str:
+    return repr(str(value) if isinstance(value, Endpoint) else value)

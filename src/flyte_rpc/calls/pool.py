@@ -1,0 +1,103 @@
+"""Connections: one per endpoint and event loop, shared by a client and those derived from it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from flyte_rpc.errors import InitializationError
+from flyte_rpc.sync import bridge
+from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.transports.transport import Transport
+
+if TYPE_CHECKING:
+    import ssl
+
+TransportFactory = Callable[[Endpoint], Transport]
+"""Makes a transport for the running event loop. It sends nothing before the first call."""
+
+
+def grpc_transports(user_agent: str, ssl_context: ssl.SSLContext | None) -> TransportFactory:
+    """The factory of gRPC transports. The module is imported with the first connection."""
+
+    def open_transport(endpoint: Endpoint) -> Transport:
+        from flyte_rpc.transports.grpc import GrpcTransport
+
+        return GrpcTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context)
+
+    return open_transport
+
+
+class ConnectionPool:
+    """Opens transports and closes them. A forked child has none of its parent's."""
+
+    def __init__(self, open_transport: TransportFactory) -> None:
+        self._open_transport = open_transport
+        self._transports: dict[tuple[Endpoint, asyncio.AbstractEventLoop], Transport] = {}
+        self._lock = threading.Lock()
+        self._generation = bridge.fork_generation()
+        self.closed = False
+
+    def transport(self, endpoint: Endpoint) -> Transport:
+        """The transport to an endpoint for the running event loop.
+
+        Raises:
+            InitializationError: The pool is closed.
+        """
+        if self._generation != bridge.fork_generation():
+            self._forget()
+        key = (endpoint, asyncio.get_running_loop())
+        transport = self._transports.get(key)
+        if transport is None:
+            with self._lock:
+                if self.closed:
+                    raise InitializationError(f"The client for {endpoint} is closed. Make a new one.")
+                transport = self._open_transport(endpoint)
+                open_loops = {key: way for key, way in self._transports.items() if not key[1].is_closed()}
+                self._transports = {**open_loops, key: transport}
+        return transport
+
+    def close(self) -> None:
+        """Close all connections. Running calls fail."""
+        running = _running_loop()
+        for (_, loop), transport in self._retire():
+            if loop is running:
+                transport.close()
+            else:
+                _close_on(loop, transport)
+
+    async def aclose(self) -> None:
+        """Close all connections, and wait for those of the running event loop."""
+        running = asyncio.get_running_loop()
+        for (_, loop), transport in self._retire():
+            if loop is running:
+                await transport.aclose()
+            else:
+                _close_on(loop, transport)
+
+    def _retire(self) -> list[tuple[tuple[Endpoint, asyncio.AbstractEventLoop], Transport]]:
+        if self._generation != bridge.fork_generation():
+            self._forget()
+        with self._lock:
+            self.closed = True
+            retired, self._transports = self._transports, {}
+        return list(retired.items())
+
+    def _forget(self) -> None:
+        """Drop what belongs to the parent process: its sockets, and a lock that one of its threads may hold."""
+        self._lock, self._transports, self._generation = threading.Lock(), {}, bridge.fork_generation()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _close_on(loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
+    with suppress(RuntimeError):  # that loop is closed, and its sockets with it
+        loop.call_soon_threadsafe(transport.close)

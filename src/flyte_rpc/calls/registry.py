@@ -1,0 +1,85 @@
+"""The default client of an SDK, and the client of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from flyte_rpc.errors import InitializationError
+
+from .client import Client
+
+
+class ClientRegistry:
+    """Which client a call uses that is given none: that of the block around it, else the default one.
+
+    Every generated package has a registry of its own, so that two SDKs in one process never share a client.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Describe a registry without a default client.
+
+        Args:
+            name: Name of the generated package.
+        """
+        self._default: Client | None = None
+        self._of_block: ContextVar[Client | None] = ContextVar(f"{name}_client", default=None)
+        self._missing = f"No client is set. Pass client= to this call, or set a default with {name}.registry.registry.set_default()."
+        self._discover: Callable[[], Client | None] | None = None
+
+    def configure(self, *, missing: str, discover: Callable[[], Client | None] | None = None) -> None:
+        """Set what an SDK knows better.
+
+        Args:
+            missing: The message of the error when there is no client. It says how to set one.
+            discover: Called when there is no client; it may return one. Default: none.
+        """
+        self._missing = missing
+        self._discover = discover
+
+    @property
+    def default(self) -> Client | None:
+        """The default client; None if none is set."""
+        return self._default
+
+    def set_default(self, client: Client | None) -> None:
+        """Set the default client. None removes it."""
+        self._default = None if client is None else _checked(client)
+
+    def current(self) -> Client:
+        """The client of calls that are given none.
+
+        Raises:
+            InitializationError: There is none.
+        """
+        client = self._of_block.get() or self._default
+        if client is None and self._discover is not None:
+            client = self._discover()
+        if client is None:
+            raise InitializationError(self._missing)
+        return client
+
+    def resolve(self, client: Client | None) -> Client:
+        """The given client, else the current one.
+
+        Raises:
+            InitializationError: There is neither.
+            TypeError: `client` is not a client.
+        """
+        return self.current() if client is None else _checked(client)
+
+    @contextmanager
+    def use(self, client: Client) -> Generator[Client, None, None]:
+        """Use a client in a `with` block: in this thread or task, and in those that it starts."""
+        reset = self._of_block.set(_checked(client))
+        try:
+            yield client
+        finally:
+            self._of_block.reset(reset)
+
+
+def _checked(value: object) -> Client:
+    if not isinstance(value, Client):
+        raise TypeError(f"client takes a Client, not {type(value).__name__} ({value!r})")
+    return value

@@ -1,0 +1,96 @@
+"""The loop that opens a broken stream again, and the loop that sends a call until it succeeds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+from flyte_rpc.calls.retry import BROKEN_STREAM, BUSY_SERVER, SUBSCRIPTIONS, Backoff, Failures
+from flyte_rpc.errors import EndpointError, RpcError
+
+T = TypeVar("T")
+
+_log = logging.getLogger("flyte_rpc.watch")
+
+
+async def resuming(
+    subscribe: Callable[[], AsyncGenerator[T, None]],
+    *,
+    label: str,
+    is_over: Callable[[RpcError | None], Awaitable[bool]] | None = None,
+    resume_after: tuple[type[RpcError], ...] = BROKEN_STREAM,
+    backoff: Backoff = SUBSCRIPTIONS,
+    reached: bool = False,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncGenerator[T, None]:
+    """Yield the items of a stream, and open it again when it breaks or ends.
+
+    Failures count only in a row: any item starts the count again. Clean ends do not count, but the delays after them grow
+    as well.
+
+    Args:
+        subscribe: Opens one stream.
+        label: What log lines call the stream.
+        is_over: Called after each end, with the error or None for a clean end. Returns whether nothing can follow; it may
+            raise. Default: something can always follow.
+        resume_after: Errors after which the stream is opened again. Others are raised at once.
+        backoff: How often and how fast.
+        reached: Whether the server is known to exist. Otherwise an `EndpointError` of the first attempt is raised at once,
+            because waiting would only hide a wrong endpoint.
+        sleep: Waits between attempts.
+
+    Raises:
+        RpcError: The stream broke too often in a row, or for a reason that does not pass.
+    """
+    failures, quiet_ends = Failures(backoff), 0
+    while True:
+        try:
+            async with aclosing(subscribe()) as items:
+                async for item in items:
+                    failures.reset()
+                    quiet_ends = 0
+                    yield item
+            if is_over is not None and await is_over(None):
+                return
+            quiet_ends += 1
+            delay = backoff.delay(quiet_ends)
+        except resume_after as error:
+            if isinstance(error, EndpointError) and not reached:
+                raise
+            if is_over is not None and await is_over(error):
+                return
+            delay = failures.delay_after(error)
+            _log.warning("%s broke; opening it again in %.1f s: %s", label, delay, error)
+        reached = True
+        await sleep(delay)
+
+
+async def persistent(
+    call: Callable[[], Awaitable[T]],
+    *,
+    label: str,
+    backoff: Backoff,
+    retry_after: tuple[type[RpcError], ...] = BUSY_SERVER,
+) -> T:
+    """Send an idempotent call until it succeeds.
+
+    Args:
+        call: Makes one attempt.
+        label: What log lines call it.
+        backoff: How often and how fast.
+        retry_after: Errors after which it is sent again. Others are raised at once.
+
+    Raises:
+        RpcError: It failed too often, or for a reason that does not pass.
+    """
+    failures = Failures(backoff)
+    while True:
+        try:
+            return await call()
+        except retry_after as error:
+            delay = failures.delay_after(error)
+            _log.warning("%s failed; trying again in %.1f s: %s", label, delay, error)
+        await asyncio.sleep(delay)

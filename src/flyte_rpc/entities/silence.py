@@ -1,0 +1,64 @@
+"""Streams that fall silent: noticing it, and asking whether anything can follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def with_silences(source: AsyncGenerator[T, None], after: float) -> AsyncGenerator[T | None, None]:
+    """Yield the items of a stream, and None whenever it has been silent for `after` seconds."""
+    pending: asyncio.Task[T] | None = None
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.ensure_future(_next(source))
+            # asyncio.wait_for would cancel the read, which ends the stream and loses items.
+            done, _ = await asyncio.wait([pending], timeout=after)
+            if not done:
+                yield None
+                continue
+            try:
+                item = pending.result()
+            except StopAsyncIteration:
+                return
+            finally:
+                pending = None
+            yield item
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait([pending])
+
+
+async def until_silent(
+    source: AsyncGenerator[T, None], after: float, is_over: Callable[[], Awaitable[bool]]
+) -> AsyncGenerator[T, None]:
+    """Yield the items of a stream until it ends, or until it is silent and nothing can follow.
+
+    A server may keep the stream of something that has ended open. After a silence this asks whether it has ended, and
+    waits for one more silence, because the last items may be on their way.
+
+    Args:
+        source: The stream.
+        after: Seconds that make a silence.
+        is_over: Returns whether nothing can follow.
+    """
+    ended = False
+    async with aclosing(with_silences(source, after)) as items:
+        async for item in items:
+            if item is not None:
+                ended = False
+                yield item
+            elif ended:
+                return
+            else:
+                ended = await is_over()
+
+
+async def _next(source: AsyncGenerator[T, None]) -> T:
+    return await anext(source)
