@@ -10,7 +10,7 @@ task reads and writes messages, and should not have to load a client for that.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
-from .codec.deprecation import deprecated_field, deprecated_rpc
+from .codec.deprecation import deprecated_field
 from .codec.fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
 from .codec.message import Enum, Message
 from .codec.structs import ListValueMixin, StructMixin, ValueMixin
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from .calls.call_path import unary
     from .calls.client import Client
     from .calls.registry import ClientRegistry
-    from .calls.rpc import Cardinality, Effect, Rpc
+    from .calls.rpc import Cardinality, Effect, Rpc, deprecated_rpc
     from .codec.paths import Reads, moment_path, path
     from .entities.entity import Entity, as_is, paged, streamed, walk, watched
     from .entities.filters import (
@@ -78,18 +78,19 @@ if TYPE_CHECKING:
         having,
         within,
     )
+    from .entities.listing import listing
     from .entities.pager import Pager
     from .entities.stream import Stream
     from .entities.watch import Watch
     from .errors import NotFoundError
     from .serving.service import ServerCall, ServiceBase, unimplemented
-    from .sync.decorators import blocking, fetching, listing, streaming
+    from .sync.decorators import blocking, fetching, streaming
 
 _MODULES = {
     "NotFoundError": "flyte_rpc.errors",
     "blocking": "flyte_rpc.sync.decorators",
     "fetching": "flyte_rpc.sync.decorators",
-    "listing": "flyte_rpc.sync.decorators",
+    "listing": "flyte_rpc.entities.listing",
     "streaming": "flyte_rpc.sync.decorators",
     "unary": "flyte_rpc.calls.call_path",
     "Client": "flyte_rpc.calls.client",
@@ -124,6 +125,7 @@ _MODULES = {
     "Cardinality": "flyte_rpc.calls.rpc",
     "Effect": "flyte_rpc.calls.rpc",
     "Rpc": "flyte_rpc.calls.rpc",
+    "deprecated_rpc": "flyte_rpc.calls.rpc",
     "ServerCall": "flyte_rpc.serving.service",
     "ServiceBase": "flyte_rpc.serving.service",
     "unimplemented": "flyte_rpc.serving.service",

@@ -113,7 +113,9 @@ async def test_nobody_gets_past_authentication(asynchronous: bool) -> None:
             assert (answer.status, answer.message) == (Status.UNAUTHENTICATED, "who are you?")
         for token in (None, "wrong"):
             async with Client(server.endpoint, token=token) as anonymous:
-                with pytest.raises(errors.UnauthenticatedError, match=r"who are you\?.*Make the client with a valid token"):
+                with pytest.raises(
+                    errors.UnauthenticatedError, match=r"who are you\?.*Make the client with a valid token"
+                ):
                     await unary(anonymous, Echo.SAY, Note())
                 with pytest.raises(errors.UnauthenticatedError):
                     await anext(stream(anonymous, Echo.COUNT, Note(to=1)))

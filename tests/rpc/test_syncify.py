@@ -10,9 +10,10 @@ from typing import Any, Self
 
 import pytest
 
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.entities.stream import Stream
-from flyte_rpc.sync.decorators import blocking, fetching, listing, streaming
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 
 class Thing:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, assert_type
 
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
-from flyte_rpc.sync.decorators import blocking, fetching, listing, streaming
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 
 class Thing:

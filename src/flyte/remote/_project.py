@@ -20,8 +20,9 @@ from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import blocking, fetching, listing
+from flyte_rpc.sync.decorators import blocking, fetching
 
 _MAX_ID = 63
 _MAX_DESCRIPTION = 300

@@ -19,9 +19,10 @@ from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfS
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.codec.message import Message
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.redaction import hiding
-from flyte_rpc.sync.decorators import blocking, fetching, listing
+from flyte_rpc.sync.decorators import blocking, fetching
 
 SecretType = Literal["regular", "image_pull"]
 _TYPES: dict[str, TypeOfSecret] = {"regular": TypeOfSecret.GENERIC, "image_pull": TypeOfSecret.IMAGE_PULL_SECRET}

@@ -17,8 +17,9 @@ from flyte_api.sorting import TaskKey
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import blocking, listing
+from flyte_rpc.sync.decorators import blocking
 
 from ._common import console_url
 from .tasks.details import TaskDetails, require_context

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from flyte_rpc.lazy import resolve
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Cardinality(enum.Enum):
@@ -81,3 +83,20 @@ class Rpc(Generic[Req, Res]):
 
     def __repr__(self) -> str:
         return f"<Rpc {self.service}.{self.method}>"
+
+
+def deprecated_rpc(rpc: Rpc[Any, Any]) -> Callable[[F], F]:
+    """Marks a function that calls a deprecated RPC: the methods of `flyte_rpc.sync.decorators` warn before they call it.
+
+    The mark is the attribute that `warnings.deprecated` of Python 3.13 leaves, so tools that look for it find it.
+    """
+
+    from flyte_rpc.codec.deprecation import notice  # descriptions of RPCs are used without messages, too
+
+    def mark(function: F) -> F:
+        service = rpc.service.rpartition(".")[2]
+        what = f"{function.__name__}() calls {service}.{rpc.method}, which"
+        function.__dict__["__deprecated__"] = notice(what, rpc.deprecated or "")
+        return function
+
+    return mark

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import betterproto2
 
-if TYPE_CHECKING:
-    from .message import Message
-    from .spec import FieldSpec
+from .spec import AnyMessage, FieldSpec
 
 _PYTHON: dict[str, Any] = {"string": str, "bytes": bytes, "bool": bool, "float": float, "double": float}
 
 
-def type_hints(cls: type[Message]) -> dict[str, Any]:
+def type_hints(cls: type[AnyMessage]) -> dict[str, Any]:
     """The resolved annotation of every field."""
     return {name: _hint(cls, spec) for name, spec in cls.specs().items()}
 
 
-def _hint(cls: type[Message], spec: FieldSpec) -> Any:
+def _hint(cls: type[AnyMessage], spec: FieldSpec) -> Any:
     if spec.label == "map":
         key, value = spec.map_kinds
         return dict.__class_getitem__((_single(cls, spec, key), _single(cls, spec, value)))
@@ -29,13 +27,13 @@ def _hint(cls: type[Message], spec: FieldSpec) -> Any:
     return single | None if spec.label == "optional" else single
 
 
-def _single(cls: type[Message], spec: FieldSpec, kind: str) -> Any:
+def _single(cls: type[AnyMessage], spec: FieldSpec, kind: str) -> Any:
     if kind in ("message", "enum"):
         return getattr(cls, spec.name).target
     return _PYTHON.get(kind, int)
 
 
-def dataclass_fields(cls: type[Message]) -> dict[str, Any]:
+def dataclass_fields(cls: type[AnyMessage]) -> dict[str, Any]:
     """The `dataclasses.Field` of every field, with betterproto2's metadata."""
     hints = type_hints(cls)
     made = dataclasses.make_dataclass(
@@ -44,7 +42,7 @@ def dataclass_fields(cls: type[Message]) -> dict[str, Any]:
     return {field.name: field for field in dataclasses.fields(made)}
 
 
-def _field(cls: type[Message], spec: FieldSpec) -> Any:
+def _field(cls: type[AnyMessage], spec: FieldSpec) -> Any:
     oneof = spec.oneof or None
     if spec.label == "map":
         key, value = spec.map_kinds

@@ -8,18 +8,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final
 
 from .fields import Deferred
-from .spec import checked
-
-if TYPE_CHECKING:
-    from flyte_rpc.calls.rpc import Rpc
-
-    from .message import Message
-
-F = TypeVar("F", bound=Callable[..., Any])
+from .spec import AnyMessage, checked
 
 _OF_WHOLE_MESSAGES: Final = frozenset({"betterproto2", "dataclasses", __name__.rpartition(".")[0]})
 """Packages that read and set fields because a message has them, as in comparing or printing it; nobody chose the field."""
@@ -41,12 +33,12 @@ class DeprecatedField(Deferred):
         self.field = field
         self.instead = instead
 
-    def __set_name__(self, owner: type[Message], name: str) -> None:
+    def __set_name__(self, owner: type[AnyMessage], name: str) -> None:
         super().__set_name__(owner, name)
         if isinstance(self.field, Deferred):
             self.field.__set_name__(owner, name)
 
-    def __get__(self, instance: Any, owner: type[Message]) -> Any:
+    def __get__(self, instance: Any, owner: type[AnyMessage]) -> Any:
         if instance is None:
             return self
         self._warn(2)
@@ -55,7 +47,7 @@ class DeprecatedField(Deferred):
             return d[self.name]
         return self.field.__get__(instance, owner) if isinstance(self.field, Deferred) else self.field
 
-    def __set__(self, instance: Message, value: Any) -> None:
+    def __set__(self, instance: AnyMessage, value: Any) -> None:
         # Having it is what makes Python ask for each read. Assignments are checked by the message, and get here only from
         # `object.__setattr__`.
         instance.__setattr__(self.name, value)
@@ -78,7 +70,7 @@ class DeprecatedField(Deferred):
         user: str = frame.f_globals.get("__name__", "")
         if not _OF_WHOLE_MESSAGES.isdisjoint((user, user.rpartition(".")[0])):
             return
-        warnings.warn(_notice(self.where, self.instead), DeprecationWarning, stacklevel=depth + 1)
+        warnings.warn(notice(self.where, self.instead), DeprecationWarning, stacklevel=depth + 1)
 
 
 def deprecated_field(field: Any, instead: str = "") -> Any:
@@ -86,7 +78,7 @@ def deprecated_field(field: Any, instead: str = "") -> Any:
     return DeprecatedField(field, instead)
 
 
-def quietly(message: Message, name: str) -> Any:
+def quietly(message: AnyMessage, name: str) -> Any:
     """The value of a field, deprecated or not, without a warning.
 
     It is for servers, which have to understand what older clients send.
@@ -102,20 +94,6 @@ def quietly(message: Message, name: str) -> Any:
     return getattr(message, name)  # this module is one of those that deal with whole messages
 
 
-def deprecated_rpc(rpc: Rpc[Any, Any]) -> Callable[[F], F]:
-    """Marks a function that calls a deprecated RPC: the methods of `flyte_rpc.sync.decorators` warn before they call it.
-
-    The mark is the attribute that `warnings.deprecated` of Python 3.13 leaves, so tools that look for it find it.
-    """
-
-    def mark(function: F) -> F:
-        service = rpc.service.rpartition(".")[2]
-        what = f"{function.__name__}() calls {service}.{rpc.method}, which"
-        vars(function)["__deprecated__"] = _notice(what, rpc.deprecated or "")
-        return function
-
-    return mark
-
-
-def _notice(what: str, instead: str) -> str:
+def notice(what: str, instead: str) -> str:
+    """The text of a warning."""
     return f"{what} is deprecated. {instead}".rstrip()

@@ -9,18 +9,14 @@ ordinary attribute reads, and a message that is passed on untouched is written b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from flyte_rpc.lazy import resolve
 from flyte_rpc.typeguards import is_mapping, is_sequence
 
 from . import wire
-from .spec import FieldSpec, checked
+from .spec import AnyMessage, FieldSpec, checked
 from .wire import DecodeError, EncodeError, Slots, reason
-
-if TYPE_CHECKING:
-    from .message import Message
-
 
 _new: Final = object.__new__
 
@@ -39,12 +35,12 @@ class Deferred:
     def __init__(self, reference: str = "") -> None:
         self.reference = reference
 
-    def __set_name__(self, owner: type[Message], name: str) -> None:
+    def __set_name__(self, owner: type[AnyMessage], name: str) -> None:
         self.owner = owner
         self.name = name
         self.raw = "*" + name
 
-    def __get__(self, instance: Any, owner: type[Message]) -> Any:
+    def __get__(self, instance: Any, owner: type[AnyMessage]) -> Any:
         if instance is None:
             return self
         d = instance.__dict__
@@ -87,10 +83,10 @@ class Deferred:
 
 class _Sub(Deferred):
     __slots__ = ("cls", "fill")
-    cls: type[Message]
+    cls: type[AnyMessage]
     fill: Callable[[Slots, bytes], None]
 
-    def __get__(self, instance: Any, owner: type[Message]) -> Any:
+    def __get__(self, instance: Any, owner: type[AnyMessage]) -> Any:
         """As `Deferred.__get__`, in one piece for the one case that reading consists of."""
         if instance is None:
             return self
@@ -240,7 +236,7 @@ class _Map(Deferred):
         return {checked(where, self.key_kind, k): take(v) for k, v in value.items()}
 
 
-def _merged(target: type[Message], raw: bytes | list[bytes]) -> Message:
+def _merged(target: type[AnyMessage], raw: bytes | list[bytes]) -> AnyMessage:
     """A sub-message of its occurrences. Joining encodings merges them; each must be whole by itself."""
     if isinstance(raw, list):
         for chunk in raw:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import math
-import re
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flyte_rpc.typeguards import is_list, is_mapping
 
-from .well_known import AnyMixin
-from .wire import EncodeError, float32, put_float
+from .json_scalars import is_null_value, json_type, scalar_from_json, scalar_to_json
+from .spec import AnyMessage, FieldSpec
+from .wire import EncodeError
 
-if TYPE_CHECKING:
-    from .message import Message
-    from .spec import FieldSpec
-
-M = TypeVar("M", bound="Message")
-
-_WIDE = frozenset({"int64", "uint64", "sint64", "fixed64", "sfixed64"})
-_FLOATS = frozenset({"float", "double"})
-_NAMED_FLOATS = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_NULL_VALUE = "google.protobuf.NullValue"
+M = TypeVar("M", bound="AnyMessage")
 
 
 class _Form(NamedTuple):
@@ -34,7 +21,7 @@ class _Form(NamedTuple):
     defaults: bool
 
 
-def to_json_value(message: Message, *, plain: bool, snake: bool, defaults: bool) -> Any:
+def to_json_value(message: AnyMessage, *, plain: bool, snake: bool, defaults: bool) -> Any:
     """See `Message.to_dict`."""
     return _written(message, _Form(plain, snake, defaults))
 
@@ -42,7 +29,7 @@ def to_json_value(message: Message, *, plain: bool, snake: bool, defaults: bool)
 def _written(message: Any, form: _Form) -> Any:
     special = "_to_plain" if form.plain else "_to_json"
     try:
-        if isinstance(message, AnyMixin):
+        if _is_any(message):
             return _any_written(message, form)
         if hasattr(message, special):
             return getattr(message, special)()
@@ -60,7 +47,12 @@ def _written(message: Any, form: _Form) -> Any:
     return out
 
 
-def _any_written(message: AnyMixin, form: _Form) -> dict[str, Any]:
+def _is_any(message: Any) -> bool:
+    """Whether it is `google.protobuf.Any`, or its class: `AnyMixin` gives it this method."""
+    return hasattr(message, "loaded_type")
+
+
+def _any_written(message: Any, form: _Form) -> dict[str, Any]:
     if not message.type_url:
         return {}
     packed = message.unpack(message.loaded_type())
@@ -87,37 +79,6 @@ def _value(kind: str, value: Any, form: _Form) -> Any:
     return value if form.plain else scalar_to_json(kind, value)
 
 
-def scalar_to_json(kind: str, value: Any) -> Any:
-    """The JSON form of a number, text, bytes or enum."""
-    if kind == "enum":
-        if _is_null_value(value):
-            return None
-        return getattr(value, "proto_name", None) or int(value)
-    if kind in _WIDE:
-        return str(value)
-    if kind in _FLOATS:
-        return _float_to_json(kind, value)
-    if kind == "bytes":
-        return base64.b64encode(value).decode()
-    return value
-
-
-def _float_to_json(kind: str, value: float) -> float | str:
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    if kind == "double":
-        return value
-    # The fewest digits that make the same 32 bits: 0.1, not 0.10000000149011612. Nine are always enough.
-    short = (float(f"{value:.{digits}g}") for digits in range(6, 10))
-    return next((s for s in short if float32(put_float(s)) == value), value)
-
-
-def _is_null_value(enum: Any) -> bool:
-    return getattr(enum, "__full_name__", "") == _NULL_VALUE
-
-
 def from_json_value(cls: type[M], value: Any, ignore_unknown: bool) -> M:
     """See `Message.from_dict`."""
     return _message(cls, value, ignore_unknown, cls.__name__)
@@ -125,14 +86,14 @@ def from_json_value(cls: type[M], value: Any, ignore_unknown: bool) -> M:
 
 def _message(cls: type[M], value: Any, ignore_unknown: bool, path: str) -> M:
     special = getattr(cls, "_from_json", None)
-    if special is not None or issubclass(cls, AnyMixin):
+    if special is not None or _is_any(cls):
         try:
             special_form: M = _any(cls, value, ignore_unknown, path) if special is None else special(value)
             return special_form
         except (ValueError, TypeError, AttributeError, OverflowError) as cause:
             raise ValueError(f"{path} is not a JSON form of {cls.__name__}: {cause}") from None
     if not is_mapping(value):
-        raise ValueError(f"{path} takes an object, not {_what(value)}")
+        raise ValueError(f"{path} takes an object, not {json_type(value)}")
     by_name = {name: spec for spec in cls.specs().values() for name in (spec.json_name, spec.proto_name)}
     made: dict[str, Any] = {}
     for key, item in value.items():
@@ -162,18 +123,18 @@ def _any(cls: type[Any], value: Any, ignore_unknown: bool, path: str) -> Any:
     return made
 
 
-def _field(cls: type[Message], spec: FieldSpec, value: Any, ignore_unknown: bool, path: str) -> Any:
+def _field(cls: type[AnyMessage], spec: FieldSpec, value: Any, ignore_unknown: bool, path: str) -> Any:
     kind = spec.map_kinds[1] if spec.label == "map" else spec.kind
     target = getattr(cls, spec.name).target if kind in ("message", "enum") else None
     if value is None and not (_takes_null(target) and spec.label not in ("repeated", "map")):
         return None
     if spec.label == "repeated":
         if not is_list(value):
-            raise ValueError(f"{path} takes a list, not {_what(value)}")
+            raise ValueError(f"{path} takes a list, not {json_type(value)}")
         return [_single(kind, target, v, ignore_unknown, f"{path}[{i}]") for i, v in enumerate(value)]
     if spec.label == "map":
         if not is_mapping(value):
-            raise ValueError(f"{path} takes an object, not {_what(value)}")
+            raise ValueError(f"{path} takes an object, not {json_type(value)}")
         key_kind = spec.map_kinds[0]
         return {
             _map_key(key_kind, k, path): _single(kind, target, v, ignore_unknown, f"{path}[{k!r}]")
@@ -184,9 +145,7 @@ def _field(cls: type[Message], spec: FieldSpec, value: Any, ignore_unknown: bool
 
 def _takes_null(target: type[Any] | None) -> bool:
     """Whether null is a value of the type rather than its absence."""
-    return target is not None and (
-        getattr(target, "FULL_NAME", "") == "google.protobuf.Value" or _is_null_value(target)
-    )
+    return target is not None and (getattr(target, "FULL_NAME", "") == "google.protobuf.Value" or is_null_value(target))
 
 
 def _map_key(kind: str, key: Any, path: str) -> Any:
@@ -201,70 +160,3 @@ def _single(kind: str, target: Any, value: Any, ignore_unknown: bool, path: str)
     if kind == "message":
         return _message(target, value, ignore_unknown, path)
     return scalar_from_json(kind, value, path, target)
-
-
-def scalar_from_json(kind: str, value: Any, path: str, target: Any = None) -> Any:
-    """The number, text, bytes or enum of a JSON form; `path` is named when it does not fit."""
-    try:
-        if kind == "enum":
-            return _enum(target, value)
-        if kind in _FLOATS:
-            return _float(value)
-        if kind == "bytes":
-            return _bytes(value)
-        if kind == "string" and isinstance(value, str):
-            return value
-        if kind == "bool" and isinstance(value, bool):
-            return value
-        if kind not in ("string", "bool"):
-            return _integer(value)
-    except (TypeError, ValueError, OverflowError) as cause:
-        raise ValueError(f"{path} takes {kind}, not {_what(value)}: {cause}") from None
-    raise ValueError(f"{path} takes {kind}, not {_what(value)}")
-
-
-def _what(value: Any) -> str:
-    """The type of a JSON value, which is all that an error may show of what could be a secret."""
-    return "null" if value is None else type(value).__name__
-
-
-def _enum(target: Any, value: Any) -> Any:
-    if value is None and _is_null_value(target):
-        return target(0)
-    if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        renamed = target.betterproto_renamed_proto_names_to_value()
-        return target(renamed[value]) if value in renamed else target.from_string(value)
-    return _integer(value)
-
-
-def _bytes(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    if not isinstance(value, str):
-        raise TypeError("it is written in base64")
-    try:
-        return base64.b64decode(value.replace("-", "+").replace("_", "/") + "=" * (-len(value) % 4), validate=True)
-    except binascii.Error as cause:
-        raise ValueError(f"it is not base64: {cause}") from None
-
-
-def _float(value: Any) -> float:
-    if isinstance(value, str):
-        if value not in _NAMED_FLOATS and not _NUMBER.fullmatch(value):
-            raise ValueError("it is not a number")
-        return _NAMED_FLOATS[value] if value in _NAMED_FLOATS else float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError("it is not a number")
-    return float(value)
-
-
-def _integer(value: Any) -> int:
-    if isinstance(value, str):
-        if not _NUMBER.fullmatch(value):
-            raise ValueError("it is not a number")
-        value = int(value) if value.lstrip("-").isdigit() else float(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError("it is not a number")
-    if isinstance(value, float) and not value.is_integer():
-        raise ValueError("it has a fraction, or is too large")
-    return int(value)

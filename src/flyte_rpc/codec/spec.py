@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import index
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 from .wire import EncodeError, float32, put_float
 
@@ -125,3 +125,25 @@ _TAKE: Final[dict[str, Callable[[Any], Any]]] = {
     "uint64": _UNSIGNED_64,
     "fixed64": _UNSIGNED_64,
 }
+
+
+class AnyMessage(Protocol):
+    """What the parts of the codec use of a message class, which is built on them."""
+
+    FULL_NAME: ClassVar[str]
+
+    def __init__(self, /, **values: Any) -> None: ...
+
+    @classmethod
+    def specs(cls) -> dict[str, FieldSpec]:
+        """The field table by Python name."""
+        ...
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Decode a message."""
+        ...
+
+    def present(self) -> Iterator[str]:
+        """Names of the fields that are set."""
+        ...

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from flyte_rpc.typeguards import is_mapping, is_sequence
 
+from .message import Message
 from .wire import EncodeError, not_too_deep
 
+# Type checkers see mixins as the messages that they are mixed into.
 if TYPE_CHECKING:
-    from .message import Message as _Base
+    _Base = Message
 else:
     _Base = object
 
@@ -31,8 +33,7 @@ class _JsonMixin(_Base):
 class StructMixin(_JsonMixin):
     """A JSON object."""
 
-    if TYPE_CHECKING:
-        fields: dict[str, Any]
+    fields: dict[str, Any]
 
     @classmethod
     @not_too_deep(EncodeError)
@@ -58,8 +59,7 @@ class StructMixin(_JsonMixin):
 class ListValueMixin(_JsonMixin):
     """A JSON array."""
 
-    if TYPE_CHECKING:
-        values: list[Any]
+    values: list[Any]
 
     @classmethod
     @not_too_deep(EncodeError)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from flyte_rpc.typeguards import is_dict, is_list
 
-from .spec import FieldSpec
+from .spec import AnyMessage, FieldSpec
 from .wire import DecodeError
-
-if TYPE_CHECKING:
-    from .message import Message
 
 _SHOWN_DEPTH: Final = 40
 
 
-def equal(left: Message, right: Message) -> bool:
+def equal(left: AnyMessage, right: AnyMessage) -> bool:
     """Whether two messages of one type say the same, unknown fields included; NaN counts as equal to itself."""
     waiting: list[tuple[Any, Any]] = [(left, right)]
     seen: set[tuple[int, int]] = set()
@@ -41,7 +38,7 @@ def equal(left: Message, right: Message) -> bool:
     return True
 
 
-def _stored(message: Message) -> set[str]:
+def _stored(message: AnyMessage) -> set[str]:
     """Names of the fields that the message holds anything of."""
     return {key.removeprefix("*") for key in message.__dict__} - {"_unknown_fields"}
 
@@ -67,7 +64,7 @@ def _same(x: Any, y: Any) -> bool:
     return bool(x == y) or (isinstance(x, float) and isinstance(y, float) and isnan(x) and isnan(y))
 
 
-def show(message: Message, depth: int = 0) -> str:
+def show(message: AnyMessage, depth: int = 0) -> str:
     """The message as the call that makes it. It never fails: too deep a part is left out, a malformed one said to be."""
     if depth > _SHOWN_DEPTH:
         return f"{type(message).__name__}(...)"
@@ -88,7 +85,7 @@ def _shown(value: Any, depth: int) -> str:
     return show(value, depth) if hasattr(value, "specs") else repr(value)
 
 
-def fault(message: Message) -> str:
+def fault(message: AnyMessage) -> str:
     """What the first value is that can't be encoded, and why, by the path to it; "" when all can."""
     where, reason = type(message).__name__, ""
     found = _faulty_field(message)

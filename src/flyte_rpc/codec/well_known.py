@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from flyte_rpc.typeguards import is_list
 
+from .json_scalars import scalar_from_json, scalar_to_json
+from .message import Message
+
+# Type checkers see mixins as the messages that they are mixed into.
 if TYPE_CHECKING:
-    from .message import Message as _Base
+    _Base = Message
 else:
     _Base = object
 
-M = TypeVar("M", bound="_Base")
+M = TypeVar("M", bound="Message")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -42,9 +46,8 @@ def _nanos(digits: str | None) -> int:
 class TimestampMixin(_Base):
     """An instant, exact to the nanosecond."""
 
-    if TYPE_CHECKING:
-        seconds: int
-        nanos: int
+    seconds: int
+    nanos: int
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
@@ -107,9 +110,8 @@ class TimestampMixin(_Base):
 class DurationMixin(_Base):
     """A span of time, exact to the nanosecond; both parts carry the sign."""
 
-    if TYPE_CHECKING:
-        seconds: int
-        nanos: int
+    seconds: int
+    nanos: int
 
     @classmethod
     def of(cls, span: timedelta) -> Self:
@@ -168,29 +170,23 @@ class DurationMixin(_Base):
 class WrapperMixin(_Base):
     """A single value with presence; in JSON it is the bare value."""
 
-    if TYPE_CHECKING:
-        value: Any
+    value: Any
 
     def _to_plain(self) -> Any:
         return self.value
 
     def _to_json(self) -> Any:
-        from .json import scalar_to_json
-
         return scalar_to_json(type(self).specs()["value"].kind, self.value)
 
     @classmethod
     def _from_json(cls, value: Any) -> Self:
-        from .json import scalar_from_json
-
         return cls(value=scalar_from_json(cls.specs()["value"].kind, value, cls.__name__))
 
 
 class FieldMaskMixin(_Base):
     """A set of field paths; in JSON one comma-separated text in camel case."""
 
-    if TYPE_CHECKING:
-        paths: list[str]
+    paths: list[str]
 
     def _to_plain(self) -> list[str]:
         return list(self.paths)
@@ -218,16 +214,15 @@ def _snake(path: str) -> str:
 class AnyMixin(_Base):
     """A message of any type, with the name of its type."""
 
-    if TYPE_CHECKING:
-        type_url: str = ""
-        value: bytes = b""
+    type_url: str
+    value: bytes
 
     @classmethod
-    def of(cls, message: _Base) -> Self:
+    def of(cls, message: Message) -> Self:
         """Pack a message."""
         return cls(type_url=f"type.googleapis.com/{message.FULL_NAME}", value=bytes(message))
 
-    def holds(self, kind: type[_Base]) -> bool:
+    def holds(self, kind: type[Message]) -> bool:
         """Whether the message packed is of that type."""
         return self._full_name() == kind.FULL_NAME
 
@@ -245,14 +240,12 @@ class AnyMixin(_Base):
     def _full_name(self) -> str:
         return self.type_url.rpartition("/")[2]
 
-    def loaded_type(self) -> type[_Base]:
+    def loaded_type(self) -> type[Message]:
         """The class of the message packed, among those of the modules that are imported.
 
         Raises:
             ValueError: None of them has the message.
         """
-        from .message import Message
-
         full_name = self._full_name()
         waiting: list[type[Message]] = [Message]
         while waiting:

@@ -4,11 +4,10 @@ A decorated method is written once, for asyncio. Its blocking form runs it on th
 code, in threads and inside a running loop. Its `.aio` form runs on the caller's loop.
 
     @fetching @classmethod    async def that returns an instance of the class it is called on
-    @listing @classmethod     def that returns a Pager of the class it is called on
     @blocking                 async def with a result of its own; over @classmethod too
     @streaming                def that returns something to iterate both ways, such as a Watch; over @classmethod too
 
-`fetching` and `listing` take the result type from the class that the method is called on, so that subclasses get their own:
+`fetching` takes the result type from the class that the method is called on, so that subclasses get their own:
 a `Self` in the decorated signature does not survive a generic descriptor in the type checkers.
 """
 
@@ -21,10 +20,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 from . import bridge
 
-if TYPE_CHECKING:
-    from flyte_rpc.entities.pager import Pager
-
-__all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "listing", "streaming"]
+__all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "streaming"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -126,7 +122,7 @@ def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking
     return Blocking(function)
 
 
-class _Descriptor:
+class Descriptor:
     """Keeps the decorated function, and binds it as Python binds functions and classmethods."""
 
     def __init__(self, function: Callable[..., Any], kind: type[Blocking[..., Any] | Streaming[..., Any]]) -> None:
@@ -142,7 +138,7 @@ class _Descriptor:
         return self._kind(self.__wrapped__) if instance is None else self._kind(self.__wrapped__, instance)
 
 
-class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
+class fetching(Descriptor, Generic[P]):  # decorators are named like functions
     """Makes an async classmethod blocking; its result is an instance of the class it is called on."""
 
     def __init__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
@@ -152,17 +148,7 @@ class fetching(_Descriptor, Generic[P]):  # decorators are named like functions
         return cast("Blocking[P, T]", self._bind(instance, owner))
 
 
-class listing(_Descriptor, Generic[P]):
-    """Marks a classmethod that returns a Pager of the class it is called on."""
-
-    def __init__(self, function: Callable[Concatenate[Any, P], Pager[Any]]) -> None:
-        super().__init__(function, Streaming)
-
-    def __get__(self, instance: object, owner: type[T]) -> Streaming[P, Pager[T]]:
-        return cast("Streaming[P, Pager[T]]", self._bind(instance, owner))
-
-
-class _Bound(_Descriptor, Generic[OnClass, OnInstance]):
+class _Bound(Descriptor, Generic[OnClass, OnInstance]):
     """What `blocking` and `streaming` leave in a class: what one gets there, and what one gets on an instance.
 
     The types of both are settled by the overloads that decorate, where the function's first parameter is plain to see.

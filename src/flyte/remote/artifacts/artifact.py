@@ -17,8 +17,9 @@ from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortBy
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import fetching, listing
+from flyte_rpc.sync.decorators import fetching
 
 from .group import ArtifactGroup
 from .partitions import merged, selecting, shown

@@ -11,8 +11,8 @@ from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import as_filters
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import listing
 
 from .partition_schema import PartitionSchema, schema_of
 from .partitioned import Partitioned

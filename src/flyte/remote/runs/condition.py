@@ -18,9 +18,10 @@ from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.gather import together
-from flyte_rpc.sync.decorators import blocking, listing
+from flyte_rpc.sync.decorators import blocking
 
 from .action_like import ActionLike
 

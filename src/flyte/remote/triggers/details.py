@@ -10,8 +10,9 @@ from flyte_api.entities.trigger_revision import TriggerRevisionBase
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerMessage
 from flyte_rpc.arguments import whole
 from flyte_rpc.calls.client import Client
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import blocking, fetching, listing
+from flyte_rpc.sync.decorators import blocking, fetching
 
 from .trigger_like import TriggerLike
 

@@ -14,8 +14,9 @@ from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import blocking, fetching, listing
+from flyte_rpc.sync.decorators import blocking, fetching
 
 from .details import TriggerDetails, message_of
 from .trigger_like import TriggerLike, trigger_name
