@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flyte_api.registry import registry
 
 import flyte
 from flyte.devbox import Devbox
+from flyte_api.registry import registry
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServiceBase, serve
 from flyte_rpc.sync import bridge

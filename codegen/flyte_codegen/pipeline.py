@@ -9,9 +9,8 @@ from typing import Any
 import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
-from .binding import entities
-from .configuration import references
-from .configuration.fingerprint import fingerprint
+from .binding import entities, references
+from .configuration.fingerprint import MANIFEST, fingerprint
 from .configuration.paths import resolved
 from .configuration.rules import read_rules
 from .configuration.settings import Config
@@ -19,7 +18,7 @@ from .definitions.build import build
 from .definitions.load import load
 from .definitions.model import Api
 from .diagnostics import Diagnostic, raise_errors
-from .output.manifest import MANIFEST, Manifest
+from .output.manifest import Manifest
 from .output.render import render
 from .output.verify import check, formatted
 from .python import messages, services

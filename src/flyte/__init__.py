@@ -1,48 +1,20 @@
 """Typed client for the Flyte 2 control plane. Each name is imported when it is first used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from . import artifacts, devbox, errors, models, remote, types
     from ._client import Client, current_client, init, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
-    from .controller import map
+    from ._launch import run, with_runcontext
+    from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
-    from .remote.launch.starting import run, with_runcontext
 
-_MODULES = {
-    "Backoff": "flyte.definitions.policies",
-    "Cache": "flyte.definitions.policies",
-    "Client": "flyte._client",
-    "Cron": "flyte.definitions.automation",
-    "Device": "flyte.definitions.resources",
-    "FixedRate": "flyte.definitions.automation",
-    "OnArtifact": "flyte.definitions.automation",
-    "Resources": "flyte.definitions.resources",
-    "RetryStrategy": "flyte.definitions.policies",
-    "Secret": "flyte.definitions.policies",
-    "TaskContext": "flyte._context",
-    "Timeout": "flyte.definitions.policies",
-    "Trigger": "flyte.definitions.trigger",
-    "TriggerTime": "flyte.definitions.automation",
-    "TriggeredArtifact": "flyte.definitions.automation",
-    "TriggeredPartition": "flyte.definitions.automation",
-    "ctx": "flyte._context",
-    "custom_context": "flyte._context",
-    "map": "flyte.controller",
-    "task": "flyte._context",
-    "workflow": "flyte._context",
-    "current_client": "flyte._client",
-    "init": "flyte._client",
-    "run": "flyte.remote.launch.starting",
-    "use_client": "flyte._client",
-    "with_runcontext": "flyte.remote.launch.starting",
-}
-_SUBMODULES = frozenset({"artifacts", "devbox", "errors", "models", "remote", "types"})
 
 __all__ = [
     "Backoff",
@@ -79,16 +51,24 @@ __all__ = [
     "workflow",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBMODULES:
-        return import_module(f"flyte.{name}")
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "._client": ("Client", "current_client", "init", "use_client"),
+        "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
+        "._launch": ("run", "with_runcontext"),
+        "._map": ("map",),
+        ".definitions.automation": (
+            "Cron",
+            "FixedRate",
+            "OnArtifact",
+            "TriggerTime",
+            "TriggeredArtifact",
+            "TriggeredPartition",
+        ),
+        ".definitions.policies": ("Backoff", "Cache", "RetryStrategy", "Secret", "Timeout"),
+        ".definitions.resources": ("Device", "Resources"),
+        ".definitions.trigger": ("Trigger",),
+    },
+    submodules=("artifacts", "devbox", "errors", "models", "remote", "types"),
+)

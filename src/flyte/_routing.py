@@ -51,12 +51,17 @@ class _Answer(NamedTuple):
 
 
 class _Routes:
-    """What one control plane has answered. It keeps no client: its clients keep it."""
+    """What one control plane has answered. It does not keep the client that asks, which keeps it."""
 
     def __init__(self) -> None:
         self._answers: dict[_Key, _Answer] = {}
+        self._clients: dict[Endpoint, Client] = {}
         self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[_Key, Pairs], asyncio.Task[_Answer]]]
         self._asking = WeakKeyDictionary()
+
+    def client_at(self, client: Client, endpoint: Endpoint) -> Client:
+        """The client for an endpoint, which all calls that are led there share."""
+        return self._clients.get(endpoint) or self._clients.setdefault(endpoint, client.at(endpoint))
 
     def find(self, key: _Key) -> _Answer | None:
         """An answer that still holds. Taken out and put back, the ones in use stay last in line to be forgotten."""
@@ -130,7 +135,7 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
     else:
         request = SelectClusterRequest(operation=operation, **{_RESOURCES[resource.FULL_NAME]: resource})  # type: ignore[arg-type]  # one of its fields
         answer = await routes.ask(client, key, request)
-    return client if answer.endpoint is None else client.at(answer.endpoint)
+    return client if answer.endpoint is None else routes.client_at(client, answer.endpoint)
 
 
 def destination(client: Client, reply: SelectClusterResponse) -> Endpoint | None:

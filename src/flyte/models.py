@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any, Self
 
+from flyte_rpc.lazy import lazy_exports
+
 if TYPE_CHECKING:
     from .types import NativeInterface
 
@@ -134,9 +136,4 @@ _SUCCESS = frozenset({ActionPhase.SUCCEEDED, ActionPhase.RECOVERED})
 _TERMINAL = _SUCCESS | {ActionPhase.FAILED, ActionPhase.ABORTED, ActionPhase.TIMED_OUT}
 
 
-def __getattr__(name: str) -> Any:
-    if name == "NativeInterface":
-        from .types import NativeInterface
-
-        return NativeInterface
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = lazy_exports(__name__, {"flyte.types": ("NativeInterface",)})

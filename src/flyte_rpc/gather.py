@@ -1,4 +1,4 @@
-"""Several things at a time, of which none outlives the others' failure."""
+"""Running coroutines concurrently."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """What all of them give, in their order.
+async def gather(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run coroutines concurrently, and cancel the rest when one fails.
+
+    Returns:
+        Their results, in order.
 
     Raises:
-        Exception: What the first one to fail has raised. The others are cancelled, and have ended by then.
+        Exception: The first failure. The other coroutines have ended by then.
     """
     try:
         async with asyncio.TaskGroup() as group:

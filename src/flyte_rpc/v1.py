@@ -7,8 +7,7 @@ What messages need is imported at once. What calls need is imported when a servi
 task reads and writes messages, and should not have to load a client for that.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from .codec.deprecation import deprecated_field
 from .codec.fields import enum_field, enum_list, map_field, optional_enum, scalar_list, sub, sub_list
@@ -53,7 +52,7 @@ from .codec.wire import (
     zigzag,
     zigzag32,
 )
-from .lazy import resolve
+from .lazy import lazy_exports, resolve
 
 if TYPE_CHECKING:
     from .arguments import as_duration, as_struct, as_timestamp
@@ -63,8 +62,8 @@ if TYPE_CHECKING:
     from .calls.client import Client
     from .calls.registry import ClientRegistry
     from .calls.rpc import Cardinality, Effect, Rpc, deprecated_rpc
-    from .codec.paths import Reads, moment_path, path
-    from .entities.entity import Entity, as_is, paged, streamed, walk, watched
+    from .codec.paths import Reads, at_path, moment_path, path
+    from .entities.entity import Entity
     from .entities.filters import (
         SortBy,
         SortedBy,
@@ -79,6 +78,7 @@ if TYPE_CHECKING:
         within,
     )
     from .entities.listing import listing
+    from .entities.methods import as_is, paged, streamed, watched
     from .entities.pager import Pager
     from .entities.stream import Stream
     from .entities.watch import Watch
@@ -86,51 +86,6 @@ if TYPE_CHECKING:
     from .serving.service import ServerCall, ServiceBase, unimplemented
     from .sync.decorators import blocking, fetching, streaming
 
-_MODULES = {
-    "NotFoundError": "flyte_rpc.errors",
-    "blocking": "flyte_rpc.sync.decorators",
-    "fetching": "flyte_rpc.sync.decorators",
-    "listing": "flyte_rpc.entities.listing",
-    "streaming": "flyte_rpc.sync.decorators",
-    "unary": "flyte_rpc.calls.call_path",
-    "Client": "flyte_rpc.calls.client",
-    "ClientRegistry": "flyte_rpc.calls.registry",
-    "Entity": "flyte_rpc.entities.entity",
-    "as_duration": "flyte_rpc.arguments",
-    "as_is": "flyte_rpc.entities.entity",
-    "as_list": "flyte_rpc.arguments:several",
-    "as_struct": "flyte_rpc.arguments",
-    "as_text": "flyte_rpc.arguments:text",
-    "as_timestamp": "flyte_rpc.arguments",
-    "paged": "flyte_rpc.entities.entity",
-    "streamed": "flyte_rpc.entities.entity",
-    "walk": "flyte_rpc.entities.entity",
-    "watched": "flyte_rpc.entities.entity",
-    "SortBy": "flyte_rpc.entities.filters",
-    "SortedBy": "flyte_rpc.entities.filters",
-    "Stream": "flyte_rpc.entities.stream",
-    "TimeFilter": "flyte_rpc.entities.filters",
-    "any_of": "flyte_rpc.entities.filters",
-    "as_filters": "flyte_rpc.entities.filters",
-    "as_sorts": "flyte_rpc.entities.filters",
-    "beginning": "flyte_rpc.entities.filters",
-    "containing": "flyte_rpc.entities.filters",
-    "equal": "flyte_rpc.entities.filters",
-    "having": "flyte_rpc.entities.filters",
-    "within": "flyte_rpc.entities.filters",
-    "Pager": "flyte_rpc.entities.pager",
-    "Reads": "flyte_rpc.codec.paths",
-    "moment_path": "flyte_rpc.codec.paths",
-    "path": "flyte_rpc.codec.paths",
-    "Cardinality": "flyte_rpc.calls.rpc",
-    "Effect": "flyte_rpc.calls.rpc",
-    "Rpc": "flyte_rpc.calls.rpc",
-    "deprecated_rpc": "flyte_rpc.calls.rpc",
-    "ServerCall": "flyte_rpc.serving.service",
-    "ServiceBase": "flyte_rpc.serving.service",
-    "unimplemented": "flyte_rpc.serving.service",
-    "Watch": "flyte_rpc.entities.watch",
-}
 
 __all__ = [
     "CUT",
@@ -173,6 +128,7 @@ __all__ = [
     "as_struct",
     "as_text",
     "as_timestamp",
+    "at_path",
     "beginning",
     "blocking",
     "containing",
@@ -226,7 +182,6 @@ __all__ = [
     "unimplemented",
     "unknown",
     "unsigned",
-    "walk",
     "watched",
     "within",
     "written",
@@ -234,11 +189,36 @@ __all__ = [
     "zigzag32",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, inner = _MODULES[name].partition(":")
-    value = getattr(import_module(module), inner or name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "flyte_rpc.arguments": ("as_duration", "as_struct", "as_timestamp", "several=as_list", "text=as_text"),
+        "flyte_rpc.calls.call_path": ("unary",),
+        "flyte_rpc.calls.client": ("Client",),
+        "flyte_rpc.calls.registry": ("ClientRegistry",),
+        "flyte_rpc.calls.rpc": ("Cardinality", "Effect", "Rpc", "deprecated_rpc"),
+        "flyte_rpc.codec.paths": ("Reads", "at_path", "moment_path", "path"),
+        "flyte_rpc.entities.entity": ("Entity",),
+        "flyte_rpc.entities.methods": ("as_is", "paged", "streamed", "watched"),
+        "flyte_rpc.entities.filters": (
+            "SortBy",
+            "SortedBy",
+            "TimeFilter",
+            "any_of",
+            "as_filters",
+            "as_sorts",
+            "beginning",
+            "containing",
+            "equal",
+            "having",
+            "within",
+        ),
+        "flyte_rpc.entities.listing": ("listing",),
+        "flyte_rpc.entities.pager": ("Pager",),
+        "flyte_rpc.entities.stream": ("Stream",),
+        "flyte_rpc.entities.watch": ("Watch",),
+        "flyte_rpc.errors": ("NotFoundError",),
+        "flyte_rpc.serving.service": ("ServerCall", "ServiceBase", "unimplemented"),
+        "flyte_rpc.sync.decorators": ("blocking", "fetching", "streaming"),
+    },
+)

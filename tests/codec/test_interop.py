@@ -85,7 +85,7 @@ def test_attributes_are_listed_for_completion(Everything: Any) -> None:
 
 
 def test_every_public_attribute_of_messages_is_kept_from_fields() -> None:
-    from flyte_codegen.python import names
+    from flyte_codegen import names
 
     attributes = {name for name in set(dir(Message)) | {"mro"} if not name.startswith("_")}
     assert attributes <= names.RESERVED_IN_MESSAGE

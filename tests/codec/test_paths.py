@@ -21,10 +21,9 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import (
     TraceActionMetadata,
 )
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
-from flyte_rpc.codec.paths import Reads
+from flyte_rpc.codec.paths import Reads, at_path
 from flyte_rpc.codec.paths import path as path_of
 from flyte_rpc.codec.wire import DecodeError
-from flyte_rpc.entities.entity import walk
 
 PATHS = (
     "action.id.run.name",
@@ -54,7 +53,7 @@ runs = st.builds(Run, action=st.none() | action)
 
 
 def by_attributes(data: bytes, path: str) -> Any:
-    found = walk(Run.parse(data), path)
+    found = at_path(Run.parse(data), path)
     if found is not None:
         return found
     # A message on the way is missing.
@@ -74,7 +73,7 @@ def same(data: bytes) -> None:
         found = read(Run.parse(data))
         assert found == expected or (expected is None and not found), path
         message = Run.parse(data)
-        walk(message, path)
+        at_path(message, path)
         again = read(message)
         assert again == expected or (expected is None and not again), path
 

@@ -62,6 +62,7 @@ def test_only_what_is_theirs_is_generated(acme: Fragment) -> None:
         "messages/acme/quota.py",
         "services/acme/quotas.py",
         "sorting.py",
+        "registry.py",
         "entities/quota.py",
         "exports.py",
     }

@@ -270,7 +270,7 @@ def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None
     assert "no_such.runtime, which is not installed here" in only.message
 
 
-@pytest.mark.parametrize("made_of", ["[filters.walk]\n", '[filters.x]\nparam = "walk"\n'])
+@pytest.mark.parametrize("made_of", ["[filters.paged]\n", '[filters.x]\nparam = "paged"\n'])
 def test_a_filter_that_hides_what_methods_use(fragment: Make, mistakes: Mistakes, made_of: str) -> None:
     body = 'import "flyteidl2/common/list.proto";' + SERVICE.replace(
         "rpc Get", "rpc List(Asked) returns (Found); rpc Get"
@@ -281,10 +281,10 @@ def test_a_filter_that_hides_what_methods_use(fragment: Make, mistakes: Mistakes
     listing += "sort = 'flyteidl2.common.Sort'\nfilters_field = 'filters'\n"
     head = "[input]\nprotos = ['protos']\ninclude = ['@flyte']\n"
     filters = f"{made_of}field = 'a'\nkind = 'equal'\ndoc = 'A.'\n"
-    name = "x" if "param" in made_of else "walk"
+    name = "x" if "param" in made_of else "paged"
     methods = f"{METHODS}List = {{ filters = ['{name}'] }}\n"
     (one,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by_fields'\n{filters}{methods}"))
-    assert "the parameter walk would hide what methods use" in one.message
+    assert "the parameter paged would hide what methods use" in one.message
     assert one.remedy == 'add param = "another_name"'
     (two,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by'\n"))
     assert "sort_field is sort_by, which is not a list of flyteidl2.common.Sort" in two.message

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import cli
+from flyte_codegen import cli, names
 from flyte_codegen.commands.report import report
 from flyte_codegen.configuration import settings as config
 from flyte_codegen.definitions.load import load
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
-from flyte_codegen.python import names
 from support.fragments import Fragment, proto
 from support.library import TOML, library
 

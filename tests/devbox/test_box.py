@@ -15,13 +15,13 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from flyte_api.registry import registry
 
 import flyte.devbox
 from devbox.calls import DEADLINE, Calls, shell
 from flyte._client import current_client
 from flyte.errors import InitializationError, UnauthenticatedError
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_rpc.calls.client import Client
 

@@ -56,7 +56,7 @@ def in_sequence(val: int) -> int:
 
 
 @flyte.workflow
-async def together(n: int) -> list[int]:
+async def gather(n: int) -> list[int]:
     """Call many at a time, some of them equal."""
     calls = [_multiply(x=i // 2) for i in range(n)]
     return list(await asyncio.gather(*calls))

@@ -59,8 +59,8 @@ async def app(server: RunningServer) -> AsyncIterator[App]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silences and pauses are short here."""
-    monkeypatch.setattr(_app_logs, "_IDLE", 0.1)
-    monkeypatch.setattr(_app_logs, "_PAUSE", 0.001)
+    monkeypatch.setattr(_app_logs, "_SILENCE", 0.1)
+    monkeypatch.setattr(_app_logs, "_BACKOFF", Backoff(attempts=100, first=0.001, longest=0.001))
 
 
 def stops(apps: Apps) -> None:
@@ -110,7 +110,7 @@ async def test_they_are_followed_until_the_app_is_down(apps: Apps, logs: AppLogs
 
 
 async def test_only_what_there_is(logs: AppLogs, app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_app_logs, "_IDLE", 1.0)  # lines that are on their way are there by then
+    monkeypatch.setattr(_app_logs, "_SILENCE", 1.0)  # lines that are on their way are there by then
     logs.write("r1", "a", "b")
     assert await texts(app, follow=False) == ["a", "b"]
     logs.open = False
@@ -198,7 +198,7 @@ async def test_replicas_that_are_not_there_yet(apps: Apps, logs: AppLogs, app: A
 
 async def test_replicas_that_never_come(apps: Apps, logs: AppLogs, app: App) -> None:
     logs.missing = -1
-    with pytest.raises(LogsNotYetAvailableError, match=r"app dash has no logs: .* app is active") as raised:
+    with pytest.raises(LogsNotYetAvailableError, match=r"app dash has no logs, because it has no replica at the moment. The app is active") as raised:
         await texts(app)
     assert isinstance(raised.value.__cause__, NotFoundError)
     with pytest.raises(LogsNotYetAvailableError, match="replica r7 of app dash has no logs"):

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flyte_api.registry import registry
 
 import flyte
 from flyte.devbox import Devbox
@@ -31,6 +30,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Action as Actio
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_api.messages.flyteidl2.workflow.run_service import ListRunsRequest, ListRunsResponse
+from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService, RunServiceBase
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, ServiceBase, serve
@@ -223,7 +223,7 @@ def test_values_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], mes
         (lambda: flyte.run("a name"), "takes a deployed task"),
         (lambda: Run.listall(limit="5"), "limit takes a whole number, not str"),
         (lambda: Run.listall(limit=True), "limit takes a whole number, not bool"),
-        (lambda: Run.get("r1", client="x"), r"client takes a flyte\.Client, not str"),
+        (lambda: Run.get("r1", client="x"), r"client takes a Client, not str"),
         (lambda: Client(None), "endpoint takes text"),
         (lambda: Client("http://h", timeout="5"), "timeout takes a number of seconds, not str"),
         (lambda: Run(RunMessage()).wait(timeout="5"), "timeout takes a number of seconds, not str"),

@@ -56,7 +56,7 @@ def test_sync_code_blocks(deployed: dict[str, TaskDetails]) -> None:
 
 
 def test_async_code_awaits(deployed: dict[str, TaskDetails]) -> None:
-    run = finished(deployed["together"], n=6)
+    run = finished(deployed["gather"], n=6)
     assert run.outputs() == ([0, 0, 2, 2, 4, 4],)
     assert len({a.name for a in listed(run)}) == 7, "equal calls are children of their own"
 

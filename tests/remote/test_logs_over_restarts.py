@@ -60,7 +60,7 @@ class Late(Data):
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "_PAUSE", 0.001)
+    monkeypatch.setattr(_logs, "_BACKOFF", Backoff(attempts=100, first=0.001, longest=0.001))
 
 
 async def test_it_is_read_when_the_server_is_back() -> None:

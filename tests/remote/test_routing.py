@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from flyte import _routing
+from flyte._launch import Runner
 from flyte._routing import Operation, route
 from flyte.errors import DecodeError, InitializationError, PermissionDeniedError, WaitTimeoutError
 from flyte.remote import Action, ActionDetails, TaskDetails, auth_metadata
 from flyte.remote.launch.run_context import RunContext
-from flyte.remote.launch.starting import Runner
 from flyte.types import File
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequest, SelectClusterResponse
 from flyte_api.messages.flyteidl2.common.identifier import (
@@ -254,7 +254,7 @@ async def test_it_is_closed_with_the_client(clusters: Clusters, client: Client, 
     assert await where(client) == "far"
     await client.aclose()
     assert other.closed
-    with pytest.raises(InitializationError, match="was closed"):
+    with pytest.raises(InitializationError, match="is closed"):
         await where(client)
 
 

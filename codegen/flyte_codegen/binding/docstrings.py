@@ -8,7 +8,7 @@ import textwrap
 from flyte_codegen.configuration.settings import MethodConfig
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Method
-from flyte_codegen.python.names import snake
+from flyte_codegen.names import snake
 
 from .classify import Kind
 from .parameters import Signature

@@ -10,14 +10,14 @@ import attrs
 from flyte_codegen.configuration.rules import Rules
 from flyte_codegen.configuration.settings import Config, EntityConfig, MethodConfig
 from flyte_codegen.configuration.toml import nearest
-from flyte_codegen.definitions.model import Api, Field, Label, Message, Method, Service
+from flyte_codegen.definitions.model import Api, Field, Label, Method, Service
 from flyte_codegen.definitions.operations import OPERATION
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail, warning
-from flyte_codegen.python.names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
+from flyte_codegen.names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
 from flyte_codegen.python.text import literal
 from flyte_codegen.python.type_names import Naming, TypeNames
 
-from . import docstrings, properties, results
+from . import docstrings, identity, properties, results
 from .classify import STYLES, Kind, Shape, classify, field_at, single
 from .parameters import Scope, Signature, signature
 from .properties import PyProperty
@@ -51,6 +51,8 @@ class PyMethod:
     wrapped: str
     entity: str
     shape: Shape
+    several: bool
+    """Whether one reply holds several items."""
     keep: str
     carry: tuple[str, ...]
     final: str
@@ -73,11 +75,25 @@ class PyMethod:
     @property
     def answer(self) -> str:
         """The expression for what is asked for in a reply."""
-        path = self.shape.items
-        if "." in path:
-            found = f"walk(reply, {literal(path)})"
-            return found if self.entity else f"cast({literal(self.returns)}, {found})"
-        return f"reply.{path}" if path else "reply"
+        found = _read_from_reply(self.shape.items)
+        return f"cast({literal(self.returns)}, {found})" if "." in self.shape.items and not self.entity else found
+
+    @property
+    def items(self) -> str:
+        """The expression for the list of what one reply of several holds."""
+        found = _read_from_reply(self.shape.items)
+        return found if self.several else f"[{found}]"
+
+    @property
+    def token(self) -> str:
+        """The expression for the token of the next page in a reply."""
+        return _read_from_reply(self.shape.token)
+
+
+def _read_from_reply(path: str) -> str:
+    if "." in path:
+        return f"at_path(reply, {literal(path)})"
+    return f"reply.{path}" if path else "reply"
 
 
 @attrs.frozen
@@ -92,8 +108,9 @@ class PyEntity:
     imports: tuple[str, ...]
     type_imports: tuple[str, ...]
     properties: tuple[PyProperty, ...]
-    key: tuple[str, ...]
-    identity: str
+    identity: identity.Identity
+    finals: tuple[str, ...]
+    """Methods that say whether an item of a watch is the last, which the overlay has to have."""
     methods: tuple[PyMethod, ...]
 
 
@@ -159,7 +176,7 @@ class _Linker:
         entity = self.entity
         made = tuple(self._property(name, path) for name, path in entity.properties.items())
         methods = tuple(self._method(m) for m in entity.methods)
-        self._check_names([p.name for p in made], [name for m in methods for name in (m.name, m.each) if name])
+        self._check_names([p.name for p in made], [*self._finals(), *(name for m in methods for name in (m.name, m.each) if name)])
         return PyEntity(
             path=snake(entity.name),
             name=entity.name,
@@ -167,8 +184,8 @@ class _Linker:
             doc=entity.doc or self.message.doc or f"`{entity.message}`.",
             source=self.api.file_of[entity.message].name,
             properties=made,
-            key=self._key(),
-            identity=entity.identity,
+            identity=self._identity(),
+            finals=self._finals(),
             methods=methods,
             imports=tuple(sorted({*self.types.lines, *self._sort_keys()})),
             type_imports=tuple(sorted(self.overlays)),
@@ -204,24 +221,17 @@ class _Linker:
         names = {m.sort_keys for m in self.entity.methods if m.sort_keys}
         return {f"from {self.config.package}.sorting import {name}" for name in names}
 
-    def _key(self) -> tuple[str, ...]:
-        """Paths of what names the thing: all leaves of its identity but the organization."""
-        field = self._field(self.entity.identity)
-        if field.label in (Label.REPEATED, Label.MAP):
-            raise self._fail(f"identity is {self.entity.identity}, of which there are several", "name a single field")
-        inner = self.api.messages.get(field.type_name)
-        return tuple(self._leaves(inner, self.entity.identity)) if inner else (self.entity.identity,)
+    def _finals(self) -> tuple[str, ...]:
+        watches = (m for e in self.config.entities for m in e.methods if (m.returns or e.name) == self.entity.name)
+        return tuple(sorted({m.final for m in watches if m.final}))
 
-    def _leaves(self, message: Message, path: str) -> list[str]:
-        roles = self.config.scope.get(message.full_name, {})
-        out: list[str] = []
-        for field in message.fields:
-            here = f"{path}.{field.py_name}"
-            if field.kind == "message":
-                out += self._leaves(self.api.messages[field.type_name], here)
-            elif roles.get(field.name) != "org":
-                out.append(here)
-        return out
+    def _identity(self) -> identity.Identity:
+        path = self.entity.identity
+        field = self._field(path)
+        if field.label in (Label.REPEATED, Label.MAP):
+            raise self._fail(f"identity is {path}, of which there are several", "name a single field")
+        label = next((name for name, read in self.entity.properties.items() if read == path), "id")
+        return identity.lay_out(self.api, self.config, path, field, label)
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = self.entity.full_name(method)
@@ -285,6 +295,7 @@ class _Linker:
             wrapped=f"{container}[{returns}]" if container else returns,
             entity=entity,
             shape=shape,
+            several=bool(shape.items) and self._is_repeated(rpc, shape.items),
             keep=builder.keep,
             carry=tuple(f.py_name for f in self.api.messages[rpc.request].fields if f.name in config.carry),
             final=config.final,
@@ -334,6 +345,10 @@ class _Linker:
         if results.makes_entity(shape, config):
             self._check_items(config, rpc, shape)
         return shape
+
+    def _is_repeated(self, rpc: Method, items: str) -> bool:
+        field = field_at(self.api, self.api.messages[rpc.response], items)
+        return field is not None and field.label is Label.REPEATED
 
     def _check_items(self, config: MethodConfig, rpc: Method, shape: Shape) -> None:
         """Refuse a reply that holds something else than the entity is made of."""

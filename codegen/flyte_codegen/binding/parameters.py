@@ -10,7 +10,7 @@ import attrs
 from flyte_codegen.configuration.lines import Source
 from flyte_codegen.configuration.settings import OPTIONAL
 from flyte_codegen.diagnostics import fail
-from flyte_codegen.python.names import AROUND_METHODS, RESERVED_AS_PARAMETER
+from flyte_codegen.names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
 from .classify import Kind
 

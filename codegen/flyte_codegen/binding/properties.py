@@ -1,6 +1,6 @@
 """The properties of entities: each reads a path of the message, and copes with messages missing on the way.
 
-Where two messages or more are on the way, the path is read on the wire, so that listings need not build them.
+Paths with several names are read on the wire where that can be done, so that listings need not build what is on the way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DIRECT = ("string", "bytes", "bool", "enum", "int32", "int64", "uint32", "uint6
 
 @attrs.frozen
 class PyProperty:
-    """A property, with the statements of its body. `constant` begins the line that makes the path they read, if it is long."""
+    """A property, with the statements of its body. `constant` begins the line that makes the path they read, if it has one."""
 
     name: str
     annotation: str
@@ -36,7 +36,7 @@ def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
     annotation = "datetime | None" if moment else python_types.whole(field, types)
     direct = field.kind in _DIRECT or moment
-    if len(steps) > 1 and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
+    if steps and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
         constant = f"_{name.upper()}"
         declared = f"{constant} = moment_path" if moment else f"{constant}: Reads[{annotation}] = path"
         return PyProperty(name, annotation, (f"return {constant}(self.pb2)",), doc, declared, path)
@@ -54,8 +54,9 @@ def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[s
         return f"self.pb2.{last}", []
     at, statements = "self.pb2", list[str]()
     for i, step in enumerate(steps):
-        statements.append(f"at{i} = {at}.{step}" if i == 0 else f"at{i} = None if {at} is None else {at}.{step}")
-        at = f"at{i}"
+        parent = f"parent{i}" if i else "parent"
+        statements.append(f"{parent} = {at}.{step}" if i == 0 else f"{parent} = None if {at} is None else {at}.{step}")
+        at = parent
     return f"{empty} if {at} is None else {at}.{last}", statements
 
 

@@ -9,8 +9,8 @@ from flyte_codegen.configuration.settings import OPTIONAL, Config, FilterParam, 
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.model import Api, Field, Label
 from flyte_codegen.diagnostics import fail
+from flyte_codegen.names import RESERVED_AS_PARAMETER, escape
 from flyte_codegen.python import types as python_types
-from flyte_codegen.python.names import RESERVED_AS_PARAMETER, escape
 from flyte_codegen.python.text import literal, sentence
 from flyte_codegen.python.type_names import TypeNames
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
+from flyte_codegen.binding import references
 from flyte_codegen.binding.classify import classify
 from flyte_codegen.binding.entities import link
-from flyte_codegen.configuration import references
 from flyte_codegen.configuration.paths import resolved
 from flyte_codegen.configuration.rules import read_rules
 from flyte_codegen.configuration.settings import Config, MethodConfig

@@ -12,9 +12,9 @@ from pathlib import Path
 import attrs
 
 from flyte_codegen.configuration import settings as config
-from flyte_codegen.configuration.fingerprint import fingerprint
+from flyte_codegen.configuration.fingerprint import MANIFEST, fingerprint
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
-from flyte_codegen.output.manifest import MANIFEST, Manifest, finished
+from flyte_codegen.output.manifest import Manifest, finished
 
 
 def run(argv: list[str] | None) -> int:

@@ -16,10 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from flyte_codegen.diagnostics import fail
-from flyte_codegen.output.manifest import MANIFEST
 
 from .settings import Config
 
+MANIFEST = "MANIFEST.json"
+"""The file of an output folder that says what was written, and what from."""
 RULES = "rules.toml"
 # The formatter, the compiler with the definitions it brings, the template language, and what reads descriptors.
 _TOOLS = ("ruff", "grpcio-tools", "jinja2", "protobuf")

@@ -16,8 +16,8 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
+from flyte_codegen import names
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
-from flyte_codegen.python import names
 
 from . import refuse
 from .features import Features, Path, of_file

@@ -11,9 +11,8 @@ from typing import Any
 import attrs
 
 from flyte_codegen import __version__
+from flyte_codegen.configuration.fingerprint import MANIFEST
 from flyte_codegen.diagnostics import fail
-
-MANIFEST = "MANIFEST.json"
 
 
 @attrs.frozen

@@ -9,12 +9,13 @@ from typing import Any
 import attrs
 import jinja2
 
+from flyte_codegen import names
 from flyte_codegen.configuration.fingerprint import built_in_templates
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.model import Enum
 from flyte_codegen.diagnostics import CodegenError, fail
-from flyte_codegen.python import names, text
+from flyte_codegen.python import text
 
 _SUFFIX = ".j2"
 _OURS = "@flyte"
@@ -22,6 +23,7 @@ _RUNTIME = {
     "messages": sorted(names.MESSAGE_RUNTIME),
     "services": sorted(names.SERVICE_RUNTIME),
     "entities": sorted(names.ENTITY_RUNTIME),
+    "registry": sorted(names.REGISTRY_RUNTIME),
 }
 # What tells an item from the others of its kind, the best first.
 _NAMES = ("full_name", "name", "source", "path")

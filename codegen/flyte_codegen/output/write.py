@@ -9,9 +9,10 @@ from pathlib import Path
 
 import attrs
 
+from flyte_codegen.configuration.fingerprint import MANIFEST
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error, fail
 
-from .manifest import MANIFEST, Manifest, digest, present
+from .manifest import Manifest, digest, present
 
 
 @attrs.frozen

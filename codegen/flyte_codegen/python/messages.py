@@ -7,10 +7,10 @@ import attrs
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Api, Enum, Field, File, Label, Message
 from flyte_codegen.diagnostics import Diagnostic, error
+from flyte_codegen.names import MESSAGE_MODULE, json_name
 
 from . import codec
 from . import types as python_types
-from .names import MESSAGE_MODULE, json_name
 from .text import literal
 from .type_names import Naming, TypeNames
 

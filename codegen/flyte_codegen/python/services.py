@@ -7,8 +7,8 @@ import attrs
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Api, Method, Service
+from flyte_codegen.names import SERVICE_MODULE
 
-from .names import SERVICE_MODULE
 from .type_names import Naming, TypeNames
 
 _EFFECTS = {"NO_SIDE_EFFECTS": "READ", "IDEMPOTENT": "IDEMPOTENT"}

@@ -4,44 +4,41 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, moment_path, path, unary
 
+_NAME: Reads[str] = path(WorkflowActionDetails, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
+_START_TIME = moment_path(WorkflowActionDetails, "status.start_time")
+_END_TIME = moment_path(WorkflowActionDetails, "status.end_time")
 
 
 class ActionDetailsBase(Entity[WorkflowActionDetails]):
     """Everything about an action: its attempts, their phases and errors, and what it ran."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowActionDetails]:
-        return WorkflowActionDetails
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.run.project"),
-            walk(self.pb2, "id.run.domain"),
-            walk(self.pb2, "id.run.name"),
-            walk(self.pb2, "id.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = WorkflowActionDetails
+    _IDENTITY = "id"
+    _KEY = ("id.run.project", "id.run.domain", "id.run.name", "id.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.run.org",
+        "project=pb2.id.run.project",
+        "domain=pb2.id.run.domain",
+        "run_name=pb2.id.run.name",
+        "name=pb2.id.name",
+    )
 
     @property
     def name(self) -> str:
         """Name within the run, at most 30 characters. The root action, which stands for the run itself, is `a0`."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def run_name(self) -> str:
@@ -58,16 +55,16 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
     @property
     def start_time(self) -> datetime | None:
         """When it was created."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.start_time
-        return None if moment is None else moment.to_datetime()
+        return _START_TIME(self.pb2)
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.end_time
-        return None if moment is None else moment.to_datetime()
+        return _END_TIME(self.pb2)
+
+    def done(self) -> bool:
+        """Whether nothing can follow; the class that builds on this one says."""
+        raise NotImplementedError
 
     @fetching
     @classmethod

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
 from flyte_api.messages.flyteidl2.app.app_definition import Identifier, StatusDeploymentStatus
@@ -43,13 +43,13 @@ from flyte_rpc.v1 import (
     path,
     streaming,
     unary,
-    walk,
     watched,
 )
 
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")
 _DOMAIN: Reads[str] = path(AppApp, "metadata.id.domain")
+_REVISION: Reads[int] = path(AppApp, "metadata.revision")
 _ENDPOINT: Reads[str] = path(AppApp, "status.ingress.public_url")
 
 
@@ -57,20 +57,15 @@ class AppBase(Entity[AppApp]):
     """An app: a program that stays up and answers requests, such as a model or a dashboard."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[AppApp]:
-        return AppApp
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "metadata.id.project"),
-            walk(self.pb2, "metadata.id.domain"),
-            walk(self.pb2, "metadata.id.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "metadata.id")
+    _MESSAGE = AppApp
+    _IDENTITY = "metadata.id"
+    _KEY = ("metadata.id.project", "metadata.id.domain", "metadata.id.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.metadata.id.org",
+        "project=pb2.metadata.id.project",
+        "domain=pb2.metadata.id.domain",
+        "name=pb2.metadata.id.name",
+    )
 
     @property
     def name(self) -> str:
@@ -90,14 +85,13 @@ class AppBase(Entity[AppApp]):
     @property
     def revision(self) -> int:
         """Counts the changes of the app, from 1; 0 where the server does not count."""
-        at0 = self.pb2.metadata
-        return 0 if at0 is None else at0.revision
+        return _REVISION(self.pb2)
 
     @property
     def labels(self) -> dict[str, str]:
         """Key-value pairs to find apps by."""
-        at0 = self.pb2.metadata
-        return {} if at0 is None else at0.labels
+        parent = self.pb2.metadata
+        return {} if parent is None else parent.labels
 
     @property
     def endpoint(self) -> str:
@@ -242,8 +236,7 @@ class AppBase(Entity[AppApp]):
             caller,
             AppService.WATCH,
             request,
-            items="",
-            final="",
+            items=lambda reply: [reply],
             about=self._label(),
             timeout=timeout,
         )
@@ -304,8 +297,8 @@ class AppBase(Entity[AppApp]):
             caller,
             AppService.LIST,
             request,
-            items="apps",
-            token="token",
+            items=lambda reply: reply.apps,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactArtifact
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactIdentifier, ArtifactName, ArtifactSpec
@@ -39,10 +39,10 @@ from flyte_rpc.v1 import (
     paged,
     path,
     unary,
-    walk,
 )
 
 _NAME: Reads[str] = path(ArtifactArtifact, "artifact_id.name.name")
+_VERSION: Reads[str] = path(ArtifactArtifact, "artifact_id.version")
 _PROJECT: Reads[str] = path(ArtifactArtifact, "artifact_id.name.project")
 _DOMAIN: Reads[str] = path(ArtifactArtifact, "artifact_id.name.domain")
 _DESCRIPTION: Reads[str] = path(ArtifactArtifact, "spec.info.description")
@@ -52,21 +52,16 @@ class ArtifactBase(Entity[ArtifactArtifact]):
     """An artifact: a value under a name and a version, and where it comes from."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[ArtifactArtifact]:
-        return ArtifactArtifact
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "artifact_id.name.project"),
-            walk(self.pb2, "artifact_id.name.domain"),
-            walk(self.pb2, "artifact_id.name.name"),
-            walk(self.pb2, "artifact_id.version"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "artifact_id")
+    _MESSAGE = ArtifactArtifact
+    _IDENTITY = "artifact_id"
+    _KEY = ("artifact_id.name.project", "artifact_id.name.domain", "artifact_id.name.name", "artifact_id.version")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.artifact_id.name.org",
+        "project=pb2.artifact_id.name.project",
+        "domain=pb2.artifact_id.name.domain",
+        "name=pb2.artifact_id.name.name",
+        "version=pb2.artifact_id.version",
+    )
 
     @property
     def name(self) -> str:
@@ -76,8 +71,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
     @property
     def version(self) -> str:
         """Whatever its publisher calls it, at most 255 characters."""
-        at0 = self.pb2.artifact_id
-        return "" if at0 is None else at0.version
+        return _VERSION(self.pb2)
 
     @property
     def project(self) -> str:
@@ -307,8 +301,8 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             caller,
             ArtifactService.LIST_ARTIFACTS,
             request,
-            items="artifacts",
-            token="token",
+            items=lambda reply: reply.artifacts,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
 from flyte_api.messages.flyteidl2.artifact.artifact_service import ArtifactGroup as ArtifactArtifactGroup
@@ -35,7 +35,6 @@ from flyte_rpc.v1 import (
     paged,
     path,
     unary,
-    walk,
 )
 
 _NAME: Reads[str] = path(ArtifactArtifactGroup, "latest.artifact_id.name.name")
@@ -47,20 +46,15 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
     """All versions of an artifact, by its name."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[ArtifactArtifactGroup]:
-        return ArtifactArtifactGroup
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "latest.artifact_id.name.project"),
-            walk(self.pb2, "latest.artifact_id.name.domain"),
-            walk(self.pb2, "latest.artifact_id.name.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "latest.artifact_id.name")
+    _MESSAGE = ArtifactArtifactGroup
+    _IDENTITY = "latest.artifact_id.name"
+    _KEY = ("latest.artifact_id.name.project", "latest.artifact_id.name.domain", "latest.artifact_id.name.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.latest.artifact_id.name.org",
+        "project=pb2.latest.artifact_id.name.project",
+        "domain=pb2.latest.artifact_id.name.domain",
+        "name=pb2.latest.artifact_id.name.name",
+    )
 
     @property
     def name(self) -> str:
@@ -129,8 +123,8 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             caller,
             ArtifactService.LIST_ARTIFACT_NAMES,
             request,
-            items="groups",
-            token="token",
+            items=lambda reply: reply.groups,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

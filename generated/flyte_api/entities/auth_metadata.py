@@ -3,28 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetOAuth2MetadataRequest, GetOAuth2MetadataResponse
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
 
 
 class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
     """How the control plane wants callers to log in: its authorization server."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[GetOAuth2MetadataResponse]:
-        return GetOAuth2MetadataResponse
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "issuer"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "issuer")
+    _MESSAGE = GetOAuth2MetadataResponse
+    _IDENTITY = "issuer"
+    _KEY = ("issuer",)
+    _REPR: ClassVar[tuple[str, ...]] = ("issuer=pb2.issuer",)
 
     @property
     def issuer(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -30,35 +30,34 @@ from flyte_rpc.v1 import (
     equal,
     having,
     listing,
+    moment_path,
     paged,
     path,
     unary,
-    walk,
 )
 
 _NAME: Reads[str] = path(WorkflowAction, "metadata.condition.name")
+_ACTION_NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
+_PARENT_ACTION_NAME: Reads[str] = path(WorkflowAction, "metadata.parent")
+_START_TIME = moment_path(WorkflowAction, "status.start_time")
+_END_TIME = moment_path(WorkflowAction, "status.end_time")
 
 
 class ConditionBase(Entity[WorkflowAction]):
     """A point at which a run waits for somebody to tell it a value."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowAction]:
-        return WorkflowAction
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.run.project"),
-            walk(self.pb2, "id.run.domain"),
-            walk(self.pb2, "id.run.name"),
-            walk(self.pb2, "id.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = WorkflowAction
+    _IDENTITY = "id"
+    _KEY = ("id.run.project", "id.run.domain", "id.run.name", "id.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.run.org",
+        "project=pb2.id.run.project",
+        "domain=pb2.id.run.domain",
+        "run_name=pb2.id.run.name",
+        "name=pb2.id.name",
+    )
 
     @property
     def name(self) -> str:
@@ -68,8 +67,7 @@ class ConditionBase(Entity[WorkflowAction]):
     @property
     def action_name(self) -> str:
         """Name within the run, at most 30 characters. The root action, which stands for the run itself, is `a0`."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.name
+        return _ACTION_NAME(self.pb2)
 
     @property
     def run_name(self) -> str:
@@ -81,22 +79,17 @@ class ConditionBase(Entity[WorkflowAction]):
     @property
     def parent_action_name(self) -> str:
         """Name of the action that started it; empty for the root action."""
-        at0 = self.pb2.metadata
-        return "" if at0 is None else at0.parent
+        return _PARENT_ACTION_NAME(self.pb2)
 
     @property
     def start_time(self) -> datetime | None:
         """When it was created."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.start_time
-        return None if moment is None else moment.to_datetime()
+        return _START_TIME(self.pb2)
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.end_time
-        return None if moment is None else moment.to_datetime()
+        return _END_TIME(self.pb2)
 
     @blocking
     async def _signal(self, payload: EventPayload, parent_action_name: str = "") -> None:
@@ -175,8 +168,8 @@ class ConditionBase(Entity[WorkflowAction]):
             caller,
             RunService.LIST_ACTIONS,
             request,
-            items="actions",
-            token="token",
+            items=lambda reply: reply.actions,
+            token=lambda reply: reply.token,
             page="request",
             keep=having("parent_action_name", parent_action_name),
             limit=limit,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.org.domain_definition import Domain as OrgDomain
 from flyte_api.messages.flyteidl2.org.domain_service import (
@@ -16,36 +16,17 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.org.domain_service import DomainService
-from flyte_rpc.v1 import (
-    Client,
-    Entity,
-    NotFoundError,
-    Pager,
-    Self,
-    as_text,
-    blocking,
-    fetching,
-    listing,
-    paged,
-    unary,
-    walk,
-)
+from flyte_rpc.v1 import Client, Entity, NotFoundError, Pager, Self, as_text, blocking, fetching, listing, paged, unary
 
 
 class DomainBase(Entity[OrgDomain]):
     """A domain: a stage such as development or production, which every project of an organization has."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[OrgDomain]:
-        return OrgDomain
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "id"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = OrgDomain
+    _IDENTITY = "id"
+    _KEY = ("id",)
+    _REPR: ClassVar[tuple[str, ...]] = ("id=pb2.id",)
 
     @property
     def id(self) -> str:
@@ -91,9 +72,7 @@ class DomainBase(Entity[OrgDomain]):
             caller,
             DomainService.LIST_DOMAINS,
             request,
-            items="domains",
-            token="",
-            page="",
+            items=lambda reply: reply.domains,
             limit=limit,
         )
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.list import Sort
 from flyte_api.messages.flyteidl2.project.project_service import GetProjectRequest, ListProjectsRequest
@@ -11,23 +11,30 @@ from flyte_api.messages.flyteidl2.project.project_service import Project as Proj
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
-from flyte_rpc.v1 import Client, Entity, Pager, Self, SortedBy, as_sorts, as_text, fetching, listing, paged, unary, walk
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    Pager,
+    Self,
+    SortedBy,
+    as_sorts,
+    as_text,
+    at_path,
+    fetching,
+    listing,
+    paged,
+    unary,
+)
 
 
 class ProjectBase(Entity[ProjectProject]):
     """A project: the namespace that tasks and runs live in."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[ProjectProject]:
-        return ProjectProject
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "id"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = ProjectProject
+    _IDENTITY = "id"
+    _KEY = ("id",)
+    _REPR: ClassVar[tuple[str, ...]] = ("id=pb2.id",)
 
     @property
     def id(self) -> str:
@@ -105,9 +112,8 @@ class ProjectBase(Entity[ProjectProject]):
             caller,
             ProjectService.LIST_PROJECTS,
             request,
-            items="projects.projects",
-            token="projects.token",
-            page="",
+            items=lambda reply: at_path(reply, "projects.projects"),
+            token=lambda reply: at_path(reply, "projects.token"),
             limit=limit,
             page_size=page_size,
         )

@@ -3,28 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetPublicClientConfigRequest, GetPublicClientConfigResponse
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.auth_metadata_service import AuthMetadataService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
 
 
 class PublicClientBase(Entity[GetPublicClientConfigResponse]):
     """The OAuth client that programs without a secret of their own log in as."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[GetPublicClientConfigResponse]:
-        return GetPublicClientConfigResponse
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "client_id"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "client_id")
+    _MESSAGE = GetPublicClientConfigResponse
+    _IDENTITY = "client_id"
+    _KEY = ("client_id",)
+    _REPR: ClassVar[tuple[str, ...]] = ("client_id=pb2.client_id",)
 
     @property
     def client_id(self) -> str:

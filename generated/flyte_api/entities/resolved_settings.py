@@ -3,33 +3,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
 from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsRequest, SettingsRecord
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
 
 
 class ResolvedSettingsBase(Entity[SettingsRecord]):
     """The settings that hold in a scope, as the server works them out."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[SettingsRecord]:
-        return SettingsRecord
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "key.org"),
-            walk(self.pb2, "key.domain"),
-            walk(self.pb2, "key.project"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "key")
+    _MESSAGE = SettingsRecord
+    _IDENTITY = "key"
+    _KEY = ("key.org", "key.domain", "key.project")
+    _REPR: ClassVar[tuple[str, ...]] = ("org=pb2.key.org", "domain=pb2.key.domain", "project=pb2.key.project")
 
     @fetching
     @classmethod

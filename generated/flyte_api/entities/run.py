@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -37,13 +37,12 @@ from flyte_rpc.v1 import (
     path,
     streaming,
     unary,
-    walk,
     watched,
     within,
 )
 
 if TYPE_CHECKING:
-    from flyte.remote._run import Run
+    from flyte.remote import Run
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
@@ -57,20 +56,15 @@ class RunBase(Entity[WorkflowRun]):
     """One execution of a task, with all the actions it is made of."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowRun]:
-        return WorkflowRun
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "action.id.run.project"),
-            walk(self.pb2, "action.id.run.domain"),
-            walk(self.pb2, "action.id.run.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "action.id.run")
+    _MESSAGE = WorkflowRun
+    _IDENTITY = "action.id.run"
+    _KEY = ("action.id.run.project", "action.id.run.domain", "action.id.run.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.action.id.run.org",
+        "project=pb2.action.id.run.project",
+        "domain=pb2.action.id.run.domain",
+        "name=pb2.action.id.run.name",
+    )
 
     @property
     def name(self) -> str:
@@ -185,8 +179,8 @@ class RunBase(Entity[WorkflowRun]):
             caller,
             RunService.LIST_RUNS,
             request,
-            items="runs",
-            token="token",
+            items=lambda reply: reply.runs,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -266,8 +260,8 @@ class RunBase(Entity[WorkflowRun]):
             caller,
             RunService.LIST_RUNS,
             request,
-            items="runs",
-            token="token",
+            items=lambda reply: reply.runs,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -313,8 +307,7 @@ class RunBase(Entity[WorkflowRun]):
             caller,
             RunService.WATCH_RUNS,
             request,
-            items="runs",
-            final="",
+            items=lambda reply: reply.runs,
             about=cls.__name__,
             timeout=timeout,
         )

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary
 
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
@@ -21,20 +21,15 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
     """Everything about a run: what it was started with, and the details of its root action."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowRunDetails]:
-        return WorkflowRunDetails
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "action.id.run.project"),
-            walk(self.pb2, "action.id.run.domain"),
-            walk(self.pb2, "action.id.run.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "action.id.run")
+    _MESSAGE = WorkflowRunDetails
+    _IDENTITY = "action.id.run"
+    _KEY = ("action.id.run.project", "action.id.run.domain", "action.id.run.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.action.id.run.org",
+        "project=pb2.action.id.run.project",
+        "domain=pb2.action.id.run.domain",
+        "name=pb2.action.id.run.name",
+    )
 
     @property
     def name(self) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretSecret
 from flyte_api.messages.flyteidl2.secret.definition import SecretIdentifier, SecretSpec
@@ -22,60 +22,57 @@ from flyte_rpc.v1 import (
     Entity,
     NotFoundError,
     Pager,
+    Reads,
     Self,
     as_text,
     blocking,
     fetching,
     listing,
+    moment_path,
     paged,
+    path,
     unary,
-    walk,
 )
+
+_NAME: Reads[str] = path(SecretSecret, "id.name")
+_PROJECT: Reads[str] = path(SecretSecret, "id.project")
+_DOMAIN: Reads[str] = path(SecretSecret, "id.domain")
+_CREATED_AT = moment_path(SecretSecret, "secret_metadata.created_time")
 
 
 class SecretBase(Entity[SecretSecret]):
     """A secret that tasks may ask for. Its value goes to the control plane and never comes back."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[SecretSecret]:
-        return SecretSecret
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.name"),
-            walk(self.pb2, "id.domain"),
-            walk(self.pb2, "id.project"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = SecretSecret
+    _IDENTITY = "id"
+    _KEY = ("id.name", "id.domain", "id.project")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "name=pb2.id.name",
+        "organization=pb2.id.organization",
+        "domain=pb2.id.domain",
+        "project=pb2.id.project",
+    )
 
     @property
     def name(self) -> str:
         """What tasks ask for."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def project(self) -> str:
         """Project that it belongs to; empty for all of them."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.project
+        return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
         """Domain that it belongs to; empty for the whole organization."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.domain
+        return _DOMAIN(self.pb2)
 
     @property
     def created_at(self) -> datetime | None:
         """When it was created."""
-        at0 = self.pb2.secret_metadata
-        moment = None if at0 is None else at0.created_time
-        return None if moment is None else moment.to_datetime()
+        return _CREATED_AT(self.pb2)
 
     @fetching
     @classmethod
@@ -276,9 +273,8 @@ class SecretBase(Entity[SecretSecret]):
             caller,
             SecretService.LIST_SECRETS,
             request,
-            items="secrets",
-            token="token",
-            page="",
+            items=lambda reply: reply.secrets,
+            token=lambda reply: reply.token,
             carry=("per_cluster_tokens",),
             limit=limit,
             page_size=page_size,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsSettings
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
@@ -17,27 +17,21 @@ from flyte_api.messages.flyteidl2.settings.settings_service import (
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, blocking, fetching, unary
 
 
 class SettingsBase(Entity[GetSettingsForEditResponse]):
     """The settings of an organization, a domain or a project, with those that it inherits."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[GetSettingsForEditResponse]:
-        return GetSettingsForEditResponse
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "requestedKey.org"),
-            walk(self.pb2, "requestedKey.domain"),
-            walk(self.pb2, "requestedKey.project"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "requestedKey")
+    _MESSAGE = GetSettingsForEditResponse
+    _IDENTITY = "requestedKey"
+    _KEY = ("requestedKey.org", "requestedKey.domain", "requestedKey.project")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.requestedKey.org",
+        "domain=pb2.requestedKey.domain",
+        "project=pb2.requestedKey.project",
+    )
 
     @fetching
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -27,6 +27,7 @@ from flyte_rpc.v1 import (
     Client,
     Entity,
     Pager,
+    Reads,
     Self,
     SortedBy,
     Watch,
@@ -40,85 +41,80 @@ from flyte_rpc.v1 import (
     containing,
     equal,
     listing,
+    moment_path,
     paged,
+    path,
     resolve,
     streaming,
-    walk,
     watched,
 )
 
 if TYPE_CHECKING:
-    from flyte.remote._task import TaskVersion
+    from flyte.remote import TaskVersion
+_NAME: Reads[str] = path(TaskTask, "task_id.name")
+_VERSION: Reads[str] = path(TaskTask, "task_id.version")
+_PROJECT: Reads[str] = path(TaskTask, "task_id.project")
+_DOMAIN: Reads[str] = path(TaskTask, "task_id.domain")
+_SHORT_NAME: Reads[str] = path(TaskTask, "metadata.short_name")
+_ENVIRONMENT_NAME: Reads[str] = path(TaskTask, "metadata.environment_name")
+_SHORT_DESCRIPTION: Reads[str] = path(TaskTask, "metadata.short_description")
+_DEPLOYED_AT = moment_path(TaskTask, "metadata.deployed_at")
 
 
 class TaskBase(Entity[TaskTask]):
     """A deployed task, in its latest version."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[TaskTask]:
-        return TaskTask
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "task_id.project"),
-            walk(self.pb2, "task_id.domain"),
-            walk(self.pb2, "task_id.name"),
-            walk(self.pb2, "task_id.version"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "task_id")
+    _MESSAGE = TaskTask
+    _IDENTITY = "task_id"
+    _KEY = ("task_id.project", "task_id.domain", "task_id.name", "task_id.version")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.task_id.org",
+        "project=pb2.task_id.project",
+        "domain=pb2.task_id.domain",
+        "name=pb2.task_id.name",
+        "version=pb2.task_id.version",
+    )
 
     @property
     def name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def version(self) -> str:
         """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.version
+        return _VERSION(self.pb2)
 
     @property
     def project(self) -> str:
         """Id of the project."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.project
+        return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
         """Domain of the project."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.domain
+        return _DOMAIN(self.pb2)
 
     @property
     def short_name(self) -> str:
         """Name without its environment, usually that of the function."""
-        at0 = self.pb2.metadata
-        return "" if at0 is None else at0.short_name
+        return _SHORT_NAME(self.pb2)
 
     @property
     def environment_name(self) -> str:
         """The environment it belongs to."""
-        at0 = self.pb2.metadata
-        return "" if at0 is None else at0.environment_name
+        return _ENVIRONMENT_NAME(self.pb2)
 
     @property
     def short_description(self) -> str:
         """One or two sentences, at most 255 bytes."""
-        at0 = self.pb2.metadata
-        return "" if at0 is None else at0.short_description
+        return _SHORT_DESCRIPTION(self.pb2)
 
     @property
     def deployed_at(self) -> datetime | None:
         """When this version was first deployed."""
-        at0 = self.pb2.metadata
-        moment = None if at0 is None else at0.deployed_at
-        return None if moment is None else moment.to_datetime()
+        return _DEPLOYED_AT(self.pb2)
 
     @listing
     @classmethod
@@ -178,8 +174,8 @@ class TaskBase(Entity[TaskTask]):
             caller,
             TaskService.LIST_TASKS,
             request,
-            items="tasks",
-            token="token",
+            items=lambda reply: reply.tasks,
+            token=lambda reply: reply.token,
             page="request",
             keep=beginning("name", by_task_env),
             limit=limit,
@@ -229,12 +225,12 @@ class TaskBase(Entity[TaskTask]):
             ),
         )
         return paged(
-            resolve("flyte.remote._task:TaskVersion"),
+            resolve("flyte.remote:TaskVersion"),
             caller,
             TaskService.LIST_VERSIONS,
             request,
-            items="versions",
-            token="token",
+            items=lambda reply: reply.versions,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -286,8 +282,7 @@ class TaskBase(Entity[TaskTask]):
             caller,
             RunService.WATCH_GROUPS,
             request,
-            items="task_groups",
-            final="",
+            items=lambda reply: reply.task_groups,
             about=cls.__name__,
             timeout=timeout,
         )

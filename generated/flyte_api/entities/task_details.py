@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.core.interface import VariableMap
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
@@ -21,54 +21,50 @@ from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_list, as_struct, as_text, blocking, fetching, path, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_list, as_struct, as_text, blocking, fetching, path, unary
 
+_NAME: Reads[str] = path(TaskTaskDetails, "task_id.name")
+_VERSION: Reads[str] = path(TaskTaskDetails, "task_id.version")
+_PROJECT: Reads[str] = path(TaskTaskDetails, "task_id.project")
+_DOMAIN: Reads[str] = path(TaskTaskDetails, "task_id.domain")
 _TASK_TYPE: Reads[str] = path(TaskTaskDetails, "spec.task_template.type")
+_SHORT_NAME: Reads[str] = path(TaskTaskDetails, "spec.short_name")
 
 
 class TaskDetailsBase(Entity[TaskTaskDetails]):
     """The whole definition of one version of a task."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[TaskTaskDetails]:
-        return TaskTaskDetails
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "task_id.project"),
-            walk(self.pb2, "task_id.domain"),
-            walk(self.pb2, "task_id.name"),
-            walk(self.pb2, "task_id.version"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "task_id")
+    _MESSAGE = TaskTaskDetails
+    _IDENTITY = "task_id"
+    _KEY = ("task_id.project", "task_id.domain", "task_id.name", "task_id.version")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.task_id.org",
+        "project=pb2.task_id.project",
+        "domain=pb2.task_id.domain",
+        "name=pb2.task_id.name",
+        "version=pb2.task_id.version",
+    )
 
     @property
     def name(self) -> str:
         """Full name, usually `environment.function`."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def version(self) -> str:
         """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.version
+        return _VERSION(self.pb2)
 
     @property
     def project(self) -> str:
         """Id of the project."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.project
+        return _PROJECT(self.pb2)
 
     @property
     def domain(self) -> str:
         """Domain of the project."""
-        at0 = self.pb2.task_id
-        return "" if at0 is None else at0.domain
+        return _DOMAIN(self.pb2)
 
     @property
     def task_type(self) -> str:
@@ -78,8 +74,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     @property
     def short_name(self) -> str:
         """Name to show; empty takes the last part of the full name."""
-        at0 = self.pb2.spec
-        return "" if at0 is None else at0.short_name
+        return _SHORT_NAME(self.pb2)
 
     @fetching
     @classmethod

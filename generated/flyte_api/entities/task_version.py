@@ -4,27 +4,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.task.task_service import ListVersionsResponseVersionResponse
 from flyte_api.registry import registry
-from flyte_rpc.v1 import Entity, walk
+from flyte_rpc.v1 import Entity
 
 
 class TaskVersionBase(Entity[ListVersionsResponseVersionResponse]):
     """One deployed version of a task."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[ListVersionsResponseVersionResponse]:
-        return ListVersionsResponseVersionResponse
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "version"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "version")
+    _MESSAGE = ListVersionsResponseVersionResponse
+    _IDENTITY = "version"
+    _KEY = ("version",)
+    _REPR: ClassVar[tuple[str, ...]] = ("version=pb2.version",)
 
     @property
     def version(self) -> str:

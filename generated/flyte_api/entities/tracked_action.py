@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -33,43 +33,40 @@ from flyte_rpc.v1 import (
     as_text,
     equal,
     listing,
+    moment_path,
     paged,
     path,
     streaming,
-    walk,
     watched,
     within,
 )
 
+_NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
+_START_TIME = moment_path(WorkflowAction, "status.start_time")
+_END_TIME = moment_path(WorkflowAction, "status.end_time")
 
 
 class TrackedActionBase(Entity[WorkflowAction]):
     """One unit of a run that executes elsewhere."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowAction]:
-        return WorkflowAction
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.run.project"),
-            walk(self.pb2, "id.run.domain"),
-            walk(self.pb2, "id.run.name"),
-            walk(self.pb2, "id.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = WorkflowAction
+    _IDENTITY = "id"
+    _KEY = ("id.run.project", "id.run.domain", "id.run.name", "id.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.run.org",
+        "project=pb2.id.run.project",
+        "domain=pb2.id.run.domain",
+        "run_name=pb2.id.run.name",
+        "name=pb2.id.name",
+    )
 
     @property
     def name(self) -> str:
         """Name within the run, at most 30 characters. The root action, which stands for the run itself, is `a0`."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def run_name(self) -> str:
@@ -86,16 +83,12 @@ class TrackedActionBase(Entity[WorkflowAction]):
     @property
     def start_time(self) -> datetime | None:
         """When it was created."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.start_time
-        return None if moment is None else moment.to_datetime()
+        return _START_TIME(self.pb2)
 
     @property
     def end_time(self) -> datetime | None:
         """When it ended; unset until then."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.end_time
-        return None if moment is None else moment.to_datetime()
+        return _END_TIME(self.pb2)
 
     @streaming
     @classmethod
@@ -148,8 +141,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
             caller,
             TrackedRunService.WATCH_ACTIONS,
             request,
-            items="enriched_actions",
-            final="",
+            items=lambda reply: reply.enriched_actions,
             about=cls.__name__,
             timeout=timeout,
         )
@@ -223,8 +215,8 @@ class TrackedActionBase(Entity[WorkflowAction]):
             caller,
             TrackedRunService.LIST_ACTIONS,
             request,
-            items="actions",
-            token="token",
+            items=lambda reply: reply.actions,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

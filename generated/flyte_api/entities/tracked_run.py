@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -50,13 +50,12 @@ from flyte_rpc.v1 import (
     path,
     streaming,
     unary,
-    walk,
     watched,
     within,
 )
 
 if TYPE_CHECKING:
-    from flyte.remote.runs.tracked import TrackedRun
+    from flyte.remote import TrackedRun
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
@@ -70,20 +69,15 @@ class TrackedRunBase(Entity[WorkflowRun]):
     """A run that executes elsewhere, and only reports to the control plane."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowRun]:
-        return WorkflowRun
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "action.id.run.project"),
-            walk(self.pb2, "action.id.run.domain"),
-            walk(self.pb2, "action.id.run.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "action.id.run")
+    _MESSAGE = WorkflowRun
+    _IDENTITY = "action.id.run"
+    _KEY = ("action.id.run.project", "action.id.run.domain", "action.id.run.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.action.id.run.org",
+        "project=pb2.action.id.run.project",
+        "domain=pb2.action.id.run.domain",
+        "name=pb2.action.id.run.name",
+    )
 
     @property
     def name(self) -> str:
@@ -269,8 +263,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
             caller,
             TrackedRunService.WATCH_RUNS,
             request,
-            items="runs",
-            final="",
+            items=lambda reply: reply.runs,
             about=cls.__name__,
             timeout=timeout,
         )
@@ -346,8 +339,8 @@ class TrackedRunBase(Entity[WorkflowRun]):
             caller,
             TrackedRunService.LIST_RUNS,
             request,
-            items="runs",
-            token="token",
+            items=lambda reply: reply.runs,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

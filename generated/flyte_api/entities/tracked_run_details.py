@@ -3,17 +3,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, Watch, as_text, fetching, path, streaming, unary, walk, watched
+from flyte_rpc.v1 import Client, Entity, Reads, Self, Watch, as_text, fetching, path, streaming, unary, watched
 
 if TYPE_CHECKING:
-    from flyte.remote.runs.tracked import TrackedRunDetails
+    from flyte.remote import TrackedRunDetails
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
 _TASK_VERSION: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.version")
@@ -23,20 +23,15 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
     """Everything that was reported about a run."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[WorkflowRunDetails]:
-        return WorkflowRunDetails
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "action.id.run.project"),
-            walk(self.pb2, "action.id.run.domain"),
-            walk(self.pb2, "action.id.run.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "action.id.run")
+    _MESSAGE = WorkflowRunDetails
+    _IDENTITY = "action.id.run"
+    _KEY = ("action.id.run.project", "action.id.run.domain", "action.id.run.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.action.id.run.org",
+        "project=pb2.action.id.run.project",
+        "domain=pb2.action.id.run.domain",
+        "name=pb2.action.id.run.name",
+    )
 
     @property
     def name(self) -> str:
@@ -54,6 +49,10 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
     def task_version(self) -> str:
         """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
         return _TASK_VERSION(self.pb2)
+
+    def done(self) -> bool:
+        """Whether nothing can follow; the class that builds on this one says."""
+        raise NotImplementedError
 
     @fetching
     @classmethod
@@ -110,8 +109,8 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
             caller,
             TrackedRunService.WATCH_RUN_DETAILS,
             request,
-            items="details",
-            final="done",
+            items=lambda reply: [reply.details],
+            final=lambda item: item.done(),
             about=self._label(),
             timeout=timeout,
         )

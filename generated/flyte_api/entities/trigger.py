@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -36,40 +36,39 @@ from flyte_rpc.v1 import (
     blocking,
     equal,
     listing,
+    moment_path,
     paged,
     path,
     resolve,
     unary,
-    walk,
 )
 
 if TYPE_CHECKING:
-    from flyte.remote.triggers.details import TriggerDetails
+    from flyte.remote import TriggerDetails
 _NAME: Reads[str] = path(TriggerTrigger, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTrigger, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTrigger, "id.name.project")
 _DOMAIN: Reads[str] = path(TriggerTrigger, "id.name.domain")
+_REVISION: Reads[int] = path(TriggerTrigger, "id.revision")
+_DEPLOYED_AT = moment_path(TriggerTrigger, "status.deployed_at")
+_UPDATED_AT = moment_path(TriggerTrigger, "status.updated_at")
+_TRIGGERED_AT = moment_path(TriggerTrigger, "status.triggered_at")
 
 
 class TriggerBase(Entity[TriggerTrigger]):
     """A trigger: what starts runs of a task by itself, at certain times or for new artifacts."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[TriggerTrigger]:
-        return TriggerTrigger
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.name.project"),
-            walk(self.pb2, "id.name.domain"),
-            walk(self.pb2, "id.name.name"),
-            walk(self.pb2, "id.name.task_name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id.name")
+    _MESSAGE = TriggerTrigger
+    _IDENTITY = "id.name"
+    _KEY = ("id.name.project", "id.name.domain", "id.name.name", "id.name.task_name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.name.org",
+        "project=pb2.id.name.project",
+        "domain=pb2.id.name.domain",
+        "name=pb2.id.name.name",
+        "task_name=pb2.id.name.task_name",
+    )
 
     @property
     def name(self) -> str:
@@ -94,8 +93,7 @@ class TriggerBase(Entity[TriggerTrigger]):
     @property
     def revision(self) -> int:
         """Its revision, counted from 1; every change makes a new one."""
-        at0 = self.pb2.id
-        return 0 if at0 is None else at0.revision
+        return _REVISION(self.pb2)
 
     @property
     def automation_spec(self) -> TriggerAutomationSpec | None:
@@ -110,23 +108,17 @@ class TriggerBase(Entity[TriggerTrigger]):
     @property
     def deployed_at(self) -> datetime | None:
         """When it was deployed last."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.deployed_at
-        return None if moment is None else moment.to_datetime()
+        return _DEPLOYED_AT(self.pb2)
 
     @property
     def updated_at(self) -> datetime | None:
         """When it was activated or deactivated last."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.updated_at
-        return None if moment is None else moment.to_datetime()
+        return _UPDATED_AT(self.pb2)
 
     @property
     def triggered_at(self) -> datetime | None:
         """When it started a run last; unset before the first."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.triggered_at
-        return None if moment is None else moment.to_datetime()
+        return _TRIGGERED_AT(self.pb2)
 
     @blocking
     @classmethod
@@ -179,9 +171,7 @@ class TriggerBase(Entity[TriggerTrigger]):
             revision=revision,
         )
         reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request)
-        return cast("type[TriggerDetails]", resolve("flyte.remote.triggers.details:TriggerDetails"))._of(
-            reply.trigger, caller
-        )
+        return cast("type[TriggerDetails]", resolve("flyte.remote:TriggerDetails"))._of(reply.trigger, caller)
 
     @blocking
     @classmethod
@@ -281,8 +271,8 @@ class TriggerBase(Entity[TriggerTrigger]):
             caller,
             TriggerService.LIST_TRIGGERS,
             request,
-            items="triggers",
-            token="token",
+            items=lambda reply: reply.triggers,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -347,8 +337,8 @@ class TriggerBase(Entity[TriggerTrigger]):
             caller,
             TriggerService.LIST_TRIGGERS,
             request,
-            items="triggers",
-            token="token",
+            items=lambda reply: reply.triggers,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

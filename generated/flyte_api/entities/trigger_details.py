@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
@@ -15,33 +15,35 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary, walk
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, moment_path, path, unary
 
 _NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTriggerDetails, "id.name.project")
 _DOMAIN: Reads[str] = path(TriggerTriggerDetails, "id.name.domain")
+_REVISION: Reads[int] = path(TriggerTriggerDetails, "id.revision")
+_TASK_VERSION: Reads[str] = path(TriggerTriggerDetails, "spec.task_version")
+_IS_ACTIVE: Reads[bool] = path(TriggerTriggerDetails, "spec.active")
+_DEPLOYED_AT = moment_path(TriggerTriggerDetails, "status.deployed_at")
+_UPDATED_AT = moment_path(TriggerTriggerDetails, "status.updated_at")
+_TRIGGERED_AT = moment_path(TriggerTriggerDetails, "status.triggered_at")
+_DELETED_AT = moment_path(TriggerTriggerDetails, "status.deleted_at")
 
 
 class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
     """Everything about a trigger, as one of its revisions has it."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[TriggerTriggerDetails]:
-        return TriggerTriggerDetails
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.name.project"),
-            walk(self.pb2, "id.name.domain"),
-            walk(self.pb2, "id.name.name"),
-            walk(self.pb2, "id.name.task_name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id.name")
+    _MESSAGE = TriggerTriggerDetails
+    _IDENTITY = "id.name"
+    _KEY = ("id.name.project", "id.name.domain", "id.name.name", "id.name.task_name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.name.org",
+        "project=pb2.id.name.project",
+        "domain=pb2.id.name.domain",
+        "name=pb2.id.name.name",
+        "task_name=pb2.id.name.task_name",
+    )
 
     @property
     def name(self) -> str:
@@ -66,8 +68,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
     @property
     def revision(self) -> int:
         """Its revision, counted from 1; every change makes a new one."""
-        at0 = self.pb2.id
-        return 0 if at0 is None else at0.revision
+        return _REVISION(self.pb2)
 
     @property
     def automation_spec(self) -> TriggerAutomationSpec | None:
@@ -77,42 +78,32 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
     @property
     def task_version(self) -> str:
         """The version of the task that the runs execute."""
-        at0 = self.pb2.spec
-        return "" if at0 is None else at0.task_version
+        return _TASK_VERSION(self.pb2)
 
     @property
     def is_active(self) -> bool:
         """Whether its automation is at work. Asked to, an inactive trigger starts runs all the same."""
-        at0 = self.pb2.spec
-        return False if at0 is None else at0.active
+        return _IS_ACTIVE(self.pb2)
 
     @property
     def deployed_at(self) -> datetime | None:
         """When it was deployed last."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.deployed_at
-        return None if moment is None else moment.to_datetime()
+        return _DEPLOYED_AT(self.pb2)
 
     @property
     def updated_at(self) -> datetime | None:
         """When it was activated or deactivated last."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.updated_at
-        return None if moment is None else moment.to_datetime()
+        return _UPDATED_AT(self.pb2)
 
     @property
     def triggered_at(self) -> datetime | None:
         """When it started a run last; unset before the first."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.triggered_at
-        return None if moment is None else moment.to_datetime()
+        return _TRIGGERED_AT(self.pb2)
 
     @property
     def deleted_at(self) -> datetime | None:
         """When it was deleted; unset unless it was."""
-        at0 = self.pb2.status
-        moment = None if at0 is None else at0.deleted_at
-        return None if moment is None else moment.to_datetime()
+        return _DELETED_AT(self.pb2)
 
     @fetching
     @classmethod

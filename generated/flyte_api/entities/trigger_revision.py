@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.common.list import ListRequest, Sort
@@ -13,34 +13,30 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import GetTriggerRevis
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
 from flyte_api.sorting import TriggerRevisionKey
-from flyte_rpc.v1 import Client, Entity, Pager, Reads, Self, SortedBy, as_sorts, as_text, listing, paged, path, walk
+from flyte_rpc.v1 import Client, Entity, Pager, Reads, Self, SortedBy, as_sorts, as_text, listing, paged, path
 
 _NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerRevision, "id.name.task_name")
 _PROJECT: Reads[str] = path(TriggerTriggerRevision, "id.name.project")
 _DOMAIN: Reads[str] = path(TriggerTriggerRevision, "id.name.domain")
+_REVISION: Reads[int] = path(TriggerTriggerRevision, "id.revision")
 
 
 class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
     """One revision of a trigger, and what made it."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[TriggerTriggerRevision]:
-        return TriggerTriggerRevision
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.name.project"),
-            walk(self.pb2, "id.name.domain"),
-            walk(self.pb2, "id.name.name"),
-            walk(self.pb2, "id.name.task_name"),
-            walk(self.pb2, "id.revision"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = TriggerTriggerRevision
+    _IDENTITY = "id"
+    _KEY = ("id.name.project", "id.name.domain", "id.name.name", "id.name.task_name", "id.revision")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "org=pb2.id.name.org",
+        "project=pb2.id.name.project",
+        "domain=pb2.id.name.domain",
+        "name=pb2.id.name.name",
+        "task_name=pb2.id.name.task_name",
+        "revision=pb2.id.revision",
+    )
 
     @property
     def name(self) -> str:
@@ -65,8 +61,7 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
     @property
     def revision(self) -> int:
         """Its revision, counted from 1; every change makes a new one."""
-        at0 = self.pb2.id
-        return 0 if at0 is None else at0.revision
+        return _REVISION(self.pb2)
 
     @property
     def created_at(self) -> datetime | None:
@@ -127,8 +122,8 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
             caller,
             TriggerService.GET_TRIGGER_REVISION_HISTORY,
             request,
-            items="triggers",
-            token="token",
+            items=lambda reply: reply.triggers,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,

@@ -3,28 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest, UserInfoResponse
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.auth.identity_service import IdentityService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, unary, walk
+from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
 
 
 class UserBase(Entity[UserInfoResponse]):
     """Whoever the client calls as."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[UserInfoResponse]:
-        return UserInfoResponse
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "subject"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "subject")
+    _MESSAGE = UserInfoResponse
+    _IDENTITY = "subject"
+    _KEY = ("subject",)
+    _REPR: ClassVar[tuple[str, ...]] = ("subject=pb2.subject",)
 
     @property
     def subject(self) -> str:

@@ -1,6 +1,4 @@
-"""Calling tasks from within a task: children are submitted to the control plane and followed until they end."""
+"""Calls of tasks from within a task: children are submitted to the control plane and followed until they end.
 
-from .controller import Controller, submit
-from .fan_out import map
-
-__all__ = ["Controller", "map", "submit"]
+It imports the runtime and the values, and nothing of `flyte.remote`.
+"""

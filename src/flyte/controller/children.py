@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
-from flyte.errors import ConnectionLostError, DeadlineExceededError, InternalError, RpcCancelledError, UnavailableError
+from flyte.errors import RpcError
 from flyte.models import ActionPhase
-from flyte_api.messages.flyteidl2.actions.actions_service import WatchForUpdatesRequest
+from flyte_api.messages.flyteidl2.actions.actions_service import WatchForUpdatesRequest, WatchForUpdatesResponse
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.core.execution import ExecutionError
 from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.silence import with_silences
 
-_log = logging.getLogger("flyte")
-
-_TRANSIENT = (UnavailableError, ConnectionLostError, DeadlineExceededError, InternalError, RpcCancelledError)
-_MAX_FAILURES = 40
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_BACKOFF = Backoff(attempts=40, first=0.5, longest=30.0)
 _LINGER = 30.0
-"""Seconds that the stream stays open when nobody waits: the next call spares itself the state of all earlier ones."""
-# Servers drop updates that a slow reader leaves waiting, so a long silence is a reason to ask for the state again.
+"""Seconds that the stream stays open without a waiting call. The next call then needs no snapshot of all children."""
 _SILENCE = 30.0
+"""Seconds without an update after which the watch subscribes again."""
 
 
-class Ended(NamedTuple):
+class ChildResult(NamedTuple):
     """How a child ended."""
 
     phase: ActionPhase
@@ -42,12 +41,12 @@ class Children:
     def __init__(self, client: Client, parent: ActionIdentifier) -> None:
         self._client = client
         self._parent = parent
-        self._ended: dict[str, Ended] = {}
-        self._waiting: dict[str, asyncio.Future[Ended]] = {}
+        self._ended: dict[str, ChildResult] = {}
+        self._waiting: dict[str, asyncio.Future[ChildResult]] = {}
         self._watch: asyncio.Task[None] | None = None
         self._resting: asyncio.TimerHandle | None = None
 
-    async def ended(self, name: str) -> Ended:
+    async def ended(self, name: str) -> ChildResult:
         """Wait until a child has ended.
 
         Raises:
@@ -80,48 +79,48 @@ class Children:
             self._watch = None
 
     async def _follow(self) -> None:
-        failures = 0
-        while True:
-            try:
-                async with aclosing(stream(self._client, ActionsService.WATCH_FOR_UPDATES, self._request())) as updates:
-                    while True:
-                        async with asyncio.timeout(_SILENCE):
-                            reply = await anext(updates, None)
-                        if reply is None:
-                            break
-                        failures = 0
-                        if reply.action_update is not None:
-                            self._learn(reply.action_update)
-            except TimeoutError:
-                continue
-            except _TRANSIENT as cause:
-                if not self._waiting:
-                    return
-                failures += 1
-                _log.warning("following the children of %s failed (%d): %s", self._parent.name, failures, cause)
-                if failures >= _MAX_FAILURES:
-                    self._give_up(cause)
-                    return
-            except Exception as cause:  # whoever waits is told, whatever it is; otherwise they would wait for ever
-                self._give_up(cause)
-                return
-            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, failures - 1)))
+        updates = resuming(
+            self._updates,
+            label=f"the watch of the children of {self._parent.name}",
+            is_over=self._is_unneeded,
+            backoff=_BACKOFF,
+            reached=True,
+        )
+        try:
+            async with aclosing(updates):
+                async for reply in updates:
+                    if reply.action_update is not None:
+                        self._learn(reply.action_update)
+        except Exception as cause:  # whatever it is: the callers would wait for ever otherwise
+            self._fail(cause)
 
-    def _request(self) -> WatchForUpdatesRequest:
-        return WatchForUpdatesRequest(parent_action_id=self._parent)
+    async def _updates(self) -> AsyncGenerator[WatchForUpdatesResponse]:
+        """The updates of one connection. It ends after a silence: servers drop updates for slow readers."""
+        request = WatchForUpdatesRequest(parent_action_id=self._parent)
+        async with (
+            aclosing(stream(self._client, ActionsService.WATCH_FOR_UPDATES, request)) as replies,
+            aclosing(with_silences(replies, _SILENCE)) as updates,
+        ):
+            async for update in updates:
+                if update is None:
+                    return
+                yield update
+
+    async def _is_unneeded(self, error: RpcError | None) -> bool:
+        return error is not None and not self._waiting
 
     def _learn(self, update: ActionUpdate) -> None:
         phase = ActionPhase.from_protobuf(int(update.phase))
         if update.action_id is None or not isinstance(phase, ActionPhase) or not phase.is_terminal:
             return
-        ended = Ended(phase, update.error, update.output_uri)
+        ended = ChildResult(phase, update.error, update.output_uri)
         future = self._waiting.get(update.action_id.name)
         if future is None:
             self._ended[update.action_id.name] = ended
         elif not future.done():
             future.set_result(ended)
 
-    def _give_up(self, cause: Exception) -> None:
+    def _fail(self, cause: Exception) -> None:
         for future in self._waiting.values():
             if not future.done():
                 future.set_exception(cause)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from flyte import _hashing as hashing
 from flyte._client import current_client
@@ -19,47 +19,61 @@ from flyte._task_errors import task_error
 from flyte.errors import (
     ActionAbortedError,
     AlreadyExistsError,
-    ConnectionLostError,
-    DeadlineExceededError,
     InternalError,
-    ResourceExhaustedError,
     RpcError,
     RuntimeSystemError,
     TaskTimeoutError,
-    UnavailableError,
 )
 from flyte.models import ActionPhase
 from flyte_api.messages.flyteidl2.actions.actions_service import AbortRequest, Action, EnqueueRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, ProjectIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.core.execution import ExecutionError
+from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
+from flyte_api.messages.flyteidl2.core.tasks import TaskTemplate
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.common import Inputs
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import TaskAction
 from flyte_api.messages.google.protobuf.wrappers import StringValue
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.entities.resuming import persistent
 from flyte_rpc.sync import bridge
 
-from .children import Children, Ended
+from .children import Children, ChildResult
 from .names import Names
 
-if TYPE_CHECKING:
-    from flyte.remote import TaskDetails
-
-_log = logging.getLogger("flyte")
+T = TypeVar("T")
 
 _AT_ONCE = 1000
 """Children of one parent that are under way at a time; further ones wait here, not on the control plane."""
 _SUBMITTING = 20
 """Submissions of one parent that are under way at a time."""
-_RETRIES = 100
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_SUBMISSION = Backoff(attempts=100, first=0.5, longest=10.0)
 _CLEANING_UP = 6.0
 """Seconds that a cancelled call gets to abort its child."""
-_PASSING = (UnavailableError, ConnectionLostError, DeadlineExceededError, ResourceExhaustedError)
+
+
+class DeployedTask(Protocol):
+    """What the controller uses of a `TaskDetails`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def queue(self) -> str | None: ...
+    @property
+    def spec(self) -> TaskSpec: ...
+    @property
+    def template(self) -> TaskTemplate: ...
+    @property
+    def typed_interface(self) -> TypedInterface: ...
+    @property
+    def task_id(self) -> TaskIdentifier | None: ...
+    def inputs(self, values: Mapping[str, Any]) -> Inputs: ...
 
 
 class Controller:
@@ -83,7 +97,7 @@ class Controller:
     def _identifier(self, name: str) -> ActionIdentifier:
         return ActionIdentifier(run=self._run, name=name)
 
-    def call(self, details: TaskDetails, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+    def call(self, details: DeployedTask, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
         """Name a child and check its inputs, at once and in the order of the calls; the rest is to be awaited.
 
         Raises:
@@ -96,9 +110,9 @@ class Controller:
         counted = hashing.without_ignored(inputs, details.template.metadata)
         digest = hashing.sha256(hashing.canonical(counted))
         name = self._names.next(hashing.identity(details.template, details.name), digest)
-        return self._see_through(details, inputs, name)
+        return self._run_to_end(details, inputs, name)
 
-    async def _see_through(self, details: TaskDetails, inputs: Inputs, name: str) -> Any:
+    async def _run_to_end(self, details: DeployedTask, inputs: Inputs, name: str) -> Any:
         async with self._under_way:
             try:
                 async with self._submitting:
@@ -109,57 +123,42 @@ class Controller:
                 raise
             return await self._result(details, name, ended)
 
-    async def _enqueue(self, details: TaskDetails, inputs: Inputs, name: str) -> None:
-        scope = details.pb2.task_id
+    async def _enqueue(self, details: DeployedTask, inputs: Inputs, name: str) -> None:
         upload = UploadInputsRequest(run_id=self._run, task_spec=details.spec, inputs=inputs)
-        place = (await self._persist(self._upload(upload))) or ""
+        uri = await self._submit(partial(self._upload, upload))
         template = details.template
         key = hashing.cache_key(template, details.name, inputs, "")
         action = Action(
             action_id=self._identifier(name),
             parent_action_name=self._context.action_name,
-            input_uri=place,
+            input_uri=uri,
             task=TaskAction(
-                id=scope,
+                id=details.task_id,
                 spec=details.spec,
                 cache_key=StringValue(value=key) if key else None,
                 queue=details.queue or "",
             ),
         )
-        await self._persist(self._submit(EnqueueRequest(action=action)))
+        await self._submit(partial(self._enqueue_action, EnqueueRequest(action=action)))
 
-    def _upload(self, request: UploadInputsRequest) -> Any:
-        async def attempt() -> str:
-            client = await route(self._client, Operation.UPLOAD_INPUTS, self._project)
-            reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
-            return "" if reply.offloaded_input_data is None else reply.offloaded_input_data.uri
+    async def _submit(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Send a part of a submission until it succeeds. The names of children make that idempotent."""
+        return await persistent(call, label="the submission of a child", backoff=_SUBMISSION)
 
-        return attempt
+    async def _upload(self, request: UploadInputsRequest) -> str:
+        client = await route(self._client, Operation.UPLOAD_INPUTS, self._project)
+        reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
+        return "" if reply.offloaded_input_data is None else reply.offloaded_input_data.uri
 
-    def _submit(self, request: EnqueueRequest) -> Any:
-        async def attempt() -> None:
-            try:
-                await unary(self._client, ActionsService.ENQUEUE, request)
-            except AlreadyExistsError:
-                return  # by an earlier try, or an earlier attempt of the parent: it is followed like any other
-            except InternalError as cause:
-                # The backend has no status of its own for this.
-                if "already exists" not in cause.message:
-                    raise
-
-        return attempt
-
-    async def _persist(self, attempt: Any) -> Any:
-        """Repeat what may be repeated: the names of children make submitting them idempotent."""
-        for failures in range(1, _RETRIES + 1):
-            try:
-                return await attempt()
-            except _PASSING as cause:
-                if failures == _RETRIES:
-                    raise
-                _log.warning("a child could not be submitted yet (%d): %s", failures, cause)
-                await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10)))
-        raise AssertionError("unreachable")
+    async def _enqueue_action(self, request: EnqueueRequest) -> None:
+        try:
+            await unary(self._client, ActionsService.ENQUEUE, request)
+        except AlreadyExistsError:
+            return  # by an earlier attempt of this call or of the parent; the child is followed like any other
+        except InternalError as cause:
+            # The backend has no status of its own for this.
+            if "already exists" not in cause.message:
+                raise
 
     async def _abort(self, name: str) -> None:
         """End a child that nobody waits for any more. It may have ended, or never been there."""
@@ -167,7 +166,7 @@ class Controller:
         with suppress(RpcError):
             await unary(self._client, ActionsService.ABORT, request, timeout=5)
 
-    async def _result(self, details: TaskDetails, name: str, ended: Ended) -> Any:
+    async def _result(self, details: DeployedTask, name: str, ended: ChildResult) -> Any:
         what = f"Child {name} ({details.name}) of action {self._context.action_name} in run {self._context.run_name}"
         if ended.phase.is_success:
             return await self._outputs(details, name)
@@ -181,7 +180,7 @@ class Controller:
             raise task_error(error.kind.name, error.code, f"{what} failed{told}")
         raise RuntimeSystemError(f"{what} failed, and nothing was reported about why")
 
-    async def _outputs(self, details: TaskDetails, name: str) -> Any:
+    async def _outputs(self, details: DeployedTask, name: str) -> Any:
         from flyte.types import literals_to_python
 
         request = GetActionDataRequest(action_id=self._identifier(name))
@@ -209,7 +208,7 @@ def current() -> Controller:
         return _controller[1]
 
 
-def submit(details: TaskDetails, values: Mapping[str, Any]) -> Any:
+def submit(details: DeployedTask, values: Mapping[str, Any]) -> Any:
     """Call a task from within a task.
 
     Args:

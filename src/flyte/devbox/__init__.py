@@ -9,7 +9,9 @@ Nothing here starts by itself. `docs/devbox.md` tells how it differs from a Flyt
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .box import Devbox, start
@@ -18,18 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Devbox", "DevboxError", "deploy", "start"]
 
-_EXPORTS = {
-    "Devbox": "flyte.devbox.box",
-    "DevboxError": "flyte.devbox.home",
-    "deploy": "flyte.devbox.deployment",
-    "start": "flyte.devbox.box",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for, when it is asked for: task processes load this package and need none of it."""
-    if name not in _EXPORTS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_EXPORTS[name]), name)
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        ".box": ("Devbox", "start"),
+        ".deployment": ("deploy",),
+        ".home": ("DevboxError",),
+    },
+)

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Self
 
 from flyte_api.entities.action import ActionBase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from .runs.action_details import ActionDetails
-from .runs.action_like import ROOT_ACTION, ActionLike
-from .runs.lifecycle import Followed
+from .runs.action_fields import ROOT_ACTION, ActionFields
+from .runs.run_like import RunLike
+from .runs.state import ActionState, action_summary
 
 
-class Action(Followed, ActionLike, ActionBase):
+class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore[reportIncompatibleVariableOverride]
     """One unit of execution within a run."""
-
-    _report: Callable[[Action], None] | None = None
-    _newest: ActionDetails | None = None
-
-    # A settable property does for an attribute what pyright doubts: it is read, assigned and given to the constructor alike.
-    @property
-    def pb2(self) -> ActionMessage:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The message the entity wraps."""
-        message: ActionMessage = self.__dict__["pb2"]
-        newest, self._newest = self._newest, None
-        if newest is not None:
-            # Only now: a watch brings many states of which few are looked at here.
-            state = newest.pb2
-            message = ActionMessage(id=message.id or state.id, metadata=state.metadata, status=state.status)
-            self.__dict__["pb2"] = message
-        return message
-
-    @pb2.setter
-    def pb2(self, message: ActionMessage) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._newest = None
-        self.__dict__["pb2"] = message
 
     @fetching
     @classmethod
@@ -68,20 +49,16 @@ class Action(Followed, ActionLike, ActionBase):
         Calls `RunService.GetActionDetails`.
         """
         found = await ActionDetails.get.aio(run_name, name, project=project, domain=domain, client=client)
-        return cls(ActionMessage(id=found.pb2.id, metadata=found.pb2.metadata, status=found.pb2.status), found.client)
+        return cls(action_summary(found.pb2), found.client)
 
     def _update(self, item: ActionDetails) -> None:
-        self._newest = item
-        if self._report is not None:
-            self._report(self)
+        self._shared_state().update(item.pb2)
 
-    def reporting_to(self, report: Callable[[Action], None]) -> Self:
-        """Have `report` called whenever the action is brought up to date; returns this action."""
-        self._report = report
-        return self
+    def _action_id(self) -> ActionIdentifier:
+        return self.action_id
 
-    def _followed(self) -> Action:
-        return self
+    def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
+        return self.watch(timeout=timeout)
 
     def _title(self) -> str:
         return f"{self.run_name}/{self.name}"
@@ -115,7 +92,7 @@ class Action(Followed, ActionLike, ActionBase):
         return await self._fetch_details()
 
     async def _fetch_details(self) -> ActionDetails:
-        found = await ActionDetails.get.aio(self.run_name, self.name, **self.place, client=self.client)
+        found = await ActionDetails.get.aio(self.run_name, self.name, **self._scope, client=self.client)
         self._update(found)
         return found
 
@@ -134,7 +111,7 @@ class Action(Followed, ActionLike, ActionBase):
         details = await self._fetch_details()
         if details.parent_name is None:
             return None
-        return await Action.get.aio(self.run_name, details.parent_name, **self.place, client=self.client)
+        return await Action.get.aio(self.run_name, details.parent_name, **self._scope, client=self.client)
 
     @streaming
     def children(self) -> Stream[Action]:
@@ -151,6 +128,6 @@ class Action(Followed, ActionLike, ActionBase):
         return Stream(self._children)
 
     async def _children(self) -> AsyncGenerator[Action]:
-        async for other in Action.listall(self.run_name, **self.place, client=self.client):
+        async for other in Action.listall(self.run_name, **self._scope, client=self.client):
             if other.parent_name == self.name:
                 yield other

@@ -1,83 +1,49 @@
-"""What following logs, and waiting on a stream of events, have in common."""
+"""Logs that a server replays from the beginning on each connection: which lines are new."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine
 
-T = TypeVar("T")
 
-
-async def with_silences(source: AsyncGenerator[T], after: float) -> AsyncGenerator[T | None]:
-    """The items of `source`, and a None whenever it has been silent for `after` seconds."""
-    pending: asyncio.Task[T] | None = None
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.ensure_future(_next(source))
-            # Waiting must not cancel the read, as wait_for would: that ends the stream and loses items.
-            done, _ = await asyncio.wait([pending], timeout=after)
-            if not done:
-                yield None
-                continue
-            try:
-                item = pending.result()
-            except StopAsyncIteration:
-                return
-            finally:
-                pending = None
-            yield item
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait([pending])
-
-
-async def _next(source: AsyncGenerator[T]) -> T:
-    return await anext(source)
-
-
-def moment_of(line: LogLine) -> datetime | None:
-    """When a line was written; None where that was not told, or is no time: the log is worth more than that."""
+def timestamp_of(line: LogLine) -> datetime | None:
+    """The time of a line; None if it is unset or invalid."""
     try:
         return None if line.timestamp is None else line.timestamp.to_datetime()
     except ValueError:
         return None
 
 
-class Backlog:
-    """How far a log was read, so that another connection, which begins where the log begins, brings no line twice.
+class LogReplay:
+    """Recognizes the lines of a log that an earlier connection has delivered.
 
-    Lines come in the order of their times. One without a time, or with none that there is, is taken for new, since nothing
-    tells it from others.
+    Lines come in the order of their times. A line without a valid time counts as new.
     """
 
     def __init__(self) -> None:
         self._last: datetime | None = None
-        self._at_last = 0  # how many lines of the time `_last` were new
-        self._from: datetime | None = None
-        self._repeated = 0  # how many more lines of the time `_from` are known
+        self._count_at_last = 0  # new lines with the time `_last`
+        self._replayed_to: datetime | None = None
+        self._known_at_replayed = 0  # further known lines with the time `_replayed_to`
 
-    def connect(self) -> None:
-        """The log is read from its beginning again."""
-        self._from, self._repeated = self._last, self._at_last
+    def reconnect(self) -> None:
+        """Note that the log is read from its beginning again."""
+        self._replayed_to, self._known_at_replayed = self._last, self._count_at_last
 
     def is_new(self, line: LogLine) -> bool:
-        """Whether a line was not there on an earlier connection."""
-        moment = moment_of(line)
-        if moment is None:
+        """Whether no earlier connection has delivered this line."""
+        timestamp = timestamp_of(line)
+        if timestamp is None:
             return True
-        if self._from is not None:
-            if moment < self._from:
+        if self._replayed_to is not None:
+            if timestamp < self._replayed_to:
                 return False
-            if moment == self._from and self._repeated:
-                self._repeated -= 1
+            if timestamp == self._replayed_to and self._known_at_replayed:
+                self._known_at_replayed -= 1
                 return False
-        self._at_last = self._at_last + 1 if moment == self._last else 1
-        self._last = moment
+        self._count_at_last = self._count_at_last + 1 if timestamp == self._last else 1
+        self._last = timestamp
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Literal, Self
 
 from flyte._client import resolve_client
@@ -53,9 +53,7 @@ class Project(ProjectBase):
         """Ids of the domains that the project has."""
         return tuple(d.id for d in self.pb2.domains)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("id", self.id), ("name", self.name), ("description", self.description))
-        yield from (("state", self.state), ("labels", self.labels), ("domains", self.domains))
+    _REPR = ("id", "name", "description", "state", "labels", "domains")
 
     @fetching
     @classmethod

@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from flyte_api.entities.run import RunBase
-from flyte_api.entities.run_details import RunDetailsBase
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
-from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.client import Client, Scope
 from flyte_rpc.codec.paths import Reads, path
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from ._action import Action
-from ._common import ActionPhase, Phase, Placed, console_url
+from ._common import ActionPhase, Phase, ProjectScoped, console_url
 from .runs.action_details import ActionDetails
-from .runs.attempts import HasRunSpec, Rooted
-from .runs.lifecycle import Followed
+from .runs.run_details import RunDetails, run_summary
+from .runs.run_like import RunLike
+from .runs.state import RunState
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
 
-class RunDetails(HasRunSpec, RunDetailsBase):
-    """Everything about a run: what it was started with, and the details of its root action."""
-
-    @property
-    def action(self) -> ActionDetails:
-        """The details of the root action."""
-        return ActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
-
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
-        yield from (("task_version", self.task_version), ("labels", self.labels), ("annotations", self.annotations))
-        yield from (("env_vars", self.env_vars), ("attempts", self.attempts), ("error", self.action.error_message))
-
-
-class Run(Placed, Followed, Rooted, RunBase):
+class Run(RunState, RunLike, RunBase, ProjectScoped):
     """One execution of a task, with all the actions it is made of."""
 
     @property
@@ -47,8 +30,24 @@ class Run(Placed, Followed, Rooted, RunBase):
         """The phase when this was read. One that this release does not know reads `unknown(42)`."""
         return _PHASE(self.pb2)
 
-    def _followed(self) -> Action:
-        return self.action
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "name",
+        "phase!s",
+        "task_name",
+        "task_version",
+        "start_time",
+        "labels",
+        "url=_url_of_client",
+    )
+
+    def _action_id(self) -> ActionIdentifier:
+        return self.action.action_id
+
+    def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
+        return self.action.watch(timeout=timeout)
+
+    async def _fetch_details(self) -> ActionDetails:
+        return await self.action.details.aio()
 
     def _title(self) -> str:
         return f"Run {self.name}"
@@ -79,25 +78,31 @@ class Run(Placed, Followed, Rooted, RunBase):
         Calls `RunService.GetRunDetails`.
         """
         details = await RunDetails.get.aio(name, project=project, domain=domain, client=client)
-        return cls(message_of(details.pb2, details.labels), details.client)
+        return cls(run_summary(details.pb2, details.labels), details.client)
 
     @property
     def action(self) -> Action:
-        """The root action, which stands for the run. What is learnt through it shows in the run."""
-        return Action(self.pb2.action or ActionMessage(), self._client).reporting_to(self._learn)
+        """The root action, which stands for the run. Both show the newest state that either has seen."""
+        state = self._shared_state()
+        action = Action(state.message, self._client)
+        action._latest = state  # pyright: ignore[reportPrivateUsage]  # they are two views of one state
+        return action
 
     @property
     def url(self) -> str:
         """Where the web console shows the run."""
         return console_url(self.client, self.domain, self.project, "runs", self.name)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
-        yield from (("task_version", self.task_version), ("start_time", self.start_time))
-        yield from (("labels", self.labels), ("url", self.url if self._client is not None else None))
+    @property
+    def _url_of_client(self) -> str | None:
+        return self.url if self._client is not None else None
 
-    def _learn(self, action: Action) -> None:
-        self.pb2 = RunMessage(action=action.pb2, labels=self.pb2.labels)
+    @classmethod
+    async def _created(cls, message: RunMessage | None, name: str | None, scope: Scope, client: Client) -> Self:
+        """The run of a create call: a new one, or the existing one of that name."""
+        if message is not None:
+            return cls(message, client)
+        return await cls.get.aio(name or "", project=scope.project, domain=scope.domain, client=client)
 
     @blocking
     async def details(self) -> RunDetails:
@@ -109,9 +114,9 @@ class Run(Placed, Followed, Rooted, RunBase):
 
         Calls `RunService.GetRunDetails`.
         """
-        found = await RunDetails.get.aio(self.name, **self.place, client=self.client)
-        self.pb2 = message_of(found.pb2, found.labels or self.pb2.labels)
-        return found
+        details = await RunDetails.get.aio(self.name, **self._scope, client=self.client)
+        self.pb2 = run_summary(details.pb2, details.labels or self.pb2.labels)
+        return details
 
     @blocking
     async def sync(self) -> Run:
@@ -171,11 +176,7 @@ class Run(Placed, Followed, Rooted, RunBase):
         """
         from .launch.rerun import rerun
 
-        return await rerun(self, name, changes)
-
-
-def message_of(details: RunDetailsMessage, labels: Mapping[str, str]) -> RunMessage:
-    """The short form of a run's details, as a listing would give it; the labels are not in the same place."""
-    inner = details.action
-    action = None if inner is None else ActionMessage(id=inner.id, metadata=inner.metadata, status=inner.status)
-    return RunMessage(action=action, labels=dict(labels))
+        details = await self.details.aio()
+        scope = self.client.scope(**self._scope)
+        message = await rerun(details.action, scope, name, changes)
+        return await self._created(message, name, scope, self.client)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, NamedTuple, Self
 
 from flyte._client import resolve_client
@@ -60,9 +59,7 @@ class Secret(SecretBase):
         found = metadata.secret_status.overall_status
         return found.name.lower() if found.name else f"unknown({int(found)})"
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("type", self.type), ("project", self.project), ("domain", self.domain))
-        yield "created_at", self.created_at
+    _REPR = ("name", "type", "project", "domain", "created_at")
 
     @blocking
     @classmethod

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
@@ -35,8 +34,7 @@ AutoVersion = Literal["latest", "current"]
 class TaskVersion(TaskVersionBase):
     """One deployed version of a task."""
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("version", self.version), ("deployed_at", self.deployed_at))
+    _REPR = ("version", "deployed_at")
 
 
 class Task(TaskBase):
@@ -47,10 +45,7 @@ class Task(TaskBase):
         """Where the web console shows the task."""
         return console_url(self.client, self.domain, self.project, "tasks", self.name)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("version", self.version), ("project", self.project))
-        yield from (("domain", self.domain), ("deployed_at", self.deployed_at))
-        yield ("short_description", self.short_description)
+    _REPR = ("name", "version", "project", "domain", "deployed_at", "short_description")
 
     @classmethod
     def get(

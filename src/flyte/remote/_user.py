@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from flyte_api.entities.auth_metadata import AuthMetadataBase
@@ -19,19 +18,16 @@ class User(UserBase):
         claims = self.pb2.additional_claims
         return {} if claims is None else claims.to_python()
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("subject", self.subject), ("name", self.name), ("email", self.email))
+    _REPR = ("subject", "name", "email")
 
 
 class AuthMetadata(AuthMetadataBase):
     """How the control plane wants callers to log in: its authorization server."""
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("issuer", self.issuer), ("token_endpoint", self.token_endpoint), ("scopes", self.scopes))
+    _REPR = ("issuer", "token_endpoint", "scopes")
 
 
 class PublicClient(PublicClientBase):
     """The OAuth client that programs without a secret of their own log in as."""
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("client_id", self.client_id), ("scopes", self.scopes), ("audience", self.audience))
+    _REPR = ("client_id", "scopes", "audience")

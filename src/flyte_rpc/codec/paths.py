@@ -45,7 +45,7 @@ def path(root: type[Message], names: str, convert: Reads[Any] | None = None) -> 
 
     Args:
         root: The type of the messages.
-        names: Names of fields with dots between them: two messages or more, and a single field that is not a float or of
+        names: Names of fields with dots between them: one message or more, and a single field that is not a float or of
             fixed width. They are looked up by the first call.
         convert: What to make of an enum, given as member or number. Default: the member.
     """
@@ -106,6 +106,15 @@ def path(root: type[Message], names: str, convert: Reads[Any] | None = None) -> 
         return _by_attributes(above, (second, *rest), missing, convert)
 
     return read
+
+
+def at_path(message: Any, names: str) -> Any:
+    """The value at names with dots between them, or None where a message on the way is missing; "" is the message itself."""
+    for name in names.split(".") if names else ():
+        if message is None:
+            return None
+        message = getattr(message, name)
+    return message
 
 
 def moment_path(root: type[Message], names: str) -> Reads[datetime | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from operator import index
-from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from .wire import EncodeError, float32, put_float
 
@@ -130,9 +130,7 @@ _TAKE: Final[dict[str, Callable[[Any], Any]]] = {
 class AnyMessage(Protocol):
     """What the parts of the codec use of a message class, which is built on them."""
 
-    FULL_NAME: ClassVar[str]
-
-    def __init__(self, /, **values: Any) -> None: ...
+    def __init__(self, /, *args: Any, **values: Any) -> None: ...
 
     @classmethod
     def specs(cls) -> dict[str, FieldSpec]:

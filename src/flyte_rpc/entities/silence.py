@@ -36,17 +36,17 @@ async def with_silences(source: AsyncGenerator[T, None], after: float) -> AsyncG
 
 
 async def until_silent(
-    source: AsyncGenerator[T, None], after: float, is_over: Callable[[], Awaitable[bool]]
+    source: AsyncGenerator[T, None], after: float, is_over: Callable[[], Awaitable[bool]], *, linger: bool = True
 ) -> AsyncGenerator[T, None]:
     """Yield the items of a stream until it ends, or until it is silent and nothing can follow.
 
-    A server may keep the stream of something that has ended open. After a silence this asks whether it has ended, and
-    waits for one more silence, because the last items may be on their way.
+    A server may keep the stream of something that has ended open. So this asks after a silence whether it has ended.
 
     Args:
         source: The stream.
         after: Seconds that make a silence.
         is_over: Returns whether nothing can follow.
+        linger: Wait for one more silence then, because the last items may be on their way. Default: True.
     """
     ended = False
     async with aclosing(with_silences(source, after)) as items:
@@ -58,6 +58,8 @@ async def until_silent(
                 return
             else:
                 ended = await is_over()
+                if ended and not linger:
+                    return
 
 
 async def _next(source: AsyncGenerator[T, None]) -> T:

@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Self
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
-from flyte.errors import AbortedError, AlreadyExistsError, NotFoundError
-from flyte.remote._common import console_url
+from flyte.errors import AbortedError, AlreadyExistsError, FlyteError, NotFoundError
+from flyte.models import DeploymentStatus, DesiredState, UnknownPhase
+from flyte.remote._common import ProjectScoped, console_url
+from flyte_api.entities.app import AppBase
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
-from flyte_api.messages.flyteidl2.app.app_definition import Meta, Spec
+from flyte_api.messages.flyteidl2.app.app_definition import Condition, Identifier, Meta, Spec, SpecDesiredState
 from flyte_rpc.arguments import texts
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
-from .lifecycle import HasLifecycle
-from .messages import checked_reason, checked_spec, located, named, successor
+from . import status
+from .messages import (
+    ACTIVATED,
+    DEACTIVATED,
+    SERVED,
+    checked_reason,
+    checked_spec,
+    located,
+    named,
+    successor,
+    with_desired_state,
+)
+from .waiting import WaitFor, check_wait, states_until, time_limit
 
 if TYPE_CHECKING:
     from .logs import LogLine
 
 _log = logging.getLogger("flyte.remote")
 
-_SERVED = "User requested serve from sdk"
 
-
-class App(HasLifecycle):
+class App(AppBase, ProjectScoped):
     """An app: a program that stays up and answers requests, such as a model or a dashboard."""
+
+    _REPR: ClassVar[tuple[str, ...]] = (
+        *("name", "revision", "endpoint", "deployment_status!s", "desired_state!s"),
+        *("project", "domain", "labels"),
+    )
 
     @property
     def url(self) -> str:
         """Where the web console shows the app. Where it answers requests is `endpoint`."""
         return console_url(self.client, self.domain, self.project, "apps", self.name)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("revision", self.revision), ("endpoint", self.endpoint))
-        yield from (("deployment_status", str(self.deployment_status)), ("desired_state", str(self.desired_state)))
-        yield from (("project", self.project), ("domain", self.domain), ("labels", self.labels))
+    @property
+    def condition(self) -> Condition | None:
+        """The latest condition, with its message and time; None before the first."""
+        return status.condition(self.pb2)
+
+    @property
+    def deployment_status(self) -> DeploymentStatus | UnknownPhase:
+        """The state of the deployment when this was read, `unspecified` before the first, or such as `unknown(42)`."""
+        return status.deployment_status(self.pb2)
+
+    @property
+    def desired_state(self) -> DesiredState | UnknownPhase:
+        """The requested state when this was read, or `unspecified`."""
+        return status.desired_state(self.pb2)
+
+    def is_active(self) -> bool:
+        """Whether the app was up when this was read."""
+        return status.is_active(self.pb2)
+
+    def is_deactivated(self) -> bool:
+        """Whether the app was down when this was read: stopped, or on no cluster."""
+        return status.is_deactivated(self.pb2)
 
     @fetching
     @classmethod
@@ -54,16 +89,14 @@ class App(HasLifecycle):
 
         Args:
             app: The app, with a name and something to run. What its identifier leaves out is filled in.
-            project: Project id. Default: the app's own, else the client's.
-            domain: Domain id. Default: the app's own, else the client's.
+            project, domain: Ids. Default: the app's own, else the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
             The app as the server keeps it.
 
         Raises:
-            TypeError: `app` is no message of an app; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            TypeError, ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Create`, and for an app that there is already `Get` and `Update`.
@@ -78,7 +111,7 @@ class App(HasLifecycle):
             except NotFoundError:
                 raise taken from None
         metadata = message.metadata or Meta()
-        return await before._succeed(message.spec or Spec(), _SERVED, metadata.labels or None, metadata)
+        return await before._succeed(message.spec or Spec(), SERVED, metadata.labels or None, metadata)
 
     @fetching
     @classmethod
@@ -102,17 +135,15 @@ class App(HasLifecycle):
             updated_app_spec: Its new definition.
             reason: Why, for those who look at its history; at most 100 characters.
             labels: New labels, in place of all that it has; {} for none. Default: those that it has.
-            project: Project id. Default: the client's.
-            domain: Domain id. Default: the client's.
+            project, domain: Ids. Default: the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
             The app as the server has it now.
 
         Raises:
-            TypeError: `updated_app_spec` is no message of a definition; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such app.
+            TypeError, ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The app does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Get` and `Update`.
@@ -149,17 +180,15 @@ class App(HasLifecycle):
         Args:
             updated_app_proto: The app as it is to be. What its identifier leaves out is filled in.
             reason: Why, for those who look at its history; at most 100 characters.
-            project: Project id. Default: the app's own, else the client's.
-            domain: Domain id. Default: the app's own, else the client's.
+            project, domain: Ids. Default: the app's own, else the client's.
             client: The client to ask with. Default: the current one.
 
         Returns:
             The app as the server has it now.
 
         Raises:
-            TypeError: `updated_app_proto` is no message of an app; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such app.
+            TypeError, ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The app does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Update`.
@@ -167,6 +196,151 @@ class App(HasLifecycle):
         caller = resolve_client(client)
         message = located("updated_app_proto", updated_app_proto, caller, project, domain)
         return await cls._update.aio(message, checked_reason(reason), client=caller)
+
+    @blocking
+    async def sync(self) -> Self:
+        """Read the app again with `AppService.Get`, and return it.
+
+        Raises:
+            NotFoundError: The app no longer exists.
+            RpcError: The call failed; its subclasses say how.
+        """
+        await self._fetch()
+        return self
+
+    @blocking
+    async def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Self:
+        """Wait until the app is up, or until it is down. It is asked for nothing: see `activate` and `deactivate`.
+
+        A lost connection is taken up again.
+
+        Args:
+            wait_for: "activated" or "deactivated". Default: "activated".
+            timeout: Seconds to wait at most. Default: as long as it takes.
+
+        Returns:
+            This app, as it is then.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            AppFailedError: It could not be deployed, or broke.
+            AppDeletedError: It was deleted.
+            AppStateError: Somebody else has deactivated it while it was to become active.
+            NotFoundError: There is no such app.
+            WaitTimeoutError: `timeout` is over. Nothing is done to the app.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `AppService.Get` and `Watch`.
+        """
+        check_wait(wait_for, timeout)
+        await self._wait(wait_for, timeout)
+        return self
+
+    @blocking
+    async def activate(self, wait: bool = False, timeout: float | None = None) -> Self:
+        """Start the app. Nothing is sent if it is up and stays so.
+
+        Args:
+            wait: Wait until the app is up. Default: False.
+            timeout: Maximum seconds to wait. Default: no limit.
+
+        Returns:
+            This app.
+
+        Raises:
+            ValueError: `timeout` is unusable; nothing was sent.
+            NotFoundError: The app does not exist.
+            WaitTimeoutError: `timeout` has passed. The app may come up later.
+            RpcError: The call failed. Waiting raises the errors of `watch` as well.
+
+        Calls `AppService.Get` and `Update`, and `Watch` when it waits.
+        """
+        return await self._change_state("activated", wait, timeout)
+
+    @blocking
+    async def deactivate(self, wait: bool = False, timeout: float | None = None) -> Self:
+        """Stop the app. Nothing is sent if it is down and stays so.
+
+        Args:
+            wait: Wait until the app is down. Default: False.
+            timeout: Maximum seconds to wait. Default: no limit.
+
+        Returns:
+            This app. Errors and calls are those of `activate`.
+        """
+        return await self._change_state("deactivated", wait, timeout)
+
+    async def _change_state(self, wanted: WaitFor, wait: bool, timeout: float | None) -> Self:
+        check_wait(wanted, timeout)
+        # Sending an older message would take back what others have changed since.
+        await self._fetch()
+        before = self.condition
+        if wanted == "activated":
+            unchanged, state, reason = status.stays_up(self.pb2), SpecDesiredState.ACTIVE, ACTIVATED
+        else:
+            unchanged, state, reason = status.stays_down(self.pb2), SpecDesiredState.STOPPED, DEACTIVATED
+        if not unchanged:
+            message = with_desired_state(self.pb2, state)
+            self.pb2 = (await type(self)._update.aio(message, reason, client=self.client)).pb2
+            if wait:
+                await self._wait(wanted, timeout, before)
+        return self
+
+    async def _wait(self, wait_for: WaitFor, timeout: float | None, before: Condition | None = None) -> None:
+        states = states_until(self._label(), wait_for, self._fetch, self._watch(), before)
+        async with (
+            time_limit(timeout, f"{self._label()} to be {wait_for}", lambda: str(self.deployment_status)),
+            aclosing(states),
+        ):
+            async for message in states:
+                self.pb2 = message
+
+    async def _fetch(self) -> AppMessage:
+        message: AppMessage = (await type(self).get.aio(self.name, **self._scope, client=self.client)).pb2
+        self.pb2 = message
+        return message
+
+    @asynccontextmanager
+    async def ephemeral_ctx(self, timeout: float | None = None) -> AsyncGenerator[Self]:
+        """Start the app for an `async with` block, and stop it afterwards, even after an error.
+
+        Args:
+            timeout: Maximum seconds to wait until the app is up, and again until it is down. Default: no limit.
+
+        Yields:
+            This app, once it is up. Errors and calls are those of `activate` and `deactivate`.
+        """
+        check_wait("activated", timeout)
+        try:
+            await self.activate.aio(wait=True, timeout=timeout)
+            yield self
+        except BaseException as cause:
+            await self._deactivate_after.aio(cause, timeout)
+            raise
+        await self.deactivate.aio(wait=True, timeout=timeout)
+
+    @contextmanager
+    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Generator[Self]:
+        """Start the app for a `with` block, and stop it afterwards. See `ephemeral_ctx`."""
+        check_wait("activated", timeout)
+        try:
+            self.activate(wait=True, timeout=timeout)
+            yield self
+        except BaseException as cause:
+            self._deactivate_after(cause, timeout)
+            raise
+        self.deactivate(wait=True, timeout=timeout)
+
+    @blocking
+    async def _deactivate_after(self, cause: BaseException, timeout: float | None) -> None:
+        """Deactivate the app on the way out with an error, which stays the one that is raised."""
+        try:
+            # An interrupt or a cancellation is not held up by waiting.
+            await self.deactivate.aio(wait=isinstance(cause, Exception), timeout=timeout)
+        except NotFoundError:
+            pass  # nothing of it is left that could be up
+        except FlyteError as failure:
+            cause.add_note(f"{self._label()} may still be up, as it could not be deactivated: {failure}")
 
     @streaming
     def get_logs(
@@ -193,9 +367,11 @@ class App(HasLifecycle):
 
         Calls `AppLogsService.TailLogs` and `AppService.Get`.
         """
-        from .logs import follow as lines
+        from .logs import AppSource, follow_logs
 
-        return lines(self, replica_name, filter_system=filter_system, endless=follow)
+        identifier = (self.pb2.metadata or Meta()).id or Identifier()
+        source = AppSource(self.client, identifier, self._fetch)
+        return follow_logs(source, replica_name, filter_system=filter_system, follow=follow)
 
     @blocking
     async def show_logs(

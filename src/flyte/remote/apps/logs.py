@@ -1,30 +1,22 @@
-"""What apps write: followed live over all of their replicas, taken up again after a lost connection, never repeated."""
+"""Logs of apps, from all replicas. After a lost connection they continue without repeating lines."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import attrs
 
 from flyte._routing import Operation, route
-from flyte.errors import (
-    DeadlineExceededError,
-    InternalError,
-    LogsNotYetAvailableError,
-    NotFoundError,
-    RpcError,
-    UnavailableError,
-)
-from flyte.remote._log_replay import Backlog, moment_of, with_silences
-from flyte_api.messages.flyteidl2.app.app_definition import Identifier, Meta
+from flyte.errors import LogsNotYetAvailableError, NotFoundError, RpcError
+from flyte.remote._log_replay import LogReplay, timestamp_of
+from flyte_api.messages.flyteidl2.app.app_definition import App, Identifier
 from flyte_api.messages.flyteidl2.app.app_logs_payload import LogLines, TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.app.replica_definition import ReplicaIdentifier
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine as LineMessage
@@ -34,24 +26,32 @@ from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
 from flyte_rpc.codec.deprecation import quietly
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.entities.filters import rfc3339
+from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.silence import until_silent
 from flyte_rpc.entities.stream import Stream
 
-from .waiting import is_down
-
-if TYPE_CHECKING:
-    from .app import App
+from .status import deployment_status, stays_down
 
 _log = logging.getLogger("flyte.remote")
 
-_TRANSIENT = (UnavailableError, DeadlineExceededError, InternalError)
 _MAX_FRUITLESS = 5
-"""Connections in a row that may bring nothing new; after another one there is nothing to follow."""
-_PAUSE = 0.5
-_IDLE = 5.0
-"""Silent seconds after which the app is asked whether it is still up, as a server may keep the stream open."""
+"""Connections in a row that may bring nothing new; after one more, the log is taken for ended."""
+_BACKOFF = Backoff(attempts=100, first=0.5, longest=8.0)
+"""The log counts failures itself, together with empty connections."""
+_SILENCE = 5.0
+"""Seconds without a line after which the app is fetched. A server may keep the stream of a stopped app open."""
+
+
+class AppSource(NamedTuple):
+    """An app whose logs are read."""
+
+    client: Client
+    identifier: Identifier
+    fetch: Callable[[], Awaitable[App]]
 
 
 @attrs.frozen
@@ -71,14 +71,14 @@ class LogLine:
         return self.message
 
 
-def follow(app: App, replica_name: str | None, *, filter_system: bool, endless: bool) -> Stream[LogLine]:
-    """See `App.get_logs`."""
+def follow_logs(source: AppSource, replica_name: str | None, *, filter_system: bool, follow: bool) -> Stream[LogLine]:
+    """Follow the logs of an app. See `App.get_logs`."""
     if replica_name is not None:
         text("replica_name", replica_name, 1)
 
     async def lines() -> AsyncGenerator[LogLine]:
-        async with aclosing(_Tail(app, replica_name, endless).lines()) as found:
-            async for line in found:
+        async with aclosing(_Tail(source, replica_name, follow).lines()) as all_lines:
+            async for line in all_lines:
                 if not (filter_system and line.system):
                     yield line
 
@@ -103,98 +103,90 @@ async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, 
 class _Tail:
     """One reading of an app's log, over as many connections as it takes."""
 
-    def __init__(self, app: App, replica: str | None, endless: bool) -> None:
-        self.app = app
-        self.id = (app.pb2.metadata or Meta()).id or Identifier()
-        self.replica = replica
-        self.endless = endless
-        self.backlogs: defaultdict[str, Backlog] = defaultdict(Backlog)
-        self.delivered = False
-        self.fruitless = 0
+    def __init__(self, source: AppSource, replica: str | None, follow: bool) -> None:
+        self._source = source
+        self._replica = replica
+        self._follow = follow
+        self._replays: defaultdict[str, LogReplay] = defaultdict(LogReplay)
+        self._delivered = False
+        self._fruitless = 0
+        """Connections in a row that brought nothing new."""
+        self._opened_at = 0.0
 
-    async def lines(self) -> AsyncGenerator[LogLine]:
-        while True:
-            begun = time.monotonic()
-            failure: RpcError | None = None
-            brought = False
-            try:
-                async with aclosing(self._connection()) as found:
-                    async for line in found:
-                        self.fruitless, self.delivered, brought = 0, True, True
-                        yield line
-                if not self.endless or await self._over():
-                    return
-            except NotFoundError as cause:
-                failure = cause
-                with suppress(*_TRANSIENT):  # nobody knows just now: another fruitless one, and no end
-                    if await self._over():
-                        return
-            except _TRANSIENT as cause:
-                failure = cause
-            # A stream that was open for a while and quiet has done what it is for.
-            if failure is not None or (not brought and time.monotonic() - begun < _IDLE):
-                self.fruitless += 1
-            if self.fruitless > _MAX_FRUITLESS:
-                self._give_up(failure)
-                return
-            await asyncio.sleep(_PAUSE * 2.0 ** max(0, self.fruitless - 1))
+    def lines(self) -> AsyncGenerator[LogLine]:
+        return resuming(
+            self._connection,
+            label=f"the log of app {self._source.identifier.name}",
+            is_over=self._is_over,
+            resume_after=(*BROKEN_STREAM, NotFoundError),
+            backoff=_BACKOFF,
+            reached=True,
+        )
 
-    def _give_up(self, failure: RpcError | None) -> None:
-        """Raise what there is to raise."""
-        if isinstance(failure, NotFoundError):
-            if not self.delivered:
-                whose = f"replica {self.replica} of app {self.id.name}" if self.replica else f"app {self.id.name}"
-                raise LogsNotYetAvailableError(
-                    f"{whose} has no logs: nothing of that name runs at the moment. The app is "
-                    f"{self.app.deployment_status}; app.watch() waits until it is up"
-                ) from failure
-        elif failure is not None:
-            raise failure
+    async def _is_over(self, error: RpcError | None) -> bool:
+        """Whether nothing more can follow the end of a connection."""
+        if error is None and (not self._follow or await self._is_down()):
+            return True
+        if isinstance(error, NotFoundError):
+            with suppress(*BROKEN_STREAM):  # unknown for the moment: the next attempt asks again
+                if await self._is_down():
+                    return True
+        # A connection that was open for a while without lines has done its work.
+        if error is not None or time.monotonic() - self._opened_at < _SILENCE:
+            self._fruitless += 1
+        if self._fruitless <= _MAX_FRUITLESS:
+            return False
+        if error is None or (isinstance(error, NotFoundError) and self._delivered):
+            return True
+        if not isinstance(error, NotFoundError):
+            raise error
+        app = f"app {self._source.identifier.name}"
+        state = deployment_status(await self._source.fetch())
+        raise LogsNotYetAvailableError(
+            f"{f'replica {self._replica} of {app}' if self._replica else app} has no logs, because it has no replica at "
+            f"the moment. The app is {state}; app.watch() waits until it is up"
+        ) from error
 
-    async def _over(self) -> bool:
+    async def _is_down(self) -> bool:
         """Whether nothing more can be written to this log."""
-        app = self.app
         try:
-            await app.sync.aio()
+            return stays_down(await self._source.fetch())
         except NotFoundError:
-            if self.delivered:
+            if self._delivered:
                 return True
             raise
-        return is_down(app)
 
     async def _connection(self) -> AsyncGenerator[LogLine]:
-        """The lines of one connection, less those that were delivered before."""
-        request = TailLogsRequest(app_id=self.id)
-        if self.replica:
-            request = TailLogsRequest(replica_id=ReplicaIdentifier(app_id=self.id, name=self.replica))
-        client = await self._where()
-        for backlog in self.backlogs.values():
-            backlog.connect()
-        silent = False
+        """The lines of one connection, without those that an earlier connection has delivered."""
+        self._opened_at = time.monotonic()
+        identifier = self._source.identifier
+        request = TailLogsRequest(app_id=identifier)
+        if self._replica:
+            request = TailLogsRequest(replica_id=ReplicaIdentifier(app_id=identifier, name=self._replica))
+        client = await self._cluster()
+        for replay in self._replays.values():
+            replay.reconnect()
         async with (
             aclosing(stream(client, AppLogsService.TAIL_LOGS, request)) as replies,
-            aclosing(with_silences(replies, _IDLE)) as found,
+            aclosing(until_silent(replies, _SILENCE, self._is_finished, linger=self._follow)) as batches,
         ):
-            async for reply in found:
-                if reply is not None:
-                    silent = False
-                    for replica, line in _lines(reply):
-                        if self.backlogs[replica].is_new(line):
-                            yield _line(replica, line)
-                elif silent or not self.endless:
-                    return
-                else:
-                    # Once more: what it wrote last may be on its way.
-                    silent = await self._over()
+            async for reply in batches:
+                for replica, line in _lines(reply):
+                    if self._replays[replica].is_new(line):
+                        self._fruitless, self._delivered, self._opened_at = 0, True, 0.0
+                        yield _line(replica, line)
 
-    async def _where(self) -> Client:
+    async def _is_finished(self) -> bool:
+        return not self._follow or await self._is_down()
+
+    async def _cluster(self) -> Client:
         """The client of the cluster that has the lines."""
-        client = self.app.client
+        client, identifier = self._source.client, self._source.identifier
         try:
-            return await route(client, Operation.TAIL_LOGS, self.id)
+            return await route(client, Operation.TAIL_LOGS, identifier)
         except RpcError as error:
-            # A control plane has the lines of apps too, so that not knowing the cluster is no reason to show none.
-            _log.info("the cluster of app %s is not known, asking %s itself: %s", self.id.name, client.endpoint, error)
+            # The control plane has the lines of apps as well.
+            _log.info("the cluster of app %s is unknown, asking %s: %s", identifier.name, client.endpoint, error)
             return client
 
 
@@ -218,7 +210,7 @@ def _of(lines: LogLines | ContainerLines, replica: str) -> Iterator[tuple[str, L
 def _line(replica: str, line: LineMessage) -> LogLine:
     return LogLine(
         message=line.message.rstrip("\r\n"),
-        timestamp=moment_of(line),
+        timestamp=timestamp_of(line),
         replica=replica,
         system=line.originator == LogLineOriginator.SYSTEM,
     )

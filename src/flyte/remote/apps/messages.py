@@ -23,6 +23,11 @@ class Named(TypedDict):
 _MAX_NAME = 30
 _MAX_REASON = 100
 
+SERVED = "User requested serve from sdk"
+ACTIVATED = "User requested to activate app from flyte-sdk"
+DEACTIVATED = "User requested to deactivate app from flyte-sdk"
+"""Reasons that the console shows, as the reference SDK sends them."""
+
 
 def checked_spec(argument: str, spec: object) -> Spec:
     """The definition of an app that says what is to run.

@@ -3,144 +3,146 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal, get_args
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from typing import Literal, get_args
 
-from flyte.errors import (
-    AppDeletedError,
-    AppFailedError,
-    AppStateError,
-    DeadlineExceededError,
-    NotFoundError,
-    RpcError,
-    UnavailableError,
-    WaitTimeoutError,
-)
+from flyte.errors import AppDeletedError, AppFailedError, AppStateError, NotFoundError, RpcError, WaitTimeoutError
 from flyte.models import DeploymentStatus, DesiredState
-from flyte.remote._log_replay import with_silences
+from flyte_api.messages.flyteidl2.app.app_definition import App, Condition
+from flyte_api.messages.flyteidl2.app.app_payload import WatchResponse
 from flyte_rpc.arguments import seconds
+from flyte_rpc.calls.retry import BROKEN_STREAM
 from flyte_rpc.codec.message import which_one_of
+from flyte_rpc.entities.silence import with_silences
 from flyte_rpc.entities.watch import Watch
 
-if TYPE_CHECKING:
-    from flyte_api.messages.flyteidl2.app.app_definition import Condition
-    from flyte_api.messages.flyteidl2.app.app_payload import WatchResponse
-
-    from .app import App
+from . import status
 
 WaitFor = Literal["activated", "deactivated"]
 
 _SILENCE = 10.0
-"""Seconds without an event after which the app is fetched: what happened while a watch was cut may never be told."""
+"""Seconds without an event after which the app is fetched: events during a lost connection may never arrive."""
 
 
 def check_wait(wait_for: str, timeout: float | None) -> None:
-    """Raise what is wrong with the arguments of a wait."""
+    """Check the arguments of a wait.
+
+    Raises:
+        ValueError: One is unusable.
+    """
     if wait_for not in get_args(WaitFor):
         raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
     if timeout is not None:
         seconds("timeout", timeout)
 
 
-def is_down(app: App) -> bool:
-    """Whether the app is down and is to stay so."""
-    return app.is_deactivated() and app.desired_state not in (DesiredState.ACTIVE, DesiredState.STARTED)
+@asynccontextmanager
+async def time_limit(timeout: float | None, waited_for: str, last_state: Callable[[], str]) -> AsyncGenerator[None]:
+    """Limit the time of an `async with` block.
 
-
-async def settle(
-    app: App, what: str, events: Watch[WatchResponse], wait_for: WaitFor, timeout: float | None, known: Condition | None
-) -> None:
-    """Bring the app up to date until it is where it is wanted.
-
-    Args:
-        app: The app.
-        what: What errors call it.
-        events: What happens to it.
-        wait_for: Where it is wanted.
-        timeout: Seconds to wait at most; None for as long as it takes.
-        known: The condition that it was in before somebody asked for a change: a failure of old is not the end of it.
+    Raises:
+        WaitTimeoutError: The time has passed.
     """
     clock = asyncio.get_running_loop().time
-    begun = clock()
-    limit = asyncio.timeout(timeout)
+    start, limit = clock(), asyncio.timeout(timeout)
     try:
         async with limit:
-            await _Wait(app, what, wait_for, known).follow(events)
+            yield
     except TimeoutError as error:
         if not limit.expired() or isinstance(error, RpcError):
             raise
-        seen = str(app.deployment_status)
-        raise WaitTimeoutError(f"{what} to be {wait_for}", elapsed=clock() - begun, last_phase=seen) from None
+        raise WaitTimeoutError(waited_for, elapsed=clock() - start, last_phase=last_state()) from None
 
 
-class _Wait:
-    def __init__(self, app: App, what: str, wait_for: WaitFor, known: Condition | None) -> None:
-        self.app = app
-        self.what = what
-        self.wait_for = wait_for
-        self.known = known
-        self.wanted = False  # whether somebody was seen to want the app up
+async def states_until(
+    label: str,
+    wait_for: WaitFor,
+    fetch: Callable[[], Awaitable[App]],
+    events: Watch[WatchResponse],
+    before: Condition | None,
+) -> AsyncGenerator[App]:
+    """Yield the states of an app until it is in the one that is waited for.
 
-    async def follow(self, events: Watch[WatchResponse]) -> None:
-        # First: it may be there already, and it may be gone, which a watch would not tell.
-        await self.app.sync.aio()
-        if self.wait_for == "deactivated" and self.known is None:
-            self.known = self.app.condition  # one may well wait for the end of an app that has failed
-        if self.reached():
-            return
-        async with (
-            aclosing(aiter(events)) as source,
-            aclosing(with_silences(source, _SILENCE)) as found,
-        ):
-            async for event in found:
-                await (self.look() if event is None else self.learn(event))
-                if self.reached():
+    Args:
+        label: What errors call the app.
+        wait_for: The state to wait for.
+        fetch: Fetches the app.
+        events: What happens to it.
+        before: Its condition before somebody requested a change: an earlier failure does not end the wait.
+
+    Raises:
+        AppStateError: It cannot get there: it failed, was deleted, or another user deactivated it.
+    """
+    goal = _Goal(label, wait_for, before)
+    # First: the app may be there already, or may be deleted, which a watch would not tell.
+    app = await fetch()
+    if wait_for == "deactivated" and before is None:
+        goal.before = status.condition(app)  # an app that has failed can still be deactivated
+    yield app
+    if goal.is_reached(app):
+        return
+    async with (
+        aclosing(aiter(events)) as source,
+        aclosing(with_silences(source, _SILENCE)) as found,
+    ):
+        async for event in found:
+            update = await goal.fetched(fetch) if event is None else goal.updated(event)
+            if update is not None:
+                yield update
+                if goal.is_reached(update):
                     return
 
-    async def look(self) -> None:
-        """Fetch the app."""
-        try:
-            await self.app.sync.aio()
-        except NotFoundError:
-            raise self.deleted() from None
-        except (UnavailableError, DeadlineExceededError):
-            return  # the watch notices it too, and knows for how long to try again
 
-    async def learn(self, event: WatchResponse) -> None:
-        """Take over what an event says."""
+class _Goal:
+    def __init__(self, label: str, wait_for: WaitFor, before: Condition | None) -> None:
+        self.before = before
+        self._label = label
+        self._wait_for = wait_for
+        self._was_requested = False
+        """Whether the app was requested to be up at some time during the wait."""
+
+    async def fetched(self, fetch: Callable[[], Awaitable[App]]) -> App | None:
+        try:
+            return await fetch()
+        except NotFoundError:
+            raise self._deleted() from None
+        except BROKEN_STREAM:
+            return None  # the watch notices it as well, and decides how long to try
+
+    def updated(self, event: WatchResponse) -> App | None:
         kind, value = which_one_of(event, "event")
         if kind == "delete_event":
-            raise self.deleted()
-        message = getattr(value, "updated_app" if kind == "update_event" else "app", None)
-        if message is not None:
-            self.app.pb2 = message
+            raise self._deleted()
+        app: App | None = getattr(value, "updated_app" if kind == "update_event" else "app", None)
+        return app
 
-    def deleted(self) -> AppDeletedError:
-        return AppDeletedError(
-            f"{self.what} was deleted while it was waited for to be {self.wait_for}; create it again to have it"
-        )
-
-    def reached(self) -> bool:
-        """Whether the app is where it is wanted.
+    def is_reached(self, app: App) -> bool:
+        """Whether the app is in the state that is waited for.
 
         Raises:
-            AppStateError: It will not come there.
+            AppStateError: It cannot get there.
         """
-        app = self.app
-        if self.wait_for == "deactivated" and app.is_deactivated():
+        if self._wait_for == "deactivated" and status.is_deactivated(app):
             return True
-        if self.wait_for == "activated" and app.is_active():
+        if self._wait_for == "activated" and status.is_active(app):
             return True
-        if app.condition != self.known:
-            self.known = None
-        if app.deployment_status is DeploymentStatus.FAILED and self.known is None:
-            why = "" if app.condition is None else app.condition.message.strip().rstrip(".")
+        latest = status.condition(app)
+        if latest != self.before:
+            self.before = None
+        if status.deployment_status(app) is DeploymentStatus.FAILED and self.before is None:
+            why = "" if latest is None else latest.message.strip().rstrip(".")
             raise AppFailedError(
-                f"{self.what} has failed while it was waited for to be {self.wait_for}"
-                f"{f': {why}' if why else ''}. Its logs may tell more: app.show_logs()"
+                f"{self._label} failed while waiting for it to be {self._wait_for}{f': {why}' if why else ''}. "
+                "Its logs may say more: app.show_logs()"
             )
-        stopped = app.is_deactivated() and app.desired_state is DesiredState.STOPPED
-        if self.wait_for == "activated" and stopped and self.wanted:
-            raise AppStateError(f"{self.what} was deactivated by somebody else while it was waited for to be activated")
-        self.wanted = self.wanted or app.desired_state is not DesiredState.STOPPED
+        stop_requested = status.desired_state(app) is DesiredState.STOPPED
+        if self._wait_for == "activated" and self._was_requested and stop_requested and status.is_deactivated(app):
+            raise AppStateError(f"{self._label} was deactivated by another user while waiting for activation")
+        self._was_requested = self._was_requested or not stop_requested
         return False
+
+    def _deleted(self) -> AppDeletedError:
+        return AppDeletedError(
+            f"{self._label} was deleted while waiting for it to be {self._wait_for}. Create it again."
+        )

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Literal, Self
 
 import attrs
 
 from flyte._client import resolve_client
-from flyte.artifacts import Card, Kind, Metadata, metadata_of
+from flyte.definitions.artifact import Card, Kind, Metadata, metadata_of
 from flyte.errors import AlreadyExistsError, NotFoundError
+from flyte.remote._common import console_url, principal
 from flyte.types import Dir, File, StructuredDataset
 from flyte_api.entities.artifact import ArtifactBase
-from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId, TimePartition
+from flyte_api.messages.flyteidl2.core.literals import Literal as LiteralMessage
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import fetching
+from flyte_rpc.sync.decorators import blocking, fetching
 
+from . import fields
 from .group import ArtifactGroup
-from .partitions import merged, selecting, shown
+from .partitions import as_values, merged, selecting, shown
 from .publishing import artifact_name, publication
-from .selection import conditions, most, refuse_several
-from .view import ArtifactView
+from .selection import checked_limit, conditions, refuse_several
 
 
-class Artifact(ArtifactView, ArtifactBase):
+class Artifact(ArtifactBase):
     """A version of an artifact: a file, directory or data frame under a name, and where it comes from.
 
     Versions may be divided into partitions: by one key that is a time, and by others that are texts. In arguments a `date`
@@ -42,10 +45,140 @@ class Artifact(ArtifactView, ArtifactBase):
     get_schema = ArtifactGroup.get_schema
     partition_values = ArtifactGroup.partition_values
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("version", self.version), ("kind", self.kind))
-        yield from (("partitions", shown(self.partitions)), ("description", self.description))
-        yield from (("created_at", self.created_at), ("created_by", self.created_by), ("source", self.source))
+    _REPR = (
+        "name",
+        "version",
+        "kind",
+        "partitions=_partitions_text",
+        "description",
+        "created_at",
+        "created_by",
+        "source",
+    )
+
+    @property
+    def _partitions_text(self) -> str:
+        return shown(self.partitions)
+
+    @property
+    def tracker(self) -> str:
+        """The full name of this version: `org/project/domain/name@version`."""
+        return fields.tracker(self.pb2)
+
+    @property
+    def artifact_version_id(self) -> ArtifactVersionId:
+        """The identifier of this version, as literals and `parents` have it."""
+        return fields.version_id(self.pb2)
+
+    @property
+    def url(self) -> str:
+        """The artifact's page in the web console."""
+        name = fields.name_of(self.pb2)
+        return console_url(self.client, name.domain, name.project, "artifacts", name.name)
+
+    @property
+    def source(self) -> str:
+        """Where it comes from: `run r1/a0 (attempt 1)`, or its external reference; empty if unknown."""
+        return fields.source_text(self.pb2)
+
+    @property
+    def source_run_url(self) -> str | None:
+        """The page of the run that made it, in the web console; None if no run did."""
+        return self._source_url(None)
+
+    @property
+    def source_action_url(self) -> str | None:
+        """The page of the action that made it, in the web console; None if no action did."""
+        action = fields.source_action(self.pb2)
+        return None if action is None else self._source_url(action.name)
+
+    def _source_url(self, action_name: str | None) -> str | None:
+        action, name = fields.source_action(self.pb2), fields.name_of(self.pb2)
+        if action is None:
+            return None
+        run = action.run or RunIdentifier()
+        place = run.domain or name.domain, run.project or name.project
+        return console_url(self.client, *place, "runs", run.name, action=action_name or "")
+
+    @property
+    def partitions(self) -> dict[str, Any]:
+        """Its partition by key: a `date` for a day, week or month, a `datetime` in UTC for an hour, else text."""
+        spec = fields.spec_of(self.pb2)
+        return as_values(spec.partitions, spec.time_partition)
+
+    @property
+    def time_partition(self) -> TimePartition | None:
+        """Its time partition, with key and granularity; None if there is none."""
+        return fields.spec_of(self.pb2).time_partition
+
+    @property
+    def partition_mismatch(self) -> str:
+        """How its partition differs from the artifact's keys; empty if it fits."""
+        mismatch = self.pb2.partition_schema_mismatch
+        return "" if mismatch is None else mismatch.message or "its partition keys are not those of the artifact"
+
+    @property
+    def kind(self) -> str:
+        """ "model", "data", "generic", or another kind of a newer client. Default: "generic"."""
+        return fields.kind_of(self.pb2)
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """Its attributes, with the one of its kind, as a copy."""
+        return dict(fields.info_of(self.pb2).user_metadata)
+
+    @property
+    def card(self) -> Card | None:
+        """The page about it; None if there is none."""
+        return fields.card_of(self.pb2)
+
+    @property
+    def parents(self) -> tuple[ArtifactVersionId, ...]:
+        """The versions it was made from, the most important one first. One without a key is of the same artifact."""
+        return tuple(fields.spec_of(self.pb2).parent_artifacts)
+
+    @property
+    def created_by(self) -> str:
+        """Its publisher: an e-mail address, the name of an application, or a subject; empty if unknown."""
+        return principal(self.pb2.created_by)
+
+    @property
+    def literal(self) -> LiteralMessage:
+        """The value for a task, with the identifier of this version."""
+        return fields.literal_of(self.pb2)
+
+    @blocking
+    async def to_python(self, python_type: Any = None, *, allow_pickle: bool = False) -> Any:
+        """Read the value: a `File`, `Dir` or `StructuredDataset`. Nothing is downloaded before you open it.
+
+        Args:
+            python_type: Annotation to read it as. Default: the published type.
+            allow_pickle: Load a pickled value, which runs the code in it. Default: False.
+
+        Raises:
+            TypeError: The value has another type, or no Python form; use `literal` then.
+        """
+        return await fields.read_value(self.pb2, python_type, allow_pickle=allow_pickle)
+
+    @blocking
+    async def coerce_to_literal(self, python_type: Any = None) -> LiteralMessage:
+        """The value as a literal of another type, such as `File | None`, with the identifier of this version.
+
+        Args:
+            python_type: Annotation. Default: the published type, which gives `literal`.
+
+        Raises:
+            TypeError: The value has another type.
+        """
+        if python_type is None:
+            return self.literal
+        from flyte.types import literal_type_of, to_literal
+
+        literal_type = literal_type_of(python_type)
+        value = await fields.read_value(self.pb2, python_type, allow_pickle=False)
+        literal = to_literal(value, literal_type, name=f"artifact {self.tracker}")
+        literal.artifact_id = self.literal.artifact_id
+        return literal
 
     @fetching
     @classmethod
@@ -247,7 +380,7 @@ class Artifact(ArtifactView, ArtifactBase):
             filters=[*conditions(created_after, kind, attrs), *selecting(merged(partitions, partition_kwargs))],
             latest_per_partition=latest_per_partition,
             sort_by=sort_by,
-            limit=most(limit),
+            limit=checked_limit(limit),
             page_size=page_size,
             project=project,
             domain=domain,

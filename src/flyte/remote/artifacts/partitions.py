@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple, TypeGuard
 
-from flyte.artifacts import TimePartition, aware
+from flyte.definitions.artifact import TimePartition, aware
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.messages.flyteidl2.core.artifact_id import Granularity, LabelValue, Partitions
 from flyte_api.messages.flyteidl2.core.artifact_id import TimePartition as TimePartitionMessage

@@ -7,13 +7,13 @@ import re
 import uuid
 from collections.abc import Collection
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
 
 from flyte._context import ctx
-from flyte.artifacts import KIND_KEY, Card, CardFormat, Kind, Metadata, one_of
+from flyte.definitions.artifact import KIND_KEY, Card, CardFormat, HasVersionId, Kind, Metadata, one_of
 from flyte.types import Dir, File, StructuredDataset, literal_type_of, to_literal
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactSource, ArtifactSpec, TaskActionSource
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
@@ -27,9 +27,6 @@ from flyte_rpc.arguments import several, text, texts
 from flyte_rpc.calls.client import Client, Scope
 
 from .partitions import as_messages
-
-if TYPE_CHECKING:
-    from .artifact import Artifact
 
 _MOST_PARENTS = 32
 _LONGEST = 255
@@ -177,14 +174,14 @@ def _source(external_ref: str | None, scope: Scope) -> ArtifactSource | None:
     return ArtifactSource(task_action=TaskActionSource(action=action, attempt=here.attempt or 0))
 
 
-def _parents(parents: Collection[str | ArtifactVersionId | Artifact]) -> list[ArtifactVersionId]:
+def _parents(parents: Collection[str | ArtifactVersionId | HasVersionId]) -> list[ArtifactVersionId]:
     found = several("parents", parents)
     if len(found) > _MOST_PARENTS:
         raise ValueError(f"parents takes at most {_MOST_PARENTS} versions, not {len(found)}")
     return [_parent(f"parents[{number}]", each) for number, each in enumerate(found)]
 
 
-def _parent(argument: str, parent: str | ArtifactVersionId | Artifact) -> ArtifactVersionId:
+def _parent(argument: str, parent: str | ArtifactVersionId | HasVersionId) -> ArtifactVersionId:
     if isinstance(parent, str):
         # Without a key it is a version of the same artifact.
         return ArtifactVersionId(version=_plain(argument, parent))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
 
-from flyte.artifacts import KIND_KEY, Kind, one_of
+from flyte.definitions.artifact import KIND_KEY, Kind, one_of
 from flyte.errors import DecodeError
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_rpc.arguments import instant, several, text
@@ -27,7 +27,7 @@ def conditions(
     return as_filters(Filter, *_after(created_after), *_attributes(kind, attrs))
 
 
-def most(limit: int | None) -> int | None:
+def checked_limit(limit: int | None) -> int | None:
     """The most items of a listing; -1 means all, as in the reference SDK."""
     return None if limit == -1 else limit
 

@@ -7,17 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyte_api.entities.action_details import ActionDetailsBase
+from flyte_rpc.arguments import whole
 from flyte_rpc.sync.decorators import blocking
 
-from .action_like import ActionLike
-from .attempts import HasAttempts
+from .attempt_history import AttemptHistory
 
 if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
 
 
-class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
+class ActionDetails(AttemptHistory, ActionDetailsBase):
     """Everything about an action: its attempts, their phases and errors, and what it ran."""
 
     @blocking
@@ -38,7 +40,7 @@ class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
         """
         from .inputs_outputs import read_inputs
 
-        return await read_inputs(self, as_types, allow_pickle=allow_pickle)
+        return await read_inputs(self.client, self.action_id, self._interface, as_types, allow_pickle=allow_pickle)
 
     @blocking
     async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
@@ -59,7 +61,19 @@ class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
         """
         from .inputs_outputs import read_outputs
 
-        return await read_outputs(self, as_types, allow_pickle=allow_pickle)
+        details = self
+        if not self.done():
+            details = await type(self).get.aio(self.run_name, self.name, **self._scope, client=self.client)
+        details.raise_for_status()
+        return await read_outputs(self.client, self.action_id, details._interface, as_types, allow_pickle=allow_pickle)
+
+    @property
+    def _interface(self) -> TypedInterface | None:
+        task, trace = self.pb2.task, self.pb2.trace
+        if task is not None and task.task_template is not None:
+            interface: TypedInterface | None = task.task_template.interface
+            return interface
+        return None if trace is None else trace.interface
 
     @blocking
     async def data_uris(self) -> DataUris:
@@ -100,6 +114,7 @@ class ActionDetails(HasAttempts, ActionLike, ActionDetailsBase):
 
         Calls `DataProxyService.CreateDownloadLink`.
         """
-        from .links import links
+        from .links import create_download_links
 
-        return await links(self, kind, attempt, expires_in)
+        number = self.attempts if attempt is None else whole("attempt", attempt, 1)
+        return await create_download_links(self.client, self.action_id, kind, number, expires_in)

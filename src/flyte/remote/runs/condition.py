@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
-from typing import Self
+from collections.abc import Collection
+from typing import ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte_api.entities.condition import ConditionBase
@@ -20,10 +20,10 @@ from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
-from flyte_rpc.gather import together
+from flyte_rpc.gather import gather
 from flyte_rpc.sync.decorators import blocking
 
-from .action_like import ActionLike
+from .action_fields import ActionFields
 
 Answer = bool | int | float | str
 _TYPES: dict[SimpleType, type[Answer]] = {
@@ -37,7 +37,7 @@ _AT_ONCE = 16
 _INT64 = range(-(2**63), 2**63)
 
 
-class Condition(ActionLike, ConditionBase):
+class Condition(ActionFields, ConditionBase):
     """A point at which a run waits for somebody to tell it a value. It is an action of the run, with a phase like others."""
 
     @property
@@ -57,13 +57,17 @@ class Condition(ActionLike, ConditionBase):
             return None
         return _TYPES.get(condition.type.simple)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        expected = self.expected_type
-        yield from (("run_name", self.run_name), ("name", self.name), ("phase", str(self.phase)))
-        yield from (
-            ("expected_type", None if expected is None else expected.__name__),
-            ("action_name", self.action_name),
-        )
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "run_name",
+        "name",
+        "phase!s",
+        "expected_type=_expected_type_name",
+        "action_name",
+    )
+
+    @property
+    def _expected_type_name(self) -> str | None:
+        return None if self.expected_type is None else self.expected_type.__name__
 
     @listing
     @classmethod
@@ -118,7 +122,7 @@ class Condition(ActionLike, ConditionBase):
         async def fetch(token: str, size: int) -> Page[Self]:
             page = await bare.page(token, size)
             some = asyncio.Semaphore(_AT_ONCE)
-            return Page(await together(item._completed(some) for item in page.items), page.token)
+            return Page(await gather(item._completed(some) for item in page.items), page.token)
 
         return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
 

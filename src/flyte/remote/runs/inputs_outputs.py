@@ -12,15 +12,13 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDa
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import unary
 
-from .outcome import raise_for_status
-
 if TYPE_CHECKING:
     from flyte.types import NativeValues
+    from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
     from flyte_api.messages.flyteidl2.core.interface import TypedInterface, VariableMap
     from flyte_api.messages.flyteidl2.core.literals import Literal
     from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral, Outputs
-
-    from .action_details import ActionDetails
+    from flyte_rpc.calls.client import Client
 
 
 class ActionInputs(UserDict[str, Any]):
@@ -102,20 +100,9 @@ def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str,
     return {name: given[name] for name in read.values}
 
 
-async def _data(details: ActionDetails) -> GetActionDataResponse:
-    request = GetActionDataRequest(action_id=details.action_id)
-    client = await route(details.client, Operation.GET_ACTION_DATA, details.action_id)
-    return await unary(client, DataProxyService.GET_ACTION_DATA, request)
-
-
-def _interface(details: ActionDetails) -> TypedInterface | None:
-    task, trace = details.pb2.task, details.pb2.trace
-    found: TypedInterface | None = None
-    if task is not None and task.task_template is not None:
-        found = task.task_template.interface
-    elif trace is not None:
-        found = trace.interface
-    return found
+async def _data(client: Client, action: ActionIdentifier) -> GetActionDataResponse:
+    cluster = await route(client, Operation.GET_ACTION_DATA, action)
+    return await unary(cluster, DataProxyService.GET_ACTION_DATA, GetActionDataRequest(action_id=action))
 
 
 async def _read(
@@ -133,29 +120,32 @@ async def _read(
 
 
 async def read_inputs(
-    details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
+    client: Client,
+    action: ActionIdentifier,
+    interface: TypedInterface | None,
+    as_types: Mapping[str, Any] | None,
+    *,
+    allow_pickle: bool,
 ) -> ActionInputs:
-    """See `ActionDetails.inputs`."""
+    """Fetch and read the inputs of an action. See `ActionDetails.inputs`."""
     from flyte_api.messages.flyteidl2.task.common import Inputs
 
-    message = (await _data(details)).inputs or Inputs()
-    interface = _interface(details)
+    message = (await _data(client, action)).inputs or Inputs()
     declared = None if interface is None else interface.inputs
-    read = await _read(message.literals, declared, as_types, allow_pickle)
-    return ActionInputs(message, read)
+    return ActionInputs(message, await _read(message.literals, declared, as_types, allow_pickle))
 
 
 async def read_outputs(
-    details: ActionDetails, as_types: Mapping[str, Any] | None, *, allow_pickle: bool
+    client: Client,
+    action: ActionIdentifier,
+    interface: TypedInterface | None,
+    as_types: Mapping[str, Any] | None,
+    *,
+    allow_pickle: bool,
 ) -> ActionOutputs:
-    """See `ActionDetails.outputs`."""
+    """Fetch and read the outputs of an action that succeeded. See `ActionDetails.outputs`."""
     from flyte_api.messages.flyteidl2.task.common import Outputs
 
-    if not details.done():
-        details = await type(details).get.aio(details.run_name, details.name, **details.place, client=details.client)
-    raise_for_status(details)
-    message = (await _data(details)).outputs or Outputs()
-    interface = _interface(details)
+    message = (await _data(client, action)).outputs or Outputs()
     declared = None if interface is None else interface.outputs
-    read = await _read(message.literals, declared, as_types, allow_pickle)
-    return ActionOutputs(message, read)
+    return ActionOutputs(message, await _read(message.literals, declared, as_types, allow_pickle))

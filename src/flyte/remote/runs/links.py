@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 
 from flyte._routing import Operation, route
 from flyte.errors import NotFoundError
-from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier, ActionIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionAttemptIdentifier, ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     ArtifactType,
     CreateDownloadLinkRequest,
@@ -19,13 +19,9 @@ from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDataURIsR
 from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.arguments import whole
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.redaction import redact
-
-if TYPE_CHECKING:
-    from .action_details import ActionDetails
 
 Downloadable = Literal["report", "code-bundle"]
 _KINDS: dict[str, ArtifactType] = {"report": ArtifactType.REPORT, "code-bundle": ArtifactType.CODE_BUNDLE}
@@ -72,27 +68,26 @@ async def data_uris(client: Client, action: ActionIdentifier) -> DataUris:
     return DataUris(found.inputs_uri or None, found.outputs_uri or None)
 
 
-async def links(
-    details: ActionDetails, kind: Downloadable, attempt: int | None, expires_in: timedelta | None
+async def create_download_links(
+    client: Client, action: ActionIdentifier, kind: Downloadable, attempt: int, expires_in: timedelta | None
 ) -> DownloadLinks:
-    """See `ActionDetails.download_links`."""
-    if kind not in (*_KINDS,):  # by comparison: what cannot be hashed is none of them either
+    """Create links for what an attempt has left. See `ActionDetails.download_links`."""
+    if kind not in (*_KINDS,):  # by comparison: unhashable values are no kind, either
         raise ValueError(f"kind is one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
     if expires_in is not None and not (isinstance(expires_in, timedelta) and expires_in > timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"expires_in is a positive timedelta, not {expires_in!r}")
-    number = details.attempts if attempt is None else whole("attempt", attempt, 1)
-    what = f"{kind} of run {details.run_name}, action {details.name}"
-    if not number:
+    what = f"{kind} of run {(action.run or RunIdentifier()).name}, action {action.name}"
+    if attempt == 0:
         raise NotFoundError(f"there is no {what} yet: it has not begun")
     request = CreateDownloadLinkRequest(
         artifact_type=_KINDS[kind],
         expires_in=None if expires_in is None else Duration.of(expires_in),
-        action_attempt_id=ActionAttemptIdentifier(action_id=details.action_id, attempt=number),
+        action_attempt_id=ActionAttemptIdentifier(action_id=action, attempt=attempt),
     )
-    client = await route(details.client, Operation.CREATE_DOWNLOAD_LINK, details.action_id)
-    signed = (await unary(client, DataProxyService.CREATE_DOWNLOAD_LINK, request)).pre_signed_urls or PreSignedURLs()
+    cluster = await route(client, Operation.CREATE_DOWNLOAD_LINK, action)
+    signed = (await unary(cluster, DataProxyService.CREATE_DOWNLOAD_LINK, request)).pre_signed_urls or PreSignedURLs()
     if not signed.signed_url:
-        raise NotFoundError(f"the server gave no link to the {what}, attempt {number}")
+        raise NotFoundError(f"the server gave no link to the {what}, attempt {attempt}")
     return DownloadLinks(
         tuple(signed.signed_url), None if signed.expires_at is None else signed.expires_at.to_datetime()
     )

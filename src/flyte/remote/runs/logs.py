@@ -1,43 +1,54 @@
-"""Logs of an action: followed live, taken up again after a lost connection, never repeated."""
+"""Logs of an action. After a lost connection they continue without repeating lines."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
-from flyte.errors import ConnectionLostError, DeadlineExceededError, InternalError, NotFoundError, UnavailableError
-from flyte.remote._log_replay import Backlog, moment_of, with_silences
+from flyte.errors import NotFoundError, RpcError
+from flyte.remote._log_replay import LogReplay, timestamp_of
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import stream
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
 from flyte_rpc.entities.filters import rfc3339
+from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.silence import until_silent
 from flyte_rpc.entities.stream import Stream
 
 if TYPE_CHECKING:
-    from flyte.remote._action import Action
+    from flyte_rpc.entities.watch import Watch
 
-T = TypeVar("T")
+    from .action_details import ActionDetails
 
-_TRANSIENT = (UnavailableError, ConnectionLostError, DeadlineExceededError, InternalError)
-_MAX_FAILURES = 5
-_PAUSE = 0.5
-# A server may keep the stream of an ended action open; after this many silent seconds we ask whether it has ended.
-_IDLE = 5.0
+_BACKOFF = SUBSCRIPTIONS
+_SILENCE = 5.0
+"""Seconds without a line after which the action is fetched. A server may keep the stream of an ended action open."""
 
 
-def follow(action: Action, attempt: int | None, *, filter_system: bool, show_ts: bool) -> Stream[str]:
-    """See `Action.get_logs`."""
+class LogSource(NamedTuple):
+    """An action whose logs are read."""
+
+    client: Client
+    action: ActionIdentifier
+    watch: Callable[[], Watch[ActionDetails]]
+    fetch_details: Callable[[], Awaitable[ActionDetails]]
+
+
+def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_ts: bool) -> Stream[str]:
+    """Follow the log of an attempt. See `Action.get_logs`."""
     if attempt is not None and attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
 
     async def lines() -> AsyncGenerator[str]:
-        async with aclosing(_Tail(action, attempt).lines()) as found:
-            async for line in found:
+        async with aclosing(_Tail(source, attempt).lines()) as lines_of_attempt:
+            async for line in lines_of_attempt:
                 if filter_system and line.originator == LogLineOriginator.SYSTEM:
                     continue
                 yield _formatted(line, show_ts)
@@ -46,110 +57,93 @@ def follow(action: Action, attempt: int | None, *, filter_system: bool, show_ts:
 
 
 async def show(
-    action: Action, attempt: int | None, *, max_lines: int | None, show_ts: bool, filter_system: bool
+    source: LogSource, attempt: int | None, *, max_lines: int | None, show_ts: bool, filter_system: bool
 ) -> None:
-    """See `Action.show_logs`."""
+    """Print the log of an attempt. See `Action.show_logs`."""
     if max_lines is not None and max_lines < 0:
         raise ValueError(f"max_lines must not be negative ({max_lines})")
     shown = 0
-    async with aclosing(aiter(follow(action, attempt, filter_system=filter_system, show_ts=show_ts))) as lines:
+    async with aclosing(aiter(follow(source, attempt, filter_system=filter_system, show_ts=show_ts))) as lines:
         while max_lines is None or shown < max_lines:
             line = await anext(lines, None)
             if line is None:
                 return
-            # Not through rich: it would wrap lines to the width of the screen and read brackets as markup.
+            # rich would wrap lines to the width of the screen, and read brackets as markup.
             print(line, file=sys.stdout, flush=True)
             shown += 1
 
 
 def _formatted(line: LogLine, show_ts: bool) -> str:
     message = line.message.rstrip("\r\n")
-    moment = moment_of(line) if show_ts else None
-    return message if moment is None else f"{rfc3339(moment)} {message}"
+    timestamp = timestamp_of(line) if show_ts else None
+    return message if timestamp is None else f"{rfc3339(timestamp)} {message}"
 
 
 class _Tail:
     """One reading of an attempt's log, over as many connections as it takes."""
 
-    def __init__(self, action: Action, attempt: int | None) -> None:
-        self.action = action
-        self.attempt = attempt
-        self.backlog = Backlog()
-        self.failures = 0
+    def __init__(self, source: LogSource, attempt: int | None) -> None:
+        self._source = source
+        self._attempt = attempt
+        self._replay = LogReplay()
 
     async def lines(self) -> AsyncGenerator[LogLine]:
-        if not await self._ready():
+        if not await self._wait_for_logs():
             return
-        while True:
-            ended = False
-            try:
-                async with aclosing(self._connection()) as found:
-                    async for line in found:
-                        self.failures = 0
-                        yield line
-                ended = await self._over()
-            except NotFoundError as cause:
-                # The log of an attempt that is just starting may not be there yet.
-                with suppress(*_TRANSIENT):  # nobody knows just now: another failure in a row, and no end
-                    if await self._over():
-                        return
-                self._count(cause)
-            except _TRANSIENT as cause:
-                self._count(cause)
-            if ended:
-                return
-            await asyncio.sleep(_PAUSE * 2 ** max(0, self.failures - 1))
+        connections = resuming(
+            self._connection,
+            label=f"the log of action {self._source.action.name}",
+            is_over=self._is_over,
+            resume_after=(*BROKEN_STREAM, NotFoundError),
+            backoff=_BACKOFF,
+            reached=True,
+        )
+        async with aclosing(connections) as lines:
+            async for line in lines:
+                yield line
 
-    def _count(self, failure: Exception) -> None:
-        """Only failures in a row count: any line that comes through starts the count anew."""
-        self.failures += 1
-        if self.failures > _MAX_FAILURES:
-            raise failure
-
-    async def _ready(self) -> bool:
-        """Wait until the attempt has logs; False when it ended without."""
-        async with aclosing(aiter(self.action.watch())) as updates:
+    async def _wait_for_logs(self) -> bool:
+        """Wait until the attempt has logs. Returns False if it ended without any."""
+        latest = 0
+        async with aclosing(aiter(self._source.watch())) as updates:
             async for details in updates:
-                number = self.attempt or details.attempts or 1
+                latest = details.attempts
+                number = self._attempt or latest or 1
                 if details.logs_available(number):
-                    self.attempt = number
+                    self._attempt = number
                     return True
-        if self.attempt is not None and self.attempt > self.action.attempts:
+        if self._attempt is not None and self._attempt > latest:
+            action = self._source.action
             raise NotFoundError(
-                f"run {self.action.run_name} has no attempt {self.attempt} of action {self.action.name}; "
-                f"it ended after {self.action.attempts}"
+                f"run {(action.run or RunIdentifier()).name} has no attempt {self._attempt} of action {action.name}; "
+                f"it ended after {latest}"
             )
         return False
 
-    async def _over(self) -> bool:
-        """Whether nothing more can be written to this log."""
-        details = await self.action.details.aio()
-        return details.done() or (self.attempt or 0) < details.attempts
+    async def _is_over(self, error: RpcError | None) -> bool:
+        """Whether nothing more can follow the end of a connection."""
+        if error is None:
+            return await self._has_ended()
+        if isinstance(error, NotFoundError):  # the log of an attempt that is just starting may not exist yet
+            with suppress(*BROKEN_STREAM):  # unknown for the moment: the next attempt asks again
+                return await self._has_ended()
+        return False
+
+    async def _has_ended(self) -> bool:
+        details = await self._source.fetch_details()
+        return details.done() or (self._attempt or 0) < details.attempts
 
     async def _connection(self) -> AsyncGenerator[LogLine]:
-        """The lines of one connection, less those that were delivered before."""
-        request = TailLogsRequest(action_id=self.action.action_id, attempt=self.attempt or 1)
-        client = await route(self.action.client, Operation.TAIL_LOGS, self.action.action_id)
-        self.backlog.connect()
+        """The lines of one connection, without those that an earlier connection has delivered."""
+        action = self._source.action
+        request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
+        client = await route(self._source.client, Operation.TAIL_LOGS, action)
+        self._replay.reconnect()
         async with (
             aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies,
-            aclosing(_until_idle(replies, self._over)) as found,
+            aclosing(until_silent(replies, _SILENCE, self._has_ended)) as batches,
         ):
-            async for reply in found:
+            async for reply in batches:
                 for line in (line for batch in reply.logs for line in batch.lines):
-                    if self.backlog.is_new(line):
+                    if self._replay.is_new(line):
                         yield line
-
-
-async def _until_idle(source: AsyncGenerator[T], over: Callable[[], Awaitable[bool]]) -> AsyncGenerator[T]:
-    """The items of `source`, until it ends, or is silent for a while and `over` says that nothing can follow."""
-    asked = False
-    async with aclosing(with_silences(source, _IDLE)) as found:
-        async for item in found:
-            if item is not None:
-                asked = False
-                yield item
-            elif asked:
-                return
-            else:
-                asked = await over()

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Self
+from typing import ClassVar, Self
 
-from flyte.remote._common import Placed, console_url
-from flyte.remote._run import message_of
+from flyte.remote._common import ProjectScoped, console_url
 from flyte_api.entities.tracked_action import TrackedActionBase
 from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
 from flyte_api.entities.tracked_run import TrackedRunBase
 from flyte_api.entities.tracked_run_details import TrackedRunDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
-from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
-from .action_like import ROOT_ACTION, ActionLike
-from .attempts import HasAttempts, HasRunSpec, Rooted
+from .action_fields import ROOT_ACTION, ActionFields
+from .attempt_history import AttemptHistory
+from .run_details import HasRunSpec, run_summary
+from .state import ActionState, RunState
 
 _PAGE = "tracked-runs"
 
 
-class TrackedActionDetails(HasAttempts, ActionLike, TrackedActionDetailsBase):
+class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
     """Everything that was reported about an action."""
 
-    _KIND_OF_PAGE = _PAGE
+    _CONSOLE_PAGE = _PAGE
 
 
-class TrackedAction(ActionLike, TrackedActionBase):
+class TrackedAction(ActionState, ActionFields, TrackedActionBase):  # pyright: ignore[reportIncompatibleVariableOverride]
     """One unit of a run that executes elsewhere."""
 
-    _KIND_OF_PAGE = _PAGE
+    _CONSOLE_PAGE = _PAGE
 
     @blocking
     async def details(self) -> TrackedActionDetails:
@@ -46,9 +45,9 @@ class TrackedAction(ActionLike, TrackedActionBase):
 
         Calls `TrackedRunService.GetActionDetails`.
         """
-        found = await TrackedActionDetails.get.aio(self.run_name, self.name, **self.place, client=self.client)
-        self.pb2 = ActionMessage(id=self.pb2.id, metadata=found.pb2.metadata, status=found.pb2.status)
-        return found
+        details = await TrackedActionDetails.get.aio(self.run_name, self.name, **self._scope, client=self.client)
+        self._shared_state().update(details.pb2)
+        return details
 
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
@@ -78,12 +77,10 @@ class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
         """The details of the root action."""
         return TrackedActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
-        yield from (("labels", self.labels), ("error", self.action.error_message))
+    _REPR = ("name", "phase!s", "task_name", "labels", "error=action.error_message")
 
 
-class TrackedRun(Placed, Rooted, TrackedRunBase):
+class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
     """A run that executes elsewhere, and only reports to the control plane.
 
     `create` announces it, `report` says how its actions get on; everybody else can list, read and watch it like a run.
@@ -115,16 +112,14 @@ class TrackedRun(Placed, Rooted, TrackedRunBase):
         Calls `TrackedRunService.GetRunDetails`.
         """
         details = await TrackedRunDetails.get.aio(name, project=project, domain=domain, client=client)
-        return cls(message_of(details.pb2, details.labels), details.client)
+        return cls(run_summary(details.pb2, details.labels), details.client)
 
     @property
     def url(self) -> str:
         """Where the web console shows the run."""
         return console_url(self.client, self.domain, self.project, _PAGE, self.name)
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("phase", str(self.phase)), ("task_name", self.task_name))
-        yield from (("task_version", self.task_version), ("start_time", self.start_time), ("labels", self.labels))
+    _REPR: ClassVar[tuple[str, ...]] = ("name", "phase!s", "task_name", "task_version", "start_time", "labels")
 
     @blocking
     async def details(self) -> TrackedRunDetails:
@@ -136,9 +131,9 @@ class TrackedRun(Placed, Rooted, TrackedRunBase):
 
         Calls `TrackedRunService.GetRunDetails`.
         """
-        found = await TrackedRunDetails.get.aio(self.name, **self.place, client=self.client)
-        self.pb2 = message_of(found.pb2, found.labels or self.labels)
-        return found
+        details = await TrackedRunDetails.get.aio(self.name, **self._scope, client=self.client)
+        self.pb2 = run_summary(details.pb2, details.labels or self.labels)
+        return details
 
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:

@@ -1,49 +1,58 @@
-"""Waiting for an action, and showing how it gets on: a panel where there is a screen, plain lines elsewhere."""
+"""Waiting for an action, with a display of its progress: a panel on a screen, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-from flyte.models import ActionPhase
+from flyte.models import ActionPhase, UnknownPhase
 
 if TYPE_CHECKING:
-    from flyte.remote._action import Action
     from flyte.remote._common import Phase
+    from flyte_rpc.entities.watch import Watch
 
     from .action_details import ActionDetails
-    from .action_like import WaitFor
+
+WaitFor = Literal["terminal", "running", "logs-ready"]
 
 
 class Display(Protocol):
-    """Somewhere to show progress."""
+    """A display of progress."""
 
     def show(self, details: ActionDetails) -> None:
-        """Show the state as it is now."""
+        """Show the current state."""
         ...
 
     def close(self) -> None:
-        """Leave the screen in order."""
+        """Restore the screen."""
         ...
 
 
-async def wait(action: Action, *, timeout: float | None, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
-    """See `Action.wait`."""
-    from .action_like import WaitFor
+def check_wait_for(wait_for: str) -> None:
+    """Refuse an unknown `wait_for`.
 
+    Raises:
+        ValueError: It is unknown.
+    """
     if wait_for not in get_args(WaitFor):
         raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
+
+
+async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
+    """Follow a watch until the action is in the state that is waited for, and show its progress. See `Run.wait`."""
     display: Display = _Silence() if quiet else _display(title)
+    phase: Phase = UnknownPhase(0)
     try:
-        async with aclosing(aiter(action.watch(timeout=timeout))) as updates:
+        async with aclosing(aiter(watch)) as updates:
             async for details in updates:
                 display.show(details)
+                phase = details.phase
                 if details.done() or _reached(details, wait_for):
                     break
     finally:
         display.close()
-    return action.phase
+    return phase
 
 
 def _reached(details: ActionDetails, wait_for: WaitFor) -> bool:
@@ -141,6 +150,6 @@ def _summary(details: ActionDetails) -> str:
     reason = details.error_message
     if details.abort_info is not None:
         reason = details.abort_info.reason
-    # Of a traceback the first line will do here; the logs and `raise_for_status` have all of it.
+    # The first line of a traceback is enough here; the logs and `raise_for_status` have all of it.
     first = reason.strip().partition("\n")[0]
     return ", ".join(parts) + (f": {first}" if first else "")

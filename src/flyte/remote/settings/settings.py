@@ -148,13 +148,13 @@ class Settings(SettingsBase):
         """
         from .yaml_format import to_yaml
 
-        return to_yaml(self)
+        return to_yaml(self.scope_description(), self.local_overrides(), self.inherited_settings)
 
     def to_yaml_sections(self) -> list[tuple[str, str]]:
         """The parts of `to_yaml` that are not empty: their titles and texts."""
         from .yaml_format import sections
 
-        return sections(self)
+        return sections(self.local_overrides(), self.inherited_settings)
 
     @staticmethod
     def parse_yaml(yaml_content: str) -> dict[str, Any]:
@@ -200,9 +200,7 @@ class Settings(SettingsBase):
             if key in found:
                 yield found[key]
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("scope", self.scope_description()), ("version", self.version))
-        yield "local", self.local_overrides()
+    _REPR = ("scope=scope_description", "version", "local=local_overrides")
 
 
 class ResolvedSettings(ResolvedSettingsBase):
@@ -256,8 +254,11 @@ class ResolvedSettings(ResolvedSettingsBase):
         """What holds, by key."""
         return {setting.key: setting.value for setting in self.effective_settings}
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("scope", str(SettingOrigin.of(self.pb2.key))), ("values", self.effective_values()))
+    _REPR = ("scope=_origin!s", "values=effective_values")
+
+    @property
+    def _origin(self) -> SettingOrigin:
+        return SettingOrigin.of(self.pb2.key)
 
 
 def _key(client: Client, project: str | None, domain: str | None) -> SettingsKey:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from flyte_api.messages.flyteidl2.settings.settings_definition import BoolSetting, Int64Setting, StringMapSetting
 from flyte_rpc.arguments import text
@@ -12,9 +13,6 @@ from flyte_rpc.codec.message import Message
 from flyte_rpc.typeguards import is_dict
 
 from .values import UNSET, EffectiveSetting, SettingValue, leaves
-
-if TYPE_CHECKING:
-    from .settings import Settings
 
 _UNSET = "~unset"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
@@ -34,25 +32,24 @@ _EXAMPLES: dict[type[Message], str] = {Int64Setting: "0", BoolSetting: "false", 
 _EMPTY = '""'
 
 
-def to_yaml(settings: Settings) -> str:
-    """See `Settings.to_yaml`."""
+def to_yaml(scope: str, local: Mapping[str, SettingValue], inherited: Iterable[EffectiveSetting]) -> str:
+    """The settings of a scope as YAML. See `Settings.to_yaml`."""
     lines = [
-        f"### Settings of {settings.scope_description()}",
+        f"### Settings of {scope}",
         "## What is left out is inherited from the scope above.",
         f"## The value {_UNSET} stands for none at all, whatever the scopes above say.",
     ]
-    for title, part in sections(settings):
+    for title, part in sections(local, inherited):
         lines += ["", f"### {title}{_NOTES[title]}", part]
     return "\n".join(lines) + "\n"
 
 
-def sections(settings: Settings) -> list[tuple[str, str]]:
-    """See `Settings.to_yaml_sections`."""
-    local = settings.local_overrides()
-    inherited = {setting.key: setting for setting in settings.inherited_settings}
+def sections(local: Mapping[str, SettingValue], inherited: Iterable[EffectiveSetting]) -> list[tuple[str, str]]:
+    """The parts of the YAML. See `Settings.to_yaml_sections`."""
+    by_key = {setting.key: setting for setting in inherited}
     made: dict[str, list[str]] = {_LOCAL: [], _INHERITED: [], _AVAILABLE: []}
     for key, leaf in leaves().items():
-        above = inherited.get(key)
+        above = by_key.get(key)
         if key in local:
             made[_LOCAL] += _setting(key, local[key])
             if above is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -19,7 +19,7 @@ from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
-from flyte_api.messages.flyteidl2.task.task_definition import TaskSpec
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking, fetching
 
@@ -81,14 +81,25 @@ class TaskDetails(TaskDetailsBase):
         except NotFoundError as cause:
             raise RemoteTaskNotFoundError(f"task {name} has no version {version}: {cause}") from cause
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("version", self.version), ("task_type", self.task_type))
-        yield from (("interface", str(self.interface)), ("overridden", self.overridden or None))
+    _REPR = ("name", "version", "task_type", "interface!s", "overridden=_overridden_or_none")
+
+    @property
+    def _overridden_or_none(self) -> bool | None:
+        return self.overridden or None
 
     @property
     def url(self) -> str:
         """Where the web console shows the task."""
         return console_url(self.client, self.domain, self.project, "tasks", self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The classes in an interface may exist in this process only; the interface is made again from the definition.
+        return {name: value for name, value in super().__getstate__().items() if name != "interface"}
+
+    @property
+    def task_id(self) -> TaskIdentifier | None:
+        """The identifier of the deployed version."""
+        return self.pb2.task_id
 
     @property
     def spec(self) -> TaskSpec:
@@ -117,7 +128,7 @@ class TaskDetails(TaskDetailsBase):
         """The signature of a call, for `inspect`, `help` and editors that look at live objects."""
         from .signature import signature
 
-        return signature(self)
+        return signature(self.interface, self.spec.default_inputs)
 
     @property
     def json_schema(self) -> dict[str, Any]:
@@ -166,7 +177,9 @@ class TaskDetails(TaskDetailsBase):
     def _repr_html_(self) -> str:
         from .signature import as_html
 
-        return as_html(self)
+        documentation = self.spec.documentation
+        description = "" if documentation is None else documentation.short_description
+        return as_html(self.name, self.version, description, self.__signature__, self.interface.outputs.items())
 
     @property
     def default_input_args(self) -> tuple[str, ...]:
@@ -333,7 +346,7 @@ class TaskDetails(TaskDetailsBase):
             )
         self.check_inputs(kwargs)
         require_context(self.name)
-        from flyte.controller import submit
+        from flyte.controller.controller import submit
 
         return submit(self, kwargs)
 

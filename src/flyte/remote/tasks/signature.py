@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import html
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .details import TaskDetails
+    from flyte.types import NativeInterface
+    from flyte_api.messages.flyteidl2.task.common import NamedParameter
 
 
-def signature(task: TaskDetails) -> inspect.Signature:
-    """The signature of a call: inputs by name, those that need not be given with their default."""
-    interface = task.interface
+def signature(interface: NativeInterface, defaults: Iterable[NamedParameter]) -> inspect.Signature:
+    """The signature of a call: keyword-only parameters, optional ones with their default."""
+    values = {item.name: _default(item) for item in defaults}
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=_default(task, name))
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=kind,
+            default=values.get(name, inspect.Parameter.empty),
+        )
         for name, (kind, _) in interface.inputs.items()
         if name.isidentifier()
     ]
@@ -23,29 +30,27 @@ def signature(task: TaskDetails) -> inspect.Signature:
     return inspect.Signature(parameters, return_annotation=returned)
 
 
-def _default(task: TaskDetails, name: str) -> Any:
-    """The default of an input as a Python value; `...` where only the server can read it."""
+def _default(item: NamedParameter) -> Any:
+    """The default of an input as a Python value; `...` if only the server can read it."""
     from flyte.types import from_literal, unsupported_reason
 
-    for item in task.spec.default_inputs:
-        if item.name == name:
-            literal = None if item.parameter is None else item.parameter.default
-            return ... if literal is None or unsupported_reason(literal) is not None else from_literal(literal)
-    return inspect.Parameter.empty
+    literal = None if item.parameter is None else item.parameter.default
+    return ... if literal is None or unsupported_reason(literal) is not None else from_literal(literal)
 
 
-def as_html(task: TaskDetails) -> str:
-    """The task for a notebook. All text is escaped: it comes from whoever deployed the task."""
+def as_html(
+    name: str, version: str, description: str, call: inspect.Signature, outputs: Iterable[tuple[str, Any]]
+) -> str:
+    """A task for a notebook. All text is escaped: it comes from the user who deployed the task."""
     inputs = "".join(
         _row(p.name, inspect.formatannotation(p.annotation), "required" if p.default is p.empty else repr(p.default))
-        for p in signature(task).parameters.values()
+        for p in call.parameters.values()
     )
-    outputs = "".join(_row(name, inspect.formatannotation(kind), "") for name, kind in task.interface.outputs.items())
-    description = task.spec.documentation.short_description if task.spec.documentation is not None else ""
-    heading = f"<b>{html.escape(task.name)}</b> {html.escape(task.version)}"
+    results = "".join(_row(name, inspect.formatannotation(kind), "") for name, kind in outputs)
+    heading = f"<b>{html.escape(name)}</b> {html.escape(version)}"
     return (
         f"<div>{heading}<br>{html.escape(description)}<table><tr><th>input</th><th>type</th><th>default</th></tr>{inputs}"
-        f"<tr><th>output</th><th>type</th><th></th></tr>{outputs}</table></div>"
+        f"<tr><th>output</th><th>type</th><th></th></tr>{results}</table></div>"
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from flyte._routing import Operation
+from flyte.definitions.trigger import Trigger
 from flyte.errors import FailedPreconditionError, InternalError, NotFoundError, RpcError
 from flyte.remote._task import Task
-from flyte.remote.launch.starting import upload_inputs
+from flyte.remote.launch.creation import upload_inputs
 from flyte.remote.tasks.details import TaskDetails
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
@@ -19,10 +19,6 @@ from flyte_rpc.calls.client import Client, Scope
 from .details import TriggerDetails
 from .spec import automation_of, spec_of
 
-if TYPE_CHECKING:
-    import flyte
-
-
 Send = Callable[[TriggerSpec, str, str, TriggerAutomationSpec, int], Awaitable[TriggerDetails]]
 """Sends a trigger: the runs, its name, its task, what makes it fire, and the revision that it replaces."""
 
@@ -31,7 +27,7 @@ async def deploy(
     send: Send,
     client: Client,
     scope: Scope,
-    trigger: flyte.Trigger,
+    trigger: Trigger,
     task_name: str,
     task_version: str | None,
     revision: int | None,

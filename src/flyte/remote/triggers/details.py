@@ -1,37 +1,105 @@
-"""Everything about a trigger, now and in its earlier revisions."""
+"""The details of a trigger, and its revisions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from abc import abstractmethod
+from typing import ClassVar, Self
 
+from flyte.definitions.trigger import Trigger
+from flyte.remote._common import ProjectScoped, console_url
 from flyte_api.entities.trigger_details import TriggerDetailsBase
 from flyte_api.entities.trigger_revision import TriggerRevisionBase
+from flyte_api.messages.flyteidl2.common.identifier import TriggerName
+from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerMessage
-from flyte_rpc.arguments import whole
+from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
-from flyte_rpc.sync.decorators import blocking, fetching
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
-from .trigger_like import TriggerLike
-
-if TYPE_CHECKING:
-    import flyte
+from .spec import automation_text, description_of, trigger_of
 
 
-class TriggerDetails(TriggerLike, TriggerDetailsBase):
+class TriggerFields(ProjectScoped):
+    """Mixin for triggers and their details. It goes behind the generated base, which has the abstract properties."""
+
+    _REPR: ClassVar[tuple[str, ...]] = ("name", "task_name", "revision", "automation", "is_active")
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the trigger."""
+
+    @property
+    @abstractmethod
+    def task_name(self) -> str:
+        """Full name of its task."""
+
+    @property
+    @abstractmethod
+    def automation_spec(self) -> TriggerAutomationSpec | None:
+        """The message of its automation."""
+
+    @property
+    def automation(self) -> str:
+        """What makes it fire, such as `cron: 0 9 * * * (UTC)`, `every 60 minutes starting at now`, `on artifact: model` or
+        `none`. A kind that this release does not know reads `unknown(7)`."""
+        return automation_text(self.automation_spec)
+
+    @property
+    def url(self) -> str:
+        """Where the web console shows the trigger."""
+        return console_url(self.client, self.domain, self.project, "triggers", self.task_name, self.name)
+
+    @streaming
+    def revisions(self, *, limit: int | None = None, page_size: int | None = None) -> Pager[TriggerRevision]:
+        """List the revisions of the trigger, the newest first.
+
+        Args:
+            limit: Most items in all. Default: all there are.
+            page_size: Most items a request fetches. Default: the client's.
+
+        Returns:
+            A pager, to be used with `for` or `async for`; nothing is fetched before.
+
+        Raises:
+            ValueError: An argument is not usable; nothing was sent.
+            RpcError: The call failed; its subclasses say how.
+
+        Calls `TriggerService.GetTriggerRevisionHistory`.
+        """
+        return TriggerRevision.listall(
+            self.name, self.task_name, limit=limit, page_size=page_size, **self._scope, client=self.client
+        )
+
+
+def trigger_name(client: Client, name: str, task_name: str, project: str | None, domain: str | None) -> TriggerName:
+    """What names a trigger, checked.
+
+    Raises:
+        ValueError: A name is empty or too long.
+    """
+    scope = client.scope(project, domain)
+    return TriggerName(
+        org=scope.org,
+        project=scope.project,
+        domain=scope.domain,
+        name=text("name", name, 1, 255),
+        task_name=text("task_name", task_name, 1, 255),
+    )
+
+
+class TriggerDetails(TriggerDetailsBase, TriggerFields):
     """Everything about a trigger, as one of its revisions has it."""
 
     @property
     def description(self) -> str:
         """What the trigger is for."""
-        from .spec import description_of
-
         return description_of(self.pb2)
 
     @property
-    def trigger(self) -> flyte.Trigger:
+    def trigger(self) -> Trigger:
         """The trigger as it would be written, to be changed and deployed again.
 
         Inputs that the server has stored are not read back: they go along as `stored_inputs`. What `flyte.Trigger` can't say,
@@ -40,8 +108,6 @@ class TriggerDetails(TriggerLike, TriggerDetailsBase):
         Raises:
             ValueError: It fires in a way that this release does not know.
         """
-        from .spec import trigger_of
-
         return trigger_of(self.pb2)
 
     @fetching
@@ -78,10 +144,7 @@ class TriggerDetails(TriggerLike, TriggerDetailsBase):
             name, task_name, revision=number, project=project, domain=domain, client=client
         )
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from self._names()
-        yield from (("task_version", self.task_version), ("description", self.description))
-        yield from (("deployed_at", self.deployed_at), ("deleted_at", self.deleted_at))
+    _REPR = (*TriggerFields._REPR, "task_version", "description", "deployed_at", "deleted_at")
 
 
 class TriggerRevision(TriggerRevisionBase):
@@ -145,18 +208,16 @@ class TriggerRevision(TriggerRevisionBase):
             self.name, self.task_name, self.revision, project=self.project, domain=self.domain, client=self.client
         )
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from (("name", self.name), ("task_name", self.task_name), ("revision", self.revision))
-        yield from (("action", self.action), ("created_at", self.created_at))
+    _REPR = ("name", "task_name", "revision", "action", "created_at")
 
 
-def message_of(details: TriggerDetails) -> TriggerMessage:
-    """A trigger as listings have it."""
-    found = details.pb2
+def trigger_summary(details: TriggerDetails) -> TriggerMessage:
+    """The short message of a trigger, as listings have it."""
+    message = details.pb2
     return TriggerMessage(
-        id=found.id,
-        metadata=found.metadata,
-        status=found.status,
+        id=message.id,
+        metadata=message.metadata,
+        status=message.status,
         active=details.is_active,
-        automation_spec=found.automation_spec,
+        automation_spec=message.automation_spec,
     )

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import flyte
-from flyte.definitions.automation import Automation, Binding, Cron, FixedRate, OnArtifact, TriggeredPartition
-from flyte.definitions.trigger import StoredInputs
+from flyte.definitions.automation import (
+    Automation,
+    Binding,
+    Cron,
+    FixedRate,
+    OnArtifact,
+    TriggeredArtifact,
+    TriggeredPartition,
+    TriggerTime,
+)
+from flyte.definitions.trigger import StoredInputs, Trigger
 from flyte.remote.launch.run_context import RunContext, pairs
 from flyte.remote.tasks.details import TaskDetails
 from flyte.types import inputs_to_literals, literals_to_python
@@ -33,7 +41,7 @@ _TIME = (SimpleType.DATETIME,)
 _PARTITION = (SimpleType.DATETIME, SimpleType.STRING)
 
 
-def spec_of(trigger: flyte.Trigger, task: TaskDetails) -> TriggerSpec:
+def spec_of(trigger: Trigger, task: TaskDetails) -> TriggerSpec:
     """The runs that a trigger starts, with their inputs.
 
     Raises:
@@ -58,7 +66,7 @@ def spec_of(trigger: flyte.Trigger, task: TaskDetails) -> TriggerSpec:
     return spec
 
 
-def _settings(trigger: flyte.Trigger) -> RunSpec:
+def _settings(trigger: Trigger) -> RunSpec:
     context = RunContext(
         env_vars=trigger.env_vars,
         labels=trigger.labels,
@@ -74,7 +82,7 @@ def _settings(trigger: flyte.Trigger) -> RunSpec:
     return spec
 
 
-def _inputs(trigger: flyte.Trigger, task: TaskDetails) -> Inputs:
+def _inputs(trigger: Trigger, task: TaskDetails) -> Inputs:
     values = trigger.values()
     later = (trigger.inputs or {}).keys() - values.keys()
     given = values.keys() | (set(task.default_input_args) - later)
@@ -91,7 +99,7 @@ def _inputs(trigger: flyte.Trigger, task: TaskDetails) -> Inputs:
     return message
 
 
-def _check_bindings(trigger: flyte.Trigger, task: TaskDetails) -> None:
+def _check_bindings(trigger: Trigger, task: TaskDetails) -> None:
     """Refuse inputs that could not take what they are to receive: that would only show when a run is due."""
     declared = task.typed_interface.inputs or VariableMap()
     types = {entry.key: None if entry.value is None else entry.value.type for entry in declared.variables}
@@ -111,7 +119,7 @@ def _check_type(
         raise TypeError(f"Trigger.inputs gives {name} {what}; task {task.name} takes {takes}")
 
 
-def automation_of(trigger: flyte.Trigger) -> AutomationSpec:
+def automation_of(trigger: Trigger) -> AutomationSpec:
     """What makes a trigger fire, as the server takes it."""
     match trigger.automation:
         case None:
@@ -171,7 +179,7 @@ def _named(member: AutomationType | FixedRateUnit) -> str:
     return (member.name or "").removeprefix("TYPE_").lower() or f"unknown({int(member)})"
 
 
-def trigger_of(message: DetailsMessage) -> flyte.Trigger:
+def trigger_of(message: DetailsMessage) -> Trigger:
     """A trigger as it would be written, from what the server keeps.
 
     Raises:
@@ -184,7 +192,7 @@ def trigger_of(message: DetailsMessage) -> flyte.Trigger:
     automation, bindings = _automation(message)
     context = {pair.key: pair.value for pair in inputs.context if pair.key != _KICKOFF}
     cache = run.cache_config
-    return flyte.Trigger(
+    return Trigger(
         name=message.id.name.name if message.id is not None and message.id.name is not None else "",
         automation=automation,
         description=description_of(message),
@@ -217,11 +225,11 @@ def _automation(message: DetailsMessage) -> tuple[Automation | None, Mapping[str
             name: TriggeredPartition(key) for name, key in artifact.partition_input_args.items()
         }
         if artifact.input_arg:
-            bindings[artifact.input_arg] = flyte.TriggeredArtifact
+            bindings[artifact.input_arg] = TriggeredArtifact
         return OnArtifact(artifact.artifact_name, artifact.version or None, artifact.partitions), bindings
     if spec.schedule is not None:
         name = spec.schedule.kickoff_time_input_arg
-        return _times(spec.schedule), {name: flyte.TriggerTime} if name else {}
+        return _times(spec.schedule), {name: TriggerTime} if name else {}
     if spec.type != AutomationType.TYPE_NONE:
         raise ValueError(_untold(automation_text(spec)))
     return None, {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import partial
 from typing import Self
 
-import flyte
 from flyte._client import resolve_client
+from flyte.definitions.trigger import Trigger as TriggerDefinition
 from flyte_api.entities.trigger import TriggerBase
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.sorting import TriggerKey
@@ -18,18 +18,20 @@ from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
-from .details import TriggerDetails, message_of
-from .trigger_like import TriggerLike, trigger_name
+from .deploy import deploy
+from .details import TriggerDetails, TriggerFields, trigger_name, trigger_summary
 
 
-class Trigger(TriggerLike, TriggerBase):
-    """A trigger that is deployed for a task. What to deploy is written as a `flyte.Trigger`."""
+class Trigger(TriggerBase, TriggerFields):
+    """A trigger that is deployed for a task. `flyte.Trigger` describes one to deploy."""
+
+    _REPR = (*TriggerFields._REPR, "deployed_at", "triggered_at")
 
     @fetching
     @classmethod
     async def create(
         cls,
-        trigger: flyte.Trigger,
+        trigger: TriggerDefinition,
         task_name: str,
         task_version: str | None = None,
         *,
@@ -69,20 +71,18 @@ class Trigger(TriggerLike, TriggerBase):
         Calls `TaskService.GetTaskDetails`, before it `ListVersions` without a version; `TriggerService.GetTriggerDetails`
         without a revision; `DataProxyService.UploadInputs` where there are inputs, and `TriggerService.DeployTrigger`.
         """
-        if not isinstance(trigger, flyte.Trigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(trigger, TriggerDefinition):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"trigger takes a flyte.Trigger, not {type(trigger).__name__}")
         text("task_name", task_name, 1, 255)
         if task_version is not None:
             text("task_version", task_version, 1, 63)
         if revision is not None:
             whole("revision", revision, 1)
-        from .deploy import deploy
-
         caller = resolve_client(client)
         scope = caller.scope(project, domain)
         send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
         found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
-        return cls(message_of(found), caller)
+        return cls(trigger_summary(found), caller)
 
     @blocking
     @classmethod
@@ -258,8 +258,8 @@ class Trigger(TriggerLike, TriggerBase):
 
         Calls `TriggerService.GetTriggerDetails`.
         """
-        found = await TriggerDetails.get.aio(self.name, self.task_name, **self.place, client=self.client)
-        self.pb2 = message_of(found)
+        found = await TriggerDetails.get.aio(self.name, self.task_name, **self._scope, client=self.client)
+        self.pb2 = trigger_summary(found)
         return found
 
     @blocking
@@ -275,7 +275,7 @@ class Trigger(TriggerLike, TriggerBase):
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
         """
-        return await self._move(True)
+        return await self._set_active(True)
 
     @blocking
     async def deactivate(self) -> Trigger:
@@ -290,13 +290,9 @@ class Trigger(TriggerLike, TriggerBase):
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
         """
-        return await self._move(False)
+        return await self._set_active(False)
 
-    async def _move(self, active: bool) -> Trigger:
-        await Trigger.update.aio(self.name, self.task_name, active, **self.place, client=self.client)
+    async def _set_active(self, active: bool) -> Trigger:
+        await Trigger.update.aio(self.name, self.task_name, active, **self._scope, client=self.client)
         await self.get_details.aio()
         return self
-
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        yield from self._names()
-        yield from (("deployed_at", self.deployed_at), ("triggered_at", self.triggered_at))

@@ -32,7 +32,7 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls import call_path
 from flyte_rpc.calls.client import Client
-from flyte_rpc.gather import together
+from flyte_rpc.gather import gather
 from flyte_rpc.redaction import redact
 
 T = TypeVar("T")
@@ -134,7 +134,7 @@ class Uploader:
             async with turn:
                 return await self._in_thread(root / name, lambda: self._read(root / name))
 
-        sources = await together(read(name) for name in found)
+        sources = await gather(read(name) for name in found)
         digest = hashlib.sha256()
         for name, source in zip(found, sources, strict=True):
             digest.update(name.encode() + b"\0" + source.md5)
@@ -145,7 +145,7 @@ class Uploader:
             async with turn:
                 return _above(await self._put(source, name, place, _ANYTHING), name)
 
-        above = await together(put(name, source) for name, source in zip(found, sources, strict=True))
+        above = await gather(put(name, source) for name, source in zip(found, sources, strict=True))
         if len({*above}) != 1:
             raise RuntimeSystemError(f"the files of {root} were stored in several places", code="UploadFailed")
         return Uploaded(above[0], digest.hexdigest()[:32])

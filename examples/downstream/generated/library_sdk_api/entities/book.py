@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.google.protobuf.duration import Duration
@@ -14,6 +14,7 @@ from flyte_rpc.v1 import (
     Entity,
     NotFoundError,
     Pager,
+    Reads,
     Self,
     SortedBy,
     TimeFilter,
@@ -29,9 +30,9 @@ from flyte_rpc.v1 import (
     fetching,
     listing,
     paged,
+    path,
     streaming,
     unary,
-    walk,
     watched,
     within,
 )
@@ -53,37 +54,37 @@ from library_sdk_api.sorting import BookKey
 
 if TYPE_CHECKING:
     from library_sdk._book import Book
+_BRANCH: Reads[str] = path(V1Book, "id.branch")
+_NAME: Reads[str] = path(V1Book, "id.name")
 
 
 class BookBase(Entity[V1Book]):
     """A copy of a book."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[V1Book]:
-        return V1Book
-
-    def _key(self) -> tuple[object, ...]:
-        return (
-            walk(self.pb2, "id.branch"),
-            walk(self.pb2, "id.name"),
-        )
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "id")
+    _MESSAGE = V1Book
+    _IDENTITY = "id"
+    _KEY = ("id.branch", "id.name")
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "branch",
+        "name",
+        "title",
+        "authors",
+        "labels",
+        "acquired_at",
+        "due_at",
+        "donor",
+    )
 
     @property
     def branch(self) -> str:
         """The branch that owns it, such as "harbour"."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.branch
+        return _BRANCH(self.pb2)
 
     @property
     def name(self) -> str:
         """What it is called within its branch."""
-        at0 = self.pb2.id
-        return "" if at0 is None else at0.name
+        return _NAME(self.pb2)
 
     @property
     def title(self) -> str:
@@ -117,18 +118,9 @@ class BookBase(Entity[V1Book]):
         """Who gave it."""
         return self.pb2.donor
 
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        """What a repr of a Book shows."""
-        yield from (
-            ("branch", self.branch),
-            ("name", self.name),
-            ("title", self.title),
-            ("authors", self.authors),
-            ("labels", self.labels),
-            ("acquired_at", self.acquired_at),
-            ("due_at", self.due_at),
-            ("donor", self.donor),
-        )
+    def discarded(self) -> bool:
+        """Whether nothing can follow; the class that builds on this one says."""
+        raise NotImplementedError
 
     @fetching
     @classmethod
@@ -299,8 +291,8 @@ class BookBase(Entity[V1Book]):
             caller,
             BookService.LIST_BOOKS,
             request,
-            items="books",
-            token="token",
+            items=lambda reply: reply.books,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -351,8 +343,8 @@ class BookBase(Entity[V1Book]):
             caller,
             BookService.LIST_BOOKS,
             request,
-            items="books",
-            token="token",
+            items=lambda reply: reply.books,
+            token=lambda reply: reply.token,
             page="request",
             limit=limit,
             page_size=page_size,
@@ -382,8 +374,8 @@ class BookBase(Entity[V1Book]):
             caller,
             BookService.WATCH_BOOK,
             request,
-            items="book",
-            final="discarded",
+            items=lambda reply: [reply.book],
+            final=lambda item: item.discarded(),
             about=self._label(),
             timeout=timeout,
         )

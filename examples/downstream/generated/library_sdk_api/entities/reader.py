@@ -3,30 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import ClassVar
 
-from flyte_rpc.v1 import Client, Entity, Pager, Self, as_text, fetching, listing, paged, unary, walk
+from flyte_rpc.v1 import Client, Entity, Pager, Reads, Self, as_text, at_path, fetching, listing, paged, path, unary
 from library_sdk_api.messages.library.v1.readers import GetReaderRequest, ListReadersRequest, PageRequest, Reader
 from library_sdk_api.registry import registry
 from library_sdk_api.services.library.v1.reader_service import ReaderService
+
+_EMAIL: Reads[str] = path(Reader, "contact.email")
 
 
 class ReaderBase(Entity[Reader]):
     """Somebody with a library card."""
 
     _registry = registry
-
-    @classmethod
-    def _message_type(cls) -> type[Reader]:
-        return Reader
-
-    def _key(self) -> tuple[object, ...]:
-        return (walk(self.pb2, "card"),)
-
-    def _identity(self) -> Any:
-        return walk(self.pb2, "card")
+    _MESSAGE = Reader
+    _IDENTITY = "card"
+    _KEY = ("card",)
+    _REPR: ClassVar[tuple[str, ...]] = (
+        "card",
+        "full_name",
+        "member_since",
+        "email",
+    )
 
     @property
     def card(self) -> str:
@@ -47,17 +47,7 @@ class ReaderBase(Entity[Reader]):
     @property
     def email(self) -> str:
         """`email` of the message."""
-        at0 = self.pb2.contact
-        return "" if at0 is None else at0.email
-
-    def _shown(self) -> Iterator[tuple[str, object]]:
-        """What a repr of a Reader shows."""
-        yield from (
-            ("card", self.card),
-            ("full_name", self.full_name),
-            ("member_since", self.member_since),
-            ("email", self.email),
-        )
+        return _EMAIL(self.pb2)
 
     @listing
     @classmethod
@@ -93,8 +83,8 @@ class ReaderBase(Entity[Reader]):
             caller,
             ReaderService.LIST_READERS,
             request,
-            items="page.readers",
-            token="page.next_page_token",
+            items=lambda reply: at_path(reply, "page.readers"),
+            token=lambda reply: at_path(reply, "page.next_page_token"),
             page="page",
             names=("page_size", "page_token"),
             limit=limit,

@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from fnmatch import fnmatchcase
 
+from flyte_codegen.configuration.lines import Keys
+from flyte_codegen.configuration.settings import Config
+from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.model import Api, Label
 from flyte_codegen.diagnostics import Diagnostic, error
-from flyte_codegen.python.names import snake
+from flyte_codegen.names import snake
 from flyte_codegen.python.type_names import Naming, importable
-
-from .lines import Keys
-from .settings import Config
-from .toml import nearest
 
 
 def check(api: Api, config: Config) -> list[Diagnostic]:

@@ -23,17 +23,20 @@ MESSAGE_RUNTIME = _words("""
     unknown unsigned written zigzag zigzag32
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
+REGISTRY_RUNTIME = _words("ClientRegistry")
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
-    as_list as_sorts as_struct as_text as_timestamp beginning blocking containing deprecated_rpc equal fetching having
-    listing moment_path paged path resolve streamed streaming unary walk watched within
+    as_list as_sorts as_struct as_text as_timestamp at_path beginning blocking containing deprecated_rpc equal fetching
+    having listing moment_path paged path resolve streamed streaming unary watched within
     """)
 
 # All the names that such modules import by themselves, which therefore nothing else in them may have.
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
-ENTITY_MODULE = ENTITY_RUNTIME | _EVERYWHERE | _words("Any Collection Literal Mapping cast datetime registry timedelta")
+ENTITY_MODULE = (
+    ENTITY_RUNTIME | _EVERYWHERE | _words("Any ClassVar Collection Literal Mapping cast datetime registry timedelta")
+)
 
 # Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
 _IN_CLASS_BODY = _words("""
@@ -61,7 +64,7 @@ RESERVED_IN_ENTITY = (
     _KEYWORDS
     | _words("blocking classmethod client datetime fetching listing pb2 property streaming timedelta to_dict to_json")
     | _words("bool bytes dict float int list object str tuple type")
-    | _words("_identity _key _label _message_type _name_of _of _shown")
+    | _words("_IDENTITY _KEY _MESSAGE _REPR _client _identity _key _label _of _registry")
     | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
 RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")

@@ -1,18 +1,17 @@
-"""One task over many inputs."""
+"""`flyte.map`: calling one task for many inputs."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flyte.errors import RemoteTaskUsageError
 from flyte_rpc.sync import bridge
 
-from .controller import awaited, current
-
-if TYPE_CHECKING:
-    from flyte.remote import LazyEntity, TaskDetails
+from .controller.controller import awaited, current
+from .remote._task import LazyEntity
+from .remote.tasks.details import TaskDetails, require_context
 
 
 def map(
@@ -43,9 +42,6 @@ def map(
         ValueError: `concurrency` is below 1.
         BaseRuntimeError: A call failed.
     """
-    from flyte.remote import LazyEntity, TaskDetails
-    from flyte.remote.tasks.details import require_context
-
     if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
     if concurrency < 1:
@@ -62,8 +58,6 @@ def map(
 async def _awaited(
     task: TaskDetails | LazyEntity, items: Iterator[Any], concurrency: int, keep: bool, common: Mapping[str, Any]
 ) -> list[Any]:
-    from flyte.remote import LazyEntity
-
     details = await task.fetch.aio() if isinstance(task, LazyEntity) else task
     found: list[Any] = await awaited(_gathered(details, items, concurrency, keep, common))
     return found

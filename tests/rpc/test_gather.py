@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from flyte_rpc.gather import together
+from flyte_rpc.gather import gather
 
 
 async def test_results_come_in_order() -> None:
@@ -20,8 +20,8 @@ async def test_results_come_in_order() -> None:
         later.set()
         return "fast"
 
-    assert await together([slow(), fast()]) == ["slow", "fast"]
-    assert await together([]) == []
+    assert await gather([slow(), fast()]) == ["slow", "fast"]
+    assert await gather([]) == []
 
 
 async def test_the_others_have_ended_when_one_fails() -> None:
@@ -40,5 +40,5 @@ async def test_the_others_have_ended_when_one_fails() -> None:
         raise LookupError("not there")
 
     with pytest.raises(LookupError, match="not there"):
-        await together([endless(), failing()])
+        await gather([endless(), failing()])
     assert ended == ["endless"]

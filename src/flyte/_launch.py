@@ -1,28 +1,17 @@
-"""Starting runs."""
+"""`flyte.run` and `flyte.with_runcontext`: starting runs of deployed tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from flyte._routing import Operation, route
-from flyte.errors import AlreadyExistsError, UnimplementedError
 from flyte.remote._run import Run
 from flyte.remote._task import LazyEntity
+from flyte.remote.launch.creation import create
+from flyte.remote.launch.run_context import RunContext
 from flyte.remote.tasks.details import TaskDetails
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.run import OffloadedInputData, Relation
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
-from flyte_api.messages.flyteidl2.task.common import Inputs
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
-from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking, blocking_function
-
-from .run_context import RunContext
 
 
 @blocking_function
@@ -45,7 +34,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
 
     Calls `DataProxyService.UploadInputs` and `RunService.CreateRun`; before them what `LazyEntity.fetch` calls.
     """
-    return await start(RunContext(), task, inputs)
+    return await _start(RunContext(), task, inputs)
 
 
 class Runner:
@@ -68,7 +57,7 @@ class Runner:
         Returns:
             The run. Arguments, errors and calls are those of `flyte.run`.
         """
-        return await start(self.context, task, inputs)
+        return await _start(self.context, task, inputs)
 
     def __repr__(self) -> str:
         return f"Runner({self.context!r})"
@@ -140,8 +129,8 @@ def with_runcontext(
     )
 
 
-async def start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Mapping[str, Any]) -> Run:
-    """Start a run: check and write the inputs, then say what to run."""
+async def _start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Mapping[str, Any]) -> Run:
+    """Start a run."""
     if isinstance(task, LazyEntity):
         details = await task.fetch.aio()
     elif isinstance(task, TaskDetails):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -153,51 +142,5 @@ async def start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Map
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}
     client = context.client or details.client
     scope = client.scope(context.project or details.project or None, context.domain or details.domain or None)
-    return await create(context, client, scope, what, message, details.queue)
-
-
-async def create(
-    context: RunContext,
-    client: Client,
-    scope: Scope,
-    what: Mapping[str, Any],
-    inputs: Inputs,
-    queue: str | None = None,
-    relation: Relation | None = None,
-) -> Run:
-    """Create the run of `what`: a `task_id` or a `task_spec`."""
-    names = context.identifiers(scope)
-    spec = context.spec(scope, queue)
-    if relation is not None:
-        spec.relation = relation
-    upload = UploadInputsRequest(**names, **what, inputs=inputs, base_dir=spec.run_base_dir)
-    project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
-    offloaded = await upload_inputs(client, Operation.UPLOAD_INPUTS, project, upload)
-    request = CreateRunRequest(
-        **names,
-        **what,
-        inputs=None if offloaded is not None else inputs,
-        offloaded_input_data=offloaded,
-        run_spec=spec if bytes(spec) else None,
-    )
-    # With a name of ours, a repetition finds the run of the first try.
-    rpc = RunService.CREATE_RUN if context.name is None else RunService.CREATE_RUN.repeatable()
-    try:
-        reply = await unary(client, rpc, request)
-    except AlreadyExistsError:
-        if context.name is None:
-            raise
-        return await Run.get.aio(context.name, project=scope.project, domain=scope.domain, client=client)
-    return Run(reply.run or RunMessage(), client)
-
-
-async def upload_inputs(
-    client: Client, operation: Operation, project: ProjectIdentifier, request: UploadInputsRequest
-) -> OffloadedInputData | None:
-    """Store inputs; None where the server can't, so that they travel with the request that needs them."""
-    try:
-        client = await route(client, operation, project)
-        reply = await unary(client, DataProxyService.UPLOAD_INPUTS, request)
-    except UnimplementedError:
-        return None
-    return reply.offloaded_input_data
+    created = await create(context, client, scope, what, message, details.queue)
+    return await Run._created(created, context.name, scope, client)  # pyright: ignore[reportPrivateUsage]

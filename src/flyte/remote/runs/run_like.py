@@ -1,36 +1,46 @@
-"""What one does with a run and with an action alike: wait for it, read its logs, its inputs and its outputs."""
+"""What users do with runs and actions alike: wait, read logs, read inputs and outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from flyte.remote._common import Phase
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_rpc.entities.entity import Entity
 from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
 
-from .action_like import WaitFor
+from .waiting import WaitFor, check_wait_for, wait
 
 if TYPE_CHECKING:
-    from flyte.remote._action import Action
-
+    from .action_details import ActionDetails
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
+    from .logs import LogSource
 
 
-class Followed:
-    """Something that an action stands for: the action itself, or a run through its root action."""
+class RunLike(Entity[Any]):
+    """Mixin for actions, and for runs, which their root action stands for."""
 
-    if TYPE_CHECKING:
+    @abstractmethod
+    def _action_id(self) -> ActionIdentifier:
+        """The identifier of the action."""
 
-        def _followed(self) -> Action:
-            """The action that stands for it."""
-            ...
+    @abstractmethod
+    def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
+        """Watch the action, and keep this entity up to date."""
 
-        def _title(self) -> str:
-            """What it is called while it is waited for."""
-            ...
+    @abstractmethod
+    def _fetch_details(self) -> Awaitable[ActionDetails]:
+        """Fetch the details of the action, and bring this entity up to date."""
+
+    @abstractmethod
+    def _title(self) -> str:
+        """What a display of a wait calls it."""
 
     @blocking
     async def wait(self, *, timeout: float | None = None, wait_for: WaitFor = "terminal", quiet: bool = False) -> Phase:
@@ -53,9 +63,8 @@ class Followed:
 
         Calls `RunService.WatchActionDetails`.
         """
-        from .waiting import wait
-
-        return await wait(self._followed(), timeout=timeout, wait_for=wait_for, quiet=quiet, title=self._title())
+        check_wait_for(wait_for)
+        return await wait(self._watch_action(timeout), wait_for=wait_for, quiet=quiet, title=self._title())
 
     @blocking
     async def raise_for_status(self) -> None:
@@ -68,7 +77,7 @@ class Followed:
 
         Calls `RunService.GetActionDetails`.
         """
-        (await self._followed().details.aio()).raise_for_status()
+        (await self._fetch_details()).raise_for_status()
 
     @blocking
     async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
@@ -81,7 +90,7 @@ class Followed:
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await (await self._followed().details.aio()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
+        return await (await self._fetch_details()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
     async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
@@ -94,7 +103,7 @@ class Followed:
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
-        return await (await self._followed().details.aio()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
+        return await (await self._fetch_details()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
     async def data_uris(self) -> DataUris:
@@ -104,8 +113,7 @@ class Followed:
         """
         from .links import data_uris
 
-        action = self._followed()
-        return await data_uris(action.client, action.action_id)
+        return await data_uris(self.client, self._action_id())
 
     @blocking
     async def download_links(
@@ -120,7 +128,7 @@ class Followed:
 
         Calls `RunService.GetActionDetails` and `DataProxyService.CreateDownloadLink`.
         """
-        details = await self._followed().details.aio()
+        details = await self._fetch_details()
         return await details.download_links.aio(kind, attempt=attempt, expires_in=expires_in)
 
     @streaming
@@ -148,7 +156,7 @@ class Followed:
         """
         from .logs import follow
 
-        return follow(self._followed(), attempt, filter_system=filter_system, show_ts=show_ts)
+        return follow(self._log_source(), attempt, filter_system=filter_system, show_ts=show_ts)
 
     @blocking
     async def show_logs(
@@ -169,4 +177,9 @@ class Followed:
         """
         from .logs import show
 
-        await show(self._followed(), attempt, max_lines=max_lines, show_ts=show_ts, filter_system=filter_system)
+        await show(self._log_source(), attempt, max_lines=max_lines, show_ts=show_ts, filter_system=filter_system)
+
+    def _log_source(self) -> LogSource:
+        from .logs import LogSource
+
+        return LogSource(self.client, self._action_id(), self._watch_action, self._fetch_details)

@@ -1,15 +1,19 @@
-"""What messages of runs and actions tell, wherever those execute: phases, attempts, settings."""
+"""The attempts of an action: their phases, errors and logs, and how the action ended."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from flyte._task_errors import task_error
+from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, TaskTimeoutError
 from flyte.models import ActionPhase
-from flyte.remote._common import HasPhase, Phase
-from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ActionStatus, ErrorInfo
+from flyte.remote._common import Phase
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ErrorInfo
+
+from .action_fields import ActionFields
 
 
 @attrs.frozen
@@ -28,16 +32,8 @@ class PhaseTransition:
         return self.end_time - self.start_time
 
 
-class HasAttempts(HasPhase):
-    """The details of an action, as they are in its message."""
-
-    if TYPE_CHECKING:
-        pb2: Any
-
-        @property
-        def name(self) -> str: ...
-        @property
-        def run_name(self) -> str: ...
+class AttemptHistory(ActionFields):
+    """Mixin for the details of actions: their attempts, and how they ended."""
 
     @property
     def error_info(self) -> ErrorInfo | None:
@@ -117,7 +113,7 @@ class HasAttempts(HasPhase):
         return found is not None and found.logs_available
 
     def raise_for_status(self) -> None:
-        """Raise what the action ended with, unless it succeeded.
+        """Raise the error that the action ended with, unless it succeeded.
 
         Raises:
             NotDoneError: It has not ended yet.
@@ -125,39 +121,21 @@ class HasAttempts(HasPhase):
             TaskTimeoutError: It took longer than it may.
             BaseRuntimeError: It failed; the subclasses say whose fault it is.
         """
-        from .outcome import raise_for_status
-
-        raise_for_status(self)
-
-
-class Rooted(HasPhase):
-    """Something whose phase is that of its root action."""
-
-    if TYPE_CHECKING:
-        pb2: Any
-
-    def _status(self) -> ActionStatus | None:
-        status: ActionStatus | None = None if self.pb2.action is None else self.pb2.action.status
-        return status
-
-
-class HasRunSpec(Rooted):
-    """The details of a run, as they are in its message."""
-
-    @property
-    def labels(self) -> dict[str, str]:
-        """The labels that the run was started with."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.labels is None else dict(spec.labels.values)
-
-    @property
-    def annotations(self) -> dict[str, str]:
-        """The annotations that the run was started with."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.annotations is None else dict(spec.annotations.values)
-
-    @property
-    def env_vars(self) -> dict[str, str]:
-        """The environment variables that the run was started with, beside those of its task."""
-        spec = self.pb2.run_spec
-        return {} if spec is None or spec.envs is None else {pair.key: pair.value for pair in spec.envs.values}
+        phase = self.phase
+        if phase.is_success:
+            return
+        what = f"Action {self.action_id.name} of run {(self.action_id.run or RunIdentifier()).name}"
+        if not phase.is_terminal:
+            raise NotDoneError(f"{what} has not ended yet; it is {phase}. Wait for it with wait().")
+        if phase is ActionPhase.ABORTED:
+            info = self.abort_info
+            reason = f": {info.reason}" if info is not None and info.reason else ""
+            raise ActionAbortedError(f"{what} was aborted{reason}")
+        error = self.error_info
+        if error is not None:
+            latest = self.attempt()
+            worker = None if latest is None else latest.cluster or None
+            raise task_error(error.kind.name, error.code, f"{what} failed: {error.message}", worker=worker)
+        if phase is ActionPhase.TIMED_OUT:
+            raise TaskTimeoutError(f"{what} timed out")
+        raise RuntimeUnknownError(f"{what} is {phase}, and the server does not say why")

@@ -1,0 +1,62 @@
+"""The details of a run: the settings it was started with, and the details of its root action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flyte_api.entities.run_details import RunDetailsBase
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
+
+from .action_details import ActionDetails
+from .state import HasRootAction, action_summary
+
+
+class HasRunSpec(HasRootAction):
+    """Mixin for the details of runs."""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels that the run was started with."""
+        spec = self.pb2.run_spec
+        return {} if spec is None or spec.labels is None else dict(spec.labels.values)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The annotations that the run was started with."""
+        spec = self.pb2.run_spec
+        return {} if spec is None or spec.annotations is None else dict(spec.annotations.values)
+
+    @property
+    def env_vars(self) -> dict[str, str]:
+        """The environment variables that the run was started with, beside those of its task."""
+        spec = self.pb2.run_spec
+        return {} if spec is None or spec.envs is None else {pair.key: pair.value for pair in spec.envs.values}
+
+
+class RunDetails(HasRunSpec, RunDetailsBase):
+    """Everything about a run: the settings it was started with, and the details of its root action."""
+
+    _REPR = (
+        "name",
+        "phase!s",
+        "task_name",
+        "task_version",
+        "labels",
+        "annotations",
+        "env_vars",
+        "attempts",
+        "error=action.error_message",
+    )
+
+    @property
+    def action(self) -> ActionDetails:
+        """The details of the root action."""
+        return ActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
+
+
+def run_summary(details: RunDetailsMessage, labels: Mapping[str, str]) -> RunMessage:
+    """The short message of a run, as listings have it. Labels are elsewhere in the details, so they are passed in."""
+    action = None if details.action is None else action_summary(details.action)
+    return RunMessage(action=action, labels=dict(labels))

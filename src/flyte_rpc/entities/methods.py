@@ -1,0 +1,144 @@
+"""What generated methods that list, watch or stream return."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from contextlib import aclosing
+from copy import copy
+from typing import Any, TypeVar
+
+from flyte_rpc.calls.call_path import stream, unary
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.rpc import Rpc
+from flyte_rpc.codec.message import Message
+
+from .pager import Page, Pager
+from .stream import Stream
+from .watch import Watch
+
+T = TypeVar("T")
+Req = TypeVar("Req", bound=Message)
+Res = TypeVar("Res", bound=Message)
+
+
+def as_is(item: Any, client: Client) -> Any:
+    """What becomes of an item of a reply when no entity is made of it."""
+    return item
+
+
+def paged(
+    make: Callable[[Any, Client], T],
+    client: Client,
+    rpc: Rpc[Req, Res],
+    request: Req,
+    *,
+    items: Callable[[Res], Sequence[Any] | None],
+    token: Callable[[Res], str | None] | None = None,
+    page: str = "",
+    names: tuple[str, str] = ("limit", "token"),
+    keep: Callable[[T], bool] | None = None,
+    carry: Collection[str] = (),
+    limit: int | None,
+    page_size: int | None = None,
+) -> Pager[T]:
+    """The pager of a list method.
+
+    Args:
+        make: Makes something of an item and the client: the class of an entity, or `as_is`.
+        client: Whom to ask.
+        rpc: The list method.
+        request: The request, but for limit and token.
+        items: Reads the items of a reply.
+        token: Reads the next page's token from a reply. Default: the method has no pages.
+        page: Field of the request with the message that holds the page's size and token. Default: the request itself.
+        names: What that message calls size and token. Default: `limit` and `token`.
+        keep: Which items count, where the server's filters can't say it. Default: all.
+        carry: Fields of a reply that the request of the next page has to bring back. Default: none.
+        limit: Most items in all; None for all.
+        page_size: Most items a request; None for the client's.
+    """
+
+    carried: dict[str, dict[str, Any]] = {}
+
+    async def fetch(at: str, size: int) -> Page[T]:
+        asked = copy(request)
+        for name, value in carried.get(at, {}).items():
+            setattr(asked, name, value)
+        if token is not None:
+            where: Any = asked
+            if page:
+                where = copy(getattr(asked, page))
+                setattr(asked, page, where)
+            for name, value in zip(names, (size, at), strict=True):
+                setattr(where, name, value)
+        reply = await unary(client, rpc, asked)
+        made = [make(item, client) for item in items(reply) or ()]
+        if keep is not None:
+            made = [item for item in made if keep(item)]
+        following = "" if token is None else token(reply) or ""
+        if following and carry:
+            carried[following] = {name: getattr(reply, name) for name in carry}
+        return Page(made, following)
+
+    return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
+
+
+def watched(
+    make: Callable[[Any, Client], T],
+    client: Client,
+    rpc: Rpc[Req, Res],
+    request: Req,
+    *,
+    items: Callable[[Res], Sequence[Any]],
+    final: Callable[[T], bool] | None = None,
+    each: Callable[[T], None] | None = None,
+    about: str,
+    timeout: float | None,
+) -> Watch[T]:
+    """The watch of a streaming method.
+
+    Args:
+        make: Makes something of an item and the client: the class of an entity, or `as_is`.
+        client: Whom to ask.
+        rpc: The streaming method.
+        request: The request.
+        items: Reads the items of a reply; those that are None are skipped.
+        final: Whether an item ends the watch. Default: the watch ends only at its timeout.
+        each: Called with each item before the item is delivered.
+        about: What errors say is watched.
+        timeout: Seconds for everything. None for no limit.
+    """
+
+    async def subscribe() -> AsyncGenerator[T]:
+        async with aclosing(_items(stream(client, rpc, request), items)) as found:
+            async for item in found:
+                made = make(item, client)
+                if each is not None:
+                    each(made)
+                yield made
+
+    return Watch(
+        subscribe,
+        is_final=final or (lambda item: False),
+        timeout=timeout,
+        waited_for=f"{about} to end",
+        phase=lambda item: str(getattr(item, "phase", "")),
+    )
+
+
+def streamed(
+    client: Client, rpc: Rpc[Req, Res], request: Req, *, items: Callable[[Res], Sequence[Any]], timeout: float | None
+) -> Stream[Any]:
+    """The stream of a method that is opened once for each loop: a repetition would deliver items twice."""
+    return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
+
+
+async def _items(
+    replies: AsyncGenerator[Res, None], items: Callable[[Res], Sequence[Any]]
+) -> AsyncGenerator[Any, None]:
+    """The items of all replies, one by one."""
+    async with aclosing(replies):
+        async for reply in replies:
+            for item in items(reply):
+                if item is not None:
+                    yield item
