@@ -1,0 +1,153 @@
+"""What `flyte-codegen report` tells: every RPC is a method, excluded for a reason, or not reachable."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flyte_codegen import cli, names
+from flyte_codegen.commands.report import report
+from flyte_codegen.configuration import settings as config
+from flyte_codegen.definitions.load import load
+from flyte_codegen.diagnostics import CodegenError, Diagnostic
+from support.fragments import Fragment, proto
+from support.library import TOML, library
+
+Report = Callable[..., tuple[int, str, str]]
+Mistakes = Callable[[Fragment], list[Diagnostic]]
+ROOT = Path(__file__).parents[3]
+OTHERS = proto(
+    """
+message Item { string id = 1; }
+service InternalService { rpc Sync(Item) returns (Item); rpc Feed(stream Item) returns (stream Item); }
+service Zoo { rpc Send(stream Item) returns (Item); rpc Purge(Item) returns (Item); rpc Get(Item) returns (Item); }
+service International { rpc Call(Item) returns (Item); }
+""",
+    package="other",
+)
+LINES = """\
+library.LibraryService.DiscardBook -> Book.discard
+library.LibraryService.GetBook -> Book.get, Copy.fetch
+library.LibraryService.ListBooks -> Book.listall
+library.LibraryService.WatchBook -> Book.watch
+other.InternalService.Feed -> excluded: the client streams, which no entity method does
+other.InternalService.Sync -> excluded: a service that servers call each other through, as its name says
+other.International.Call -> not reachable
+other.Zoo.Get -> Item.get
+other.Zoo.Purge -> excluded: for keepers
+other.Zoo.Send -> excluded: the client streams, which no entity method does
+"""
+ENTITIES = """
+[entities.Copy]
+message = "library.Book"
+service = "library.LibraryService"
+identity = "id"
+methods.GetBook = { name = "fetch" }
+
+[entities.Item]
+message = "other.Item"
+service = "other.Zoo"
+identity = "id"
+methods.Get = {}
+
+[exclude]
+"other.Zoo.[GP]*" = "for keepers"
+"""
+
+
+def made(root: Path, toml: str = TOML + ENTITIES) -> Fragment:
+    return library(root, toml, **{"other/zoo.proto": OTHERS})
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Report:
+    def command(*arguments: str, toml: str = TOML + ENTITIES) -> tuple[int, str, str]:
+        code = cli.main(["report", "--config", str(made(tmp_path, toml).config_path), *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return command
+
+
+def test_a_line_for_each_rpc(run: Report) -> None:
+    assert run() == (0, LINES, "10 RPCs: 5 methods, 4 excluded, 1 not reachable\n")
+
+
+def test_strict_fails_for_what_nobody_has_decided_about(run: Report) -> None:
+    assert run("--strict")[:2] == (1, LINES)
+    code, out, _ = run("--strict", toml=TOML + ENTITIES + '"other.International.Call" = "too dear"\n')
+    assert code == 0
+    assert "other.International.Call -> excluded: too dear\n" in out
+
+
+def test_json_says_the_same(run: Report) -> None:
+    code, out, _ = run("--json")
+    data = json.loads(out)
+    assert code == 0
+    assert [item["rpc"] for item in data] == [line.split(" -> ")[0] for line in LINES.splitlines()]
+    assert data[1] == {
+        "rpc": "library.LibraryService.GetBook",
+        "methods": ["Book.get", "Copy.fetch"],
+        "excluded": None,
+        "long_running": False,
+    }
+    shared = {"methods": [], "long_running": False}
+    assert data[6] == {"rpc": "other.International.Call", "excluded": None, **shared}
+    assert data[8] == {"rpc": "other.Zoo.Purge", "excluded": "for keepers", **shared}
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint", "remedy"),
+    [
+        ('"other.Zoo.Prge" = "x"', "other.Zoo.Prge matches no RPC", "did you mean other.Zoo.Purge?"),
+        ('"another.*" = "x"', "another.* matches no RPC", ""),
+        ('"library.*" = "x"', "all that library.* matches are methods of entities", "remove the line"),
+        ('"other.Zoo.Purge" = " "', "other.Zoo.Purge has no reason", "say why"),
+    ],
+)
+def test_exclusions_that_are_wrong(tmp_path: Path, mistakes: Mistakes, line: str, complaint: str, remedy: str) -> None:
+    (found,) = mistakes(made(tmp_path, f"{TOML}[exclude]\n{line}\n"))
+    toml = (tmp_path / "codegen.toml").read_text("utf-8").splitlines()
+    assert toml[int(found.place.removeprefix("codegen.toml:")) - 1] == line
+    assert found.message == f"[exclude] {complaint}"
+    assert remedy in found.remedy
+    with pytest.raises(CodegenError, match=re.escape(complaint)):
+        report(made(tmp_path, f"{TOML}[exclude]\n{line}\n").config)
+
+
+def test_services_of_other_packages_are_their_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = tmp_path / "site/other_api/messages/other/zoo.py"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    reaches = report(made(tmp_path, f'{TOML}[extern]\nother = "other_api"\n').config)
+    assert {reach.rpc.split(".")[0] for reach in reaches} == {"library"}
+
+
+def test_explain_repeats_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(made(tmp_path).config_path)
+    for name, text in (("Zoo.Purge", "none: excluded: for keepers"), ("International.Call", "none: no entity in")):
+        assert cli.main(["explain", "--config", path, name]) == 0
+        assert f"method     {text}" in capsys.readouterr().out
+
+
+def test_all_of_this_project_is_told_of() -> None:
+    settings = config.read(ROOT / "codegen.toml")
+    reaches = report(settings)
+    rpcs = [f"{f.package}.{s.name}.{m.name}" for f in load(settings.protos).file for s in f.service for m in s.method]
+    assert [reach.rpc for reach in reaches] == sorted(rpcs)
+    assert "flyteidl2.workflow.RunService.ListRuns -> Run.listall, Run.of_trigger" in map(str, reaches)
+
+
+def test_what_is_said_to_be_called_by_hand_is_called_there() -> None:
+    claims = {r.rpc: r.excluded.removeprefix("called by hand in ") for r in report(config.read(ROOT / "codegen.toml"))}
+    claims = {rpc: module for rpc, module in claims.items() if module.startswith("flyte.")}
+    assert claims
+    for rpc, module in claims.items():
+        service, method = rpc.split(".")[-2:]
+        source = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text("utf-8")
+        assert f"{service}.{names.snake(method).upper()}" in source, f"{module} does not call {rpc}"

@@ -1,0 +1,89 @@
+"""Streams of the control plane beyond one action's: runs and actions of a project, groups of tasks, clusters."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import flyte
+from flyte.devbox import Devbox
+from flyte.errors import NotFoundError, WaitTimeoutError
+from flyte.models import ActionPhase
+from flyte.remote import Action as RemoteAction
+from flyte.remote import Run, Task, TaskDetails
+from remote import tasks
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """A run of `waiting` goes on until this file exists."""
+    return tmp_path / uuid.uuid4().hex
+
+
+@pytest.fixture
+def waiting(project: str, gate: Path) -> Iterator[Run]:
+    run = flyte.run(flyte.devbox.deploy(tasks.wait_for_file), path=str(gate))
+    yield run
+    gate.touch()
+    run.wait(quiet=True, timeout=60)
+
+
+def test_all_runs_of_a_project_are_followed(waiting: Run, gate: Path) -> None:
+    phases = []
+    for run in Run.watchall(timeout=60):
+        assert type(run) is Run and run == waiting
+        phases.append(run.phase)
+        if run.phase is ActionPhase.RUNNING:
+            gate.write_text("done")
+        if run.done():
+            break
+    assert phases[-1] is ActionPhase.SUCCEEDED
+
+
+async def test_all_actions_of_a_run_are_followed(waiting: Run, gate: Path) -> None:
+    async for enriched in RemoteAction.watchall(waiting.name, timeout=60):
+        action = enriched.action
+        assert action is not None and action.id is not None and action.status is not None
+        if action.status.phase == ActionPhase.RUNNING.to_protobuf_value():
+            gate.write_text("done")
+        if action.status.phase == ActionPhase.SUCCEEDED.to_protobuf_value():
+            break
+    with pytest.raises(WaitTimeoutError):
+        async for _ in RemoteAction.watchall("no-such-run", timeout=0.2):
+            pass
+
+
+def test_a_watch_without_end_gives_up_in_time(waiting: Run) -> None:
+    with pytest.raises(WaitTimeoutError):
+        for _ in Run.watchall(timeout=0.2):
+            pass
+
+
+def test_how_tasks_fare(project: str) -> None:
+    task = flyte.devbox.deploy(tasks.nothing)
+    flyte.run(task).wait(quiet=True, timeout=60)
+    for group in Task.watch_groups(datetime(2024, 1, 1, tzinfo=UTC), timeout=60):
+        assert (group.task_name, group.total_runs, group.average_failure_rate) == (task.name, 1, 0.0)
+        break
+
+
+def test_what_the_cluster_says_of_an_action(box: Devbox, multiply: TaskDetails) -> None:
+    run = flyte.run(multiply, x=2)
+    run.wait(quiet=True, timeout=60)
+    events = list(run.action.cluster_events(attempt=1, timeout=60))
+    assert all(event.message for event in events)
+    with pytest.raises(NotFoundError):
+        run.action.log_context(attempt=9)
+    context = run.action.log_context(attempt=1)
+    assert context.log_context is not None
+    assert context.log_context.primary_pod_name
+
+
+def test_runs_of_a_trigger(box: Devbox) -> None:
+    assert Run.of_trigger("nightly", "env.train").collect() == []
+    with pytest.raises(ValueError, match="trigger_name must not be empty"):
+        Run.of_trigger("", "env.train")
