@@ -176,7 +176,9 @@ class _Linker:
         entity = self.entity
         made = tuple(self._property(name, path) for name, path in entity.properties.items())
         methods = tuple(self._method(m) for m in entity.methods)
-        self._check_names([p.name for p in made], [*self._finals(), *(name for m in methods for name in (m.name, m.each) if name)])
+        self._check_names(
+            [p.name for p in made], [*self._finals(), *(name for m in methods for name in (m.name, m.each) if name)]
+        )
         return PyEntity(
             path=snake(entity.name),
             name=entity.name,

@@ -1,1 +1,1 @@
-"""The commands of `flyte-codegen`."""
+"""The commands of `flyte-codegen`. Imports every other folder."""

@@ -1,1 +1,1 @@
-"""`codegen.toml` and the side tables: reading, checking, fingerprint."""
+"""`codegen.toml` and the side tables: reading, checking, fingerprint. Imports `definitions`."""

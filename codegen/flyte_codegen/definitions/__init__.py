@@ -1,1 +1,1 @@
-"""Protobuf definitions: loading, checking, and the frozen model of them."""
+"""Protobuf definitions: loading, checking, and the frozen model of them. Imports no other folder."""

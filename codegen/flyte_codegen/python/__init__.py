@@ -1,1 +1,1 @@
-"""Python names, types and texts for protobuf elements; modules of messages and services."""
+"""Python types and texts for protobuf elements; modules of messages and services. Imports `configuration` and `definitions`."""

@@ -108,6 +108,14 @@ def test_lazy_entities_can_be_pickled(multiply: TaskDetails) -> None:
     assert again.fetch().retries == 2 and again.fetch().overridden
 
 
+def test_they_can_be_pickled_after_their_interface_was_used(multiply: TaskDetails) -> None:
+    shown = str(multiply.interface)
+    assert str(pickle.loads(pickle.dumps(multiply)).interface) == shown
+    lazy = Task.get(multiply.name, version=multiply.version)
+    assert str(lazy.fetch().interface) == shown
+    assert str(pickle.loads(pickle.dumps(lazy)).fetch().interface) == shown
+
+
 def test_listing(project: str) -> None:
     flyte.devbox.deploy(tasks.multiply, environment="env")
     flyte.devbox.deploy(tasks.nothing, environment="myenv")

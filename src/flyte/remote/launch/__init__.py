@@ -1,1 +1,1 @@
-"""Starting runs: run context, upload of inputs, rerun."""
+"""Starting runs: run context, upload of inputs, rerun. Imports `runs` and `tasks`."""

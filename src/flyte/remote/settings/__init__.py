@@ -1,1 +1,1 @@
-"""Settings of organizations, domains and projects, and their YAML form."""
+"""Settings of organizations, domains and projects, and their YAML form. Imports no other folder of `remote`."""

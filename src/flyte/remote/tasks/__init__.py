@@ -1,1 +1,1 @@
-"""The definition of a task, and changed copies of it."""
+"""The definition of a task, and changed copies of it. Imports `remote._common`, `definitions` and `types`."""

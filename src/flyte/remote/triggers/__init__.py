@@ -1,1 +1,1 @@
-"""Deployed triggers: details, deploying, and their messages."""
+"""Deployed triggers: details, deploying, and their messages. Imports `launch`, `tasks` and `_task`."""

@@ -1,0 +1,38 @@
+"""The size of modules and folders: what can be held in mind."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONGEST = 400
+MOST = 14
+
+
+def python(folder: str) -> list[Path]:
+    found = sorted(p for p in (ROOT / folder).rglob("*.py") if "__pycache__" not in p.parts)
+    assert found, f"{folder} has no modules"
+    return found
+
+
+@pytest.mark.parametrize("folder", ["src", "codegen", "generated/flyte_api/entities"])
+def test_modules_are_short(folder: str) -> None:
+    sizes = {str(p.relative_to(ROOT)): len(p.read_text("utf-8").splitlines()) for p in python(folder)}
+    assert {name: size for name, size in sizes.items() if size > LONGEST} == {}
+
+
+@pytest.mark.parametrize("folder", ["src", "codegen", "tests", "benchmarks"])
+def test_folders_are_small(folder: str) -> None:
+    counts: dict[str, int] = {}
+    for path in python(folder):
+        counts[str(path.parent.relative_to(ROOT))] = counts.get(str(path.parent.relative_to(ROOT)), 0) + 1
+    assert {name: count for name, count in counts.items() if count > MOST + 1} == {}, "one more for __init__.py"
+
+
+@pytest.mark.parametrize("folder", ["src", "codegen"])
+def test_folders_say_what_lives_there(folder: str) -> None:
+    silent = [p for p in python(folder) if p.name == "__init__.py" and not ast.get_docstring(ast.parse(p.read_text()))]
+    assert silent == []
