@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte._client import resolve_client
@@ -155,7 +156,8 @@ class LazyEntity:
     ) -> None:
         """Made by `Task.get`."""
         self._name, self._project, self._domain = name, project, domain
-        self._version, self._auto_version = version, auto_version
+        self._version = version
+        self._auto_version: AutoVersion | None = auto_version
         self._client = client
         self._forget()
 
@@ -287,6 +289,17 @@ class LazyEntity:
 
     async def _fetch_and_call(self, kwargs: dict[str, Any]) -> Any:
         return await (await self._fetch())(**kwargs)
+
+    def __copy__(self) -> LazyEntity:
+        return self._with_details(self._details)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> LazyEntity:
+        return self._with_details(deepcopy(self._details, memo))
+
+    def _with_details(self, details: TaskDetails | None) -> LazyEntity:
+        copied = LazyEntity(self._name, self._project, self._domain, self._version, self._auto_version, self._client)
+        copied._details = details
+        return copied
 
     def __getstate__(self) -> dict[str, Any]:
         return {

@@ -15,6 +15,7 @@ from flyte_rpc.codec.message import Message
 from flyte_rpc.codec.paths import at_path
 
 M = TypeVar("M", bound=Message)
+E = TypeVar("E", bound="Entity[Any]")
 
 
 @attrs.define(eq=False, repr=False, slots=False)
@@ -87,14 +88,10 @@ class Entity(Generic[M]):
         return {**self.__dict__, "_client": None}
 
     def __copy__(self) -> Self:
-        copied = object.__new__(type(self))
-        copied.__dict__.update(self.__dict__)
-        return copied
+        return _copy_of(self, self.__getstate__())
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copied = object.__new__(type(self))
-        copied.__dict__.update(deepcopy(self.__getstate__(), memo), _client=self._client)
-        return copied
+        return _copy_of(self, deepcopy(self.__getstate__(), memo))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -129,3 +126,9 @@ def _attribute(entity: Any, entry: str) -> tuple[str, object]:
         value = getattr(value, name)
         value = value() if callable(value) else value
     return label.partition("!")[0], str(value) if conversion == "s" else value
+
+
+def _copy_of(entity: E, state: dict[str, Any]) -> E:
+    copied = object.__new__(type(entity))
+    copied.__dict__.update(state, _client=entity.__dict__["_client"])
+    return copied

@@ -244,6 +244,14 @@ async def test_a_server_that_restarts(apps: Apps, logs: AppLogs, app: App) -> No
         await texts(app)
 
 
+@pytest.mark.parametrize("status", [Status.DEADLINE_EXCEEDED, Status.CANCELLED, Status.INTERNAL], ids=lambda s: s.name)
+async def test_they_are_opened_again_after_what_breaks_a_watch_too(logs: AppLogs, app: App, status: Status) -> None:
+    logs.unavailable, logs.failure = 2, status
+    logs.write("r1", "a")
+    async with asyncio.timeout(DEADLINE), aclosing(aiter(app.get_logs())) as lines:
+        assert str(await anext(lines)) == "a"
+
+
 async def test_a_server_that_restarts_before_there_are_replicas(
     server: RunningServer, apps: Apps, logs: AppLogs
 ) -> None:

@@ -293,6 +293,7 @@ class AppLogs(AppLogsServiceBase):
         """How often it is still to say that there are no replicas; below 0 for ever."""
         self.unavailable = 0
         """How often it is still to fail."""
+        self.failure = Status.UNAVAILABLE
         self.requests: list[TailLogsRequest] = []
         self.subscriptions: asyncio.Queue[TailLogsRequest] = asyncio.Queue()
         self._changed: set[asyncio.Event] = set()
@@ -314,7 +315,7 @@ class AppLogs(AppLogsServiceBase):
         self.requests.append(request)
         if self.unavailable:
             self.unavailable -= 1
-            abort(Status.UNAVAILABLE, "restarting")
+            abort(self.failure, "restarting")
         if self.missing:
             self.missing -= 1
             abort(Status.NOT_FOUND, "no replicas")

@@ -43,15 +43,16 @@ class Restarting(Runs):
 class Late(Data):
     """Has no log for a while."""
 
-    def __init__(self, runs: Restarting, missing: int) -> None:
+    def __init__(self, runs: Restarting, missing: int, status: Status = Status.NOT_FOUND) -> None:
         super().__init__("late")
         self.runs = runs
         self.missing = missing
+        self.status = status
 
     async def tail_logs(self, request: TailLogsRequest, call: ServerCall) -> AsyncIterator[TailLogsResponse]:
         if self.missing:
             self.missing -= 1
-            abort(Status.NOT_FOUND, "no log of this attempt")
+            abort(self.status, "no log of this attempt")
         async for reply in super().tail_logs(request, call):
             yield reply
         self.runs.read = True
@@ -68,6 +69,17 @@ async def test_it_is_read_when_the_server_is_back() -> None:
     async with await serve([runs, log]) as server, Client(server.endpoint, retry=ONCE) as client, asyncio.timeout(30):
         assert [line async for line in Action(ActionMessage(id=succeeded().id), client).get_logs()] == ["late"]
     assert (runs.unavailable, log.missing) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "status", [Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.CANCELLED, Status.INTERNAL], ids=lambda s: s.name
+)
+async def test_it_is_opened_again_after_what_breaks_a_watch_too(status: Status) -> None:
+    runs = Restarting(unavailable=0)
+    log = Late(runs, 2, status)
+    async with await serve([runs, log]) as server, Client(server.endpoint, retry=ONCE) as client, asyncio.timeout(30):
+        assert [line async for line in Action(ActionMessage(id=succeeded().id), client).get_logs()] == ["late"]
+    assert log.missing == 0
 
 
 async def test_it_is_not_waited_for_without_end() -> None:

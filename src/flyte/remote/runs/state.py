@@ -78,6 +78,10 @@ class LatestState:
         """Note newer details. They are converted when somebody asks: a watch brings many states, of which few are read."""
         self._newer = details
 
+    def replace(self, message: Action) -> None:
+        """Note a newer message."""
+        self._message, self._newer = message, None
+
     @property
     def message(self) -> Action:
         """The newest message."""
@@ -108,7 +112,9 @@ class ActionState(Entity[Action]):
 
     @pb2.setter
     def pb2(self, message: Action) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._latest, self.__dict__["pb2"] = None, message
+        self.__dict__["pb2"] = message
+        if self._latest is not None:
+            self._latest.replace(message)
 
     def _shared_state(self) -> LatestState:
         if self._latest is None:
@@ -136,7 +142,9 @@ class RunState(HasRootAction, Entity[Run]):
 
     @pb2.setter
     def pb2(self, message: Run) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self._latest, self.__dict__["pb2"] = None, message
+        self.__dict__["pb2"] = message
+        if self._latest is not None:
+            self._latest.replace(message.action or Action())
 
     def _shared_state(self) -> LatestState:
         if self._latest is None:
