@@ -29,8 +29,8 @@ test-all: .venv/dev
 check: .venv/dev
 	$(VENV)/flyte-codegen check
 	$(VENV)/flyte-codegen report --strict > /dev/null
-	$(VENV)/ruff check src codegen tests examples benchmarks docs
-	$(VENV)/ruff format --check src codegen tests examples benchmarks docs
+	$(VENV)/ruff check --no-cache src codegen tests examples benchmarks docs
+	$(VENV)/ruff format --no-cache --check src codegen tests examples benchmarks docs
 	$(VENV)/lint-imports
 	$(VENV)/mypy src generated codegen
 	$(VENV)/pyright

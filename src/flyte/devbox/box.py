@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Self
 
 from flyte_api.registry import registry
-
 from flyte_rpc.calls.client import Client
 
 from .control_plane import ControlPlane
