@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever reads our output, such as `head`, has seen enough. Nothing more must be written, at exit neither.
+        # The reader of our output, such as `head`, has closed it. Write nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

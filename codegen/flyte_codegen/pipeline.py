@@ -10,6 +10,7 @@ import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .binding import entities, references
+from .binding.model import PyEntity
 from .configuration.fingerprint import MANIFEST, fingerprint
 from .configuration.paths import resolved
 from .configuration.rules import read_rules
@@ -38,7 +39,7 @@ def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Ap
     return build(load(config.protos, config.include) if descriptors is None else descriptors)
 
 
-def link(config: Config, api: Api) -> list[entities.PyEntity]:
+def link(config: Config, api: Api) -> list[PyEntity]:
     """The entities with their methods, as they would be rendered.
 
     Raises:

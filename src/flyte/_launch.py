@@ -29,7 +29,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         RemoteTaskUsageError: Inputs are missing or unknown; all of them are named. Nothing was sent.
         TypeError: An input has the wrong type, or `task` is not a deployed task. Nothing was sent.
         ValueError: An input is out of range, or all together are larger than travels with a call. Nothing was sent.
-        RemoteTaskNotFoundError: There is no such task or version.
+        RemoteTaskNotFoundError: The task or version does not exist.
         RpcError: The call failed; its subclasses say how.
 
     Calls `DataProxyService.UploadInputs` and `RunService.CreateRun`; before them what `LazyEntity.fetch` calls.
@@ -101,7 +101,7 @@ def with_runcontext(
         run_base_dir: Where inputs and outputs are kept. Default: the server's.
         max_action_concurrency: Most actions of the run at a time. Default: no limit.
         custom_context: Texts that its tasks find in `flyte.ctx().custom_context`, over those of this code's own.
-        client: The client to ask with. Default: the task's.
+        client: The client for the calls. Default: the task's.
 
     Raises:
         TypeError: A value of the wrong kind.

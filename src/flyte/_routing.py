@@ -87,7 +87,7 @@ class _Routes:
         if task is None:
             task = asking[question] = asyncio.create_task(self._ask(client, key, request))
             task.add_done_callback(lambda done: (asking.pop(question), done.cancelled() or done.exception()))
-        # Whoever is cancelled does not take the answer away from the others.
+        # Cancelling one caller does not cancel the question of the others.
         return await asyncio.shield(task)
 
     async def _ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
@@ -126,6 +126,8 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
 
     Calls `ClusterService.SelectCluster`.
     """
+    if client.closed:
+        return client  # whose own call says that it is closed; a client of the data plane may still be open
     routes = _routes.setdefault(client, _Routes())
     key = (int(operation), resource.FULL_NAME, bytes(resource))
     for known in (key, (key[0], _ALL, b""), (0, _ALL, b"")):

@@ -2,9 +2,9 @@
 
     FlyteError
       InitializationError             no endpoint, project or domain is set
-      WaitTimeoutError                what was waited for has not come in time; the run goes on
+      WaitTimeoutError                a wait timed out; the run goes on
       NotDoneError                    the outcome was asked for before the end
-      AppStateError                   an app will not come into the state that was waited for
+      AppStateError                   an app cannot reach the requested state
         AppFailedError, AppDeletedError
       BlockingCallError               a blocking call where it would wait for itself
       BaseRuntimeError                how a task, not a call, went wrong
@@ -108,7 +108,7 @@ class NotDoneError(FlyteError, RuntimeError):
 
 
 class AppStateError(FlyteError, RuntimeError):
-    """An app will not come into the state that was waited for."""
+    """An app cannot reach the requested state."""
 
 
 class AppFailedError(AppStateError):
@@ -132,7 +132,7 @@ class BaseRuntimeError(FlyteError, RuntimeError):
         """Describe the failure.
 
         Args:
-            message: What happened, as told by whoever noticed it.
+            message: The failure, as reported by the code that detected it.
             code: The machine-readable reason. Default: the name of the class.
             worker: Where it happened, when known.
         """

@@ -35,10 +35,10 @@ class BlockingCallError(SdkError, RuntimeError):
 
 
 class WaitTimeoutError(SdkError, TimeoutError):
-    """What was waited for has not come in time. Nothing was aborted: a run that was waited for goes on."""
+    """A wait timed out. Nothing is aborted: the run or app goes on."""
 
     def __init__(self, waited_for: str = "", *, elapsed: float = 0.0, last_phase: str = "") -> None:
-        """Say what was waited for.
+        """Build the message.
 
         Args:
             waited_for: A noun phrase, such as `run r1 to end`.
@@ -133,7 +133,7 @@ class DeadlineExceededError(RpcError, TimeoutError):
 
 
 class NotFoundError(RpcError, LookupError):
-    """There is no such thing."""
+    """The resource does not exist."""
 
     status = Status.NOT_FOUND
     default_hint = "Check the name, and the project and domain that it was looked up in."
@@ -168,7 +168,7 @@ class FailedPreconditionError(RpcError):
 
 
 class AbortedError(RpcError):
-    """Somebody else changed the thing at the same time."""
+    """The call conflicts with a concurrent change of the same resource."""
 
     status = Status.ABORTED
     default_hint = "Fetch the current state and try again."

@@ -21,14 +21,14 @@ _SUMMARIES = {
     Kind.GET: "Fetch one.",
     Kind.CREATE: "Create one.",
     Kind.WATCH: "Follow changes as they happen.",
-    Kind.STREAM: "What the server sends, as it comes.",
+    Kind.STREAM: "Stream what the server sends.",
 }
 _RETURNS = {
-    Kind.LIST: "A pager, to be used with `for` or `async for`; nothing is fetched before.",
-    Kind.WATCH: "A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.",
-    Kind.STREAM: "A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.",
+    Kind.LIST: "A pager for `for` or `async for`. It fetches nothing before the loop starts.",
+    Kind.WATCH: "A watch for `for` or `async for`. It reconnects when the connection breaks.",
+    Kind.STREAM: "A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.",
 }
-_MISSING = "Whether there was anything to act on: False when the server knows no such thing."
+_MISSING = "True if the server acted; False if the resource does not exist."
 
 
 def method(
@@ -47,9 +47,9 @@ def method(
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
     if kind is Kind.CALL and returns not in ("bool", "None"):
-        returned = "It as the server has it now." if made_entity else "What the server replies."
+        returned = "The entity, as the server has it now." if made_entity else "The reply of the server."
     if kind is Kind.CREATE:
-        returned = "It as the server keeps it."
+        returned = "The created entity, as the server stores it."
     if returned:
         parts.append(f"Returns:\n{_item(returned)}")
     parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))
@@ -59,22 +59,24 @@ def method(
 
 
 def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
-    """What there is to say of a method that nobody says anything of."""
+    """The summary of a method without a comment."""
     if kind is Kind.LIST and all(p.name != "page_size" for p in signature.params):
-        return "List all there are."
+        return "List all."
+    if rpc.name.startswith("Create"):
+        return _SUMMARIES[Kind.CREATE]
     return _SUMMARIES.get(kind) or f"{snake(rpc.name).replace('_', ' ').capitalize()}."
 
 
 def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
     out: list[str] = []
     if any(p.name not in ("client", "timeout") for p in signature.params):
-        out.append("ValueError: An argument is not usable; nothing was sent.")
+        out.append("ValueError: An argument is unusable; nothing was sent.")
     if kind is Kind.CREATE or rpc.name.startswith("Create"):
-        out.append("AlreadyExistsError: There is one of that name.")
+        out.append("AlreadyExistsError: The name is taken.")
     elif kind is not Kind.LIST and not missing_ok:
-        out.append("NotFoundError: There is no such thing.")
+        out.append("NotFoundError: The resource does not exist.")
     if kind in (Kind.WATCH, Kind.STREAM):
-        out.append("WaitTimeoutError: `timeout` is over.")
+        out.append("WaitTimeoutError: `timeout` has passed.")
     out.append("RpcError: The call failed; its subclasses say how.")
     return out
 

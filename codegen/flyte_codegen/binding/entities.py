@@ -17,9 +17,10 @@ from flyte_codegen.names import ENTITY_MODULE, RESERVED_IN_ENTITY, escape, snake
 from flyte_codegen.python.text import literal
 from flyte_codegen.python.type_names import Naming, TypeNames
 
-from . import docstrings, identity, properties, results
-from .classify import STYLES, Kind, Shape, classify, field_at, single
-from .parameters import Scope, Signature, signature
+from . import docstrings, identity, properties, results, summaries
+from .classify import Kind, Shape, classify, field_at, single
+from .model import PyEntity, PyMethod
+from .parameters import Scope, signature
 from .properties import PyProperty
 from .requests import RequestBuilder, Subject
 
@@ -32,86 +33,6 @@ _SETTINGS = {
     "raw": (Kind.LIST, Kind.WATCH),
     "carry": (Kind.LIST,),
 }
-
-
-@attrs.frozen
-class PyMethod:
-    """A method of an entity."""
-
-    name: str
-    decorator: str
-    rpc: str
-    deprecated: bool
-    full_name: str
-    signature: Signature
-    scope: Scope
-    caller: str
-    request: str
-    returns: str
-    wrapped: str
-    entity: str
-    shape: Shape
-    several: bool
-    """Whether one reply holds several items."""
-    keep: str
-    carry: tuple[str, ...]
-    final: str
-    each: str
-    missing_ok: bool
-    doc: str
-    source: MethodConfig
-
-    @property
-    def kind(self) -> str:
-        """The kind of method, which decides its template."""
-        return self.shape.kind.value
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What the request calls size and token of a page, unless it is what the runtime expects."""
-        style = self.shape.style
-        return () if style == STYLES[0] else (style.size, style.token)
-
-    @property
-    def answer(self) -> str:
-        """The expression for what is asked for in a reply."""
-        found = _read_from_reply(self.shape.items)
-        return f"cast({literal(self.returns)}, {found})" if "." in self.shape.items and not self.entity else found
-
-    @property
-    def items(self) -> str:
-        """The expression for the list of what one reply of several holds."""
-        found = _read_from_reply(self.shape.items)
-        return found if self.several else f"[{found}]"
-
-    @property
-    def token(self) -> str:
-        """The expression for the token of the next page in a reply."""
-        return _read_from_reply(self.shape.token)
-
-
-def _read_from_reply(path: str) -> str:
-    if "." in path:
-        return f"at_path(reply, {literal(path)})"
-    return f"reply.{path}" if path else "reply"
-
-
-@attrs.frozen
-class PyEntity:
-    """An entity module."""
-
-    path: str
-    name: str
-    message: str
-    doc: str
-    source: str
-    imports: tuple[str, ...]
-    type_imports: tuple[str, ...]
-    properties: tuple[PyProperty, ...]
-    identity: identity.Identity
-    finals: tuple[str, ...]
-    """Methods that say whether an item of a watch is the last, which the overlay has to have."""
-    methods: tuple[PyMethod, ...]
 
 
 def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
@@ -155,7 +76,7 @@ class _Linker:
             ENTITY_MODULE
             | overlays
             | config.sort_keys.keys()
-            | {f"{entity.name}Base"}
+            | {f"{entity.name}Base", summaries.name(entity.name)}
             | {s.py_name for s in api.services()}
         )
         self.types = TypeNames(naming, taken)
@@ -187,6 +108,7 @@ class _Linker:
             source=self.api.file_of[entity.message].name,
             properties=made,
             identity=self._identity(),
+            summary=self._summary(),
             finals=self._finals(),
             methods=methods,
             imports=tuple(sorted({*self.types.lines, *self._sort_keys()})),
@@ -234,6 +156,21 @@ class _Linker:
             raise self._fail(f"identity is {path}, of which there are several", "name a single field")
         label = next((name for name, read in self.entity.properties.items() if read == path), "id")
         return identity.lay_out(self.api, self.config, path, field, label)
+
+    def _summary(self) -> summaries.Summary | None:
+        details = self.entity.summary_of
+        if not details:
+            return None
+        if details not in self.api.messages:
+            raise self._fail(f"summary_of names {details}, which is no message", nearest(details, self.api.messages))
+        name = summaries.name(self.entity.name)
+        summary = summaries.lay_out(self.api, name, self.message, self.api.messages[details], self.types)
+        if not summary.copied:
+            what = f"summary_of names {details}, which shares no field with {self.entity.message}"
+            raise self._fail(what, "name the message with the details of the same resource, or remove summary_of")
+        if any(param in ("details", name) for param, _ in summary.params):
+            raise self._fail("summary_of can't be used with a field of this name: details", "remove summary_of")
+        return summary
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
         name = self.entity.full_name(method)

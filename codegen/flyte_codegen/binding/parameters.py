@@ -33,14 +33,14 @@ class Param:
         return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
 
 
-_LIMIT = Param("limit", "int | None", "None", "Most items in all. Default: all there are.")
+_LIMIT = Param("limit", "int | None", "None", "Maximum number of items. Default: all.")
 _PAGES = (
     _LIMIT,
-    Param("page_size", "int | None", "None", "Most items a request fetches. Default: the client's."),
+    Param("page_size", "int | None", "None", "Items per request. Default: the client's."),
 )
 _TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
 _TIMEOUT_OF_STREAM = attrs.evolve(_TIMEOUT, doc="Seconds after which the stream is cut. Default: never.")
-_CLIENT = Param("client", "Client | None", "None", "The client to ask with. Default: the current one.")
+_CLIENT = Param("client", "Client | None", "None", "The client for the calls. Default: the current one.")
 
 
 _EXTRA = {Kind.LIST: _PAGES, Kind.WATCH: (_TIMEOUT,), Kind.STREAM: (_TIMEOUT_OF_STREAM,)}
@@ -110,7 +110,7 @@ def signature(
     Args:
         kind: Its kind, which brings parameters of its own.
         params: The parameters that its request needs.
-        on_class: Whether it is a class method, and so has no entity's client to ask with.
+        on_class: Whether it is a class method, and so has no entity's client.
         pages: Whether a listing comes page by page, so that the size of one means something.
         scope: What comes from the client unless it is given.
         taken: Names that no parameter may have, because the method uses them for types.

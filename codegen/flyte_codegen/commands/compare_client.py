@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from flyte_codegen.binding.entities import PyEntity, PyMethod, link
+from flyte_codegen.binding.entities import link
+from flyte_codegen.binding.model import PyEntity, PyMethod
 from flyte_codegen.binding.parameters import Param
 from flyte_codegen.configuration.rules import Rules
 from flyte_codegen.configuration.settings import Config, EntityConfig

@@ -31,7 +31,7 @@ def explain(config: Config, name: str) -> str:
         name: An RPC or a message, by full name or by its end, such as `RunService.ListRuns`.
 
     Raises:
-        CodegenError: There is no such thing, or the name fits several.
+        CodegenError: The resource does not exist, or the name fits several.
     """
     api = read_api(config)
     raise_errors(references.check(api, config))

@@ -17,7 +17,7 @@ Keys = tuple[str, ...]
 
 @attrs.frozen(slots=False)
 class Source:
-    """A TOML file that is valid, by name and text. Lines are looked for once somebody asks."""
+    """A TOML file that is valid, by name and text. Lines are found on first use."""
 
     name: str = ""
     text: str = attrs.field(default="", repr=False)

@@ -10,7 +10,7 @@ from .settings import Config, EntityConfig, MethodConfig
 
 
 def python_path(api: Api, message: str, path: str) -> str:
-    """The Python names along a path; a part that names no field is left for whoever looks it up to refuse."""
+    """The Python names along a path; a part that names no field is kept, and refused when the path is looked up."""
     parts: list[str] = []
     for name in path.split("."):
         fields = api.messages[message].fields if message in api.messages else ()

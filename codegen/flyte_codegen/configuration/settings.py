@@ -85,6 +85,8 @@ class EntityConfig:
     service: str = ""
     doc: str = ""
     overlay: str = ""
+    summary_of: str = ""
+    """The message with the details of the same resource, whose shared fields make up `message`."""
     properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
     methods: tuple[MethodConfig, ...] = ()
 
@@ -261,6 +263,7 @@ def _entity(name: str, section: Section) -> EntityConfig:
         service=section.text("service"),
         doc=section.text("doc"),
         overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
+        summary_of=section.text("summary_of"),
         properties=section.mapping("properties", names="keys"),
         methods=tuple(_method(label, method) for label, method in section.sections("methods")),
     )

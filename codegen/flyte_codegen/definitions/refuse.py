@@ -28,7 +28,7 @@ def field(proto: FieldDescriptorProto, features: Features, path: Path, places: P
     """What is wrong with a field that is not a map."""
     if proto.HasField("default_value"):
         what = f"field {proto.name} has a default of its own, {proto.default_value}, which is not supported"
-        remedy = "remove the default, and let whoever reads the field say what its absence means"
+        remedy = "remove the default, and document what an unset field means"
         yield _refusal(places.at((*path, 7), path), what, remedy)
     values = features.values
     if values["field_presence"] == "LEGACY_REQUIRED":

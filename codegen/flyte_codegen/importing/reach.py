@@ -82,7 +82,7 @@ def find_files(roots: Sequence[str], wheels: Sequence[Files]) -> tuple[dict[str,
         if path in found or is_well_known(path):
             continue
         file = available[path]
-        # A wheel is somebody else's data, and this becomes the path of a file that is written.
+        # The wheel is untrusted data, and this becomes the path of a file that is written.
         if not _PATH.fullmatch(path):
             raise ImportProblem(
                 f"a wheel names a file {path!r}, which is no plain relative path; do not use that wheel"

@@ -26,7 +26,7 @@ class State:
     edited: tuple[str, ...]
     """Neither what an earlier run wrote nor what this one would."""
     stray: tuple[str, ...]
-    """Written by somebody else."""
+    """Files that the generator did not write."""
 
     def __bool__(self) -> bool:
         return any(attrs.astuple(self))
@@ -57,7 +57,7 @@ def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> Sta
     """Make `output` hold `files` and nothing else, or leave it as it is; what is unchanged keeps its time stamp.
 
     Raises:
-        CodegenError: The folder holds what somebody else wrote or edited (unless `force`), or can't be written.
+        CodegenError: The folder has files that the generator did not write or that were edited (unless `force`), or can't be written.
     """
     state = compare(output, files)
     if not force:

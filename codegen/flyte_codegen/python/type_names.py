@@ -42,7 +42,7 @@ class Naming:
         """The module that holds a message or enum.
 
         Raises:
-            CodegenError: There is no such type.
+            CodegenError: The type does not exist.
         """
         if full_name not in self.api.file_of:
             raise fail(full_name, f"there is no type {full_name}", "correct what names it in codegen.toml")

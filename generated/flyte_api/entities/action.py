@@ -11,6 +11,7 @@ from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
 from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent, EnrichedAction
 from flyte_api.messages.flyteidl2.workflow.run_service import (
     AbortActionRequest,
@@ -135,17 +136,17 @@ class ActionBase(Entity[WorkflowAction]):
             updated_at: Only those last changed in this span.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: `created_at`.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.ListActions`.
@@ -190,10 +191,10 @@ class ActionBase(Entity[WorkflowAction]):
             reason: Why, shown with the action; empty takes a stock phrase.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.AbortAction`.
@@ -218,11 +219,11 @@ class ActionBase(Entity[WorkflowAction]):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchActionDetails`.
@@ -264,15 +265,15 @@ class ActionBase(Entity[WorkflowAction]):
             timeout: Seconds after which the watch gives up. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchActions`.
@@ -307,12 +308,12 @@ class ActionBase(Entity[WorkflowAction]):
             timeout: Seconds after which the stream is cut. Default: never.
 
         Returns:
-            A stream, to be used with `for` or `async for`; each loop opens it anew, and raises when it is cut.
+            A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchClusterEvents`.
@@ -331,11 +332,11 @@ class ActionBase(Entity[WorkflowAction]):
             attempt: Number of the attempt, the first being 1.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetActionLogContext`.
@@ -343,3 +344,12 @@ class ActionBase(Entity[WorkflowAction]):
         caller = self.client
         request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
         return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request)
+
+
+def action_summary(details: WorkflowActionDetails) -> WorkflowAction:
+    """Build the message of a listing from `flyteidl2.workflow.ActionDetails`."""
+    return WorkflowAction(
+        id=details.id,
+        metadata=details.metadata,
+        status=details.status,
+    )

@@ -105,14 +105,14 @@ class AppBase(Entity[AppApp]):
 
         Args:
             app: The app, without status.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Create`.
@@ -133,11 +133,11 @@ class AppBase(Entity[AppApp]):
             name: Name, unique within project and domain; at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Get`.
@@ -160,14 +160,14 @@ class AppBase(Entity[AppApp]):
         Args:
             app: The app as it is to be: it takes the place of what there was.
             reason: Why, for those who look at its history; at most 100 characters.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server has it now.
+            The entity, as the server has it now.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Update`.
@@ -188,13 +188,13 @@ class AppBase(Entity[AppApp]):
             name: Name, unique within project and domain; at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Delete`.
@@ -220,11 +220,11 @@ class AppBase(Entity[AppApp]):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Watch`.
@@ -264,17 +264,17 @@ class AppBase(Entity[AppApp]):
                 created.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.List`.

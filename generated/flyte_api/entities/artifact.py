@@ -114,14 +114,14 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             spec: What to say of it.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.CreateArtifact`.
@@ -158,11 +158,11 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             version: The version. The latest one when unset; at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.GetArtifact`.
@@ -183,7 +183,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         """Delete this version. What it refers to stays where it is.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
             RpcError: The call failed; its subclasses say how.
@@ -214,14 +214,14 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             name: Only at the versions of this artifact; at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.ListArtifactMetadataKeys`.
@@ -264,17 +264,17 @@ class ArtifactBase(Entity[ArtifactArtifact]):
                 Default: the server's order.
             name: Only versions of this artifact; at most 255 characters.
             latest_per_partition: Only the latest version of each partition. `name` has to be given too.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.ListArtifacts`.

@@ -66,10 +66,10 @@ class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
         """Fetch where tokens are issued, and how.
 
         Args:
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            NotFoundError: There is no such thing.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AuthMetadataService.GetOAuth2Metadata`.

@@ -45,7 +45,7 @@ _END_TIME = moment_path(WorkflowAction, "status.end_time")
 
 
 class ConditionBase(Entity[WorkflowAction]):
-    """A point at which a run waits for somebody to tell it a value."""
+    """A point at which a run waits until a user signals a value."""
 
     _registry = registry
     _MESSAGE = WorkflowAction
@@ -100,8 +100,8 @@ class ConditionBase(Entity[WorkflowAction]):
             parent_action_name: The action that set it up.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.SignalEvent`.
@@ -135,17 +135,17 @@ class ConditionBase(Entity[WorkflowAction]):
             parent_action_name: Only those that this action waits for.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: `created_at`.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.ListActions`.

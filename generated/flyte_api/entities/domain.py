@@ -53,14 +53,14 @@ class DomainBase(Entity[OrgDomain]):
 
         Args:
             include_settings: Whether to fill in what the settings say of each domain.
-            limit: Most items in all. Default: all there are.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DomainService.ListDomains`.
@@ -84,11 +84,11 @@ class DomainBase(Entity[OrgDomain]):
         Args:
             id: Id, such as `development`.
             include_settings: Whether to fill in what the settings say of the domain.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DomainService.GetDomain`.
@@ -106,14 +106,14 @@ class DomainBase(Entity[OrgDomain]):
         Args:
             id: Id, such as `staging`. It can't be changed later.
             name: What it is called on screens; at most 255 characters.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DomainService.CreateDomain`.
@@ -133,14 +133,14 @@ class DomainBase(Entity[OrgDomain]):
         Args:
             id: The domain.
             name: What it is to be called on screens; at most 255 characters.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server has it now.
+            The entity, as the server has it now.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DomainService.UpdateDomain`.
@@ -159,13 +159,13 @@ class DomainBase(Entity[OrgDomain]):
 
         Args:
             id: The domain.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DomainService.DeleteDomain`.

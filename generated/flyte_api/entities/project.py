@@ -58,11 +58,11 @@ class ProjectBase(Entity[ProjectProject]):
 
         Args:
             id: Id of the project; at most 63 characters.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ProjectService.GetProject`.
@@ -90,15 +90,15 @@ class ProjectBase(Entity[ProjectProject]):
                 `value_in` (values between semicolons). Any condition also brings archived projects into view.
             sort_by: Field to sort by, such as "created_at" or ("state", "asc"); `-` in front for descending.
                 Default: the newest first.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ProjectService.ListProjects`.

@@ -61,10 +61,10 @@ class PublicClientBase(Entity[GetPublicClientConfigResponse]):
         """Fetch what a program has to log in with.
 
         Args:
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            NotFoundError: There is no such thing.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AuthMetadataService.GetPublicClientConfig`.

@@ -28,11 +28,11 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
 
         Args:
             key: A scope: an organization, a domain of it, or a project in a domain.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SettingsService.GetSettings`.

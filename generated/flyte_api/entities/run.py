@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as WorkflowAction
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as WorkflowRun
+from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as WorkflowRunDetails
 from flyte_api.messages.flyteidl2.workflow.run_service import AbortRunRequest, ListRunsRequest, WatchRunsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
@@ -141,17 +143,17 @@ class RunBase(Entity[WorkflowRun]):
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: the newest first.
             paused_actions_only: Only runs with an action that waits for a signal.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.ListRuns`.
@@ -218,17 +220,17 @@ class RunBase(Entity[WorkflowRun]):
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: the newest first.
             paused_actions_only: Only runs with an action that waits for a signal.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.ListRuns`.
@@ -284,15 +286,15 @@ class RunBase(Entity[WorkflowRun]):
             timeout: Seconds after which the watch gives up. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchRuns`.
@@ -320,10 +322,10 @@ class RunBase(Entity[WorkflowRun]):
             reason: Why, shown with the run; unset takes a stock phrase.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.AbortRun`.
@@ -335,3 +337,13 @@ class RunBase(Entity[WorkflowRun]):
         except NotFoundError:
             return False
         return True
+
+
+def run_summary(details: WorkflowRunDetails, *, labels: dict[str, str]) -> WorkflowRun:
+    """Build the message of a listing from `flyteidl2.workflow.RunDetails`. Its other fields are arguments."""
+    return WorkflowRun(
+        action=None
+        if details.action is None
+        else WorkflowAction(id=details.action.id, metadata=details.action.metadata, status=details.action.status),
+        labels=labels,
+    )

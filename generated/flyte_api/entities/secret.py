@@ -92,11 +92,11 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets: Whether to look among what the control plane keeps for itself, too.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.GetSecret`.
@@ -130,11 +130,11 @@ class SecretBase(Entity[SecretSecret]):
             secret_spec: What it holds.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.CreateSecret`.
@@ -167,11 +167,11 @@ class SecretBase(Entity[SecretSecret]):
             secret_spec: What it is to hold.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.UpdateSecret`.
@@ -204,13 +204,13 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets: Whether to look among what the control plane keeps for itself, too.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.DeleteSecret`.
@@ -245,17 +245,17 @@ class SecretBase(Entity[SecretSecret]):
 
         Args:
             include_system_secrets: Whether to list what the control plane keeps for itself, too.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.ListSecrets`.

@@ -40,11 +40,11 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
 
         Args:
             key: A scope: an organization, a domain of it, or a project in a domain.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SettingsService.GetSettingsForEdit`.
@@ -62,11 +62,11 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
             settings: What can be set in a scope. What is left out is inherited from the scope above.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SettingsService.CreateSettings`.
@@ -84,11 +84,11 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
             version: The version that this replaces.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SettingsService.UpdateSettings`.

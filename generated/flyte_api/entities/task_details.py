@@ -94,11 +94,11 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             version: Version, at most 63 characters of the deployer's choice, such as a commit hash.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TaskService.GetTaskDetails`.
@@ -120,18 +120,18 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
     @blocking
     @classmethod
     async def _launch_form(cls, task_spec: TaskSpec | None = None, *, client: Client | None = None) -> Struct | None:
-        """A JSON Schema of the task's inputs, for the form in which somebody enters them.
+        """A JSON Schema of the task's inputs, for input forms.
 
         Args:
             task_spec: The task.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TranslatorService.TaskSpecToLaunchFormJson`.
@@ -155,14 +155,14 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         Args:
             literals: The values.
             variables: Names and types of the inputs.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TranslatorService.LiteralsToLaunchFormJson`.
@@ -181,14 +181,14 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
         Args:
             json: The form, with what was entered into it.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TranslatorService.LaunchFormJsonToLiterals`.
@@ -212,14 +212,14 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         Args:
             variables: Names and types of the inputs.
             values: Inputs by name, as JSON has them.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            What the server replies.
+            The reply of the server.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TranslatorService.JsonValuesToLiterals`.

@@ -101,11 +101,11 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
                 is `a0`.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.GetActionDetails`.
@@ -134,11 +134,11 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.WatchActionDetails`.

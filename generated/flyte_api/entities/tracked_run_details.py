@@ -66,11 +66,11 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
                 letter. The server makes one up when a run is created without.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.GetRunDetails`.
@@ -93,11 +93,11 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.WatchRunDetails`.

@@ -12,6 +12,7 @@ from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.task.task_definition import TaskName
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerTrigger
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerDetails as TriggerTriggerDetails
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_service import (
     DeleteTriggersRequest,
@@ -144,14 +145,14 @@ class TriggerBase(Entity[TriggerTrigger]):
             revision: The revision that this replaces, which has to be the latest; 0 for whichever that is.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.DeployTrigger`.
@@ -183,11 +184,11 @@ class TriggerBase(Entity[TriggerTrigger]):
         Args:
             names: The triggers.
             active: Whether they are to be active.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.UpdateTriggers`.
@@ -203,11 +204,11 @@ class TriggerBase(Entity[TriggerTrigger]):
 
         Args:
             names: The triggers.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.DeleteTriggers`.
@@ -239,17 +240,17 @@ class TriggerBase(Entity[TriggerTrigger]):
             filters: Further filters, on any field that the server knows.
             sort_by: Field to sort by, such as "name" or ("domain", "asc"); `-` in front for descending.
                 Default: the server's order.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.ListTriggers`.
@@ -303,17 +304,17 @@ class TriggerBase(Entity[TriggerTrigger]):
             filters: Further filters, on any field that the server knows.
             sort_by: Field to sort by, such as "name" or ("domain", "asc"); `-` in front for descending.
                 Default: the server's order.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.ListTriggers`.
@@ -343,3 +344,14 @@ class TriggerBase(Entity[TriggerTrigger]):
             limit=limit,
             page_size=page_size,
         )
+
+
+def trigger_summary(details: TriggerTriggerDetails, *, active: bool) -> TriggerTrigger:
+    """Build the message of a listing from `flyteidl2.trigger.TriggerDetails`. Its other fields are arguments."""
+    return TriggerTrigger(
+        id=details.id,
+        metadata=details.metadata,
+        status=details.status,
+        automation_spec=details.automation_spec,
+        active=active,
+    )

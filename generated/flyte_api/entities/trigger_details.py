@@ -123,11 +123,11 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
             task_name: Full name of the task that it starts; at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerDetails`.
@@ -166,11 +166,11 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
             revision: Its revision, counted from 1; every change makes a new one.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionDetails`.

@@ -90,17 +90,17 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
             task_name: Full name of the task that it starts; at most 255 characters.
             sort_by: Field to sort by, such as "revision" or ("action", "asc"); `-` in front for descending.
                 Default: the server's order.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.

@@ -12,7 +12,7 @@ from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
 
 
 class UserBase(Entity[UserInfoResponse]):
-    """Whoever the client calls as."""
+    """The user whose credentials the client sends."""
 
     _registry = registry
     _MESSAGE = UserInfoResponse
@@ -61,10 +61,10 @@ class UserBase(Entity[UserInfoResponse]):
         """Fetch who the server takes the caller for.
 
         Args:
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            NotFoundError: There is no such thing.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `IdentityService.UserInfo`.

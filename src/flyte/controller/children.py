@@ -36,7 +36,7 @@ class ChildResult(NamedTuple):
 
 
 class Children:
-    """Waits for children by name. Lives on one event loop; watches while somebody waits, and a little longer."""
+    """Waits for children by name, on one event loop. It watches while a caller waits, and a little longer."""
 
     def __init__(self, client: Client, parent: ActionIdentifier) -> None:
         self._client = client
@@ -72,7 +72,7 @@ class Children:
                 self._resting = asyncio.get_running_loop().call_later(_LINGER, self._rest)
 
     def _rest(self) -> None:
-        """Stop watching until somebody waits again."""
+        """Stop watching until the next caller waits."""
         self._resting = None
         if self._watch is not None:
             self._watch.cancel()

@@ -70,7 +70,7 @@ def _flag(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 
 def _copied(value: Any) -> Any:
-    """A mapping of its own, which whoever made the trigger does not change any more."""
+    """A copy of the mapping, so that later changes by the caller have no effect."""
     return dict(value) if is_mapping(value) else value
 
 
@@ -104,7 +104,7 @@ def _concurrency(instance: object, attribute: attrs.Attribute[Any], value: objec
 
 @attrs.frozen
 class Trigger:
-    """What starts runs of a task: by the clock, for new artifacts, or when somebody asks for it by its name.
+    """A trigger starts runs of a task: on a schedule, for new artifacts, or when a caller names it.
 
     `flyte.remote.Trigger.create` deploys it for a task; one may be deployed for several.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Self
 
-from flyte_api.entities.action import ActionBase
+from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.stream import Stream
@@ -15,10 +15,10 @@ from flyte_rpc.sync.decorators import blocking, fetching, streaming
 from .runs.action_details import ActionDetails
 from .runs.action_fields import ROOT_ACTION, ActionFields
 from .runs.run_like import RunLike
-from .runs.state import ActionState, action_summary
+from .runs.state import ActionState
 
 
-class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore[reportIncompatibleVariableOverride]
+class Action(ActionState, RunLike, ActionFields, ActionBase):
     """One unit of execution within a run."""
 
     @fetching
@@ -39,11 +39,11 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore
             name: Name of the action within the run. Default: the root action, `a0`.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such run or action.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The run or action does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetActionDetails`.
@@ -71,7 +71,7 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore
             This action.
 
         Raises:
-            NotFoundError: There is no such action any more.
+            NotFoundError: The action no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetActionDetails`.
@@ -84,7 +84,7 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore
         """Everything about the action as it is now; it brings the action up to date too.
 
         Raises:
-            NotFoundError: There is no such action any more.
+            NotFoundError: The action no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetActionDetails`.
@@ -118,7 +118,7 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):  # pyright: ignore
         """The actions that this one started, the oldest first.
 
         Returns:
-            A stream, to be used with `for` or `async for`.
+            A stream for `for` or `async for`.
 
         Raises:
             RpcError: The call failed; its subclasses say how.

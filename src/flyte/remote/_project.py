@@ -73,13 +73,13 @@ class Project(ProjectBase):
             name: What it is called on screens.
             description: What it is for, at most 300 characters. Default: nothing.
             labels: Labels. Default: none.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The project as the server keeps it, with its domains.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             AlreadyExistsError: The id is taken, perhaps by an archived project.
             RpcError: The call failed; its subclasses say how.
 
@@ -110,7 +110,7 @@ class Project(ProjectBase):
         """Change a project; what is not given stays as it is.
 
         The server replaces the whole project, so it is read first, changed, and sent back without its domains, which
-        servers refuse in an update. Somebody else's change in between is lost.
+        servers refuse in an update. A concurrent change by another user is lost.
 
         Args:
             id: The project.
@@ -118,14 +118,14 @@ class Project(ProjectBase):
             description: New description; "" for none.
             labels: New labels, in place of all that it has; {} for none.
             state: "active" or "archived".
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The project as the server keeps it now.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such project.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The project does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ProjectService.GetProject`, `UpdateProject`, then `GetProject`.
@@ -157,7 +157,7 @@ class Project(ProjectBase):
             This project, with its state as the server has it now.
 
         Raises:
-            NotFoundError: There is no such project any more.
+            NotFoundError: The project no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls what `update` calls.
@@ -172,7 +172,7 @@ class Project(ProjectBase):
             This project, with its state as the server has it now.
 
         Raises:
-            NotFoundError: There is no such project any more.
+            NotFoundError: The project no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls what `update` calls.
@@ -203,15 +203,15 @@ class Project(ProjectBase):
             sort_by: Field to sort by, such as "id" or ("name", "asc"); `-` in front for descending. Default: the
                 newest first.
             archived: Whether the archived ones are wanted instead of the active ones. Default: False.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ProjectService.ListProjects`.

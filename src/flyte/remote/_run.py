@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Self
 
-from flyte_api.entities.run import RunBase
+from flyte_api.entities.run import RunBase, run_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_rpc.calls.client import Client, Scope
@@ -15,7 +15,7 @@ from flyte_rpc.sync.decorators import blocking, fetching, streaming
 from ._action import Action
 from ._common import ActionPhase, Phase, ProjectScoped, console_url
 from .runs.action_details import ActionDetails
-from .runs.run_details import RunDetails, run_summary
+from .runs.run_details import RunDetails
 from .runs.run_like import RunLike
 from .runs.state import RunState
 
@@ -68,17 +68,17 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
             name: Name of the run, at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such run.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The run does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetRunDetails`.
         """
         details = await RunDetails.get.aio(name, project=project, domain=domain, client=client)
-        return cls(run_summary(details.pb2, details.labels), details.client)
+        return cls(run_summary(details.pb2, labels=details.labels), details.client)
 
     @property
     def action(self) -> Action:
@@ -109,13 +109,13 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         """Everything about the run as it is now; it brings the run up to date too.
 
         Raises:
-            NotFoundError: There is no such run any more.
+            NotFoundError: The run no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetRunDetails`.
         """
         details = await RunDetails.get.aio(self.name, **self._scope, client=self.client)
-        self.pb2 = run_summary(details.pb2, details.labels or self.pb2.labels)
+        self.pb2 = run_summary(details.pb2, labels=details.labels or self.pb2.labels)
         return details
 
     @blocking
@@ -126,7 +126,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
             This run.
 
         Raises:
-            NotFoundError: There is no such run any more.
+            NotFoundError: The run no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetRunDetails`.
@@ -144,11 +144,11 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such run.
-            WaitTimeoutError: `timeout` is over. The run goes on.
+            NotFoundError: The run does not exist.
+            WaitTimeoutError: `timeout` has passed. The run goes on.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchActionDetails`.
@@ -167,7 +167,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
             The new run.
 
         Raises:
-            RemoteTaskUsageError: There is no such input; nothing was started.
+            RemoteTaskUsageError: The input does not exist; nothing was started.
             TypeError: An input has the wrong type; nothing was started.
             NotFoundError: The server has lost the run or its inputs.
             RpcError: The call failed; its subclasses say how.

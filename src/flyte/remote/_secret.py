@@ -84,10 +84,10 @@ class Secret(SecretBase):
             cluster_pool: Keep it on the clusters of this pool. Such a secret belongs to the organization. Default: on all.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
             TypeError: The value is neither text nor bytes; nothing was sent.
             AlreadyExistsError: There is one of that name.
             RpcError: The call failed; its subclasses say how.
@@ -121,12 +121,12 @@ class Secret(SecretBase):
             cluster_pool: The pool that it is kept on. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
             TypeError: The value is neither text nor bytes; nothing was sent.
-            NotFoundError: There is no such secret.
+            NotFoundError: The secret does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.UpdateSecret`.
@@ -154,11 +154,11 @@ class Secret(SecretBase):
             cluster_pool: The pool that it is kept on. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable, or two do not go together; nothing was sent.
-            NotFoundError: There is no such secret.
+            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
+            NotFoundError: The secret does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.GetSecret`.
@@ -185,17 +185,17 @@ class Secret(SecretBase):
         Args:
             include_system_secrets: Whether to list what the control plane keeps for itself, too. Default: False.
             cluster_pool: Those that are kept on this pool. Default: none.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.ListSecrets`.
@@ -238,13 +238,13 @@ class Secret(SecretBase):
             cluster_pool: The pool that it is kept on. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             Whether there was one: False when the server knows no such secret.
 
         Raises:
-            ValueError: An argument is not usable, or two do not go together; nothing was sent.
+            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `SecretService.DeleteSecret`.

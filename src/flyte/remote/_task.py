@@ -68,10 +68,10 @@ class Task(TaskBase):
             version: The version, at most 63 characters.
             auto_version: Instead of `version`: "latest" for the newest one when it is fetched, "current" for the version
                 of the task that this code runs in.
-            client: The client to ask with. Default: the current one when it is fetched.
+            client: The client for the calls. Default: the current one when it is fetched.
 
         Raises:
-            ValueError: An argument is not usable: neither or both of `version` and `auto_version`, or an empty name.
+            ValueError: An argument is unusable: neither or both of `version` and `auto_version`, or an empty name.
 
         Calls nothing.
         """
@@ -109,17 +109,17 @@ class Task(TaskBase):
                 not keep the mark ignore it.
             sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default: the
                 newest first.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TaskService.ListTasks`.
@@ -192,7 +192,7 @@ class LazyEntity:
             The definition.
 
         Raises:
-            RemoteTaskNotFoundError: There is no such task or version.
+            RemoteTaskNotFoundError: The task or version does not exist.
             ValueError: The version is "current", and this code does not run in a task.
             RpcError: The call failed; its subclasses say how.
 
@@ -225,7 +225,7 @@ class LazyEntity:
         except BaseException as cause:
             with self._lock:
                 self._pending = None
-            # Whoever waits for a fetch that was cancelled does it itself.
+            # A waiter of a cancelled fetch fetches again itself.
             pending.set_exception(cause if isinstance(cause, Exception) else _Interrupted())
             raise
         with self._lock:
@@ -261,8 +261,8 @@ class LazyEntity:
             changes: See `TaskDetails.override`.
 
         Raises:
-            RemoteTaskUsageError: There is no such setting.
-            RemoteTaskNotFoundError: There is no such task or version.
+            RemoteTaskUsageError: The setting does not exist.
+            RemoteTaskNotFoundError: The task or version does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls what `fetch` calls.
@@ -323,4 +323,4 @@ class LazyEntity:
 
 
 class _Interrupted(Exception):
-    """Tells waiters that the fetch they wait for was given up by whoever made it."""
+    """Tells waiters that the shared fetch was cancelled."""

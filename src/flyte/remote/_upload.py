@@ -49,7 +49,7 @@ async def upload_file(
         OSError: The file cannot be read.
         ValueError: An argument cannot be used; nothing was sent.
         InitializationError: There is no client, project or domain.
-        WaitTimeoutError: `timeout` is over.
+        WaitTimeoutError: `timeout` has passed.
         RuntimeSystemError: The storage does not take it.
         RpcError: The call failed; its subclasses say how.
 
@@ -100,7 +100,7 @@ async def upload_dir(
             link to a directory; nothing was sent.
         InitializationError: There is no client, project or domain.
         AlreadyExistsError: There is another file of that name below `prefix`.
-        WaitTimeoutError: `timeout` is over.
+        WaitTimeoutError: `timeout` has passed.
         RuntimeSystemError: The storage does not take a file, or not under its name.
         RpcError: A call failed; its subclasses say how.
 

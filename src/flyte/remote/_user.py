@@ -10,7 +10,7 @@ from flyte_api.entities.user import UserBase
 
 
 class User(UserBase):
-    """Whoever the client calls as."""
+    """The user whose credentials the client sends."""
 
     @property
     def additional_claims(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from .client import Client
 
 
 class ClientRegistry:
-    """Which client a call uses that is given none: that of the block around it, else the default one.
+    """The client of calls without `client=`: that of the block around the call, else the default one.
 
     Every generated package has a registry of its own, so that two SDKs in one process never share a client.
     """
@@ -48,10 +48,10 @@ class ClientRegistry:
         self._default = None if client is None else _checked(client)
 
     def current(self) -> Client:
-        """The client of calls that are given none.
+        """The client of calls without `client=`.
 
         Raises:
-            InitializationError: There is none.
+            InitializationError: No client is set.
         """
         client = self._of_block.get() or self._default
         if client is None and self._discover is not None:
@@ -64,7 +64,7 @@ class ClientRegistry:
         """The given client, else the current one.
 
         Raises:
-            InitializationError: There is neither.
+            InitializationError: Neither is set.
             TypeError: `client` is not a client.
         """
         return self.current() if client is None else _checked(client)
@@ -81,5 +81,6 @@ class ClientRegistry:
 
 def _checked(value: object) -> Client:
     if not isinstance(value, Client):
-        raise TypeError(f"client takes a Client, not {type(value).__name__} ({value!r})")
+        # The value is left out: it may be a token.
+        raise TypeError(f"client takes a Client, not {type(value).__name__}")
     return value

@@ -1,4 +1,4 @@
-"""The tables that betterproto2 and `dataclasses` look for on a message, made when somebody asks for them."""
+"""The tables that betterproto2 and `dataclasses` look for on a message, built on first use."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ ordinary attribute reads, and a message that is passed on untouched is written b
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple
 
@@ -27,7 +28,7 @@ def enum_member(cls: type[Any], number: int) -> Any:
     return cls(number) if known is None else known
 
 
-class Deferred:
+class Deferred(ABC):
     """A field whose value is made when it is first read. Deliberately without `__set__`."""
 
     __slots__ = ("name", "owner", "raw", "reference")
@@ -62,12 +63,12 @@ class Deferred:
         return None
 
     def decode(self, raw: Any) -> Any:
-        """The value of what a parser kept."""
+        """Build the value from the bytes or numbers that the parser kept. Fields that it keeps nothing for need not have it."""
         raise NotImplementedError
 
+    @abstractmethod
     def admit(self, value: Any) -> Any:
-        """A value that user code assigns: checked, and in the container that the field keeps."""
-        raise NotImplementedError
+        """Check a value that user code assigns, and put it into the container that the field keeps."""
 
     @property
     def where(self) -> str:

@@ -42,7 +42,7 @@ class Enum(betterproto2.Enum):
 
 
 class _DataclassFields:
-    """`__dataclass_fields__`, made when somebody asks: decorating hundreds of classes at import takes too long."""
+    """`__dataclass_fields__`, built on first use: decorating hundreds of classes at import takes too long."""
 
     def __get__(self, instance: Any, owner: type[Message]) -> dict[str, Any]:
         from .betterproto import dataclass_fields

@@ -20,7 +20,7 @@ E = TypeVar("E", bound="Entity[Any]")
 
 @attrs.define(eq=False, repr=False, slots=False)
 class Entity(Generic[M]):
-    """A resource of the control plane, as it was when it was read.
+    """A snapshot of a resource on the control plane.
 
     Two entities are equal, and hash alike, when they identify the same resource, whatever state either shows.
 
@@ -33,7 +33,7 @@ class Entity(Generic[M]):
     """
 
     _registry: ClassVar[ClientRegistry]
-    """The registry of the generated package, with the client of calls that are given none."""
+    """The registry of the generated package, which knows the current client."""
     _MESSAGE: ClassVar[type[Any]]
     """The class of `pb2`."""
     _IDENTITY: ClassVar[str]
@@ -41,7 +41,7 @@ class Entity(Generic[M]):
     _KEY: ClassVar[tuple[str, ...]]
     """The paths of the parts of the identifier that tell resources apart: all but the organization."""
     _REPR: ClassVar[tuple[str, ...]]
-    """What a repr shows: paths of attributes, such as `name`, `phase!s` (as text) or `error=action.error_message`."""
+    """The parts of a repr: paths of attributes, such as `name`, `phase!s` (as text) or `error=action.error_message`."""
 
     pb2: M
     _client: Client | None = None
@@ -60,7 +60,7 @@ class Entity(Generic[M]):
         return at_path(self.pb2, self._IDENTITY)
 
     def _label(self) -> str:
-        """What an error calls the thing: `action r1/a0`."""
+        """The name of the resource in errors, such as `action r1/a0`."""
         key = self._key()
         return f"{type(self).__name__.lower()} {'/'.join(map(str, key[2:] or key))}"
 
@@ -77,7 +77,7 @@ class Entity(Generic[M]):
             for name, value in (_attribute(self, entry) for entry in self._REPR):
                 if value not in (None, "", (), [], {}):
                     yield name, value
-        except ValueError as cause:  # a part that cannot be decoded, or a time that there is not
+        except ValueError as cause:  # malformed bytes, or an invalid timestamp
             yield "malformed", str(cause)
 
     def __repr__(self) -> str:
@@ -111,12 +111,12 @@ class Entity(Generic[M]):
 
     @classmethod
     def _of(cls, pb2: M | None, client: Client | None) -> Self:
-        """An entity around a message; a reply without one is an entity of an empty message."""
+        """Wrap a message. None, as in a reply without one, becomes an empty message."""
         return cls(pb2 if pb2 is not None else cls._MESSAGE(), client)
 
 
 def _attribute(entity: Any, entry: str) -> tuple[str, object]:
-    """The label and the value of an entry of `Entity._REPR`."""
+    """The label and the value of one entry of `Entity._REPR`."""
     label, _, path = entry.partition("=")
     path, _, conversion = (path or label).partition("!")
     value = entity

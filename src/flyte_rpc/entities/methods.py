@@ -44,41 +44,41 @@ def paged(
     """The pager of a list method.
 
     Args:
-        make: Makes something of an item and the client: the class of an entity, or `as_is`.
-        client: Whom to ask.
+        make: Builds the result from an item and the client: an entity class, or `as_is`.
+        client: The client for the calls.
         rpc: The list method.
-        request: The request, but for limit and token.
+        request: The request without limit and token.
         items: Reads the items of a reply.
         token: Reads the next page's token from a reply. Default: the method has no pages.
-        page: Field of the request with the message that holds the page's size and token. Default: the request itself.
-        names: What that message calls size and token. Default: `limit` and `token`.
-        keep: Which items count, where the server's filters can't say it. Default: all.
-        carry: Fields of a reply that the request of the next page has to bring back. Default: none.
-        limit: Most items in all; None for all.
-        page_size: Most items a request; None for the client's.
+        page: Field of the request whose message holds page size and token. Default: the request itself.
+        names: The names of size and token in that message. Default: `limit` and `token`.
+        keep: Selects items where the server's filters cannot. Default: all.
+        carry: Fields of a reply that the request for the next page must repeat. Default: none.
+        limit: Maximum number of items; None for all.
+        page_size: Items per request; None for the client's.
     """
 
     carried: dict[str, dict[str, Any]] = {}
 
     async def fetch(at: str, size: int) -> Page[T]:
-        asked = copy(request)
+        page_request = copy(request)
         for name, value in carried.get(at, {}).items():
-            setattr(asked, name, value)
+            setattr(page_request, name, value)
         if token is not None:
-            where: Any = asked
+            holder: Any = page_request
             if page:
-                where = copy(getattr(asked, page))
-                setattr(asked, page, where)
+                holder = copy(getattr(page_request, page))
+                setattr(page_request, page, holder)
             for name, value in zip(names, (size, at), strict=True):
-                setattr(where, name, value)
-        reply = await unary(client, rpc, asked)
-        made = [make(item, client) for item in items(reply) or ()]
+                setattr(holder, name, value)
+        reply = await unary(client, rpc, page_request)
+        entities = [make(item, client) for item in items(reply) or ()]
         if keep is not None:
-            made = [item for item in made if keep(item)]
-        following = "" if token is None else token(reply) or ""
-        if following and carry:
-            carried[following] = {name: getattr(reply, name) for name in carry}
-        return Page(made, following)
+            entities = [entity for entity in entities if keep(entity)]
+        next_token = "" if token is None else token(reply) or ""
+        if next_token and carry:
+            carried[next_token] = {name: getattr(reply, name) for name in carry}
+        return Page(entities, next_token)
 
     return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
 
@@ -98,8 +98,8 @@ def watched(
     """The watch of a streaming method.
 
     Args:
-        make: Makes something of an item and the client: the class of an entity, or `as_is`.
-        client: Whom to ask.
+        make: Builds the result from an item and the client: an entity class, or `as_is`.
+        client: The client for the calls.
         rpc: The streaming method.
         request: The request.
         items: Reads the items of a reply; those that are None are skipped.

@@ -36,7 +36,7 @@ class _BothWays(Protocol[T_co]):
 
 
 class Pager(Generic[T]):
-    """A listing, to be used with `for` or `async for`. Nothing is fetched before; each loop starts from the first page."""
+    """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page."""
 
     def __init__(
         self, fetch_page: Callable[[str, int], Awaitable[Page[T]]], *, limit: int | None, page_size: int
@@ -45,8 +45,8 @@ class Pager(Generic[T]):
 
         Args:
             fetch_page: Fetches the page of a token (empty for the first) with at most so many items.
-            limit: Most items in all. None for all there are.
-            page_size: Most items that are asked for at a time, at least 1.
+            limit: Maximum number of items. None for all.
+            page_size: Items per request, at least 1.
 
         Raises:
             TypeError: One of them is not a whole number.
@@ -72,14 +72,14 @@ class Pager(Generic[T]):
 
     @blocking
     async def first(self) -> T | None:
-        """The first item, asked for alone; None when there is none."""
+        """Fetch the first item alone. None if the listing is empty."""
         limit = 1 if self._limit is None else min(1, self._limit)
         async with aclosing(Pager(self._fetch, limit=limit, page_size=1)._items()) as items:
             return await anext(items, None)
 
     @blocking
     async def collect(self) -> list[T]:
-        """All items, up to the limit, in a list."""
+        """Fetch all items, up to the limit, as a list."""
         found: list[T] = []
         async with aclosing(self._walk()) as pages:
             async for page in pages:
@@ -87,11 +87,11 @@ class Pager(Generic[T]):
         return found
 
     async def page(self, token: str, size: int) -> Page[T]:
-        """One page, for listings that are made of this one. It has no `.aio`, and the limit is not for it.
+        """Fetch one page, for listings built on this one. It has no `.aio` form and ignores the limit.
 
         Args:
-            token: The token that the page before came with; empty for the first page.
-            size: Most items.
+            token: The token that came with the previous page; empty for the first page.
+            size: Maximum number of items.
         """
         return await self._fetch(token, size)
 

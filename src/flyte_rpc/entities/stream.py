@@ -200,7 +200,7 @@ class _Feed(Iterator[T]):
         self._batch.clear()
 
     def __del__(self) -> None:
-        # The garbage collector runs on any thread, the bridge's own included: nothing may be waited for here.
+        # The garbage collector runs on any thread, the bridge's own included: so this must not block.
         if not self._shared.ended and self._generation == bridge.fork_generation():
             with suppress(RuntimeError):  # the interpreter is going, and the bridge has gone
                 bridge.call_soon(self._shared.cancel)

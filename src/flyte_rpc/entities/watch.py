@@ -43,10 +43,10 @@ class Watch(Stream[T]):
             subscribe: Opens one stream.
             is_final: Whether nothing can follow an item.
             timeout: Seconds for everything. None for as long as it takes.
-            waited_for: What `WaitTimeoutError` says was waited for.
+            waited_for: The event that `WaitTimeoutError` names.
             phase: What `WaitTimeoutError` gives as the last phase, of the last item.
             backoff: How often and how fast a broken stream is opened again.
-            sleep: How delays are waited for.
+            sleep: Waits between attempts.
 
         Raises:
             ValueError: `timeout` is not positive.

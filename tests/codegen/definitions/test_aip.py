@@ -85,7 +85,7 @@ async def test_a_call_gives_what_the_server_replies(fragment: Callable[..., Frag
         blue = pen(types.Pen(name="blue"), client)
         assert await blue.measure.aio() == types.Ink(millilitres=4)
         assert await blue.refill.aio() is None
-    assert "Returns:\n    What the server replies." in (getdoc(pen.measure) or "")
+    assert "Returns:\n    The reply of the server." in (getdoc(pen.measure) or "")
     assert "Returns" not in (getdoc(pen.refill) or "")
 
 
@@ -118,7 +118,7 @@ async def test_a_page_in_a_message_of_its_own(fragment: Callable[..., Fragment])
 
 def test_what_creates_tells_that_there_may_be_one_already(fragment: Callable[..., Fragment]) -> None:
     pen = fragment(proto(BODY), TOML).generate().get("entities.pen:PenBase")
-    assert "AlreadyExistsError: There is one of that name." in (getdoc(pen.create) or "")
+    assert "AlreadyExistsError: The name is taken." in (getdoc(pen.create) or "")
     assert "NotFoundError" not in (getdoc(pen.create) or "")
     assert "NotFoundError" in (getdoc(pen.get) or "")
 

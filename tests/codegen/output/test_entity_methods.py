@@ -273,7 +273,7 @@ def test_entities_are_equal_by_what_names_them(Book: Any, books: Fragment) -> No
 
 def test_docstrings_tell_parameters_and_the_rpc(Book: Any) -> None:
     doc = inspect.getdoc(Book.listall) or ""
-    for part in ("List books.", "in_state: Only those in one of these states.", "limit: Most items in all.",
+    for part in ("List books.", "in_state: Only those in one of these states.", "limit: Maximum number of items.",
                  "Default: `-printed_at`", "RpcError:", "Calls `LibraryService.ListBooks`."):  # fmt: skip
         assert part in doc
     assert "old_filter" not in doc

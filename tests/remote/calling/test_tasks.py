@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -22,7 +24,7 @@ from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as Tas
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_rpc.calls.client import CallRecord, Client
-from remote import tasks
+from remote import tasks, values
 
 
 @pytest.fixture
@@ -108,12 +110,24 @@ def test_lazy_entities_can_be_pickled(multiply: TaskDetails) -> None:
     assert again.fetch().retries == 2 and again.fetch().overridden
 
 
-def test_they_can_be_pickled_after_their_interface_was_used(multiply: TaskDetails) -> None:
-    shown = str(multiply.interface)
-    assert str(pickle.loads(pickle.dumps(multiply)).interface) == shown
-    lazy = Task.get(multiply.name, version=multiply.version)
-    assert str(lazy.fetch().interface) == shown
-    assert str(pickle.loads(pickle.dumps(lazy)).fetch().interface) == shown
+@pytest.mark.parametrize("kind", [TaskDetails, LazyEntity])
+def test_pickles_leave_out_classes_made_for_interfaces(kind: type, box: Devbox) -> None:
+    task = flyte.devbox.deploy(values.shift)
+    lazy = Task.get(task.name, version=task.version)
+    made = lazy.fetch().interface.inputs["point"][0]
+    again = pickle.loads(pickle.dumps(lazy if kind is LazyEntity else lazy.fetch()))
+    details = again.fetch() if isinstance(again, LazyEntity) else again
+    assert details.pb2 == lazy.fetch().pb2
+    assert details.interface.inputs["point"][0].__name__ == made.__name__
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copies_of_lazy_entities_keep_their_client(duplicate: Callable[[LazyEntity], LazyEntity], box: Devbox) -> None:
+    client = flyte.current_client()
+    multiply = flyte.devbox.deploy(tasks.multiply)
+    lazy = Task.get(multiply.name, version=multiply.version, client=client)
+    with flyte.Client("http://127.0.0.1:1", project="p", domain="d") as other, flyte.use_client(other):
+        assert duplicate(lazy).fetch().client is client
 
 
 def test_listing(project: str) -> None:

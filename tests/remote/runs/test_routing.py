@@ -257,6 +257,18 @@ async def test_it_is_closed_with_the_client(clusters: Clusters, client: Client, 
         await where(client)
 
 
+async def test_a_closed_copy_of_a_client_calls_no_cluster(
+    clusters: Clusters, client: Client, data_plane: RunningServer
+) -> None:
+    clusters.name(data_plane.endpoint, "c1")
+    copy = client.with_options(timeout=10)
+    assert await where(copy) == "far"
+    await copy.aclose()
+    with pytest.raises(InitializationError, match="closed"):
+        await where(copy)
+    assert await where(client) == "far", "the client that it was made from stays open"
+
+
 async def test_a_client_that_nobody_has_is_forgotten(clusters: Clusters, plane: RunningServer) -> None:
     client = Client(plane.endpoint, token="sesame")
     await route(client, Operation.TAIL_LOGS, PROJECT)

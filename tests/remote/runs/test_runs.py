@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -279,14 +278,3 @@ def test_actions(multiply: TaskDetails) -> None:
     assert details.outputs() == run.outputs() and details.error_info is None and details.error_message == ""
     assert list(Action.listall(run.name, in_phase=("failed",))) == []
     assert list(action.get_logs()) == ["multiplying 1 by 2"]
-
-
-def test_a_copy_keeps_the_client_and_a_pickle_does_not(multiply: TaskDetails) -> None:
-    run = flyte.run(multiply, x=2)
-    run.wait(quiet=True, timeout=60)
-    elsewhere = Run(run.pb2, Client("localhost:1"))
-    for copied in (copy.copy(elsewhere), copy.deepcopy(elsewhere)):
-        assert copied == elsewhere and copied.client is elsewhere.client
-    assert pickle.loads(pickle.dumps(elsewhere)).client is flyte.current_client()
-    data = pickle.dumps(run.action)
-    assert b"Run" not in data.replace(b"RunIdentifier", b""), "the run does not travel with its action"

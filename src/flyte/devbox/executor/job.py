@@ -37,7 +37,7 @@ _QUOTED_LINES = 10
 
 @frozen
 class Stop:
-    """Somebody wants the action to end."""
+    """An abort of the action was requested."""
 
     reason: str
     keep_queued: bool = False

@@ -10,7 +10,7 @@ from . import caller
 
 
 class IdentityService(IdentityServiceBase):
-    """Whoever the headers of a call say that it is from."""
+    """The caller, as the headers of the call identify it."""
 
     async def user_info(self, request: UserInfoRequest, call: ServerCall) -> UserInfoResponse:
         """The caller, who has no name or address here."""

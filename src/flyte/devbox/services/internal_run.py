@@ -48,7 +48,7 @@ class InternalRunService(InternalRunServiceBase):
         self._recorder = recorder
 
     async def record_action(self, request: RecordActionRequest, call: ServerCall) -> RecordActionResponse:
-        """Record an action that somebody else executes."""
+        """Record an action that another process executes."""
         return self._record(request)
 
     async def record_action_stream(

@@ -90,7 +90,7 @@ class App(AppBase, ProjectScoped):
         Args:
             app: The app, with a name and something to run. What its identifier leaves out is filled in.
             project, domain: Ids. Default: the app's own, else the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The app as the server keeps it.
@@ -136,7 +136,7 @@ class App(AppBase, ProjectScoped):
             reason: Why, for those who look at its history; at most 100 characters.
             labels: New labels, in place of all that it has; {} for none. Default: those that it has.
             project, domain: Ids. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The app as the server has it now.
@@ -181,7 +181,7 @@ class App(AppBase, ProjectScoped):
             updated_app_proto: The app as it is to be. What its identifier leaves out is filled in.
             reason: Why, for those who look at its history; at most 100 characters.
             project, domain: Ids. Default: the app's own, else the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The app as the server has it now.
@@ -210,9 +210,9 @@ class App(AppBase, ProjectScoped):
 
     @blocking
     async def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Self:
-        """Wait until the app is up, or until it is down. It is asked for nothing: see `activate` and `deactivate`.
+        """Wait until the app is up, or until it is down, without changing it. To change it, use `activate` or `deactivate`.
 
-        A lost connection is taken up again.
+        The wait reconnects when the connection breaks.
 
         Args:
             wait_for: "activated" or "deactivated". Default: "activated".
@@ -222,12 +222,12 @@ class App(AppBase, ProjectScoped):
             This app, as it is then.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AppFailedError: It could not be deployed, or broke.
-            AppDeletedError: It was deleted.
-            AppStateError: Somebody else has deactivated it while it was to become active.
-            NotFoundError: There is no such app.
-            WaitTimeoutError: `timeout` is over. Nothing is done to the app.
+            ValueError: An argument is unusable; nothing was sent.
+            AppFailedError: The deployment failed.
+            AppDeletedError: The app was deleted.
+            AppStateError: Another user deactivated the app while waiting for activation.
+            NotFoundError: The app does not exist.
+            WaitTimeoutError: `timeout` has passed. The app is unchanged.
             RpcError: The call failed; its subclasses say how.
 
         Calls `AppService.Get` and `Watch`.
@@ -346,10 +346,10 @@ class App(AppBase, ProjectScoped):
     def get_logs(
         self, replica_name: str | None = None, *, filter_system: bool = False, follow: bool = True
     ) -> Stream[LogLine]:
-        """What the app writes, line by line, from all of its replicas: what there is, then what comes.
+        """Stream the log lines of all replicas of the app: the existing lines first, then new ones.
 
-        A lost connection is taken up again, and no line that has a time comes twice. It ends when the app is down, or has
-        no replicas any more.
+        The stream reconnects when the connection breaks, and drops lines that it has delivered before; it recognises them
+        by their timestamp. It ends when the app is down or has no replicas left.
 
         Args:
             replica_name: Only the lines of this replica. Default: of all.
@@ -357,11 +357,11 @@ class App(AppBase, ProjectScoped):
             follow: Whether to wait for more when all was read that there is. Default: True.
 
         Returns:
-            A stream of lines, to be used with `for` or `async for`. `str(line)` is the text, without a line break.
+            A stream of lines for `for` or `async for`. `str(line)` is the text without a line break.
 
         Raises:
             ValueError: `replica_name` is empty.
-            NotFoundError: There is no such app.
+            NotFoundError: The app does not exist.
             LogsNotYetAvailableError: It has no replica that could write anything.
             RpcError: The call failed; its subclasses say how.
 
@@ -382,7 +382,7 @@ class App(AppBase, ProjectScoped):
         filter_system: bool = False,
         replica_name: str | None = None,
     ) -> None:
-        """Print what the app writes, as it comes, until it is down. Errors as in `get_logs`.
+        """Print the log lines of the app as they arrive, until the app is down. Errors are those of `get_logs`.
 
         Args:
             max_lines: Stop after this many. Default: never.

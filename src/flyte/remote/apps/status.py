@@ -34,10 +34,10 @@ def is_deactivated(app: App) -> bool:
 
 
 def stays_up(app: App) -> bool:
-    """Whether the app is up and nobody has requested otherwise."""
+    """Whether the app is up and no stop is requested."""
     return is_active(app) and desired_state(app) is not DesiredState.STOPPED
 
 
 def stays_down(app: App) -> bool:
-    """Whether the app is down and nobody has requested otherwise."""
+    """Whether the app is down and no start is requested."""
     return is_deactivated(app) and desired_state(app) not in (DesiredState.ACTIVE, DesiredState.STARTED)

@@ -62,14 +62,14 @@ async def states_until(
     events: Watch[WatchResponse],
     before: Condition | None,
 ) -> AsyncGenerator[App]:
-    """Yield the states of an app until it is in the one that is waited for.
+    """Yield the states of an app until it reaches the requested state.
 
     Args:
         label: What errors call the app.
         wait_for: The state to wait for.
         fetch: Fetches the app.
         events: What happens to it.
-        before: Its condition before somebody requested a change: an earlier failure does not end the wait.
+        before: The condition before the change was requested. A failure from before the request does not end the wait.
 
     Raises:
         AppStateError: It cannot get there: it failed, was deleted, or another user deactivated it.
@@ -118,7 +118,7 @@ class _Goal:
         return app
 
     def is_reached(self, app: App) -> bool:
-        """Whether the app is in the state that is waited for.
+        """Whether the app has reached the requested state.
 
         Raises:
             AppStateError: It cannot get there.

@@ -219,14 +219,14 @@ class Artifact(ArtifactBase):
             partitions: The partition it is of, by key. Default: none.
             parents: The versions that it was made of, the most important one first, 32 at most: artifacts, ids, or texts for
                 versions of the same artifact. Servers do not look them up. Default: none.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The version as the server keeps it. Where the version is the hash of the content, that may have been there before.
 
         Raises:
             TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             AlreadyExistsError: There is such a version.
             RpcError: The call failed; its subclasses say how. An upload raises what `File.from_local` does.
 
@@ -279,14 +279,14 @@ class Artifact(ArtifactBase):
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             partitions: The partition, by key, instead of a version. Default: any.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
             partition_kwargs: The same as arguments of their own: `region="us"`. They win over `partitions`, which is for
                 keys that are called like an argument.
 
         Raises:
             TypeError: A partition is given as a range or list; nothing was sent.
-            ValueError: An argument is not usable, or version and partition are both given; nothing was sent.
-            NotFoundError: There is no such version.
+            ValueError: An argument is unusable, or version and partition are both given; nothing was sent.
+            NotFoundError: The version does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.GetArtifact`; for a partition `ListArtifacts`.
@@ -341,7 +341,7 @@ class Artifact(ArtifactBase):
         Args:
             name: Only versions of this artifact. Default: of any.
             created_after: Only those published later than this instant, which needs a time zone. Default: all.
-            limit: Most items in all. Default: all there are, as with -1.
+            limit: Maximum number of items. Default: all, as with -1.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             source_run: Only those that this run has made.
@@ -353,17 +353,17 @@ class Artifact(ArtifactBase):
             partitions: Only those of the partitions that this selects, by key. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default: the
                 server's order, which is the newest first.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
             partition_kwargs: The same as `partitions`, as arguments of their own: `region=["us", "eu"]`. They win over
                 `partitions`, which is for keys that are called like an argument.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
             TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.ListArtifacts`.

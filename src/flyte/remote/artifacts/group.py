@@ -93,18 +93,18 @@ class ArtifactGroup(ArtifactGroupBase):
 
         Args:
             search: Only those with this in their name. Default: all.
-            limit: Most items in all. Default: all there are, as with -1.
+            limit: Maximum number of items. Default: all, as with -1.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
             TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.ListArtifactNames`.
@@ -138,14 +138,14 @@ class ArtifactGroup(ArtifactGroupBase):
                 may be one; `str` and `int` are texts, of which there may be 16.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The keys as the server keeps them.
 
         Raises:
             TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             FailedPreconditionError: The artifact has other keys. Publish under another name.
             RpcError: The call failed; its subclasses say how.
 
@@ -171,13 +171,13 @@ class ArtifactGroup(ArtifactGroupBase):
             name: Name of the artifact.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The keys; none for an artifact without partitions.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             NotFoundError: There is neither a declaration nor a version.
             RpcError: The call failed; its subclasses say how.
 
@@ -210,7 +210,7 @@ class ArtifactGroup(ArtifactGroupBase):
             domain: Domain id. Default: the client's.
             limit: Most values, at least 1. Default: 1000.
             partitions: Only among the versions of the partitions that this selects, as in `listall`. Default: all.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
             fixed: The same as arguments of their own: `region="us"`. They win over `partitions`, which is for keys that are
                 called like an argument.
 
@@ -219,8 +219,8 @@ class ArtifactGroup(ArtifactGroupBase):
 
         Raises:
             TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent. Or the artifact has no such key.
-            NotFoundError: There is no such artifact.
+            ValueError: An argument is unusable; nothing was sent. Or the artifact has no such key.
+            NotFoundError: The artifact does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ArtifactService.GetArtifactSchema`, then `ListPartitionValues`.

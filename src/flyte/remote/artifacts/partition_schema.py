@@ -35,7 +35,7 @@ class PartitionSchema:
         granularity: How long its spans are: "hour", "day", "week", "month", or what a newer server calls it; None without
             a time key.
         keys: The keys that are texts.
-        declared: Whether somebody has declared them; else the first version has fixed them.
+        declared: Whether the keys were declared. Otherwise the first version defined them.
     """
 
     time_key: str | None = None

@@ -141,7 +141,7 @@ async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client:
 def _info(about: Metadata) -> ArtifactInfo:
     attributes = {} if about.attrs is None else texts("attrs", about.attrs)
     if about.kind is not None:
-        # Whoever writes the reserved attribute means it.
+        # A caller that sets the reserved attribute does so on purpose.
         attributes.setdefault(KIND_KEY, one_of("kind", about.kind, Kind))
     return ArtifactInfo(
         description="" if about.description is None else text("description", about.description, 0, _LONGEST),

@@ -83,7 +83,7 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
             The URIs, for programs that can read that storage; outputs are None until it has succeeded.
 
         Raises:
-            NotFoundError: There is no such action, or nothing is known of its outputs although it has succeeded.
+            NotFoundError: The action does not exist, or nothing is known of its outputs although it has succeeded.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.GetActionDataURIs`.
@@ -105,11 +105,11 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
             expires_in: How long they work. Default: as long as the server likes, usually an hour.
 
         Returns:
-            The links; whoever has one can download, so treat them as secrets.
+            The links. Anyone with a link can download, so treat links as secrets.
 
         Raises:
             ValueError: An argument cannot be used; nothing was sent.
-            NotFoundError: There is no such attempt, or it has left nothing of that kind.
+            NotFoundError: The attempt does not exist, or it has left nothing of that kind.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DataProxyService.CreateDownloadLink`.

@@ -33,12 +33,12 @@ _TYPES: dict[SimpleType, type[Answer]] = {
     SimpleType.STRING: str,
 }
 _AT_ONCE = 16
-"""Details that are asked for at a time."""
+"""Details fetched at a time."""
 _INT64 = range(-(2**63), 2**63)
 
 
 class Condition(ActionFields, ConditionBase):
-    """A point at which a run waits for somebody to tell it a value. It is an action of the run, with a phase like others."""
+    """A point at which a run waits until a user signals a value. It is an action of the run, and has a phase."""
 
     @property
     def name(self) -> str:
@@ -92,17 +92,17 @@ class Condition(ActionFields, ConditionBase):
             in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
                 `created_at`.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.ListActions`; and `GetActionDetails` for each where the server's listing leaves out the names, as
@@ -158,13 +158,13 @@ class Condition(ActionFields, ConditionBase):
             action_name: The action that waits. Default: any. Two may have conditions of one name; the oldest is found.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The condition, or None while the run has reached none of that name.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls what `listall` calls.
@@ -186,7 +186,7 @@ class Condition(ActionFields, ConditionBase):
         Raises:
             TypeError: It is of another type; nothing was sent.
             ValueError: It is a whole number that does not fit into 64 bits; nothing was sent.
-            NotFoundError: There is no such condition any more.
+            NotFoundError: The condition no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.SignalEvent`.

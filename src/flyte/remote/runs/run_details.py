@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from flyte_api.entities.run_details import RunDetailsBase
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 
 from .action_details import ActionDetails
-from .state import HasRootAction, action_summary
+from .state import HasRootAction
 
 
 class HasRunSpec(HasRootAction):
@@ -54,9 +50,3 @@ class RunDetails(HasRunSpec, RunDetailsBase):
     def action(self) -> ActionDetails:
         """The details of the root action."""
         return ActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
-
-
-def run_summary(details: RunDetailsMessage, labels: Mapping[str, str]) -> RunMessage:
-    """The short message of a run, as listings have it. Labels are elsewhere in the details, so they are passed in."""
-    action = None if details.action is None else action_summary(details.action)
-    return RunMessage(action=action, labels=dict(labels))

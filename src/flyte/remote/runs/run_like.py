@@ -58,7 +58,7 @@ class RunLike(Entity[Any]):
 
         Raises:
             ValueError: `wait_for` is none of the above.
-            WaitTimeoutError: `timeout` is over.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `RunService.WatchActionDetails`.
@@ -137,7 +137,7 @@ class RunLike(Entity[Any]):
     ) -> Stream[str]:
         """Follow the logs, line by line, until the attempt has ended; of a run, those of its root action.
 
-        Waits for the first ones. A lost connection is taken up again where it broke, without repeating lines.
+        Waits for the first lines. The stream reconnects when the connection breaks, without repeating lines.
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.
@@ -145,11 +145,11 @@ class RunLike(Entity[Any]):
             show_ts: Whether each line starts with its time in UTC. Default: False.
 
         Returns:
-            A stream of lines without their line breaks, to be used with `for` or `async for`.
+            A stream of lines, without line breaks, for `for` or `async for`.
 
         Raises:
             ValueError: `attempt` is below 1.
-            NotFoundError: There is no such action or attempt.
+            NotFoundError: The action or attempt does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `DataProxyService.TailLogs` and `RunService.GetActionDetails`.

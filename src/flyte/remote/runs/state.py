@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from flyte.models import ActionPhase
 from flyte.remote._common import Phase
+from flyte_api.entities.action import action_summary
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action, ActionDetails, ActionStatus, Run
 from flyte_rpc.codec.message import Message
 from flyte_rpc.entities.entity import Entity
@@ -75,11 +76,11 @@ class LatestState:
         self._newer: ActionDetails | None = None
 
     def update(self, details: ActionDetails) -> None:
-        """Note newer details. They are converted when somebody asks: a watch brings many states, of which few are read."""
+        """Store newer details. They are converted on the next read: a watch delivers many states, and few are read."""
         self._newer = details
 
     def replace(self, message: Action) -> None:
-        """Note a newer message."""
+        """Store a newer message."""
         self._message, self._newer = message, None
 
     @property
@@ -87,69 +88,79 @@ class LatestState:
         """The newest message."""
         newer, self._newer = self._newer, None
         if newer is not None:
-            self._message = action_summary(newer, self._message)
+            identifier = self._message.id
+            self._message = action_summary(newer)
+            self._message.id = identifier or newer.id
         return self._message
 
 
-def action_summary(details: ActionDetails, before: Action | None = None) -> Action:
-    """The short message of an action, as listings have it."""
-    identifier = before.id if before is not None and before.id is not None else details.id
-    return Action(id=identifier, metadata=details.metadata, status=details.status)
+class _NewestMessage:
+    """The descriptor behind `pb2` of an entity with `_latest`."""
+
+    def __get__(self, entity: Any, owner: type) -> Any:
+        return self if entity is None else entity._newest()
+
+    def __set__(self, entity: Any, message: Any) -> None:
+        entity.__dict__["pb2"] = message
+        if entity._latest is not None:
+            entity._latest.replace(entity._action_of(message))
 
 
-class ActionState(Entity[Action]):
-    """Mixin for actions: `pb2` is the newest message."""
+def _newest_message() -> Any:
+    return _NewestMessage()
+
+
+class HasLatestState(Entity[M]):
+    """Mixin for actions and runs: `pb2` is the newest message that the entity, or one that shares its state, has seen."""
 
     _latest: LatestState | None = None
+    """None until it is shared or updated, so that listings create none."""
 
-    # A settable property does for an attribute what pyright doubts: it is read, assigned and given to the constructor alike.
-    @property
-    def pb2(self) -> Action:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The message the entity wraps."""
-        latest = self._latest
-        message: Action = self.__dict__["pb2"] if latest is None else latest.message
-        return message
+    pb2: M = _newest_message()
 
-    @pb2.setter
-    def pb2(self, message: Action) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.__dict__["pb2"] = message
+    @staticmethod
+    def _action_of(message: Any) -> Action:
+        """The message of the action in a message of this entity."""
+        raise NotImplementedError
+
+    def _with_action(self, message: M, action: Action) -> M:
+        """A message of this entity with a newer message of its action."""
+        raise NotImplementedError
+
+    def _newest(self) -> M:
+        message: M = self.__dict__["pb2"]
         if self._latest is not None:
-            self._latest.replace(message)
+            action = self._latest.message
+            if action is not self._action_of(message):
+                message = self.__dict__["pb2"] = self._with_action(message, action)
+        return message
 
     def _shared_state(self) -> LatestState:
         if self._latest is None:
-            self._latest = LatestState(self.__dict__["pb2"])
+            self._latest = LatestState(self._action_of(self.__dict__["pb2"]))
         return self._latest
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "pb2": self.pb2, "_latest": None}
 
 
-class RunState(HasRootAction, Entity[Run]):
-    """Mixin for runs: `pb2` is the newest message, with the newest state of the root action."""
+class ActionState(HasLatestState[Action]):
+    """Mixin for actions."""
 
-    _latest: LatestState | None = None
-
-    @property
-    def pb2(self) -> Run:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The message the entity wraps."""
-        message: Run = self.__dict__["pb2"]
-        latest = self._latest
-        if latest is not None and latest.message is not message.action:
-            message = Run(action=latest.message, labels=message.labels)
-            self.__dict__["pb2"] = message
+    @staticmethod
+    def _action_of(message: Action) -> Action:
         return message
 
-    @pb2.setter
-    def pb2(self, message: Run) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
-        self.__dict__["pb2"] = message
-        if self._latest is not None:
-            self._latest.replace(message.action or Action())
+    def _with_action(self, message: Action, action: Action) -> Action:
+        return action
 
-    def _shared_state(self) -> LatestState:
-        if self._latest is None:
-            self._latest = LatestState(self.pb2.action or Action())
-        return self._latest
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "pb2": self.pb2, "_latest": None}
+class RunState(HasRootAction, HasLatestState[Run]):
+    """Mixin for runs, whose state is that of their root action."""
+
+    @staticmethod
+    def _action_of(message: Run) -> Action:
+        return message.action or Action()
+
+    def _with_action(self, message: Run, action: Action) -> Run:
+        return Run(action=action, labels=message.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Self
 
 from flyte.remote._common import ProjectScoped, console_url
+from flyte_api.entities.run import run_summary
 from flyte_api.entities.tracked_action import TrackedActionBase
 from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
 from flyte_api.entities.tracked_run import TrackedRunBase
@@ -18,7 +19,7 @@ from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from .action_fields import ROOT_ACTION, ActionFields
 from .attempt_history import AttemptHistory
-from .run_details import HasRunSpec, run_summary
+from .run_details import HasRunSpec
 from .state import ActionState, RunState
 
 _PAGE = "tracked-runs"
@@ -30,7 +31,7 @@ class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
     _CONSOLE_PAGE = _PAGE
 
 
-class TrackedAction(ActionState, ActionFields, TrackedActionBase):  # pyright: ignore[reportIncompatibleVariableOverride]
+class TrackedAction(ActionState, ActionFields, TrackedActionBase):
     """One unit of a run that executes elsewhere."""
 
     _CONSOLE_PAGE = _PAGE
@@ -40,7 +41,7 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):  # pyright: i
         """Everything that was reported about the action until now; it brings the action up to date too.
 
         Raises:
-            NotFoundError: There is no such action any more.
+            NotFoundError: The action no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.GetActionDetails`.
@@ -57,11 +58,11 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):  # pyright: i
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such action.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The action does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.WatchActionDetails`.
@@ -102,17 +103,17 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
             name: Name of the run, at most 30 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such run.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The run does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.GetRunDetails`.
         """
         details = await TrackedRunDetails.get.aio(name, project=project, domain=domain, client=client)
-        return cls(run_summary(details.pb2, details.labels), details.client)
+        return cls(run_summary(details.pb2, labels=details.labels), details.client)
 
     @property
     def url(self) -> str:
@@ -126,13 +127,13 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
         """Everything that was reported until now; it brings the run up to date too.
 
         Raises:
-            NotFoundError: There is no such run any more.
+            NotFoundError: The run no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.GetRunDetails`.
         """
         details = await TrackedRunDetails.get.aio(self.name, **self._scope, client=self.client)
-        self.pb2 = run_summary(details.pb2, details.labels or self.labels)
+        self.pb2 = run_summary(details.pb2, labels=details.labels or self.labels)
         return details
 
     @streaming
@@ -143,11 +144,11 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such run.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The run does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TrackedRunService.WatchRunDetails`.

@@ -40,7 +40,7 @@ def check_wait_for(wait_for: str) -> None:
 
 
 async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
-    """Follow a watch until the action is in the state that is waited for, and show its progress. See `Run.wait`."""
+    """Follow a watch until the action reaches the requested state, and show its progress. See `Run.wait`."""
     display: Display = _Silence() if quiet else _display(title)
     phase: Phase = UnknownPhase(0)
     try:

@@ -40,7 +40,7 @@ class Settings(SettingsBase):
         Args:
             project: Project; its domain has to be given too. Default: the domain's own settings.
             domain: Domain. Default: the settings of the client's organization.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The settings. A scope that nothing was set in has none, and is no error.
@@ -122,9 +122,9 @@ class Settings(SettingsBase):
             These settings, as they are now.
 
         Raises:
-            ValueError: There is no such setting; nothing was sent.
+            ValueError: The setting does not exist; nothing was sent.
             TypeError: A value is not of the kind that its setting takes; nothing was sent.
-            FailedPreconditionError: Somebody has changed the settings since they were read: read them again.
+            FailedPreconditionError: The settings were changed after they were read. Read them again.
             AlreadyExistsError: Likewise, where there were none.
             RpcError: The call failed; its subclasses say how.
 
@@ -158,7 +158,7 @@ class Settings(SettingsBase):
 
     @staticmethod
     def parse_yaml(yaml_content: str) -> dict[str, Any]:
-        """Read what `to_yaml` has written and somebody has edited.
+        """Parse the output of `to_yaml`, edited or not.
 
         Args:
             yaml_content: YAML with settings by key.
@@ -214,7 +214,7 @@ class ResolvedSettings(ResolvedSettingsBase):
         Args:
             project: Project; its domain has to be given too. Default: none.
             domain: Domain. Default: the client's organization.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
             ValueError: A project without domain, or an empty name; nothing was sent.

@@ -67,11 +67,11 @@ class TaskDetails(TaskDetailsBase):
             version: The version, at most 63 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            RemoteTaskNotFoundError: There is no such task or version.
+            ValueError: An argument is unusable; nothing was sent.
+            RemoteTaskNotFoundError: The task or version does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TaskService.GetTaskDetails`.
@@ -251,7 +251,7 @@ class TaskDetails(TaskDetailsBase):
                 max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
 
         Raises:
-            RemoteTaskUsageError: There is no such setting, or the task has no container that it could apply to.
+            RemoteTaskUsageError: The setting does not exist, or the task has no container that it could apply to.
             TypeError: A value of the wrong kind.
             ValueError: A value out of range.
         """

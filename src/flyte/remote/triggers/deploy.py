@@ -90,7 +90,7 @@ async def _lost(
     state = f"is at revision {now}" if now else "was deleted"
     error = FailedPreconditionError(
         f"trigger {name} of task {task_name} {state}, and revision {replaced} was to be replaced",
-        hint="Somebody else has changed it. Read it again, and decide what to deploy.",
+        hint="Another user has changed it. Read it again, and decide what to deploy.",
     )
     error.method, error.endpoint, error.request_id = cause.method, cause.endpoint, cause.request_id
     return error

@@ -11,7 +11,6 @@ from flyte_api.entities.trigger_details import TriggerDetailsBase
 from flyte_api.entities.trigger_revision import TriggerRevisionBase
 from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
-from flyte_api.messages.flyteidl2.trigger.trigger_definition import Trigger as TriggerMessage
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.listing import listing
@@ -57,14 +56,14 @@ class TriggerFields(ProjectScoped):
         """List the revisions of the trigger, the newest first.
 
         Args:
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
@@ -130,11 +129,11 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
             revision: Number of the revision, from 1.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such trigger or revision.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The trigger or revision does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionDetails`.
@@ -174,18 +173,18 @@ class TriggerRevision(TriggerRevisionBase):
         Args:
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before. A trigger that never was has none, and
+            A pager for `for` or `async for`. It fetches nothing before the loop starts. A trigger that never was has none, and
             is no error.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
@@ -199,7 +198,7 @@ class TriggerRevision(TriggerRevisionBase):
         """The trigger as this revision has it.
 
         Raises:
-            NotFoundError: There is no such revision any more.
+            NotFoundError: The revision no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerRevisionDetails`.
@@ -209,15 +208,3 @@ class TriggerRevision(TriggerRevisionBase):
         )
 
     _REPR = ("name", "task_name", "revision", "action", "created_at")
-
-
-def trigger_summary(details: TriggerDetails) -> TriggerMessage:
-    """The short message of a trigger, as listings have it."""
-    message = details.pb2
-    return TriggerMessage(
-        id=message.id,
-        metadata=message.metadata,
-        status=message.status,
-        active=details.is_active,
-        automation_spec=message.automation_spec,
-    )

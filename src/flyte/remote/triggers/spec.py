@@ -50,7 +50,7 @@ def spec_of(trigger: Trigger, task: TaskDetails) -> TriggerSpec:
         ValueError: An input is out of range, or all together are larger than travels with a call.
     """
     stored = trigger.stored_inputs
-    # Whoever starts a run of a trigger that does not fire may give inputs of their own.
+    # A caller may pass other inputs when starting a run of a trigger that does not fire.
     task.check_inputs(trigger.inputs or {}, partial=stored is not None or trigger.automation is None)
     _check_bindings(trigger, task)
     spec = TriggerSpec(

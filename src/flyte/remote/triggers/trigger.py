@@ -8,7 +8,7 @@ from typing import Self
 
 from flyte._client import resolve_client
 from flyte.definitions.trigger import Trigger as TriggerDefinition
-from flyte_api.entities.trigger import TriggerBase
+from flyte_api.entities.trigger import TriggerBase, trigger_summary
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
@@ -19,7 +19,7 @@ from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
 from .deploy import deploy
-from .details import TriggerDetails, TriggerFields, trigger_name, trigger_summary
+from .details import TriggerDetails, TriggerFields, trigger_name
 
 
 class Trigger(TriggerBase, TriggerFields):
@@ -53,18 +53,18 @@ class Trigger(TriggerBase, TriggerFields):
                 Default: the latest when this is called.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
             The trigger as it is deployed.
 
         Raises:
-            RemoteTaskNotFoundError: There is no such task or version.
+            RemoteTaskNotFoundError: The task or version does not exist.
             RemoteTaskUsageError: The task has no input of a name, or one is missing that the automation has to have; nothing
                 was deployed.
             TypeError: An input has another type than the task takes, or `trigger` is no `flyte.Trigger`; nothing was deployed.
-            ValueError: An argument is not usable; nothing was sent.
-            FailedPreconditionError: The trigger is not at `revision`, or has just been changed by somebody else: read it
+            ValueError: An argument is unusable; nothing was sent.
+            FailedPreconditionError: The trigger is not at `revision`, or another user has just changed it: read it
                 again, and decide.
             RpcError: A call failed; its subclasses say how.
 
@@ -82,7 +82,7 @@ class Trigger(TriggerBase, TriggerFields):
         scope = caller.scope(project, domain)
         send = partial(cls._deploy.aio, project=scope.project, domain=scope.domain, client=caller)
         found = await deploy(send, caller, scope, trigger, task_name, task_version, revision)
-        return cls(trigger_summary(found), caller)
+        return cls(trigger_summary(found.pb2, active=found.is_active), caller)
 
     @blocking
     @classmethod
@@ -102,11 +102,11 @@ class Trigger(TriggerBase, TriggerFields):
             task_name: Full name of its task, at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such trigger, or it was deleted.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The trigger does not exist, or it was deleted.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerDetails`.
@@ -138,17 +138,17 @@ class Trigger(TriggerBase, TriggerFields):
             sort_by: Field to sort by, such as "name" or ("deployed_at", "asc"); `-` in front for descending. Default: the
                 server's order, usually the active ones first, then those that were changed last.
             filters: Further filters, on any field that the server knows.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.ListTriggers`.
@@ -194,7 +194,7 @@ class Trigger(TriggerBase, TriggerFields):
     ) -> None:
         """Activate a trigger, or deactivate it: its automation stops, and it stays.
 
-        The server does not say whether there is such a trigger, and passes over one that there is not.
+        The server does not report whether the trigger exists; it ignores nonexistent triggers.
         `trigger.activate()` and `trigger.deactivate()` look.
 
         Args:
@@ -203,11 +203,11 @@ class Trigger(TriggerBase, TriggerFields):
             active: Whether it is to be active.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
             TypeError: `active` is neither True nor False; nothing was sent.
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.UpdateTriggers`.
@@ -230,17 +230,17 @@ class Trigger(TriggerBase, TriggerFields):
     ) -> None:
         """Delete a trigger. Its revisions can still be read.
 
-        The server does not say whether there is such a trigger, and passes over one that there is not.
+        The server does not report whether the trigger exists; it ignores nonexistent triggers.
 
         Args:
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.DeleteTriggers`.
@@ -253,13 +253,13 @@ class Trigger(TriggerBase, TriggerFields):
         """Everything about the trigger, in its latest revision; it brings the trigger up to date too.
 
         Raises:
-            NotFoundError: There is no such trigger any more.
+            NotFoundError: The trigger no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.GetTriggerDetails`.
         """
         found = await TriggerDetails.get.aio(self.name, self.task_name, **self._scope, client=self.client)
-        self.pb2 = trigger_summary(found)
+        self.pb2 = trigger_summary(found.pb2, active=found.is_active)
         return found
 
     @blocking
@@ -270,7 +270,7 @@ class Trigger(TriggerBase, TriggerFields):
             This trigger, as the server has it now.
 
         Raises:
-            NotFoundError: There is no such trigger any more.
+            NotFoundError: The trigger no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
@@ -285,7 +285,7 @@ class Trigger(TriggerBase, TriggerFields):
             This trigger, as the server has it now.
 
         Raises:
-            NotFoundError: There is no such trigger any more.
+            NotFoundError: The trigger no longer exists.
             RpcError: The call failed; its subclasses say how.
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.

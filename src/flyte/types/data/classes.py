@@ -1,6 +1,6 @@
 """Classes of data, seen alike: dataclasses, attrs classes, pydantic models, named tuples and typed dicts.
 
-pydantic is never imported here: a model can only be around when somebody else imported it.
+pydantic is never imported here: a model can only exist if the program imported pydantic itself.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class File:
         Raises:
             OSError: The file cannot be read.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` is over.
+            WaitTimeoutError: `timeout` has passed.
             RuntimeSystemError: The storage does not take it.
             RpcError: The call failed; its subclasses say how.
 
@@ -108,7 +108,7 @@ class File:
         Args:
             mode: "rb" for bytes, "r" for text.
             encoding: Encoding of text; UTF-8 unless given.
-            timeout: Seconds to wait for a web server, each time that it is waited for.
+            timeout: Seconds to wait for each response of a web server.
 
         Returns:
             An open file; use it in a `with` statement.
@@ -136,7 +136,7 @@ class File:
 
         Args:
             path: The file to write, or a directory to put it in; without it a new temporary directory.
-            timeout: Seconds to wait for a web server, each time that it is waited for.
+            timeout: Seconds to wait for each response of a web server.
 
         Returns:
             Where the copy is. Nothing is left there if the copy fails.
@@ -206,7 +206,7 @@ class Dir:
             OSError: A file cannot be read, or it is no directory.
             ValueError: It has no files, or one that cannot be uploaded, such as a link to a directory.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` is over.
+            WaitTimeoutError: `timeout` has passed.
             RuntimeSystemError: The storage does not take a file, or not under its name.
             RpcError: A call failed; its subclasses say how.
 
@@ -238,7 +238,7 @@ class Dir:
 
         Raises:
             ValueError: It is not on this machine.
-            NotADirectoryError: There is no such directory.
+            NotADirectoryError: The directory does not exist.
         """
         root = self._local()
         for found in sorted(root.rglob("*")):

@@ -238,7 +238,7 @@ class Uploader:
         return ""
 
     def tell(self, path: Path, sent: int, size: int) -> None:
-        """Tell whoever wants to know how far a file is; what they raise ends the upload."""
+        """Report the progress of a file. An exception of the callback ends the upload."""
         if self._progress is not None:
             with self._telling:
                 try:
@@ -251,7 +251,7 @@ class Uploader:
         return self._deadline - time.monotonic()
 
     def go_on(self) -> bool:
-        """Whether there is time left, and somebody who waits."""
+        """Whether time is left and a caller still waits."""
         return self.left() > 0 and not self._stopped.is_set()
 
 
@@ -281,7 +281,7 @@ class _Body:
             chunk = self._file.read(size)
         except OSError as error:
             raise _Interrupted(error) from None
-        # Whoever reads on has sent what was read before.
+        # A reader that asks for more has sent the previous part.
         if self._size is not None and (not chunk or self._read - self._told >= _CHUNK):
             self._told = self._read
             self._uploader.tell(self._path, self._read, self._size)

@@ -23,7 +23,7 @@ def opened(uri: str, timeout: float) -> IO[bytes]:
 
     Args:
         uri: An http: or https: URI.
-        timeout: Seconds to wait for the server, each time that it is waited for.
+        timeout: Seconds to wait for each response of the server.
 
     Raises:
         ValueError: The URI is not well-formed.

@@ -83,7 +83,7 @@ def class_of(schema: dict[str, Any], *, by_value: bool) -> Any:
         try:
             found = builder.root(schema)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
-            # Whoever deployed the task wrote it, and it may be anything.
+            # The deployer of the task wrote it, and it may be anything.
             raise Unguessable(f"its schema is malformed: {error}") from error
         # Only now: a class of a schema that fails halfway would be half a class.
         _classes.update(builder.made)

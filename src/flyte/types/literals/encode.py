@@ -86,7 +86,7 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
 
 
 def _check_depth(literal_type: LiteralType) -> None:
-    """Whoever deployed the task wrote the type, and Python can follow it only so far."""
+    """Refuse types nested too deep: the deployer of the task wrote the type, and Python's recursion is limited."""
     level = [literal_type]
     for _ in range(MAX_DEPTH + 1):
         kinds = [which_one_of(each, "type") for each in level]

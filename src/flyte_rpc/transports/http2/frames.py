@@ -112,7 +112,7 @@ def error_name(code: int) -> str:
 
 
 class FrameReader:
-    """Cuts what is received into frames, joins header blocks, and hands each to whoever reads its type.
+    """Splits received bytes into frames, joins header blocks, and passes each frame to the handler of its type.
 
     It takes no more into memory than one frame of the size that was allowed, or one header block.
     """

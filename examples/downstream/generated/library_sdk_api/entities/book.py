@@ -130,11 +130,11 @@ class BookBase(Entity[V1Book]):
         Args:
             branch: The branch that owns it, such as "harbour".
             name: What it is called within its branch; at most 40 characters.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.GetBook`.
@@ -170,14 +170,14 @@ class BookBase(Entity[V1Book]):
             shelf: Where it goes.
             donor: Who gave it.
             price: What it cost, in cents.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            It as the server keeps it.
+            The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            AlreadyExistsError: There is one of that name.
+            ValueError: An argument is unusable; nothing was sent.
+            AlreadyExistsError: The name is taken.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.AddBook`.
@@ -204,8 +204,8 @@ class BookBase(Entity[V1Book]):
             period: How long the reader may keep it.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.LendBook`.
@@ -224,10 +224,10 @@ class BookBase(Entity[V1Book]):
             reason: Why.
 
         Returns:
-            Whether there was anything to act on: False when the server knows no such thing.
+            True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.DiscardBook`.
@@ -261,15 +261,15 @@ class BookBase(Entity[V1Book]):
             acquired_at: Only those acquired in this span.
             sort_by: Field to sort by, such as "acquired_at" or ("title", "asc"); `-` in front for descending.
                 Default: `-acquired_at`.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.ListBooks`.
@@ -317,15 +317,15 @@ class BookBase(Entity[V1Book]):
             in_state: Only those in one of these states: `BookState` members or names, such as ("shelved",).
             sort_by: Field to sort by, such as "acquired_at" or ("title", "asc"); `-` in front for descending.
                 Default: `-acquired_at`.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.ListBooks`.
@@ -358,11 +358,11 @@ class BookBase(Entity[V1Book]):
             timeout: Seconds after which the watch gives up. Default: never.
 
         Returns:
-            A watch, to be used with `for` or `async for`; it reconnects when the connection is lost.
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            NotFoundError: There is no such thing.
-            WaitTimeoutError: `timeout` is over.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; its subclasses say how.
 
         Calls `BookService.WatchBook`.

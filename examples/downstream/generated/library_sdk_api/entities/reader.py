@@ -63,15 +63,15 @@ class ReaderBase(Entity[Reader]):
 
         Args:
             name_prefix: Only those whose name begins with this.
-            limit: Most items in all. Default: all there are.
-            page_size: Most items a request fetches. Default: the client's.
-            client: The client to ask with. Default: the current one.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager, to be used with `for` or `async for`; nothing is fetched before.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
+            ValueError: An argument is unusable; nothing was sent.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ReaderService.ListReaders`.
@@ -98,11 +98,11 @@ class ReaderBase(Entity[Reader]):
 
         Args:
             card: Number of the card.
-            client: The client to ask with. Default: the current one.
+            client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such thing.
+            ValueError: An argument is unusable; nothing was sent.
+            NotFoundError: The resource does not exist.
             RpcError: The call failed; its subclasses say how.
 
         Calls `ReaderService.GetReader`.

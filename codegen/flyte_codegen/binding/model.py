@@ -1,0 +1,95 @@
+"""What an entity module consists of, as the templates lay it out."""
+
+from __future__ import annotations
+
+import attrs
+
+from flyte_codegen.configuration.settings import MethodConfig
+from flyte_codegen.python.text import literal
+
+from .classify import STYLES, Shape
+from .identity import Identity
+from .parameters import Scope, Signature
+from .properties import PyProperty
+from .summaries import Summary
+
+
+@attrs.frozen
+class PyMethod:
+    """A method of an entity."""
+
+    name: str
+    decorator: str
+    rpc: str
+    deprecated: bool
+    full_name: str
+    signature: Signature
+    scope: Scope
+    caller: str
+    request: str
+    returns: str
+    wrapped: str
+    entity: str
+    shape: Shape
+    several: bool
+    """Whether one reply holds several items."""
+    keep: str
+    carry: tuple[str, ...]
+    final: str
+    each: str
+    missing_ok: bool
+    doc: str
+    source: MethodConfig
+
+    @property
+    def kind(self) -> str:
+        """The kind of method, which decides its template."""
+        return self.shape.kind.value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the request calls size and token of a page, unless it is what the runtime expects."""
+        style = self.shape.style
+        return () if style == STYLES[0] else (style.size, style.token)
+
+    @property
+    def answer(self) -> str:
+        """The expression for what is asked for in a reply."""
+        found = _read_from_reply(self.shape.items)
+        return f"cast({literal(self.returns)}, {found})" if "." in self.shape.items and not self.entity else found
+
+    @property
+    def items(self) -> str:
+        """The expression for the list of what one reply of several holds."""
+        found = _read_from_reply(self.shape.items)
+        return found if self.several else f"[{found}]"
+
+    @property
+    def token(self) -> str:
+        """The expression for the token of the next page in a reply."""
+        return _read_from_reply(self.shape.token)
+
+
+def _read_from_reply(path: str) -> str:
+    if "." in path:
+        return f"at_path(reply, {literal(path)})"
+    return f"reply.{path}" if path else "reply"
+
+
+@attrs.frozen
+class PyEntity:
+    """An entity module."""
+
+    path: str
+    name: str
+    message: str
+    doc: str
+    source: str
+    imports: tuple[str, ...]
+    type_imports: tuple[str, ...]
+    properties: tuple[PyProperty, ...]
+    identity: Identity
+    summary: Summary | None
+    finals: tuple[str, ...]
+    """Methods that say whether an item of a watch is the last, which the overlay has to have."""
+    methods: tuple[PyMethod, ...]
