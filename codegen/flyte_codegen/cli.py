@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
+
+from flyte_rpc.installation import conflict
 
 _EXTRA = frozenset({"google", "grpc_tools", "jinja2"})
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns its exit code."""
+    if problem := _overwritten():
+        print(f"flyte-codegen: {problem}", file=sys.stderr)
+        return 1
     try:
         from .commands.main import run
 
@@ -27,3 +33,12 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"flyte-codegen needs {cause.name}: pip install 'flyte-remote[codegen]'", file=sys.stderr)
         return 1
+
+
+def _overwritten() -> str | None:
+    """What is wrong with the package `flyte`, which the official SDK installs too."""
+    spec = find_spec("flyte")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder, whole = next(iter(spec.submodule_search_locations)), spec.origin is not None
+    return conflict("flyte", folder, whole=whole, marker="_initialize.py", ours="flyte-remote", theirs="flyte")

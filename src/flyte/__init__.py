@@ -1,8 +1,10 @@
 """Typed client for the Flyte 2 control plane. Each name is imported when it is first used."""
 
+from os.path import dirname, exists
 from typing import TYPE_CHECKING
 
 from flyte_rpc.lazy import lazy_exports
+from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from . import artifacts, devbox, errors, models, remote, types
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
 
+if exists(dirname(__file__) + "/_initialize.py"):  # a single stat; `_installation` tells what it means
+    from ._installation import check
+
+    check()
 
 __all__ = [
     "Backoff",
@@ -33,6 +39,7 @@ __all__ = [
     "TriggerTime",
     "TriggeredArtifact",
     "TriggeredPartition",
+    "__version__",
     "artifacts",
     "ctx",
     "current_client",
@@ -50,6 +57,13 @@ __all__ = [
     "with_runcontext",
     "workflow",
 ]
+
+
+def _advice(name: str) -> str | None:
+    from ._other_names import ADVICE
+
+    return ADVICE.get(name)
+
 
 __getattr__, __dir__ = lazy_exports(
     __name__,
@@ -71,4 +85,5 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.trigger": ("Trigger",),
     },
     submodules=("artifacts", "devbox", "errors", "models", "remote", "types"),
+    advice=_advice,
 )

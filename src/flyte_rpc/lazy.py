@@ -24,7 +24,7 @@ def lazy_exports(
     package: str,
     exports: Mapping[str, Iterable[str]],
     submodules: Iterable[str] = (),
-    advice: Mapping[str, str] | None = None,
+    advice: Callable[[str], str | None] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` for a package whose names are imported on first use.
 
@@ -33,7 +33,7 @@ def lazy_exports(
         exports: Names by the module that defines them, relative to the package (".box") or absolute. `"text=as_text"`
             exports the name `text` of the module as `as_text`.
         submodules: Modules of the package that are attributes of it too.
-        advice: What to use in place of a name that is not here; added to the `AttributeError`.
+        advice: Returns what to use in place of a missing name, for the `AttributeError`; None if it knows nothing.
 
     Returns:
         The two functions, to be assigned in the module: `__getattr__, __dir__ = lazy_exports(...)`.
@@ -49,7 +49,7 @@ def lazy_exports(
         if name in modules:
             return import_module(f"{package}.{name}")
         if name not in sources:
-            hint = (advice or {}).get(name)
+            hint = advice(name) if advice is not None else None
             raise AttributeError(f"module {package!r} has no attribute {name!r}" + (f": {hint}" if hint else ""))
         module, inner = sources[name]
         value = getattr(import_module(module), inner)

@@ -15,6 +15,7 @@ from flyte_codegen.configuration import settings as config
 from flyte_codegen.configuration.fingerprint import MANIFEST, fingerprint
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error
 from flyte_codegen.output.manifest import Manifest, finished
+from flyte_rpc.version import VERSION
 
 
 def run(argv: list[str] | None) -> int:
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flyte-codegen", description="Generate a typed client from protobuf definitions."
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("generate", "write the client"),

@@ -11,12 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flyte._installation import check
 from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .box import Devbox, start
     from .deployment import deploy
     from .home import DevboxError
+
+# The official SDK has no devbox: after it has overwritten `flyte/__init__.py`, this file is still ours.
+check()
 
 __all__ = ["Devbox", "DevboxError", "deploy", "start"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -190,7 +191,9 @@ def start(
         ValueError: A number is out of range.
     """
     if os.name != "posix":
-        raise DevboxError("the devbox runs tasks in POSIX process groups, which this system does not have")
+        raise DevboxError(
+            f"the devbox needs POSIX process groups, which {sys.platform} does not have; use Linux, macOS or WSL"
+        )
     parallel = max(4, os.cpu_count() or 1) if parallel is None else parallel
     if parallel < 1:
         raise ValueError(f"parallel={parallel}: at least one action must be able to run")

@@ -10,7 +10,6 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -124,6 +123,8 @@ def _work(request: dict[str, Any], requests: socket.socket, output: int) -> int:
     sys.path[0] = request["cwd"]
     sys.argv = [worker.__file__, *request["arguments"]]
     if request["memory"] is not None:
+        import resource  # POSIX only, while the devbox module can be imported anywhere
+
         resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     return worker.main(*request["arguments"])
 

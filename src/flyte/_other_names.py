@@ -1,0 +1,52 @@
+"""Names that the official SDK has in `flyte` and this package has not, and what to write instead."""
+
+from __future__ import annotations
+
+__all__ = ["ADVICE"]
+
+_AUTHORING = (
+    "tasks are written and deployed with the official SDK (the distribution `flyte`, in a virtual environment of its own); "
+    "here, flyte.remote.Task.get finds deployed tasks, and flyte.devbox.deploy deploys functions to a devbox"
+)
+_RUNNING = "it works only inside tasks of the official SDK; this package manages runs from outside"
+_INIT = "use flyte.init(endpoint, token=..., project=..., domain=...)"
+
+ADVICE = {
+    **dict.fromkeys(
+        (
+            "AppEnvironment",
+            "AsyncFunctionTaskTemplate",
+            "Environment",
+            "Image",
+            "ImageBuild",
+            "PodTemplate",
+            "ReusePolicy",
+            "TaskEnvironment",
+            "TaskTemplate",
+            "build",
+            "build_images",
+            "deploy",
+            "run_python_script",
+            "serve",
+            "with_servecontext",
+        ),
+        _AUTHORING,
+    ),
+    **dict.fromkeys(
+        ("Checkpoint", "get_custom_context", "group", "latest_checkpoint", "new_condition", "trace"), _RUNNING
+    ),
+    "app": "use flyte.remote.App to start, stop and follow deployed apps",
+    "config": _INIT,
+    "current_domain": "use flyte.current_client().domain",
+    "current_project": "use flyte.current_client().project",
+    "init_from_api_key": _INIT,
+    "init_from_config": _INIT,
+    "init_in_cluster": _INIT,
+    "init_passthrough": f"{_INIT}; pass per-call headers with flyte.remote.auth_metadata",
+    "io": "File and Dir are in flyte.types",
+    "is_control_plane_available": "use flyte.current_client(), which raises InitializationError if there is none",
+    "logger": "use logging.getLogger('flyte')",
+    "rerun": "use flyte.remote.Run.get(name).rerun()",
+    "storage": "File and Dir of flyte.types read and write files; flyte.remote.upload_file uploads one",
+    "version": "use flyte.__version__",
+}
