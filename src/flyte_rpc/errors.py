@@ -64,6 +64,8 @@ class RpcError(SdkError):
     status: ClassVar[Status] = Status.UNKNOWN
     """The gRPC status of this class."""
     default_hint: ClassVar[str] = ""
+    _unprocessed_hint: ClassVar[str] = ""
+    """The hint when the server certainly did not act on the request. Default: `default_hint`."""
     _verb: ClassVar[str] = ""
 
     def __init__(self, message: str = "", *, hint: str = "", details: bytes = b"", unprocessed: bool = False) -> None:
@@ -76,7 +78,7 @@ class RpcError(SdkError):
             unprocessed: Whether it is certain that the server did not act on the request.
         """
         self.message = redact(message)
-        self.hint = hint or self.default_hint
+        self.hint = hint or (unprocessed and self._unprocessed_hint) or self.default_hint
         self.details = details
         self.unprocessed = unprocessed
         self.method = ""
@@ -129,6 +131,10 @@ class DeadlineExceededError(RpcError, TimeoutError):
     default_hint = (
         "A change may have taken effect all the same: look before you repeat it. "
         "Allow more time with Client(timeout=...) or client.with_options(timeout=...)."
+    )
+    _unprocessed_hint = (
+        "The request was not sent. Check the endpoint, or allow more time with Client(timeout=...) or "
+        "client.with_options(timeout=...)."
     )
 
 
@@ -217,6 +223,7 @@ class ConnectionLostError(UnavailableError):
 
     _verb = "lost its connection"
     default_hint = "It may have taken effect all the same: look before repeating a change."
+    _unprocessed_hint = "The server did not act on it, so it is safe to repeat."
 
 
 class DataLossError(RpcError):

@@ -11,15 +11,33 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from flyte_rpc.arguments import seconds
-from flyte_rpc.errors import ConnectionLostError, DecodeError, EndpointError, RpcError, UnavailableError
+from flyte_rpc.errors import (
+    ConnectionLostError,
+    DeadlineExceededError,
+    DecodeError,
+    EndpointError,
+    RpcCancelledError,
+    RpcError,
+    UnavailableError,
+)
 from flyte_rpc.redaction import hidden, redact
 from flyte_rpc.transports.transport import Transport
 
 from .client import CallRecord, Client
 from .metadata import added
+from .retry import Backoff
 from .rpc import Effect, Rpc
 
 _log = logging.getLogger("flyte_rpc.calls")
+
+_TRANSPARENT = 30
+"""Retries of a call that the server certainly did not act on. They do not count as attempts."""
+
+_IMMEDIATE = 12
+"""How many of these retries are immediate."""
+
+_TOLERANCE = 0.02
+"""Seconds before the deadline in which a failure may already be the server's reaction to it."""
 
 _SECRET = 6
 """Characters that a hidden text has to have to be taken out of messages; a number would be found all over them."""
@@ -31,41 +49,43 @@ Res = TypeVar("Res")
 async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None) -> Res:
     """Call a method that has one request and one reply.
 
-    It is tried again, within the deadline, when that cannot do anything twice: reads and idempotent calls when the server is
-    unavailable or the connection breaks, and any call that certainly has not reached the server.
+    Within the deadline, the call is retried when that cannot do anything twice. Reads and idempotent calls are retried when
+    the server is unavailable or the connection breaks. Any call is retried when the server certainly did not act on it;
+    these retries use a new connection and do not count as attempts.
 
     Args:
-        client: Whom to call.
+        client: The client.
         rpc: The method.
         request: Its request.
         timeout: Seconds for everything, retries included. Default: the client's.
 
     Raises:
-        RpcError: The call failed; the class tells how.
+        RpcError: The call failed; the class says how.
         InitializationError: The client was closed.
     """
     data = _encode(request)
-    end = time.monotonic() + seconds("timeout", client.timeout if timeout is None else timeout)
+    left = seconds("timeout", client.timeout if timeout is None else timeout)
+    end = time.monotonic() + left
     attempt = _Attempt(client, rpc)
     while True:
         transport = client.transport()
         attempt.begin()
         try:
-            reply = await transport.unary(rpc.path, data, attempt.headers, max(end - time.monotonic(), 0.0))
+            reply = await transport.unary(rpc.path, data, attempt.headers, left)
             result = _decode(rpc, reply)
-        except RpcError as error:
+        except RpcError as cause:
+            error = _at_deadline(cause, end)
             attempt.failed(error)
-            delay = client.retry.delay(attempt.number)
-            if (
-                attempt.number >= client.retry.attempts
-                or not _may_repeat(rpc, error, transport)
-                or time.monotonic() + delay >= end
-            ):
-                raise
+            delay = attempt.delay_after(error, client.retry)
+            if delay is None or not _may_repeat(rpc, error, transport) or time.monotonic() + delay >= end:
+                if error is cause:
+                    raise
+                raise error from cause
         else:
             attempt.succeeded()
             return result
         await asyncio.sleep(delay)
+        left = max(end - time.monotonic(), 0.0)
 
 
 async def stream(
@@ -74,16 +94,16 @@ async def stream(
     """Call a method that answers with a stream: one attempt, since a repetition would deliver things twice.
 
     Args:
-        client: Whom to call.
+        client: The client.
         rpc: The method.
         request: Its request.
-        timeout: Seconds for the whole stream. Default: no end; a dead connection is noticed by pings.
+        timeout: Seconds for the whole stream. Default: no end; pings detect a dead connection.
 
     Yields:
         The replies, as they come. Closing the generator cancels the call.
 
     Raises:
-        RpcError: The call failed; the class tells how.
+        RpcError: The call failed; the class says how.
         InitializationError: The client was closed.
     """
     data = _encode(request)
@@ -91,6 +111,7 @@ async def stream(
     transport = client.transport()
     attempt.begin()
     limit = None if timeout is None else seconds("timeout", timeout)
+    end = None if limit is None else time.monotonic() + limit
     async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
         while True:
             try:
@@ -98,9 +119,12 @@ async def stream(
             except StopAsyncIteration:
                 attempt.succeeded()
                 return
-            except RpcError as error:
+            except RpcError as cause:
+                error = cause if end is None else _at_deadline(cause, end)
                 attempt.failed(error)
-                raise
+                if error is cause:
+                    raise
+                raise error from cause
             yield result
 
 
@@ -112,6 +136,8 @@ class _Attempt:
         self._method = rpc.path.lstrip("/")
         self._request_id = os.urandom(16).hex()
         self._started = 0.0
+        self._transparent = 0
+        """How many attempts the server certainly did not act on."""
         self.number = 0
         self.headers: list[tuple[str, str]] = []
         self._secret: frozenset[str] = frozenset()
@@ -124,6 +150,15 @@ class _Attempt:
         self._secret = frozenset(name for name, _ in added())
         self._hidden = hidden()
         self._started = time.monotonic()
+
+    def delay_after(self, error: RpcError, retry: Backoff) -> float | None:
+        """Seconds to wait before the next attempt; None if this was the last."""
+        if isinstance(error, ConnectionLostError) and error.unprocessed and self._transparent < _TRANSPARENT:
+            self._transparent += 1
+            # Servers that limit the requests of a connection refuse many calls at once. The first retries are immediate.
+            return 0.0 if self._transparent <= _IMMEDIATE else retry.delay(self._transparent - _IMMEDIATE)
+        counted = self.number - self._transparent
+        return None if counted >= retry.attempts else retry.delay(counted)
 
     def succeeded(self) -> None:
         self._tell(None)
@@ -156,6 +191,15 @@ class _Attempt:
                 *(self._method, endpoint, outcome, seconds * 1e3, self._request_id, self.number),
             )
         self._client.observe(CallRecord(self._method, endpoint, self._request_id, self.number, seconds, error))
+
+
+def _at_deadline(error: RpcError, end: float) -> RpcError:
+    """The error to raise: at the deadline, servers and proxies react in many ways, all of which mean that time is up."""
+    if time.monotonic() < end - _TOLERANCE or isinstance(error, EndpointError):
+        return error
+    if not isinstance(error, (UnavailableError, RpcCancelledError)):
+        return error
+    return DeadlineExceededError(f"no reply before the deadline ({error.message})", details=error.details)
 
 
 def _may_repeat(rpc: Rpc[Any, Any], error: RpcError, transport: Transport) -> bool:

@@ -28,16 +28,25 @@ _STATUS_OF_HTTP = {
 }
 """What gRPC prescribes for replies that carry no gRPC status. The rest does not come from a gRPC server at all."""
 
+_STATUS_DIGITS = 9
+"""Digits of a status that is still a number worth reading."""
+
+_VALIDITY = (9, 10)
+"""OpenSSL's codes of certificates that are not valid yet, and not any more."""
+
+_NAMES = (62, 64)
+"""OpenSSL's codes of certificates for another host name or address."""
+
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
 
 def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> EndpointError:
     """The error for a connection that could not be made."""
-    where = endpoint.authority
+    where = endpoint.address
     hint = ""
     if isinstance(error, ssl.SSLCertVerificationError):
         what = f"the TLS certificate of {where} is not trusted ({error.verify_message})"
-        hint = "If a private authority issued it, name its bundle in the environment variable SSL_CERT_FILE."
+        hint = _certificate_hint(error)
     elif isinstance(error, ssl.SSLError):
         what = f"the TLS handshake with {where} failed ({error.reason or error})"
         if "WRONG_VERSION" in str(error) or "RECORD_LAYER" in str(error):
@@ -58,9 +67,17 @@ def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> Endpo
     return EndpointError(what, hint=hint, unprocessed=True)
 
 
+def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in _VALIDITY:
+        return "Renew the server's certificate, and check the clocks of both machines."
+    if error.verify_code in _NAMES:
+        return "Use a host name that the certificate is for."
+    return "If a private authority issued it, name its bundle in the environment variable SSL_CERT_FILE."
+
+
 def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
     """The error for a peer whose first bytes are not HTTP/2."""
-    where = endpoint.authority
+    where = endpoint.address
     hint = ""
     if head.startswith(b"HTTP/1."):
         line = head.split(b"\r\n", 1)[0].decode("ascii", "replace")
@@ -113,7 +130,7 @@ def raise_for_status(trailers: Mapping[str, str]) -> None:
         RpcError: The class of the status.
     """
     text = trailers.get("grpc-status", "")
-    if not text.isdecimal():
+    if not (text.isascii() and text.isdecimal() and len(text) <= _STATUS_DIGITS):
         raise UnknownError("the server ended the reply without a gRPC status")
     if int(text) != Status.OK:
         raise _status_error(int(text), trailers)
@@ -140,4 +157,4 @@ def _is_refusal(error: OSError) -> bool:
 def _other_scheme(endpoint: Endpoint) -> str:
     if endpoint.tls:
         return "Check the port."
-    return f"Check the port; if the server expects TLS, use https://{endpoint.authority}."
+    return f"Check the port; if the server expects TLS, use https://{endpoint.address}."

@@ -21,13 +21,22 @@ class Endpoint(NamedTuple):
     tls: bool
 
     @property
-    def authority(self) -> str:
-        """`host:port` as HTTP writes it."""
+    def address(self) -> str:
+        """`host:port`, with brackets around an IPv6 address."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
+    @property
+    def authority(self) -> str:
+        """The value of the header `:authority` or `Host`: without a port that is the default of the scheme.
+
+        Proxies compare it with the names of their virtual hosts as it stands.
+        """
+        default = f":{443 if self.tls else 80}"
+        return self.address.removesuffix(default)
+
     def __str__(self) -> str:
-        return f"{'https' if self.tls else 'http'}://{self.authority}"
+        return f"{'https' if self.tls else 'http'}://{self.address}"
 
 
 def parse_endpoint(text: str, *, insecure: bool | None = None) -> Endpoint:

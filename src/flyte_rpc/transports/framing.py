@@ -26,15 +26,37 @@ def frame(message: bytes) -> bytes:
     return _PREFIX.pack(0, len(message)) + message
 
 
-def message_size(data: bytes | bytearray, at: int, limit: int) -> int:
+def message_size(data: bytes | bytearray, at: int, limit: int, *, compression: bool = False) -> int:
     """The size of the message whose prefix is at a position of `data`.
 
     Raises:
-        BadFrame: It is compressed, or larger than `limit` bytes.
+        BadFrame: It is compressed though `compression` is False, has an unknown flag, or is larger than `limit` bytes.
     """
-    compressed, size = _PREFIX.unpack_from(data, at)
-    if compressed:
+    flag, size = _PREFIX.unpack_from(data, at)
+    if flag == 1 and not compression:
         raise BadFrame("the message is compressed, which was not agreed")
+    if flag > 1:
+        raise BadFrame(f"the message has the unknown flag {flag}")
     if size > limit:
         raise BadFrame(f"the message has {size:,} bytes; the limit is {limit:,}", too_large=True)
     return int(size)
+
+
+def gunzip(data: bytes, limit: int) -> bytes:
+    """Decompress a message.
+
+    Raises:
+        BadFrame: It is not gzip, or has more than `limit` bytes.
+    """
+    import zlib
+
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        message = reader.decompress(data, limit + 1)
+    except zlib.error as error:
+        raise BadFrame(f"the message is not valid gzip ({error})") from None
+    if len(message) > limit:
+        raise BadFrame(f"the message has more than {limit:,} bytes when decompressed", too_large=True)
+    if not reader.eof:
+        raise BadFrame("the compressed message is cut short")
+    return message

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from copy import copy
+from math import ceil
 from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.version import USER_AGENT
 
 from . import diagnosis
+from .connections import Http2Connections
 from .framing import frame
-from .http2.connection import PING_INTERVAL, PING_TIMEOUT, Http2Connection
-from .http2.headers import HeaderWriter
+from .http2.connection import Http2Connection
+from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT
 
 if TYPE_CHECKING:
     import ssl
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
 _MAX_TIMEOUT = 99_999_999
 """What fits into the eight digits of `grpc-timeout`."""
 
-_NOT_SENT = "The request was not sent. Check the endpoint, or allow more time (see `timeout=` of the client)."
+
+_NO_TRAILERS = (
+    "A proxy between you and the server may drop HTTP trailers: let it pass gRPC on, with grpc_pass in nginx. "
+    "The call may have taken effect."
+)
 
 
 class GrpcTransport:
-    """One connection to one endpoint, for the event loop it is created on, replaced when it ends."""
+    """gRPC calls to one endpoint, for the event loop it is created on."""
 
     def __init__(
         self,
@@ -41,7 +46,7 @@ class GrpcTransport:
         ping_timeout: float = PING_TIMEOUT,
         close_seconds: float = 1.0,
     ) -> None:
-        """Describe the connection; it is made by the first call.
+        """Describe the connections; the first call opens one.
 
         Args:
             endpoint: Where to connect to.
@@ -49,30 +54,34 @@ class GrpcTransport:
                 store, and TLS 1.2 or newer.
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
-            ping_interval: Seconds between pings while calls are open.
+            ping_interval: Seconds of silence before a ping while calls are open. Later pings of one silence wait for five
+                minutes at least. The interval doubles when the server says that it is pinged too often.
             ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
-        self._endpoint = endpoint
-        self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
-        self._connecting: asyncio.Task[Http2Connection] | None = None
-        self._connection: Http2Connection | None = None
-        self.ping_interval = ping_interval
-        """Seconds between pings: doubled when a server says that it is pinged too often."""
-        self._ping_timeout = ping_timeout
-        self._close_seconds = close_seconds
-        self._ssl_context = ssl_context
-        self._user_agent = user_agent
-        self._closed = False
+        self._connections = Http2Connections(
+            endpoint,
+            ssl_context=ssl_context,
+            user_agent=user_agent,
+            connect_seconds=connect_seconds,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            close_seconds=close_seconds,
+        )
 
     @property
     def connected(self) -> bool:
-        return self._connection is not None
+        return self._connections.connected
+
+    @property
+    def ping_interval(self) -> float:
+        """Seconds of silence before a ping, as the server has it now."""
+        return self._connections.ping_interval
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         # Until two messages have arrived, which is an error, only the end is of interest.
-        call = await self._start_call(path, request, metadata, timeout, expected_messages=2)
+        call = await self._start_call(path, request, metadata, timeout, expected_messages=2, long=False)
         try:
             await call.wait_for_messages()
             messages = call.stream.messages
@@ -88,7 +97,7 @@ class GrpcTransport:
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        call = await self._start_call(path, request, metadata, timeout, expected_messages=1)
+        call = await self._start_call(path, request, metadata, timeout, expected_messages=1, long=True)
         stream = call.stream
         try:
             while True:
@@ -102,26 +111,25 @@ class GrpcTransport:
             call.release()
 
     def close(self) -> None:
-        self._closed = True
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self._connection is not None:
-            self._connection.close("the client was closed")
+        self._connections.close()
 
     async def aclose(self) -> None:
-        self.close()
-        if self._connection is not None:
-            await self._connection.wait_closed(self._close_seconds)
+        await self._connections.aclose()
 
     async def _start_call(
-        self, path: str, request: bytes, metadata: Metadata, timeout: float | None, *, expected_messages: int
+        self,
+        path: str,
+        request: bytes,
+        metadata: Metadata,
+        timeout: float | None,
+        *,
+        expected_messages: int,
+        long: bool,
     ) -> _Call:
         """Send a request. The caller releases the call in the end."""
         end = None if timeout is None else self._loop.time() + timeout
-        connection = self._connection
-        if connection is None or not connection.usable:
-            connection = await self._connect_before(end, timeout)
-        call = _Call(connection, self._loop, expected_messages, end, timeout)
+        connection = self._connections.pick(long=long) or await self._connections.acquire(end, timeout, long=long)
+        call = _Call(self._connections, connection, self._loop, expected_messages, end, timeout, long=long)
         stream = call.stream
         try:
             while not stream.admitted:
@@ -146,92 +154,12 @@ class GrpcTransport:
         if end is None:
             return ""
         left = max(end - self._loop.time(), 0.0)
-        if left < 99:
-            return f"{int(left * 1e6)}u"
-        return f"{min(int(left), _MAX_TIMEOUT)}S"
-
-    async def _connect_before(self, end: float | None, timeout: float | None) -> Http2Connection:
-        limit = asyncio.timeout_at(end)
-        try:
-            async with limit:
-                return await self._connect()
-        except TimeoutError as error:
-            if isinstance(error, RpcError) or not limit.expired():
-                raise
-            what = f"not connected to the server after {_seconds(timeout)}"
-            raise DeadlineExceededError(what, hint=_NOT_SENT, unprocessed=True) from None
-
-    async def _connect(self) -> Http2Connection:
-        """The connection. If there is none, one task makes it for all waiting calls."""
-        connection = self._connection
-        if connection is not None and connection.usable:
-            return connection
-        if self._connecting is None or self._connecting.done():
-            if connection is not None and connection.pings_refused:
-                self.ping_interval *= 2
-            self._connecting = self._loop.create_task(self._handshake())
-            self._connecting.add_done_callback(_consume_exception)
-        connecting = self._connecting
-        try:
-            return await asyncio.shield(connecting)
-        except RpcError as error:
-            raise copy(error) from error.__cause__  # each call adds to its error where it happened
-        except asyncio.CancelledError:
-            if self._closed and connecting.cancelled():
-                raise self._closed_error() from None
-            raise
-
-    def _closed_error(self) -> ConnectionLostError:
-        return ConnectionLostError("the client was closed", hint="Make a new Client.", unprocessed=True)
-
-    async def _handshake(self) -> Http2Connection:
-        if self._closed:
-            raise self._closed_error()
-        endpoint = self._endpoint
-        if endpoint.tls and self._ssl_context is None:
-            self._ssl_context = _default_ssl_context()
-        if endpoint.tls and self._ssl_context is not None:
-            self._ssl_context.set_alpn_protocols(["h2"])
-        connection: Http2Connection | None = None
-        try:
-            async with asyncio.timeout(self._connect_seconds):
-                _, connection = await self._loop.create_connection(
-                    lambda: Http2Connection(
-                        self._loop,
-                        HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent),
-                        ping_interval=self.ping_interval,
-                        ping_timeout=self._ping_timeout,
-                    ),
-                    endpoint.host,
-                    endpoint.port,
-                    ssl=self._ssl_context if endpoint.tls else None,
-                    happy_eyeballs_delay=0.25,
-                )
-                await connection.ready
-            if not connection.settings_received:
-                raise diagnosis.not_http2(endpoint, connection.first_bytes)
-            await connection.watch_the_loop()
-            self._connection = connection
-            return connection
-        except BaseException as error:
-            if connection is not None:
-                connection.close("the handshake failed")
-            if isinstance(error, OSError) and not isinstance(error, RpcError):
-                raise diagnosis.unreachable(endpoint, error, connected=connection is not None) from error
-            raise
-
-
-def _consume_exception(task: asyncio.Task[Http2Connection]) -> None:
-    if not task.cancelled():
-        task.exception()  # if no call waits any more, asyncio would report the exception as never retrieved
-
-
-def _default_ssl_context() -> ssl.SSLContext:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
+        # Rounded up: a server that gives up before its client makes the failure look like one of the server.
+        if left < _MAX_TIMEOUT / 1e6:
+            return f"{ceil(left * 1e6)}u"
+        if left < _MAX_TIMEOUT / 1e3:
+            return f"{ceil(left * 1e3)}m"
+        return f"{min(ceil(left), _MAX_TIMEOUT)}S"
 
 
 def _seconds(timeout: float | None) -> str:
@@ -239,24 +167,37 @@ def _seconds(timeout: float | None) -> str:
 
 
 class _Call:
-    """An stream with its deadline, and the error for each way to fail."""
+    """A stream with its deadline, and the error for each way to fail."""
 
-    __slots__ = ("_checked", "_connection", "_expected_messages", "_started", "_timeout", "_timer", "stream")
+    __slots__ = (
+        "_checked",
+        "_connection",
+        "_connections",
+        "_expected_messages",
+        "_started",
+        "_timeout",
+        "_timer",
+        "stream",
+    )
 
     def __init__(
         self,
+        connections: Http2Connections,
         connection: Http2Connection,
         loop: asyncio.AbstractEventLoop,
         expected_messages: int,
         end: float | None,
         timeout: float | None,
+        *,
+        long: bool,
     ) -> None:
+        self._connections = connections
         self._connection = connection
         self._expected_messages = expected_messages
         self._timeout = timeout
         self._started = loop.time()
         self._checked = False
-        self.stream = connection.open(expected_messages)
+        self.stream = connection.open(expected_messages, long=long)
         # One timer for the whole call: a scope for each wait costs more than the waiting.
         self._timer = None if end is None else loop.call_at(end, self.stream.expire)
 
@@ -265,6 +206,7 @@ class _Call:
         if self._timer is not None:
             self._timer.cancel()
         self._connection.release(self.stream)
+        self._connections.released(self._connection)
 
     async def wait_for_messages(self) -> None:
         """Wait for the expected number of messages, or for the end of the reply.
@@ -307,7 +249,7 @@ class _Call:
                 self._connection.drain()  # it may be dead, so that no later call should use it
             missing = "no status" if stream.messages else "no reply"
             what = missing if stream.sent else "the server takes no request"
-            return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}")
+            return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}", unprocessed=not stream.id)
         if stream.failure is None:
-            return ConnectionLostError("the reply ended without a status, as when something cuts it off on the way")
+            return ConnectionLostError("the reply ended without trailers, which hold its status", hint=_NO_TRAILERS)
         return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)

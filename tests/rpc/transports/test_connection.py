@@ -11,9 +11,10 @@ from h2.events import Event, PingReceived
 
 from flyte import errors
 from flyte_rpc.calls.call_path import stream, unary
-from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.client import CallRecord, Client
 from flyte_rpc.transports.endpoint import parse_endpoint
 from flyte_rpc.transports.grpc import GrpcTransport
+from flyte_rpc.transports.http2 import keepalive
 from rpc.conftest import AT_ONCE
 from support.echo import Echo, Note
 from support.peers import Peer, raw_server, scripted, silent
@@ -44,18 +45,32 @@ async def test_a_whole_reply_counts_even_if_the_connection_goes_with_it() -> Non
         assert (await unary(client, Echo.WRITE, Note())).ok == 1
 
 
-@pytest.mark.parametrize("how", ["refused", "goaway"])
-async def test_what_was_certainly_not_looked_at_is_sent_again_even_a_write(how: str) -> None:
-    def script(peer: Peer, at: int) -> None:
-        if len(peers) > 1 or at > 1:
-            peer.reply(at)
-        elif how == "goaway":
-            peer.goaway(last_stream=0)
-        else:
-            peer.reset(at, ErrorCodes.REFUSED_STREAM)
+@pytest.mark.parametrize("refusals", [1, 9])
+async def test_a_call_after_the_last_stream_of_a_goaway_is_sent_again_even_a_write(refusals: int) -> None:
+    """More often than there are attempts: a server that limits the requests of a connection refuses many at once."""
 
-    async with scripted(script) as (endpoint, peers), Client(endpoint, timeout=20, retry=AT_ONCE) as client:
+    def script(peer: Peer, at: int) -> None:
+        if len(peers) > refusals:
+            peer.reply(at)
+        else:
+            peer.goaway(last_stream=0)
+
+    calls: list[CallRecord] = []
+    async with (
+        scripted(script) as (endpoint, peers),
+        Client(endpoint, timeout=20, retry=AT_ONCE, on_call=calls.append) as client,
+    ):
         assert (await unary(client, Echo.WRITE, Note())).ok == 1
+        assert len(peers) == len(calls) == refusals + 1
+
+
+async def test_a_server_that_refuses_every_call_is_an_error_in_the_end() -> None:
+    async with (
+        scripted(lambda peer, at: peer.goaway(last_stream=0)) as (endpoint, _),
+        Client(endpoint, timeout=20, retry=AT_ONCE) as client,
+    ):
+        with pytest.raises(errors.ConnectionLostError, match="safe to repeat"):
+            await unary(client, Echo.WRITE, Note())
 
 
 @pytest.mark.parametrize(
@@ -64,6 +79,11 @@ async def test_what_was_certainly_not_looked_at_is_sent_again_even_a_write(how: 
         (
             lambda peer, at: peer.reset(at, ErrorCodes.INTERNAL_ERROR),
             "the server reset the stream (INTERNAL_ERROR)",
+        ),
+        (
+            # HAProxy says so when its connection to the server breaks after it has forwarded the request.
+            lambda peer, at: peer.reset(at, ErrorCodes.REFUSED_STREAM),
+            "the server reset the stream (REFUSED_STREAM)",
         ),
         (
             lambda peer, at: peer.goaway(code=ErrorCodes.ENHANCE_YOUR_CALM),
@@ -147,7 +167,8 @@ async def test_an_unanswered_ping_ends_the_connection() -> None:
             await transport.unary("/a.B/C", b"", [], 20)
 
 
-async def test_answered_pings_keep_a_quiet_stream_open() -> None:
+async def test_answered_pings_keep_a_quiet_stream_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keepalive, "SPARING_INTERVAL", 0.01)
     pings = asyncio.Event()
 
     def script(peer: Peer, at: int) -> None:

@@ -159,7 +159,7 @@ class TestBrokenReplies:
     @pytest.mark.parametrize(
         ("message", "error", "shown"),
         [
-            ({"data": b'{"a": ', "size": 40}, errors.ConnectionLostError, "ended without a status"),
+            ({"data": b'{"a": ', "size": 40}, errors.ConnectionLostError, "ended without trailers"),
             ({"data": b"", "size": 300 * 2**20}, errors.DecodeError, "the message has 314,572,800 bytes; the limit is"),
             ({"data": b"{}", "flag": 1}, errors.DecodeError, "compressed"),
             ({"data": b"not json"}, errors.DecodeError, "it is not a Note"),
@@ -274,7 +274,7 @@ class TestLoad:
         big = "x" * 5_000_000
         assert (await unary(client, Echo.SAY, Note(big=big))).big == big
 
-    async def test_many_calls_share_one_connection(self, echo: EchoServer, client: Client) -> None:
+    async def test_many_calls_share_few_connections(self, echo: EchoServer, client: Client) -> None:
         replies = await asyncio.gather(*(unary(client, Echo.SAY, Note(n=n)) for n in range(300)))
         assert [reply.n for reply in replies] == list(range(300))
-        assert len({call.peer for call in echo.calls}) == 1
+        assert len({call.peer for call in echo.calls}) <= 3

@@ -19,19 +19,15 @@ from .concurrency import StreamLimiter
 from .flow_control import FrameSender
 from .frames import FrameReader, Violation, frame
 from .headers import HeaderReader, HeaderWriter
+from .keepalive import PING_INTERVAL, PING_TIMEOUT, Keepalive
+from .receive_windows import FIRST_WINDOW_BYTES, ReceiveWindows
 from .stream import Http2Stream
 
 if TYPE_CHECKING:
     from flyte_rpc.transports.transport import Metadata
 
-WINDOW_BYTES = 32 * 2**20
-"""How much a server may send ahead of the reader, so that round trips do not slow down a large page."""
-
-PING_INTERVAL = 30.0
-"""Seconds between pings while calls are open. Proxies and NATs drop idle connections silently."""
-
-PING_TIMEOUT = 15.0
-"""Seconds after which an unanswered ping means that the connection is dead."""
+_UNPRODUCTIVE_FRAMES = 1000
+"""Empty data frames and informational responses in a row after which the peer is taken for hostile."""
 
 _FIRST_BYTES = 512
 _SHUTDOWN_SECONDS = 1.0
@@ -40,7 +36,7 @@ _CLOSES = "the server closes the connection"
 _SETTINGS = frames.settings(
     (
         (frames.ENABLE_PUSH, 0),
-        (frames.INITIAL_WINDOW_SIZE, WINDOW_BYTES),
+        (frames.INITIAL_WINDOW_SIZE, FIRST_WINDOW_BYTES),
         (frames.MAX_HEADER_LIST_SIZE, frames.HEADER_BYTES),
     )
 )
@@ -58,8 +54,6 @@ class Http2Connection(asyncio.Protocol):
         ping_timeout: float = PING_TIMEOUT,
     ) -> None:
         self._loop = loop
-        self._ping_interval = ping_interval
-        self._ping_timeout = ping_timeout
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the server has sent its HTTP/2 settings, or cannot send them any more."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -68,15 +62,17 @@ class Http2Connection(asyncio.Protocol):
         """The first bytes from the server."""
         self.settings_received = False
         """Whether the server has sent its settings, with which HTTP/2 begins."""
-        self.last_received = 0.0
-        """Time of the event loop at which the last bytes arrived."""
+        self.reached = False
+        """Whether the peer has accepted the connection."""
         self.draining = False
         self.pings_refused = False
         self.closed_because = ""
         self._loop_guard = self._until_the_loop_ends()
-        self._timer: asyncio.TimerHandle | None = None
-        self._ping_pending = False
-        """Whether a ping is unanswered."""
+        self._keepalive = Keepalive(
+            loop, interval=ping_interval, timeout=ping_timeout, send_ping=self._send_ping, dead=self._abort
+        )
+        self._unproductive = 0
+        """Frames in a row that carry nothing."""
 
         self._streams: dict[int, Http2Stream] = {}
         self._next_id = 1
@@ -84,7 +80,6 @@ class Http2Connection(asyncio.Protocol):
 
         self._headers = headers
         self._header_reader = HeaderReader()
-        self._receive_window = WINDOW_BYTES
         self._frames = FrameReader(
             {
                 frames.DATA: self._read_data,
@@ -106,6 +101,20 @@ class Http2Connection(asyncio.Protocol):
         over = self.draining or self.closed_because or self._sender.closing
         return not over and self._next_id < frames.LAST_STREAM
 
+    @property
+    def load(self) -> int:
+        """How many streams are open or waiting."""
+        return self._limiter.load
+
+    @property
+    def last_received(self) -> float:
+        """Time of the event loop at which the last bytes arrived."""
+        return self._keepalive.last_received
+
+    def has_room(self, *, long: bool) -> bool:
+        """Whether the server's limit of streams admits another one now."""
+        return self._limiter.has_room(long=long)
+
     async def watch_the_loop(self) -> None:
         """Close the socket when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client."""
         await anext(self._loop_guard)
@@ -125,9 +134,11 @@ class Http2Connection(asyncio.Protocol):
             await self.closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.reached = True
         self._sender = FrameSender(self._loop, cast(asyncio.Transport, transport))
         self._sender.write(frames.PREFACE + _SETTINGS)
-        self._sender.send_window_update(0, WINDOW_BYTES - frames.DEFAULT_WINDOW)
+        self._windows = ReceiveWindows(self._sender)
+        self._windows.announce()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.close(f"the connection broke ({exc})" if exc else "the server closed the connection")
@@ -151,8 +162,7 @@ class Http2Connection(asyncio.Protocol):
         if self.closed_because:
             return
         self.closed_because = reason
-        if self._timer is not None:
-            self._timer.cancel()
+        self._keepalive.stop()
         self._frames.stopped = True
         self._sender.stop(code)
         self._limiter.reject_waiting(reason)
@@ -168,32 +178,21 @@ class Http2Connection(asyncio.Protocol):
         if not self.ready.done():
             self.ready.set_result(None)
 
-    def _keepalive(self) -> None:
-        """Ping the server if it is silent while calls are open."""
-        self._timer = None
-        if not self._streams:
-            return
-        quiet = self._loop.time() - self.last_received
-        if quiet < self._ping_interval:
-            self._timer = self._loop.call_later(self._ping_interval - quiet, self._keepalive)
-            return
+    def _send_ping(self) -> None:
         self._sender.write(frame(frames.PING, 0, 0, _PING))
-        self._ping_pending = True
-        self._timer = self._loop.call_later(self._ping_timeout, self._keepalive_timeout, self._loop.time())
 
-    def _keepalive_timeout(self, since: float) -> None:
-        self._timer, self._ping_pending = None, False
-        if self.last_received >= since:
-            self._keepalive()
-            return
+    def _abort(self, reason: str) -> None:
         self._sender.abort()  # closing would wait for unsent data to drain, into a connection that takes none
-        self.close(f"the server has not answered a ping for {self._ping_timeout:g} s")
+        self.close(reason)
+
+    def _has_streams(self) -> bool:
+        return bool(self._streams)
 
     # What calls do.
 
-    def open(self, expected_messages: int) -> Http2Stream:
+    def open(self, expected_messages: int, *, long: bool = False) -> Http2Stream:
         """A stream for a call. It may have to wait for the stream limit: see `Http2Stream.admitted`."""
-        stream = Http2Stream(self._loop, expected_messages, self._grant_window)
+        stream = Http2Stream(self._loop, expected_messages, self._windows.grant, long=long)
         if not self.usable:
             stream.fail(self.closed_because or _CLOSES, unprocessed=True)
         else:
@@ -205,10 +204,9 @@ class Http2Connection(asyncio.Protocol):
         stream.id = stream_id = self._next_id
         self._next_id = stream_id + 2
         stream.send_window = self._sender.initial_window
-        stream.receive_window = WINDOW_BYTES
+        self._windows.open(stream)
         self._streams[stream_id] = stream
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._ping_interval, self._keepalive)
+        self._keepalive.start(self._has_streams)
         self._sender.send_headers(stream_id, self._headers.write(path, metadata, timeout))
         return self._sender.send_data(stream, data, 0)
 
@@ -220,25 +218,18 @@ class Http2Connection(asyncio.Protocol):
         """End a stream for its caller, and reset it unless both sides have finished."""
         self._sender.discard(stream)
         self._limiter.release(stream)
+        self._windows.release(stream)
         if self._streams.pop(stream.id, None) is not None and not (stream.ended and stream.sent):
             self._sender.send_reset(stream.id, ErrorCodes.CANCEL)
         if self.draining:
             self._close_if_drained()
-
-    def _grant_window(self, stream: Http2Stream, consumed: int) -> int:
-        """Open the receive window of a stream if much was read. Returns the bytes that are still to be granted."""
-        if consumed < WINDOW_BYTES // 2:
-            return consumed
-        stream.receive_window += consumed
-        self._sender.send_window_update(stream.id, consumed)
-        return 0
 
     # What the peer sends.
 
     def data_received(self, data: bytes) -> None:
         if self.closed_because:
             return
-        self.last_received = self._loop.time()
+        self._keepalive.last_received = self._loop.time()
         if not self.settings_received:
             self.first_bytes = (self.first_bytes + data)[:_FIRST_BYTES]
         try:
@@ -249,12 +240,8 @@ class Http2Connection(asyncio.Protocol):
     def _read_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         charged = len(payload)
         stream = self._find(stream_id)
-        self._receive_window -= charged
-        if self._receive_window < 0:
-            raise Violation("more data than the connection's window allows", ErrorCodes.FLOW_CONTROL_ERROR)
-        if self._receive_window <= WINDOW_BYTES // 2:
-            self._sender.send_window_update(0, WINDOW_BYTES - self._receive_window)
-            self._receive_window = WINDOW_BYTES
+        self._windows.charge(charged)
+        self._note_progress(bool(payload) or bool(flags & frames.END_STREAM))
         if stream is None:
             return
         if stream.ended:
@@ -282,7 +269,8 @@ class Http2Connection(asyncio.Protocol):
             return
         if stream.headers is None:
             if headers.get(":status", "").startswith("1") and not ends:
-                return  # an informational response
+                self._note_progress(False)  # an informational response
+                return
             stream.headers = headers
             if headers.get("content-type") != "application/grpc" or headers.get(":status") != "200":
                 stream.wake()  # it may not be gRPC at all
@@ -299,10 +287,13 @@ class Http2Connection(asyncio.Protocol):
         stream = self._find(stream_id)
         if stream is not None:
             del self._streams[stream_id]
-            stream.fail(
-                f"the server reset the stream ({frames.error_name(code)})",
-                unprocessed=code == ErrorCodes.REFUSED_STREAM,
-            )
+            if code == ErrorCodes.NO_ERROR and stream.headers is not None and "grpc-status" in stream.headers:
+                # A status in headers that left the stream open: the reset says that nothing follows.
+                stream.end()
+                return
+            # REFUSED_STREAM is no proof that nothing happened: HAProxy sends it when its own connection to the server
+            # breaks after it has forwarded the request.
+            stream.fail(f"the server reset the stream ({frames.error_name(code)})")
 
     def _read_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id:
@@ -320,7 +311,7 @@ class Http2Connection(asyncio.Protocol):
                 change, self._sender.initial_window = value - self._sender.initial_window, value
                 for stream in self._streams.values():
                     stream.send_window += change
-        self._sender.write(frame(frames.SETTINGS, frames.ACK, 0, b""))
+        self._sender.acknowledge(frame(frames.SETTINGS, frames.ACK, 0, b""))
         self.settings_received = True
         self._resolve_ready()
         self._sender.unblock()
@@ -334,11 +325,9 @@ class Http2Connection(asyncio.Protocol):
         if len(payload) != 8:
             raise Violation("a ping has a wrong size", ErrorCodes.FRAME_SIZE_ERROR)
         if not flags & frames.ACK:
-            self._sender.write(frame(frames.PING, frames.ACK, 0, payload))
-        elif self._ping_pending and self._timer is not None:
-            self._timer.cancel()
-            self._ping_pending = False
-            self._timer = self._loop.call_later(self._ping_interval, self._keepalive)
+            self._sender.acknowledge(frame(frames.PING, frames.ACK, 0, payload))
+        else:
+            self._keepalive.answered()
 
     def _read_goaway(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id:
@@ -363,6 +352,15 @@ class Http2Connection(asyncio.Protocol):
             if not more or stream.send_window > frames.LARGEST_WINDOW:
                 self._reset_stream(stream, ErrorCodes.FLOW_CONTROL_ERROR)
         self._sender.unblock()
+
+    def _note_progress(self, progress: bool) -> None:
+        if progress:
+            self._unproductive = 0
+            self._keepalive.reply_received()
+        else:
+            self._unproductive += 1
+            if self._unproductive > _UNPRODUCTIVE_FRAMES:
+                raise Violation("a flood of frames that carry nothing", ErrorCodes.ENHANCE_YOUR_CALM)
 
     def _find(self, stream_id: int) -> Http2Stream | None:
         """The stream that a frame is for. None if it was released: the frame may have crossed the reset."""

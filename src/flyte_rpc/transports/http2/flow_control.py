@@ -10,6 +10,9 @@ from . import frames
 from .frames import frame, number
 from .stream import Http2Stream
 
+_UNREAD_ACKNOWLEDGEMENTS = 1000
+"""Acknowledgements that are queued for a peer that does not read."""
+
 
 class FrameSender:
     """Sends the frames of one connection."""
@@ -21,6 +24,8 @@ class FrameSender:
         self._blocked: set[Http2Stream] = set()
         """Streams that wait for a window or for the socket."""
         self._paused = False
+        self._acknowledgements = 0
+        """Acknowledgements since the socket takes no more data."""
         self._window = frames.DEFAULT_WINDOW
         self.initial_window = frames.DEFAULT_WINDOW
         """The send window of a new stream."""
@@ -40,6 +45,14 @@ class FrameSender:
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(data)
+
+    def acknowledge(self, data: bytes) -> None:
+        """Send an acknowledgement. A peer that asks for many and reads none is not read any more until it reads."""
+        self.write(data)
+        if self._paused:
+            self._acknowledgements += 1
+            if self._acknowledgements == _UNREAD_ACKNOWLEDGEMENTS:
+                self._transport.pause_reading()
 
     def _flush(self) -> None:
         if self._out:
@@ -122,6 +135,9 @@ class FrameSender:
     def resume(self) -> None:
         """Send data again."""
         self._paused = False
+        if self._acknowledgements >= _UNREAD_ACKNOWLEDGEMENTS and not self.closing:
+            self._transport.resume_reading()
+        self._acknowledgements = 0
         self.unblock()
 
     def unblock(self) -> None:

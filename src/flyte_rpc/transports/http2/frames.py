@@ -42,6 +42,9 @@ LAST_STREAM: Final = 2**31 - 1
 HEADER_BYTES: Final = 2**16
 """Most bytes of one header block, and of the headers it stands for."""
 
+_CONTINUATIONS: Final = 100
+"""Most CONTINUATION frames of a header block. A block of the largest size needs four."""
+
 HEAD: Final = struct.Struct(">HBBBL")
 """What each frame begins with: length in 16 and 8 bits, type, flags, stream."""
 
@@ -125,6 +128,8 @@ class FrameReader:
         """
         self._readers = readers
         self._rest = b""
+        self._continuations = 0
+        """Frames in which the header block goes on."""
         self._block: tuple[int, int, bytes] | None = None
         """Stream, flags and beginning of a header block that goes on in the next frame."""
         self.begun = False
@@ -160,6 +165,9 @@ class FrameReader:
 
     def _dispatch(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
         if self._block is not None:
+            self._continuations += 1
+            if self._continuations > _CONTINUATIONS:
+                raise Violation("a header block has too many frames", ErrorCodes.ENHANCE_YOUR_CALM)
             flags, payload = self._continued(self._block, kind, flags, stream, payload)
             kind = HEADERS
         elif kind == HEADERS:
@@ -172,6 +180,7 @@ class FrameReader:
                 self._block = (stream, flags, payload)
                 return
             self._block = None
+            self._continuations = 0
         reader = self._readers.get(kind)
         if reader is not None:  # what nobody reads is an extension, to be ignored
             reader(flags, stream, payload)

@@ -91,12 +91,14 @@ class HeaderWriter:
         self._encoder.header_table = self._table = _Table()
         self._known: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
         self._known_at = 0
+        self._limits: tuple[int, int] | None = None
+        """The lowest and the last table size that the peer has set since the last block."""
 
     def limit_table(self, size: int) -> None:
         """Take the peer's limit to the table; more than the default is not used."""
         size = min(size, HeaderTable.DEFAULT_SIZE)
-        if size != self._encoder.header_table_size:
-            self._encoder.header_table_size = size
+        lowest = size if self._limits is None else min(size, self._limits[0])
+        self._limits = (lowest, size)
 
     def write(self, path: str, metadata: Sequence[tuple[str, str]], timeout: str) -> bytes:
         """The header block of a request.
@@ -106,6 +108,9 @@ class HeaderWriter:
             metadata: Further headers. `x-request-id` among them is taken to be another one each time.
             timeout: Value of `grpc-timeout`; empty for none.
         """
+        if self._limits is not None:
+            self._resize_table(*self._limits)
+            self._limits = None
         steady = tuple([pair for pair in metadata if pair[0] != "x-request-id"])
         if self._known_at != self._table.changes or (block := self._known.get((path, steady))) is None:
             block = self._encode(path, steady)
@@ -114,6 +119,12 @@ class HeaderWriter:
             if name == "x-request-id":
                 block += _literal(b"x-request-id", value)
         return block + _literal(b"grpc-timeout", timeout) if timeout else block
+
+    def _resize_table(self, lowest: int, last: int) -> None:
+        """Announce both sizes in the next block. hpack would announce each change, which the specification forbids."""
+        for size in (lowest, last):
+            if size != self._encoder.header_table_size:
+                self._encoder.header_table_size = size
 
     def _encode(self, path: str, metadata: tuple[tuple[str, str], ...]) -> bytes:
         before = self._table.changes

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, message_size
+from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, gunzip, message_size
 
 
 class Failure(NamedTuple):
@@ -34,6 +34,8 @@ class Http2Stream:
         "failure",
         "headers",
         "id",
+        "largest_receive_window",
+        "long",
         "malformed",
         "messages",
         "receive_window",
@@ -47,6 +49,8 @@ class Http2Stream:
         loop: asyncio.AbstractEventLoop,
         expected_messages: int,
         grant_window: Callable[[Http2Stream, int], int],
+        *,
+        long: bool = False,
     ) -> None:
         """Describe a stream that is not opened yet.
 
@@ -56,6 +60,7 @@ class Http2Stream:
                 a reply that is not gRPC.
             grant_window: Called with the stream and the bytes that were read. It may open the stream's receive window by
                 them, and returns how many of them are still to be granted.
+            long: Whether it may stay open for long, as watches and logs do.
         """
         self._grant_window = grant_window
         self._loop = loop
@@ -69,6 +74,9 @@ class Http2Stream:
         self.admitted = False
         """Whether it counts towards the peer's limit of concurrent streams."""
         self.send_window = self.receive_window = 0
+        self.largest_receive_window = 0
+        """What the receive window is when all that arrived has been read."""
+        self.long = long
         self.headers: dict[str, str] | None = None
         self.messages: deque[bytes] = deque()
         self.trailers: dict[str, str] | None = None
@@ -87,6 +95,11 @@ class Http2Stream:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the reader waits for more."""
+        return self._waiter is not None
 
     async def wait(self) -> None:
         """Wait until something has changed."""
@@ -152,19 +165,28 @@ class Http2Stream:
         if partial:
             partial += data
             # A large message arrives in many pieces: until it is complete, none of it is copied.
-            if len(partial) < PREFIX_BYTES or len(partial) < PREFIX_BYTES + message_size(partial, 0, MAX_MESSAGE_BYTES):
+            if len(partial) < PREFIX_BYTES or len(partial) < PREFIX_BYTES + message_size(
+                partial, 0, MAX_MESSAGE_BYTES, compression=True
+            ):
                 return
             data = bytes(partial)
             partial.clear()
         at, end = 0, len(data)
         while end - at >= PREFIX_BYTES:
-            stop = at + PREFIX_BYTES + message_size(data, at, MAX_MESSAGE_BYTES)
+            stop = at + PREFIX_BYTES + message_size(data, at, MAX_MESSAGE_BYTES, compression=True)
             if stop > end:
                 break
-            self.messages.append(data[at + PREFIX_BYTES : stop])
+            message = data[at + PREFIX_BYTES : stop]
+            self.messages.append(self._decompress(message) if data[at] else message)
             at = stop
         if at < end:
             partial += data[at:]
+
+    def _decompress(self, message: bytes) -> bytes:
+        encoding = (self.headers or {}).get("grpc-encoding", "identity")
+        if encoding != "gzip":
+            raise BadFrame(f"the message is compressed as {encoding!r}, which was not agreed")
+        return gunzip(message, MAX_MESSAGE_BYTES)
 
     def _grant(self) -> None:
         """Open the receive window by what was read, in large steps. A slow reader holds up its own stream only."""

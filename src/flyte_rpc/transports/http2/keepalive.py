@@ -1,0 +1,98 @@
+"""Pings that find a dead connection while calls are open, sparingly enough for servers that count them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+PING_INTERVAL = 30.0
+"""Seconds of silence before the first ping while calls are open. Proxies and NATs drop idle connections silently."""
+
+PING_TIMEOUT = 15.0
+"""Seconds after which an unanswered ping means that the connection is dead."""
+
+SPARING_INTERVAL = 305.0
+"""Seconds between later pings of one silence. gRPC servers allow one ping in 5 minutes by default, and two more than that."""
+
+_EARLY_PINGS = 2
+
+
+class Keepalive:
+    """Pings the peer of one connection when it is silent. What the peer sends otherwise makes a ping needless."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        interval: float,
+        timeout: float,
+        send_ping: Callable[[], None],
+        dead: Callable[[str], None],
+    ) -> None:
+        """Describe the pings; `start` begins them.
+
+        Args:
+            loop: The event loop of the connection.
+            interval: Seconds of silence before the first two pings; later ones wait at least `SPARING_INTERVAL`.
+            timeout: Seconds that the peer has to send anything after a ping.
+            send_ping: Sends a ping.
+            dead: Called with a reason when the peer sends nothing in time.
+        """
+        self._loop = loop
+        self._interval = interval
+        self._timeout = timeout
+        self._send_ping = send_ping
+        self._dead = dead
+        self._timer: asyncio.TimerHandle | None = None
+        self._pinged = 0
+        """Pings since the peer has sent a part of a reply: servers forget earlier ones when they send something."""
+        self._waiting = False
+        self._calls_open: Callable[[], bool] = lambda: False
+        self.last_received = 0.0
+        """Time of the event loop at which the last bytes arrived."""
+
+    def start(self, calls_open: Callable[[], bool]) -> None:
+        """Watch over the peer for as long as calls are open."""
+        self._calls_open = calls_open
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._due(), self._check)
+
+    def stop(self) -> None:
+        """Send no more pings."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def reply_received(self) -> None:
+        """Note that a part of a reply has arrived."""
+        self._pinged = 0
+
+    def answered(self) -> None:
+        """Note that the peer has answered a ping."""
+        if self._waiting and self._timer is not None:
+            self._timer.cancel()
+            self._waiting = False
+            self._timer = self._loop.call_later(self._due(), self._check)
+
+    def _due(self) -> float:
+        return self._interval if self._pinged < _EARLY_PINGS else max(self._interval, SPARING_INTERVAL)
+
+    def _check(self) -> None:
+        self._timer = None
+        if not self._calls_open():
+            return
+        silent, due = self._loop.time() - self.last_received, self._due()
+        if silent < due:
+            self._timer = self._loop.call_later(due - silent, self._check)
+            return
+        self._send_ping()
+        self._pinged += 1
+        self._waiting = True
+        self._timer = self._loop.call_later(self._timeout, self._give_up, self._loop.time())
+
+    def _give_up(self, since: float) -> None:
+        self._timer, self._waiting = None, False
+        if self.last_received >= since:
+            self._check()
+            return
+        self._dead(f"the server has not answered a ping for {self._timeout:g} s")
