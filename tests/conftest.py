@@ -1,6 +1,16 @@
-import signal
+from __future__ import annotations
 
+import asyncio
+import signal
+from collections.abc import Callable, Mapping
+
+import pytest
 from hypothesis import settings
+
+try:
+    import uvloop
+except ImportError:  # there is none for this system
+    uvloop = None  # type: ignore[assignment]
 
 # A shell that starts the tests in the background leaves SIGINT ignored; tests of interrupts need it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -8,3 +18,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes depends on what else the machine does.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Tests of calls and transports run on both event loops that users have."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.parent.name in ("calls", "transports") and uvloop is not None:
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories

@@ -6,7 +6,7 @@ import asyncio
 import struct
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -93,8 +93,7 @@ class Peer(asyncio.Protocol):
         self.auto_window = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is not of that class
         self.peers.append(self)
         self.h2.initiate_connection()
         self.flush()

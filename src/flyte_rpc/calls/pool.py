@@ -49,7 +49,7 @@ class ConnectionPool:
         """
         if self._generation != bridge.fork_generation():
             self._forget()
-        key = (endpoint, asyncio.get_running_loop())
+        key = (endpoint, _supported_loop())
         transport = self._transports.get(key)
         if transport is None:
             with self._lock:
@@ -89,6 +89,16 @@ class ConnectionPool:
     def _forget(self) -> None:
         """Drop what belongs to the parent process: its sockets, and a lock that one of its threads may hold."""
         self._lock, self._transports, self._generation = threading.Lock(), {}, bridge.fork_generation()
+
+
+def _supported_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise InitializationError(
+            "Calls need an asyncio event loop, such as asyncio's own or uvloop; trio and others are not supported. "
+            "Use the blocking form of the call from a thread."
+        ) from None
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

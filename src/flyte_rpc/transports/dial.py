@@ -77,11 +77,9 @@ async def _attempt(
     make_connection: Callable[[], Http2Connection],
     ssl_context: ssl.SSLContext | None,
 ) -> Http2Connection:
-    loop = asyncio.get_running_loop()
     name = endpoint.host if ssl_context is not None else None
-    _, connection = await loop.create_connection(
-        make_connection, address, endpoint.port, ssl=ssl_context, server_hostname=name
-    )
+    create = asyncio.get_running_loop().create_connection
+    _, connection = await create(make_connection, address, endpoint.port, ssl=ssl_context, server_hostname=name)
     try:
         await connection.ready
         if not connection.settings_received:

@@ -245,7 +245,7 @@ class _Call:
         """The error for a reply that did not arrive."""
         stream = self.stream
         if stream.expired and stream.failure is None:
-            if stream.id and self._connection.last_received < self._started:
+            if stream.id and self._connection.last_received <= self._started:
                 self._connection.drain()  # it may be dead, so that no later call should use it
             missing = "no status" if stream.messages else "no reply"
             what = missing if stream.sent else "the server takes no request"

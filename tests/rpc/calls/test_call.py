@@ -26,6 +26,13 @@ async def test_what_is_safe_to_repeat_is_repeated(echo: EchoServer, client: Clie
     assert len({call.request_id for call in echo.calls}) == 1
 
 
+def test_other_event_loops_are_refused_by_name() -> None:
+    """As trio runs it: a coroutine with no loop of asyncio's around it."""
+    call = unary(Client("http://127.0.0.1:1"), Echo.SAY, Note())
+    with pytest.raises(errors.InitializationError, match="asyncio event loop, such as asyncio's own or uvloop"):
+        call.send(None)
+
+
 async def test_four_attempts_are_the_most(echo: EchoServer, client: Client) -> None:
     echo.failures = [Status.UNAVAILABLE] * 9
     with pytest.raises(errors.UnavailableError, match="4 attempts") as raised:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import cast
 
 import pytest
 from h2.settings import SettingCodes
@@ -115,10 +116,9 @@ async def test_a_server_that_takes_no_further_connection_serves_on_the_one_it_ha
         watches = [await watch(client) for _ in range(90)]
 
         def refuse(peer: Peer, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            peer.transport = transport
+            peer.transport = cast(asyncio.Transport, transport)
             peer.peers.append(peer)
-            transport.abort()
+            peer.transport.abort()
 
         monkeypatch.setattr(Peer, "connection_made", refuse)
         waiting = asyncio.ensure_future(watch(client))

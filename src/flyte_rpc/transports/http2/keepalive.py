@@ -16,6 +16,9 @@ SPARING_INTERVAL = 305.0
 
 _EARLY_PINGS = 2
 
+_RESOLUTION = 0.001
+"""Seconds that a timer may be early."""
+
 
 class Keepalive:
     """Pings the peer of one connection when it is silent. What the peer sends otherwise makes a ping needless."""
@@ -82,7 +85,7 @@ class Keepalive:
         if not self._calls_open():
             return
         silent, due = self._loop.time() - self.last_received, self._due()
-        if silent < due:
+        if silent < due - _RESOLUTION:
             self._timer = self._loop.call_later(due - silent, self._check)
             return
         self._send_ping()

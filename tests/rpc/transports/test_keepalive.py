@@ -1,0 +1,121 @@
+"""When a silent connection is pinged: as servers allow by default, which is one ping in five minutes and two more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from flyte_rpc.transports.http2.keepalive import Keepalive
+
+
+class Clock:
+    """Stands in for an event loop, with a time of its own."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[tuple[float, Callable[[], None], Any]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, callback: Callable[..., None], *arguments: Any) -> Any:
+        timer = Timer()
+        self.timers.append((self.now + delay, lambda: callback(*arguments), timer))
+        return timer
+
+    def run_until(self, end: float) -> None:
+        while due := [entry for entry in self.timers if entry[0] <= end and not entry[2].cancelled]:
+            entry = min(due, key=lambda entry: entry[0])
+            self.timers.remove(entry)
+            self.now = entry[0]
+            entry[1]()
+        self.now = end
+
+
+class Timer:
+    cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Connection:
+    """A silent peer that answers pings unless it is dead."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.pings: list[float] = []
+        self.deaths: list[str] = []
+        self.dead = False
+        loop: Any = self.clock
+        self.keepalive = Keepalive(loop, interval=30, timeout=15, send_ping=self.ping, dead=self.deaths.append)
+
+    def ping(self) -> None:
+        self.pings.append(self.clock.now)
+        if not self.dead:
+            self.clock.call_later(0.1, self.answer)
+
+    def answer(self) -> None:
+        self.keepalive.last_received = self.clock.now
+        self.keepalive.answered()
+
+
+@pytest.fixture
+def connection() -> Connection:
+    return Connection()
+
+
+def test_a_quiet_watch_is_pinged_as_often_as_servers_allow(connection: Connection) -> None:
+    connection.keepalive.start(lambda: True)
+    connection.clock.run_until(3600)
+    assert connection.pings[:2] == pytest.approx([30, 60], abs=1)
+    later = [b - a for a, b in pairwise(connection.pings[1:])]
+    assert later and min(later) >= 300
+    assert strikes(connection.pings) <= 2, "a server with gRPC's defaults would close the connection"
+
+
+def strikes(pings: list[float]) -> int:
+    """How many pings came within five minutes of the one before, as gRPC's servers count them."""
+    return sum(b - a < 300 for a, b in pairwise(pings))
+
+
+def test_replies_begin_the_count_anew(connection: Connection) -> None:
+    connection.keepalive.start(lambda: True)
+    for minute in range(60):
+        connection.clock.run_until(minute * 60)
+        connection.keepalive.last_received = connection.clock.now
+        connection.keepalive.reply_received()
+    assert len(connection.pings) >= 50
+
+
+def test_without_calls_nothing_is_sent(connection: Connection) -> None:
+    open_calls = [1]
+    connection.keepalive.start(lambda: bool(open_calls))
+    open_calls.clear()
+    connection.clock.run_until(3600)
+    assert connection.pings == []
+
+
+def test_an_unanswered_ping_is_the_end(connection: Connection) -> None:
+    connection.dead = True
+    connection.keepalive.start(lambda: True)
+    connection.clock.run_until(3600)
+    assert connection.deaths == ["the server has not answered a ping for 15 s"]
+
+
+def test_the_class_works_on_a_real_loop() -> None:
+    async def main() -> int:
+        pinged = asyncio.Event()
+        keepalive = Keepalive(
+            asyncio.get_running_loop(), interval=0.001, timeout=10, send_ping=pinged.set, dead=lambda reason: None
+        )
+        keepalive.start(lambda: True)
+        await pinged.wait()
+        keepalive.stop()
+        return 1
+
+    assert asyncio.run(main()) == 1
