@@ -120,9 +120,7 @@ def init(
         project=project or _variable("project"),
         domain=domain or _variable("domain"),
         token=token or _variable("token"),
-        insecure=_insecure()
-        if insecure is None and not where.lower().startswith(("http://", "https://"))
-        else insecure,
+        insecure=_insecure() if insecure is None and not _has_scheme(where) else insecure,
         timeout=timeout,
         page_size=page_size,
     )
@@ -134,12 +132,16 @@ def init(
                 return
             if different and not replace:
                 raise InitializationError(
-                    f"flyte.init() was called before with other settings: {', '.join(different)}. "
+                    f"flyte.init() or box.connect() has set a client with other settings before: {', '.join(different)}. "
                     "Pass replace=True to change them, or make a flyte.Client and pass it as client=."
                 )
         registry.set_default(client)
     if previous is not None:
         previous.close()
+
+
+def _has_scheme(endpoint: object) -> bool:
+    return str(endpoint).lower().startswith(("http://", "https://"))
 
 
 def _variable(argument: str) -> str | None:

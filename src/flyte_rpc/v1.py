@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         beginning,
         containing,
         equal,
+        equal_bool,
         having,
         within,
     )
@@ -139,6 +140,7 @@ __all__ = [
     "enum_field",
     "enum_list",
     "equal",
+    "equal_bool",
     "fetching",
     "float32",
     "having",
@@ -210,6 +212,7 @@ __getattr__, __dir__ = lazy_exports(
             "beginning",
             "containing",
             "equal",
+            "equal_bool",
             "having",
             "within",
         ),

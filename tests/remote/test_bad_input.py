@@ -137,8 +137,17 @@ def test_endpoint_that_is_none(endpoint: str) -> None:
         (lambda: Project.update("nope", name="x"), NotFoundError, "nope"),
         (lambda: Run.get("nope"), NotFoundError, "nope"),
         (lambda: Action.get("nope"), NotFoundError, "GetActionDetails"),
+        (lambda: list(Run.listall(task_name=3)), TypeError, "task_name takes a string, not int"),  # type: ignore[arg-type]
+        (lambda: list(Run.listall(task_name="")), ValueError, "task_name is empty; omit it to have all"),
+        (lambda: list(Run.listall(sort_by=3)), TypeError, "sort_by takes"),  # type: ignore[arg-type]
+        (lambda: list(Run.listall(in_phase=iter(["failed"]))), TypeError, "in_phase=list(...)"),  # type: ignore[arg-type]
+        (
+            lambda: flyte.Resources(memory=("2Gi", "1Gi")),
+            ValueError,
+            "requests 2Gi, which is more than its limit of 1Gi",
+        ),
         (lambda: Task.get("nope", version="v1").fetch(), RemoteTaskNotFoundError, "nope has no version v1"),
-        (lambda: Task.get("nope", auto_version="latest").fetch(), RemoteTaskNotFoundError, "no version of task nope"),
+        (lambda: Task.get("nope", auto_version="latest").fetch(), RemoteTaskNotFoundError, "No task named 'nope'"),
     ],
 )
 def test_unknown_things(box: Devbox, ask: Callable[[], object], error: type[Exception], named: str) -> None:

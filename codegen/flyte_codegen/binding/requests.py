@@ -23,6 +23,9 @@ _FILTER_TYPES = {
     "prefix": "str | None",
     "time": "TimeFilter | None",
 }
+_CLAUSES = {"equal": "equal", "bool": "equal_bool", "time": "within"}
+"""The runtime's functions that check an argument and make a filter of it."""
+
 _SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
 _LIMIT = Param("limit", "int", "0", "Most items; 0 for as many as the server gives.")
 
@@ -248,7 +251,7 @@ class RequestBuilder:
             # Servers can't match beginnings: they narrow the list down, and the rest is left out here.
             self.keep = f"beginning({literal(param.field)}, {param.name})"
             return f"containing({arguments})"
-        return f"{'within' if param.kind == 'time' else 'equal'}({arguments})"
+        return f"{_CLAUSES[param.kind]}({arguments})"
 
     def _parameter(self, field: Field, path: str, owner: str) -> str:
         name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)

@@ -36,6 +36,7 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    equal_bool,
     listing,
     moment_path,
     paged,
@@ -260,7 +261,9 @@ class TriggerBase(Entity[TriggerTrigger]):
         request = ListTriggersRequest(
             request=ListRequest(
                 filters=as_filters(
-                    Filter, *equal("active", "active", active), *equal("task_version", "task_version", task_version)
+                    Filter,
+                    *equal_bool("active", "active", active),
+                    *equal("task_version", "task_version", task_version),
                 )
                 + as_list("filters", filters),
                 sort_by_fields=as_sorts(Sort, sort_by, "", keys=TriggerKey),
@@ -324,7 +327,9 @@ class TriggerBase(Entity[TriggerTrigger]):
         request = ListTriggersRequest(
             request=ListRequest(
                 filters=as_filters(
-                    Filter, *equal("active", "active", active), *equal("task_version", "task_version", task_version)
+                    Filter,
+                    *equal_bool("active", "active", active),
+                    *equal("task_version", "task_version", task_version),
                 )
                 + as_list("filters", filters),
                 sort_by_fields=as_sorts(Sort, sort_by, "", keys=TriggerKey),

@@ -9,6 +9,13 @@ from typing import Any, cast
 import attrs
 
 _QUANTITY = re.compile(r"^\d+(\.\d+)?([eE][+-]?\d+)?(m|k|[KMGTPE]i?)?$")
+_UNITS = {
+    "": 1.0,
+    "m": 1e-3,
+    **{prefix: 1000.0**power for power, prefix in enumerate("kMGTPE", 1)},
+    **{f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTPE", 1)},
+    "K": 1000.0,
+}
 _DEVICE_CLASSES = ("NVIDIA", "TPU", "NEURON", "AMD", "HABANA", "APPLE_SILICON")
 
 # The names that clusters label machines with, by the short names people use.
@@ -56,6 +63,12 @@ def _quantity(argument: str, value: Any, *, numbers: bool) -> str:
     return shown
 
 
+def _amount(quantity: str) -> float:
+    number = quantity.rstrip("mkKMGTPEi")
+    unit = quantity[len(number) :]
+    return float(number) * _UNITS[unit]
+
+
 def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None] | None:
     """A quantity as (request, limit)."""
     if value is None:
@@ -64,7 +77,10 @@ def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None]
         parts = tuple(cast("tuple[object, ...]", value))
         if len(parts) != 2 or None in parts:
             raise ValueError(f"Resources.{argument} takes one quantity, or a pair of request and limit; not {value!r}")
-        return _quantity(argument, parts[0], numbers=numbers), _quantity(argument, parts[1], numbers=numbers)
+        request, limit = (_quantity(argument, part, numbers=numbers) for part in parts)
+        if _amount(request) > _amount(limit):
+            raise ValueError(f"Resources.{argument} requests {request}, which is more than its limit of {limit}")
+        return request, limit
     return _quantity(argument, value, numbers=numbers), None
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from copy import deepcopy
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte._client import resolve_client
-from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError, RpcError
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
@@ -138,8 +140,14 @@ class Task(TaskBase):
         )
 
 
+_SUGGESTED_FROM = 500
+"""Tasks whose names are compared with one that does not exist."""
+
+
 class LazyEntity:
     """A deployed task that is not fetched yet.
+
+    Two handles are equal when they name the same task in the same way and have the same overrides.
 
     Fetching happens once, however many threads and coroutines ask; a failure is not remembered. Pickling keeps what
     names the task, not the connection.
@@ -247,11 +255,19 @@ class LazyEntity:
         versions = Task.versions(self._name, limit=1, project=self._project, domain=self._domain, client=self._client)
         newest = await versions.first.aio()
         if newest is None:
-            scope = resolve_client(self._client).scope(self._project, self._domain)
-            raise RemoteTaskNotFoundError(
-                f"no version of task {self._name} is deployed in project {scope.project}, domain {scope.domain}"
-            )
+            raise RemoteTaskNotFoundError(await self._missing())
         return newest.version
+
+    async def _missing(self) -> str:
+        """The message for a task that is not deployed, with the name that was probably meant."""
+        scope = resolve_client(self._client).scope(self._project, self._domain)
+        message = f"No task named {self._name!r} in {scope.project}/{scope.domain}."
+        with suppress(RpcError):  # the suggestion is a courtesy; the failure to find one is not the user's problem
+            tasks = Task.listall(limit=_SUGGESTED_FROM, project=scope.project, domain=scope.domain, client=self._client)
+            names = [task.name async for task in tasks]
+            if near := get_close_matches(self._name, names, n=1):
+                message += f" Did you mean {near[0]!r}?"
+        return message
 
     @blocking
     async def override(self, **changes: Unpack[Overrides]) -> LazyEntity:
@@ -315,6 +331,19 @@ class LazyEntity:
         details = state.pop("details")
         self.__init__(**state)  # type: ignore[misc]
         self._details = details
+
+    def _key(self) -> tuple[object, ...]:
+        details = self._details
+        changed = details.pb2 if details is not None and details.overridden else None
+        return self._name, self._project, self._domain, self._version, self._auto_version, changed
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LazyEntity):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._name)
 
     def __repr__(self) -> str:
         version = self._version or self._auto_version

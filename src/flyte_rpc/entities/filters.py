@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -59,16 +59,24 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def equal(field: str, argument: str, value: object) -> Iterator[Clause]:
-    """The clause of a parameter that takes one value; none for None."""
+def equal(field: str, argument: str, value: str | None) -> Iterator[Clause]:
+    """The clause of a parameter that takes a string; none for None."""
     if value is None:
         return
-    if isinstance(value, bool):
-        yield "EQUAL", field, ["true" if value else "false"]
-    elif isinstance(value, (str, int)):
-        yield "EQUAL", field, [str(value)]
-    else:
-        raise TypeError(f"{argument} takes text or a number, not {type(value).__name__}")
+    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a string, not {type(value).__name__} ({value!r})")
+    if not value:
+        raise ValueError(f"{argument} is empty; omit it to have all")
+    yield "EQUAL", field, [value]
+
+
+def equal_bool(field: str, argument: str, value: bool | None) -> Iterator[Clause]:
+    """The clause of a parameter that takes a bool; none for None."""
+    if value is None:
+        return
+    if not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a bool, not {type(value).__name__} ({value!r})")
+    yield "EQUAL", field, ["true" if value else "false"]
 
 
 def containing(field: str, argument: str, prefix: str | None) -> Iterator[Clause]:
@@ -106,7 +114,10 @@ def any_of(
         return
     if isinstance(values, (str, bytes)) or not isinstance(values, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
         shown = values.name.lower() if isinstance(values, enum.Enum) else values
-        raise TypeError(f"{argument} takes several values; for one, write {argument}=({shown!r},)")
+        hint = f"for one, write {argument}=({shown!r},)"
+        if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+            hint = f"write {argument}=list(...) for an iterator"
+        raise TypeError(f"{argument} takes several values; {hint}")
     numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))
     if not numbers:
         raise ValueError(f"{argument} is empty, so nothing could ever match; leave it out to have all")
@@ -178,6 +189,8 @@ def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: ob
 
 def _orders(sort_by: SortBy) -> Iterator[tuple[str, Direction]]:
     # A pair of texts is one key with its direction; several plain keys are written as a list.
+    if not isinstance(sort_by, (str, Iterable)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f'sort_by takes "name", "-name" or ("name", "asc"), not {type(sort_by).__name__}')
     if isinstance(sort_by, str) or (isinstance(sort_by, tuple) and len(sort_by) == 2 and isinstance(sort_by[0], str)):
         yield from _order(sort_by)
     else:

@@ -647,7 +647,7 @@ async def test_what_cannot_be_published_is_not_sent(
         ({"attrs": {"team": []}}, ValueError, r"attrs\['team'\] is empty"),
         ({"attrs": {"team": [1]}}, TypeError, r"attrs\['team'\] takes text"),
         ({"attrs": "team"}, TypeError, "attrs takes a mapping"),
-        ({"source_run": ["r1"]}, TypeError, "source_run takes text"),
+        ({"source_run": ["r1"]}, TypeError, "source_run takes a string"),
         ({"latest_per_partition": True}, ValueError, "latest_per_partition needs a name"),
         ({"partitions": "us"}, TypeError, "partitions takes a mapping"),
         ({"region": None}, ValueError, "partition 'region' is None"),

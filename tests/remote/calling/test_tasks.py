@@ -93,8 +93,10 @@ def test_versions_and_auto_version(project: str, monkeypatch: pytest.MonkeyPatch
     assert [v.version for v in Task.versions(task.name)] == ["b", "c", "a"], "the newest first"
     assert [v.version for v in Task.versions(task.name, sort_by="version", limit=2)] == ["a", "b"]
     assert Task.get(task.name, auto_version="latest").fetch().version == "b"
-    with pytest.raises(RemoteTaskNotFoundError, match="no version of task nope is deployed"):
+    with pytest.raises(RemoteTaskNotFoundError, match=r"No task named 'nope' in \S+/development\.$"):
         Task.get("nope", auto_version="latest").fetch()
+    with pytest.raises(RemoteTaskNotFoundError, match=f"Did you mean '{task.name}'"):
+        Task.get(f"{task.name}s", auto_version="latest").fetch()
     current = Task.get(task.name, auto_version="current")
     with pytest.raises(ValueError, match="does not run in a task"):
         current.fetch()
@@ -128,6 +130,8 @@ def test_copies_of_lazy_entities_keep_their_client(duplicate: Callable[[LazyEnti
     lazy = Task.get(multiply.name, version=multiply.version, client=client)
     with flyte.Client("http://127.0.0.1:1", project="p", domain="d") as other, flyte.use_client(other):
         assert duplicate(lazy).fetch().client is client
+    assert duplicate(lazy) == lazy and len({duplicate(lazy), lazy}) == 1
+    assert lazy.override(retries=2) != lazy != Task.get(multiply.name, version="other")
 
 
 def test_listing(project: str) -> None:
