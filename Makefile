@@ -8,7 +8,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # The interpreters of `make test-all`: all that are installed.
 PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/null && echo python$$v; done)
 
-.PHONY: demo test test-all check generate docs bench setup clean
+.PHONY: demo test test-all interop check generate docs bench setup clean
 
 demo: .venv/demo
 	$(VENV)/python examples/tour.py
@@ -25,6 +25,13 @@ test-all: .venv/dev
 		$$python -m venv .venv-$$python && .venv-$$python/bin/$(PIP) -e '.[dev]' \
 			&& .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
 	done
+
+# Calls through nginx and HAProxy. Tests of a proxy that is not installed are skipped.
+interop: .venv/dev
+	@for proxy in nginx haproxy; do \
+		PATH="$$PATH:/usr/sbin" command -v $$proxy >/dev/null || echo "$$proxy is not installed: its tests are skipped" >&2; \
+	done
+	INTEROP=1 $(VENV)/python -m pytest tests/proxies
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check
