@@ -32,11 +32,13 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     client_max_body_size 64m;
+    # A connection to the server for each call would overrun the server's queue of connections.
+    upstream back {{ server 127.0.0.1:{backend}; keepalive 64; }}
     server {{
         listen 127.0.0.1:{port} http2;
         keepalive_requests {requests};
         grpc_read_timeout {idle}s;
-        location / {{ grpc_pass grpc://127.0.0.1:{backend}; }}
+        location / {{ grpc_pass grpc://back; }}
     }}
 }}
 """
