@@ -309,5 +309,5 @@ class _Call:
             what = missing if stream.sent else "the server takes no request"
             return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}")
         if stream.failure is None:
-            return ConnectionLostError("the reply ended without a status, as when something cuts it off on the way")
+            return diagnosis.missing_status(complete=stream.headers is not None and stream.malformed is None)
         return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)
