@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -17,20 +16,6 @@ from flyte_rpc.serving.server import serve
 from rpc.conftest import failure
 from support.echo import Echo, EchoServer, Note
 from support.peers import Peer
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, with its key, in one PEM file."""
-    at = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    try:
-        subprocess.run([*command.split(), *names, "-keyout", at, "-out", f"{at}.crt"], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is needed to make a certificate")
-    at.write_text(at.read_text() + Path(f"{at}.crt").read_text())
-    return at
 
 
 class TestTls:

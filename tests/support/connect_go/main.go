@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
@@ -43,9 +44,19 @@ type raw struct{ data []byte }
 
 type rawCodec struct{}
 
-func (rawCodec) Name() string                    { return "proto" }
-func (rawCodec) Marshal(m any) ([]byte, error)   { return m.(*raw).data, nil }
-func (rawCodec) Unmarshal(d []byte, m any) error { m.(*raw).data = append([]byte{}, d...); return nil }
+func (rawCodec) Name() string { return "proto" }
+
+func (rawCodec) Marshal(m any) ([]byte, error) {
+	if status, ok := m.(proto.Message); ok { // of an error over gRPC
+		return proto.Marshal(status)
+	}
+	return m.(*raw).data, nil
+}
+
+func (rawCodec) Unmarshal(d []byte, m any) error {
+	m.(*raw).data = append([]byte{}, d...)
+	return nil
+}
 
 func reply(value any) *connect.Response[raw] {
 	data, err := json.Marshal(value)

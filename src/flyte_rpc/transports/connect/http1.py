@@ -14,7 +14,7 @@ from flyte_rpc.transports.diagnosis import ForeignReply
 from flyte_rpc.transports.endpoint import Endpoint
 
 from .http_call import Reply, Request
-from .protocol import TIMEOUT_HEADER
+from .protocol import PROTOCOL_VERSION, TIMEOUT_HEADER
 
 _HEADER_BYTES = 2**16
 """Most bytes that the headers of a reply may have."""
@@ -34,7 +34,7 @@ class Http1Connection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint, user_agent: str) -> None:
         self._loop = loop
         self._endpoint = endpoint
-        self._fixed = [("host", endpoint.authority), ("user-agent", user_agent)]
+        self._fixed = [("host", endpoint.authority), ("user-agent", user_agent), PROTOCOL_VERSION]
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
         self._waiter: asyncio.Future[None] | None = None
         self.closed: asyncio.Future[None] = loop.create_future()
