@@ -55,6 +55,9 @@ _STATUS_OF_HTTP = {
 }
 """What Connect prescribes for error replies without a Connect error. All others are UNKNOWN."""
 
+_MAX_MEMBERS = 16
+"""Parts of a gzip file. Servers write one; thousands would only serve to keep the client busy."""
+
 _SHOWN_CHARACTERS = 120
 """How much of a plain text is repeated in an error."""
 
@@ -141,6 +144,8 @@ class EnvelopeReader:
             message = bytes(partial[_PREFIX.size : end])
             del partial[:end]
             if flags & _COMPRESSED:
+                if not self._encoding:
+                    raise DecodeError("a message of the stream is compressed, but the reply does not say how")
                 message = decompress(self._encoding, message)
             if flags & _END_OF_STREAM:
                 partial.clear()
@@ -263,15 +268,17 @@ def gunzip(data: bytes, limit: int) -> bytes:
     """Decompress gzip.
 
     Args:
-        data: All of it, in one or more members.
+        data: All of it, in one or a few members.
         limit: The most bytes that it may expand to. More are never produced.
 
     Raises:
-        DecodeError: The data is broken or cut short, or expands to more than the limit.
+        DecodeError: The data is broken or cut short, expands to more than the limit, or has too many members.
     """
     parts: list[bytes] = []
     size = 0
     while data:
+        if len(parts) == _MAX_MEMBERS:
+            raise DecodeError("the compressed reply has too many parts")
         member = zlib.decompressobj(_GZIP)
         try:
             part = member.decompress(data, limit - size + 1)
