@@ -41,7 +41,7 @@ class _Preference(enum.Enum):
 
     GRPC_FIRST = enum.auto()
     CONNECT_FIRST = enum.auto()
-    """A reply over gRPC came without trailers."""
+    """gRPC was refused, or a reply came without trailers."""
     GRPC = enum.auto()
     CONNECT = enum.auto()
 
@@ -229,7 +229,11 @@ class _AutoTransport:
             if _lost_trailers(error):
                 self._preferences[self._endpoint] = _Preference.CONNECT_FIRST
                 return None
-            return self._connect_transport() if _refused_grpc(error) else None
+            if not _refused_grpc(error):
+                return None
+            # Calls that begin from now on need not be refused first.
+            self._preferences[self._endpoint] = _Preference.CONNECT_FIRST
+            return self._connect_transport()
         if self._connect is not None and self._connect.answered:
             self._choose(first)
             return None

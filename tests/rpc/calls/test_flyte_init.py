@@ -11,7 +11,7 @@ from flyte_api.registry import registry
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("ENDPOINT", "PROJECT", "DOMAIN", "ORG", "TOKEN", "INSECURE"):
+    for name in ("ENDPOINT", "PROJECT", "DOMAIN", "ORG", "TOKEN", "INSECURE", "TRANSPORT"):
         for prefix in ("FLYTE_", "FLYTE_ADMIN_", "FLYTE_TASK_"):
             monkeypatch.delenv(prefix + name, raising=False)
     previous = registry.default

@@ -93,9 +93,17 @@ class TestConnectServers:
                 await anext(stream(client, Echo.COUNT, Note(to=0, status=5)))
         assert (await stats(connect_go)).calls == {"Write": 1, "Count": 1}
 
-    async def test_many_first_calls_at_a_time(self, connect_go: ConnectServer) -> None:
-        async with auto(connect_go.endpoints["http1"]) as client:
-            await asyncio.gather(*(unary(client, Echo.WRITE, Note(n=n)) for n in range(50)))
+    @pytest.mark.parametrize("port", ["http1", "connect_only", "tls_http1"])
+    async def test_many_first_calls_at_a_time(
+        self, port: str, connect_go: ConnectServer, trusting: ssl.SSLContext
+    ) -> None:
+        """They begin at different moments of the probing, which share the TLS settings."""
+        calls: list[asyncio.Future[Note]] = []
+        async with auto(connect_go.endpoints[port], ssl_context=trusting) as client:
+            for n in range(50):
+                calls.append(asyncio.ensure_future(unary(client, Echo.WRITE, Note(n=n))))
+                await asyncio.sleep(0.0005)
+            await asyncio.gather(*calls)
         assert (await stats(connect_go)).calls == {"Write": 50}
 
     async def test_the_choice_is_remembered_for_other_event_loops(self, connect_go: ConnectServer) -> None:
