@@ -44,6 +44,8 @@ class _Preference(enum.Enum):
     """gRPC was refused, or a reply came without trailers."""
     GRPC = enum.auto()
     CONNECT = enum.auto()
+    CONNECT_HTTP2 = enum.auto()
+    """Connect over HTTP/2 in cleartext, where nothing negotiates the version."""
 
 
 def check_transport(transport: TransportName | TransportFactory) -> TransportName | TransportFactory:
@@ -194,19 +196,22 @@ class _AutoTransport:
 
     def _connect_transport(self) -> ConnectTransport:
         if self._connect is None:
-            # In cleartext nothing negotiates the version: one that has worked for gRPC works for Connect.
-            http2 = self._grpc.connected and not self._endpoint.tls
-            self._connect = self._open_connect(self._endpoint, "2" if http2 else "auto")
+            known = self._preferences.get(self._endpoint) is _Preference.CONNECT_HTTP2
+            self._connect = self._open_connect(self._endpoint, "2" if known or self._cleartext_http2() else "auto")
             if self._closed:
                 self._connect.close()
         return self._connect
+
+    def _cleartext_http2(self) -> bool:
+        """Whether gRPC has shown that the server speaks HTTP/2 in cleartext, so that Connect can as well."""
+        return self._grpc.connected and not self._endpoint.tls
 
     def _known(self) -> Transport | None:
         """The transport that another event loop has found to work."""
         match self._preferences.get(self._endpoint):
             case _Preference.GRPC:
                 self._chosen = self._grpc
-            case _Preference.CONNECT:
+            case _Preference.CONNECT | _Preference.CONNECT_HTTP2:
                 self._chosen = self._connect_transport()
             case _:
                 pass
@@ -220,8 +225,11 @@ class _AutoTransport:
 
     def _choose(self, transport: Transport) -> None:
         self._chosen = transport
-        is_grpc = transport is self._grpc
-        self._preferences[self._endpoint] = _Preference.GRPC if is_grpc else _Preference.CONNECT
+        if transport is self._grpc:
+            self._preferences[self._endpoint] = _Preference.GRPC
+        elif self._preferences.get(self._endpoint) is not _Preference.CONNECT_HTTP2:
+            http2 = self._cleartext_http2()
+            self._preferences[self._endpoint] = _Preference.CONNECT_HTTP2 if http2 else _Preference.CONNECT
 
     def _fallback(self, first: Transport, error: RpcError) -> Transport | None:
         """The transport to send a failed call over again. None unless the call was certainly not executed."""

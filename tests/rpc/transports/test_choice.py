@@ -106,13 +106,17 @@ class TestConnectServers:
             await asyncio.gather(*calls)
         assert (await stats(connect_go)).calls == {"Write": 50}
 
-    async def test_the_choice_is_remembered_for_other_event_loops(self, connect_go: ConnectServer) -> None:
+    @pytest.mark.parametrize(("port", "http"), [("http1", "1.1"), ("connect_only", "2")])
+    async def test_the_choice_is_remembered_for_other_event_loops(
+        self, port: str, http: str, connect_go: ConnectServer
+    ) -> None:
         factory = transport_factory("auto", "test", None)
-        endpoint = parse_endpoint(connect_go.endpoints["http1"])
+        endpoint = parse_endpoint(connect_go.endpoints[port])
         first, second = factory(endpoint), factory(endpoint)
         await first.unary("/test.Echo/Say", b"{}", [], 20)
         await second.unary("/test.Echo/Say", b"{}", [], 20)
         assert second.connected and not cast(Any, second)._grpc._connecting
+        assert cast(Any, second)._connect._http == http
         await first.aclose()
         await second.aclose()
 

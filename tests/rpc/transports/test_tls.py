@@ -41,15 +41,17 @@ class TestTls:
         async with Client(f"https://localhost:{tls}", timeout=20) as client:
             assert (await unary(client, Echo.SAY, Note())).ok == 1
 
-    async def test_an_untrusted_server_is_not(self, tls: int) -> None:
-        text = await failure(f"https://localhost:{tls}", errors.EndpointError)
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_an_untrusted_server_is_not(self, tls: int, transport: str) -> None:
+        text = await failure(f"https://localhost:{tls}", errors.EndpointError, transport=transport)
         assert "certificate of localhost" in text and "SSL_CERT_FILE" in text
 
     async def test_clear_text_to_a_tls_server(self, tls: int) -> None:
         text = await failure(f"http://127.0.0.1:{tls}", errors.EndpointError)
         assert "https://127.0.0.1" in text
 
-    async def test_tls_to_a_clear_text_server(self) -> None:
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_tls_to_a_clear_text_server(self, transport: str) -> None:
         async with await serve([EchoServer()]) as server:
-            text = await failure(f"https://127.0.0.1:{server.port}", errors.EndpointError)
+            text = await failure(f"https://127.0.0.1:{server.port}", errors.EndpointError, transport=transport)
         assert "TLS handshake" in text

@@ -199,6 +199,8 @@ class Http1Connection(asyncio.Protocol):
             and http.our_state is h11.DONE
             and http.their_state is h11.DONE
             and not http.trailing_data[0]
+            # A server that answers before it has read a large request may never read the rest.
+            and not self._transport.get_write_buffer_size()
         )
         if not reusable:
             self.abort()
