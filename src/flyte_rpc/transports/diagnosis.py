@@ -40,7 +40,8 @@ class ForeignReply(Exception):
         """Describe the reply.
 
         Args:
-            answered: What it is, for people.
+            answered: What it is. Nothing that the server may have copied from the request, since only the messages of
+                `RpcError` are redacted.
             http1: Whether the peer answered HTTP/2 with HTTP/1.1, so that it cannot have read the request.
             http2: Whether the peer answered HTTP/1.1 with HTTP/2, so that it cannot have read the request.
             status: The HTTP status, if there is one.
@@ -104,7 +105,7 @@ def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
         what = f"{where} closes the connection without a word"
         hint = _other_scheme(endpoint)
     error = EndpointError(what, hint=hint, unprocessed=True)
-    error.__cause__ = ForeignReply(what, http1=head.startswith(b"HTTP/1."))
+    error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=head.startswith(b"HTTP/1."))
     return error
 
 
@@ -143,12 +144,13 @@ def check_response(headers: Mapping[str, str]) -> None:
     if http == 404 and not kind.startswith("text/html"):
         # Servers that route by path answer so where a service is not mounted. A page is from a web server of no service.
         raise UnimplementedError(f"it answered with {answered}, so nothing is there under the name of the method")
+    cause = ForeignReply(answered, status=http, html=kind.startswith("text/html"))
     if target := headers.get("location"):
         answered += f", which redirects to {target}"
     raise EndpointError(
         f"what answers is not a gRPC server ({answered})",
         hint="Check that the endpoint is the gRPC service, and that the proxy before it passes gRPC on.",
-    ) from ForeignReply(answered, status=http, html=kind.startswith("text/html"))
+    ) from cause
 
 
 def raise_for_status(trailers: Mapping[str, str]) -> None:

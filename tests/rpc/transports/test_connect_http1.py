@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import traceback
 
 import pytest
 
@@ -270,6 +271,16 @@ class TestReplies:
         async with http1_server(lambda n: answer) as (endpoint, _):
             text = await failure(endpoint, errors.UnauthenticatedError, transport="connect", token="hunter2-hunter2")
         assert "hunter2" not in text and "bad token ***" in text
+
+    async def test_credentials_are_in_no_cause_of_an_error(self) -> None:
+        answer = reply(b"no such token: hunter2-hunter2", "403 Forbidden", "text/plain")
+        async with (
+            http1_server(lambda n: answer) as (endpoint, _),
+            Client(endpoint, timeout=20, transport="connect", token="hunter2-hunter2") as client,
+        ):
+            with pytest.raises(errors.PermissionDeniedError, match="no such token") as raised:
+                await unary(client, Echo.WRITE, Note())
+        assert "hunter2" not in "".join(traceback.format_exception(raised.value))
 
 
 async def test_a_request_that_the_server_does_not_take() -> None:

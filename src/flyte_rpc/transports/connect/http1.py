@@ -267,7 +267,7 @@ def _not_http1(endpoint: Endpoint, head: bytes) -> EndpointError:
     else:
         what = f"what answers on {where} does not speak HTTP/1.1 (it sends {head[:40]!r})"
     error = EndpointError(what, hint=hint, unprocessed=http2)
-    error.__cause__ = ForeignReply(what, http2=http2)
+    error.__cause__ = ForeignReply("the first bytes are not HTTP/1.1", http2=http2)
     return error
 
 

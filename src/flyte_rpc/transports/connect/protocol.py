@@ -227,22 +227,23 @@ def _foreign(status: int, headers: Mapping[str, str], body: bytes) -> RpcError:
     """The error for a reply without a Connect error."""
     kind = content_type(headers)
     answered = f"HTTP {status}" + (f" of type {kind}" if kind else "")
+    cause = ForeignReply(answered, status=status, html=kind == "text/html")
     if kind == "text/plain" and not headers.get("content-encoding") and (line := _first_line(body)):
         answered += f", {line!r}"  # such as that the server expects TLS
     target = headers.get("location")
     error: RpcError
     if (status == 404 and kind == "text/html") or status in _NOT_CONNECT or status < 400:
         redirect = f", which redirects to {target}" if target and status >= 300 else ""
-        error = EndpointError(
-            f"what answers is not a Connect server ({answered}{redirect})",
-            hint="Check that the endpoint is the API of the control plane, not a web page or another service.",
-        )
+        hint = "Check that the endpoint is the API of the control plane, not a web page or another service."
+        if status in _NOT_CONNECT:
+            hint = "If the server speaks gRPC only, use transport='grpc'."
+        error = EndpointError(f"what answers is not a Connect server ({answered}{redirect})", hint=hint)
     elif status == 404:
         error = rpc_error(Status.UNIMPLEMENTED, f"it answered with {answered}, so the method is not there")
     else:
         mapped = _STATUS_OF_HTTP.get(status, Status.UNKNOWN)
         error = rpc_error(mapped, f"a proxy or web server answered with {answered} instead of a Connect reply")
-    error.__cause__ = ForeignReply(answered, status=status, html=kind == "text/html")
+    error.__cause__ = cause
     return error
 
 
