@@ -105,7 +105,9 @@ def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
         what = f"{where} closes the connection without a word"
         hint = _other_scheme(endpoint)
     error = EndpointError(what, hint=hint, unprocessed=True)
-    error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=head.startswith(b"HTTP/1."))
+    # Python's own server is one that answers a version of HTTP it does not know with a page that has no headers.
+    http1 = head.startswith(b"HTTP/1.") or head.lstrip().startswith(b"<")
+    error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=http1)
     return error
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
 import pytest
@@ -88,6 +90,30 @@ class TestConnectServers:
             assert [note.n async for note in stream(client, Echo.COUNT, Note(to=3))] == [0, 1, 2]
             assert chosen(client) is ConnectTransport
         assert (await stats(connect_go)).calls == {"Count": 1}
+
+    async def test_a_server_on_the_standard_library(self) -> None:
+        """It answers the beginning of HTTP/2 with a page that has no headers."""
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                self.wfile.write(reply())
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                async with auto(f"http://127.0.0.1:{server.server_port}") as client:
+                    assert (await unary(client, Echo.WRITE, Note())).ok == 1
+                    assert chosen(client) is ConnectTransport
+            finally:
+                await asyncio.to_thread(server.shutdown)
+                thread.join()
 
     async def test_an_error_of_connect_decides_as_well(self, connect_go: ConnectServer) -> None:
         async with auto(connect_go.endpoints["http1"]) as client:
