@@ -70,6 +70,7 @@ class TestWrongEndpoints:
             (b"\x15\x03\x01\x00\x02\x02\x46", errors.EndpointError, "expects TLS"),
             (b"HTTP/1.1 abc\r\n\r\n", errors.EndpointError, "headers that are not valid HTTP/1.1"),
             (b"HTTP/1.1 200 OK\r\nx: " + b"y" * 70_000, errors.EndpointError, "not valid HTTP/1.1"),
+            (b"", errors.ConnectionLostError, "If the server expects TLS, use https://127.0.0.1:"),
             (b"HTTP/1.1 200", errors.ConnectionLostError, "closed the connection without a reply"),
         ],
     )

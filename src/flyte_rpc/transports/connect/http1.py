@@ -105,10 +105,20 @@ class Http1Connection(asyncio.Protocol):
     def connection_lost(self, exc: BaseException | None) -> None:
         if exc is None and not self._end_seen:
             self.eof_received()
-        reason = f"the connection broke ({exc})" if exc else self._closed_reason()
-        self.close(reason)
+        self._fail(self._lost(f"the connection broke ({exc})" if exc else self._closed_reason()))
+        self._transport.close()
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def _lost(self, reason: str) -> ConnectionLostError:
+        """The error for a connection that the server or the network ended."""
+        hint = ""
+        if self._first_bytes == b"" and not self._endpoint.tls:
+            hint = (
+                f"{ConnectionLostError.default_hint} If the server expects TLS, use https://{self._endpoint.authority}; "
+                "if it speaks HTTP/2 only, use transport='grpc'."
+            )
+        return ConnectionLostError(reason, hint=hint)
 
     def _closed_reason(self) -> str:
         if self._reply is None:
@@ -241,7 +251,7 @@ class Http1Connection(asyncio.Protocol):
                 case h11.InformationalResponse():
                     continue
                 case h11.ConnectionClosed():
-                    self._fail(ConnectionLostError(self._closed_reason()))
+                    self._fail(self._lost(self._closed_reason()))
                     break
                 case _:  # more data is needed, or the next reply has to wait
                     break
@@ -249,7 +259,7 @@ class Http1Connection(asyncio.Protocol):
 
     def _protocol_error(self, error: h11.RemoteProtocolError, *, ended: bool) -> RpcError:
         if ended:
-            return ConnectionLostError(self._closed_reason())
+            return self._lost(self._closed_reason())
         if self._first_bytes is None:
             return ConnectionLostError(f"the server broke the rules of HTTP/1.1 ({error})")
         return _not_http1(self._endpoint, self._first_bytes)
