@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal, get_args
 
-from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnknownError
+from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnavailableError, UnknownError
 
 from .endpoint import Endpoint
 from .transport import Metadata, Transport
@@ -231,24 +231,28 @@ class _AutoTransport:
             http2 = self._cleartext_http2()
             self._preferences[self._endpoint] = _Preference.CONNECT_HTTP2 if http2 else _Preference.CONNECT
 
+    def _prefer(self, preference: _Preference) -> None:
+        """Note which transport the next call tries first, unless another call has decided in the meantime."""
+        if self._chosen is None:
+            self._preferences[self._endpoint] = preference
+
     def _fallback(self, first: Transport, error: RpcError) -> Transport | None:
         """The transport to send a failed call over again. None unless the call was certainly not executed."""
         if first is self._grpc:
             if _lost_trailers(error):
-                self._preferences[self._endpoint] = _Preference.CONNECT_FIRST
+                self._prefer(_Preference.CONNECT_FIRST)
                 return None
             if not _refused_grpc(error):
                 return None
             # Calls that begin from now on need not be refused first.
-            self._preferences[self._endpoint] = _Preference.CONNECT_FIRST
+            self._prefer(_Preference.CONNECT_FIRST)
             return self._connect_transport()
         if self._connect is not None and self._connect.answered:
             self._choose(first)
             return None
-        if not _refused(error):
-            return None
-        self._preferences[self._endpoint] = _Preference.GRPC_FIRST
-        return self._grpc
+        if isinstance(error, UnavailableError):
+            self._prefer(_Preference.GRPC_FIRST)  # nothing has shown that the server speaks Connect
+        return self._grpc if _refused(error) else None
 
     def _failure(self, other: Transport, first: RpcError, second: RpcError) -> RpcError:
         """The error of a call that failed over both transports: that of the first, unless the second says more."""
@@ -257,6 +261,8 @@ class _AutoTransport:
         if self._connect is not None and other is self._connect and self._connect.answered:
             self._choose(other)
             return second
+        if other is self._connect and isinstance(second, UnavailableError):
+            self._prefer(_Preference.GRPC_FIRST)
         if _refused(second) or (isinstance(second, EndpointError) and second.unprocessed):
             return first
         if isinstance(second.__cause__, ForeignReply) and isinstance(

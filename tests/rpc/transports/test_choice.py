@@ -202,6 +202,33 @@ class TestProxiesThatDropTrailers:
 
 
 class TestOtherServers:
+    async def test_a_proxy_that_starts_does_not_hide_a_server_of_grpc(self) -> None:
+        starting = True
+
+        class Starting(Peer):
+            def data_received(self, data: bytes) -> None:
+                if data.startswith(b"POST"):
+                    self.transport.abort()
+                elif starting:
+                    self.transport.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+                    self.transport.close()
+                else:
+                    super().data_received(data)
+
+            def flush(self) -> None:
+                if not starting:
+                    super().flush()
+
+        peers: list[Peer] = []
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: Starting(lambda peer, at: peer.reply(at), peers), "127.0.0.1", 0)
+        async with server, auto(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}") as client:
+            with pytest.raises(errors.UnavailableError):
+                await unary(client, Echo.WRITE, Note())
+            starting = False
+            assert (await unary(client, Echo.WRITE, Note())).ok == 1
+            assert chosen(client) is GrpcTransport
+
     async def test_a_web_server(self) -> None:
         async with http1_server(lambda n: reply(b"<html>", "400 Bad Request", "text/html", "Connection: close")) as (
             endpoint,
