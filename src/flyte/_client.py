@@ -6,12 +6,13 @@ import os
 import sys
 import threading
 from contextlib import AbstractContextManager
-from typing import ClassVar
+from typing import ClassVar, cast, get_args
 
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
 from flyte_rpc.calls.client import Client as RpcClient
 from flyte_rpc.calls.client import ClientSettings, Token
+from flyte_rpc.transports.choice import TransportName
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.version import VERSION
 
@@ -22,6 +23,7 @@ _ENVIRONMENT = {
     "domain": ("FLYTE_DOMAIN", "FLYTE_TASK_DOMAIN"),
     "token": ("FLYTE_TOKEN",),
     "insecure": ("FLYTE_INSECURE", "FLYTE_ADMIN_INSECURE"),
+    "transport": ("FLYTE_TRANSPORT",),
 }
 """Environment variables that stand in for arguments, the first one that is set."""
 
@@ -83,12 +85,13 @@ def init(
     insecure: bool | None = None,
     timeout: float = 60.0,
     page_size: int = 100,
+    transport: TransportName | None = None,
     replace: bool = False,
 ) -> None:
     """Set the default client of the process. Nothing is sent before the first call.
 
     Omitted settings are read from the environment: `FLYTE_ENDPOINT`, `FLYTE_ORG`, `FLYTE_PROJECT`, `FLYTE_DOMAIN`,
-    `FLYTE_TOKEN`, `FLYTE_INSECURE`; or `FLYTE_ADMIN_ENDPOINT`, `FLYTE_ADMIN_INSECURE` and `FLYTE_TASK_ORG`,
+    `FLYTE_TOKEN`, `FLYTE_INSECURE`, `FLYTE_TRANSPORT`; or `FLYTE_ADMIN_ENDPOINT`, `FLYTE_ADMIN_INSECURE` and `FLYTE_TASK_ORG`,
     `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, the names of other Flyte tools.
 
     To use several control planes or identities, make a `flyte.Client` for each and pass it as `client=`.
@@ -102,6 +105,8 @@ def init(
         insecure: True for cleartext, False for TLS, when the endpoint does not say. Default: TLS except to this machine.
         timeout: Seconds that a call may take, retries included. Default: 60.
         page_size: Items that a listing asks for at a time. Default: 100.
+        transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does not pass
+            gRPC. Default: `"auto"`.
         replace: Replace the client of an earlier `init` that had other settings, and close it. Default: False.
 
     Raises:
@@ -123,6 +128,7 @@ def init(
         insecure=_insecure() if insecure is None and not _has_scheme(where) else insecure,
         timeout=timeout,
         page_size=page_size,
+        transport=transport or _transport(),
     )
     with _lock:
         previous = registry.default
@@ -148,6 +154,15 @@ def _variable(argument: str) -> str | None:
     return next((value for name in _ENVIRONMENT[argument] if (value := os.environ.get(name, "").strip())), None)
 
 
+def _transport() -> TransportName:
+    name = _variable("transport")
+    if name is None:
+        return "auto"
+    if name not in get_args(TransportName):
+        raise ValueError(f'FLYTE_TRANSPORT={name!r}: choose "auto", "grpc" or "connect"')
+    return cast(TransportName, name)
+
+
 def _insecure() -> bool | None:
     text = _variable("insecure")
     if text is None:
@@ -160,7 +175,7 @@ def _insecure() -> bool | None:
 def _differences(before: ClientSettings, now: ClientSettings) -> list[str]:
     """How two clients differ. Functions that return tokens cannot be compared, and count as equal."""
     different: list[str] = []
-    for name in ("endpoint", "org", "project", "domain", "timeout", "page_size"):
+    for name in ("endpoint", "org", "project", "domain", "timeout", "page_size", "transport"):
         old, new = getattr(before, name), getattr(now, name)
         if old != new:
             different.append(f"{name} {_shown(old)}, now {_shown(new)}")

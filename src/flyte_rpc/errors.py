@@ -6,7 +6,7 @@
       BlockingCallError               a blocking call that would wait for itself
       RpcError                        a call failed; one subclass per gRPC status
         UnavailableError
-          EndpointError               nothing that speaks gRPC answers at the endpoint
+          EndpointError               nothing that speaks gRPC or Connect answers
           ConnectionLostError         the connection broke during the call
         DecodeError                   the reply is not the message that the method returns
 
@@ -212,7 +212,7 @@ class UnavailableError(RpcError, ConnectionError):
 
 
 class EndpointError(UnavailableError):
-    """Nothing that speaks gRPC was reached at the endpoint. The request was not sent."""
+    """Nothing that speaks gRPC or Connect was reached at the endpoint. The server did not act on the request."""
 
     _verb = "could not be sent"
     default_hint = "Check the endpoint of the client."

@@ -10,12 +10,13 @@ import attrs
 
 from flyte_rpc.arguments import seconds, text, whole
 from flyte_rpc.errors import InitializationError, RpcError
+from flyte_rpc.transports.choice import TransportFactory, TransportName, check_transport, transport_factory
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
 from flyte_rpc.transports.transport import Transport
 from flyte_rpc.version import USER_AGENT
 
 from .metadata import added, check_token, checked
-from .pool import ConnectionPool, TransportFactory, grpc_transports
+from .pool import ConnectionPool
 from .retry import CALLS, Backoff
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ClientSettings:
     metadata: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     retry: Backoff
     on_call: tuple[Observer, ...]
+    transport: TransportName | TransportFactory = "auto"
 
 
 class Client:
@@ -93,7 +95,7 @@ class Client:
         metadata: Iterable[tuple[str, str]] = (),
         retry: Backoff = CALLS,
         on_call: Observer | Iterable[Observer] = (),
-        transport: TransportFactory | None = None,
+        transport: TransportName | TransportFactory = "auto",
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Describe the connection. Nothing is sent yet.
@@ -111,7 +113,9 @@ class Client:
             retry: How often and how fast calls are retried that are safe to retry.
             on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be quick and
                 not raise.
-            transport: Makes the transport for an endpoint on the running event loop. Default: gRPC over HTTP/2.
+            transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does not
+                pass gRPC. Or a function that makes the transport for an endpoint on the running event loop. Default:
+                `"auto"`.
             ssl_context: TLS settings for `https://` endpoints. Default: the system's trust store, TLS 1.2 or newer.
 
         Raises:
@@ -129,9 +133,10 @@ class Client:
             metadata=checked(metadata),
             retry=retry,
             on_call=_observers(on_call),
+            transport=check_transport(transport),
         )
         self._check_token()
-        self._pool = ConnectionPool(transport or grpc_transports(self.user_agent, ssl_context))
+        self._pool = ConnectionPool(transport_factory(transport, self.user_agent, ssl_context))
         self._owns_pool = True
         self._closed = False
 

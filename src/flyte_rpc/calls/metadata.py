@@ -17,6 +17,20 @@ Pairs = tuple[tuple[str, str], ...]
 _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _OURS = ("te", "content-type", "user-agent", "x-request-id")
+_HTTP = frozenset(
+    (
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Headers that describe the connection or the body, which only a transport can know."""
 
 _added: ContextVar[Pairs] = ContextVar("rpc_auth_metadata", default=())
 
@@ -71,11 +85,11 @@ def checked(
     """
     pairs = tuple(_pair(called, pair) for pair in metadata)
     for name, value in pairs:
-        if not _NAME.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
+        if not _NAME.fullmatch(name) or name.startswith(("grpc-", "connect-")) or name.endswith("-bin"):
             raise ValueError(
-                f"{called} has the header {name!r}; names are lower-case, and not those of gRPC or binary ones"
+                f"{called} has the header {name!r}; names are lower-case, and not those of gRPC, Connect or binary ones"
             )
-        if name in ours:
+        if name in ours or name in _HTTP:
             raise ValueError(f"{called} cannot set {name!r}, which the client sets itself")
         if not _PRINTABLE.fullmatch(value):
             raise ValueError(f"the {called} value of {name!r} is empty or not printable ASCII")

@@ -4,31 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import InitializationError
 from flyte_rpc.sync import bridge
+from flyte_rpc.transports.choice import TransportFactory
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.transport import Transport
-
-if TYPE_CHECKING:
-    import ssl
-
-TransportFactory = Callable[[Endpoint], Transport]
-"""Makes a transport for the running event loop. It sends nothing before the first call."""
-
-
-def grpc_transports(user_agent: str, ssl_context: ssl.SSLContext | None) -> TransportFactory:
-    """The factory of gRPC transports. The module is imported with the first connection."""
-
-    def open_transport(endpoint: Endpoint) -> Transport:
-        from flyte_rpc.transports.grpc import GrpcTransport
-
-        return GrpcTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context)
-
-    return open_transport
 
 
 class ConnectionPool:

@@ -1,1 +1,1 @@
-"""What carries a call to a server: the `Transport` protocol and the gRPC transport. It imports errors, and no other folder."""
+"""What carries a call to a server: the `Transport` protocol, and the transports for gRPC and Connect. It imports errors, and no other folder."""

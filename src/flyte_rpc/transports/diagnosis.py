@@ -10,7 +10,7 @@ from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from flyte_rpc.errors import EndpointError, RpcError, UnimplementedError, UnknownError, rpc_error
+from flyte_rpc.errors import ConnectionLostError, EndpointError, RpcError, UnimplementedError, UnknownError, rpc_error
 from flyte_rpc.status import Status
 
 if TYPE_CHECKING:
@@ -38,6 +38,33 @@ _NAMES = (62, 64)
 """OpenSSL's codes of certificates for another host name or address."""
 
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
+
+
+class ForeignReply(Exception):
+    """A reply of something that does not speak the protocol of the request. The cause of the error that is raised for it."""
+
+    def __init__(
+        self, answered: str, *, http1: bool = False, http2: bool = False, status: int = 0, html: bool = False
+    ) -> None:
+        """Describe the reply.
+
+        Args:
+            answered: What it is. Nothing that the server may have copied from the request, since only the messages of
+                `RpcError` are redacted.
+            http1: Whether the peer answered HTTP/2 with HTTP/1.1, so that it cannot have read the request.
+            http2: Whether the peer answered HTTP/1.1 with HTTP/2, so that it cannot have read the request.
+            status: The HTTP status, if there is one.
+            html: Whether it is a web page.
+        """
+        super().__init__(answered)
+        self.http1 = http1
+        self.http2 = http2
+        self.status = status
+        self.html = html
+
+
+class MissingTrailers(Exception):
+    """A gRPC reply was complete but for its trailers. The cause of the error that is raised for it."""
 
 
 def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> EndpointError:
@@ -94,7 +121,28 @@ def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
     else:
         what = f"{where} closes the connection without a word"
         hint = _other_scheme(endpoint)
-    return EndpointError(what, hint=hint, unprocessed=True)
+    error = EndpointError(what, hint=hint, unprocessed=True)
+    # Python's own server is one that answers a version of HTTP it does not know with a page that has no headers.
+    http1 = head.startswith(b"HTTP/1.") or head.lstrip().startswith(b"<")
+    error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=http1)
+    return error
+
+
+def missing_status(*, complete: bool) -> ConnectionLostError:
+    """The error for a reply that ended without trailers.
+
+    Args:
+        complete: Whether no message was cut short.
+    """
+    if not complete:
+        return ConnectionLostError("the reply ended without a status, as when something cuts it off on the way")
+    error = ConnectionLostError(
+        "the reply ended without a status: a proxy between you and the server drops HTTP trailers",
+        hint="Use transport='connect', or grpc_pass in nginx. The call may have taken effect all the same: look before "
+        "repeating a change.",
+    )
+    error.__cause__ = MissingTrailers("the reply has no trailers")
+    return error
 
 
 def check_response(headers: Mapping[str, str]) -> None:
@@ -115,12 +163,13 @@ def check_response(headers: Mapping[str, str]) -> None:
     if http == 404 and not kind.startswith("text/html"):
         # Servers that route by path answer so where a service is not mounted. A page is from a web server of no service.
         raise UnimplementedError(f"it answered with {answered}, so nothing is there under the name of the method")
+    cause = ForeignReply(answered, status=http, html=kind.startswith("text/html"))
     if target := headers.get("location"):
         answered += f", which redirects to {target}"
     raise EndpointError(
         f"what answers is not a gRPC server ({answered})",
         hint="Check that the endpoint is the gRPC service, and that the proxy before it passes gRPC on.",
-    )
+    ) from cause
 
 
 def raise_for_status(trailers: Mapping[str, str]) -> None:

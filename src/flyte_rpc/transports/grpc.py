@@ -26,12 +26,6 @@ _MAX_TIMEOUT = 99_999_999
 """What fits into the eight digits of `grpc-timeout`."""
 
 
-_NO_TRAILERS = (
-    "A proxy between you and the server may drop HTTP trailers: let it pass gRPC on, with grpc_pass in nginx. "
-    "The call may have taken effect."
-)
-
-
 class GrpcTransport:
     """gRPC calls to one endpoint, for the event loop it is created on."""
 
@@ -251,5 +245,5 @@ class _Call:
             what = missing if stream.sent else "the server takes no request"
             return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}", unprocessed=not stream.id)
         if stream.failure is None:
-            return ConnectionLostError("the reply ended without trailers, which hold its status", hint=_NO_TRAILERS)
+            return diagnosis.missing_status(complete=stream.headers is not None and stream.malformed is None)
         return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)

@@ -11,7 +11,7 @@ from flyte_api.registry import registry
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("ENDPOINT", "PROJECT", "DOMAIN", "ORG", "TOKEN", "INSECURE"):
+    for name in ("ENDPOINT", "PROJECT", "DOMAIN", "ORG", "TOKEN", "INSECURE", "TRANSPORT"):
         for prefix in ("FLYTE_", "FLYTE_ADMIN_", "FLYTE_TASK_"):
             monkeypatch.delenv(prefix + name, raising=False)
     previous = registry.default
@@ -77,6 +77,24 @@ def test_a_truth_that_is_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("FLYTE_INSECURE", "maybe")
     with pytest.raises(ValueError, match="'maybe'; it must be true or false"):
         init("h:1")
+
+
+def test_the_transport_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    init("http://h:1")
+    assert current_client().settings.transport == "auto"
+    monkeypatch.setenv("FLYTE_TRANSPORT", "connect")
+    with pytest.raises(InitializationError, match="transport 'auto', now 'connect'"):
+        init("http://h:1")
+    init("http://h:1", replace=True)
+    assert current_client().settings.transport == "connect"
+    init("http://h:1", transport="grpc", replace=True)
+    assert current_client().settings.transport == "grpc"
+
+
+def test_a_transport_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTE_TRANSPORT", "carrier pigeon")
+    with pytest.raises(ValueError, match='FLYTE_TRANSPORT=\'carrier pigeon\': choose "auto", "grpc" or "connect"'):
+        init("http://h:1")
 
 
 def test_the_same_again_does_nothing() -> None:

@@ -217,7 +217,7 @@ async def test_calls_that_wait_for_a_connection_share_it_and_its_failure() -> No
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await writer.drain()
 
-    async with raw_server(talk) as address, Client(f"http://{address}", timeout=20) as client:
+    async with raw_server(talk) as address, Client(f"http://{address}", timeout=20, transport="grpc") as client:
         calls = [asyncio.ensure_future(unary(client, Echo.SAY, Note())) for _ in range(20)]
         gone = asyncio.ensure_future(unary(client, Echo.SAY, Note()))
         while not connections:

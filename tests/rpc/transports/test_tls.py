@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -17,20 +16,6 @@ from flyte_rpc.serving.server import serve
 from rpc.conftest import failure
 from support.echo import Echo, EchoServer, Note
 from support.peers import Peer
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for localhost, with its key, in one PEM file."""
-    at = tmp_path_factory.mktemp("tls") / "localhost.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    try:
-        subprocess.run([*command.split(), *names, "-keyout", at, "-out", f"{at}.crt"], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is needed to make a certificate")
-    at.write_text(at.read_text() + Path(f"{at}.crt").read_text())
-    return at
 
 
 class TestTls:
@@ -56,15 +41,17 @@ class TestTls:
         async with Client(f"https://localhost:{tls}", timeout=20) as client:
             assert (await unary(client, Echo.SAY, Note())).ok == 1
 
-    async def test_an_untrusted_server_is_not(self, tls: int) -> None:
-        text = await failure(f"https://localhost:{tls}", errors.EndpointError)
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_an_untrusted_server_is_not(self, tls: int, transport: str) -> None:
+        text = await failure(f"https://localhost:{tls}", errors.EndpointError, transport=transport)
         assert "certificate of localhost" in text and "SSL_CERT_FILE" in text
 
     async def test_clear_text_to_a_tls_server(self, tls: int) -> None:
         text = await failure(f"http://127.0.0.1:{tls}", errors.EndpointError)
         assert "https://127.0.0.1" in text
 
-    async def test_tls_to_a_clear_text_server(self) -> None:
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_tls_to_a_clear_text_server(self, transport: str) -> None:
         async with await serve([EchoServer()]) as server:
-            text = await failure(f"https://127.0.0.1:{server.port}", errors.EndpointError)
+            text = await failure(f"https://127.0.0.1:{server.port}", errors.EndpointError, transport=transport)
         assert "TLS handshake" in text

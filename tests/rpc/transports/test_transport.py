@@ -26,18 +26,21 @@ def free_port() -> int:
 
 
 class TestEndpointsThatAreNot:
-    async def test_nothing_listens(self) -> None:
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_nothing_listens(self, transport: str) -> None:
         port = free_port()
-        text = await failure(f"http://127.0.0.1:{port}", errors.EndpointError, rpc=Echo.SAY)
+        text = await failure(f"http://127.0.0.1:{port}", errors.EndpointError, rpc=Echo.SAY, transport=transport)
         assert f"nothing is listening on 127.0.0.1:{port}" in text
         assert "attempts" not in text
 
-    async def test_nothing_listens_on_any_address_of_the_host(self) -> None:
-        text = await failure(f"http://localhost:{free_port()}", errors.EndpointError)
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_nothing_listens_on_any_address_of_the_host(self, transport: str) -> None:
+        text = await failure(f"http://localhost:{free_port()}", errors.EndpointError, transport=transport)
         assert "nothing is listening on localhost" in text
 
-    async def test_the_name_does_not_resolve(self) -> None:
-        text = await failure("http://no-such-host.invalid:80", errors.EndpointError)
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    async def test_the_name_does_not_resolve(self, transport: str) -> None:
+        text = await failure("http://no-such-host.invalid:80", errors.EndpointError, transport=transport)
         assert "the host name 'no-such-host.invalid' cannot be resolved" in text
 
     @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ class TestBrokenReplies:
     @pytest.mark.parametrize(
         ("message", "error", "shown"),
         [
-            ({"data": b'{"a": ', "size": 40}, errors.ConnectionLostError, "ended without trailers"),
+            ({"data": b'{"a": ', "size": 40}, errors.ConnectionLostError, "ended without a status"),
             ({"data": b"", "size": 300 * 2**20}, errors.DecodeError, "the message has 314,572,800 bytes; the limit is"),
             ({"data": b"{}", "flag": 1}, errors.DecodeError, "compressed"),
             ({"data": b"not json"}, errors.DecodeError, "it is not a Note"),

@@ -190,9 +190,11 @@ class Http2Connection(asyncio.Protocol):
 
     # What calls do.
 
-    def open(self, expected_messages: int, *, long: bool = False) -> Http2Stream:
+    def open(
+        self, expected_messages: int, stream_type: type[Http2Stream] = Http2Stream, *, long: bool = False
+    ) -> Http2Stream:
         """A stream for a call. It may have to wait for the stream limit: see `Http2Stream.admitted`."""
-        stream = Http2Stream(self._loop, expected_messages, self._windows.grant, long=long)
+        stream = stream_type(self._loop, expected_messages, self._windows.grant, long=long)
         if not self.usable:
             stream.fail(self.closed_because or _CLOSES, unprocessed=True)
         else:

@@ -95,6 +95,9 @@ class FrameSender:
             How much of it has been sent. The stream is woken when it can send more.
         """
         size = len(data)
+        if not size and not stream.sent:  # an empty body, which flow control does not hold up
+            stream.sent = True
+            self.write(frame(frames.DATA, frames.END_STREAM, stream.id, b""))
         while at < size and not self._paused:
             part = min(size - at, self.largest_frame, self._window, stream.send_window)
             if part <= 0:

@@ -11,6 +11,9 @@ from hpack.table import HeaderTable
 
 from .frames import HEADER_BYTES, Violation
 
+GRPC_HEADERS = (("te", "trailers"), ("content-type", "application/grpc"))
+"""Headers of every gRPC request."""
+
 _CACHED_BLOCKS = 128
 _CACHED_BYTES = 512
 
@@ -77,16 +80,27 @@ class HeaderReader:
 class HeaderWriter:
     """Encodes the request headers of one connection, in the order they are sent."""
 
-    def __init__(self, scheme: str, authority: str, user_agent: str) -> None:
+    def __init__(
+        self,
+        scheme: str,
+        authority: str,
+        user_agent: str,
+        *,
+        fixed: Sequence[tuple[str, str]] = GRPC_HEADERS,
+        timeout_header: str = "grpc-timeout",
+    ) -> None:
         """Describe what is the same in all requests.
 
         Args:
             scheme: `http` or `https`.
             authority: `host:port`.
             user_agent: Who asks.
+            fixed: Headers of the protocol that all requests have.
+            timeout_header: The header that carries the deadline.
         """
         self._pseudo = ((":method", "POST"), (":scheme", scheme), (":authority", authority))
-        self._fixed = (("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", user_agent))
+        self._fixed = (*fixed, ("user-agent", user_agent))
+        self._timeout_header = timeout_header.encode()
         self._encoder = Encoder()
         self._encoder.header_table = self._table = _Table()
         self._known: dict[tuple[str, tuple[tuple[str, str], ...]], bytes] = {}
@@ -106,7 +120,7 @@ class HeaderWriter:
         Args:
             path: `/package.Service/Method`.
             metadata: Further headers. `x-request-id` among them is taken to be another one each time.
-            timeout: Value of `grpc-timeout`; empty for none.
+            timeout: Value of the timeout's header; empty for none.
         """
         if self._limits is not None:
             self._resize_table(*self._limits)
@@ -118,7 +132,7 @@ class HeaderWriter:
         for name, value in metadata:
             if name == "x-request-id":
                 block += _literal(b"x-request-id", value)
-        return block + _literal(b"grpc-timeout", timeout) if timeout else block
+        return block + _literal(self._timeout_header, timeout) if timeout else block
 
     def _resize_table(self, lowest: int, last: int) -> None:
         """Announce both sizes in the next block. hpack would announce each change, which the specification forbids."""

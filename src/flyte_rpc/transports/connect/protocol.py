@@ -1,0 +1,295 @@
+"""The Connect protocol as headers and bytes: requests, replies, errors, envelopes. Nothing here reads or writes a socket."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from flyte_rpc.errors import DecodeError, EndpointError, RpcError, UnknownError, rpc_error
+from flyte_rpc.status import Status
+from flyte_rpc.transports.diagnosis import ForeignReply
+from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES
+
+UNARY_TYPE = "application/proto"
+STREAM_TYPE = "application/connect+proto"
+
+TIMEOUT_HEADER = "connect-timeout-ms"
+
+PROTOCOL_VERSION = ("connect-protocol-version", "1")
+
+UNARY_HEADERS = (("content-type", UNARY_TYPE), ("accept-encoding", "gzip"))
+# `accept-encoding: identity` keeps proxies from compressing the stream as a whole, which would hold its messages back.
+STREAM_HEADERS = (
+    ("content-type", STREAM_TYPE),
+    ("accept-encoding", "identity"),
+    ("connect-accept-encoding", "gzip"),
+)
+
+_MAX_TIMEOUT = 9_999_999_999
+"""What fits into the ten digits of `connect-timeout-ms`."""
+
+_COMPRESSED = 1
+_END_OF_STREAM = 2
+_PREFIX = struct.Struct(">BL")
+
+_GZIP = 16 + zlib.MAX_WBITS
+"""Tells zlib to expect the header and checksum of gzip."""
+
+_STATUS_OF_CODE = {status.name.lower(): status for status in Status if status is not Status.OK}
+_STATUS_OF_CODE["canceled"] = Status.CANCELLED  # Connect spells this one otherwise
+
+_STATUS_OF_HTTP = {
+    400: Status.INTERNAL,
+    401: Status.UNAUTHENTICATED,
+    403: Status.PERMISSION_DENIED,
+    404: Status.UNIMPLEMENTED,
+    429: Status.UNAVAILABLE,
+    502: Status.UNAVAILABLE,
+    503: Status.UNAVAILABLE,
+    504: Status.UNAVAILABLE,
+}
+"""What Connect prescribes for error replies without a Connect error. All others are UNKNOWN."""
+
+_MAX_MEMBERS = 16
+"""Parts of a gzip file. Servers write one; thousands would only serve to keep the client busy."""
+
+_SHOWN_CHARACTERS = 120
+"""How much of a plain text is repeated in an error."""
+
+_NOT_CONNECT = frozenset((405, 415))
+"""HTTP statuses with which servers refuse the method or content type of Connect before any handler runs."""
+
+
+def timeout_value(seconds: float | None) -> str:
+    """The value of `connect-timeout-ms`; empty for no deadline.
+
+    It is rounded up: a server that gives up before its client makes the failure look like one of the server.
+    """
+    if seconds is None:
+        return ""
+    return str(min(math.ceil(max(seconds, 0.0) * 1e3), _MAX_TIMEOUT))
+
+
+def envelope(message: bytes) -> bytes:
+    """A message of a stream with its prefix."""
+    return _PREFIX.pack(0, len(message)) + message
+
+
+def reply_error(status: int, headers: Mapping[str, str], body: bytes) -> RpcError:
+    """The error for a reply that is not the expected message or stream.
+
+    If the server does not speak Connect, the cause of the error is a `ForeignReply`.
+    """
+    if status != 200 and content_type(headers) == "application/json":
+        try:
+            error = json.loads(decompress(headers.get("content-encoding", ""), body))
+        except (DecodeError, ValueError, RecursionError):
+            error = None
+        if isinstance(error, dict) and (found := _connect_error(cast("dict[str, Any]", error))) is not None:
+            return found
+    return _foreign(status, headers, body)
+
+
+def content_type(headers: Mapping[str, str]) -> str:
+    """The content type without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class EnvelopeReader:
+    """Splits the body of a stream into messages, and keeps how it ended."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        """Describe the stream.
+
+        Args:
+            headers: The headers of the reply, which name the compression of its messages.
+        """
+        self._encoding = headers.get("connect-content-encoding", "")
+        self._partial = bytearray()
+        self.ended = False
+        """Whether the server has sent the message that ends the stream."""
+        self.error: RpcError | None = None
+        """The error with which the stream ended."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether a message is incomplete."""
+        return bool(self._partial)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Add a piece of the body.
+
+        Yields:
+            The messages that are complete now.
+
+        Raises:
+            DecodeError: The bytes are no envelopes, or a message is too large.
+        """
+        partial = self._partial
+        partial += data
+        while not self.ended and len(partial) >= _PREFIX.size:
+            flags, size = cast("tuple[int, int]", _PREFIX.unpack_from(partial))
+            if size > MAX_MESSAGE_BYTES:
+                raise DecodeError(f"the message has {size:,} bytes; the limit is {MAX_MESSAGE_BYTES:,}")
+            if flags & ~(_COMPRESSED | _END_OF_STREAM):
+                raise DecodeError(f"a message of the stream has the unknown flags {flags:#x}")
+            end = _PREFIX.size + size
+            if len(partial) < end:
+                return
+            message = bytes(partial[_PREFIX.size : end])
+            del partial[:end]
+            if flags & _COMPRESSED:
+                if not self._encoding:
+                    raise DecodeError("a message of the stream is compressed, but the reply does not say how")
+                message = decompress(self._encoding, message)
+            if flags & _END_OF_STREAM:
+                partial.clear()
+                self.ended = True
+                self.error = _end_error(message)
+            else:
+                yield message
+
+
+def _end_error(message: bytes) -> RpcError | None:
+    """The error in the message that ends a stream."""
+    try:
+        end: Any = json.loads(message)
+    except (ValueError, RecursionError):
+        return DecodeError("the message that ends the stream is not JSON")
+    if not isinstance(end, dict):
+        return DecodeError("the message that ends the stream is not a JSON object")
+    error = cast("dict[str, Any]", end).get("error")
+    if error is None:
+        return None
+    if isinstance(error, dict) and (found := _connect_error(cast("dict[str, Any]", error))) is not None:
+        return found
+    return UnknownError("the server ended the stream with an error that has no valid code")
+
+
+def _connect_error(error: Mapping[str, Any]) -> RpcError | None:
+    """The exception for the JSON of an error; None if it has no code of Connect."""
+    code, message = error.get("code"), error.get("message")
+    status = _STATUS_OF_CODE.get(code) if isinstance(code, str) else None
+    if status is None:
+        return None
+    text = message if isinstance(message, str) else ""
+    return rpc_error(status, text, details=_packed_details(status, text, error.get("details")))
+
+
+def _packed_details(status: int, message: str, details: object) -> bytes:
+    """The `google.rpc.Status` that a gRPC server would attach. Empty without details."""
+    packed = b""
+    for detail in cast("list[object]", details) if isinstance(details, list) else []:
+        if isinstance(detail, dict) and (packed_any := _packed_any(cast("dict[str, Any]", detail))):
+            packed += _field(3, packed_any)
+    if not packed:
+        return b""
+    return b"\x08" + _varint(status) + (_field(2, _utf8(message)) if message else b"") + packed
+
+
+def _packed_any(detail: Mapping[str, Any]) -> bytes:
+    """A `google.protobuf.Any`. Empty for a detail that is malformed: it must not hide the error that it belongs to."""
+    name, value = detail.get("type"), detail.get("value", "")
+    if not isinstance(name, str) or not isinstance(value, str):
+        return b""
+    try:
+        data = b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
+    except ValueError:
+        return b""
+    url = name if "/" in name else f"type.googleapis.com/{name}"
+    return _field(1, _utf8(url)) + (_field(2, data) if data else b"")
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """A field of a protobuf message that holds bytes."""
+    return bytes((number << 3 | 2,)) + _varint(len(data)) + data
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value > 0x7F:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _foreign(status: int, headers: Mapping[str, str], body: bytes) -> RpcError:
+    """The error for a reply without a Connect error."""
+    kind = content_type(headers)
+    answered = f"HTTP {status}" + (f" of type {kind}" if kind else "")
+    cause = ForeignReply(answered, status=status, html=kind == "text/html")
+    if kind == "text/plain" and not headers.get("content-encoding") and (line := _first_line(body)):
+        answered += f", {line!r}"  # such as that the server expects TLS
+    target = headers.get("location")
+    error: RpcError
+    if (status == 404 and kind == "text/html") or status in _NOT_CONNECT or status < 400:
+        redirect = f", which redirects to {target}" if target and status >= 300 else ""
+        hint = "Check that the endpoint is the API of the control plane, not a web page or another service."
+        if status in _NOT_CONNECT:
+            hint = "If the server speaks gRPC only, use transport='grpc'."
+        error = EndpointError(f"what answers is not a Connect server ({answered}{redirect})", hint=hint)
+    elif status == 404:
+        error = rpc_error(Status.UNIMPLEMENTED, f"it answered with {answered}, so the method is not there")
+    else:
+        mapped = _STATUS_OF_HTTP.get(status, Status.UNKNOWN)
+        error = rpc_error(mapped, f"a proxy or web server answered with {answered} instead of a Connect reply")
+    error.__cause__ = cause
+    return error
+
+
+def _first_line(text: bytes) -> str:
+    return text[:_SHOWN_CHARACTERS].decode("utf-8", "replace").strip().partition("\n")[0].strip()
+
+
+def decompress(encoding: str, data: bytes) -> bytes:
+    """Undo the compression of a message or body.
+
+    Raises:
+        DecodeError: The compression was not offered, the data is broken, or it would be too large.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity") or not data:
+        return data
+    if encoding != "gzip":
+        raise DecodeError(f"the reply is compressed with {encoding!r}, which was not offered")
+    return gunzip(data, MAX_MESSAGE_BYTES)
+
+
+def gunzip(data: bytes, limit: int) -> bytes:
+    """Decompress gzip.
+
+    Args:
+        data: All of it, in one or a few members.
+        limit: The most bytes that it may expand to. More are never produced.
+
+    Raises:
+        DecodeError: The data is broken or cut short, expands to more than the limit, or has too many members.
+    """
+    parts: list[bytes] = []
+    size = 0
+    while data:
+        if len(parts) == _MAX_MEMBERS:
+            raise DecodeError("the compressed reply has too many parts")
+        member = zlib.decompressobj(_GZIP)
+        try:
+            part = member.decompress(data, limit - size + 1)
+        except zlib.error as error:
+            raise DecodeError(f"the compressed reply is broken ({error})") from None
+        size += len(part)
+        if size > limit:
+            raise DecodeError(f"the compressed message expands to more than the limit of {limit:,} bytes")
+        if not member.eof:
+            raise DecodeError("the compressed reply is cut short")
+        parts.append(part)
+        data = member.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)
