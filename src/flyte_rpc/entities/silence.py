@@ -62,5 +62,56 @@ async def until_silent(
                     return
 
 
+async def with_checks(
+    source: AsyncGenerator[T, None], after: float, check: Callable[[], Awaitable[T | None]]
+) -> AsyncGenerator[T, None]:
+    """Yield the items of a stream, and what a check finds whenever the stream has been silent.
+
+    A server may lose the last update of a stream that it keeps open.
+
+    Args:
+        source: The stream.
+        after: Seconds that make a silence.
+        check: Fetches the current item, and returns None if there is nothing to yield. It runs beside the stream: an item
+            that arrives meanwhile cancels it.
+    """
+    pending: asyncio.Task[T] | None = None
+    checking: asyncio.Task[T | None] | None = None
+    try:
+        while True:
+            if pending is None:
+                pending = asyncio.ensure_future(_next(source))
+            if checking is None:
+                await asyncio.wait([pending], timeout=after)
+            else:
+                await asyncio.wait([pending, checking], return_when=asyncio.FIRST_COMPLETED)
+            if pending.done():
+                done, pending = pending, None
+                if checking is not None:
+                    checking.cancel()
+                    checking = None
+                try:
+                    item = done.result()
+                except StopAsyncIteration:
+                    return
+                yield item
+            elif checking is None:
+                checking = asyncio.ensure_future(_found(check))
+            elif checking.done():
+                found, checking = checking.result(), None
+                if found is not None:
+                    yield found
+    finally:
+        left = [task for task in (pending, checking) if task is not None]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
+
+
+async def _found(check: Callable[[], Awaitable[T | None]]) -> T | None:
+    return await check()
+
+
 async def _next(source: AsyncGenerator[T, None]) -> T:
     return await anext(source)

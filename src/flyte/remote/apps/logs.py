@@ -30,7 +30,7 @@ from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
 from flyte_rpc.codec.deprecation import quietly
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
 from flyte_rpc.entities.stream import Stream
 
@@ -118,7 +118,7 @@ class _Tail:
             self._connection,
             label=f"the log of app {self._source.identifier.name}",
             is_over=self._is_over,
-            resume_after=(*BROKEN_STREAM, NotFoundError),
+            resume_after=(*RESUMABLE, NotFoundError),
             backoff=_BACKOFF,
             reached=True,
         )

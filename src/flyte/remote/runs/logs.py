@@ -18,7 +18,7 @@ from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
 from flyte_rpc.entities.stream import Stream
 
@@ -94,7 +94,7 @@ class _Tail:
             self._connection,
             label=f"the log of action {self._source.action.name}",
             is_over=self._is_over,
-            resume_after=(*BROKEN_STREAM, NotFoundError),
+            resume_after=(*RESUMABLE, NotFoundError),
             backoff=_BACKOFF,
             reached=True,
         )
