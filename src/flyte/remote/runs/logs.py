@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -89,7 +89,7 @@ class _Tail:
         self._attempt = attempt
         self._replay = LogReplay()
 
-    async def batches(self) -> AsyncGenerator[list[LogLine]]:
+    async def batches(self) -> AsyncGenerator[Sequence[LogLine]]:
         """The lines as they arrive, several at a time."""
         if not await self._wait_for_logs():
             return
@@ -136,7 +136,7 @@ class _Tail:
         details = await self._source.fetch_details()
         return details.done() or (self._attempt or 0) < details.attempts
 
-    async def _connection(self) -> AsyncGenerator[list[LogLine]]:
+    async def _connection(self) -> AsyncGenerator[Sequence[LogLine]]:
         """The lines of one connection, without those that an earlier connection has delivered."""
         action = self._source.action
         request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
@@ -147,8 +147,7 @@ class _Tail:
             aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
         ):
             async for batch in batches:
-                is_new = self._replay.is_new
-                lines = [line for reply in batch for logs in reply.logs for line in logs.lines if is_new(line)]
+                lines = self._replay.new_lines([line for reply in batch for logs in reply.logs for line in logs.lines])
                 if lines:
                     yield lines
 
