@@ -39,18 +39,6 @@ class Stream(Generic[T]):
         carrying = carrying_stream(source)
         self._set_up(lambda: _one_by_one(carrying))
 
-    @classmethod
-    def of_batches(cls, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> Stream[T]:
-        """Describe a stream whose source yields several items at a time, which costs less per item.
-
-        Args:
-            source: Makes the async generator. It should bound the size of a batch: `for` reads about a thousand items ahead,
-                but always whole batches.
-        """
-        made: Stream[T] = Stream.__new__(Stream)
-        made._set_up(carrying_stream(source))
-        return made
-
     def _set_up(self, batches: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
         self._batches = batches
         self._readings: WeakKeyDictionary[AsyncGenerator[T, None], _Reading] = WeakKeyDictionary()
@@ -101,6 +89,19 @@ class Stream(Generic[T]):
     async def __aexit__(self, *exc: object) -> None:
         await self.aclose()
         self._held = None
+
+
+class BatchedStream(Stream[T]):
+    """A stream whose source yields several items at a time, which costs less per item."""
+
+    def __init__(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
+        """Describe the stream; it is opened by iterating.
+
+        Args:
+            source: Makes the async generator. It should bound the size of a batch: `for` reads about a thousand items ahead,
+                but always whole batches.
+        """
+        self._set_up(carrying_stream(source))
 
 
 async def _one_by_one(source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[Sequence[T], None]:

@@ -22,7 +22,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Action as Actio
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
-from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.stream import BatchedStream
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from flyte_rpc.sync import bridge
 from flyte_rpc.transports.http2.connection import WINDOW_BYTES
@@ -137,7 +137,7 @@ def test_batches_are_read_ahead_by_a_bounded_number_of_items() -> None:
             made.append(first)
             yield list(range(first, first + 300))
 
-    stream: Stream[int] = Stream.of_batches(source)
+    stream: BatchedStream[int] = BatchedStream(source)
     with stream:
         items = iter(stream)
         assert [next(items) for _ in range(5)] == list(range(5))
@@ -152,7 +152,7 @@ async def test_batches_in_both_forms() -> None:
         for batch in ([1, 2], [], [3]):
             yield batch
 
-    stream: Stream[int] = Stream.of_batches(source)
+    stream: BatchedStream[int] = BatchedStream(source)
     assert [item async for item in stream] == [1, 2, 3]
     assert await asyncio.to_thread(list, stream) == [1, 2, 3]
 

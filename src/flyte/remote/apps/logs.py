@@ -32,7 +32,7 @@ from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.entities.filters import rfc3339
 from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
-from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.stream import BatchedStream, Stream
 
 from .status import deployment_status, stays_down
 
@@ -81,7 +81,7 @@ def follow_logs(source: AppSource, replica_name: str | None, *, filter_system: b
             async for batch in all_batches:
                 yield [line for line in batch if not (filter_system and line.system)]
 
-    return Stream.of_batches(batches)
+    return BatchedStream(batches)
 
 
 async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, raw: bool) -> None:

@@ -20,7 +20,7 @@ from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
 from flyte_rpc.entities.filters import rfc3339
 from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
-from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.stream import BatchedStream, Stream
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
@@ -55,7 +55,7 @@ def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_
                     if not (filter_system and line.originator == LogLineOriginator.SYSTEM)
                 ]
 
-    return Stream.of_batches(batches)
+    return BatchedStream(batches)
 
 
 async def show(
