@@ -85,8 +85,8 @@ def with_runcontext(
     """Settings for runs to start: `flyte.with_runcontext(name="nightly").run(task, x=1)`.
 
     Args:
-        name: Name of the run, at most 30 lower-case letters, digits and dashes, beginning with a letter. Default: the server
-            makes one up.
+        name: Name of the run, at most 30 lower-case letters, digits and dashes, beginning with a letter. Default: a
+            random one.
         project: Project to run in. Default: the task's.
         domain: Domain to run in. Default: the task's.
         env_vars: Environment variables of all its actions, over those of their tasks.
@@ -142,5 +142,6 @@ async def _start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Ma
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}
     client = context.client or details.client
     scope = client.scope(context.project or details.project or None, context.domain or details.domain or None)
+    context = context.named()
     created = await create(context, client, scope, what, message, details.queue)
     return await Run._created(created, context.name, scope, client)  # pyright: ignore[reportPrivateUsage]

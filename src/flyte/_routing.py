@@ -97,7 +97,7 @@ class _Routes:
         except UnimplementedError:
             return self.keep((0, _ALL, b""), None)
         endpoint = destination(client, reply)
-        if endpoint is None and reply.cluster_endpoint and not reply.cluster:
+        if reply.cluster_endpoint and not reply.cluster.strip():
             # It knows no clusters by name, as open-source servers do, which serve all data themselves.
             return self.keep((key[0], _ALL, b""), None)
         return self.keep(key, endpoint)
@@ -117,7 +117,7 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
     Returns:
         The client itself, where the control plane serves the data; else one for the endpoint that it names, with the same
         identity and settings, which is closed with the client. An answer holds for ten minutes. A server without
-        `ClusterService` is not asked again in that time, nor one that names itself and no cluster, about that operation.
+        `ClusterService` is not asked again in that time, nor one that names no cluster, about that operation.
 
     Raises:
         InitializationError: The endpoint would get the credentials in clear text, and the control plane does not: from
@@ -143,7 +143,9 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
 def destination(client: Client, reply: SelectClusterResponse) -> Endpoint | None:
     """Where the answer leads; None for the control plane itself."""
     text = reply.cluster_endpoint.strip()
-    if not text:
+    if not text or not reply.cluster.strip():
+        # Without a cluster the server means itself. The address is the one that it was reached at as it sees it, which
+        # differs from the client's behind a proxy, and may not be reachable from here.
         return None
     own = parse_endpoint(client.endpoint)
     try:

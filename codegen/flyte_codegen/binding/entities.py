@@ -20,7 +20,7 @@ from flyte_codegen.python.type_names import Naming, TypeNames
 from . import docstrings, identity, properties, results, summaries
 from .classify import Kind, Shape, classify, field_at, single
 from .model import PyEntity, PyMethod
-from .parameters import Scope, signature
+from .parameters import Scope, Signature, signature
 from .properties import PyProperty
 from .requests import RequestBuilder, Subject
 
@@ -28,6 +28,8 @@ from .requests import RequestBuilder, Subject
 _SETTINGS = {
     "final": (Kind.WATCH,),
     "each": (Kind.WATCH,),
+    "fetch": (Kind.WATCH,),
+    "bounded_by": (Kind.WATCH,),
     "missing_ok": (Kind.CALL,),
     "returns": (Kind.LIST, Kind.GET, Kind.CREATE, Kind.WATCH, Kind.CALL),
     "raw": (Kind.LIST, Kind.WATCH),
@@ -97,9 +99,8 @@ class _Linker:
         entity = self.entity
         made = tuple(self._property(name, path) for name, path in entity.properties.items())
         methods = tuple(self._method(m) for m in entity.methods)
-        self._check_names(
-            [p.name for p in made], [*self._finals(), *(name for m in methods for name in (m.name, m.each) if name)]
-        )
+        named = (name for m in methods for name in (m.name, m.each, m.fetch) if name)
+        self._check_names([p.name for p in made], [*self._finals(), *named])
         return PyEntity(
             path=snake(entity.name),
             name=entity.name,
@@ -239,12 +240,21 @@ class _Linker:
             carry=tuple(f.py_name for f in self.api.messages[rpc.request].fields if f.name in config.carry),
             final=config.final,
             each=config.each,
+            fetch=config.fetch,
+            bounded_by=self._bound(config, made),
             missing_ok=config.missing_ok,
             doc=docstrings.method(
                 rpc, config, made, shape.kind, returns, made_entity=bool(entity), deprecated=deprecated
             ),
             source=config,
         )
+
+    def _bound(self, config: MethodConfig, made: Signature) -> str:
+        names = [param.name for param in made.params]
+        if config.bounded_by and config.bounded_by not in names:
+            what = f"bounded_by names {config.bounded_by}, which is no parameter"
+            raise self._fail(what, nearest(config.bounded_by, names), config.table)
+        return config.bounded_by
 
     def _subject(self, config: MethodConfig, rpc: Method, shape: Shape) -> Subject:
         """What a method is about when it is one of instances: what acts on or follows something that is there already."""

@@ -37,6 +37,8 @@ class PyMethod:
     carry: tuple[str, ...]
     final: str
     each: str
+    fetch: str
+    bounded_by: str
     missing_ok: bool
     doc: str
     source: MethodConfig

@@ -62,6 +62,8 @@ class MethodConfig:
     omit: tuple[str, ...] = ()
     final: str = ""
     each: str = ""
+    fetch: str = ""
+    bounded_by: str = ""
     sort: str = ""
     sort_keys: str = ""
     on: str = ""
@@ -290,6 +292,8 @@ def _method(label: str, section: Section) -> MethodConfig:
         omit=section.texts("omit"),
         final=section.name("final"),
         each=section.name("each"),
+        fetch=section.name("fetch"),
+        bounded_by=section.name("bounded_by"),
         sort=section.text("sort"),
         sort_keys=section.text("sort_keys"),
         on=section.text("on", among=ON),

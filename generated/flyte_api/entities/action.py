@@ -210,6 +210,10 @@ class ActionBase(Entity[WorkflowAction]):
     def _update(self, item: ActionDetails) -> None:
         """Learn from what `watch` delivers; the overlay says how."""
 
+    async def _fetch_details(self) -> ActionDetails | None:
+        """Fetch what `watch` delivers, after a silence of its stream; the overlay says how."""
+        return None
+
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
         """Follow the action until it ends: its details now, and again after each change. The action itself is brought
@@ -239,6 +243,7 @@ class ActionBase(Entity[WorkflowAction]):
             final=lambda item: item.done(),
             about=self._label(),
             each=self._update,
+            fetch=self._fetch_details,
             timeout=timeout,
         )
 

@@ -249,7 +249,8 @@ class TaskBase(Entity[TaskTask]):
         client: Client | None = None,
     ) -> Watch[TaskGroup]:
         """Follow how the tasks of a project fare: the number of their runs, their latest phases, their rates of
-        failure. Servers send all groups at first, and those that change after that.
+        failure. Servers send all groups at first, and those that change after that. With `end_date`, the watch ends
+        after the groups were sent.
 
         Args:
             start_date: From when on runs are counted.
@@ -284,5 +285,6 @@ class TaskBase(Entity[TaskTask]):
             request,
             items=lambda reply: reply.task_groups,
             about=cls.__name__,
+            bounded=end_date is not None,
             timeout=timeout,
         )

@@ -126,6 +126,10 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
         reply = await unary(caller, TrackedRunService.GET_ACTION_DETAILS, request)
         return cls._of(reply.details, caller)
 
+    async def _fetch_details(self) -> TrackedActionDetails | None:
+        """Fetch what `watch` delivers, after a silence of its stream; the overlay says how."""
+        return None
+
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
         """Follow the action until it ends.
@@ -153,5 +157,6 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
             items=lambda reply: [reply.details],
             final=lambda item: item.done(),
             about=self._label(),
+            fetch=self._fetch_details,
             timeout=timeout,
         )

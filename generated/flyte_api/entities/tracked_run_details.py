@@ -85,6 +85,10 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
         reply = await unary(caller, TrackedRunService.GET_RUN_DETAILS, request)
         return cls._of(reply.details, caller)
 
+    async def _fetch_details(self) -> TrackedRunDetails | None:
+        """Fetch what `watch` delivers, after a silence of its stream; the overlay says how."""
+        return None
+
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:
         """Follow the run until it ends.
@@ -112,5 +116,6 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
             items=lambda reply: [reply.details],
             final=lambda item: item.done(),
             about=self._label(),
+            fetch=self._fetch_details,
             timeout=timeout,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,17 @@ def timestamp_of(line: LogLine) -> datetime | None:
         return None
 
 
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 to 9999
+
+
+def _instant(line: LogLine) -> int | None:
+    """The time of a line in nanoseconds; None if it is unset or invalid. Much cheaper than a datetime."""
+    timestamp = line.timestamp
+    if timestamp is None or not _FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND:
+        return None
+    return timestamp.seconds * 1_000_000_000 + timestamp.nanos
+
+
 class LogReplay:
     """Recognizes the lines of a log that an earlier connection has delivered.
 
@@ -24,9 +36,9 @@ class LogReplay:
     """
 
     def __init__(self) -> None:
-        self._last: datetime | None = None
+        self._last: int | None = None
         self._count_at_last = 0  # new lines with the time `_last`
-        self._replayed_to: datetime | None = None
+        self._replayed_to: int | None = None
         self._known_at_replayed = 0  # further known lines with the time `_replayed_to`
 
     def reconnect(self) -> None:
@@ -35,15 +47,35 @@ class LogReplay:
 
     def is_new(self, line: LogLine) -> bool:
         """Whether no earlier connection has delivered this line."""
-        timestamp = timestamp_of(line)
-        if timestamp is None:
+        instant = _instant(line)
+        if instant is None:
             return True
         if self._replayed_to is not None:
-            if timestamp < self._replayed_to:
+            if instant < self._replayed_to:
                 return False
-            if timestamp == self._replayed_to and self._known_at_replayed:
+            if instant == self._replayed_to and self._known_at_replayed:
                 self._known_at_replayed -= 1
                 return False
-        self._count_at_last = self._count_at_last + 1 if timestamp == self._last else 1
-        self._last = timestamp
+        self._count_at_last = self._count_at_last + 1 if instant == self._last else 1
+        self._last = instant
         return True
+
+    def new_lines(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+        """The lines that no earlier connection has delivered."""
+        if self._replayed_to is not None:
+            return [line for line in lines if self.is_new(line)]
+        # All are new, and only those with the last time matter later: the times of the others need not be decoded.
+        last, count = None, 0
+        for line in reversed(lines):
+            instant = _instant(line)
+            if instant is None:
+                continue
+            if last is not None and instant != last:
+                break
+            last, count = instant, count + 1
+        else:
+            if last == self._last:
+                count += self._count_at_last
+        if last is not None:
+            self._last, self._count_at_last = last, count
+        return lines

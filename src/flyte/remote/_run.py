@@ -160,7 +160,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         """Start the run again: the same definition of the task, with the same inputs but for the changes.
 
         Args:
-            name: Name of the new run. Default: the server makes one up.
+            name: Name of the new run. Default: a random one.
             changes: Inputs that are to differ, by name.
 
         Returns:
@@ -175,8 +175,10 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`.
         """
         from .launch.rerun import rerun
+        from .launch.run_context import RunContext
 
         details = await self.details.aio()
         scope = self.client.scope(**self._scope)
-        message = await rerun(details.action, scope, name, changes)
-        return await self._created(message, name, scope, self.client)
+        context = RunContext(name=name).named()
+        message = await rerun(details.action, scope, context, changes)
+        return await self._created(message, context.name, scope, self.client)

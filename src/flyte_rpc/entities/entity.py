@@ -25,8 +25,9 @@ class Entity(Generic[M]):
     Two entities are equal, and hash alike, when they identify the same resource, whatever state either shows.
 
     A generated base class sets `_registry`, `_MESSAGE`, `_IDENTITY`, `_KEY` and `_REPR`. A class that builds on it may replace
-    `_REPR`, and `_label()` for the name in errors. A watch that `codegen.toml` gives a hook (`each`) has an empty method of
-    that name in the base class, which is called with each item before the item is delivered.
+    `_REPR`, and `_label()` for the name in errors. A watch that `codegen.toml` gives a hook has an empty method of that
+    name in the base class: `each` is called with each item before the item is delivered, and `fetch` after a silence, to
+    fetch the current item.
 
     Attributes:
         pb2: The message the entity wraps.

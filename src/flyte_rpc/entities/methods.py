@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from copy import copy
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
+from flyte_rpc.errors import RpcError
 
 from .pager import Page, Pager
 from .stream import Stream
@@ -19,6 +21,8 @@ from .watch import Watch
 T = TypeVar("T")
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
+
+_log = logging.getLogger("flyte_rpc.watch")
 
 
 def as_is(item: Any, client: Client) -> Any:
@@ -92,6 +96,8 @@ def watched(
     items: Callable[[Res], Sequence[Any]],
     final: Callable[[T], bool] | None = None,
     each: Callable[[T], None] | None = None,
+    fetch: Callable[[], Awaitable[T | None]] | None = None,
+    bounded: bool = False,
     about: str,
     timeout: float | None,
 ) -> Watch[T]:
@@ -105,6 +111,8 @@ def watched(
         items: Reads the items of a reply; those that are None are skipped.
         final: Whether an item ends the watch. Default: the watch ends only at its timeout.
         each: Called with each item before the item is delivered.
+        fetch: Fetches the current item after a silence of the stream. Default: silences are waited out.
+        bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
         about: What errors say is watched.
         timeout: Seconds for everything. None for no limit.
     """
@@ -117,10 +125,23 @@ def watched(
                     each(made)
                 yield made
 
+    async def current() -> T | None:
+        try:
+            item = None if fetch is None else await fetch()
+        except RpcError as error:
+            # The stream decides whether the watch fails.
+            _log.debug("fetching %s after a silence of its watch failed: %s", about, error)
+            return None
+        if item is not None and each is not None:
+            each(item)
+        return item
+
     return Watch(
         subscribe,
         is_final=final or (lambda item: False),
         timeout=timeout,
+        bounded=bounded,
+        fetch=None if fetch is None else current,
         waited_for=f"{about} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
 from flyte_rpc.calls.retry import BROKEN_STREAM, BUSY_SERVER, SUBSCRIPTIONS, Backoff, Failures
-from flyte_rpc.errors import EndpointError, RpcError
+from flyte_rpc.errors import EndpointError, RpcError, UnknownError
 
 T = TypeVar("T")
+
+RESUMABLE = (*BROKEN_STREAM, UnknownError)
+"""Errors after which a stream is opened again. Go servers end a stream with UNKNOWN after any error without a code, such as a
+race in a burst of updates."""
+
+_LONG_LIFE = 10.0
+"""Seconds after which the end of a stream is not a failure. Proxies cut streams that are quiet for too long."""
 
 _log = logging.getLogger("flyte_rpc.watch")
 
@@ -21,15 +29,16 @@ async def resuming(
     *,
     label: str,
     is_over: Callable[[RpcError | None], Awaitable[bool]] | None = None,
-    resume_after: tuple[type[RpcError], ...] = BROKEN_STREAM,
+    resume_after: tuple[type[RpcError], ...] = RESUMABLE,
     backoff: Backoff = SUBSCRIPTIONS,
     reached: bool = False,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[T, None]:
     """Yield the items of a stream, and open it again when it breaks or ends.
 
-    Failures count only in a row: any item starts the count again. Clean ends do not count, but the delays after them grow
-    as well.
+    Failures count only in a row: any item starts the count again, and so does a stream that was open for ten seconds, since
+    a proxy may cut a stream because nothing happens. Clean ends do not count, but the delays after them grow as well.
 
     Args:
         subscribe: Opens one stream.
@@ -41,12 +50,14 @@ async def resuming(
         reached: Whether the server is known to exist. Otherwise an `EndpointError` of the first attempt is raised at once,
             because waiting would only hide a wrong endpoint.
         sleep: Waits between attempts.
+        clock: Tells the time in seconds.
 
     Raises:
         RpcError: The stream broke too often in a row, or for a reason that does not pass.
     """
     failures, quiet_ends = Failures(backoff), 0
     while True:
+        opened_at = clock()
         try:
             async with aclosing(subscribe()) as items:
                 async for item in items:
@@ -62,6 +73,9 @@ async def resuming(
                 raise
             if is_over is not None and await is_over(error):
                 return
+            # An `EndpointError` after so long is a slow attempt to connect; the stream was never open.
+            if clock() - opened_at >= _LONG_LIFE and not isinstance(error, EndpointError):
+                failures.reset()
             delay = failures.delay_after(error)
             _log.warning("%s broke; opening it again in %.1f s: %s", label, delay, error)
         reached = True

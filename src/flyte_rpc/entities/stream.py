@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from types import AsyncGeneratorType
 from typing import Generic, Self, TypeVar, cast
@@ -36,7 +36,11 @@ class Stream(Generic[T]):
         Args:
             source: Makes the async generator.
         """
-        self._source = carrying_stream(source)
+        carrying = carrying_stream(source)
+        self._set_up(lambda: _one_by_one(carrying))
+
+    def _set_up(self, batches: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
+        self._batches = batches
         self._readings: WeakKeyDictionary[AsyncGenerator[T, None], _Reading] = WeakKeyDictionary()
         self._feeds: WeakSet[_Feed[T]] = WeakSet()
         # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.
@@ -44,14 +48,14 @@ class Stream(Generic[T]):
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
         reading = _Reading()
-        generator = reading.items(self._source)
+        generator = reading.items(self._batches)
         self._readings[generator] = reading
         if self._held is not None:
             self._held.append(generator)
         return generator
 
     def __iter__(self) -> Iterator[T]:
-        feed = _Feed(self._source)
+        feed = _Feed(self._batches)
         self._feeds.add(feed)
         if self._held is not None:
             self._held.append(feed)
@@ -87,6 +91,25 @@ class Stream(Generic[T]):
         self._held = None
 
 
+class BatchedStream(Stream[T]):
+    """A stream whose source yields several items at a time, which costs less per item."""
+
+    def __init__(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
+        """Describe the stream; it is opened by iterating.
+
+        Args:
+            source: Makes the async generator. It should bound the size of a batch: `for` reads about a thousand items ahead,
+                but always whole batches.
+        """
+        self._set_up(carrying_stream(source))
+
+
+async def _one_by_one(source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[Sequence[T], None]:
+    async with aclosing(source()) as items:
+        async for item in items:
+            yield (item,)
+
+
 class _Reading:
     """One `async for` loop over a stream. Another task can end it while it waits for an item."""
 
@@ -95,13 +118,13 @@ class _Reading:
         self._interrupted = False
         self._ended = asyncio.Event()
 
-    async def items(self, source: Callable[[], AsyncGenerator[T, None]]) -> AsyncGenerator[T, None]:
+    async def items(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> AsyncGenerator[T, None]:
         try:
-            async with aclosing(source()) as items:
+            async with aclosing(source()) as batches:
                 while True:
                     self._reader = asyncio.current_task()
                     try:
-                        item = await anext(items)
+                        batch = await anext(batches)
                     except StopAsyncIteration:
                         return
                     except asyncio.CancelledError:
@@ -109,7 +132,8 @@ class _Reading:
                             raise
                         self._reader.uncancel()
                         return
-                    yield item
+                    for item in batch:
+                        yield item
         finally:
             self._ended.set()
 
@@ -134,15 +158,15 @@ class _Shared(Generic[T]):
         self.room = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
 
-    def begin(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+    def begin(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
         self.task = asyncio.get_running_loop().create_task(self.pump(source))
         self.task.add_done_callback(self.end)
 
-    async def pump(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
-        async with aclosing(source()) as items:
-            async for item in items:
+    async def pump(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
+        async with aclosing(source()) as batches:
+            async for batch in batches:
                 with self.changed:
-                    self.items.append(item)
+                    self.items.extend(batch)
                     full = len(self.items) >= _AHEAD
                     self.changed.notify()
                 if full:
@@ -163,7 +187,7 @@ class _Shared(Generic[T]):
 class _Feed(Iterator[T]):
     """The blocking side of one loop."""
 
-    def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
+    def __init__(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
         self._shared = shared = _Shared[T]()
         self._batch: deque[T] = deque()
         self._generation = bridge.fork_generation()

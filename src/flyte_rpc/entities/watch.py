@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar
@@ -12,18 +13,26 @@ from flyte_rpc.calls.retry import SUBSCRIPTIONS, Backoff
 from flyte_rpc.errors import RpcError, WaitTimeoutError
 
 from .resuming import resuming
+from .silence import with_checks
 from .stream import Stream
 
 R = TypeVar("R")
 T = TypeVar("T")
+
+_SILENCE = 30.0
+"""Seconds without an item after which the current state is fetched."""
 
 
 class Watch(Stream[T]):
     """A stream that reconnects, and ends after the first final item.
 
     A broken stream is opened again after half a second, then after twice as long each time, five times at most. Any item
-    starts the count again. If the server ends the stream before a final item, the watch subscribes again without counting a
-    failure. An item may arrive twice then, because servers begin with the current state.
+    starts the count again, and so does a stream that was open for ten seconds. If the server ends the stream before a final
+    item, the watch subscribes again without counting a failure. An item may arrive twice then, because servers begin with
+    the current state.
+
+    Servers may lose an update. A watch that knows how fetches the current state when its stream has been silent for 30
+    seconds, and delivers it if it differs from the last item.
     """
 
     def __init__(
@@ -34,8 +43,12 @@ class Watch(Stream[T]):
         timeout: float | None = None,
         waited_for: str = "the end of a watch",
         phase: Callable[[T], str] | None = None,
+        bounded: bool = False,
+        fetch: Callable[[], Awaitable[T | None]] | None = None,
+        silence: float | None = None,
         backoff: Backoff = SUBSCRIPTIONS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Describe the watch; it is opened by iterating.
 
@@ -45,8 +58,13 @@ class Watch(Stream[T]):
             timeout: Seconds for everything. None for as long as it takes.
             waited_for: The event that `WaitTimeoutError` names.
             phase: What `WaitTimeoutError` gives as the last phase, of the last item.
+            bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
+            fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are waited
+                out.
+            silence: Seconds without an item that make a silence. Default: 30.
             backoff: How often and how fast a broken stream is opened again.
             sleep: Waits between attempts.
+            clock: Tells the time in seconds.
 
         Raises:
             ValueError: `timeout` is not positive.
@@ -59,19 +77,44 @@ class Watch(Stream[T]):
         self._timeout = timeout
         self._waited_for = waited_for
         self._phase = phase
+        self._bounded = bounded
+        self._fetch = fetch
+        self._silence = _SILENCE if silence is None else silence
         self._backoff = backoff
         self._sleep = sleep
+        self._clock = clock
 
     async def _follow(self) -> AsyncGenerator[T, None]:
         clock = asyncio.get_running_loop().time
         start = clock()
         end = None if self._timeout is None else start + self._timeout
         last: T | None = None
-        source = resuming(self._subscribe, label="a watch", backoff=self._backoff, sleep=self._sleep)
+        source = resuming(
+            self._subscribe,
+            label="a watch",
+            is_over=_is_clean_end if self._bounded else None,
+            backoff=self._backoff,
+            sleep=self._sleep,
+            clock=self._clock,
+        )
+        fetch = self._fetch
+
+        async def news() -> T | None:
+            item = None if fetch is None else await fetch()
+            if item is None or (last is not None and not self._is_final(item) and _state(item) == _state(last)):
+                return None
+            return item
+
         try:
-            async with aclosing(source) as items:
+            async with (
+                aclosing(source) as updates,
+                aclosing(updates if fetch is None else with_checks(updates, self._silence, news)) as items,
+            ):
                 while True:
-                    item = await (anext(items) if end is None else _before(end, anext(items)))
+                    try:
+                        item = await (anext(items) if end is None else _before(end, anext(items)))
+                    except StopAsyncIteration:  # a bounded watch has ended
+                        return
                     last = item
                     yield item
                     if self._is_final(item):
@@ -79,6 +122,15 @@ class Watch(Stream[T]):
         except _ExpiredError:
             phase = "" if self._phase is None or last is None else self._phase(last)
             raise WaitTimeoutError(self._waited_for, elapsed=clock() - start, last_phase=phase) from None
+
+
+async def _is_clean_end(error: RpcError | None) -> bool:
+    return error is None
+
+
+def _state(item: object) -> object:
+    """The state of an item. Entities are equal if they identify the same resource, whatever its state."""
+    return getattr(item, "pb2", item)
 
 
 class _ExpiredError(Exception):

@@ -418,6 +418,16 @@ words: int = PlantBase.words
             "final is for watch, and this is a stream",
             "remove final",
         ),
+        (
+            'FollowPlant = { kind = "watch", bounded_by = "til" }',
+            "bounded_by names til, which is no parameter",
+            "known",
+        ),
+        (
+            'FollowPlant = { kind = "stream", fetch = "_look" }',
+            "fetch is for watch, and this is a stream",
+            "remove fetch",
+        ),
         ('GetPlant = { items = "plan.id" }', "has nothing at 'plan.id'", "correct items"),
     ],
 )

@@ -159,6 +159,19 @@ async def test_the_control_plane_itself(named: str, clusters: Clusters, client: 
     assert len(clusters.asked) == (2 if "without" in named else 3)
 
 
+@pytest.mark.parametrize("named", ["http://10.96.0.17:8090", "https://plane.internal", "not an endpoint", "elsewhere"])
+async def test_an_answer_without_a_cluster_means_the_server_itself(
+    named: str, clusters: Clusters, near: Data, far: Data, client: Client, data_plane: RunningServer
+) -> None:
+    """Behind a proxy, the server names the address that the proxy calls, which the client may not be able to reach."""
+    clusters.name(data_plane.endpoint if named == "elsewhere" else named)
+    assert await where(client) == "near"
+    assert [line async for line in Action(ActionMessage(id=succeeded().id), client).get_logs()] == ["near"]
+    assert far.calls == []
+    assert await route(client, Operation.TAIL_LOGS, action("a1")) is client
+    assert len(clusters.asked) == 2, "once for each operation, since no answer of this server tells actions apart"
+
+
 async def test_a_server_without_clusters_is_asked_once(near: Data) -> None:
     calls: list[CallRecord] = []
     async with await serve([near]) as server, Client(server.endpoint, on_call=calls.append) as client:
@@ -302,7 +315,7 @@ async def test_a_client_that_nobody_has_is_forgotten(clusters: Clusters, plane: 
     ],
 )
 def test_where_an_answer_may_lead(own: str, named: str, leads_to: str | type[Exception] | None) -> None:
-    client, reply = Client(own, token="sesame"), SelectClusterResponse(cluster_endpoint=named)
+    client, reply = Client(own, token="sesame"), SelectClusterResponse(cluster_endpoint=named, cluster="c1")
     if isinstance(leads_to, type):
         with pytest.raises(leads_to, match=r"clear text|cannot be used") as raised:
             _routing.destination(client, reply)

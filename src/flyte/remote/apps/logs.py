@@ -30,9 +30,9 @@ from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
 from flyte_rpc.codec.deprecation import quietly
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
-from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.stream import BatchedStream, Stream
 
 from .status import deployment_status, stays_down
 
@@ -76,13 +76,12 @@ def follow_logs(source: AppSource, replica_name: str | None, *, filter_system: b
     if replica_name is not None:
         text("replica_name", replica_name, 1)
 
-    async def lines() -> AsyncGenerator[LogLine]:
-        async with aclosing(_Tail(source, replica_name, follow).lines()) as all_lines:
-            async for line in all_lines:
-                if not (filter_system and line.system):
-                    yield line
+    async def batches() -> AsyncGenerator[list[LogLine]]:
+        async with aclosing(_Tail(source, replica_name, follow).batches()) as all_batches:
+            async for batch in all_batches:
+                yield [line for line in batch if not (filter_system and line.system)]
 
-    return Stream(lines)
+    return BatchedStream(batches)
 
 
 async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, raw: bool) -> None:
@@ -113,12 +112,13 @@ class _Tail:
         """Connections in a row that brought nothing new."""
         self._opened_at = 0.0
 
-    def lines(self) -> AsyncGenerator[LogLine]:
+    def batches(self) -> AsyncGenerator[list[LogLine]]:
+        """The lines as they arrive, several at a time."""
         return resuming(
             self._connection,
             label=f"the log of app {self._source.identifier.name}",
             is_over=self._is_over,
-            resume_after=(*BROKEN_STREAM, NotFoundError),
+            resume_after=(*RESUMABLE, NotFoundError),
             backoff=_BACKOFF,
             reached=True,
         )
@@ -156,7 +156,7 @@ class _Tail:
                 return True
             raise
 
-    async def _connection(self) -> AsyncGenerator[LogLine]:
+    async def _connection(self) -> AsyncGenerator[list[LogLine]]:
         """The lines of one connection, without those that an earlier connection has delivered."""
         self._opened_at = time.monotonic()
         identifier = self._source.identifier
@@ -168,13 +168,18 @@ class _Tail:
             replay.reconnect()
         async with (
             aclosing(stream(client, AppLogsService.TAIL_LOGS, request)) as replies,
-            aclosing(until_silent(replies, _SILENCE, self._is_finished, linger=self._follow)) as batches,
+            aclosing(until_silent(replies, _SILENCE, self._is_finished, size=_count, linger=self._follow)) as batches,
         ):
-            async for reply in batches:
-                for replica, line in _lines(reply):
-                    if self._replays[replica].is_new(line):
-                        self._fruitless, self._delivered, self._opened_at = 0, True, 0.0
-                        yield _line(replica, line)
+            async for batch in batches:
+                lines = [
+                    _line(replica, line)
+                    for reply in batch
+                    for replica, line in _lines(reply)
+                    if self._replays[replica].is_new(line)
+                ]
+                if lines:
+                    self._fruitless, self._delivered, self._opened_at = 0, True, 0.0
+                    yield lines
 
     async def _is_finished(self) -> bool:
         return not self._follow or await self._is_down()
@@ -188,6 +193,10 @@ class _Tail:
             # The control plane has the lines of apps as well.
             _log.info("the cluster of app %s is unknown, asking %s: %s", identifier.name, client.endpoint, error)
             return client
+
+
+def _count(reply: TailLogsResponse) -> int:
+    return sum(1 for _ in _lines(reply))
 
 
 def _lines(reply: TailLogsResponse) -> Iterator[tuple[str, LineMessage]]:

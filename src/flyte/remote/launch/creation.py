@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from flyte._routing import Operation, route
-from flyte.errors import AlreadyExistsError, UnimplementedError
+from flyte.errors import (
+    AlreadyExistsError,
+    DeadlineExceededError,
+    RpcCancelledError,
+    UnavailableError,
+    UnimplementedError,
+)
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.common.run import OffloadedInputData, Relation
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
@@ -20,6 +26,9 @@ from flyte_rpc.calls.client import Client, Scope
 
 from .run_context import RunContext
 
+_UNKNOWN_OUTCOME = (UnavailableError, DeadlineExceededError, RpcCancelledError)
+"""Errors after which the server may have carried the call out."""
+
 
 async def create(
     context: RunContext,
@@ -32,8 +41,20 @@ async def create(
 ) -> RunMessage | None:
     """Create a run of `what`: a `task_id` or a `task_spec`.
 
+    Args:
+        context: The settings, with a name: see `RunContext.named`.
+        client: The client for the calls.
+        scope: Project and domain to run in.
+        what: The task, as the request names it.
+        inputs: Its inputs.
+        queue: The task's own queue.
+        relation: How the run is related to another.
+
     Returns:
         The message of the new run; None if a run of the context's name exists.
+
+    Raises:
+        RpcError: The call failed. If the run may have been created nevertheless, a note on the error has its name.
     """
     names = context.identifiers(scope)
     spec = context.spec(scope, queue)
@@ -49,14 +70,15 @@ async def create(
         offloaded_input_data=offloaded,
         run_spec=spec if bytes(spec) else None,
     )
-    # A retry under a name of the caller's choice finds the run of the first attempt.
-    rpc = RunService.CREATE_RUN if context.name is None else RunService.CREATE_RUN.repeatable()
     try:
-        reply = await unary(client, rpc, request)
+        # A retry finds the run of the first attempt, because its name is in the request.
+        reply = await unary(client, RunService.CREATE_RUN.repeatable(), request)
     except AlreadyExistsError:
-        if context.name is None:
-            raise
         return None
+    except _UNKNOWN_OUTCOME as error:
+        if not error.unprocessed:
+            error.add_note(f"The run may have been created all the same; Run.get({context.name!r}) tells.")
+        raise
     return reply.run or RunMessage()
 
 

@@ -22,13 +22,14 @@ from .creation import create
 from .run_context import RunContext
 
 
-async def rerun(action: ActionDetails, scope: Scope, name: str | None, changes: Mapping[str, Any]) -> RunMessage | None:
-    """Create a run like the one of a root action. See `Run.rerun`.
+async def rerun(
+    action: ActionDetails, scope: Scope, context: RunContext, changes: Mapping[str, Any]
+) -> RunMessage | None:
+    """Create a run like the one of a root action, under the name of the context. See `Run.rerun`.
 
     Returns:
         The message of the new run; None if a run of that name exists.
     """
-    context = RunContext(name=name)
     client = action.client
     spec, metadata = action.pb2.task, action.metadata.task
     if spec is None or metadata is None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
 
 from flyte._context import ctx
-from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
 from flyte_api.messages.flyteidl2.core.security import Identity, SecurityContext
@@ -27,6 +28,8 @@ from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.client import Client, Scope
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_RANDOM = "bcdfghjklmnpqrstvwxz2456789"
+"""Characters of random names: no vowels, so that no words come out, and none that are mistaken for another."""
 _SCOPES = {"global": CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope.PROJECT_DOMAIN}
 
 
@@ -71,6 +74,14 @@ class RunContext:
     custom_context: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
 
+    def named(self) -> RunContext:
+        """The same settings with a random name, if there is none.
+
+        A run whose name the client knows can be created again after an attempt with an unknown outcome: the server finds
+        the run of the first attempt. A name that the server chooses would give a second run.
+        """
+        return self if self.name is not None else attrs.evolve(self, name=random_run_name())
+
     def spec(self, scope: Scope, queue: str | None) -> RunSpec:
         """The settings of a run as the control plane takes them; `queue` is the task's own, if an override named one."""
         spec = self.settings(queue)
@@ -103,14 +114,19 @@ class RunContext:
         )
 
     def identifiers(self, scope: Scope) -> dict[str, Any]:
-        """What names the run in a request: its own name, or the project that the server names it in."""
-        if self.name is not None:
-            return {"run_id": RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=self.name)}
-        return {"project_id": ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)}
+        """What names the run in a request."""
+        return {
+            "run_id": RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=self.name or "")
+        }
 
     def texts(self) -> list[KeyValuePair]:
         """What is passed along to the tasks of the run."""
         return pairs({**ctx().custom_context, **(self.custom_context or {})})
+
+
+def random_run_name() -> str:
+    """A name for a run, in the form that servers choose names in: `r` and 19 random characters."""
+    return "r" + "".join(secrets.choice(_RANDOM) for _ in range(19))
 
 
 def pairs(values: Mapping[str, str]) -> list[KeyValuePair]:

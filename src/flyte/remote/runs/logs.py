@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,16 +11,16 @@ from flyte._routing import Operation, route
 from flyte.errors import NotFoundError, RpcError
 from flyte.remote._log_replay import LogReplay, timestamp_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import resuming
+from flyte_rpc.entities.resuming import RESUMABLE, resuming
 from flyte_rpc.entities.silence import until_silent
-from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.stream import BatchedStream, Stream
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
@@ -46,14 +46,16 @@ def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_
     if attempt is not None and attempt < 1:
         raise ValueError(f"attempt counts from 1, not {attempt}")
 
-    async def lines() -> AsyncGenerator[str]:
-        async with aclosing(_Tail(source, attempt).lines()) as lines_of_attempt:
-            async for line in lines_of_attempt:
-                if filter_system and line.originator == LogLineOriginator.SYSTEM:
-                    continue
-                yield _formatted(line, show_ts)
+    async def batches() -> AsyncGenerator[list[str]]:
+        async with aclosing(_Tail(source, attempt).batches()) as batches_of_attempt:
+            async for batch in batches_of_attempt:
+                yield [
+                    _formatted(line, show_ts)
+                    for line in batch
+                    if not (filter_system and line.originator == LogLineOriginator.SYSTEM)
+                ]
 
-    return Stream(lines)
+    return BatchedStream(batches)
 
 
 async def show(
@@ -87,20 +89,21 @@ class _Tail:
         self._attempt = attempt
         self._replay = LogReplay()
 
-    async def lines(self) -> AsyncGenerator[LogLine]:
+    async def batches(self) -> AsyncGenerator[Sequence[LogLine]]:
+        """The lines as they arrive, several at a time."""
         if not await self._wait_for_logs():
             return
         connections = resuming(
             self._connection,
             label=f"the log of action {self._source.action.name}",
             is_over=self._is_over,
-            resume_after=(*BROKEN_STREAM, NotFoundError),
+            resume_after=(*RESUMABLE, NotFoundError),
             backoff=_BACKOFF,
             reached=True,
         )
-        async with aclosing(connections) as lines:
-            async for line in lines:
-                yield line
+        async with aclosing(connections) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _wait_for_logs(self) -> bool:
         """Wait until the attempt has logs. Returns False if it ended without any."""
@@ -133,7 +136,7 @@ class _Tail:
         details = await self._source.fetch_details()
         return details.done() or (self._attempt or 0) < details.attempts
 
-    async def _connection(self) -> AsyncGenerator[LogLine]:
+    async def _connection(self) -> AsyncGenerator[Sequence[LogLine]]:
         """The lines of one connection, without those that an earlier connection has delivered."""
         action = self._source.action
         request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
@@ -141,9 +144,13 @@ class _Tail:
         self._replay.reconnect()
         async with (
             aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies,
-            aclosing(until_silent(replies, _SILENCE, self._has_ended)) as batches,
+            aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
         ):
-            async for reply in batches:
-                for line in (line for batch in reply.logs for line in batch.lines):
-                    if self._replay.is_new(line):
-                        yield line
+            async for batch in batches:
+                lines = self._replay.new_lines([line for reply in batch for logs in reply.logs for line in logs.lines])
+                if lines:
+                    yield lines
+
+
+def _count(reply: TailLogsResponse) -> int:
+    return sum(len(logs.lines) for logs in reply.logs)

@@ -10,7 +10,7 @@ from flyte_api.entities.tracked_action import TrackedActionBase
 from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
 from flyte_api.entities.tracked_run import TrackedRunBase
 from flyte_api.entities.tracked_run_details import TrackedRunDetailsBase
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 from flyte_rpc.calls.client import Client
@@ -29,6 +29,9 @@ class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
     """Everything that was reported about an action."""
 
     _CONSOLE_PAGE = _PAGE
+
+    async def _fetch_details(self) -> TrackedActionDetails:
+        return await TrackedActionDetails.get.aio(self.run_name, self.name, **self._scope, client=self.client)
 
 
 class TrackedAction(ActionState, ActionFields, TrackedActionBase):
@@ -77,6 +80,10 @@ class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
     def action(self) -> TrackedActionDetails:
         """The details of the root action."""
         return TrackedActionDetails(self.pb2.action or ActionDetailsMessage(), self._client)
+
+    async def _fetch_details(self) -> TrackedRunDetails:
+        run = self._identity() or RunIdentifier()
+        return await TrackedRunDetails.get.aio(run.name, project=run.project, domain=run.domain, client=self.client)
 
     _REPR = ("name", "phase!s", "task_name", "labels", "error=action.error_message")
 

@@ -31,7 +31,7 @@ class DataProxyService:
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateUploadLocationRequest",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateUploadLocationResponse",
         Cardinality.UNARY,
-        Effect.WRITE,
+        Effect.READ,
     )
     """Signs a link that a file can be uploaded to with HTTP PUT."""
     UPLOAD_INPUTS: Final[Rpc[UploadInputsRequest, UploadInputsResponse]] = Rpc(
@@ -47,7 +47,7 @@ class DataProxyService:
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateDownloadLinkRequest",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateDownloadLinkResponse",
         Cardinality.UNARY,
-        Effect.WRITE,
+        Effect.READ,
     )
     """Signs a link to something an action made, such as its report."""
     GET_ACTION_DATA: Final[Rpc[GetActionDataRequest, GetActionDataResponse]] = Rpc(

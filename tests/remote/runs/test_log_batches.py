@@ -1,0 +1,177 @@
+"""Long logs: lines travel in batches, in order and without repeats, and a slow reader slows the server down."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+
+import pytest
+
+from flyte.remote import Action
+from flyte.remote._log_replay import LogReplay
+from flyte.remote.runs import logs as _logs
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    TailLogsRequest,
+    TailLogsResponse,
+    TailLogsResponseLogs,
+)
+from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
+from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.entities.stream import BatchedStream
+from flyte_rpc.serving.server import ServerCall, Status, abort, serve
+from flyte_rpc.sync import bridge
+from flyte_rpc.transports.http2.connection import WINDOW_BYTES
+from remote.planes.dataproxy import Data
+from remote.planes.run import Runs, succeeded
+
+START = 1_700_000_000
+
+
+def line(number: int, seconds: int | None = None, padding: int = 0) -> LogLine:
+    return LogLine(
+        message=f"{number}{'x' * padding}\n",
+        timestamp=Timestamp(seconds=START + (number if seconds is None else seconds)),
+        originator=LogLineOriginator.SYSTEM if number % 10 == 9 else LogLineOriginator.USER,
+    )
+
+
+class Long(Data):
+    """Has a log of so many lines, and sends so many at a time. The first connections break after some lines."""
+
+    def __init__(self, lines: int, at_once: int, *, breaks: Sequence[int] = (), padding: int = 0) -> None:
+        super().__init__("long")
+        self.lines = lines
+        self.at_once = at_once
+        self.breaks = list(breaks)
+        self.padding = padding
+        self.sent = 0
+
+    async def tail_logs(self, request: TailLogsRequest, call: ServerCall) -> AsyncIterator[TailLogsResponse]:
+        stop = self.breaks.pop(0) if self.breaks else self.lines
+        for first in range(0, stop, self.at_once):
+            numbers = range(first, min(first + self.at_once, stop))
+            # Three lines have the same time, so that a connection can break between them.
+            batch = [line(number, number // 3, self.padding) for number in numbers]
+            yield TailLogsResponse(logs=[TailLogsResponseLogs(lines=batch)])
+            self.sent += len(batch)
+        if stop < self.lines:
+            abort(Status.UNAVAILABLE, "restarting")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_logs, "_BACKOFF", Backoff(attempts=6, first=0.001, longest=0.001))
+
+
+@pytest.mark.parametrize("size", [1, 7, 100, 5000])
+async def test_all_lines_arrive_once_and_in_order(size: int) -> None:
+    log = Long(5000, size, breaks=[0, 1, 2500, 2501, 4999])
+    async with await serve([Runs(), log]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
+        action = Action(ActionMessage(id=succeeded().id), client)
+        assert [text async for text in action.get_logs()] == [str(number) for number in range(5000)]
+        assert log.breaks == []
+        log.breaks = [0, 1, 2500, 2501, 4999]
+        assert await asyncio.to_thread(lambda: list(action.get_logs())) == [str(number) for number in range(5000)]
+
+
+async def test_lines_of_the_platform_are_left_out_of_batches() -> None:
+    async with await serve([Runs(), Long(50, 10)]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
+        action = Action(ActionMessage(id=succeeded().id), client)
+        found = [text async for text in action.get_logs(filter_system=True)]
+    assert found == [str(number) for number in range(50) if number % 10 != 9]
+
+
+async def test_a_line_is_delivered_before_the_next_one_is_there() -> None:
+    class Slow(Data):
+        more = asyncio.Event()
+
+        async def tail_logs(self, request: TailLogsRequest, call: ServerCall) -> AsyncIterator[TailLogsResponse]:
+            for number in range(3):
+                yield TailLogsResponse(logs=[TailLogsResponseLogs(lines=[line(number)])])
+                await self.more.wait()
+                self.more.clear()
+
+    slow = Slow("slow")
+    async with await serve([Runs(), slow]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
+        found = []
+        async for text in Action(ActionMessage(id=succeeded().id), client).get_logs():
+            found.append(text)
+            slow.more.set()
+    assert found == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["for", "async for"])
+async def test_a_reader_that_stops_stops_the_server(blocking: bool) -> None:
+    log = Long(1_000_000, 100, padding=1000)
+    async with await serve([Runs(), log]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
+        lines = Action(ActionMessage(id=succeeded().id), client).get_logs()
+        if blocking:
+            reader = iter(lines)
+            assert await asyncio.to_thread(next, reader) == "0" + "x" * 1000
+        else:
+            items = aiter(lines)
+            assert await anext(items) == "0" + "x" * 1000
+        sent = -1
+        while sent != log.sent:
+            sent = log.sent
+            await asyncio.sleep(0.3)
+        # The window, what was read ahead of the reader, and what is on its way; not the gigabyte of the whole log.
+        assert sent * 1000 <= WINDOW_BYTES + 8 * 2**20
+        if blocking:
+            await asyncio.to_thread(lines.close)
+        else:
+            await items.aclose()
+
+
+def test_batches_are_read_ahead_by_a_bounded_number_of_items() -> None:
+    made: list[int] = []
+    stalled = threading.Event()
+
+    async def source() -> AsyncGenerator[list[int]]:
+        for first in range(0, 100_000, 300):
+            made.append(first)
+            yield list(range(first, first + 300))
+
+    stream: BatchedStream[int] = BatchedStream(source)
+    with stream:
+        items = iter(stream)
+        assert [next(items) for _ in range(5)] == list(range(5))
+        bridge.call_soon(stalled.set)
+        assert stalled.wait(10)
+        assert len(made) * 300 <= 2 * (1000 + 300)
+        assert next(items) == 5
+
+
+async def test_batches_in_both_forms() -> None:
+    async def source() -> AsyncGenerator[list[int]]:
+        for batch in ([1, 2], [], [3]):
+            yield batch
+
+    stream: BatchedStream[int] = BatchedStream(source)
+    assert [item async for item in stream] == [1, 2, 3]
+    assert await asyncio.to_thread(list, stream) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whole_batches_are_judged_like_single_lines(seed: int) -> None:
+    chance = random.Random(seed)
+    times = sorted(chance.choices(range(12), k=60))
+    log = [
+        LogLine(message=str(n)) if chance.random() < 0.2 else line(n, 2**60 if chance.random() < 0.1 else time)
+        for n, time in enumerate(times)
+    ]
+    single, whole = LogReplay(), LogReplay()
+    for _ in range(4):
+        single.reconnect()
+        whole.reconnect()
+        end, first = chance.randrange(len(log) + 1), 0
+        while first < end:
+            last = min(end, first + chance.randrange(1, 15))
+            batch = log[first:last]
+            assert list(whole.new_lines(batch)) == [item for item in batch if single.is_new(item)]
+            first = last
