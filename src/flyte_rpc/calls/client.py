@@ -10,13 +10,12 @@ import attrs
 
 from flyte_rpc.arguments import seconds, text, whole
 from flyte_rpc.errors import InitializationError, RpcError
-from flyte_rpc.transports.choice import TransportFactory, TransportName, check_transport, transport_factory
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
-from flyte_rpc.transports.transport import Transport
+from flyte_rpc.transports.transport import Transport, TransportFactory, TransportName, check_transport
 from flyte_rpc.version import USER_AGENT
 
 from .metadata import added, check_token, checked
-from .pool import ConnectionPool
+from .pool import ConnectionPool, deferred
 from .retry import CALLS, Backoff
 
 if TYPE_CHECKING:
@@ -111,8 +110,8 @@ class Client:
             page_size: Items per request of a listing. Default: 100.
             metadata: Additional request headers: pairs of a lower-case name and a printable ASCII value.
             retry: How often and how fast calls are retried that are safe to retry.
-            on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be quick and
-                not raise.
+            on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be quick. What
+                it raises is logged.
             transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does not
                 pass gRPC. Or a function that makes the transport for an endpoint on the running event loop. Default:
                 `"auto"`.
@@ -131,12 +130,12 @@ class Client:
             timeout=seconds("timeout", timeout),
             page_size=whole("page_size", page_size, 1),
             metadata=checked(metadata),
-            retry=retry,
+            retry=_backoff(retry),
             on_call=_observers(on_call),
             transport=check_transport(transport),
         )
         self._check_token()
-        self._pool = ConnectionPool(transport_factory(transport, self.user_agent, ssl_context))
+        self._pool = ConnectionPool(deferred(transport, self.user_agent, ssl_context))
         self._owns_pool = True
         self._closed = False
 
@@ -182,7 +181,10 @@ class Client:
             changes["metadata"] = checked(metadata)
         if on_call is not None:
             changes["on_call"] = _observers(on_call)
-        changes |= {name: value for name, value in (("token", token), ("retry", retry)) if value is not None}
+        if retry is not None:
+            changes["retry"] = _backoff(retry)
+        if token is not None:
+            changes["token"] = token
         derived = self._derive(changes)
         derived._check_token()
         return derived
@@ -323,7 +325,10 @@ class Client:
     def observe(self, record: CallRecord) -> None:
         """Pass the record of an attempt to the functions of `on_call`."""
         for observer in self._settings.on_call:
-            observer(record)
+            try:
+                observer(record)
+            except Exception:  # whatever it is: a call that has succeeded must not fail for it
+                _log.exception("on_call raised for %s", record.method)
 
     def close(self) -> None:
         """Close the connections. Running calls fail, and later ones raise `InitializationError`."""
@@ -359,4 +364,14 @@ class Client:
 
 
 def _observers(on_call: Observer | Iterable[Observer]) -> tuple[Observer, ...]:
-    return (on_call,) if callable(on_call) else tuple(on_call)
+    if callable(on_call):
+        return (on_call,)
+    if not isinstance(on_call, Iterable) or not all(map(callable, found := tuple(on_call))):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"on_call takes a function or several, not {type(on_call).__name__}")
+    return found
+
+
+def _backoff(retry: Backoff) -> Backoff:
+    if not isinstance(retry, Backoff):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"retry takes a Backoff, not {type(retry).__name__}")
+    return retry

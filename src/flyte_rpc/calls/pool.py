@@ -5,12 +5,40 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import InitializationError
 from flyte_rpc.sync import bridge
-from flyte_rpc.transports.choice import TransportFactory
 from flyte_rpc.transports.endpoint import Endpoint
-from flyte_rpc.transports.transport import Transport
+from flyte_rpc.transports.transport import Transport, TransportFactory, TransportName
+
+if TYPE_CHECKING:
+    import ssl
+
+
+def deferred(
+    transport: TransportName | TransportFactory, user_agent: str, ssl_context: ssl.SSLContext | None
+) -> TransportFactory:
+    """The factory of a choice of transport. Transports are imported with the first connection.
+
+    Raises:
+        TypeError: `ssl_context` is something else.
+    """
+    if ssl_context is not None and not hasattr(ssl_context, "wrap_bio"):
+        raise TypeError(f"ssl_context takes an ssl.SSLContext, not {type(ssl_context).__name__}")
+    if callable(transport):
+        return transport
+    factory: TransportFactory | None = None
+
+    def open_transport(endpoint: Endpoint) -> Transport:
+        nonlocal factory
+        if factory is None:
+            from flyte_rpc.transports.choice import transport_factory
+
+            factory = transport_factory(transport, user_agent, ssl_context)
+        return factory(endpoint)
+
+    return open_transport
 
 
 class ConnectionPool:

@@ -115,7 +115,7 @@ def any_of(
     if isinstance(values, (str, bytes)) or not isinstance(values, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
         shown = values.name.lower() if isinstance(values, enum.Enum) else values
         hint = f"for one, write {argument}=({shown!r},)"
-        if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+        if hasattr(values, "__next__"):
             hint = f"write {argument}=list(...) for an iterator"
         raise TypeError(f"{argument} takes several values; {hint}")
     numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))

@@ -6,24 +6,18 @@ import asyncio
 import enum
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnavailableError, UnknownError
 
 from .endpoint import Endpoint
-from .transport import Metadata, Transport
+from .transport import Metadata, Transport, TransportFactory, TransportName
 
 if TYPE_CHECKING:
     import ssl
 
     from .connect.transport import ConnectTransport, HttpVersion
     from .grpc import GrpcTransport
-
-TransportName = Literal["auto", "grpc", "connect"]
-"""`"grpc"`, `"connect"`, or `"auto"` for gRPC where it works and Connect elsewhere."""
-
-TransportFactory = Callable[[Endpoint], Transport]
-"""Makes a transport for the running event loop. It sends nothing before the first call."""
 
 _REFUSED = frozenset((405, 415, 464))
 """HTTP statuses that refuse a request for its form, before any handler runs: method, content type, HTTP version.
@@ -46,22 +40,6 @@ class _Preference(enum.Enum):
     CONNECT = enum.auto()
     CONNECT_HTTP2 = enum.auto()
     """Connect over HTTP/2 in cleartext, where nothing negotiates the version."""
-
-
-def check_transport(transport: TransportName | TransportFactory) -> TransportName | TransportFactory:
-    """Make sure that an argument chooses a transport.
-
-    Raises:
-        ValueError: It is a text that names none.
-        TypeError: It is neither text nor a function.
-    """
-    if callable(transport):
-        return transport
-    if not isinstance(transport, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"transport takes a name or a function, not {type(transport).__name__}")
-    if transport not in get_args(TransportName):
-        raise ValueError(f'transport={transport!r}: choose "auto", "grpc" or "connect"')
-    return transport
 
 
 def transport_factory(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Literal, Protocol, get_args
+
+from .endpoint import Endpoint
 
 Metadata = Sequence[tuple[str, str]]
 """Request headers: lower-case names, printable ASCII values."""
@@ -54,3 +56,26 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Drop the connection and wait until the socket is closed."""
         ...
+
+
+TransportName = Literal["auto", "grpc", "connect"]
+"""`"grpc"`, `"connect"`, or `"auto"` for gRPC where it works and Connect elsewhere."""
+
+TransportFactory = Callable[[Endpoint], Transport]
+"""Makes a transport for the running event loop. It sends nothing before the first call."""
+
+
+def check_transport(transport: TransportName | TransportFactory) -> TransportName | TransportFactory:
+    """Make sure that an argument chooses a transport.
+
+    Raises:
+        ValueError: It is a text that names none.
+        TypeError: It is neither text nor a function.
+    """
+    if callable(transport):
+        return transport
+    if not isinstance(transport, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"transport takes a name or a function, not {type(transport).__name__}")
+    if transport not in get_args(TransportName):
+        raise ValueError(f'transport={transport!r}: choose "auto", "grpc" or "connect"')
+    return transport

@@ -25,7 +25,7 @@ from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.entities.stream import BatchedStream
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from flyte_rpc.sync import bridge
-from flyte_rpc.transports.http2.connection import WINDOW_BYTES
+from flyte_rpc.transports.http2.receive_windows import WINDOW_BYTES
 from remote.planes.dataproxy import Data
 from remote.planes.run import Runs, succeeded
 
