@@ -30,7 +30,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         TypeError: An input has the wrong type, or `task` is not a deployed task. Nothing was sent.
         ValueError: An input is out of range, or all together are larger than travels with a call. Nothing was sent.
         RemoteTaskNotFoundError: The task or version does not exist.
-        RpcError: The call failed; its subclasses say how.
+        RpcError: The call failed; the subclass says how.
 
     Calls `DataProxyService.UploadInputs` and `RunService.CreateRun`; before them what `LazyEntity.fetch` calls.
     """

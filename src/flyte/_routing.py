@@ -115,14 +115,14 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
         resource: Identifier of what it is about: a project, an action, a task and so on.
 
     Returns:
-        The client itself, where the control plane serves the data; else one for the endpoint that it names, with the same
-        identity and settings, which is closed with the client. An answer holds for ten minutes. A server without
+        The client itself, where the control plane serves the data; else one for the endpoint that it names, with the
+        same identity and settings, which is closed with the client. An answer holds for ten minutes. A server without
         `ClusterService` is not asked again in that time, nor one that names no cluster, about that operation.
 
     Raises:
         InitializationError: The endpoint would get the credentials in clear text, and the control plane does not: from
             `https`, only `https` is followed; from this machine, clear text only to this machine.
-        RpcError: The question failed; its subclasses say how.
+        RpcError: The question failed; the subclass says how.
 
     Calls `ClusterService.SelectCluster`.
     """

@@ -70,14 +70,14 @@ def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
 def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
     out: list[str] = []
     if any(p.name not in ("client", "timeout") for p in signature.params):
-        out.append("ValueError: An argument is unusable; nothing was sent.")
+        out.append("ValueError: An argument is invalid; nothing was sent.")
     if kind is Kind.CREATE or rpc.name.startswith("Create"):
         out.append("AlreadyExistsError: The name is taken.")
     elif kind is not Kind.LIST and not missing_ok:
         out.append("NotFoundError: The resource does not exist.")
     if kind in (Kind.WATCH, Kind.STREAM):
         out.append("WaitTimeoutError: `timeout` has passed.")
-    out.append("RpcError: The call failed; its subclasses say how.")
+    out.append("RpcError: The call failed; the subclass says how.")
     return out
 
 

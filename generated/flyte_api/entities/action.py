@@ -146,8 +146,8 @@ class ActionBase(Entity[WorkflowAction]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.ListActions`.
         """
@@ -194,8 +194,8 @@ class ActionBase(Entity[WorkflowAction]):
             True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.AbortAction`.
         """
@@ -228,7 +228,7 @@ class ActionBase(Entity[WorkflowAction]):
         Raises:
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchActionDetails`.
         """
@@ -276,10 +276,10 @@ class ActionBase(Entity[WorkflowAction]):
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchActions`.
         """
@@ -316,10 +316,10 @@ class ActionBase(Entity[WorkflowAction]):
             A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchClusterEvents`.
         """
@@ -340,9 +340,9 @@ class ActionBase(Entity[WorkflowAction]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionLogContext`.
         """

@@ -120,9 +120,9 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.CreateArtifact`.
         """
@@ -161,9 +161,9 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.GetArtifact`.
         """
@@ -186,7 +186,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             True if the server acted; False if the resource does not exist.
 
         Raises:
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.DeleteArtifact`.
         """
@@ -220,9 +220,9 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListArtifactMetadataKeys`.
         """
@@ -274,8 +274,8 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListArtifacts`.
         """

@@ -105,8 +105,8 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListArtifactNames`.
         """
@@ -154,9 +154,9 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.DeclareArtifact`.
         """
@@ -188,9 +188,9 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
@@ -234,9 +234,9 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListPartitionValues`.
         """

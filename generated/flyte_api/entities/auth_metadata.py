@@ -70,7 +70,7 @@ class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
 
         Raises:
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AuthMetadataService.GetOAuth2Metadata`.
         """

@@ -100,9 +100,9 @@ class ConditionBase(Entity[WorkflowAction]):
             parent_action_name: The action that set it up.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.SignalEvent`.
         """
@@ -145,8 +145,8 @@ class ConditionBase(Entity[WorkflowAction]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.ListActions`.
         """

@@ -65,7 +65,7 @@ class PublicClientBase(Entity[GetPublicClientConfigResponse]):
 
         Raises:
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AuthMetadataService.GetPublicClientConfig`.
         """

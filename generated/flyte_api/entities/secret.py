@@ -95,9 +95,9 @@ class SecretBase(Entity[SecretSecret]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.GetSecret`.
         """
@@ -133,9 +133,9 @@ class SecretBase(Entity[SecretSecret]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.CreateSecret`.
         """
@@ -170,9 +170,9 @@ class SecretBase(Entity[SecretSecret]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.UpdateSecret`.
         """
@@ -210,8 +210,8 @@ class SecretBase(Entity[SecretSecret]):
             True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.DeleteSecret`.
         """
@@ -255,8 +255,8 @@ class SecretBase(Entity[SecretSecret]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.ListSecrets`.
         """

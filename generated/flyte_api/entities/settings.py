@@ -43,9 +43,9 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.GetSettingsForEdit`.
         """
@@ -65,9 +65,9 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.CreateSettings`.
         """
@@ -87,9 +87,9 @@ class SettingsBase(Entity[GetSettingsForEditResponse]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.UpdateSettings`.
         """

@@ -97,9 +97,9 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TaskService.GetTaskDetails`.
         """
@@ -130,9 +130,9 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.TaskSpecToLaunchFormJson`.
         """
@@ -161,9 +161,9 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.LiteralsToLaunchFormJson`.
         """
@@ -187,9 +187,9 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.LaunchFormJsonToLiterals`.
         """
@@ -218,9 +218,9 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.JsonValuesToLiterals`.
         """

@@ -118,10 +118,10 @@ class TrackedActionBase(Entity[WorkflowAction]):
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchActions`.
         """
@@ -185,8 +185,8 @@ class TrackedActionBase(Entity[WorkflowAction]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.ListActions`.
         """

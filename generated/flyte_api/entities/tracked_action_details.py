@@ -104,9 +104,9 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.GetActionDetails`.
         """
@@ -143,7 +143,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
         Raises:
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchActionDetails`.
         """

@@ -156,9 +156,9 @@ class TrackedRunBase(Entity[WorkflowRun]):
             The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.CreateRun`.
         """
@@ -189,9 +189,9 @@ class TrackedRunBase(Entity[WorkflowRun]):
             The reply of the server.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.ReportActions`.
         """
@@ -211,8 +211,8 @@ class TrackedRunBase(Entity[WorkflowRun]):
             True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.AbortRun`.
         """
@@ -246,10 +246,10 @@ class TrackedRunBase(Entity[WorkflowRun]):
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchRuns`.
         """
@@ -311,8 +311,8 @@ class TrackedRunBase(Entity[WorkflowRun]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.ListRuns`.
         """

@@ -69,9 +69,9 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.GetRunDetails`.
         """
@@ -102,7 +102,7 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
         Raises:
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchRunDetails`.
         """

@@ -152,9 +152,9 @@ class TriggerBase(Entity[TriggerTrigger]):
             The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.DeployTrigger`.
         """
@@ -188,9 +188,9 @@ class TriggerBase(Entity[TriggerTrigger]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.UpdateTriggers`.
         """
@@ -208,9 +208,9 @@ class TriggerBase(Entity[TriggerTrigger]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.DeleteTriggers`.
         """
@@ -251,8 +251,8 @@ class TriggerBase(Entity[TriggerTrigger]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.ListTriggers`.
         """
@@ -317,8 +317,8 @@ class TriggerBase(Entity[TriggerTrigger]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.ListTriggers`.
         """

@@ -100,8 +100,8 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """

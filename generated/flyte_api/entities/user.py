@@ -65,7 +65,7 @@ class UserBase(Entity[UserInfoResponse]):
 
         Raises:
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `IdentityService.UserInfo`.
         """

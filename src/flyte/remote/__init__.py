@@ -1,4 +1,4 @@
-"""What is on a control plane: projects, tasks, runs, actions, and all else. Each name is imported when it is first used."""
+"""Entities of a control plane: projects, tasks, runs, actions and others. Names are imported on first use."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

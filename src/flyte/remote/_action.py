@@ -42,9 +42,9 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The run or action does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
@@ -72,7 +72,7 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
 
         Raises:
             NotFoundError: The action no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
@@ -81,11 +81,11 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
 
     @blocking
     async def details(self) -> ActionDetails:
-        """Everything about the action as it is now; it brings the action up to date too.
+        """Fetch the details of the action, and update the action.
 
         Raises:
             NotFoundError: The action no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
@@ -98,13 +98,13 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
 
     @blocking
     async def parent(self) -> Action | None:
-        """The action that started this one.
+        """Fetch the action that started this one.
 
         Returns:
             The parent; None for the root.
 
         Raises:
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
@@ -115,13 +115,13 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
 
     @streaming
     def children(self) -> Stream[Action]:
-        """The actions that this one started, the oldest first.
+        """List the actions that this one started, the oldest first.
 
         Returns:
             A stream for `for` or `async for`.
 
         Raises:
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.ListActions`.
         """

@@ -1,4 +1,4 @@
-"""What entities share: phases, filters of times, their project and domain, their page in the web console."""
+"""Code that entities share: phases, time filters, project and domain, and the URL in the web console."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class ProjectScoped(Entity[Any]):
 
 
 def console_url(client: Client, *parts: str, action: str = "") -> str:
-    """The page of something in the web console.
+    """Return the URL of a page in the web console.
 
     Args:
-        client: The client it was read with.
+        client: The client that fetched the entity.
         parts: Domain, project, then kind and names, unescaped.
         action: An action within a run.
     """
@@ -59,7 +59,7 @@ def console_url(client: Client, *parts: str, action: str = "") -> str:
 
 
 def principal(identity: EnrichedIdentity | None) -> str:
-    """Who did something: an e-mail address, the name of an application, or the subject; empty if nobody knows."""
+    """Return the name of an identity: an e-mail address, an application name or the subject; empty if unknown."""
     user, application = (None, None) if identity is None else (identity.user, identity.application)
     if user is not None:
         return (user.spec.email if user.spec else "") or (user.id.subject if user.id else "")

@@ -1,4 +1,4 @@
-"""Logs that a server replays from the beginning on each connection: which lines are new."""
+"""Filters repeated lines out of logs that a server replays from the beginning on each connection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class LogReplay:
         self._known_at_replayed = 0  # further known lines with the time `_replayed_to`
 
     def reconnect(self) -> None:
-        """Note that the log is read from its beginning again."""
+        """Record that a new connection starts the log from its beginning."""
         self._replayed_to, self._known_at_replayed = self._last, self._count_at_last
 
     def is_new(self, line: LogLine) -> bool:

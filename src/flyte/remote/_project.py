@@ -34,7 +34,7 @@ class Project(ProjectBase):
 
     @property
     def state(self) -> str:
-        """`active`, `archived`, or what a newer server calls it."""
+        """`active`, `archived`, or the name or number of a state of a newer server."""
         state = self.pb2.state
         return state.name.lower() if state.name else f"unknown({int(state)})"
 
@@ -69,19 +69,19 @@ class Project(ProjectBase):
         """Create a project.
 
         Args:
-            id: What it is called in calls, at most 63 characters. It can't be changed later.
-            name: What it is called on screens.
-            description: What it is for, at most 300 characters. Default: nothing.
+            id: Unique id, at most 63 characters. It cannot be changed later.
+            name: Display name.
+            description: Description, at most 300 characters. Default: none.
             labels: Labels. Default: none.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The project as the server keeps it, with its domains.
+            The project as stored by the server, with its domains.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The id is taken, perhaps by an archived project.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ProjectService.CreateProject`, then `GetProject`.
         """
@@ -107,26 +107,26 @@ class Project(ProjectBase):
         *,
         client: Client | None = None,
     ) -> Self:
-        """Change a project; what is not given stays as it is.
+        """Update a project. Omitted arguments stay unchanged.
 
-        The server replaces the whole project, so it is read first, changed, and sent back without its domains, which
-        servers refuse in an update. A concurrent change by another user is lost.
+        The server replaces the whole project, so the client fetches it, changes it and sends it back without its
+        domains, which servers refuse in an update. A concurrent change by another user is lost.
 
         Args:
             id: The project.
             name: New name.
             description: New description; "" for none.
-            labels: New labels, in place of all that it has; {} for none.
+            labels: New labels, which replace all existing ones; {} for none.
             state: "active" or "archived".
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The project as the server keeps it now.
+            The updated project.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The project does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ProjectService.GetProject`, `UpdateProject`, then `GetProject`.
         """
@@ -151,14 +151,14 @@ class Project(ProjectBase):
 
     @blocking
     async def archive(self) -> Project:
-        """Archive the project: listings leave it out, what it holds stays.
+        """Archive the project. Listings omit it by default; its contents are kept.
 
         Returns:
-            This project, with its state as the server has it now.
+            This project, updated.
 
         Raises:
             NotFoundError: The project no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls what `update` calls.
         """
@@ -169,11 +169,11 @@ class Project(ProjectBase):
         """Make an archived project active again.
 
         Returns:
-            This project, with its state as the server has it now.
+            This project, updated.
 
         Raises:
             NotFoundError: The project no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls what `update` calls.
         """
@@ -202,7 +202,7 @@ class Project(ProjectBase):
                 `contains(name, ml)+ne(id, flytesnacks)`.
             sort_by: Field to sort by, such as "id" or ("name", "asc"); `-` in front for descending. Default: the
                 newest first.
-            archived: Whether the archived ones are wanted instead of the active ones. Default: False.
+            archived: List the archived projects instead of the active ones. Default: False.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -211,8 +211,8 @@ class Project(ProjectBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ProjectService.ListProjects`.
         """

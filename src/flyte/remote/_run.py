@@ -23,11 +23,11 @@ _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_
 
 
 class Run(RunState, RunLike, RunBase, ProjectScoped):
-    """One execution of a task, with all the actions it is made of."""
+    """One execution of a task, with its actions."""
 
     @property
     def phase(self) -> Phase:
-        """The phase when this was read. One that this release does not know reads `unknown(42)`."""
+        """The phase when the run was fetched. An unknown phase is shown as `unknown(42)`."""
         return _PHASE(self.pb2)
 
     _REPR: ClassVar[tuple[str, ...]] = (
@@ -71,9 +71,9 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The run does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetRunDetails`.
         """
@@ -106,11 +106,11 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @blocking
     async def details(self) -> RunDetails:
-        """Everything about the run as it is now; it brings the run up to date too.
+        """Fetch the details of the run, and update the run.
 
         Raises:
             NotFoundError: The run no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetRunDetails`.
         """
@@ -127,7 +127,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
         Raises:
             NotFoundError: The run no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetRunDetails`.
         """
@@ -138,7 +138,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
     def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
         """Follow the run until it ends: the details of its root action now, and again after each change.
 
-        The run itself is brought up to date with each of them.
+        Each item also updates the run.
 
         Args:
             timeout: Seconds after which the watch gives up. Default: never.
@@ -148,8 +148,8 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
         Raises:
             NotFoundError: The run does not exist.
-            WaitTimeoutError: `timeout` has passed. The run goes on.
-            RpcError: The call failed; its subclasses say how.
+            WaitTimeoutError: `timeout` has passed. The run continues.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchActionDetails`.
         """
@@ -157,11 +157,11 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @blocking
     async def rerun(self, /, *, name: str | None = None, **changes: Any) -> Run:
-        """Start the run again: the same definition of the task, with the same inputs but for the changes.
+        """Start a new run with the same task definition and the same inputs, except for the changes.
 
         Args:
             name: Name of the new run. Default: a random one.
-            changes: Inputs that are to differ, by name.
+            changes: New values of inputs, by name.
 
         Returns:
             The new run.
@@ -169,8 +169,8 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         Raises:
             RemoteTaskUsageError: The input does not exist; nothing was started.
             TypeError: An input has the wrong type; nothing was started.
-            NotFoundError: The server has lost the run or its inputs.
-            RpcError: The call failed; its subclasses say how.
+            NotFoundError: The run or its inputs no longer exist.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`.
         """

@@ -1,4 +1,4 @@
-"""Secrets: what tasks may ask for, and nobody reads back."""
+"""Secrets: values that tasks can use and nobody can read back."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from flyte_rpc.sync.decorators import blocking, fetching
 SecretType = Literal["regular", "image_pull"]
 _TYPES: dict[str, TypeOfSecret] = {"regular": TypeOfSecret.GENERIC, "image_pull": TypeOfSecret.IMAGE_PULL_SECRET}
 _ORGANIZATION = ("image_pull",)
-"""Types that clusters use before they know which project they work for."""
+"""Types that are not specific to a project and belong to the organization."""
 
 
 class _Place(NamedTuple):
-    """Where a secret is kept: what of it is asked for, and the client to ask with."""
+    """The scope of a secret, and the client to use for it."""
 
     project: str
     domain: str
@@ -38,21 +38,21 @@ class _Place(NamedTuple):
 
 
 class Secret(SecretBase):
-    """A secret that tasks may ask for. Its value goes to the control plane and never comes back.
+    """A secret for tasks. Its value is sent to the control plane and cannot be read back.
 
-    A secret belongs to a project and domain, to a domain, or to the whole organization. Where it belongs follows from
-    `project` and `domain`: left out, they are the client's, if it has any; "" means none.
+    A secret belongs to a project and domain, to a domain, or to the whole organization. Choose with
+    `project` and `domain`. They default to the client's; "" means none.
     """
 
     @property
     def type(self) -> str:
-        """`regular`, `image_pull`, or what a newer server calls it."""
+        """`regular`, `image_pull`, or `unknown(9)` for a type of a newer server."""
         found = TypeOfSecret.GENERIC if self.pb2.secret_metadata is None else self.pb2.secret_metadata.type
         return next((name for name, known in _TYPES.items() if known == found), f"unknown({int(found)})")
 
     @property
     def presence(self) -> str:
-        """On how many clusters it has arrived: `fully_present`, `partially_present`, `unknown_status`, or `unspecified`."""
+        """Availability on clusters: `fully_present`, `partially_present`, `unknown_status` or `unspecified`."""
         metadata = self.pb2.secret_metadata
         if metadata is None or metadata.secret_status is None:
             return "unspecified"
@@ -77,20 +77,20 @@ class Secret(SecretBase):
         """Create a secret.
 
         Args:
-            name: What tasks ask for.
-            value: What they get: text or bytes.
-            type: "regular", or "image_pull" for what clusters pull images with, which belongs to the organization.
+            name: Name that tasks use.
+            value: The value, text or bytes.
+            type: "regular", or "image_pull" for image registry credentials, which belong to the organization.
                 Default: "regular".
-            cluster_pool: Keep it on the clusters of this pool. Such a secret belongs to the organization. Default: on all.
+            cluster_pool: Store it only on the clusters of this pool. It then belongs to the organization. Default: all.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
+            ValueError: An argument is invalid, or two arguments conflict; nothing was sent.
             TypeError: The value is neither text nor bytes; nothing was sent.
-            AlreadyExistsError: There is one of that name.
-            RpcError: The call failed; its subclasses say how.
+            AlreadyExistsError: A secret of that name exists.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.CreateSecret`.
         """
@@ -112,22 +112,22 @@ class Secret(SecretBase):
         domain: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """Give a secret another value. Tasks that run already keep the one they have.
+        """Change the value of a secret. Running tasks keep the old value.
 
         Args:
             name: The secret.
-            value: What tasks get from now on: text or bytes.
+            value: The new value, text or bytes.
             type: What it is, as in `create`. Default: "regular".
-            cluster_pool: The pool that it is kept on. Default: none.
+            cluster_pool: The cluster pool of the secret. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
+            ValueError: An argument is invalid, or two arguments conflict; nothing was sent.
             TypeError: The value is neither text nor bytes; nothing was sent.
             NotFoundError: The secret does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.UpdateSecret`.
         """
@@ -147,19 +147,19 @@ class Secret(SecretBase):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Fetch what is known of a secret, but not its value.
+        """Fetch a secret without its value.
 
         Args:
             name: The secret.
-            cluster_pool: The pool that it is kept on. Default: none.
+            cluster_pool: The cluster pool of the secret. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
+            ValueError: An argument is invalid, or two arguments conflict; nothing was sent.
             NotFoundError: The secret does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.GetSecret`.
         """
@@ -183,8 +183,8 @@ class Secret(SecretBase):
         """List secrets.
 
         Args:
-            include_system_secrets: Whether to list what the control plane keeps for itself, too. Default: False.
-            cluster_pool: Those that are kept on this pool. Default: none.
+            include_system_secrets: Include secrets of the control plane itself. Default: False.
+            cluster_pool: Only secrets of this cluster pool. Default: none.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             project: Project id; "" for none. Default: the client's, if it has one.
@@ -195,8 +195,8 @@ class Secret(SecretBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid, or two arguments conflict; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.ListSecrets`.
         """
@@ -235,17 +235,17 @@ class Secret(SecretBase):
 
         Args:
             name: The secret.
-            cluster_pool: The pool that it is kept on. Default: none.
+            cluster_pool: The cluster pool of the secret. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            Whether there was one: False when the server knows no such secret.
+            True if the secret was deleted, False if it does not exist.
 
         Raises:
-            ValueError: An argument is unusable, or two exclude each other; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid, or two arguments conflict; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SecretService.DeleteSecret`.
         """
@@ -289,7 +289,7 @@ def _resource(
     if why:
         for name, value in (("project", project), ("domain", domain)):
             if value:
-                raise ValueError(f"{why} belongs to the organization; leave {name}={value!r} out")
+                raise ValueError(f"{why} belongs to the organization; omit {name}={value!r}")
         project = domain = ""
     scope = caller.scope(project, domain, demand=())
     if scope.project and not scope.domain:

@@ -1,4 +1,4 @@
-"""Tasks: what is deployed, by name and version, and handles that fetch a definition when it is needed."""
+"""Deployed tasks by name and version, and handles that fetch a definition on demand."""
 
 from __future__ import annotations
 
@@ -61,15 +61,15 @@ class Task(TaskBase):
         *,
         client: Client | None = None,
     ) -> LazyEntity:
-        """A handle to a task. Nothing is fetched until the handle is called, overridden, or its `fetch` is called.
+        """Return a handle to a task. The definition is fetched when the handle is first called, overridden or run.
 
         Args:
             name: Full name of the task, at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             version: The version, at most 63 characters.
-            auto_version: Instead of `version`: "latest" for the newest one when it is fetched, "current" for the version
-                of the task that this code runs in.
+            auto_version: Instead of `version`: "latest" for the newest version at the time of the fetch, "current" for
+                the version of the task that this code runs in.
             client: The client for the calls. Default: the current one when it is fetched.
 
         Raises:
@@ -82,7 +82,7 @@ class Task(TaskBase):
             raise ValueError(f"auto_version is 'latest' or 'current', not {auto_version!r}")
         if (version is None) == (auto_version is None):
             given = "both of them were" if version is not None else "neither of them was"
-            raise ValueError(f"Task.get takes either version or auto_version, and {given} given")
+            raise ValueError(f"Task.get takes either version= or auto_version=, and {given} given")
         if version is not None:
             text("version", version, 1, 63)
         return LazyEntity(name, project, domain, version, auto_version, client)
@@ -106,11 +106,11 @@ class Task(TaskBase):
 
         Args:
             by_task_name: Only the task of this full name.
-            by_task_env: Only the tasks of this environment, which is what stands before the dot in their names.
-            entrypoint: Whether tasks marked as entry points are wanted, or only the others. Default: all. Servers that do
-                not keep the mark ignore it.
-            sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default: the
-                newest first.
+            by_task_env: Only the tasks of this environment, which is the part of their names before the dot.
+            entrypoint: True for tasks marked as entry points, False for all others. Default: both. Servers that do
+                not store the mark ignore this argument.
+            sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default:
+                the newest first.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             project: Project id. Default: the client's.
@@ -121,8 +121,8 @@ class Task(TaskBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TaskService.ListTasks`.
         """
@@ -145,12 +145,12 @@ _SUGGESTED_FROM = 500
 
 
 class LazyEntity:
-    """A deployed task that is not fetched yet.
+    """A handle to a deployed task that fetches the definition on demand.
 
     Two handles are equal when they name the same task in the same way and have the same overrides.
 
-    Fetching happens once, however many threads and coroutines ask; a failure is not remembered. Pickling keeps what
-    names the task, not the connection.
+    Threads and coroutines share one fetch; a failed fetch is repeated by the next use. Pickling keeps the
+    name, version and definition, not the client.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class LazyEntity:
         auto_version: AutoVersion | None,
         client: Client | None = None,
     ) -> None:
-        """Made by `Task.get`."""
+        """Use `Task.get` instead."""
         self._name, self._project, self._domain = name, project, domain
         self._version = version
         self._auto_version: AutoVersion | None = auto_version
@@ -171,13 +171,13 @@ class LazyEntity:
 
     def _forget(self) -> None:
         self._details: TaskDetails | None = None
-        # Callers may be on different threads and event loops, so what they wait for belongs to none of them.
+        # Callers may be on different threads and event loops, so they wait for a concurrent Future.
         self._lock = threading.Lock()
         self._pending: Future[TaskDetails] | None = None
 
     @classmethod
     def _fetched(cls, details: TaskDetails, client: Client | None) -> LazyEntity:
-        """A handle whose definition is there already."""
+        """Return a handle with a fetched definition."""
         made = cls(details.name, details.project, details.domain, details.version, None, client)
         made._details = details
         return made
@@ -189,12 +189,12 @@ class LazyEntity:
 
     @property
     def version(self) -> str | None:
-        """The version; None until it is fetched when it was asked for by `auto_version`."""
+        """The version; with `auto_version`, None until the definition is fetched."""
         return self._version if self._details is None else self._details.version
 
     @blocking
     async def fetch(self) -> TaskDetails:
-        """Fetch the definition, unless that was done before.
+        """Fetch the definition, or return the fetched one.
 
         Returns:
             The definition.
@@ -202,7 +202,7 @@ class LazyEntity:
         Raises:
             RemoteTaskNotFoundError: The task or version does not exist.
             ValueError: The version is "current", and this code does not run in a task.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TaskService.GetTaskDetails`; before it `ListVersions` when the version is "latest".
         """
@@ -248,8 +248,8 @@ class LazyEntity:
             version = ctx().version
             if not version:
                 raise ValueError(
-                    f"the version of task {self._name} is 'current', which is the version of the task that the code "
-                    "runs in, and this code does not run in a task; pass version=, or auto_version='latest'"
+                    f"task {self._name} has auto_version='current', the version of the task that this code "
+                    "runs in, but this code does not run in a task; pass version= or auto_version='latest'"
                 )
             return version
         versions = Task.versions(self._name, limit=1, project=self._project, domain=self._domain, client=self._client)
@@ -271,7 +271,7 @@ class LazyEntity:
 
     @blocking
     async def override(self, **changes: Unpack[Overrides]) -> LazyEntity:
-        """A handle to the task with other settings. This handle stays as it is. Fetches the definition.
+        """Return a handle with other settings. This handle stays unchanged. Fetches the definition.
 
         Args:
             changes: See `TaskDetails.override`.
@@ -279,7 +279,7 @@ class LazyEntity:
         Raises:
             RemoteTaskUsageError: The setting does not exist.
             RemoteTaskNotFoundError: The task or version does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls what `fetch` calls.
         """

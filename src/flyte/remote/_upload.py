@@ -1,4 +1,4 @@
-"""Uploads of files and directories to where tasks can read them."""
+"""Uploads files and directories for tasks."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ async def upload_file(
 ) -> tuple[str, str]:
     """Upload a file; `await upload_file.aio(...)` in async code.
 
-    The same content under the same name gets the same place, so uploading it again does no harm.
+    The same content under the same name gets the same URI, so uploads are idempotent.
 
     Args:
         path: The file.
-        fname: Name to store it under. Default: its own.
-        content_type: Media type that the storage notes. Default: "application/octet-stream".
-        project: Project that it is stored for. Default: the client's.
-        domain: Domain that it is stored for. Default: the client's.
+        fname: File name in the storage. Default: the name of the file.
+        content_type: Media type. Default: "application/octet-stream".
+        project: Project id. Default: the client's.
+        domain: Domain id. Default: the client's.
         timeout: Seconds for the whole upload. Default: 600.
-        progress: Called as `progress(path, sent, size)` with numbers of bytes: for each MiB, and when all was sent. It runs
-            in a thread of the upload; what it raises ends the upload. Default: nobody is told.
-        client: Whose control plane. Default: the current client's.
+        progress: Called as `progress(path, sent, size)` with byte counts: after each MiB and at the end. It runs
+            in an upload thread; an exception ends the upload. Default: none.
+        client: The client for the calls. Default: the current one.
 
     Returns:
         The MD5 digest of the content in hexadecimal, and the URI that tasks read it at.
@@ -48,12 +48,12 @@ async def upload_file(
     Raises:
         OSError: The file cannot be read.
         ValueError: An argument cannot be used; nothing was sent.
-        InitializationError: There is no client, project or domain.
+        InitializationError: No client, project or domain is set.
         WaitTimeoutError: `timeout` has passed.
-        RuntimeSystemError: The storage does not take it.
-        RpcError: The call failed; its subclasses say how.
+        RuntimeSystemError: The storage refuses the file.
+        RpcError: The call failed; the subclass says how.
 
-    Calls `DataProxyService.CreateUploadLocation`, and puts the file to the link that it gives.
+    Calls `DataProxyService.CreateUploadLocation`, and uploads to the returned link.
     """
     name = "" if fname is None else text("fname", fname, 1)
     if "/" in name or name in (".", ".."):
@@ -77,32 +77,32 @@ async def upload_dir(
     progress: Progress | None = None,
     client: Client | None = None,
 ) -> str:
-    """Upload a directory with all that is below it; `await upload_dir.aio(...)` in async code.
+    """Upload a directory recursively; `await upload_dir.aio(...)` in async code.
 
-    Files keep their places in it, and go eight at a time.
+    The directory structure is kept. Eight files are uploaded at a time.
 
     Args:
         path: The directory.
-        prefix: Directory of the storage to put it in, such as "models/v1"; other content that is there already stays, and
-            is an error. Default: one of its own for each content, so that uploading it again does no harm.
-        project: Project that it is stored for. Default: the client's.
-        domain: Domain that it is stored for. Default: the client's.
+        prefix: Target directory in the storage, such as "models/v1". Existing files stay; a different file of the same
+            name is an error. Default: derived from the content, so that uploads are idempotent.
+        project: Project id. Default: the client's.
+        domain: Domain id. Default: the client's.
         timeout: Seconds for the whole upload. Default: 600.
-        progress: Called as `progress(path, sent, size)` for each file, as in `upload_file`. Default: nobody is told.
-        client: Whose control plane. Default: the current client's.
+        progress: Called as `progress(path, sent, size)` for each file, as in `upload_file`. Default: none.
+        client: The client for the calls. Default: the current one.
 
     Returns:
         The URI of the directory.
 
     Raises:
-        OSError: A file cannot be read, or it is no directory.
-        ValueError: An argument cannot be used, or the directory has no files, or one that cannot be uploaded, such as a
-            link to a directory; nothing was sent.
-        InitializationError: There is no client, project or domain.
-        AlreadyExistsError: There is another file of that name below `prefix`.
+        OSError: A file cannot be read, or `path` is not a directory.
+        ValueError: An argument is invalid, or the directory has no files, or has an entry that cannot be uploaded, such
+            as a link to a directory; nothing was sent.
+        InitializationError: No client, project or domain is set.
+        AlreadyExistsError: A different file of that name exists below `prefix`.
         WaitTimeoutError: `timeout` has passed.
-        RuntimeSystemError: The storage does not take a file, or not under its name.
-        RpcError: A call failed; its subclasses say how.
+        RuntimeSystemError: The storage refuses a file or its name.
+        RpcError: A call failed; the subclass says how.
 
     Calls `DataProxyService.CreateUploadLocation` for each file.
     """

@@ -1,4 +1,4 @@
-"""The caller, and how callers log in."""
+"""The calling user, and the login configuration of the control plane."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class User(UserBase):
 
     @property
     def additional_claims(self) -> dict[str, Any]:
-        """Whatever else the identity provider says, by name, as a copy."""
+        """Further claims of the identity provider by name, as a copy."""
         claims = self.pb2.additional_claims
         return {} if claims is None else claims.to_python()
 
@@ -22,12 +22,12 @@ class User(UserBase):
 
 
 class AuthMetadata(AuthMetadataBase):
-    """How the control plane wants callers to log in: its authorization server."""
+    """The authorization server of the control plane."""
 
     _REPR = ("issuer", "token_endpoint", "scopes")
 
 
 class PublicClient(PublicClientBase):
-    """The OAuth client that programs without a secret of their own log in as."""
+    """The OAuth client for programs that cannot keep a secret."""
 
     _REPR = ("client_id", "scopes", "audience")

@@ -1,4 +1,4 @@
-"""The one path of every call: deadline, retries, request id, credentials, errors, and who is told about it."""
+"""The code path of every call: deadline, retries, request id, credentials, errors and observers."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ _TOLERANCE = 0.02
 """Seconds before the deadline in which a failure may already be the server's reaction to it."""
 
 _SECRET = 6
-"""Characters that a hidden text has to have to be taken out of messages; a number would be found all over them."""
+"""Minimum length of a secret to redact. Shorter texts, such as numbers, would match unrelated parts of messages."""
 
 Req = TypeVar("Req")
 Res = TypeVar("Res")
 
 
 async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None) -> Res:
-    """Call a method that has one request and one reply.
+    """Call a unary method.
 
-    Within the deadline, the call is retried when that cannot do anything twice. Reads and idempotent calls are retried when
-    the server is unavailable or the connection breaks. Any call is retried when the server certainly did not act on it;
-    these retries use a new connection and do not count as attempts.
+    Within the deadline, the call is retried when that cannot do anything twice. Reads and idempotent calls are retried
+    when the server is unavailable or the connection breaks. Any call is retried when the server certainly did not act
+    on it; these retries use a new connection and do not count as attempts.
 
     Args:
         client: The client.
         rpc: The method.
         request: Its request.
-        timeout: Seconds for everything, retries included. Default: the client's.
+        timeout: Total seconds, retries included. Default: the client's.
 
     Raises:
         RpcError: The call failed; the class says how.
@@ -91,7 +91,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
 async def stream(
     client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None
 ) -> AsyncGenerator[Res, None]:
-    """Call a method that answers with a stream: one attempt, since a repetition would deliver things twice.
+    """Call a server-streaming method. It is never retried, because a retry would deliver replies twice.
 
     Args:
         client: The client.
@@ -100,7 +100,7 @@ async def stream(
         timeout: Seconds for the whole stream. Default: no end; pings detect a dead connection.
 
     Yields:
-        The replies, as they come. Closing the generator cancels the call.
+        The replies as they arrive. Closing the generator cancels the call.
 
     Raises:
         RpcError: The call failed; the class says how.
@@ -129,7 +129,7 @@ async def stream(
 
 
 class _Attempt:
-    """The book-keeping around one attempt after the other of the same call."""
+    """Bookkeeping for the attempts of one call."""
 
     def __init__(self, client: Client, rpc: Rpc[Any, Any]) -> None:
         self._client = client
@@ -146,7 +146,7 @@ class _Attempt:
     def begin(self) -> None:
         self.number += 1
         self.headers = self._client.headers(self._request_id)
-        # Now: a stream may fail when its reader has left the block that added them.
+        # Read them now: a stream may fail after its reader has left the block that added them.
         self._secret = frozenset(name for name, _ in added())
         self._hidden = hidden()
         self._started = time.monotonic()
@@ -164,7 +164,7 @@ class _Attempt:
         self._tell(None)
 
     def failed(self, error: RpcError) -> None:
-        """Say in the error where it happened."""
+        """Add method, endpoint and request id to the error, and redact secrets."""
         error.method = self._method
         error.endpoint = self._client.endpoint
         error.request_id = self._request_id
@@ -172,7 +172,7 @@ class _Attempt:
         secrets = [text for text in self._hidden if len(text) >= _SECRET]
         for name, value in self.headers:
             if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
-                # Whole, and without the scheme in front.
+                # The whole value, and the value without the scheme.
                 secrets += [value, value.rpartition(" ")[2]]
         if secrets:
             error.message = redact(error.message, *secrets)
@@ -203,11 +203,11 @@ def _at_deadline(error: RpcError, end: float) -> RpcError:
 
 
 def _may_repeat(rpc: Rpc[Any, Any], error: RpcError, transport: Transport) -> bool:
-    """Whether a failed call may be sent again without the risk of doing it twice, and with a chance of success."""
+    """Whether a failed call is safe to retry and the retry could succeed."""
     if isinstance(error, EndpointError):
         return (
             error.unprocessed and transport.connected
-        )  # a server that was there restarts; one that never was does not
+        )  # a known server may be restarting; an unknown endpoint is probably wrong
     if isinstance(error, ConnectionLostError) and error.unprocessed:
         return True
     return isinstance(error, UnavailableError) and rpc.effect in (Effect.READ, Effect.IDEMPOTENT)
@@ -222,4 +222,4 @@ def _decode(rpc: Rpc[Any, Res], data: bytes) -> Res:
     try:
         return message.parse(data)  # type: ignore[no-any-return]  # messages are known by their `parse` alone
     except ValueError as error:
-        raise DecodeError(f"it is not a {message.__name__}: {error}") from error
+        raise DecodeError(f"the reply is not a valid {message.__name__}: {error}") from error

@@ -27,7 +27,7 @@ Token = str | Callable[[], str]
 
 
 class Scope(NamedTuple):
-    """Where names are looked up."""
+    """The organization, project and domain in which names are looked up."""
 
     org: str
     project: str
@@ -53,7 +53,7 @@ Observer = Callable[[CallRecord], None]
 
 @attrs.frozen
 class ClientSettings:
-    """Everything that tells one client from another."""
+    """The settings of a client."""
 
     endpoint: Endpoint
     org: str
@@ -69,16 +69,16 @@ class ClientSettings:
 
 
 class Client:
-    """A server, an identity, and the project and domain of calls that name none.
+    """A connection to a control plane, with credentials and a default project and domain.
 
-    A client connects at its first call. Threads and event loops can share it. It cannot be changed; `with_options` derives
-    another one. It survives `os.fork`: the child opens connections of its own.
+    A client connects at its first call. Threads and event loops can share it. It is immutable; `with_options` returns
+    a changed copy. After `os.fork`, the child process opens its own connections.
     """
 
     user_agent: ClassVar[str] = USER_AGENT
-    """The `user-agent` header. An SDK sets its own in a subclass."""
+    """The `user-agent` header. An SDK overrides this in a subclass."""
     constructors: ClassVar[str] = "Client()"
-    """What error messages name as the place to set a project. An SDK sets its own in a subclass."""
+    """How error messages suggest setting a project. An SDK overrides this in a subclass."""
 
     def __init__(
         self,
@@ -97,28 +97,29 @@ class Client:
         transport: TransportName | TransportFactory = "auto",
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Describe the connection. Nothing is sent yet.
+        """Create a client. It connects at the first call.
 
         Args:
             endpoint: `http://host[:port]` for cleartext, `https://host[:port]` for TLS, `dns:///host[:port]` or `host[:port]`.
-            org: Organization. Default: none, as on servers without organizations.
+            org: Organization. Default: none, for servers without organizations.
             project: Project of calls that name none.
             domain: Domain of calls that name none.
             token: Bearer token, or a function that returns one and is called before each attempt. Default: anonymous.
-            insecure: True for cleartext, False for TLS, if the endpoint does not say. Default: TLS except to this machine.
-            timeout: Seconds that a call may take, retries included. Default: 60.
+            insecure: True for cleartext, False for TLS, for endpoints without a scheme. Default: TLS, except to this
+                machine.
+            timeout: Maximum seconds per call, retries included. Default: 60.
             page_size: Items per request of a listing. Default: 100.
             metadata: Additional request headers: pairs of a lower-case name and a printable ASCII value.
-            retry: How often and how fast calls are retried that are safe to retry.
-            on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be quick. What
-                it raises is logged.
-            transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does not
-                pass gRPC. Or a function that makes the transport for an endpoint on the running event loop. Default:
-                `"auto"`.
+            retry: Attempts and delays of calls that are safe to retry.
+            on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be
+                quick. What it raises is logged.
+            transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does
+                not pass gRPC. Or a function that makes the transport for an endpoint on the running event loop.
+                Default: `"auto"`.
             ssl_context: TLS settings for `https://` endpoints. Default: the system's trust store, TLS 1.2 or newer.
 
         Raises:
-            TypeError: An argument has another type.
+            TypeError: An argument has the wrong type.
             ValueError: An argument is unusable.
         """
         self._settings = ClientSettings(
@@ -152,23 +153,23 @@ class Client:
         retry: Backoff | None = None,
         on_call: Observer | Iterable[Observer] | None = None,
     ) -> Self:
-        """A client with other settings that shares the connections of this one.
+        """Return a client with other settings that shares the connections of this one.
 
-        Closing the derived client ends it alone. Closing this client closes the connections of both.
+        Closing the derived client does not affect this one. Closing this client closes the connections of both.
 
         Args:
-            org: Organization. Default: this client's, and so for all arguments. `""` means none.
+            org: Organization. `""` means none. Omitted arguments keep the settings of this client.
             project: Project of calls that name none. `""` means none.
             domain: Domain of calls that name none. `""` means none.
             token: Bearer token, or a function that returns one.
-            timeout: Seconds that a call may take, retries included.
+            timeout: Maximum seconds per call, retries included.
             page_size: Items per request of a listing.
-            metadata: Additional request headers, in place of this client's.
-            retry: How often and how fast calls are retried.
-            on_call: A function, or several, that receives a record of every attempt, in place of this client's.
+            metadata: Additional request headers. They replace this client's.
+            retry: Attempts and delays of calls that are safe to retry.
+            on_call: One or more functions that receive a record of every attempt. They replace this client's.
 
         Raises:
-            TypeError: An argument has another type.
+            TypeError: An argument has the wrong type.
             ValueError: An argument is unusable.
         """
         changes: dict[str, Any] = {"org": org, "project": project, "domain": domain}
@@ -190,10 +191,10 @@ class Client:
         return derived
 
     def at(self, endpoint: Endpoint) -> Self:
-        """This client for another endpoint: with the same identity, scope and settings.
+        """Return a client for another endpoint with the same credentials, scope and settings.
 
         Args:
-            endpoint: Where to connect to instead. The caller makes sure that the credentials may go there.
+            endpoint: The other endpoint. The caller must make sure that it may receive the credentials.
         """
         return self._derive({"endpoint": endpoint})
 
@@ -210,7 +211,7 @@ class Client:
         if token is not None and not callable(token):
             check_token(token)
         if token and not endpoint.tls and not is_loopback(endpoint.host):
-            _log.warning("The token for %s travels in clear text; prefer an https:// endpoint", endpoint)
+            _log.warning("The token for %s is sent in cleartext; use an https:// endpoint", endpoint)
 
     @property
     def settings(self) -> ClientSettings:
@@ -229,32 +230,32 @@ class Client:
 
     @property
     def project(self) -> str:
-        """The project of calls that name none; empty if none is set."""
+        """The default project; empty if none is set."""
         return self._settings.project
 
     @property
     def domain(self) -> str:
-        """The domain of calls that name none; empty if none is set."""
+        """The default domain; empty if none is set."""
         return self._settings.domain
 
     @property
     def timeout(self) -> float:
-        """Seconds that a call may take by default."""
+        """Default maximum seconds per call."""
         return self._settings.timeout
 
     @property
     def page_size(self) -> int:
-        """Items per request of a listing by default."""
+        """Default number of items per request of a listing."""
         return self._settings.page_size
 
     @property
     def retry(self) -> Backoff:
-        """How often and how fast calls are retried that are safe to retry."""
+        """Attempts and delays of calls that are safe to retry."""
         return self._settings.retry
 
     @property
     def closed(self) -> bool:
-        """Whether the client is closed, so that it makes no more calls."""
+        """Whether the client is closed. Calls then raise an `InitializationError`."""
         return self._closed or self._pool.closed
 
     def scope(
@@ -264,12 +265,12 @@ class Client:
         *,
         demand: Collection[str] = ("project", "domain"),
     ) -> Scope:
-        """Where a call looks names up.
+        """Return the organization, project and domain of a call.
 
         Args:
             project: Overrides the client's project.
             domain: Overrides the client's domain.
-            demand: Which of `project` and `domain` are required. The other may be `""`, for none.
+            demand: Which of `project` and `domain` are required. The others may be `""`, for none.
 
         Raises:
             InitializationError: A required one is missing.
@@ -277,7 +278,7 @@ class Client:
         """
         for name, value in (("project", project), ("domain", domain)):
             if value == "" and name in demand:
-                raise ValueError(f"{name} must not be empty; leave it out for the client's own")
+                raise ValueError(f"{name} must not be empty; omit it to use the client's {name}")
         scope = Scope(
             self._settings.org,
             self._settings.project if project is None else project,
@@ -292,7 +293,7 @@ class Client:
         return scope
 
     def headers(self, request_id: str) -> list[tuple[str, str]]:
-        """Request headers of one attempt."""
+        """Return the request headers of one attempt."""
         headers = [("x-request-id", request_id), *self._settings.metadata]
         if of_blocks := added():
             names = {name for name, _ in of_blocks}
@@ -304,7 +305,7 @@ class Client:
         return headers
 
     def token(self) -> str | None:
-        """The bearer token of the next attempt; None for an anonymous call."""
+        """Return the bearer token of the next attempt; None for an anonymous call."""
         token = self._settings.token
         if token is None or isinstance(token, str):
             return token
@@ -319,11 +320,11 @@ class Client:
             InitializationError: The client is closed.
         """
         if self._closed:
-            raise InitializationError(f"The client for {self.endpoint} is closed. Make a new one.")
+            raise InitializationError(f"The client for {self.endpoint} is closed. Create a new one.")
         return self._pool.transport(self._settings.endpoint)
 
     def observe(self, record: CallRecord) -> None:
-        """Pass the record of an attempt to the functions of `on_call`."""
+        """Call the `on_call` functions with the record of an attempt."""
         for observer in self._settings.on_call:
             try:
                 observer(record)
@@ -331,7 +332,7 @@ class Client:
                 _log.exception("on_call raised for %s", record.method)
 
     def close(self) -> None:
-        """Close the connections. Running calls fail, and later ones raise `InitializationError`."""
+        """Close the connections. Running calls fail, and later calls raise an `InitializationError`."""
         self._closed = True
         if self._owns_pool:
             self._pool.close()
@@ -355,7 +356,7 @@ class Client:
         await self.aclose()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a Client holds connections and a token, so it cannot be pickled; make one where you need it")
+        raise TypeError("a Client holds connections and a token and cannot be copied or pickled; create a new one")
 
     def __repr__(self) -> str:
         scope = {"org": self.org, "project": self.project, "domain": self.domain}

@@ -1,4 +1,4 @@
-"""Request headers of the caller's choice: those of a client, and those of all calls in a `with` block."""
+"""Custom request headers: those of a client, and those of all calls in a `with` block."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ _HTTP = frozenset(
 _added: ContextVar[Pairs] = ContextVar("rpc_auth_metadata", default=())
 
 added = _added.get
-"""The pairs that the blocks around a call add to it."""
+"""Return the pairs that the enclosing blocks add to a call."""
 
 
 @contextmanager
 def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
-    """Send more request headers with all calls that are made in a `with` block, such as the credentials of a user.
+    """Add request headers, such as the credentials of a user, to all calls in a `with` block.
 
-    It is for services that pass on who has called them: `with auth_metadata(("authorization", f"Bearer {token}")):`. The
-    block of a thread or task is its own. A listing, watch or log that is made in the block takes the headers along, wherever
-    it is iterated. Blocks add up; a name that is given again replaces the outer block's, and the client's own.
+    Use it in a service that acts for its users: `with auth_metadata(("authorization", f"Bearer {token}")):`. Each
+    thread and task has its own blocks. A listing, watch or log that is created in the block keeps the headers, wherever
+    it is iterated. Nested blocks are merged; an inner block overrides the same header of an outer block and of the
+    client.
 
     Args:
-        pairs: Names, in any case, and printable ASCII values. A name may come several times. `authorization` takes the
-            place of the client's token.
+        pairs: Names, in any case, and printable ASCII values. A name may occur several times. `authorization` replaces
+            the client's token.
 
     Raises:
-        TypeError: A pair is no pair of texts.
-        ValueError: There are none, or a name or value that a header cannot have.
+        TypeError: A pair is not a tuple of two strings.
+        ValueError: No pair is given, or a name or value is not valid in a header.
     """
     if not pairs:
         raise ValueError('auth_metadata takes at least one pair, such as ("authorization", "Bearer ...")')
@@ -65,23 +66,23 @@ def _pair(called: str, pair: object) -> tuple[str, str]:
     match pair:
         case (str(name), str(value)):
             return name, value
-        case _:  # which may hold a secret, and is not repeated
-            raise TypeError(f"{called} takes pairs of two texts, and got a {type(pair).__name__} that is none")
+        case _:  # the value may be a secret, so the message does not repeat it
+            raise TypeError(f"{called} takes (name, value) tuples of strings, not {type(pair).__name__}")
 
 
 def checked(
     metadata: Iterable[tuple[str, str]], *, called: str = "metadata", ours: tuple[str, ...] = ("authorization", *_OURS)
 ) -> Pairs:
-    """Pairs that can be sent.
+    """Validate pairs for sending.
 
     Args:
         metadata: The pairs.
-        called: What an error calls them.
-        ours: Names that are not theirs to set.
+        called: The argument's name in errors.
+        ours: Names that callers must not set.
 
     Raises:
-        TypeError: One is no pair of texts. Values, which may be secrets, are not repeated.
-        ValueError: One of them cannot.
+        TypeError: A pair is not a tuple of two strings. The message does not repeat values, which may be secrets.
+        ValueError: A name or value is not valid in a header.
     """
     pairs = tuple(_pair(called, pair) for pair in metadata)
     for name, value in pairs:
@@ -97,17 +98,17 @@ def checked(
 
 
 def check_token(token: object) -> None:
-    """Make sure that a bearer token can be sent.
+    """Validate a bearer token.
 
     Raises:
         TypeError: It is not text.
-        ValueError: It is empty, or has characters that a header cannot carry. It is never repeated.
+        ValueError: It is empty, or has characters that a header cannot carry. The message never repeats the token.
     """
     if not isinstance(token, str):
         given = type(token).__name__
         if isinstance(token, Coroutine):
-            token.close()  # it will never be awaited, and is not to be warned of on top
-        raise TypeError(f"token takes text, or a function that returns text, and got {given}")
+            token.close()  # avoids a warning that it was never awaited
+        raise TypeError(f"token takes a string or a function that returns one, not {given}")
     if not _PRINTABLE.fullmatch(token):
         raise ValueError("the token is empty or has characters that a header cannot carry, such as a line break")
 
@@ -123,7 +124,7 @@ def _more(pairs: Pairs) -> Generator[None]:
 
 
 def carrying(function: Callable[[A, B], Awaitable[T]]) -> Callable[[A, B], Awaitable[T]]:
-    """A function that sends the pairs of the present block, wherever it is called."""
+    """Wrap a function so that its calls send the pairs of the current block, wherever it is called."""
     pairs = _added.get()
     if not pairs:
         return function
@@ -136,7 +137,7 @@ def carrying(function: Callable[[A, B], Awaitable[T]]) -> Callable[[A, B], Await
 
 
 def carrying_stream(source: Callable[[], AsyncGenerator[T, None]]) -> Callable[[], AsyncGenerator[T, None]]:
-    """A stream that sends the pairs of the present block, wherever it is read: at its beginning, and when it opens again."""
+    """Wrap a stream so that it sends the pairs of the current block when it opens and reopens, wherever it is read."""
     pairs = _added.get()
     if not pairs:
         return source
@@ -144,7 +145,7 @@ def carrying_stream(source: Callable[[], AsyncGenerator[T, None]]) -> Callable[[
     async def items() -> AsyncGenerator[T, None]:
         async with aclosing(source()) as found:
             while True:
-                # Step by step: between two items the context is the reader's, not ours to change.
+                # Set them per item: between two items the context belongs to the reader.
                 with _more(pairs):
                     try:
                         item = await anext(found)

@@ -42,7 +42,7 @@ def deferred(
 
 
 class ConnectionPool:
-    """Opens transports and closes them. A forked child has none of its parent's."""
+    """Opens and closes transports. A forked child process does not use its parent's."""
 
     def __init__(self, open_transport: TransportFactory) -> None:
         self._open_transport = open_transport
@@ -64,7 +64,7 @@ class ConnectionPool:
         if transport is None:
             with self._lock:
                 if self.closed:
-                    raise InitializationError(f"The client for {endpoint} is closed. Make a new one.")
+                    raise InitializationError(f"The client for {endpoint} is closed. Create a new one.")
                 transport = self._open_transport(endpoint)
                 open_loops = {key: way for key, way in self._transports.items() if not key[1].is_closed()}
                 self._transports = {**open_loops, key: transport}
@@ -97,7 +97,7 @@ class ConnectionPool:
         return list(retired.items())
 
     def _forget(self) -> None:
-        """Drop what belongs to the parent process: its sockets, and a lock that one of its threads may hold."""
+        """Drop the parent process's sockets, and its lock, which one of its threads may have held during the fork."""
         self._lock, self._transports, self._generation = threading.Lock(), {}, bridge.fork_generation()
 
 
@@ -119,5 +119,5 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _close_on(loop: asyncio.AbstractEventLoop, transport: Transport) -> None:
-    with suppress(RuntimeError):  # that loop is closed, and its sockets with it
+    with suppress(RuntimeError):  # the loop is closed, and so are its sockets
         loop.call_soon_threadsafe(transport.close)

@@ -12,13 +12,13 @@ from .client import Client
 
 
 class ClientRegistry:
-    """The client of calls without `client=`: that of the block around the call, else the default one.
+    """The current client, for calls without `client=`: the client of the enclosing block, else the default client.
 
-    Every generated package has a registry of its own, so that two SDKs in one process never share a client.
+    Every generated package has its own registry, so two SDKs in one process never share a client.
     """
 
     def __init__(self, name: str) -> None:
-        """Describe a registry without a default client.
+        """Create a registry without a default client.
 
         Args:
             name: Name of the generated package.
@@ -29,10 +29,10 @@ class ClientRegistry:
         self._discover: Callable[[], Client | None] | None = None
 
     def configure(self, *, missing: str, discover: Callable[[], Client | None] | None = None) -> None:
-        """Set what an SDK knows better.
+        """Configure the registry for an SDK.
 
         Args:
-            missing: The message of the error when there is no client. It says how to set one.
+            missing: The error message when no client is set. It should say how to set one.
             discover: Called when there is no client; it may return one. Default: none.
         """
         self._missing = missing
@@ -61,7 +61,7 @@ class ClientRegistry:
         return client
 
     def resolve(self, client: Client | None) -> Client:
-        """The given client, else the current one.
+        """Return the given client, else the current one.
 
         Raises:
             InitializationError: Neither is set.
@@ -71,7 +71,7 @@ class ClientRegistry:
 
     @contextmanager
     def use(self, client: Client) -> Generator[Client, None, None]:
-        """Use a client in a `with` block: in this thread or task, and in those that it starts."""
+        """Use a client in a `with` block, in this thread or task and in tasks that it starts."""
         reset = self._of_block.set(_checked(client))
         try:
             yield client
@@ -81,6 +81,6 @@ class ClientRegistry:
 
 def _checked(value: object) -> Client:
     if not isinstance(value, Client):
-        # The value is left out: it may be a token.
+        # The message omits the value, which may be a token.
         raise TypeError(f"client takes a Client, not {type(value).__name__}")
     return value

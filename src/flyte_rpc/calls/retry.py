@@ -1,4 +1,4 @@
-"""When to try again, and how long to wait before."""
+"""Which errors are retried, and the delays before retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from flyte_rpc.errors import (
 
 
 class Backoff(NamedTuple):
-    """Delays that double, with jitter so that many clients do not return at the same moment."""
+    """Exponential delays with jitter, so that many clients do not retry at the same moment."""
 
     attempts: int
     """Maximum number of attempts, the first included; 1 never retries."""
@@ -25,7 +25,7 @@ class Backoff(NamedTuple):
     """Maximum delay in seconds."""
 
     def delay(self, failures: int) -> float:
-        """Seconds to wait after so many failures in a row, at least one."""
+        """Return the seconds to wait after `failures` consecutive failures (at least 1)."""
         mean = self.first * 2.0 ** min(failures - 1, 32)
         return min(self.longest, mean * random.uniform(0.75, 1.25))
 
@@ -34,12 +34,12 @@ CALLS = Backoff(attempts=4, first=0.1, longest=2.0)
 """Calls that are safe to retry."""
 
 SUBSCRIPTIONS = Backoff(attempts=6, first=0.5, longest=10.0)
-"""Streams that are opened again: five more attempts after a failure."""
+"""Streams that reconnect: up to five more attempts after a failure."""
 
 BROKEN_STREAM = (UnavailableError, DeadlineExceededError, RpcCancelledError, InternalError)
-"""Errors after which a stream is opened again: restarts, rollouts, time limits of proxies, passing faults of the server.
+"""Errors after which a stream reconnects: restarts, rollouts, proxy timeouts and temporary server errors.
 
-`EndpointError` and `ConnectionLostError` are `UnavailableError`s, so they belong to these.
+`EndpointError` and `ConnectionLostError` are subclasses of `UnavailableError`, so they are included.
 """
 
 BUSY_SERVER = (UnavailableError, DeadlineExceededError, ResourceExhaustedError)
@@ -47,18 +47,18 @@ BUSY_SERVER = (UnavailableError, DeadlineExceededError, ResourceExhaustedError)
 
 
 class Failures:
-    """Counts consecutive failures. Any success starts the count again."""
+    """Counts consecutive failures. A success resets the count."""
 
     def __init__(self, backoff: Backoff) -> None:
         self._backoff = backoff
         self.count = 0
 
     def reset(self) -> None:
-        """Note a success."""
+        """Record a success."""
         self.count = 0
 
     def delay_after(self, error: Exception) -> float:
-        """Note a failure.
+        """Record a failure.
 
         Returns:
             Seconds to wait before the next attempt.

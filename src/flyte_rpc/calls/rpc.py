@@ -1,4 +1,4 @@
-"""The description of one remote procedure: what generated services are made of."""
+"""Descriptors of RPC methods, which generated services consist of."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Cardinality(enum.Enum):
-    """Which sides of a call are streams."""
+    """Which sides of a call stream."""
 
     UNARY = "unary"
     SERVER_STREAM = "server_stream"
@@ -23,18 +23,18 @@ class Cardinality(enum.Enum):
 
 
 class Effect(enum.Enum):
-    """What repeating a call does, which decides whether it may be retried."""
+    """Whether a call is safe to retry."""
 
     READ = "read"
     """No side effect: retried on transient failures."""
     IDEMPOTENT = "idempotent"
-    """Repeating it leaves the same state as doing it once: retried likewise."""
+    """Repeating it has no further effect: retried on transient failures."""
     WRITE = "write"
     """Repeating it may do the work twice: never retried."""
 
 
 class Rpc(Generic[Req, Res]):
-    """One method of a service. Message types are named, and imported when first used."""
+    """One method of a service. Its message types are imported on first use."""
 
     __slots__ = ("_request", "_response", "cardinality", "deprecated", "effect", "method", "path", "service")
 
@@ -54,8 +54,8 @@ class Rpc(Generic[Req, Res]):
             request: Import path of the request message, `module:Class`.
             response: Import path of the response message, `module:Class`.
             cardinality: Which sides are streams. Default: neither.
-            effect: What a repetition does. Default: it may do the work twice.
-            deprecated: What to use instead, in a sentence, or "" when nobody says. Default: it is not deprecated.
+            effect: Whether it is safe to retry. Default: `WRITE`, never retried.
+            deprecated: A sentence that names the replacement, or "" if there is none. Default: not deprecated.
         """
         self.path = path
         _, self.service, self.method = path.split("/")
@@ -78,7 +78,7 @@ class Rpc(Generic[Req, Res]):
         return found
 
     def repeatable(self) -> Rpc[Req, Res]:
-        """The same method for a call whose request makes a repetition harmless, such as a create under a given name."""
+        """Return an idempotent copy, for requests that are safe to repeat, such as a create with a fixed name."""
         return Rpc(self.path, self._request, self._response, self.cardinality, Effect.IDEMPOTENT, self.deprecated)
 
     def __repr__(self) -> str:
@@ -86,9 +86,9 @@ class Rpc(Generic[Req, Res]):
 
 
 def deprecated_rpc(rpc: Rpc[Any, Any]) -> Callable[[F], F]:
-    """Marks a function that calls a deprecated RPC: the methods of `flyte_rpc.sync.decorators` warn before they call it.
+    """Mark a function that calls a deprecated RPC. Methods of `flyte_rpc.sync.decorators` warn before they call it.
 
-    The mark is the attribute that `warnings.deprecated` of Python 3.13 leaves, so tools that look for it find it.
+    The mark is the attribute that Python 3.13's `warnings.deprecated` sets, so other tools recognize it.
     """
 
     from flyte_rpc.codec.deprecation import notice  # descriptions of RPCs are used without messages, too

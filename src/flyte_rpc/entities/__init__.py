@@ -1,1 +1,1 @@
-"""What generated entities are made of: entity base, pager, stream, watch, filters. It imports calls, codec and sync."""
+"""Building blocks of generated entities: base class, pager, stream, watch, filters. Imports calls, codec, sync."""

@@ -22,12 +22,12 @@ E = TypeVar("E", bound="Entity[Any]")
 class Entity(Generic[M]):
     """A snapshot of a resource on the control plane.
 
-    Two entities are equal, and hash alike, when they identify the same resource, whatever state either shows.
+    Two entities are equal, and have the same hash, if they identify the same resource, even if their states differ.
 
-    A generated base class sets `_registry`, `_MESSAGE`, `_IDENTITY`, `_KEY` and `_REPR`. A class that builds on it may replace
+    A generated base class sets `_registry`, `_MESSAGE`, `_IDENTITY`, `_KEY` and `_REPR`. A subclass may override
     `_REPR`, and `_label()` for the name in errors. A watch that `codegen.toml` gives a hook has an empty method of that
-    name in the base class: `each` is called with each item before the item is delivered, and `fetch` after a silence, to
-    fetch the current item.
+    name in the base class: `each` is called with each item before the item is delivered, and `fetch` after a silence,
+    to fetch the current item.
 
     Attributes:
         pb2: The message the entity wraps.
@@ -40,20 +40,20 @@ class Entity(Generic[M]):
     _IDENTITY: ClassVar[str]
     """The path of the identifier in the message, such as `action.id.run`."""
     _KEY: ClassVar[tuple[str, ...]]
-    """The paths of the parts of the identifier that tell resources apart: all but the organization."""
+    """The paths of the distinguishing parts of the identifier: all except the organization."""
     _REPR: ClassVar[tuple[str, ...]]
-    """The parts of a repr: paths of attributes, such as `name`, `phase!s` (as text) or `error=action.error_message`."""
+    """The repr's entries: attribute paths, such as `name`, `phase!s` (as text) or `error=action.error_message`."""
 
     pb2: M
     _client: Client | None = None
 
     @property
     def client(self) -> Client:
-        """The client the entity was read with, else the current one."""
+        """The client that fetched the entity, else the current one."""
         return self._registry.resolve(self._client)
 
     def _key(self) -> tuple[object, ...]:
-        """What identifies the resource, without the organization, which servers leave out of some replies."""
+        """Return the identifying values, without the organization, which servers omit from some replies."""
         return tuple(at_path(self.pb2, name) for name in self._KEY)
 
     def _identity(self) -> Any:
@@ -85,7 +85,7 @@ class Entity(Generic[M]):
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.__rich_repr__())})"
 
     def __getstate__(self) -> dict[str, Any]:
-        # A client holds connections and a token; where the entity is unpickled, the current client takes its place.
+        # A client holds connections and a token, so it is not pickled. An unpickled entity uses the current client.
         return {**self.__dict__, "_client": None}
 
     def __copy__(self) -> Self:
@@ -98,12 +98,12 @@ class Entity(Generic[M]):
         self.__dict__.update(state)
 
     def to_dict(self) -> dict[str, Any]:
-        """The message in the protobuf JSON mapping, as a dict."""
+        """Return the message as a dict, in the protobuf JSON mapping."""
         made: dict[str, Any] = self.pb2.to_dict()
         return made
 
     def to_json(self, indent: int | None = 2) -> str:
-        """The message in the protobuf JSON mapping, as text.
+        """Return the message as JSON text, in the protobuf JSON mapping.
 
         Args:
             indent: Spaces per level; None for one line. Default: 2.
@@ -112,7 +112,7 @@ class Entity(Generic[M]):
 
     @classmethod
     def _of(cls, pb2: M | None, client: Client | None) -> Self:
-        """Wrap a message. None, as in a reply without one, becomes an empty message."""
+        """Wrap a message. None, from a reply without a message, becomes an empty message."""
         return cls(pb2 if pb2 is not None else cls._MESSAGE(), client)
 
 

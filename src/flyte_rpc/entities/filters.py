@@ -1,4 +1,4 @@
-"""Arguments of list methods as filters and sort orders, checked before anything is sent."""
+"""Converts arguments of list methods to filters and sort orders, and checks them before anything is sent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ K = TypeVar("K", bound=str)
 Direction = Literal["asc", "desc"]
 SortedBy: TypeAlias = K | tuple[K, Direction] | Sequence[K | tuple[K, Direction]]
 """`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several.
-`K` are the keys that a method takes, each also with `-` in front."""
+`K` is the type of the allowed keys, which includes each key with a leading `-`."""
 SortBy: TypeAlias = SortedBy[str]
-"""The same with any keys."""
+"""A sort order with arbitrary keys."""
 
 Clause = tuple[str, str, list[str]]
 """Name of a filter function, a field, and the values as text."""
@@ -33,11 +33,11 @@ def _aware(instance: object, attribute: attrs.Attribute[Any], value: datetime | 
 
 @attrs.frozen
 class TimeFilter:
-    """A span of time that a timestamp must lie in.
+    """A time range for filters on timestamps.
 
     Args:
-        after: Earliest instant, itself included. None for no bound.
-        before: First instant that no longer counts. None for no bound.
+        after: Earliest instant, inclusive. None for no bound.
+        before: Latest instant, exclusive. None for no bound.
 
     Raises:
         ValueError: A bound has no time zone, or `after` is later than `before`.
@@ -50,7 +50,7 @@ class TimeFilter:
         if self.after is not None and self.before is not None and self.after > self.before:
             raise ValueError(
                 f"TimeFilter.after ({self.after.isoformat()}) is later than before ({self.before.isoformat()}), "
-                "so nothing could ever match; swap them"
+                "so nothing can match; swap them"
             )
 
 
@@ -80,7 +80,7 @@ def equal_bool(field: str, argument: str, value: bool | None) -> Iterator[Clause
 
 
 def containing(field: str, argument: str, prefix: str | None) -> Iterator[Clause]:
-    """The clause that narrows a list down to names that hold `prefix` and a dot; none for None."""
+    """Yield the clause that selects names that contain `prefix` and a dot; nothing for None."""
     if prefix is None:
         return
     if not isinstance(prefix, str) or not prefix:  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -89,12 +89,12 @@ def containing(field: str, argument: str, prefix: str | None) -> Iterator[Clause
 
 
 def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
-    """Whether an item's `field` begins with `prefix` and a dot; None to keep all."""
+    """Return a predicate for items whose `field` begins with `prefix` and a dot; None to keep all items."""
     return None if prefix is None else lambda item: str(getattr(item, field)).startswith(f"{prefix}.")
 
 
 def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
-    """Whether an item's `field` is `value`; None to keep all."""
+    """Return a predicate for items whose `field` equals `value`; None to keep all items."""
     return None if value is None else lambda item: bool(getattr(item, field) == value)
 
 
@@ -106,9 +106,9 @@ def any_of(
     *,
     by_name: bool = False,
 ) -> Iterator[Clause]:
-    """The clause of a parameter that takes several enum members, by name or as members; none for None.
+    """Yield the clause of a parameter that takes several enum members or their names; nothing for None.
 
-    Servers want numbers, or, with `by_name`, the names that the definitions give them.
+    Servers expect numbers or, with `by_name`, the names in the definitions.
     """
     if values is None:
         return
@@ -120,7 +120,7 @@ def any_of(
         raise TypeError(f"{argument} takes several values; {hint}")
     numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))
     if not numbers:
-        raise ValueError(f"{argument} is empty, so nothing could ever match; leave it out to have all")
+        raise ValueError(f"{argument} is empty, so nothing can match; omit it to list all items")
     texts = [_proto_name(argument, n, members) if by_name else str(n) for n in numbers]
     yield "EQUAL" if len(numbers) == 1 else "VALUE_IN", field, texts
 
@@ -128,7 +128,7 @@ def any_of(
 def _proto_name(argument: str, number: int, members: type[enum.IntEnum]) -> str:
     name: str | None = getattr(members(number), "proto_name", None)
     if name is None:
-        raise ValueError(f"{argument} has {number}, which has no name, and the server goes by names")
+        raise ValueError(f"{argument} has {number}, which has no name; the server filters by name")
     return name
 
 
@@ -144,12 +144,12 @@ def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
     if found is None:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {', '.join(n.lower() for n in known)}"
-        raise ValueError(f"{argument} has {name!r}, which is not known; {hint}")
+        raise ValueError(f"{argument} has the unknown value {name!r}; {hint}")
     return int(found)
 
 
 def within(field: str, argument: str, span: TimeFilter | None) -> Iterator[Clause]:
-    """The clauses of a parameter that takes a span of time."""
+    """Yield the clauses of a parameter that takes a time range."""
     if span is None:
         return
     if not isinstance(span, TimeFilter):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -161,17 +161,17 @@ def within(field: str, argument: str, span: TimeFilter | None) -> Iterator[Claus
 
 
 def as_filters(message: type[M], *clauses: Clause) -> list[M]:
-    """Clauses as filter messages, which have `function`, `field` and `values`."""
+    """Convert clauses to filter messages with `function`, `field` and `values`."""
     functions: Any = message.__dict__["function"].target
     make: Any = message
     return [make(function=functions[function], field=field, values=values) for function, field, values in clauses]
 
 
 def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: object = None) -> list[M]:
-    """A sort order as sort messages, which have `key` and `direction`.
+    """Convert a sort order to sort messages with `key` and `direction`.
 
     Raises:
-        ValueError: A key is empty or not one of the Literal type `keys`, if there is one; or a direction is neither asc nor desc.
+        ValueError: A key is empty or not in the Literal type `keys`, or a direction is neither asc nor desc.
     """
     directions: Any = message.__dict__["direction"].target
     make: Any = message
@@ -188,7 +188,7 @@ def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: ob
 
 
 def _orders(sort_by: SortBy) -> Iterator[tuple[str, Direction]]:
-    # A pair of texts is one key with its direction; several plain keys are written as a list.
+    # A tuple of two strings is a key and its direction; several plain keys must be a list.
     if not isinstance(sort_by, (str, Iterable)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f'sort_by takes "name", "-name" or ("name", "asc"), not {type(sort_by).__name__}')
     if isinstance(sort_by, str) or (isinstance(sort_by, tuple) and len(sort_by) == 2 and isinstance(sort_by[0], str)):
@@ -207,7 +207,7 @@ def _order(part: Any) -> Iterator[tuple[str, Direction]]:
         except (TypeError, ValueError):
             raise ValueError(f'sort_by has {part!r}; write "name", "-name" or ("name", "asc")') from None
     if not isinstance(key, str) or not key:
-        raise ValueError(f"sort_by has {key!r} where the name of a field belongs")
+        raise ValueError(f"sort_by has {key!r}, which is not the name of a field")
     if way != "asc" and way != "desc":
         near = difflib.get_close_matches(str(way), ("asc", "desc"), n=1)
         raise ValueError(

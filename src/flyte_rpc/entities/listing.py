@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class listing(Descriptor, Generic[P]):  # decorators are named like functions
-    """Marks a classmethod that returns a Pager of the class it is called on.
+    """Mark a classmethod that returns a Pager of the class that it is called on.
 
-    Subclasses get pagers of their own class: a `Self` in the decorated signature does not survive a generic descriptor in
-    the type checkers.
+    Subclasses get pagers of their own class: a `Self` in the decorated signature does not survive a generic descriptor
+    in the type checkers.
     """
 
     def __init__(self, function: Callable[Concatenate[Any, P], Pager[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What generated methods that list, watch or stream return."""
+"""The results of generated list, watch and stream methods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger("flyte_rpc.watch")
 
 
 def as_is(item: Any, client: Client) -> Any:
-    """What becomes of an item of a reply when no entity is made of it."""
+    """Return the item unchanged, for methods that return messages instead of entities."""
     return item
 
 
@@ -48,15 +48,15 @@ def paged(
     """The pager of a list method.
 
     Args:
-        make: Builds the result from an item and the client: an entity class, or `as_is`.
+        make: Converts an item and the client to the result: an entity class or `as_is`.
         client: The client for the calls.
         rpc: The list method.
         request: The request without limit and token.
         items: Reads the items of a reply.
         token: Reads the next page's token from a reply. Default: the method has no pages.
-        page: Field of the request whose message holds page size and token. Default: the request itself.
+        page: Field of the request whose message contains page size and token. Default: the request itself.
         names: The names of size and token in that message. Default: `limit` and `token`.
-        keep: Selects items where the server's filters cannot. Default: all.
+        keep: Selects items on the client if the server has no such filter. Default: all.
         carry: Fields of a reply that the request for the next page must repeat. Default: none.
         limit: Maximum number of items; None for all.
         page_size: Items per request; None for the client's.
@@ -104,7 +104,7 @@ def watched(
     """The watch of a streaming method.
 
     Args:
-        make: Builds the result from an item and the client: an entity class, or `as_is`.
+        make: Converts an item and the client to the result: an entity class or `as_is`.
         client: The client for the calls.
         rpc: The streaming method.
         request: The request.
@@ -113,8 +113,8 @@ def watched(
         each: Called with each item before the item is delivered.
         fetch: Fetches the current item after a silence of the stream. Default: silences are waited out.
         bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
-        about: What errors say is watched.
-        timeout: Seconds for everything. None for no limit.
+        about: The name of the watched resource in errors.
+        timeout: Total seconds. None for no limit.
     """
 
     async def subscribe() -> AsyncGenerator[T]:
@@ -150,14 +150,14 @@ def watched(
 def streamed(
     client: Client, rpc: Rpc[Req, Res], request: Req, *, items: Callable[[Res], Sequence[Any]], timeout: float | None
 ) -> Stream[Any]:
-    """The stream of a method that is opened once for each loop: a repetition would deliver items twice."""
+    """The stream of a method. Each loop opens it once and never reconnects, because that would deliver items twice."""
     return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
 
 
 async def _items(
     replies: AsyncGenerator[Res, None], items: Callable[[Res], Sequence[Any]]
 ) -> AsyncGenerator[Any, None]:
-    """The items of all replies, one by one."""
+    """Yield the items of all replies."""
     async with aclosing(replies):
         async for reply in replies:
             for item in items(reply):

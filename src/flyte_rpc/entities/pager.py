@@ -1,4 +1,4 @@
-"""Listings: page after page, the next one fetched while the last one is used."""
+"""Paged listings that prefetch the next page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _TURNS = 2
-"""Turns of the event loop in which a request gets onto its way."""
+"""Event loop iterations until a request is sent."""
 _EMPTY_PAGES = 100
-"""Empty pages in a row, each with a token, after which a listing is given up: a server that filters late sends a few."""
+"""Consecutive empty pages with a token after which a listing fails. A server that filters after paging sends a few."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -27,7 +27,7 @@ class Page(NamedTuple, Generic[T]):
 
     items: Sequence[T]
     token: str
-    """What to ask for the next page with; empty on the last one."""
+    """The token of the next page; empty on the last page."""
 
 
 class _BothWays(Protocol[T_co]):
@@ -41,15 +41,15 @@ class Pager(Generic[T]):
     def __init__(
         self, fetch_page: Callable[[str, int], Awaitable[Page[T]]], *, limit: int | None, page_size: int
     ) -> None:
-        """Describe the listing.
+        """Create the listing without fetching anything.
 
         Args:
-            fetch_page: Fetches the page of a token (empty for the first) with at most so many items.
+            fetch_page: Fetches the page of a token (empty for the first page) with at most the given number of items.
             limit: Maximum number of items. None for all.
             page_size: Items per request, at least 1.
 
         Raises:
-            TypeError: One of them is not a whole number.
+            TypeError: `limit` or `page_size` is not an int.
             ValueError: `limit` is negative, or `page_size` below 1.
         """
         if limit is not None:
@@ -67,12 +67,12 @@ class Pager(Generic[T]):
             yield from page
 
     def pages(self) -> _BothWays[list[T]]:
-        """The same listing a page at a time, with `for` or `async for`. No page is empty."""
+        """Iterate over whole pages with `for` or `async for`. Empty pages are skipped."""
         return _Pages(self._walk)
 
     @blocking
     async def first(self) -> T | None:
-        """Fetch the first item alone. None if the listing is empty."""
+        """Fetch only the first item. Returns None if the listing is empty."""
         limit = 1 if self._limit is None else min(1, self._limit)
         async with aclosing(Pager(self._fetch, limit=limit, page_size=1)._items()) as items:
             return await anext(items, None)
@@ -115,13 +115,13 @@ class Pager(Generic[T]):
                 token = page.token
                 empty = 0 if items else empty + 1
                 if empty >= _EMPTY_PAGES:
-                    raise SdkError(f"the server sent {empty} empty pages in a row, and says that there are more")
+                    raise SdkError(f"the server sent {empty} empty pages in a row and still reports more pages")
                 more = token not in seen and left != 0
                 seen.add(token)
                 if more and items:
                     ahead = asyncio.create_task(self._get(token, left))
                     for _ in range(_TURNS):
-                        # A caller that does not await in between would only now let the request leave.
+                        # Otherwise a caller that does not await between items would delay the request.
                         await asyncio.sleep(0)
                 if items:
                     yield items
@@ -132,14 +132,14 @@ class Pager(Generic[T]):
                 ahead.cancel()
                 await asyncio.wait([ahead])
                 if not ahead.cancelled():
-                    ahead.exception()  # nobody will look at the failure of a page that nobody wants
+                    ahead.exception()  # marks the exception as retrieved; the page is not needed
 
     async def _get(self, token: str, left: int | None) -> Page[T]:
         return await self._fetch(token, self._page_size if left is None else min(self._page_size, left))
 
 
 class _Pages(Generic[T]):
-    """Whole pages. A blocking loop changes threads once for each, and never for an item."""
+    """Iterates over pages. A blocking loop switches threads once per page, not once per item."""
 
     def __init__(self, walk: Callable[[], AsyncGenerator[list[T], None]]) -> None:
         self._walk = walk

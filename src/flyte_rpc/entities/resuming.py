@@ -1,4 +1,4 @@
-"""The loop that opens a broken stream again, and the loop that sends a call until it succeeds."""
+"""The loop that reconnects a broken stream, and the loop that retries a call until it succeeds."""
 
 from __future__ import annotations
 
@@ -35,25 +35,26 @@ async def resuming(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[T, None]:
-    """Yield the items of a stream, and open it again when it breaks or ends.
+    """Yield the items of a stream, and reconnect when it breaks or ends.
 
-    Failures count only in a row: any item starts the count again, and so does a stream that was open for ten seconds, since
-    a proxy may cut a stream because nothing happens. Clean ends do not count, but the delays after them grow as well.
+    Failures count only in a row: any item starts the count again, and so does a stream that was open for ten seconds,
+    since a proxy may cut a stream because nothing happens. Clean ends do not count, but the delays after them grow as
+    well.
 
     Args:
         subscribe: Opens one stream.
-        label: What log lines call the stream.
-        is_over: Called after each end, with the error or None for a clean end. Returns whether nothing can follow; it may
-            raise. Default: something can always follow.
-        resume_after: Errors after which the stream is opened again. Others are raised at once.
-        backoff: How often and how fast.
-        reached: Whether the server is known to exist. Otherwise an `EndpointError` of the first attempt is raised at once,
-            because waiting would only hide a wrong endpoint.
+        label: The name of the stream in log messages.
+        is_over: Called when the stream ends, with the error, or None for a clean end. Returns whether the stream is
+            complete; may raise. Default: the stream is never complete.
+        resume_after: Errors after which the stream reconnects. Others are raised immediately.
+        backoff: Maximum attempts and delays.
+        reached: Whether the server has answered before. Otherwise an `EndpointError` of the first attempt is raised
+            immediately, because waiting would only hide a wrong endpoint.
         sleep: Waits between attempts.
         clock: Tells the time in seconds.
 
     Raises:
-        RpcError: The stream broke too often in a row, or for a reason that does not pass.
+        RpcError: The stream failed too often in a row, or with a permanent error.
     """
     failures, quiet_ends = Failures(backoff), 0
     while True:
@@ -77,7 +78,7 @@ async def resuming(
             if clock() - opened_at >= _LONG_LIFE and not isinstance(error, EndpointError):
                 failures.reset()
             delay = failures.delay_after(error)
-            _log.warning("%s broke; opening it again in %.1f s: %s", label, delay, error)
+            _log.warning("%s broke; reconnecting in %.1f s: %s", label, delay, error)
         reached = True
         await sleep(delay)
 
@@ -93,12 +94,12 @@ async def persistent(
 
     Args:
         call: Makes one attempt.
-        label: What log lines call it.
-        backoff: How often and how fast.
-        retry_after: Errors after which it is sent again. Others are raised at once.
+        label: The name of the call in log messages.
+        backoff: Maximum attempts and delays.
+        retry_after: Errors after which the call is retried. Others are raised immediately.
 
     Raises:
-        RpcError: It failed too often, or for a reason that does not pass.
+        RpcError: The call failed too often, or with a permanent error.
     """
     failures = Failures(backoff)
     while True:
@@ -106,5 +107,5 @@ async def persistent(
             return await call()
         except retry_after as error:
             delay = failures.delay_after(error)
-            _log.warning("%s failed; trying again in %.1f s: %s", label, delay, error)
+            _log.warning("%s failed; retrying in %.1f s: %s", label, delay, error)
         await asyncio.sleep(delay)

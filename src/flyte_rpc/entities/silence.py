@@ -1,4 +1,4 @@
-"""Streams that fall silent: noticing it, and asking whether anything can follow."""
+"""Detects silent streams and checks whether they are complete."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ async def until_silent(
 ) -> AsyncGenerator[list[T], None]:
     """Yield the items of a stream in batches until it ends, or until it is silent and nothing can follow.
 
-    A server may keep the stream of something that has ended open. So this asks after a silence whether it has ended.
+    A server may keep the stream of an ended resource open. So `is_over` is called after a silence.
 
     Args:
         source: The stream. It is read ahead of the consumer until the batch is large enough.
-        after: Seconds that make a silence.
-        is_over: Returns whether nothing can follow.
+        after: Seconds without an item that count as a silence.
+        is_over: Returns whether the stream is complete.
         size: Returns what an item adds to the size of a batch. The item with which a batch reaches 1000 is its last.
-        linger: Wait for one more silence then, because the last items may be on their way. Default: True.
+        linger: Wait for one more silence after that, because the last items may still arrive. Default: True.
     """
     ended = False
     async with aclosing(_batches(source, after, size)) as batches:
@@ -126,9 +126,9 @@ async def with_checks(
 
     Args:
         source: The stream.
-        after: Seconds that make a silence.
-        check: Fetches the current item, and returns None if there is nothing to yield. It runs beside the stream: an item
-            that arrives meanwhile cancels it.
+        after: Seconds without an item that count as a silence.
+        check: Fetches the current item, and returns None if there is nothing to yield. It runs beside the stream: an
+            item that arrives meanwhile cancels it.
     """
     pending: asyncio.Task[T] | None = None
     checking: asyncio.Task[T | None] | None = None

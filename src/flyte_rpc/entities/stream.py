@@ -1,4 +1,4 @@
-"""Things that arrive over time, for `for` and `async for` alike."""
+"""Streams of items for `for` and `async for`."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from flyte_rpc.sync import bridge
 T = TypeVar("T")
 
 _AHEAD = 1000
-"""Items that a source may run ahead of a blocking consumer."""
+"""Maximum number of buffered items for a blocking consumer."""
 
 _CLOSE_SECONDS = 5.0
-"""How long leaving a blocking loop waits for its source to clean up."""
+"""Seconds that closing a blocking loop waits for its source to clean up."""
 
 
 class Stream(Generic[T]):
-    """Items of an async generator. Each loop over it opens the generator anew, and closes it when the loop is left.
+    """A stream of items from an async generator. Each loop opens a new generator and closes it when the loop ends.
 
-    `for` takes all items that have arrived at a time, so that a busy source costs one change of threads per batch. A `with`
-    or `async with` block closes whatever was opened in it.
+    `for` takes all available items at once, so a busy source costs one thread switch per batch. A `with`
+    or `async with` block closes the loops that were opened in it.
     """
 
     def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
-        """Describe the stream; it is opened by iterating.
+        """Create the stream. Iterating opens it.
 
         Args:
-            source: Makes the async generator.
+            source: Returns a new async generator.
         """
         carrying = carrying_stream(source)
         self._set_up(lambda: _one_by_one(carrying))
@@ -43,7 +43,7 @@ class Stream(Generic[T]):
         self._batches = batches
         self._readings: WeakKeyDictionary[AsyncGenerator[T, None], _Reading] = WeakKeyDictionary()
         self._feeds: WeakSet[_Feed[T]] = WeakSet()
-        # Inside a `with` block, loops that were left stay known until its end, which waits until they are closed.
+        # Inside a `with` block, abandoned loops are kept until the end of the block, which closes them.
         self._held: list[object] | None = None
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
@@ -62,12 +62,12 @@ class Stream(Generic[T]):
         return feed
 
     def close(self) -> None:
-        """End the loops that `for` has opened."""
+        """End all `for` loops over the stream."""
         for feed in list(self._feeds):
             feed.close()
 
     async def aclose(self) -> None:
-        """End the loops that `async for` has opened on this event loop."""
+        """End all `async for` loops over the stream on this event loop."""
         for generator, reading in list(self._readings.items()):
             if cast(AsyncGeneratorType[T, None], generator).ag_running:
                 await reading.interrupt()
@@ -95,11 +95,11 @@ class BatchedStream(Stream[T]):
     """A stream whose source yields several items at a time, which costs less per item."""
 
     def __init__(self, source: Callable[[], AsyncGenerator[Sequence[T], None]]) -> None:
-        """Describe the stream; it is opened by iterating.
+        """Create the stream. Iterating opens it.
 
         Args:
-            source: Makes the async generator. It should bound the size of a batch: `for` reads about a thousand items ahead,
-                but always whole batches.
+            source: Returns a new async generator. It should bound the size of a batch: `for` reads about a thousand
+                items ahead, but always whole batches.
         """
         self._set_up(carrying_stream(source))
 
@@ -146,8 +146,8 @@ class _Reading:
 
 
 class _Shared(Generic[T]):
-    """What the source's task and the consuming thread both hold. The task keeps no reference to the iterator itself, so
-    that an abandoned iterator is collected, and ends the task.
+    """State shared by the source's task and the consuming thread. The task has no reference to the iterator, so
+    an abandoned iterator is garbage-collected and ends the task.
     """
 
     def __init__(self) -> None:
@@ -214,7 +214,7 @@ class _Feed(Iterator[T]):
         return taken
 
     def close(self) -> None:
-        """End the loop and wait, not for long, until the source has cleaned up."""
+        """End the loop and wait briefly until the source has cleaned up."""
         shared = self._shared
         if self._generation == bridge.fork_generation() and not shared.ended:
             bridge.call_soon(shared.cancel)
@@ -224,7 +224,7 @@ class _Feed(Iterator[T]):
         self._batch.clear()
 
     def __del__(self) -> None:
-        # The garbage collector runs on any thread, the bridge's own included: so this must not block.
+        # The garbage collector may run on any thread, even the bridge's, so this must not block.
         if not self._shared.ended and self._generation == bridge.fork_generation():
-            with suppress(RuntimeError):  # the interpreter is going, and the bridge has gone
+            with suppress(RuntimeError):  # the interpreter is shutting down, and the bridge has stopped
                 bridge.call_soon(self._shared.cancel)

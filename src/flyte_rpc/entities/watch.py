@@ -26,10 +26,10 @@ _SILENCE = 30.0
 class Watch(Stream[T]):
     """A stream that reconnects, and ends after the first final item.
 
-    A broken stream is opened again after half a second, then after twice as long each time, five times at most. Any item
-    starts the count again, and so does a stream that was open for ten seconds. If the server ends the stream before a final
-    item, the watch subscribes again without counting a failure. An item may arrive twice then, because servers begin with
-    the current state.
+    A broken stream reconnects after half a second, then after twice as long each time, at most five times. Any item
+    starts the count again, and so does a stream that was open for ten seconds. If the server ends the stream before a
+    final item, the watch subscribes again without counting a failure. An item may arrive twice then, because servers
+    begin with the current state.
 
     Servers may lose an update. A watch that knows how fetches the current state when its stream has been silent for 30
     seconds, and delivers it if it differs from the last item.
@@ -50,19 +50,19 @@ class Watch(Stream[T]):
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Describe the watch; it is opened by iterating.
+        """Create the watch. Iterating opens it.
 
         Args:
             subscribe: Opens one stream.
-            is_final: Whether nothing can follow an item.
-            timeout: Seconds for everything. None for as long as it takes.
+            is_final: Returns whether an item is the last one.
+            timeout: Total seconds. None for no limit.
             waited_for: The event that `WaitTimeoutError` names.
-            phase: What `WaitTimeoutError` gives as the last phase, of the last item.
+            phase: Returns the phase of the last item, for `WaitTimeoutError`.
             bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
-            fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are waited
-                out.
+            fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are
+                waited out.
             silence: Seconds without an item that make a silence. Default: 30.
-            backoff: How often and how fast a broken stream is opened again.
+            backoff: Maximum attempts and delays after a broken stream.
             sleep: Waits between attempts.
             clock: Tells the time in seconds.
 
@@ -134,7 +134,7 @@ def _state(item: object) -> object:
 
 
 class _ExpiredError(Exception):
-    """The whole watch has run out of time, which is not one stream's deadline."""
+    """The watch as a whole timed out, as opposed to the deadline of one stream."""
 
 
 async def _before(end: float | None, awaitable: Awaitable[R]) -> R:

@@ -205,11 +205,11 @@ def test_one_with_a_time_that_is_none_can_be_shown() -> None:
     [
         (
             {"type": "image_pull", "project": "p"},
-            "a secret of type image_pull belongs to the organization; leave project='p'",
+            "a secret of type image_pull belongs to the organization; omit project='p'",
         ),
         (
             {"cluster_pool": "gpus", "domain": "d"},
-            "a secret of a cluster_pool belongs to the organization; leave domain='d'",
+            "a secret of a cluster_pool belongs to the organization; omit domain='d'",
         ),
         ({"project": "p", "domain": ""}, "a secret of project p belongs to one of its domains"),
         ({"cluster_pool": ""}, "cluster_pool must not be empty"),

@@ -299,7 +299,7 @@ async def test_a_server_without_apps() -> None:
         (lambda c: App.create.aio(AppMessage(metadata=Meta(id=Identifier(name="x"))), client=c), r"app\.spec takes"),
         (lambda c: App.update.aio(None, "", client=c), "updated_app_proto takes a message"),
         (lambda c: App.update.aio(message(), "x" * 101, client=c), "reason takes at most 100"),
-        (lambda c: App.replace.aio("x", Spec(), "", client=c), "updated_app_spec says nothing to run"),
+        (lambda c: App.replace.aio("x", Spec(), "", client=c), "updated_app_spec has nothing to run"),
         (lambda c: App.replace.aio("x", spec(), None, client=c), "reason takes text"),
         (
             lambda c: App.replace.aio("x", spec(), "", {"a": 1}, client=c),

@@ -131,7 +131,7 @@ async def test_an_action_that_has_not_begun_has_left_nothing(data: Data, client:
     waiting = succeeded()
     assert waiting.status is not None
     waiting.status.attempts = 0
-    with pytest.raises(NotFoundError, match="has not begun"):
+    with pytest.raises(NotFoundError, match="has not started"):
         await ActionDetails(waiting, client).download_links.aio()
     assert data.calls == []
 

@@ -295,7 +295,7 @@ async def test_a_lost_race_is_told_as_one(
 ) -> None:
     await Trigger.create.aio(nightly(), "etl.report", client=client)
     triggers.before_deploy = lambda: meanwhile(triggers)
-    with pytest.raises(FailedPreconditionError, match=f"{state}, and revision 1 was to be replaced") as caught:
+    with pytest.raises(FailedPreconditionError, match=f"{state}, so revision 1 cannot be replaced") as caught:
         await Trigger.create.aio(nightly(description="mine"), "etl.report", client=client)
     assert isinstance(caught.value.__cause__, InternalError)
     assert caught.value.method == "flyteidl2.trigger.TriggerService/DeployTrigger"
@@ -306,7 +306,7 @@ async def test_the_revision_that_was_read_is_the_one_replaced(triggers: Triggers
     made = await Trigger.create.aio(nightly(), "etl.report", client=client)
     read = await made.get_details.aio()
     await made.deactivate.aio()
-    with pytest.raises(FailedPreconditionError, match="is at revision 2, and revision 1 was to be replaced"):
+    with pytest.raises(FailedPreconditionError, match="is at revision 2, so revision 1 cannot be replaced"):
         await Trigger.create.aio(read.trigger, "etl.report", revision=read.revision, client=client)
     now = await made.get_details.aio()
     assert (await Trigger.create.aio(now.trigger, "etl.report", revision=2, client=client)).is_active is False
@@ -549,7 +549,7 @@ async def test_automations_of_other_clients_and_servers(
     listed = await Trigger.listall(client=client).first.aio()
     assert listed is not None and found.automation == listed.automation == text
     if read is None:
-        with pytest.raises(ValueError, match="this release can't say"):
+        with pytest.raises(ValueError, match=r"this release of flyte.Trigger cannot express"):
             found.trigger  # noqa: B018
     else:
         assert found.trigger.automation == (None if read == "nothing" else read)

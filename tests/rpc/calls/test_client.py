@@ -48,11 +48,11 @@ def test_bad_settings_are_refused_at_once(arguments: dict[str, object], complain
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"token": b"hunter2"}, "token takes text, or a function that returns text, and got bytes"),
-        ({"token": 5}, "and got int"),
-        ({"metadata": [("x-team", b"hunter2")]}, "metadata takes pairs of two texts, and got a tuple"),
-        ({"metadata": [("x-team",)]}, "pairs of two texts"),
-        ({"metadata": {"x-team": "hunter2"}}, "got a str that is none"),
+        ({"token": b"hunter2"}, "token takes a string or a function that returns one, not bytes"),
+        ({"token": 5}, "not int"),
+        ({"metadata": [("x-team", b"hunter2")]}, "tuples of strings, not tuple"),
+        ({"metadata": [("x-team",)]}, "tuples of strings"),
+        ({"metadata": {"x-team": "hunter2"}}, "tuples of strings, not str"),
         ({"org": 5}, "org takes text, not int"),
         ({"project": 5}, "project takes text, not int"),
         ({"domain": 5}, "domain takes text, not int"),
@@ -75,7 +75,7 @@ async def test_a_function_has_to_return_the_token_as_text(
     token: Token, given: str, echo: EchoServer, server: RunningServer
 ) -> None:
     async with Client(server.endpoint, token=token) as client:
-        with pytest.raises(TypeError, match=f"a function that returns text, and got {given}") as caught:
+        with pytest.raises(TypeError, match=f"a function that returns one, not {given}") as caught:
             await unary(client, Echo.SAY, Note(n=1))
     assert "hunter2" not in str(caught.value)
 
@@ -90,7 +90,7 @@ def test_a_token_in_clear_text_is_warned_of(caplog: pytest.LogCaptureFixture) ->
     Client("https://flyte.example", token="hunter2")
     assert not caplog.records
     Client("http://flyte.example", token="hunter2")
-    assert "clear text" in caplog.text and "hunter2" not in caplog.text
+    assert "cleartext" in caplog.text and "hunter2" not in caplog.text
 
 
 def test_scope() -> None:
@@ -105,7 +105,7 @@ def test_scope() -> None:
 
 
 def test_cannot_be_pickled_and_says_why() -> None:
-    with pytest.raises(TypeError, match="make one where you need it"):
+    with pytest.raises(TypeError, match="cannot be copied or pickled; create a new one"):
         pickle.dumps(Client("localhost:1"))
 
 

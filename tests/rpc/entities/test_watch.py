@@ -206,7 +206,7 @@ async def test_leaving_the_async_loop_closes_the_stream() -> None:
 async def test_interruptions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "flyte_rpc")
     await collect(Script([errors.UnavailableError("rolling over")], [1]).watch(final=1))
-    assert "opening it again in" in caplog.text and "rolling over" in caplog.text
+    assert "reconnecting in" in caplog.text and "rolling over" in caplog.text
 
 
 async def test_a_restarting_server_is_followed(echo: EchoServer) -> None:

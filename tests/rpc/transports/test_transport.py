@@ -165,7 +165,7 @@ class TestBrokenReplies:
             ({"data": b'{"a": ', "size": 40}, errors.ConnectionLostError, "ended without a status"),
             ({"data": b"", "size": 300 * 2**20}, errors.DecodeError, "the message has 314,572,800 bytes; the limit is"),
             ({"data": b"{}", "flag": 1}, errors.DecodeError, "compressed"),
-            ({"data": b"not json"}, errors.DecodeError, "it is not a Note"),
+            ({"data": b"not json"}, errors.DecodeError, "the reply is not a valid Note"),
         ],
     )
     async def test_messages(self, message: dict[str, object], error: type[errors.RpcError], shown: str) -> None:

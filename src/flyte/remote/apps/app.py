@@ -49,7 +49,7 @@ class App(AppBase, ProjectScoped):
 
     @property
     def url(self) -> str:
-        """Where the web console shows the app. Where it answers requests is `endpoint`."""
+        """The app's page in the web console. Its own address is `endpoint`."""
         return console_url(self.client, self.domain, self.project, "apps", self.name)
 
     @property
@@ -85,21 +85,21 @@ class App(AppBase, ProjectScoped):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Create an app; where there is one of that name already, `replace` it. Labels that it has stay if `app` has none.
+        """Create an app, or replace an existing app of that name. Existing labels stay if `app` has none.
 
         Args:
-            app: The app, with a name and something to run. What its identifier leaves out is filled in.
+            app: The app, with a name and a container or pod. Missing parts of its identifier are filled in.
             project, domain: Ids. Default: the app's own, else the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The app as the server keeps it.
+            The app as stored by the server.
 
         Raises:
-            TypeError, ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            TypeError, ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
-        Calls `AppService.Create`, and for an app that there is already `Get` and `Update`.
+        Calls `AppService.Create`, and `Get` and `Update` for an existing app.
         """
         caller = resolve_client(client)
         message = located("app", app, caller, project, domain)
@@ -126,25 +126,25 @@ class App(AppBase, ProjectScoped):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Give an app another definition. Nothing is sent when it has that one already.
+        """Replace the definition of an app. Sends nothing if the definition does not change.
 
-        Where the definition has no `ingress`, the app stays where it is reached.
+        If the definition has no `ingress`, the app keeps its address.
 
         Args:
             name: The app.
             updated_app_spec: Its new definition.
-            reason: Why, for those who look at its history; at most 100 characters.
-            labels: New labels, in place of all that it has; {} for none. Default: those that it has.
+            reason: Reason for the app's history, at most 100 characters.
+            labels: New labels, which replace all existing ones; {} for none. Default: the existing labels.
             project, domain: Ids. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The app as the server has it now.
+            The updated app.
 
         Raises:
-            TypeError, ValueError: An argument is unusable; nothing was sent.
+            TypeError, ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The app does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AppService.Get` and `Update`.
         """
@@ -157,10 +157,10 @@ class App(AppBase, ProjectScoped):
     async def _succeed(
         self, spec: Spec, reason: str, labels: Mapping[str, str] | None, source: Meta | None = None
     ) -> Self:
-        """The app with another definition; this one where that is what it has."""
+        """Update the definition; return this app if it does not change."""
         message = successor(self.pb2, spec, labels, source)
         if message is None:
-            _log.info("%s is that already, and is not updated", self._label())
+            _log.info("%s is unchanged, so it is not updated", self._label())
             return self
         return await type(self)._update.aio(message, reason, client=self.client)
 
@@ -175,21 +175,21 @@ class App(AppBase, ProjectScoped):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Change an app into the one that is given, as a whole. `replace` keeps what it is not told.
+        """Replace the whole app message. Use `replace` to change only the definition.
 
         Args:
-            updated_app_proto: The app as it is to be. What its identifier leaves out is filled in.
-            reason: Why, for those who look at its history; at most 100 characters.
+            updated_app_proto: The new app. Missing parts of its identifier are filled in.
+            reason: Reason for the app's history, at most 100 characters.
             project, domain: Ids. Default: the app's own, else the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The app as the server has it now.
+            The updated app.
 
         Raises:
-            TypeError, ValueError: An argument is unusable; nothing was sent.
+            TypeError, ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The app does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AppService.Update`.
         """
@@ -199,11 +199,11 @@ class App(AppBase, ProjectScoped):
 
     @blocking
     async def sync(self) -> Self:
-        """Read the app again with `AppService.Get`, and return it.
+        """Fetch the app again with `AppService.Get`, and return it.
 
         Raises:
             NotFoundError: The app no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
         """
         await self._fetch()
         return self
@@ -216,19 +216,19 @@ class App(AppBase, ProjectScoped):
 
         Args:
             wait_for: "activated" or "deactivated". Default: "activated".
-            timeout: Seconds to wait at most. Default: as long as it takes.
+            timeout: Maximum seconds to wait. Default: no limit.
 
         Returns:
-            This app, as it is then.
+            This app, updated.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AppFailedError: The deployment failed.
             AppDeletedError: The app was deleted.
             AppStateError: Another user deactivated the app while waiting for activation.
             NotFoundError: The app does not exist.
             WaitTimeoutError: `timeout` has passed. The app is unchanged.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AppService.Get` and `Watch`.
         """
@@ -272,7 +272,7 @@ class App(AppBase, ProjectScoped):
 
     async def _change_state(self, wanted: WaitFor, wait: bool, timeout: float | None) -> Self:
         check_wait(wanted, timeout)
-        # Sending an older message would take back what others have changed since.
+        # Sending an older message would revert changes of other users.
         await self._fetch()
         before = self.condition
         if wanted == "activated":
@@ -333,12 +333,12 @@ class App(AppBase, ProjectScoped):
 
     @blocking
     async def _deactivate_after(self, cause: BaseException, timeout: float | None) -> None:
-        """Deactivate the app on the way out with an error, which stays the one that is raised."""
+        """Deactivate the app after an error. The original error stays the one that is raised."""
         try:
-            # An interrupt or a cancellation is not held up by waiting.
+            # Do not wait after an interrupt or a cancellation.
             await self.deactivate.aio(wait=isinstance(cause, Exception), timeout=timeout)
         except NotFoundError:
-            pass  # nothing of it is left that could be up
+            pass  # the app no longer exists
         except FlyteError as failure:
             cause.add_note(f"{self._label()} may still be up, as it could not be deactivated: {failure}")
 
@@ -348,13 +348,13 @@ class App(AppBase, ProjectScoped):
     ) -> Stream[LogLine]:
         """Stream the log lines of all replicas of the app: the existing lines first, then new ones.
 
-        The stream reconnects when the connection breaks, and drops lines that it has delivered before; it recognises them
-        by their timestamp. It ends when the app is down or has no replicas left.
+        The stream reconnects when the connection breaks, and drops lines that it has delivered before; it recognises
+        them by their timestamp. It ends when the app is down or has no replicas left.
 
         Args:
-            replica_name: Only the lines of this replica. Default: of all.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
-            follow: Whether to wait for more when all was read that there is. Default: True.
+            replica_name: Only lines of this replica. Default: all.
+            filter_system: Omit lines of the platform. Default: False.
+            follow: Wait for new lines after the existing ones. Default: True.
 
         Returns:
             A stream of lines for `for` or `async for`. `str(line)` is the text without a line break.
@@ -362,8 +362,8 @@ class App(AppBase, ProjectScoped):
         Raises:
             ValueError: `replica_name` is empty.
             NotFoundError: The app does not exist.
-            LogsNotYetAvailableError: It has no replica that could write anything.
-            RpcError: The call failed; its subclasses say how.
+            LogsNotYetAvailableError: The app has no replicas.
+            RpcError: The call failed; the subclass says how.
 
         Calls `AppLogsService.TailLogs` and `AppService.Get`.
         """
@@ -385,11 +385,11 @@ class App(AppBase, ProjectScoped):
         """Print the log lines of the app as they arrive, until the app is down. Errors are those of `get_logs`.
 
         Args:
-            max_lines: Stop after this many. Default: never.
-            show_ts: Whether each line starts with its time in UTC. Default: False.
-            raw: Whether lines are printed as the app wrote them, without the name of the replica in front. Default: False.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
-            replica_name: Only the lines of this replica. Default: of all.
+            max_lines: Stop after this many lines. Default: no limit.
+            show_ts: Begin each line with its time in UTC. Default: False.
+            raw: Print lines without the name of the replica in front. Default: False.
+            filter_system: Omit lines of the platform. Default: False.
+            replica_name: Only lines of this replica. Default: all.
         """
         from .logs import show
 

@@ -1,4 +1,4 @@
-"""Logs of apps, from all replicas. After a lost connection they continue without repeating lines."""
+"""Logs of apps, from all replicas. After a lost connection they resume without repeating lines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from .status import deployment_status, stays_down
 _log = logging.getLogger("flyte.remote")
 
 _MAX_FRUITLESS = 5
-"""Connections in a row that may bring nothing new; after one more, the log is taken for ended."""
+"""Maximum consecutive connections without new lines; after one more, the log counts as complete."""
 _BACKOFF = Backoff(attempts=100, first=0.5, longest=8.0)
 """The log counts failures itself, together with empty connections."""
 _SILENCE = 5.0
@@ -56,14 +56,14 @@ class AppSource(NamedTuple):
 
 @attrs.frozen
 class LogLine:
-    """A line that an app has written. `str(line)` is its text."""
+    """A log line of an app. `str(line)` is its text."""
 
     message: str
     """The text, without a line break."""
     timestamp: datetime | None = None
-    """When it was written; None where that was not told."""
+    """When it was written; None if unknown."""
     replica: str = ""
-    """Name of the replica that wrote it; empty where that was not told."""
+    """Name of the replica that wrote it; empty if unknown."""
     system: bool = False
     """Whether the platform wrote it."""
 
@@ -124,14 +124,14 @@ class _Tail:
         )
 
     async def _is_over(self, error: RpcError | None) -> bool:
-        """Whether nothing more can follow the end of a connection."""
+        """Return whether the log is complete after a connection has ended."""
         if error is None and (not self._follow or await self._is_down()):
             return True
         if isinstance(error, NotFoundError):
-            with suppress(*BROKEN_STREAM):  # unknown for the moment: the next attempt asks again
+            with suppress(*BROKEN_STREAM):  # unknown for now: the next attempt checks again
                 if await self._is_down():
                     return True
-        # A connection that was open for a while without lines has done its work.
+        # A connection that stayed open for a while without lines does not count as a failure.
         if error is not None or time.monotonic() - self._opened_at < _SILENCE:
             self._fruitless += 1
         if self._fruitless <= _MAX_FRUITLESS:
@@ -190,7 +190,7 @@ class _Tail:
         try:
             return await route(client, Operation.TAIL_LOGS, identifier)
         except RpcError as error:
-            # The control plane has the lines of apps as well.
+            # The control plane can serve the lines as well.
             _log.info("the cluster of app %s is unknown, asking %s: %s", identifier.name, client.endpoint, error)
             return client
 
@@ -200,7 +200,7 @@ def _count(reply: TailLogsResponse) -> int:
 
 
 def _lines(reply: TailLogsResponse) -> Iterator[tuple[str, LineMessage]]:
-    """The lines of a reply, each with the name of its replica, in whichever form the server sends them."""
+    """Yield the lines of a reply with their replica names, whichever form the server uses."""
     kind, value = which_one_of(reply, "resp")
     if kind == "batches":
         for lines in value.logs:

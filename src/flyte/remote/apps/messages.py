@@ -1,4 +1,4 @@
-"""The messages that apps are created and changed with, checked before they are sent."""
+"""Builds and validates the messages that create and change apps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flyte_rpc.codec.message import which_one_of
 
 
 class Named(TypedDict):
-    """What names an app."""
+    """The identifier of an app."""
 
     name: str
     project: str
@@ -30,31 +30,31 @@ DEACTIVATED = "User requested to deactivate app from flyte-sdk"
 
 
 def checked_spec(argument: str, spec: object) -> Spec:
-    """The definition of an app that says what is to run.
+    """Validate the definition of an app.
 
     Raises:
-        TypeError: It is something else.
-        ValueError: It says nothing of the kind.
+        TypeError: The argument has the wrong type.
+        ValueError: It has neither a container nor a pod.
     """
     if not isinstance(spec, Spec):
         raise TypeError(f"{argument} takes a message flyteidl2.app.Spec, not {type(spec).__name__}")
     if not which_one_of(spec, "app_payload")[0]:
-        raise ValueError(f"{argument} says nothing to run; set its container or its pod")
+        raise ValueError(f"{argument} has nothing to run; set its container or pod")
     return spec
 
 
 def checked_reason(reason: object) -> str:
-    """Why an app is changed."""
+    """Validate the reason of a change."""
     return text("reason", reason, 0, _MAX_REASON)
 
 
 def located(argument: str, app: object, client: Client, project: str | None, domain: str | None) -> App:
-    """The app as it is sent: what its identifier leaves out is filled in.
+    """Validate an app message and fill in the missing parts of its identifier.
 
     Raises:
-        TypeError: It is something else.
-        ValueError: It has no name, or nothing to run, or is of another project or domain than the one given.
-        InitializationError: There is no project or no domain.
+        TypeError: The argument has the wrong type.
+        ValueError: It has no name or nothing to run, or its project or domain differs from the argument.
+        InitializationError: No project or domain is set.
     """
     if not isinstance(app, App):
         raise TypeError(f"{argument} takes a message flyteidl2.app.App, not {type(app).__name__}")
@@ -73,13 +73,13 @@ def located(argument: str, app: object, client: Client, project: str | None, dom
 
 
 def named(app: App) -> Named:
-    """What names an app, as keyword arguments of a call."""
+    """Return the identifier of an app as keyword arguments."""
     held = (app.metadata or Meta()).id or Identifier()
     return Named(name=held.name, project=held.project, domain=held.domain)
 
 
 def with_desired_state(app: App, state: SpecDesiredState) -> App:
-    """The app, but that another state is wanted of it."""
+    """Return a copy of the app with another desired state."""
     spec = copy(app.spec or Spec())
     spec.desired_state = state
     changed = copy(app)
@@ -88,15 +88,15 @@ def with_desired_state(app: App, state: SpecDesiredState) -> App:
 
 
 def successor(before: App, spec: Spec, labels: Mapping[str, str] | None, source: Meta | None = None) -> App | None:
-    """What takes an app's place; None where that is what there is.
+    """Return the message that replaces an app; None if nothing changes.
 
-    What the server decided stays: who created the app, and where it is reached, unless the new definition says that.
+    The creator is kept, and so is the address, unless the new definition sets it.
 
     Args:
         before: The app as it is.
         spec: Its new definition.
-        labels: Its new labels; None for the ones it has.
-        source: What is known of its new source. None for the same as before.
+        labels: Its new labels; None to keep the existing ones.
+        source: Metadata of its new source code. None to keep the existing metadata.
     """
     old = before.spec or Spec()
     spec = copy(spec)

@@ -1,4 +1,4 @@
-"""Waiting until an app is up, or until it is down."""
+"""Waits until an app is up or down."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ async def states_until(
         label: What errors call the app.
         wait_for: The state to wait for.
         fetch: Fetches the app.
-        events: What happens to it.
+        events: The events of the app.
         before: The condition before the change was requested. A failure from before the request does not end the wait.
 
     Raises:
-        AppStateError: It cannot get there: it failed, was deleted, or another user deactivated it.
+        AppStateError: The app failed, was deleted, or was deactivated by another user.
     """
     goal = _Goal(label, wait_for, before)
-    # First: the app may be there already, or may be deleted, which a watch would not tell.
+    # Fetch first: the app may be in that state already, or deleted, which a watch does not report.
     app = await fetch()
     if wait_for == "deactivated" and before is None:
         goal.before = status.condition(app)  # an app that has failed can still be deactivated
@@ -108,7 +108,7 @@ class _Goal:
         except NotFoundError:
             raise self._deleted() from None
         except BROKEN_STREAM:
-            return None  # the watch notices it as well, and decides how long to try
+            return None  # the watch fails as well, and decides how often to reconnect
 
     def updated(self, event: WatchResponse) -> App | None:
         kind, value = which_one_of(event, "event")
@@ -121,7 +121,7 @@ class _Goal:
         """Whether the app has reached the requested state.
 
         Raises:
-            AppStateError: It cannot get there.
+            AppStateError: It cannot reach that state.
         """
         if self._wait_for == "deactivated" and status.is_deactivated(app):
             return True

@@ -1,4 +1,4 @@
-"""Artifacts: values that outlive the runs that made them."""
+"""Artifacts: values that outlive the runs that created them."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from .selection import checked_limit, conditions, refuse_several
 
 
 class Artifact(ArtifactBase):
-    """A version of an artifact: a file, directory or data frame under a name, and where it comes from.
+    """A version of an artifact: a named file, directory or data frame, with its source.
 
-    Versions may be divided into partitions: by one key that is a time, and by others that are texts. In arguments a `date`
-    stands for its day, a `datetime` for its hour in UTC, a `flyte.artifacts.TimePartition` for other spans; anything else
-    for its text.
+    Versions can be partitioned by one time key and several text keys. In arguments, a `date` stands for that day, a
+    `datetime` for its hour in UTC, and a `flyte.artifacts.TimePartition` for other spans; anything else is converted to
+    text.
     """
 
-    # What is about all versions is the group's; here is where other SDKs have it.
+    # Methods about all versions belong to the group; other SDKs have them here.
     list_names = ArtifactGroup.listall
     declare = ArtifactGroup.declare
     get_schema = ArtifactGroup.get_schema
@@ -102,7 +102,7 @@ class Artifact(ArtifactBase):
 
     @property
     def partitions(self) -> dict[str, Any]:
-        """Its partition by key: a `date` for a day, week or month, a `datetime` in UTC for an hour, else text."""
+        """The partition by key: a `date` for a day, week or month, a `datetime` in UTC for an hour, else text."""
         spec = fields.spec_of(self.pb2)
         return as_values(spec.partitions, spec.time_partition)
 
@@ -113,7 +113,7 @@ class Artifact(ArtifactBase):
 
     @property
     def partition_mismatch(self) -> str:
-        """How its partition differs from the artifact's keys; empty if it fits."""
+        """How its partition keys differ from the artifact's; empty if they match."""
         mismatch = self.pb2.partition_schema_mismatch
         return "" if mismatch is None else mismatch.message or "its partition keys are not those of the artifact"
 
@@ -124,7 +124,7 @@ class Artifact(ArtifactBase):
 
     @property
     def attrs(self) -> dict[str, str]:
-        """Its attributes, with the one of its kind, as a copy."""
+        """The attributes, including the kind, as a copy."""
         return dict(fields.info_of(self.pb2).user_metadata)
 
     @property
@@ -134,7 +134,7 @@ class Artifact(ArtifactBase):
 
     @property
     def parents(self) -> tuple[ArtifactVersionId, ...]:
-        """The versions it was made from, the most important one first. One without a key is of the same artifact."""
+        """The parent versions, the most important one first. A parent without a key belongs to the same artifact."""
         return tuple(fields.spec_of(self.pb2).parent_artifacts)
 
     @property
@@ -203,32 +203,33 @@ class Artifact(ArtifactBase):
         """Publish a version of an artifact.
 
         Args:
-            value: A `File`, `Dir` or `StructuredDataset`. A file or directory given by a path of this machine is uploaded. If
-                it was made with `flyte.artifacts.new`, it fills in for the arguments below.
+            value: A `File`, `Dir` or `StructuredDataset`. A file or directory given by a path of this machine is
+                uploaded. If it was created with `flyte.artifacts.new`, its metadata is the default of the arguments
+                below.
             name: Name of the artifact: letters, digits, dots, dashes and underscores, at most 255.
             version: The version, at most 255 characters. Default: a new one each time.
-            description: What it is, at most 255 characters. Default: nothing.
-            attrs: Attributes of your own. Default: none.
-            kind: What it is: "model", "data" or "generic". Default: not said.
+            description: Description, at most 255 characters. Default: none.
+            attrs: Custom attributes. Default: none.
+            kind: "model", "data" or "generic". Default: unset.
             card: A page about it for the console. Default: none.
             python_type: Annotation to store the value as, such as `File | None`. Default: its own class.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            external_ref: Where it comes from, in another system; at most 1024 characters. Default: the action that this
+            external_ref: Its source in another system, at most 1024 characters. Default: the action that this
                 code runs in, if it is in the same project and domain, else nothing.
-            partitions: The partition it is of, by key. Default: none.
-            parents: The versions that it was made of, the most important one first, 32 at most: artifacts, ids, or texts for
-                versions of the same artifact. Servers do not look them up. Default: none.
+            partitions: Its partition, by key. Default: none.
+            parents: Up to 32 parent versions, the most important one first: artifacts, ids, or texts for
+                versions of the same artifact. Servers do not check that they exist. Default: none.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The version as the server keeps it. Where the version is the hash of the content, that may have been there before.
+            The published version. With `version_from_content`, this may be an existing version.
 
         Raises:
-            TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent.
-            AlreadyExistsError: There is such a version.
-            RpcError: The call failed; its subclasses say how. An upload raises what `File.from_local` does.
+            TypeError: An argument has the wrong type; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
+            AlreadyExistsError: The version exists.
+            RpcError: The call failed; the subclass says how. An upload raises what `File.from_local` does.
 
         Calls `ArtifactService.CreateArtifact`.
         """
@@ -271,23 +272,23 @@ class Artifact(ArtifactBase):
         client: Client | None = None,
         **partition_kwargs: Any,
     ) -> Self:
-        """Fetch a version of an artifact: a given one, the latest one, or the latest one of a partition.
+        """Fetch a version of an artifact: a specific version, the latest one, or the latest one of a partition.
 
         Args:
             name: Name of the artifact.
-            version: The version. Default: the one that was published last.
+            version: The version. Default: the newest.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             partitions: The partition, by key, instead of a version. Default: any.
             client: The client for the calls. Default: the current one.
-            partition_kwargs: The same as arguments of their own: `region="us"`. They win over `partitions`, which is for
-                keys that are called like an argument.
+            partition_kwargs: The partition as keyword arguments: `region="us"`. They override `partitions`. Use
+                `partitions` for keys that have the name of an argument.
 
         Raises:
             TypeError: A partition is given as a range or list; nothing was sent.
             ValueError: An argument is unusable, or version and partition are both given; nothing was sent.
             NotFoundError: The version does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.GetArtifact`; for a partition `ListArtifacts`.
         """
@@ -297,16 +298,16 @@ class Artifact(ArtifactBase):
             wanted = None if version == "latest" else text("version", version, 1)
             return await cls._get.aio(name, version=wanted, project=project, domain=domain, client=client)
         if version != "latest":
-            raise ValueError(f"version {version!r} names one version already; give it or partitions, not both")
+            raise ValueError(f"version {version!r} already names one version; pass version or partitions, not both")
         refuse_several(chosen)
         found = await cls._list(
             name=name, filters=selecting(chosen), project=project, domain=domain, client=client
         ).first.aio()
         if found is None:
             raise NotFoundError(
-                f"no version of artifact {name} is of the partition {shown(chosen)}",
-                hint="Days and hours are given as date and datetime: text selects keys that are texts. "
-                "Artifact.partition_values tells which partitions there are.",
+                f"artifact {name} has no version in partition {shown(chosen)}",
+                hint="Pass a date or datetime for a time key; text only matches text keys. "
+                "Artifact.partition_values lists the existing values.",
             )
         return found
 
@@ -335,24 +336,25 @@ class Artifact(ArtifactBase):
     ) -> Pager[Self]:
         """List versions of artifacts.
 
-        A partition is selected by its value. A range `(start, end)` of two times selects the partitions that begin in it,
-        from that which `start` is in to that which `end` is in, both included; a list of texts any of them.
+        Select a partition by its value. A range `(start, end)` of two times selects all partitions
+        from the one that contains `start` to the one that contains `end`, inclusive. A list of texts selects any of
+        them.
 
         Args:
-            name: Only versions of this artifact. Default: of any.
+            name: Only versions of this artifact. Default: any.
             created_after: Only those published later than this instant, which needs a time zone. Default: all.
             limit: Maximum number of items. Default: all, as with -1.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            source_run: Only those that this run has made.
-            source_action: Only those that an action of this name has made; usually together with `source_run`.
-            source_external_ref: Only those that come from this place of another system.
-            kind: Only those that were published as "model", "data" or "generic".
-            attrs: Only those with these attributes; of several values any will do.
-            latest_per_partition: Only the latest version of each partition; `name` has to be given too. Default: False.
-            partitions: Only those of the partitions that this selects, by key. Default: all.
-            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default: the
-                server's order, which is the newest first.
+            source_run: Only versions that this run created.
+            source_action: Only versions that an action of this name created; usually combined with `source_run`.
+            source_external_ref: Only versions with this external reference.
+            kind: Only versions that were published as "model", "data" or "generic".
+            attrs: Only versions with these attributes. A list matches any of its values.
+            latest_per_partition: Only the latest version of each partition; requires `name`. Default: False.
+            partitions: Only versions in these partitions, by key. Default: all.
+            sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default:
+                the server's order, which is the newest first.
             page_size: Items per request. Default: the client's.
             client: The client for the calls. Default: the current one.
             partition_kwargs: The same as `partitions`, as arguments of their own: `region=["us", "eu"]`. They win over
@@ -362,16 +364,14 @@ class Artifact(ArtifactBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            TypeError: An argument has the wrong type; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListArtifacts`.
         """
         if latest_per_partition and name is None:
-            raise ValueError(
-                "latest_per_partition needs a name: the partitions of different artifacts are not the same"
-            )
+            raise ValueError("latest_per_partition requires name, because artifacts have different partitions")
         return cls._list(
             name=None if name is None else artifact_name(name),
             source_run=source_run,
@@ -389,10 +389,10 @@ class Artifact(ArtifactBase):
 
 
 def _about(told: Metadata | None, **given: Any) -> Metadata:
-    """What to publish a value as: what the arguments say, else what the value tells of itself."""
+    """Return the metadata to publish: the arguments override the value's own metadata."""
     said = {argument: value for argument, value in given.items() if value is not None}
     if told is not None:
         return attrs.evolve(told, **said)
     if "name" not in said:
-        raise ValueError("name is missing; give one, or a value made with flyte.artifacts.new")
+        raise ValueError("name is missing; pass name=, or a value created with flyte.artifacts.new")
     return Metadata(**said)

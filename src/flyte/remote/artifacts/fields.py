@@ -101,7 +101,7 @@ async def read_value(artifact: Artifact, python_type: Any, *, allow_pickle: bool
     as_types = None if python_type is None else {name: python_type}
     values = [NamedLiteral(name=name, value=spec.value)]
     if allow_pickle:
-        # Pickles run code and may be stored elsewhere, so they are loaded beside the event loop.
+        # Pickles run code and may need a download, so they are loaded in a thread.
         read = await asyncio.to_thread(literals_to_python, values, declared, as_types=as_types, allow_pickle=True)
     else:
         read = literals_to_python(values, declared, as_types=as_types)

@@ -33,20 +33,20 @@ class ArtifactGroup(ArtifactGroupBase):
 
     @property
     def latest(self) -> Artifact:
-        """The version that was published last."""
+        """The newest version."""
         from .artifact import Artifact
 
         return Artifact(self.pb2.latest or ArtifactMessage(), self.client)
 
     @property
     def partition_schema(self) -> PartitionSchema | None:
-        """The partition keys; None for an artifact without partitions. Whether they were declared, only `get_schema` knows."""
+        """The partition keys; None for an artifact without partitions. Only `get_schema` sets `declared`."""
         found = schema_of(self.pb2.partition_schema)
         return found if found.all_keys else None
 
     @property
     def latest_time_partition(self) -> date | datetime | None:
-        """The latest time that a version is a partition of: a date, or a datetime in UTC for hours; None without times."""
+        """The latest time partition: a date, or a datetime in UTC for hours; None without a time key."""
         found = self.pb2.latest_time_partition
         if found is None:
             return None
@@ -55,7 +55,7 @@ class ArtifactGroup(ArtifactGroupBase):
 
     @property
     def latest_partitions(self) -> list[dict[str, Any]]:
-        """The partitions of that time by their other keys, as far as the server tells."""
+        """The partitions at that time by their other keys, as far as the server reports them."""
         return [as_values(partitions, None) for partitions in self.pb2.latest_partitions]
 
     _REPR = (
@@ -89,10 +89,10 @@ class ArtifactGroup(ArtifactGroupBase):
         page_size: int | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
-        """List artifacts by name, that which was published to last first.
+        """List artifacts by name, the most recently published first.
 
         Args:
-            search: Only those with this in their name. Default: all.
+            search: Only artifacts whose name contains this text. Default: all.
             limit: Maximum number of items. Default: all, as with -1.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
@@ -103,9 +103,9 @@ class ArtifactGroup(ArtifactGroupBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            TypeError: An argument has the wrong type; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.ListArtifactNames`.
         """
@@ -130,24 +130,24 @@ class ArtifactGroup(ArtifactGroupBase):
         domain: str | None = None,
         client: Client | None = None,
     ) -> PartitionSchema:
-        """Fix the partition keys of an artifact before there is a version. They can't be changed later.
+        """Declare the partition keys of an artifact before its first version. They cannot be changed later.
 
         Args:
             name: Name of the artifact.
-            partitions: What each key is. `date` or "day", `datetime` or "hour", "week" and "month" are times, of which there
-                may be one; `str` and `int` are texts, of which there may be 16.
+            partitions: The type of each key. `date` or "day", `datetime` or "hour", "week" and "month" make a time key;
+                at most one is allowed. `str` and `int` make a text key; at most 16 are allowed.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The keys as the server keeps them.
+            The keys as stored by the server.
 
         Raises:
-            TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent.
+            TypeError: An argument has the wrong type; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             FailedPreconditionError: The artifact has other keys. Publish under another name.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.DeclareArtifact`.
         """
@@ -177,9 +177,9 @@ class ArtifactGroup(ArtifactGroupBase):
             The keys; none for an artifact without partitions.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            NotFoundError: There is neither a declaration nor a version.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The artifact has neither a declaration nor a version.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.GetArtifactSchema`.
         """
@@ -201,27 +201,27 @@ class ArtifactGroup(ArtifactGroupBase):
         client: Client | None = None,
         **fixed: Any,
     ) -> list[str | date]:
-        """The values that a partition key has among the versions of an artifact, in ascending order.
+        """Fetch the values of a partition key in the versions of an artifact, in ascending order.
 
         Args:
             name: Name of the artifact.
             key: The key.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
-            limit: Most values, at least 1. Default: 1000.
-            partitions: Only among the versions of the partitions that this selects, as in `listall`. Default: all.
+            limit: Maximum number of values, at least 1. Default: 1000.
+            partitions: Only versions in these partitions, as in `listall`. Default: all.
             client: The client for the calls. Default: the current one.
-            fixed: The same as arguments of their own: `region="us"`. They win over `partitions`, which is for keys that are
-                called like an argument.
+            fixed: The partitions as keyword arguments: `region="us"`. They override `partitions`. Use `partitions` for
+                keys that have the name of an argument.
 
         Returns:
-            Texts; of the time key dates, or datetimes in UTC where its partitions are hours.
+            Texts; for the time key, dates, or datetimes in UTC if its partitions are hours.
 
         Raises:
-            TypeError: An argument is of another type; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent. Or the artifact has no such key.
+            TypeError: An argument has the wrong type; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent. Or the artifact has no such key.
             NotFoundError: The artifact does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.GetArtifactSchema`, then `ListPartitionValues`.
         """
@@ -232,7 +232,7 @@ class ArtifactGroup(ArtifactGroupBase):
         schema = await cls.get_schema.aio(name, project=project, domain=domain, client=caller)
         if key not in schema.all_keys:
             known = ", ".join(schema.all_keys) or "none: it has no partitions"
-            raise ValueError(f"key is {key!r}, which artifact {name} is not divided by; its keys are {known}")
+            raise ValueError(f"artifact {name} has no partition key {key!r}; its keys are {known}")
         values = await cls._partition_values.aio(
             name, key, filters, limit=limit, project=project, domain=domain, client=caller
         )

@@ -1,4 +1,4 @@
-"""The keys by which the versions of an artifact are divided into partitions."""
+"""The partition keys of artifacts."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class PartitionSchema:
     """The partition keys of an artifact.
 
     Attributes:
-        time_key: The key that is a time; None when there is none.
-        granularity: How long its spans are: "hour", "day", "week", "month", or what a newer server calls it; None without
-            a time key.
-        keys: The keys that are texts.
+        time_key: The time key; None if there is none.
+        granularity: The length of its spans: "hour", "day", "week", "month", or `unknown(42)` for a newer server's;
+            None without a time key.
+        keys: The text keys.
         declared: Whether the keys were declared. Otherwise the first version defined them.
     """
 
@@ -50,7 +50,7 @@ class PartitionSchema:
 
 
 def schema_of(message: ArtifactPartitionSchema | None, *, declared: bool = False) -> PartitionSchema:
-    """What the server says of the partition keys of an artifact."""
+    """Convert the server's message."""
     found = message or ArtifactPartitionSchema()
     key = found.time_partition
     return PartitionSchema(
@@ -62,11 +62,11 @@ def schema_of(message: ArtifactPartitionSchema | None, *, declared: bool = False
 
 
 def declaration(partitions: Mapping[str, object]) -> ArtifactPartitionSchema:
-    """Partition keys as they are sent; see `Artifact.declare`.
+    """Build the message that declares partition keys; see `Artifact.declare`.
 
     Raises:
-        TypeError: It is no mapping, or a key is not text.
-        ValueError: A key is empty or too long, its kind is not known, or there are too many.
+        TypeError: `partitions` is not a mapping, or a key is not text.
+        ValueError: A key is empty or too long, its kind is unknown, or there are too many keys.
     """
     if not is_mapping(partitions):
         raise TypeError(f"partitions takes a mapping of keys to kinds, not {type(partitions).__name__}")

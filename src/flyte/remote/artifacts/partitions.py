@@ -1,4 +1,4 @@
-"""Partitions of artifacts: what a version is of, as messages and back, and which ones a listing selects."""
+"""Converts partitions of artifacts to messages, filters and back."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
     @property
     def last(self) -> datetime:
-        """The last instant in it that a server can tell from the next span."""
+        """The last microsecond of the span."""
         start = self.start
         match self.granularity:
             case "hour":
@@ -56,17 +56,17 @@ def granularity_message(name: str) -> Granularity:
 
 
 def granularity_name(value: Granularity) -> str:
-    """What a granularity is called here; "day" where the server says none, `unknown(42)` for one of a newer server."""
+    """Return the name of a granularity: "day" if unset, `unknown(42)` for a value of a newer server."""
     if value == Granularity.UNSET:
         return "day"
     return value.name.lower() if value.name else f"unknown({int(value)})"
 
 
 def merged(partitions: Mapping[str, object] | None, others: Mapping[str, object]) -> dict[str, object]:
-    """Partitions given as a mapping and as keyword arguments, which win; keys checked.
+    """Merge partitions from a mapping and from keyword arguments, which take precedence, and check the keys.
 
     Raises:
-        TypeError: It is no mapping, or a key is not text.
+        TypeError: `partitions` is not a mapping, or a key is not text.
         ValueError: A key is empty or too long, a value is None, or two values are times.
     """
     if partitions is not None and not is_mapping(partitions):
@@ -76,7 +76,7 @@ def merged(partitions: Mapping[str, object] | None, others: Mapping[str, object]
     for key, value in found.items():
         text("a key of partitions", key, 1, LONGEST_KEY)
         if value is None:
-            raise ValueError(f"partition {key!r} is None; give it a value, or leave it out")
+            raise ValueError(f"partition {key!r} is None; pass a value or omit the key")
         if _is_time(value) or (is_sequence(value) and any(map(_is_time, value))):
             times.append(key)
     if len(times) > 1:
@@ -87,11 +87,11 @@ def merged(partitions: Mapping[str, object] | None, others: Mapping[str, object]
 
 
 def as_messages(partitions: Mapping[str, object] | None) -> tuple[Partitions | None, TimePartitionMessage | None]:
-    """The partition of a version as it is sent: its texts, and its time.
+    """Build the messages of a version's partition: its text keys and its time key.
 
     Raises:
-        TypeError: A value is several.
-        ValueError: It is none, or a time without time zone; there are two times.
+        TypeError: A value is a collection.
+        ValueError: A value is None or a datetime without a time zone, or there are two times.
     """
     texts: dict[str, LabelValue] = {}
     moment: TimePartitionMessage | None = None
@@ -106,12 +106,12 @@ def as_messages(partitions: Mapping[str, object] | None) -> tuple[Partitions | N
 
 
 def as_values(partitions: Partitions | None, moment: TimePartitionMessage | None) -> dict[str, Any]:
-    """The partition of a version by key: its time first, then its texts."""
+    """Return the partition of a version by key: the time key first, then the text keys."""
     found: dict[str, Any] = {}
     if moment is not None and moment.value is not None:
         value = _label(moment.value)
         name = granularity_name(moment.granularity)
-        # What artifacts call their time when nobody says.
+        # The default name of the time key.
         key = moment.key or ("hour" if name == "hour" else "date")
         found[key] = as_time(value, name) if isinstance(value, datetime) else value
     if partitions is not None:
@@ -120,7 +120,7 @@ def as_values(partitions: Partitions | None, moment: TimePartitionMessage | None
 
 
 def as_time(moment: datetime, granularity: str | None) -> date | datetime:
-    """A partition of days and longer as a date; of hours, and of what this release does not know, as a datetime."""
+    """Return a date for days, weeks and months, else a datetime."""
     return moment.date() if granularity in ("day", "week", "month") else moment
 
 
@@ -135,7 +135,7 @@ def selecting(partitions: Mapping[str, object]) -> list[Filter]:
 
 
 def shown(partitions: Mapping[str, object]) -> str:
-    """Partitions for people: `date=2026-08-01, region=us`."""
+    """Format partitions: `date=2026-08-01, region=us`."""
     return ", ".join(f"{key}={_shown(value)}" for key, value in partitions.items())
 
 
@@ -175,10 +175,10 @@ def _clauses(key: str, value: Any) -> Iterator[Clause]:
     elif isinstance(value, (list, set, frozenset)):
         several: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
         if not several:
-            raise ValueError(f"{argument} is empty, so nothing could ever match; leave it out to have all")
+            raise ValueError(f"{argument} is empty, so nothing can match; omit it to list all partitions")
         if any(map(_is_time, several)):
             raise TypeError(
-                f"{argument} takes one time or a range (start, end), not a list of times; ask once for each"
+                f"{argument} takes one time or a range (start, end), not a list of times; make one call per time"
             )
         yield "VALUE_IN", field, [_text(key, each) for each in several]
     else:
@@ -196,7 +196,7 @@ def _range(argument: str, value: tuple[Any, ...]) -> Iterator[Clause]:
     except OverflowError:
         raise ValueError(f"{argument} ends outside the years 1 to 9999 in UTC: {value[1]!r}") from None
     if end < first.start:
-        raise ValueError(f"{argument} ends ({value[1]}) before it begins ({value[0]}), so nothing could ever match")
+        raise ValueError(f"{argument} ends ({value[1]}) before it begins ({value[0]}), so nothing can match")
     yield "GREATER_THAN_OR_EQUAL", _TIME_FIELD, [rfc3339(first.start)]
     yield "LESS_THAN_OR_EQUAL", _TIME_FIELD, [rfc3339(end)]
 
@@ -217,7 +217,7 @@ def _text(key: str, value: object) -> str:
 
 
 def _label(label: LabelValue) -> Any:
-    """What a label says: a text or an instant; the message itself where it only stands for one."""
+    """Return the value of a label: text or a datetime; the message itself for other kinds."""
     kind, value = which_one_of(label, "value")
     if kind == "time_value":
         return value.to_datetime()

@@ -1,4 +1,4 @@
-"""What is sent to publish a version of an artifact."""
+"""Builds the message that publishes a version of an artifact."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Publication:
     Attributes:
         name: Name of the artifact.
         version: The version.
-        spec: What to say of it.
-        by_content: Whether the version is the hash of the content, so that the same one may be there already.
+        spec: The message to publish.
+        by_content: Whether the version is the hash of the content, so that it may already exist.
     """
 
     name: str
@@ -55,7 +55,7 @@ def artifact_name(name: object) -> str:
 
     Raises:
         TypeError: It is not text.
-        ValueError: It is empty, too long, or has other characters than servers take.
+        ValueError: It is empty, too long, or has characters that servers reject.
     """
     return _plain("name", name)
 
@@ -69,11 +69,11 @@ async def publication(
     scope: Scope,
     client: Client,
 ) -> Publication:
-    """Check what is to be published, upload it if it is on this machine, and put it together.
+    """Check the arguments, upload a local value, and build the publication.
 
     Raises:
-        TypeError: An argument is of another type.
-        ValueError: It is of that type, but cannot be used.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is invalid.
     """
     name = artifact_name(about.name)
     version = None if about.version is None else text("version", about.version, 1, _LONGEST)
@@ -125,11 +125,11 @@ def _type(value: Any, python_type: Any) -> LiteralType:
 
 
 async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client: Client) -> File | Dir:
-    """What is a path of this machine, where others can read it."""
+    """Upload a local path so that others can read it."""
     if isinstance(value, StructuredDataset):
         raise ValueError(
-            f"value is at {value.uri!r} on this machine, where nobody else can read it; store it with upload_file or "
-            "upload_dir, and give the URI"
+            f"value is a local path ({value.uri!r}) that nobody else can read; upload it with upload_file or "
+            "upload_dir and pass the URI"
         )
     kind = Dir if isinstance(value, Dir) else File
     stored: File | Dir = await kind.from_local.aio(
@@ -141,7 +141,7 @@ async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client:
 def _info(about: Metadata) -> ArtifactInfo:
     attributes = {} if about.attrs is None else texts("attrs", about.attrs)
     if about.kind is not None:
-        # A caller that sets the reserved attribute does so on purpose.
+        # A reserved attribute that the caller has set takes precedence.
         attributes.setdefault(KIND_KEY, one_of("kind", about.kind, Kind))
     return ArtifactInfo(
         description="" if about.description is None else text("description", about.description, 0, _LONGEST),
@@ -161,7 +161,7 @@ def _card(card: Card) -> ArtifactCard:
 
 
 def _source(external_ref: str | None, scope: Scope) -> ArtifactSource | None:
-    """Where it comes from: what the caller says, or the action that this code runs in."""
+    """Return the source: the external reference, or the action that this code runs in."""
     if external_ref is not None:
         return ArtifactSource(external_ref=text("external_ref", external_ref, 1, 1024))
     here = ctx()

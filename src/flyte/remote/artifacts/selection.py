@@ -1,4 +1,4 @@
-"""Which versions of artifacts a listing is to have, and what comes back of partition values."""
+"""Filters for listings of artifacts, and conversion of partition values."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from .partitions import as_time
 def conditions(
     created_after: datetime | None, kind: Kind | None, attrs: Mapping[str, str | Collection[str]] | None
 ) -> list[Filter]:
-    """The filters that the arguments of `Artifact.listall` stand for, but for those of partitions.
+    """Build the filters of `Artifact.listall`, except those of partitions.
 
     Raises:
-        TypeError: One is of another type.
-        ValueError: One is empty, unknown, or a time without time zone.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument is empty, unknown, or a datetime without a time zone.
     """
     return as_filters(Filter, *_after(created_after), *_attributes(kind, attrs))
 
 
 def checked_limit(limit: int | None) -> int | None:
-    """The most items of a listing; -1 means all, as in the reference SDK."""
+    """Convert the limit of a listing: -1 means all, as in the reference SDK."""
     return None if limit == -1 else limit
 
 
@@ -50,7 +50,7 @@ def read_values(values: list[str], granularity: str | None) -> list[date | datet
     """The values of a time key.
 
     Raises:
-        DecodeError: One is no time.
+        DecodeError: A value is not a valid time.
     """
     found: list[date | datetime] = []
     for value in values:
@@ -58,7 +58,7 @@ def read_values(values: list[str], granularity: str | None) -> list[date | datet
             moment = datetime.fromisoformat(value)
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
-            raise DecodeError(f"the server gives {value[:40]!r} as the time of a partition") from None
+            raise DecodeError(f"the server sent {value[:40]!r}, which is not a valid partition time") from None
         found.append(as_time(moment, granularity))
     return found
 
@@ -78,5 +78,5 @@ def _attributes(kind: Kind | None, attrs: Mapping[str, str | Collection[str]] | 
         text("a key of attrs", key, 1)
         values = [value] if isinstance(value, str) else several(f"attrs[{key!r}]", value)
         if not values:
-            raise ValueError(f"attrs[{key!r}] is empty, so nothing could ever match; leave it out to have all")
+            raise ValueError(f"attrs[{key!r}] is empty, so nothing can match; omit it to list all versions")
         yield "VALUE_IN", f"user_metadata.{key}", [text(f"attrs[{key!r}]", each) for each in values]

@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 
 class ActionDetails(AttemptHistory, ActionDetailsBase):
-    """Everything about an action: its attempts, their phases and errors, and what it ran."""
+    """The details of an action: its attempts, their phases and errors, and its task."""
 
     @blocking
     async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
-        """The inputs, as Python values by name.
+        """Fetch the inputs as Python values by name.
 
         Args:
-            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
-            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
 
         Raises:
-            TypeError: `as_types` names a value that is not there, or one that is not of that type.
+            TypeError: `as_types` names a nonexistent value, or a value does not fit the given type.
             NotFoundError: The server has no inputs of this action.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.GetActionData`.
         """
@@ -44,18 +44,18 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
 
     @blocking
     async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
-        """The outputs, as a tuple of Python values with names.
+        """Fetch the outputs as a tuple of named Python values.
 
         Args:
-            as_types: Class to read a value as, by name, instead of one made from its definition. Default: none.
-            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
 
         Raises:
             NotDoneError: The action has not ended yet.
             BaseRuntimeError: It ended without outputs: it failed, timed out or was aborted.
-            TypeError: `as_types` names a value that is not there, or one that is not of that type.
-            RpcError: The call failed; its subclasses say how.
+            TypeError: `as_types` names a nonexistent value, or a value does not fit the given type.
+            RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.GetActionData`.
         """
@@ -77,14 +77,14 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
 
     @blocking
     async def data_uris(self) -> DataUris:
-        """Where the inputs and outputs are kept.
+        """Fetch the URIs of the inputs and outputs.
 
         Returns:
-            The URIs, for programs that can read that storage; outputs are None until it has succeeded.
+            The URIs, for programs with access to the storage. `outputs` is None until the action has succeeded.
 
         Raises:
-            NotFoundError: The action does not exist, or nothing is known of its outputs although it has succeeded.
-            RpcError: The call failed; its subclasses say how.
+            NotFoundError: The action does not exist, or its outputs are missing although it has succeeded.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDataURIs`.
         """
@@ -96,21 +96,21 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
     async def download_links(
         self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
     ) -> DownloadLinks:
-        """Links to download something by that an attempt has left.
+        """Create download links for the report or code bundle of an attempt.
 
         Args:
-            kind: "report" for the report that the task has written, "code-bundle" for the code it was run with. Servers
-                that have only reports refuse the other.
+            kind: "report" for the report that the task wrote, "code-bundle" for its code. Servers
+                without code bundles reject the latter.
             attempt: Which attempt, from 1. Default: the latest.
-            expires_in: How long they work. Default: as long as the server likes, usually an hour.
+            expires_in: How long the links are valid. Default: decided by the server, usually an hour.
 
         Returns:
             The links. Anyone with a link can download, so treat links as secrets.
 
         Raises:
-            ValueError: An argument cannot be used; nothing was sent.
-            NotFoundError: The attempt does not exist, or it has left nothing of that kind.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The attempt does not exist, or it has no such file.
+            RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.CreateDownloadLink`.
         """

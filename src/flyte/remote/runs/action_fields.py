@@ -40,7 +40,7 @@ class ActionFields(HasPhase):
 
     @property
     def group(self) -> str:
-        """The group that its parent put it in; empty for none."""
+        """The group that the parent assigned; empty for none."""
         return self.metadata.group
 
     @property

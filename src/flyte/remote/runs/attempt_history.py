@@ -26,7 +26,7 @@ class PhaseTransition:
 
     @property
     def duration(self) -> timedelta | None:
-        """How long it lasted; None while it does."""
+        """How long the phase lasted; None while it lasts."""
         if self.start_time is None or self.end_time is None:
             return None
         return self.end_time - self.start_time
@@ -37,18 +37,18 @@ class AttemptHistory(ActionFields):
 
     @property
     def error_info(self) -> ErrorInfo | None:
-        """Why it failed; None unless it did."""
+        """The error; None unless the action failed."""
         found: ErrorInfo | None = self.pb2.error_info
         return found
 
     @property
     def error_message(self) -> str:
-        """Why it failed, in words; empty unless it did."""
+        """The error message; empty unless the action failed."""
         return "" if self.error_info is None else self.error_info.message
 
     @property
     def abort_info(self) -> AbortInfo | None:
-        """Why it was aborted; None unless it was."""
+        """The reason of the abort; None unless the action was aborted."""
         found: AbortInfo | None = self.pb2.abort_info
         return found
 
@@ -61,10 +61,10 @@ class AttemptHistory(ActionFields):
         """One attempt.
 
         Args:
-            number: Which, from 1. Default: the latest.
+            number: Number of the attempt, from 1. Default: the latest.
 
         Returns:
-            The attempt, or None when there is none of that number.
+            The attempt, or None if it does not exist.
         """
         attempts = self.pb2.attempts
         if number is None:
@@ -72,13 +72,13 @@ class AttemptHistory(ActionFields):
         return next((a for a in attempts if a.attempt == number), None)
 
     def phase_transitions(self, attempt: int | None = None) -> list[PhaseTransition]:
-        """The phases that an attempt went through, in order.
+        """Return the phases that an attempt went through, in order.
 
         Args:
-            attempt: Which, from 1. Default: the latest.
+            attempt: Number of the attempt, from 1. Default: the latest.
 
         Returns:
-            The transitions; none when there is no attempt of that number.
+            The transitions; an empty list if the attempt does not exist.
         """
         found = self.attempt(attempt)
         if found is None:
@@ -96,7 +96,7 @@ class AttemptHistory(ActionFields):
 
     @property
     def phase_durations(self) -> dict[Phase, timedelta]:
-        """How long the latest attempt was in each phase, repeated phases added up."""
+        """Total time that the latest attempt spent in each phase."""
         out: dict[Phase, timedelta] = {}
         for transition in self.phase_transitions():
             if transition.duration is not None:
@@ -107,7 +107,7 @@ class AttemptHistory(ActionFields):
         """Whether an attempt has logs to read.
 
         Args:
-            attempt: Which, from 1. Default: the latest.
+            attempt: Number of the attempt, from 1. Default: the latest.
         """
         found = self.attempt(attempt)
         return found is not None and found.logs_available
@@ -118,8 +118,8 @@ class AttemptHistory(ActionFields):
         Raises:
             NotDoneError: It has not ended yet.
             ActionAbortedError: It was aborted.
-            TaskTimeoutError: It took longer than it may.
-            BaseRuntimeError: It failed; the subclasses say whose fault it is.
+            TaskTimeoutError: It exceeded its timeout.
+            BaseRuntimeError: It failed; the subclass says whether user code or the system is at fault.
         """
         phase = self.phase
         if phase.is_success:
@@ -138,4 +138,4 @@ class AttemptHistory(ActionFields):
             raise task_error(error.kind.name, error.code, f"{what} failed: {error.message}", worker=worker)
         if phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out")
-        raise RuntimeUnknownError(f"{what} is {phase}, and the server does not say why")
+        raise RuntimeUnknownError(f"{what} is {phase}; the server gives no reason")

@@ -33,7 +33,7 @@ _TYPES: dict[SimpleType, type[Answer]] = {
     SimpleType.STRING: str,
 }
 _AT_ONCE = 16
-"""Details fetched at a time."""
+"""Number of details that are fetched concurrently."""
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -42,7 +42,7 @@ class Condition(ActionFields, ConditionBase):
 
     @property
     def name(self) -> str:
-        """What the code that waits calls it; the name of the action where it says nothing."""
+        """The name that the waiting code gave it, else the name of its action."""
         return super().name or self.action_name
 
     @property
@@ -51,7 +51,7 @@ class Condition(ActionFields, ConditionBase):
 
     @property
     def expected_type(self) -> type[Answer] | None:
-        """What the run waits for: `bool`, `int`, `float` or `str`; None where the server does not say."""
+        """The type of the value: `bool`, `int`, `float` or `str`; None if the server did not send it."""
         condition = self._condition
         if condition is None or condition.type is None or condition.type.simple is None:
             return None
@@ -88,8 +88,8 @@ class Condition(ActionFields, ConditionBase):
 
         Args:
             run_name: Name of the run.
-            action_name: Only those that this action waits for. Default: all.
-            in_phase: Only those in one of these phases, such as ("paused",) for the ones that still wait. Default: all.
+            action_name: Only conditions that this action waits for. Default: all.
+            in_phase: Only conditions in one of these phases, such as ("paused",) for waiting ones. Default: all.
             sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending. Default:
                 `created_at`.
             limit: Maximum number of items. Default: all.
@@ -102,11 +102,11 @@ class Condition(ActionFields, ConditionBase):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.ListActions`; and `GetActionDetails` for each where the server's listing leaves out the names, as
-        the open-source one does.
+        Calls `RunService.ListActions`, and `GetActionDetails` for each condition if the listing omits the names, as
+        the open-source server does.
         """
         caller = resolve_client(client)
         bare = cls._list(
@@ -127,7 +127,7 @@ class Condition(ActionFields, ConditionBase):
         return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
 
     async def _completed(self, some: asyncio.Semaphore) -> Self:
-        """This condition with what its details say where the listing does not say what it is."""
+        """Complete this condition from its details if the listing omits its metadata."""
         if self._condition is None:
             async with some:
                 reply = await unary(
@@ -153,19 +153,20 @@ class Condition(ActionFields, ConditionBase):
         """Find a condition by its name.
 
         Args:
-            name: What the code that waits calls it.
+            name: The name that the waiting code gave it.
             run_name: Name of the run.
-            action_name: The action that waits. Default: any. Two may have conditions of one name; the oldest is found.
+            action_name: The waiting action. Default: any. If several have a condition of that name, the oldest is
+                returned.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The condition, or None while the run has reached none of that name.
+            The condition, or None if the run has not reached it yet.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls what `listall` calls.
         """
@@ -178,16 +179,16 @@ class Condition(ActionFields, ConditionBase):
 
     @blocking
     async def signal(self, payload: Answer) -> None:
-        """Tell the run the value it waits for.
+        """Send the value that the run waits for.
 
         Args:
-            payload: The value, of the type that is expected; a whole number will do for a float.
+            payload: The value, of the expected type. An int is accepted for a float.
 
         Raises:
-            TypeError: It is of another type; nothing was sent.
-            ValueError: It is a whole number that does not fit into 64 bits; nothing was sent.
+            TypeError: The value has the wrong type; nothing was sent.
+            ValueError: The int does not fit into 64 bits; nothing was sent.
             NotFoundError: The condition no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.SignalEvent`.
         """

@@ -25,10 +25,10 @@ class ActionInputs(UserDict[str, Any]):
     """The inputs of an action, by name.
 
     Attributes:
-        pb2: The message they were read from.
-        data: The values as a plain dict. One that has no Python form here is its raw `Literal`.
-        literals: The raw `Literal` of every value by name, whether it has a Python form or not.
-        unsupported: Why a value is a raw `Literal`, by name.
+        pb2: The message with the values.
+        data: The values as a plain dict. A value without a Python form is its raw `Literal`.
+        literals: The raw `Literal` of every value, by name.
+        unsupported: Why a value has no Python form, by name.
     """
 
     def __init__(self, pb2: Inputs, read: NativeValues) -> None:
@@ -39,21 +39,21 @@ class ActionInputs(UserDict[str, Any]):
 
     @property
     def named(self) -> dict[str, Any]:
-        """The values as a plain dict, as `ActionOutputs.named` is."""
+        """The values as a plain dict, like `ActionOutputs.named`."""
         return self.data
 
 
 class ActionOutputs(tuple[Any, ...]):
-    """The outputs of an action, in order; a task without outputs has none.
+    """The outputs of an action, in order. Empty for a task without outputs.
 
     Attributes:
-        pb2: The message they were read from.
+        pb2: The message with the values.
         named_outputs: The values by name: `o0`, `o1` and so on, or the names that the task gave them. One that has no
             Python form here is its raw `Literal`.
-        literals: The raw `Literal` of every value by name, whether it has a Python form or not.
-        unsupported: Why a value is a raw `Literal`, by name.
+        literals: The raw `Literal` of every value, by name.
+        unsupported: Why a value has no Python form, by name.
 
-    An output is an attribute as well, unless its name is one of those above or of a tuple's: `outputs.accuracy`.
+    Outputs are also attributes, such as `outputs.accuracy`, unless a tuple or the list above has that name.
     """
 
     pb2: Outputs
@@ -115,7 +115,7 @@ async def _read(
 
     if not allow_pickle:
         return literals_to_python(literals, declared, as_types=as_types)
-    # Pickles run code and may be stored elsewhere: the event loop does not wait for that.
+    # Pickles run code and may need a download, so they are loaded in a thread.
     return await asyncio.to_thread(literals_to_python, literals, declared, as_types=as_types, allow_pickle=True)
 
 

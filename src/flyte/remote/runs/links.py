@@ -1,4 +1,4 @@
-"""Where the files of actions are, and links to download some of them by."""
+"""URIs of the files of actions, and download links."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _KINDS: dict[str, ArtifactType] = {"report": ArtifactType.REPORT, "code-bundle":
 
 @attrs.frozen
 class DataUris:
-    """Where the values of an action are kept.
+    """URIs of the inputs and outputs of an action.
 
     Attributes:
         inputs: URI of the file with the inputs.
-        outputs: URI of the file with the outputs; None while there are none.
+        outputs: URI of the file with the outputs; None until there are outputs.
     """
 
     inputs: str | None
@@ -46,11 +46,11 @@ def _redacted(urls: tuple[str, ...]) -> str:
 
 @attrs.frozen
 class DownloadLinks:
-    """Links that anybody can download with, until they expire. Shown without what makes them work.
+    """Signed links. Anyone with a link can download until it expires, so the repr omits the signature.
 
     Attributes:
-        urls: The links, of one file each.
-        expires_at: When they stop working; None when the server did not say.
+        urls: The links, one per file.
+        expires_at: When the links expire; None if the server did not send it.
     """
 
     urls: tuple[str, ...] = attrs.field(repr=_redacted)
@@ -58,7 +58,7 @@ class DownloadLinks:
 
     @property
     def url(self) -> str:
-        """The first link; most things are one file."""
+        """The first link. Reports have only one."""
         return self.urls[0]
 
 
@@ -71,14 +71,14 @@ async def data_uris(client: Client, action: ActionIdentifier) -> DataUris:
 async def create_download_links(
     client: Client, action: ActionIdentifier, kind: Downloadable, attempt: int, expires_in: timedelta | None
 ) -> DownloadLinks:
-    """Create links for what an attempt has left. See `ActionDetails.download_links`."""
-    if kind not in (*_KINDS,):  # by comparison: unhashable values are no kind, either
+    """Create download links. See `ActionDetails.download_links`."""
+    if kind not in (*_KINDS,):  # compare with a tuple, because the value may be unhashable
         raise ValueError(f"kind is one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
     if expires_in is not None and not (isinstance(expires_in, timedelta) and expires_in > timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"expires_in is a positive timedelta, not {expires_in!r}")
     what = f"{kind} of run {(action.run or RunIdentifier()).name}, action {action.name}"
     if attempt == 0:
-        raise NotFoundError(f"there is no {what} yet: it has not begun")
+        raise NotFoundError(f"there is no {what} yet: the action has not started")
     request = CreateDownloadLinkRequest(
         artifact_type=_KINDS[kind],
         expires_in=None if expires_in is None else Duration.of(expires_in),

@@ -1,4 +1,4 @@
-"""Logs of an action. After a lost connection they continue without repeating lines."""
+"""Logs of an action. After a lost connection they resume without repeating lines."""
 
 from __future__ import annotations
 
@@ -124,11 +124,11 @@ class _Tail:
         return False
 
     async def _is_over(self, error: RpcError | None) -> bool:
-        """Whether nothing more can follow the end of a connection."""
+        """Return whether the log is complete after a connection has ended."""
         if error is None:
             return await self._has_ended()
-        if isinstance(error, NotFoundError):  # the log of an attempt that is just starting may not exist yet
-            with suppress(*BROKEN_STREAM):  # unknown for the moment: the next attempt asks again
+        if isinstance(error, NotFoundError):  # the log of a starting attempt may not exist yet
+            with suppress(*BROKEN_STREAM):  # unknown for now: the next attempt checks again
                 return await self._has_ended()
         return False
 

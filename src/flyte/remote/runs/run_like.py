@@ -1,4 +1,4 @@
-"""What users do with runs and actions alike: wait, read logs, read inputs and outputs."""
+"""Methods that runs and actions share: waiting, logs, inputs and outputs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class RunLike(Entity[Any]):
-    """Mixin for actions, and for runs, which their root action stands for."""
+    """Mixin for actions and for runs, which delegate to their root action."""
 
     @abstractmethod
     def _action_id(self) -> ActionIdentifier:
@@ -40,26 +40,26 @@ class RunLike(Entity[Any]):
 
     @abstractmethod
     def _title(self) -> str:
-        """What a display of a wait calls it."""
+        """The title of the progress display."""
 
     @blocking
     async def wait(self, *, timeout: float | None = None, wait_for: WaitFor = "terminal", quiet: bool = False) -> Phase:
-        """Wait for it, and show how it gets on.
+        """Wait until the run or action ends, and show its progress.
 
         Args:
-            timeout: Seconds to wait at most. Default: as long as it takes. The run or action itself is never touched.
-            wait_for: "terminal" for its end, "running" for its start, "logs-ready" for its first logs. The end
-                of it ends each of them.
-            quiet: Whether nothing is shown. Default: a panel on a terminal or in a notebook, a line for each phase
+            timeout: Maximum seconds to wait. Default: no limit. The run or action is not affected.
+            wait_for: "terminal" for its end, "running" for its start, "logs-ready" for its first logs. Its end also
+                ends the other two waits.
+            quiet: Hide the progress. Default: a panel on a terminal or in a notebook, one line per phase
                 elsewhere.
 
         Returns:
-            The phase it is in. A failure is no error here: see `raise_for_status`.
+            The current phase. A failed run does not raise an error: see `raise_for_status`.
 
         Raises:
-            ValueError: `wait_for` is none of the above.
+            ValueError: `wait_for` or `timeout` is invalid.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchActionDetails`.
         """
@@ -68,12 +68,12 @@ class RunLike(Entity[Any]):
 
     @blocking
     async def raise_for_status(self) -> None:
-        """Raise what it ended with, unless it succeeded.
+        """Raise the error that the run or action ended with, unless it succeeded.
 
         Raises:
             NotDoneError: It has not ended yet.
-            BaseRuntimeError: It failed, timed out or was aborted; the subclasses say which.
-            RpcError: The call failed; its subclasses say how.
+            BaseRuntimeError: It failed, timed out or was aborted; the subclass says which.
+            RpcError: The call failed; the subclass says how.
 
         Calls `RunService.GetActionDetails`.
         """
@@ -81,11 +81,11 @@ class RunLike(Entity[Any]):
 
     @blocking
     async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
-        """The inputs, as Python values by name. See `ActionDetails.inputs`.
+        """Fetch the inputs as Python values by name. See `ActionDetails.inputs`.
 
         Args:
-            as_types: Class to read a value as, by name. Default: one made from its definition.
-            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
@@ -94,11 +94,11 @@ class RunLike(Entity[Any]):
 
     @blocking
     async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
-        """The outputs, as a tuple of Python values with names. See `ActionDetails.outputs`.
+        """Fetch the outputs as a tuple of named Python values. See `ActionDetails.outputs`.
 
         Args:
-            as_types: Class to read a value as, by name. Default: one made from its definition.
-            allow_pickle: Load pickled values. Loading one runs whatever code its writer put into it: only for runs of
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
@@ -107,7 +107,7 @@ class RunLike(Entity[Any]):
 
     @blocking
     async def data_uris(self) -> DataUris:
-        """Where the inputs and outputs are kept. See `ActionDetails.data_uris`.
+        """Fetch the URIs of the inputs and outputs. See `ActionDetails.data_uris`.
 
         Calls `RunService.GetActionDataURIs`.
         """
@@ -119,12 +119,12 @@ class RunLike(Entity[Any]):
     async def download_links(
         self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
     ) -> DownloadLinks:
-        """Links to download something by that an attempt has left. See `ActionDetails.download_links`.
+        """Create download links for the report or code bundle of an attempt. See `ActionDetails.download_links`.
 
         Args:
             kind: "report" or "code-bundle".
             attempt: Which attempt, from 1. Default: the latest.
-            expires_in: How long they work. Default: as long as the server likes, usually an hour.
+            expires_in: How long the links are valid. Default: decided by the server, usually an hour.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.CreateDownloadLink`.
         """
@@ -135,14 +135,14 @@ class RunLike(Entity[Any]):
     def get_logs(
         self, attempt: int | None = None, *, filter_system: bool = False, show_ts: bool = False
     ) -> Stream[str]:
-        """Follow the logs, line by line, until the attempt has ended; of a run, those of its root action.
+        """Stream the log lines until the attempt ends. The logs of a run are those of its root action.
 
         Waits for the first lines. The stream reconnects when the connection breaks, without repeating lines.
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
-            show_ts: Whether each line starts with its time in UTC. Default: False.
+            filter_system: Omit lines of the platform. Default: False.
+            show_ts: Begin each line with its time in UTC. Default: False.
 
         Returns:
             A stream of lines, without line breaks, for `for` or `async for`.
@@ -150,7 +150,7 @@ class RunLike(Entity[Any]):
         Raises:
             ValueError: `attempt` is below 1.
             NotFoundError: The action or attempt does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.TailLogs` and `RunService.GetActionDetails`.
         """
@@ -171,9 +171,9 @@ class RunLike(Entity[Any]):
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.
-            max_lines: Stop after this many. Default: never.
-            show_ts: Whether each line starts with its time in UTC. Default: False.
-            filter_system: Whether lines that the platform wrote are left out. Default: False.
+            max_lines: Stop after this many lines. Default: no limit.
+            show_ts: Begin each line with its time in UTC. Default: False.
+            filter_system: Omit lines of the platform. Default: False.
         """
         from .logs import show
 

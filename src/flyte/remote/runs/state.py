@@ -49,7 +49,7 @@ class HasPhase(Entity[Any]):
             return None
         end = status.end_time.to_datetime() if status.end_time is not None else None
         if end is None and self.done() and status.duration_ms is not None:
-            # A server may send more than a timedelta can hold.
+            # A server may send a value that is too large for a timedelta.
             return timedelta(milliseconds=min(status.duration_ms, _MAX_MILLISECONDS))
         return (end or datetime.now(UTC)) - status.start_time.to_datetime()
 
@@ -67,7 +67,7 @@ class HasRootAction(HasPhase):
 
 
 class LatestState:
-    """The newest message of an action. A run and its root action share one, so that both show what either learns."""
+    """The newest message of an action. A run and its root action share it, so an update of one updates both."""
 
     __slots__ = ("_message", "_newer")
 
@@ -156,7 +156,7 @@ class ActionState(HasLatestState[Action]):
 
 
 class RunState(HasRootAction, HasLatestState[Run]):
-    """Mixin for runs, whose state is that of their root action."""
+    """Mixin for runs, which share the state of their root action."""
 
     @staticmethod
     def _action_of(message: Run) -> Action:

@@ -1,4 +1,4 @@
-"""Runs that execute elsewhere, and report to the control plane: it keeps and shows them, and starts nothing."""
+"""Runs that execute elsewhere and report to the control plane, which stores and shows them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAGE = "tracked-runs"
 
 
 class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
-    """Everything that was reported about an action."""
+    """The reported details of an action."""
 
     _CONSOLE_PAGE = _PAGE
 
@@ -41,11 +41,11 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
 
     @blocking
     async def details(self) -> TrackedActionDetails:
-        """Everything that was reported about the action until now; it brings the action up to date too.
+        """Fetch the reported details of the action, and update the action.
 
         Raises:
             NotFoundError: The action no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.GetActionDetails`.
         """
@@ -66,7 +66,7 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
         Raises:
             NotFoundError: The action does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchActionDetails`.
         """
@@ -74,7 +74,7 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
 
 
 class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
-    """Everything that was reported about a run."""
+    """The reported details of a run."""
 
     @property
     def action(self) -> TrackedActionDetails:
@@ -89,9 +89,9 @@ class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
 
 
 class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
-    """A run that executes elsewhere, and only reports to the control plane.
+    """A run that executes elsewhere and reports to the control plane.
 
-    `create` announces it, `report` says how its actions get on; everybody else can list, read and watch it like a run.
+    `create` registers it, `report` updates its actions. Users can list, read and watch it like any run.
     """
 
     @fetching
@@ -113,9 +113,9 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The run does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.GetRunDetails`.
         """
@@ -131,11 +131,11 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
 
     @blocking
     async def details(self) -> TrackedRunDetails:
-        """Everything that was reported until now; it brings the run up to date too.
+        """Fetch the reported details of the run, and update the run.
 
         Raises:
             NotFoundError: The run no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.GetRunDetails`.
         """
@@ -156,7 +156,7 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
         Raises:
             NotFoundError: The run does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TrackedRunService.WatchRunDetails`.
         """

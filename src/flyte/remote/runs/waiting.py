@@ -1,4 +1,4 @@
-"""Waiting for an action, with a display of its progress: a panel on a screen, plain lines elsewhere."""
+"""Waiting for an action, with a display of its progress: a panel on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Lines:
 
 
 class _Panel:
-    """A panel that is redrawn in place, and stays with the last state."""
+    """A panel that is redrawn in place and finally shows the last state."""
 
     def __init__(self, title: str) -> None:
         from rich.console import Console
@@ -122,7 +122,7 @@ class _Panel:
         from rich.text import Text
 
         details = self.details
-        # Text objects, not markup: messages of tasks may hold square brackets.
+        # Text objects, not markup: messages of tasks may contain square brackets.
         if details is None:
             body: Any = Spinner("dots", text="waiting for the first state")
             style = "blue"
@@ -150,6 +150,6 @@ def _summary(details: ActionDetails) -> str:
     reason = details.error_message
     if details.abort_info is not None:
         reason = details.abort_info.reason
-    # The first line of a traceback is enough here; the logs and `raise_for_status` have all of it.
+    # Show only the first line; `raise_for_status` has the whole message.
     first = reason.strip().partition("\n")[0]
     return ", ".join(parts) + (f": {first}" if first else "")

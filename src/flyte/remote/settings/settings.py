@@ -26,8 +26,8 @@ _STATES = (SettingState.INHERIT, SettingState.UNSET, SettingState.VALUE)
 class Settings(SettingsBase):
     """The settings of an organization, a domain or a project, with those that it inherits.
 
-    A project inherits from its domain, a domain from its organization. Which scope is meant, only the arguments say: the
-    project and domain of the client do not count here.
+    A project inherits from its domain, a domain from its organization. Which scope is meant, only the arguments say:
+    the project and domain of the client do not count here.
     """
 
     @fetching
@@ -47,7 +47,7 @@ class Settings(SettingsBase):
 
         Raises:
             ValueError: A project without domain, or an empty name; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.GetSettingsForEdit`.
         """
@@ -112,8 +112,8 @@ class Settings(SettingsBase):
     async def update_settings(self, overrides: Mapping[str, Any]) -> Settings:
         """Replace what this scope sets: a setting that is not among `overrides` inherits afterwards.
 
-        To change one setting, pass all: `settings.update_settings({**settings.local_overrides(), "run.default_queue": "gpu"})`.
-        What a newer server has and this release does not know stays as it is.
+        To change one setting, pass all: `settings.update_settings({**settings.local_overrides(), "run.default_queue":
+        "gpu"})`. What a newer server has and this release does not know stays as it is.
 
         Args:
             overrides: Values by key. `UNSET` for no value, whatever the scopes above say.
@@ -126,7 +126,7 @@ class Settings(SettingsBase):
             TypeError: A value is not of the kind that its setting takes; nothing was sent.
             FailedPreconditionError: The settings were changed after they were read. Read them again.
             AlreadyExistsError: Likewise, where there were none.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.CreateSettings` for the first settings of a scope, else `UpdateSettings`.
         """
@@ -219,7 +219,7 @@ class ResolvedSettings(ResolvedSettingsBase):
         Raises:
             ValueError: A project without domain, or an empty name; nothing was sent.
             UnimplementedError: The server does not work them out; use `Settings.get_settings_for_edit`.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.GetSettings`.
         """

@@ -70,9 +70,9 @@ class TaskDetails(TaskDetailsBase):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             RemoteTaskNotFoundError: The task or version does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TaskService.GetTaskDetails`.
         """
@@ -148,7 +148,7 @@ class TaskDetails(TaskDetailsBase):
             The schema, as a dict.
 
         Raises:
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.TaskSpecToLaunchFormJson`; with values `JsonValuesToLiterals` and
         `LiteralsToLaunchFormJson` instead.
@@ -168,7 +168,7 @@ class TaskDetails(TaskDetailsBase):
             values: Inputs by name, as JSON has them.
 
         Raises:
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.JsonValuesToLiterals`.
         """
@@ -237,18 +237,14 @@ class TaskDetails(TaskDetailsBase):
         What is not named stays. None takes a setting away, and 0, "", {} and [] mean what they say.
 
         Args:
-            changes: Any of
-                resources: `Resources`; each that is given replaces request and limit of its kind. None: no resources.
-                retries: Attempts after the first, or a `RetryStrategy`.
-                timeout: A `Timeout`, or a timedelta or seconds for one attempt. None or 0: no limit.
-                env_vars: Variables to add or change; a variable set to None is removed. {} or None: no variables.
-                cache: "disable", or a `Cache` whose behavior is "disable" or "override".
-                secrets: Names or `Secret`s, in place of all there were. [] or None: no secrets.
-                short_name: Name shown on screens.
-                queue: Queue to run in. None: the task's own.
-                service_account: Kubernetes service account to run as.
-                interruptible: Whether it may run on machines that can be taken away. None: as the platform decides.
-                max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
+            changes: Any of resources: `Resources`; each that is given replaces request and limit of its kind. None: no
+                resources. retries: Attempts after the first, or a `RetryStrategy`. timeout: A `Timeout`, or a timedelta
+                or seconds for one attempt. None or 0: no limit. env_vars: Variables to add or change; a variable set to
+                None is removed. {} or None: no variables. cache: "disable", or a `Cache` whose behavior is "disable" or
+                "override". secrets: Names or `Secret`s, in place of all there were. [] or None: no secrets. short_name:
+                Name shown on screens. queue: Queue to run in. None: the task's own. service_account: Kubernetes service
+                account to run as. interruptible: Whether it may run on machines that can be taken away. None: as the
+                platform decides. max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
 
         Raises:
             RemoteTaskUsageError: The setting does not exist, or the task has no container that it could apply to.

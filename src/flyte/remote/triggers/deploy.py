@@ -1,4 +1,4 @@
-"""Deploying triggers: the task they are for, their inputs, and the revision that they replace."""
+"""Deploys triggers: looks up the task, uploads inputs and checks the replaced revision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .details import TriggerDetails
 from .spec import automation_of, spec_of
 
 Send = Callable[[TriggerSpec, str, str, TriggerAutomationSpec, int], Awaitable[TriggerDetails]]
-"""Sends a trigger: the runs, its name, its task, what makes it fire, and the revision that it replaces."""
+"""Sends a trigger: the run spec, the trigger's name, its task, its automation, and the revision that it replaces."""
 
 
 async def deploy(
@@ -32,7 +32,7 @@ async def deploy(
     task_version: str | None,
     revision: int | None,
 ) -> TriggerDetails:
-    """Deploy a trigger in the place of `revision`, or of the latest one."""
+    """Deploy a trigger that replaces `revision`, or the latest revision."""
     handle = Task.get(
         task_name,
         scope.project,
@@ -48,7 +48,7 @@ async def deploy(
     try:
         return await send(spec, trigger.name, task_name, automation, replaced)
     except InternalError as cause:
-        # The open-source server has no status of its own for a revision that is not the latest: the trigger itself tells.
+        # The open-source server has no status code for an outdated revision, so compare with the trigger itself.
         lost = await _lost(cause, client, scope, trigger.name, task_name, replaced)
         if lost is None:
             raise
@@ -56,7 +56,7 @@ async def deploy(
 
 
 async def _latest(client: Client, scope: Scope, name: str, task_name: str) -> int:
-    """The latest revision; 0 where there is no such trigger, or it was deleted, so that nothing can be lost."""
+    """Return the latest revision; 0 if the trigger does not exist or was deleted."""
     try:
         found = await TriggerDetails.get.aio(name, task_name, project=scope.project, domain=scope.domain, client=client)
     except NotFoundError:
@@ -65,7 +65,7 @@ async def _latest(client: Client, scope: Scope, name: str, task_name: str) -> in
 
 
 async def _store(client: Client, scope: Scope, task: TaskDetails, spec: TriggerSpec) -> None:
-    """Have the inputs stored, where there are any and the server can: the runs of a trigger may see none but those."""
+    """Upload the inputs if the server supports it: scheduled runs may only see uploaded inputs."""
     if spec.inputs is None or spec.inputs == Inputs():
         return
     project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
@@ -78,7 +78,7 @@ async def _store(client: Client, scope: Scope, task: TaskDetails, spec: TriggerS
 async def _lost(
     cause: InternalError, client: Client, scope: Scope, name: str, task_name: str, replaced: int
 ) -> FailedPreconditionError | None:
-    """What to say of a trigger that is at another revision than the one to be replaced; None if it is at that one."""
+    """Return the error for a trigger that is not at the replaced revision; None if it is."""
     if not replaced:
         return None
     try:
@@ -89,8 +89,8 @@ async def _lost(
         return None
     state = f"is at revision {now}" if now else "was deleted"
     error = FailedPreconditionError(
-        f"trigger {name} of task {task_name} {state}, and revision {replaced} was to be replaced",
-        hint="Another user has changed it. Read it again, and decide what to deploy.",
+        f"trigger {name} of task {task_name} {state}, so revision {replaced} cannot be replaced",
+        hint="Another user has changed it. Fetch it again and decide what to deploy.",
     )
     error.method, error.endpoint, error.request_id = cause.method, cause.endpoint, cause.request_id
     return error

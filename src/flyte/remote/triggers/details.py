@@ -42,8 +42,8 @@ class TriggerFields(ProjectScoped):
 
     @property
     def automation(self) -> str:
-        """What makes it fire, such as `cron: 0 9 * * * (UTC)`, `every 60 minutes starting at now`, `on artifact: model` or
-        `none`. A kind that this release does not know reads `unknown(7)`."""
+        """The automation as text: `cron: 0 9 * * * (UTC)`, `every 60 minutes starting at now`, `on artifact: model` or
+        `none`. An unknown kind is shown as `unknown(7)`."""
         return automation_text(self.automation_spec)
 
     @property
@@ -63,8 +63,8 @@ class TriggerFields(ProjectScoped):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """
@@ -74,7 +74,7 @@ class TriggerFields(ProjectScoped):
 
 
 def trigger_name(client: Client, name: str, task_name: str, project: str | None, domain: str | None) -> TriggerName:
-    """What names a trigger, checked.
+    """Validate and build the identifier of a trigger.
 
     Raises:
         ValueError: A name is empty or too long.
@@ -90,22 +90,22 @@ def trigger_name(client: Client, name: str, task_name: str, project: str | None,
 
 
 class TriggerDetails(TriggerDetailsBase, TriggerFields):
-    """Everything about a trigger, as one of its revisions has it."""
+    """The details of a trigger at one of its revisions."""
 
     @property
     def description(self) -> str:
-        """What the trigger is for."""
+        """The description."""
         return description_of(self.pb2)
 
     @property
     def trigger(self) -> Trigger:
-        """The trigger as it would be written, to be changed and deployed again.
+        """The definition, which can be changed and deployed again.
 
-        Inputs that the server has stored are not read back: they go along as `stored_inputs`. What `flyte.Trigger` can't say,
-        such as notification rules of its own, is left out.
+        Inputs that the server has stored are not read back; `stored_inputs` refers to them. Settings that
+        `flyte.Trigger` lacks, such as inline notification rules, are omitted.
 
         Raises:
-            ValueError: It fires in a way that this release does not know.
+            ValueError: This release does not know its automation.
         """
         return trigger_of(self.pb2)
 
@@ -121,7 +121,7 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Fetch one revision of a trigger; of a deleted one, too.
+        """Fetch one revision of a trigger, even if the trigger was deleted.
 
         Args:
             name: Name of the trigger, at most 255 characters.
@@ -132,9 +132,9 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The trigger or revision does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerRevisionDetails`.
         """
@@ -147,11 +147,11 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
 
 
 class TriggerRevision(TriggerRevisionBase):
-    """One revision of a trigger: each change makes one, and deleting it the last."""
+    """One revision of a trigger. Each change creates one, and so does a deletion."""
 
     @property
     def action(self) -> str:
-        """What made it: "deploy", "activate", "deactivate", "delete", or `unknown(9)` where a newer server says more."""
+        """The change: "deploy", "activate", "deactivate", "delete", or `unknown(9)` for a change of a newer server."""
         found = self.pb2.action
         return (found.name or "").lower() or f"unknown({int(found)})"
 
@@ -168,7 +168,7 @@ class TriggerRevision(TriggerRevisionBase):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
-        """List the revisions of a trigger, the newest first. Servers have no other order, and no filters.
+        """List the revisions of a trigger, the newest first. Servers support no other order and no filters.
 
         Args:
             name: Name of the trigger, at most 255 characters.
@@ -180,12 +180,12 @@ class TriggerRevision(TriggerRevisionBase):
             client: The client for the calls. Default: the current one.
 
         Returns:
-            A pager for `for` or `async for`. It fetches nothing before the loop starts. A trigger that never was has none, and
-            is no error.
+            A pager for `for` or `async for`. It fetches nothing before the loop starts. A nonexistent trigger has no
+            revisions and does not raise an error.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """
@@ -195,11 +195,11 @@ class TriggerRevision(TriggerRevisionBase):
 
     @blocking
     async def details(self) -> TriggerDetails:
-        """The trigger as this revision has it.
+        """Fetch the details of the trigger at this revision.
 
         Raises:
             NotFoundError: The revision no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerRevisionDetails`.
         """

@@ -1,4 +1,4 @@
-"""Triggers as users write them, and as messages: one becomes the other."""
+"""Converts trigger definitions to messages and back."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.codec.deprecation import quietly
 
 _KICKOFF = "_u_kickoff_time_input_arg"
-"""Where workers look for the name of the input that receives the time: stored inputs can't hold a time that is to come."""
+"""Context key with the name of the input that receives the scheduled time, which stored inputs cannot contain."""
 _MINUTES = {FixedRateUnit.MINUTE: 1, FixedRateUnit.HOUR: 60, FixedRateUnit.DAY: 1440}
 _TIME = (SimpleType.DATETIME,)
 _PARTITION = (SimpleType.DATETIME, SimpleType.STRING)
 
 
 def spec_of(trigger: Trigger, task: TaskDetails) -> TriggerSpec:
-    """The runs that a trigger starts, with their inputs.
+    """Build the spec of the runs that a trigger starts.
 
     Raises:
-        RemoteTaskUsageError: The task has no such input, or one is missing that runs can't do without.
-        TypeError: An input has another type than the task takes.
-        ValueError: An input is out of range, or all together are larger than travels with a call.
+        RemoteTaskUsageError: The task has no such input, or a required input is missing.
+        TypeError: An input has the wrong type.
+        ValueError: An input is out of range, or the inputs together are too large for a call.
     """
     stored = trigger.stored_inputs
     # A caller may pass other inputs when starting a run of a trigger that does not fire.
@@ -100,7 +100,7 @@ def _inputs(trigger: Trigger, task: TaskDetails) -> Inputs:
 
 
 def _check_bindings(trigger: Trigger, task: TaskDetails) -> None:
-    """Refuse inputs that could not take what they are to receive: that would only show when a run is due."""
+    """Reject bindings to inputs of the wrong type, which would otherwise fail when a run is due."""
     declared = task.typed_interface.inputs or VariableMap()
     types = {entry.key: None if entry.value is None else entry.value.type for entry in declared.variables}
     for name in trigger.bound(Binding.TIME):
@@ -120,7 +120,7 @@ def _check_type(
 
 
 def automation_of(trigger: Trigger) -> AutomationSpec:
-    """What makes a trigger fire, as the server takes it."""
+    """Build the automation message of a trigger."""
     match trigger.automation:
         case None:
             return AutomationSpec(type=AutomationType.TYPE_NONE)
@@ -145,7 +145,7 @@ def automation_of(trigger: Trigger) -> AutomationSpec:
 
 
 def automation_text(spec: AutomationSpec | None) -> str:
-    """What makes a trigger fire, in a few words. What is set counts more than the type, which servers set as they like."""
+    """Describe an automation in a few words. The set field decides, because servers do not set the type reliably."""
     if spec is None:
         return "unspecified"
     if spec.artifact is not None:
@@ -175,15 +175,15 @@ def _schedule_text(schedule: Schedule) -> str:
 
 
 def _named(member: AutomationType | FixedRateUnit) -> str:
-    """A member of an enum in lower case; one that this release does not know reads `unknown(7)`."""
+    """The name of an enum member in lower case; `unknown(7)` for an unknown member."""
     return (member.name or "").removeprefix("TYPE_").lower() or f"unknown({int(member)})"
 
 
 def trigger_of(message: DetailsMessage) -> Trigger:
-    """A trigger as it would be written, from what the server keeps.
+    """Convert the server's message to a trigger definition.
 
     Raises:
-        ValueError: It is made in a way that can't be written with this release.
+        ValueError: This release cannot express its automation.
     """
     spec = message.spec or TriggerSpec()
     run = spec.run_spec or RunSpec()
@@ -212,12 +212,12 @@ def trigger_of(message: DetailsMessage) -> Trigger:
 
 
 def description_of(message: DetailsMessage) -> str:
-    """What a trigger is for; servers keep it in either place."""
+    """Return the description, which servers store in one of two places."""
     return (message.spec.description if message.spec is not None else "") or message.description or ""
 
 
 def _automation(message: DetailsMessage) -> tuple[Automation | None, Mapping[str, Any]]:
-    """What makes a trigger fire, and the inputs that receive something of it."""
+    """Return the automation, and the inputs that are bound to it."""
     spec = message.automation_spec or AutomationSpec()
     if spec.artifact is not None:
         artifact = spec.artifact
@@ -249,4 +249,4 @@ def _times(schedule: Schedule) -> Cron | FixedRate:
 
 
 def _untold(what: str) -> str:
-    return f"the trigger fires in a way that flyte.Trigger of this release can't say ({what}); see automation_spec"
+    return f"this release of flyte.Trigger cannot express the trigger's automation ({what}); see automation_spec"

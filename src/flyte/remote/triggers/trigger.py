@@ -1,4 +1,4 @@
-"""Triggers that are deployed: what starts runs of tasks."""
+"""Deployed triggers, which start runs of tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .details import TriggerDetails, TriggerFields, trigger_name
 
 
 class Trigger(TriggerBase, TriggerFields):
-    """A trigger that is deployed for a task. `flyte.Trigger` describes one to deploy."""
+    """A deployed trigger of a task. `flyte.Trigger` describes a trigger to deploy."""
 
     _REPR = (*TriggerFields._REPR, "deployed_at", "triggered_at")
 
@@ -40,36 +40,37 @@ class Trigger(TriggerBase, TriggerFields):
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Deploy a trigger for a task. One of the same name is replaced as a whole, and its revision counted up.
+        """Deploy a trigger for a task. This replaces a trigger of the same name and creates a new revision.
 
-        Nobody's change is lost: if the trigger changes between the revision that is to be replaced and this call, nothing is
-        deployed. A name that was deleted may be used again; its revisions go on.
+        No concurrent change is lost: if the trigger is no longer at the revision to replace, nothing is
+        deployed. You can reuse the name of a deleted trigger; its revision numbers continue.
 
         Args:
-            trigger: What to deploy.
+            trigger: The definition.
             task_name: Full name of the task, at most 255 characters.
-            task_version: The version of the task that its runs execute, at most 63 characters. Default: the latest.
-            revision: The revision that is to be replaced, such as `details.revision` of details that were read before.
-                Default: the latest when this is called.
+            task_version: The version of the task that the runs execute, at most 63 characters. Default: the latest.
+            revision: The revision to replace, such as `details.revision` of previously fetched details.
+                Default: the latest at the time of the call.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The trigger as it is deployed.
+            The deployed trigger.
 
         Raises:
             RemoteTaskNotFoundError: The task or version does not exist.
-            RemoteTaskUsageError: The task has no input of a name, or one is missing that the automation has to have; nothing
+            RemoteTaskUsageError: The task has no such input, or a required input is missing; nothing
                 was deployed.
-            TypeError: An input has another type than the task takes, or `trigger` is no `flyte.Trigger`; nothing was deployed.
-            ValueError: An argument is unusable; nothing was sent.
-            FailedPreconditionError: The trigger is not at `revision`, or another user has just changed it: read it
+            TypeError: An input has the wrong type, or `trigger` is not a `flyte.Trigger`; nothing was deployed.
+            ValueError: An argument is invalid; nothing was sent.
+            FailedPreconditionError: The trigger is not at `revision`, or another user has just changed it: fetch it
                 again, and decide.
-            RpcError: A call failed; its subclasses say how.
+            RpcError: A call failed; the subclass says how.
 
-        Calls `TaskService.GetTaskDetails`, before it `ListVersions` without a version; `TriggerService.GetTriggerDetails`
-        without a revision; `DataProxyService.UploadInputs` where there are inputs, and `TriggerService.DeployTrigger`.
+        Calls `TaskService.GetTaskDetails`, before it `ListVersions` without a version;
+        `TriggerService.GetTriggerDetails` without a revision; `DataProxyService.UploadInputs` where there are inputs,
+        and `TriggerService.DeployTrigger`.
         """
         if not isinstance(trigger, TriggerDefinition):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"trigger takes a flyte.Trigger, not {type(trigger).__name__}")
@@ -95,7 +96,7 @@ class Trigger(TriggerBase, TriggerFields):
         domain: str | None = None,
         client: Client | None = None,
     ) -> TriggerDetails:
-        """Fetch everything about a trigger, in its latest revision.
+        """Fetch the details of a trigger at its latest revision.
 
         Args:
             name: Name of the trigger, at most 255 characters.
@@ -105,9 +106,9 @@ class Trigger(TriggerBase, TriggerFields):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The trigger does not exist, or it was deleted.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerDetails`.
         """
@@ -132,11 +133,11 @@ class Trigger(TriggerBase, TriggerFields):
         """List the triggers of a project, or of one task.
 
         Args:
-            task_name: Only those of this task. Default: of all tasks.
-            task_version: Only those whose runs execute this version. Default: any.
-            active: Only those that are active, or only those that are not. Default: both.
-            sort_by: Field to sort by, such as "name" or ("deployed_at", "asc"); `-` in front for descending. Default: the
-                server's order, usually the active ones first, then those that were changed last.
+            task_name: Only triggers of this task. Default: all tasks.
+            task_version: Only triggers whose runs execute this version. Default: any.
+            active: True for active triggers, False for inactive ones. Default: both.
+            sort_by: Field to sort by, such as "name" or ("deployed_at", "asc"); `-` in front for descending. Default:
+                the server's order, usually active triggers first, then the most recently changed.
             filters: Further filters, on any field that the server knows.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
@@ -148,8 +149,8 @@ class Trigger(TriggerBase, TriggerFields):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.ListTriggers`.
         """
@@ -192,23 +193,23 @@ class Trigger(TriggerBase, TriggerFields):
         domain: str | None = None,
         client: Client | None = None,
     ) -> None:
-        """Activate a trigger, or deactivate it: its automation stops, and it stays.
+        """Activate or deactivate a trigger. A deactivated trigger starts no runs.
 
         The server does not report whether the trigger exists; it ignores nonexistent triggers.
-        `trigger.activate()` and `trigger.deactivate()` look.
+        `trigger.activate()` and `trigger.deactivate()` check that.
 
         Args:
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
-            active: Whether it is to be active.
+            active: True to activate, False to deactivate.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
             TypeError: `active` is neither True nor False; nothing was sent.
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.UpdateTriggers`.
         """
@@ -240,8 +241,8 @@ class Trigger(TriggerBase, TriggerFields):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.DeleteTriggers`.
         """
@@ -250,11 +251,11 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     async def get_details(self) -> TriggerDetails:
-        """Everything about the trigger, in its latest revision; it brings the trigger up to date too.
+        """Fetch the details at the latest revision, and update the trigger.
 
         Raises:
             NotFoundError: The trigger no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.GetTriggerDetails`.
         """
@@ -267,11 +268,11 @@ class Trigger(TriggerBase, TriggerFields):
         """Activate the trigger.
 
         Returns:
-            This trigger, as the server has it now.
+            This trigger, updated.
 
         Raises:
             NotFoundError: The trigger no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
         """
@@ -279,14 +280,14 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     async def deactivate(self) -> Trigger:
-        """Deactivate the trigger: its automation stops, and it stays.
+        """Deactivate the trigger. It starts no more runs until it is activated.
 
         Returns:
-            This trigger, as the server has it now.
+            This trigger, updated.
 
         Raises:
             NotFoundError: The trigger no longer exists.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `TriggerService.UpdateTriggers`, then `GetTriggerDetails`.
         """

@@ -77,7 +77,7 @@ class File:
             InitializationError: There is no client, project or domain.
             WaitTimeoutError: `timeout` has passed.
             RuntimeSystemError: The storage does not take it.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.CreateUploadLocation`, and puts the file to the link that it gives.
         """
@@ -208,7 +208,7 @@ class Dir:
             InitializationError: There is no client, project or domain.
             WaitTimeoutError: `timeout` has passed.
             RuntimeSystemError: The storage does not take a file, or not under its name.
-            RpcError: A call failed; its subclasses say how.
+            RpcError: A call failed; the subclass says how.
 
         Calls `DataProxyService.CreateUploadLocation` for each file.
         """

@@ -133,9 +133,9 @@ class BookBase(Entity[V1Book]):
             client: The client for the calls. Default: the current one.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.GetBook`.
         """
@@ -176,9 +176,9 @@ class BookBase(Entity[V1Book]):
             The created entity, as the server stores it.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             AlreadyExistsError: The name is taken.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.AddBook`.
         """
@@ -204,9 +204,9 @@ class BookBase(Entity[V1Book]):
             period: How long the reader may keep it.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.LendBook`.
         """
@@ -227,8 +227,8 @@ class BookBase(Entity[V1Book]):
             True if the server acted; False if the resource does not exist.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.DiscardBook`.
         """
@@ -269,8 +269,8 @@ class BookBase(Entity[V1Book]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.ListBooks`.
         """
@@ -325,8 +325,8 @@ class BookBase(Entity[V1Book]):
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
 
         Raises:
-            ValueError: An argument is unusable; nothing was sent.
-            RpcError: The call failed; its subclasses say how.
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.ListBooks`.
         """
@@ -363,7 +363,7 @@ class BookBase(Entity[V1Book]):
         Raises:
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
-            RpcError: The call failed; its subclasses say how.
+            RpcError: The call failed; the subclass says how.
 
         Calls `BookService.WatchBook`.
         """
