@@ -88,7 +88,8 @@ def checked(
     for name, value in pairs:
         if not _NAME.fullmatch(name) or name.startswith(("grpc-", "connect-")) or name.endswith("-bin"):
             raise ValueError(
-                f"{called} has the header {name!r}; names are lower-case, and not those of gRPC, Connect or binary ones"
+                f"{called} has the header {name!r}; header names are lower-case, without grpc- or connect- in front "
+                "and without -bin at the end"
             )
         if name in ours or name in _HTTP:
             raise ValueError(f"{called} cannot set {name!r}, which the client sets itself")

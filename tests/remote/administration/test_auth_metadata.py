@@ -133,7 +133,7 @@ async def test_they_are_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
         ((), ValueError, "at least one pair"),
         ((("", "v"),), ValueError, "has the header ''"),
         ((("a b", "v"),), ValueError, "has the header 'a b'"),
-        ((("grpc-timeout", "1S"),), ValueError, "without grpc- in front"),
+        ((("grpc-timeout", "1S"),), ValueError, "without grpc- or connect- in front"),
         ((("key-bin", "v"),), ValueError, "-bin at the end"),
         ((("x-request-id", "v"),), ValueError, "the client sets itself"),
         ((("key", ""),), ValueError, "value of 'key' is empty"),

@@ -226,7 +226,7 @@ class TestReplies:
                    length=False), errors.ConnectionLostError, "in the middle of the reply"),
             (reply(b"zz\r\n{}", headers, "application/proto", "Transfer-Encoding: chunked", length=False),
              errors.ConnectionLostError, "broke the rules of HTTP/1.1"),
-            (reply(b"not json"), errors.DecodeError, "it is not a Note"),
+            (reply(b"not json"), errors.DecodeError, "not a valid Note"),
         ],
     )  # fmt: skip
     async def test_broken_replies(self, answer: bytes, error: type[errors.RpcError], shown: str) -> None:

@@ -93,7 +93,7 @@ class TestCompression:
         ("body", "encoding", "shown"),
         [
             (b"not gzip", "gzip", "not valid gzip"),
-            (gzip.compress(b'{"ok": 1}')[:-9], "gzip", "cut short"),
+            (gzip.compress(b'{"ok": 1}', mtime=0)[:-9], "gzip", "cut short"),
             (b"x", "br", "compressed as 'br', which was not agreed"),
         ],
     )
