@@ -79,8 +79,8 @@ if TYPE_CHECKING:
         within,
     )
     from .entities.listing import listing
-    from .entities.methods import as_is, paged, streamed, watched
     from .entities.pager import Pager
+    from .entities.results import as_is, paged, streamed, watched
     from .entities.stream import Stream
     from .entities.watch import Watch
     from .errors import NotFoundError
@@ -201,7 +201,7 @@ __getattr__, __dir__ = lazy_exports(
         "flyte_rpc.calls.rpc": ("Cardinality", "Effect", "Rpc", "deprecated_rpc"),
         "flyte_rpc.codec.paths": ("Reads", "at_path", "moment_path", "path"),
         "flyte_rpc.entities.entity": ("Entity",),
-        "flyte_rpc.entities.methods": ("as_is", "paged", "streamed", "watched"),
+        "flyte_rpc.entities.results": ("as_is", "paged", "streamed", "watched"),
         "flyte_rpc.entities.filters": (
             "SortBy",
             "SortedBy",

@@ -17,8 +17,8 @@ from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
-from flyte_rpc.entities.resuming import resuming
-from flyte_rpc.entities.silence import with_silences
+from flyte_rpc.entities.idle import with_silences
+from flyte_rpc.entities.reconnecting import resuming
 
 _BACKOFF = Backoff(attempts=40, first=0.5, longest=30.0)
 _LINGER = 30.0

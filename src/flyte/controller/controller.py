@@ -41,7 +41,7 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
-from flyte_rpc.entities.resuming import persistent
+from flyte_rpc.entities.reconnecting import persistent
 from flyte_rpc.sync import bridge
 
 from .children import Children, ChildResult

@@ -12,8 +12,8 @@ from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.retry import SUBSCRIPTIONS, Backoff
 from flyte_rpc.errors import RpcError, WaitTimeoutError
 
-from .resuming import resuming
-from .silence import with_checks
+from .idle import with_checks
+from .reconnecting import resuming
 from .stream import Stream
 
 R = TypeVar("R")

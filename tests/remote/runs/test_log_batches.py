@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import pytest
 
 from flyte.remote import Action
-from flyte.remote._log_replay import LogReplay
+from flyte.remote._log_deduplication import LogDeduplicator
 from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     TailLogsRequest,
@@ -165,7 +165,7 @@ def test_whole_batches_are_judged_like_single_lines(seed: int) -> None:
         LogLine(message=str(n)) if chance.random() < 0.2 else line(n, 2**60 if chance.random() < 0.1 else time)
         for n, time in enumerate(times)
     ]
-    single, whole = LogReplay(), LogReplay()
+    single, whole = LogDeduplicator(), LogDeduplicator()
     for _ in range(4):
         single.reconnect()
         whole.reconnect()

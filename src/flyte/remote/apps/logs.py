@@ -15,7 +15,7 @@ import attrs
 
 from flyte._routing import Operation, route
 from flyte.errors import LogsNotYetAvailableError, NotFoundError, RpcError
-from flyte.remote._log_replay import LogReplay, timestamp_of
+from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
 from flyte_api.messages.flyteidl2.app.app_definition import App, Identifier
 from flyte_api.messages.flyteidl2.app.app_logs_payload import LogLines, TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.app.replica_definition import ReplicaIdentifier
@@ -30,8 +30,8 @@ from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
 from flyte_rpc.codec.deprecation import quietly
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import RESUMABLE, resuming
-from flyte_rpc.entities.silence import until_silent
+from flyte_rpc.entities.idle import until_silent
+from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 
 from .status import deployment_status, stays_down
@@ -106,7 +106,7 @@ class _Tail:
         self._source = source
         self._replica = replica
         self._follow = follow
-        self._replays: defaultdict[str, LogReplay] = defaultdict(LogReplay)
+        self._replays: defaultdict[str, LogDeduplicator] = defaultdict(LogDeduplicator)
         self._delivered = False
         self._fruitless = 0
         """Connections in a row that brought nothing new."""

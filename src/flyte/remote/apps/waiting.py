@@ -14,7 +14,7 @@ from flyte_api.messages.flyteidl2.app.app_payload import WatchResponse
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.retry import BROKEN_STREAM
 from flyte_rpc.codec.message import which_one_of
-from flyte_rpc.entities.silence import with_silences
+from flyte_rpc.entities.idle import with_silences
 from flyte_rpc.entities.watch import Watch
 
 from . import status

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
 from flyte.errors import NotFoundError, RpcError
-from flyte.remote._log_replay import LogReplay, timestamp_of
+from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
@@ -18,8 +18,8 @@ from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
 from flyte_rpc.entities.filters import rfc3339
-from flyte_rpc.entities.resuming import RESUMABLE, resuming
-from flyte_rpc.entities.silence import until_silent
+from flyte_rpc.entities.idle import until_silent
+from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class _Tail:
     def __init__(self, source: LogSource, attempt: int | None) -> None:
         self._source = source
         self._attempt = attempt
-        self._replay = LogReplay()
+        self._replay = LogDeduplicator()
 
     async def batches(self) -> AsyncGenerator[Sequence[LogLine]]:
         """The lines as they arrive, several at a time."""

@@ -29,7 +29,7 @@ def _instant(line: LogLine) -> int | None:
     return timestamp.seconds * 1_000_000_000 + timestamp.nanos
 
 
-class LogReplay:
+class LogDeduplicator:
     """Recognizes the lines of a log that an earlier connection has delivered.
 
     Lines come in the order of their times. A line without a valid time counts as new.
