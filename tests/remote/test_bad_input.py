@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pickle
 import socket
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
@@ -139,6 +140,8 @@ def test_endpoint_that_is_none(endpoint: str) -> None:
         (lambda: Action.get("nope"), NotFoundError, "GetActionDetails"),
         (lambda: list(Run.listall(task_name=3)), TypeError, "task_name takes a string, not int"),  # type: ignore[arg-type]
         (lambda: list(Run.listall(task_name="")), ValueError, "task_name is empty; omit it to have all"),
+        (lambda: Run.listall(project=3), TypeError, "project takes"),  # type: ignore[arg-type]
+        (lambda: pickle.dumps(Run.listall()), TypeError, "pickle list"),
         (lambda: list(Run.listall(sort_by=3)), TypeError, "sort_by takes"),  # type: ignore[arg-type]
         (lambda: list(Run.listall(in_phase=iter(["failed"]))), TypeError, "in_phase=list(...)"),  # type: ignore[arg-type]
         (

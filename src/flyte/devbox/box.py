@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from flyte_api.registry import registry
+from flyte_rpc.arguments import whole
 from flyte_rpc.calls.client import Client
 
 from .control_plane import ControlPlane
@@ -199,7 +200,8 @@ def start(
         raise ValueError(f"parallel={parallel}: at least one action must be able to run")
     if dir is not None and not str(dir):
         raise ValueError("dir must not be empty; leave it out for a temporary directory")
-    if not 0 <= port < 1 << 16:
+    whole("port", port, 0)
+    if port >= 1 << 16:
         raise ValueError(f"port={port} is not a TCP port")
     if grace < 0:
         raise ValueError(f"grace={grace} is negative")

@@ -277,6 +277,8 @@ class Client:
             ValueError: A required one is empty.
         """
         for name, value in (("project", project), ("domain", domain)):
+            if value is not None:
+                text(name, value)
             if value == "" and name in demand:
                 raise ValueError(f"{name} must not be empty; omit it to use the client's {name}")
         scope = Scope(

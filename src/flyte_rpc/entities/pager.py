@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyte_rpc.arguments import whole
 from flyte_rpc.calls.metadata import carrying
@@ -65,6 +65,13 @@ class Pager(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         for page in self.pages():
             yield from page
+
+    def __repr__(self) -> str:
+        limit = "" if self._limit is None else f"limit={self._limit}, "
+        return f"Pager({limit}page_size={self._page_size})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Pager fetches pages through a client, so it cannot be pickled; pickle list(pager)")
 
     def pages(self) -> _BothWays[list[T]]:
         """Iterate over whole pages with `for` or `async for`. Empty pages are skipped."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from types import AsyncGeneratorType
-from typing import Generic, Self, TypeVar, cast
+from typing import Generic, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from flyte_rpc.calls.metadata import carrying_stream
@@ -29,6 +29,9 @@ class Stream(Generic[T]):
     `for` takes all available items at once, so a busy source costs one thread switch per batch. A `with`
     or `async with` block closes the loops that were opened in it.
     """
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} reads from a connection, so it cannot be pickled")
 
     def __init__(self, source: Callable[[], AsyncGenerator[T, None]]) -> None:
         """Create the stream. Iterating opens it.

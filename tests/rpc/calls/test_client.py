@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from flyte import errors
 from flyte._client import current_client, resolve_client, use_client
 from flyte_api.registry import registry
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, Scope, Token
+from flyte_rpc.calls.client import CallRecord, Client, Scope, Token
 from flyte_rpc.serving.server import RunningServer
 from flyte_rpc.sync import bridge
 from flyte_rpc.version import VERSION
@@ -256,3 +257,27 @@ def test_importing_looks_up_no_metadata_of_this_distribution() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [f"flyte-remote/{VERSION}"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"retry": 3}, "retry takes a Backoff, not int"),
+        ({"on_call": 3}, "on_call takes a function or several, not int"),
+        ({"on_call": [3]}, "on_call takes a function or several, not list"),
+        ({"ssl_context": True}, "ssl_context takes an ssl.SSLContext, not bool"),
+        ({"transport": 3}, "transport"),
+    ],
+)
+def test_settings_of_other_types_are_refused_at_once(settings: dict[str, Any], shown: str) -> None:
+    with pytest.raises(TypeError, match=shown):
+        Client("http://127.0.0.1:1", **settings)
+
+
+async def test_an_observer_that_raises_fails_no_call(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
+    def observe(record: CallRecord) -> None:
+        raise RuntimeError("observer")
+
+    async with Client(server.endpoint, on_call=observe) as client:
+        assert (await unary(client, Echo.SAY, Note(n=1))).n == 1
+    assert "on_call raised for test.Echo/Say" in caplog.text

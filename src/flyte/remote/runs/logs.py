@@ -14,6 +14,7 @@ from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, Run
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_rpc.arguments import whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
@@ -43,8 +44,8 @@ class LogSource(NamedTuple):
 
 def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_ts: bool) -> Stream[str]:
     """Follow the log of an attempt. See `Action.get_logs`."""
-    if attempt is not None and attempt < 1:
-        raise ValueError(f"attempt counts from 1, not {attempt}")
+    if attempt is not None:
+        whole("attempt", attempt, 1)
 
     async def batches() -> AsyncGenerator[list[str]]:
         async with aclosing(_Tail(source, attempt).batches()) as batches_of_attempt:
@@ -62,8 +63,8 @@ async def show(
     source: LogSource, attempt: int | None, *, max_lines: int | None, show_ts: bool, filter_system: bool
 ) -> None:
     """Print the log of an attempt. See `Action.show_logs`."""
-    if max_lines is not None and max_lines < 0:
-        raise ValueError(f"max_lines must not be negative ({max_lines})")
+    if max_lines is not None:
+        whole("max_lines", max_lines, 0)
     shown = 0
     async with aclosing(aiter(follow(source, attempt, filter_system=filter_system, show_ts=show_ts))) as lines:
         while max_lines is None or shown < max_lines:

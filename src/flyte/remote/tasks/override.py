@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from datetime import timedelta
 from typing import Any, TypedDict, cast
@@ -180,10 +180,12 @@ def _cache(spec: TaskSpec, value: Any) -> None:
 
 
 def _secrets(spec: TaskSpec, value: Any) -> None:
-    given = [] if value is None else [value] if isinstance(value, (str, Secret)) else list(value)
+    given: Any = [] if value is None else [value] if isinstance(value, (str, Secret)) else value
+    if not isinstance(given, Iterable):
+        raise TypeError(f"secrets takes secrets, not {type(value).__name__}")
     template = _template(spec)
     context = template.security_context or SecurityContext()
-    context.secrets = [_secret(item) for item in given]
+    context.secrets = [_secret(item) for item in cast("Iterable[object]", given)]
     template.security_context = context
 
 
