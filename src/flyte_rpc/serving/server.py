@@ -33,6 +33,9 @@ __all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase"
 
 _log = logging.getLogger("flyte_rpc.server")
 
+_BACKLOG = 1024
+"""Connections that wait to be accepted. A proxy may open one for each of many concurrent calls."""
+
 _GRACE = 5.0
 """Seconds that cancelled handlers get to finish when the server stops."""
 
@@ -92,7 +95,7 @@ async def serve(
     """
     server = _Server([_Servable(list(services), authenticate)])
     listener = _listen(host, port)
-    await server.start(sock=listener)
+    await server.start(sock=listener, backlog=_BACKLOG)
     return RunningServer(server, host, listener.getsockname()[1])
 
 
