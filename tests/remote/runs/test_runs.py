@@ -247,7 +247,7 @@ def test_logs(multiply: TaskDetails, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == "multiplying 3 by 2\n"
     run.show_logs(max_lines=0)
     assert capsys.readouterr().out == ""
-    with pytest.raises(ValueError, match="counts from 1"):
+    with pytest.raises(ValueError, match="attempt is 0; it must be at least 1"):
         run.get_logs(attempt=0)
     with pytest.raises(NotFoundError, match="no attempt 7"):
         list(run.get_logs(attempt=7))
