@@ -20,12 +20,12 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize(
     ("name", "message", "remedy"),
     [
-        ("My SDK", "'My SDK' is no name for a project", "for example my-sdk"),
-        ("my_sdk", "'my_sdk' is no name for a project", "for example my-sdk"),
-        ("-x", "'-x' is no name for a project", "for example x"),
-        ("2-fast", "is no name for a project", "for example fast"),
-        ("größe", "is no name for a project", "for example gr-e"),
-        ("...", "is no name for a project", "for example my-sdk"),
+        ("My SDK", "'My SDK' is not a valid project name", "for example my-sdk"),
+        ("my_sdk", "'my_sdk' is not a valid project name", "for example my-sdk"),
+        ("-x", "'-x' is not a valid project name", "for example x"),
+        ("2-fast", "is not a valid project name", "for example fast"),
+        ("größe", "is not a valid project name", "for example gr-e"),
+        ("...", "is not a valid project name", "for example my-sdk"),
         ("class", "its package would be called class, as something of Python's own is", "class-sdk"),
         ("json", "its package would be called json, as something of Python's own is", "json-sdk"),
         ("flyte", "a package called flyte is installed here already", "flyte-sdk"),
@@ -50,7 +50,7 @@ def test_a_folder_that_holds_something(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_file_and_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "my-sdk").write_text("mine")
     assert "my-sdk: error: is a file" in refused(tmp_path / "my-sdk", capsys)
-    assert "nowhere: error: there is no such folder" in refused(tmp_path / "nowhere/my-sdk", capsys)
+    assert "nowhere: error: the folder does not exist" in refused(tmp_path / "nowhere/my-sdk", capsys)
 
 
 def test_a_place_where_nothing_can_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

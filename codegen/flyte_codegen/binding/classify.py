@@ -68,7 +68,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
         return Shape(Kind.UNSUPPORTED, "the client streams, which no entity method does")
     reply = api.messages[method.response]
     if items and field_at(api, reply, items) is None:
-        raise fail(method.place, f"{method.response} has nothing at {items!r}", f"correct items under [{table}]")
+        raise fail(method.place, f"{method.response} has no field at {items!r}", f"correct items under [{table}]")
     kinds = _STREAMING if method.server_streaming else _SINGLE
     if kind and kind not in kinds:
         streams = "the server streams its replies" if method.server_streaming else "the server sends a single reply"
@@ -123,7 +123,7 @@ def _undivided(api: Api, method: Method, request: Message, reply: Message, found
     """The shape of a list without pages, which its name or codegen.toml says it is."""
     for style in STYLES:
         if _page(api, request, style) is not None or _next_token(api, reply, style, found):
-            message = f"{method.full_name} has only one half of paging, so that all but the first page would be lost"
+            message = f"{method.full_name} has only one half of paging, so all pages but the first would be lost"
             names = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
             raise fail(method.place, message, f'complete it ({names}), or generate it with kind = "call"')
     return Shape(Kind.LIST, "its name or codegen.toml says so; it has no pages")

@@ -84,7 +84,7 @@ class _Linker:
         self.types = TypeNames(naming, taken)
         self.overlays: set[str] = set()
         if entity.message not in api.messages:
-            raise self._fail(f"there is no message {entity.message}", nearest(entity.message, api.messages))
+            raise self._fail(f"no message named {entity.message}", nearest(entity.message, api.messages))
         self.message = api.messages[entity.message]
 
     def _fail(self, what: str, remedy: str, method: str = "") -> CodegenError:
@@ -135,7 +135,7 @@ class _Linker:
         field = field_at(self.api, self.message, path)
         if field is None:
             table, name = ".".join([self._table(), *key[:-1]]), key[-1] if key else "identity"
-            what = f"[{table}] {name}: {self.entity.message} has nothing at {path!r}"
+            what = f"[{table}] {name}: {self.entity.message} has no field at {path!r}"
             known = [f.name for f in self.message.fields]
             remedy = f"correct the path; {nearest(path.partition('.')[0], known)}"
             raise fail(self.config.source.at_table(table, name), what, remedy)
@@ -154,7 +154,7 @@ class _Linker:
         path = self.entity.identity
         field = self._field(path)
         if field.label in (Label.REPEATED, Label.MAP):
-            raise self._fail(f"identity is {path}, of which there are several", "name a single field")
+            raise self._fail(f"identity is {path}, which is repeated", "name a single field")
         label = next((name for name, read in self.entity.properties.items() if read == path), "id")
         return identity.lay_out(self.api, self.config, path, field, label)
 
@@ -163,7 +163,7 @@ class _Linker:
         if not details:
             return None
         if details not in self.api.messages:
-            raise self._fail(f"summary_of names {details}, which is no message", nearest(details, self.api.messages))
+            raise self._fail(f"summary_of names {details}, which is not a message", nearest(details, self.api.messages))
         name = summaries.name(self.entity.name)
         summary = summaries.lay_out(self.api, name, self.message, self.api.messages[details], self.types)
         if not summary.copied:
@@ -177,7 +177,7 @@ class _Linker:
         name = self.entity.full_name(method)
         every = {m.full_name: (s, m) for s in self.api.services() for m in s.methods}
         if name not in every:
-            raise self._fail(f"there is no RPC {name}", nearest(name, every), method.table)
+            raise self._fail(f"no RPC named {name}", nearest(name, every), method.table)
         return every[name]
 
     def _method(self, config: MethodConfig) -> PyMethod:
@@ -206,7 +206,7 @@ class _Linker:
         on_class, scope = not builder.uses_identity, Scope(frozenset(builder.roles))
         if on_class and config.on == "instance":
             raise self._fail(
-                f"on is instance, but {rpc.request} has nothing that names the thing", "remove it", config.table
+                f"on is instance, but {rpc.request} has no field that identifies the entity", "remove it", config.table
             )
         made = signature(
             shape.kind,
@@ -252,7 +252,7 @@ class _Linker:
     def _bound(self, config: MethodConfig, made: Signature) -> str:
         names = [param.name for param in made.params]
         if config.bounded_by and config.bounded_by not in names:
-            what = f"bounded_by names {config.bounded_by}, which is no parameter"
+            what = f"bounded_by names {config.bounded_by}, which is not a parameter"
             raise self._fail(what, nearest(config.bounded_by, names), config.table)
         return config.bounded_by
 
@@ -322,7 +322,7 @@ class _Linker:
             return self.entity
         every = {e.name: e for e in self.config.entities}
         if config.returns not in every:
-            raise self._fail(f"there is no entity {config.returns}", nearest(config.returns, every), config.table)
+            raise self._fail(f"no entity named {config.returns}", nearest(config.returns, every), config.table)
         return every[config.returns]
 
     def _returns(self, rpc: Method, shape: Shape, config: MethodConfig, on_class: bool) -> tuple[str, str]:

@@ -26,7 +26,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
     for prefix, package in config.extern.items():
         if not importable(package):
             message = f"[extern] names {package}, which is not installed here"
-            remedy = "install it: what is generated depends on what it has"
+            remedy = "install it: the generated code depends on its contents"
             found.append(error(config.source.at(("extern", prefix)), message, remedy))
         elif not importable(f"{package}.messages"):
             message = f"[extern] names {package}, which flyte-codegen did not generate"
@@ -37,7 +37,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
         found.append(error(config.source.at(("output", "runtime")), message, "install it, or remove the line"))
     for keys, what, name, known in _names(api, config, rpcs, fields):
         if name not in known:
-            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is no {what}"
+            message = f"[{'.'.join(keys[:2] if keys[0] in ('filters', 'entities') else keys[:1])}] names {name}, which is not a known {what}"
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
@@ -63,7 +63,7 @@ def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
     for name, rule in config.rules.items():
         low, high = rule.get("min_len", 0), rule.get("max_len", 0)
         if (low or high) and kinds.get(name, "string") != "string":
-            message = f"[rules] {name} is no text, so that it has no length"
+            message = f"[rules] {name} is not a string, so it has no length"
             yield error(config.source.at(("rules", name)), message, "remove the lengths; required = true demands it")
         elif high and low > high:
             message = f"[rules] {name} has a min_len above its max_len, which no text fits"
@@ -81,7 +81,7 @@ def _homonyms(config: Config) -> Iterator[Diagnostic]:
     for entity in config.entities:
         if overlays[entity.overlay] > 1:
             message = f"[entities.{entity.name}] and another entity have one overlay, {entity.overlay}"
-            remedy = "give each a class of its own: it derives from what is generated for one entity"
+            remedy = "give each entity its own class, which derives from its generated base"
             yield error(config.source.at(("entities", entity.name, "overlay")), message, remedy)
 
 

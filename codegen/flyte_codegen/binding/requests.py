@@ -96,9 +96,7 @@ class RequestBuilder:
         for key, paths in (("omit", self.method.omit), ("params", self.method.params)):
             for path in paths:
                 if path not in self._paths:
-                    message = (
-                        f"[{self.table}] {key} names {path}, which is no field that {full_name} leaves to the caller"
-                    )
+                    message = f"[{self.table}] {key} names {path}, which is not a field of {full_name} that callers set"
                     raise fail(self.config.source.at_table(self.table, key), message, nearest(path, self._paths))
         method = self.method
         for key, value in (("filters", method.filters), ("sort", method.sort), ("sort_keys", method.sort_keys)):
@@ -230,7 +228,7 @@ class RequestBuilder:
             remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
             raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
         if found.name in RESERVED_AS_PARAMETER:
-            message = f"[filters.{name}] the parameter {found.name} would hide what methods use"
+            message = f"[filters.{name}] the parameter {found.name} would shadow a name that methods use"
             raise fail(self.config.source.at(("filters", name)), message, 'add param = "another_name"')
         return found
 

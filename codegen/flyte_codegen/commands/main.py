@@ -66,15 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
         ("generate", "write the client"),
-        ("check", "fail unless the client in place is exactly what would be generated"),
-        ("explain", "tell how an RPC or message is generated, and why"),
-        ("diff", "tell what another version of the definitions changes, and fail when it breaks something"),
-        ("report", "tell of every RPC which entity methods it is, or why it is none"),
+        ("check", "fail unless the generated client is up to date"),
+        ("explain", "explain how an RPC or message is generated, and why"),
+        ("diff", "show the changes between two versions of the definitions; fail if one is breaking"),
+        ("report", "list the entity methods of every RPC, or the reason why it has none"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--config", type=Path, default=Path("codegen.toml"), help="default: ./codegen.toml")
         if name == "generate":
-            text = "generate anew whatever is there, and discard what others wrote or edited in the output"
+            text = "regenerate everything and discard manual edits of the output"
             sub.add_argument("--force", action="store_true", help=text)
         if name == "diff":
             for which in ("old", "new"):
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
         if name == "report":
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
-            text = "fail when an RPC is neither a method nor excluded for a reason"
+            text = "fail if an RPC is neither a method nor excluded with a reason"
             sub.add_argument("--strict", action="store_true", help=text)
         if name == "explain":
             sub.add_argument(

@@ -142,7 +142,7 @@ def read(path: Path) -> Config:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        remedy = "run flyte-codegen where codegen.toml lies, or name it with --config"
+        remedy = "run flyte-codegen in the folder of codegen.toml, or name it with --config"
         raise fail(str(path), "no such file", remedy) from None
     except OSError as cause:
         raise fail(str(path), f"can't be read: {cause.strerror}") from None
@@ -169,7 +169,7 @@ def _config(top: Section, root: Path) -> Config:
     output.finish()
     inputs = (root, *(root / p for p in (*protos, *templates)))
     if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
-        output.refuse("path", f"is {path!r}, a folder that holds what is generated from", "name one of its own")
+        output.refuse("path", f"is {path!r}, a folder that contains inputs of the generator", "name one of its own")
     config = Config(
         source=top.source,
         protos=tuple(root / p for p in protos),
@@ -219,11 +219,11 @@ def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
     found = {name: section.texts(name) for name in section.table}
     for name, keys in found.items():
         if not keys and section.table[name] == []:
-            section.refuse(name, "is empty", "list what the server sorts by, or remove it")
+            section.refuse(name, "is empty", "list the keys that the server sorts by, or remove it")
         for key in keys:
             if not key or key.startswith("-") or keys.count(key) > 1:
                 section.refuse(
-                    name, f"holds {key!r}, which is no key, or twice in it", "list each key once, without `-`"
+                    name, f"holds {key!r}, which is not a key, or is listed twice", "list each key once, without `-`"
                 )
                 break
     section.finish()

@@ -153,7 +153,7 @@ def _explained(cause: BaseException, config: Config, name: str, path: str, made_
     remedy = "correct the template"
     if place.startswith(f"{_OURS}/"):
         remedy = "look for the cause in templates of yours that replace what this one uses; if there is none, report it"
-    what = f"there is no template {cause}" if isinstance(cause, jinja2.TemplateNotFound) else str(cause)
+    what = f"no template named {cause}" if isinstance(cause, jinja2.TemplateNotFound) else str(cause)
     return fail(place, f"{what} (while rendering {path}{',' if items else ''}{_for(items)})", remedy)
 
 

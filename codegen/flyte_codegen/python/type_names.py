@@ -45,7 +45,7 @@ class Naming:
             CodegenError: The type does not exist.
         """
         if full_name not in self.api.file_of:
-            raise fail(full_name, f"there is no type {full_name}", "correct what names it in codegen.toml")
+            raise fail(full_name, f"no type named {full_name}", "correct the name in codegen.toml")
         file = self.api.file_of[full_name]
         return f"{self._owner(file)}.messages.{file.module}"
 

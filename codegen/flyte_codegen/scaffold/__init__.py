@@ -76,7 +76,9 @@ def _checked(target: Path) -> str:
     """The project's name, if the project can be made."""
     name, package = target.name, target.name.replace("-", "_")
     if not _NAME.fullmatch(name):
-        message = f"{name!r} is no name for a project: it takes small letters, digits, and single hyphens between them"
+        message = (
+            f"{name!r} is not a valid project name: use lower-case letters, digits, and single hyphens between them"
+        )
         raise fail(name or str(target), message, f"for example {_suggested(name)}")
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
         raise fail(name, f"its package would be called {package}, as something of Python's own is", _another(name))
@@ -84,7 +86,7 @@ def _checked(target: Path) -> str:
         if importable(module):
             raise fail(name, f"a package called {module} is installed here already", _another(name))
     if not target.parent.is_dir():
-        raise fail(str(target.parent), "there is no such folder", "make it first")
+        raise fail(str(target.parent), "the folder does not exist", "make it first")
     if target.exists() and not target.is_dir():
         raise fail(str(target), "is a file", "choose another name")
     if target.is_dir() and any(target.iterdir()):

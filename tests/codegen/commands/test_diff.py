@@ -184,9 +184,9 @@ def test_one_change(versions: Versions, edit: tuple[str, str], told: str, breaks
         (("string title = 2;", "optional string title = 2;"),
          [("client property Box.title has another type: str -> str | None", SOURCE)]),
         (("int32 size = 3;", ""),
-         [("client property Box.size breaks: [entities.Box.properties] size: test.Box has nothing at 'size'", SOURCE)]),
+         [("client property Box.size breaks: [entities.Box.properties] size: test.Box has no field at 'size'", SOURCE)]),
         (("rpc OpenBox(OpenBoxRequest) returns (OpenBoxResponse);", ""),
-         [("client method Box.open breaks: [entities.Box.methods.OpenBox] there is no RPC test.Boxes.OpenBox", SOURCE)]),
+         [("client method Box.open breaks: [entities.Box.methods.OpenBox] no RPC named test.Boxes.OpenBox", SOURCE)]),
         (("rpc GetBox(GetBoxRequest) returns (GetBoxResponse);",
           "rpc GetBox(GetBoxRequest) returns (stream GetBoxResponse);"),
          [("client method Box.get renamed: get -> watch", SOURCE),
@@ -212,7 +212,7 @@ def test_parameters_by_position(versions: Versions) -> None:
 def test_methods_that_appear(project: Fragment, tmp_path: Path) -> None:
     old = folder(tmp_path / "old", changed(("rpc OpenBox(OpenBoxRequest) returns (OpenBoxResponse);", "")))
     found = [str(c) for c in diff(project.config, old, folder(tmp_path / "new", BASE)) if c.kind == "client method"]
-    assert found[0].startswith("client method Box.open appears: before, [entities.Box.methods.OpenBox] there is no RPC")
+    assert found[0].startswith("client method Box.open appears: before, [entities.Box.methods.OpenBox] no RPC")
 
 
 def test_two_fields_into_one_oneof_exclude_each_other(versions: Versions) -> None:
@@ -302,7 +302,7 @@ breaks on the wire and Python callers (1)
   test.Boxes: RPC removed: WatchBox
 
 breaks Python callers (3)
-  client property Box.size breaks: [entities.Box.properties] size: test.Box has nothing at 'size'
+  client property Box.size breaks: [entities.Box.properties] size: test.Box has no field at 'size'
   test.Box: fields removed: note, size
 
 compatible (4)

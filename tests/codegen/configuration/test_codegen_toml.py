@@ -68,16 +68,16 @@ def told(path: Path, toml: str) -> list[str]:
         ("[extern]\n'a.b' = 5\n", "extern is not a table of texts", ""),
         ("[input]\nprotos = []\n", "[input] protos is empty", "name the folders"),
         ("[output]\npackage = 'a.class'\n", "[output] package is 'a.class', which is not a module's name", ""),
-        ("[output]\npath = 'protos'\n", "[output] path is 'protos', a folder that holds what is generated from", "one of its own"),
-        ("[output]\npath = '..'\n", "[output] path is '..', a folder that holds", "one of its own"),
+        ("[output]\npath = 'protos'\n", "[output] path is 'protos', a folder that contains inputs of the generator", "one of its own"),
+        ("[output]\npath = '..'\n", "[output] path is '..', a folder that contains", "one of its own"),
         ("[entities.class]\nmessage='a'\nidentity='b'\n", "[entities] class is not a name in Python", ""),
         (f"{ENTITY}properties = {{ class = 'x' }}\n", "[entities.Book.properties] class is not a name in Python", ""),
         (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'def' }}\n", "name is 'def', which is not a name in Python", ""),
         (f"{ENTITY}[entities.Book.methods]\na-b = {{ rpc = 'Get' }}\n", "[entities.Book.methods.\"a-b\"] is not a name in Python", "add name"),
         ("[filters.'a b']\nfield = 'a'\nkind = 'equal'\ndoc = ''\n", "[filters.\"a b\"] is not a name in Python", "add param"),
-        ("[sort_keys]\nK = []\n", "[sort_keys] K is empty", "list what the server sorts by"),
-        ("[sort_keys]\nK = ['a', '-b']\n", "[sort_keys] K holds '-b', which is no key, or twice in it", "without `-`"),
-        ("[sort_keys]\nK = ['a', 'a']\n", "[sort_keys] K holds 'a', which is no key, or twice in it", "once"),
+        ("[sort_keys]\nK = []\n", "[sort_keys] K is empty", "list the keys that the server sorts by"),
+        ("[sort_keys]\nK = ['a', '-b']\n", "[sort_keys] K holds '-b', which is not a key, or is listed twice", "without `-`"),
+        ("[sort_keys]\nK = ['a', 'a']\n", "[sort_keys] K holds 'a', which is not a key, or is listed twice", "once"),
         ("[effects]\nread = ['a.B.C']\nidempotent = ['a.B.C']\n", "[effects] idempotent names a.B.C, which is among read as well", "remove it"),
     ],
 )  # fmt: skip
@@ -170,14 +170,14 @@ def test_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "complaint", "remedy"),
     [
-        ('[effects]\nread = ["library.LibraryService.ListBoks"]', "names library.LibraryService.ListBoks, which is no RPC",
+        ('[effects]\nread = ["library.LibraryService.ListBoks"]', "names library.LibraryService.ListBoks, which is not a known RPC",
          "did you mean library.LibraryService.ListBooks?"),
-        ('[scope."library.BokId"]\norg = "org"', "names library.BokId, which is no message", "library.BookId"),
-        ('[scope."library.BookId"]\norgg = "org"', "names library.BookId.orgg, which is no field", "library.BookId.org"),
-        ('[rules."library.Book.titel"]\nmin_len = 1', "names library.Book.titel, which is no field", "library.Book.title"),
+        ('[scope."library.BokId"]\norg = "org"', "names library.BokId, which is not a known message", "library.BookId"),
+        ('[scope."library.BookId"]\norgg = "org"', "names library.BookId.orgg, which is not a known field", "library.BookId.org"),
+        ('[rules."library.Book.titel"]\nmin_len = 1', "names library.Book.titel, which is not a known field", "library.Book.title"),
         ('[filters.x]\nfield = "a"\nkind = "enum"\ndoc = ""\nenum = "library.State"', "[filters.x] names library.State", ""),
         ('[listing]\nrequest = "library.common.ListRequest"\nfilter = "library.common.Fitler"\nsort = "library.common.Sort"\n'
-         'filters_field = "filters"\nsort_field = "sort"', "names library.common.Fitler, which is no message", "Filter"),
+         'filters_field = "filters"\nsort_field = "sort"', "names library.common.Fitler, which is not a known message", "Filter"),
     ],
 )  # fmt: skip
 def test_names_that_the_definitions_do_not_have(
@@ -225,8 +225,8 @@ def test_names_that_are_not_there_stop_all_that_would_look_them_up(
     for arguments in (["generate"], ["check"], ["report"], ["explain", "ListBooks"]):
         assert cli.main([arguments[0], "--config", str(made.config_path), *arguments[1:]]) == 1
         err = capsys.readouterr().err
-        assert "[listing] names library.common.Srot, which is no message" in err
-        assert "[filters.in_state] names library.State, which is no enum" in err
+        assert "[listing] names library.common.Srot, which is not a known message" in err
+        assert "[filters.in_state] names library.State, which is not a known enum" in err
     # To a comparison it is no obstacle, since one version may well lack what the other has.
     protos = str(tmp_path / "protos")
     assert cli.main(["diff", "--config", str(made.config_path), protos, protos]) == 0

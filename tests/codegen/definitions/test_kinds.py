@@ -387,7 +387,7 @@ words: int = PlantBase.words
         ("CreatePlant = { raw = true }", "raw is for list and watch, and this is a create", "remove raw"),
         (
             'ListTags = { kind = "list", items = "tags", on = "instance", raw = true }',
-            "nothing that names the thing",
+            "no field that identifies the entity",
             "remove",
         ),
         (
@@ -407,7 +407,7 @@ words: int = PlantBase.words
         ),
         ('WaterPlant = { sort_keys = "PlantKey" }', "sort_keys is given, but test.PlantRequest takes none", "remove"),
         ('WaterPlant = { on = "thing" }', "on is 'thing', which is not known", "known: class, instance"),
-        ('again = { rpc = "GetPlan" }', "there is no RPC test.Garden.GetPlan", "did you mean test.Garden.GetPlant"),
+        ('again = { rpc = "GetPlan" }', "no RPC named test.Garden.GetPlan", "did you mean test.Garden.GetPlant"),
         (
             'WaterPlant = { returns = "Plant", items = "note" }',
             "test.PlantReply.note is string, but Plant is made of",
@@ -420,7 +420,7 @@ words: int = PlantBase.words
         ),
         (
             'FollowPlant = { kind = "watch", bounded_by = "til" }',
-            "bounded_by names til, which is no parameter",
+            "bounded_by names til, which is not a parameter",
             "known",
         ),
         (
@@ -428,7 +428,7 @@ words: int = PlantBase.words
             "fetch is for watch, and this is a stream",
             "remove fetch",
         ),
-        ('GetPlant = { items = "plan.id" }', "has nothing at 'plan.id'", "correct items"),
+        ('GetPlant = { items = "plan.id" }', "has no field at 'plan.id'", "correct items"),
     ],
 )
 def test_mistakes(
@@ -454,7 +454,7 @@ def test_mistakes(
         ('[sort_keys]\n"no name" = ["b"]\n', "no name"),
         (
             '[entities.Plant]\nmessage = "test.Plant"\nidentity = "idd"\n',
-            "[entities.Plant] identity: test.Plant has nothing",
+            "[entities.Plant] identity: test.Plant has no field",
         ),
     ],
 )

@@ -424,7 +424,7 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
     [
         ("ListTwo = {}", "its items could be any of: old, items",
          'under [entities.Item.methods.ListTwo], add items = "old" or items = "items", or kind = "call"'),
-        ('ListTwo = { items = "itms" }', "test.TwoResponse has nothing at 'itms'", "correct items under"),
+        ('ListTwo = { items = "itms" }', "test.TwoResponse has no field at 'itms'", "correct items under"),
         ("GetDeep = {}", "test.DeepResponse.inner is test.DeepResponse.Inner, but Item is made of test.Item", "add items"),
         ('ListNested = { items = "page", kind = "list" }', "has only one half of paging", "complete it"),
         ('ListAll = { items = "items", kind = "get" }', "test.AllResponse.items is repeated test.Item", "add items"),
@@ -438,8 +438,8 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
         ('ListFlat = { params = { text = "caller" } }', "the parameter caller would hide what the method uses", "add params"),
         ('ListFlat = { params = { text = "FlatRequest" } }', "the parameter FlatRequest would hide what the method uses", "add params"),
         ('ListFlat = { params = { text = "scope_" } }', "the parameter scope_ would be there twice", "add params"),
-        ('ListFlat = { returns = "Itm" }', "there is no entity Itm", "did you mean Item?"),
-        ("ListFlt = {}", "there is no RPC test.Items.ListFlt", "did you mean test.Items.ListFlat?"),
+        ('ListFlat = { returns = "Itm" }', "no entity named Itm", "did you mean Item?"),
+        ("ListFlt = {}", "no RPC named test.Items.ListFlt", "did you mean test.Items.ListFlat?"),
         ('ListFlat = { name = "name" }', "two of its methods and properties are named name", "another name"),
         ('ListFlat = { name = "client" }', "client is a name that Python or every entity uses itself", "another name"),
         ('ListFlat = { name = "list" }', "list is a name that Python or every entity uses itself", "another name"),
@@ -458,10 +458,10 @@ def test_what_codegen_toml_gets_wrong(
 @pytest.mark.parametrize(
     ("entity", "message", "remedy"),
     [
-        ('message = "test.Itm"\nidentity = "name"', "there is no message test.Itm", "did you mean test.Item?"),
-        ('message = "test.Item"\nidentity = "nam"', "test.Item has nothing at 'nam'", "correct the path"),
-        ('message = "test.Item"\nidentity = "name.x"', "nothing at 'name.x'", "correct the path"),
-        ('message = "test.Item"\nidentity = "name"\nproperties = { a = "b" }', "nothing at 'b'", "correct the path"),
+        ('message = "test.Itm"\nidentity = "name"', "no message named test.Itm", "did you mean test.Item?"),
+        ('message = "test.Item"\nidentity = "nam"', "test.Item has no field at 'nam'", "correct the path"),
+        ('message = "test.Item"\nidentity = "name.x"', "no field at 'name.x'", "correct the path"),
+        ('message = "test.Item"\nidentity = "name"\nproperties = { a = "b" }', "no field at 'b'", "correct the path"),
         (
             'message = "test.Item"\nidentity = "name"\nproperties = { property = "name" }',
             "every entity uses",
