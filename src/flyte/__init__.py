@@ -1,6 +1,7 @@
 """Typed client for the Flyte 2 control plane. Each name is imported when it is first used."""
 
-from os.path import dirname, exists
+from os.path import dirname as _dirname
+from os.path import exists as _exists
 from typing import TYPE_CHECKING
 
 from flyte_rpc.lazy import lazy_exports
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
 
-if exists(dirname(__file__) + "/_initialize.py"):  # a single stat; `_installation` tells what it means
+if _exists(_dirname(__file__) + "/_initialize.py"):  # a single stat; `_installation` tells what it means
     from ._installation import check
 
     check()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte._installation import check
+from flyte._installation import check as _check_installation
 from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .home import DevboxError
 
 # The official SDK has no devbox: after it has overwritten `flyte/__init__.py`, this file is still ours.
-check()
+_check_installation()
 
 __all__ = ["Devbox", "DevboxError", "deploy", "start"]
 

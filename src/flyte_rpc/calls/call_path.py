@@ -80,7 +80,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
             if delay is None or not _may_repeat(rpc, error, transport) or time.monotonic() + delay >= end:
                 if error is cause:
                     raise
-                raise error from cause
+                raise error from None  # the cause has the server's text unredacted
         else:
             attempt.succeeded()
             return result
@@ -124,7 +124,7 @@ async def stream(
                 attempt.failed(error)
                 if error is cause:
                     raise
-                raise error from cause
+                raise error from None  # the cause has the server's text unredacted
             yield result
 
 

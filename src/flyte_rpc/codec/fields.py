@@ -63,8 +63,8 @@ class Deferred(ABC):
         return None
 
     def decode(self, raw: Any) -> Any:
-        """Build the value from the bytes or numbers that the parser kept. Fields that it keeps nothing for need not have it."""
-        raise NotImplementedError
+        """Build the value from what the parser kept. By default, that is the value."""
+        return raw
 
     @abstractmethod
     def admit(self, value: Any) -> Any:

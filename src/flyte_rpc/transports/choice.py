@@ -43,17 +43,15 @@ class _Preference(enum.Enum):
 
 
 def transport_factory(
-    transport: TransportName | TransportFactory, user_agent: str, ssl_context: ssl.SSLContext | None
+    transport: TransportName, user_agent: str, ssl_context: ssl.SSLContext | None
 ) -> TransportFactory:
     """The factory of the chosen transport. Its modules are imported with the first connection.
 
     Args:
-        transport: The choice, or a factory, which is returned as it is.
+        transport: The choice.
         user_agent: The `user-agent` header.
         ssl_context: TLS settings. Default: the system's trust store, and TLS 1.2 or newer.
     """
-    if callable(transport):
-        return transport
 
     def grpc(endpoint: Endpoint) -> GrpcTransport:
         from .grpc import GrpcTransport

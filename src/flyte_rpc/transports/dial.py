@@ -1,64 +1,65 @@
-"""Connecting to one of the addresses of a host, whichever answers first as an HTTP/2 server."""
+"""Connecting to one of the addresses of a host, whichever answers first."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
-from . import diagnosis
-from .http2.connection import Http2Connection
-
-if TYPE_CHECKING:
-    import ssl
-
-    from .endpoint import Endpoint
+from .endpoint import Endpoint
 
 _STAGGER = 0.25
-"""Seconds that an address has before the next one is tried beside it."""
+"""Seconds before the next address is tried beside the ones that have not answered yet."""
 
 
-async def dial(
-    endpoint: Endpoint, make_connection: Callable[[], Http2Connection], ssl_context: ssl.SSLContext | None
-) -> Http2Connection:
-    """Connect, and wait for the server's HTTP/2 settings.
+class _Closable(Protocol):
+    def close(self, reason: str) -> None: ...
 
-    The addresses of a host are tried beside each other, so that one that does not answer, or that accepts connections and
-    stays mute, costs a quarter of a second.
+
+C = TypeVar("C", bound=_Closable)
+
+
+async def dial(endpoint: Endpoint, connect: Callable[[str], Coroutine[Any, Any, C]]) -> C:
+    """Connect to a host, trying its addresses beside each other.
+
+    An address that does not answer, or that accepts connections and stays mute, delays the connection by a quarter of a
+    second.
 
     Args:
         endpoint: Where to connect to.
-        make_connection: Makes the protocol of an attempt.
-        ssl_context: TLS settings. None for cleartext.
+        connect: Connects to one address, and waits until the peer has shown that it is of the right kind.
+
+    Returns:
+        The first connection that is made.
 
     Raises:
         OSError: No address can be connected to.
-        EndpointError: What answers is not an HTTP/2 server.
+        EndpointError: The peer is not of the right kind.
     """
-    attempts: list[asyncio.Task[Http2Connection]] = []
+    attempts: list[asyncio.Task[C]] = []
     errors: list[Exception] = []
     try:
-        for address in await _addresses(endpoint):
-            attempts.append(asyncio.create_task(_attempt(endpoint, address, make_connection, ssl_context)))
-            if (winner := await _first(attempts, errors, _STAGGER)) is not None:
-                return winner
-        while attempts:
-            if (winner := await _first(attempts, errors, None)) is not None:
-                return winner
+        addresses = await _addresses(endpoint)
+        for number, address in enumerate(addresses, 1):
+            attempts.append(asyncio.create_task(connect(address)))
+            is_last = number == len(addresses)
+            while attempts:
+                connection = await _first(attempts, errors, None if is_last else _STAGGER)
+                if connection is not None:
+                    return connection
+                if not is_last:
+                    break
     finally:
-        for attempt in attempts:
-            attempt.cancel()
-        if attempts:
-            await asyncio.wait(attempts)
-    # A refusal says least: another address may tell what is wrong.
+        await _abandon(attempts)
+    # A refusal says least: the error of another address may say what is wrong.
     raise next((error for error in errors if not isinstance(error, ConnectionRefusedError)), errors[0])
 
 
 async def _addresses(endpoint: Endpoint) -> list[str]:
-    """The addresses of the host, the families in turn."""
+    """The addresses of the host, alternating between IPv6 and IPv4."""
     with suppress(ValueError):
         return [str(ipaddress.ip_address(endpoint.host))]
     loop = asyncio.get_running_loop()
@@ -67,44 +68,33 @@ async def _addresses(endpoint: Endpoint) -> list[str]:
     for family, _, _, _, place in found:
         families.setdefault(family, []).append(str(place[0]))
     columns = [list(dict.fromkeys(addresses)) for addresses in families.values()]
-    longest = max(map(len, columns), default=0)
-    return [column[row] for row in range(longest) for column in columns if row < len(column)]
+    return [column[row] for row in range(max(map(len, columns))) for column in columns if row < len(column)]
 
 
-async def _attempt(
-    endpoint: Endpoint,
-    address: str,
-    make_connection: Callable[[], Http2Connection],
-    ssl_context: ssl.SSLContext | None,
-) -> Http2Connection:
-    name = endpoint.host if ssl_context is not None else None
-    create = asyncio.get_running_loop().create_connection
-    _, connection = await create(make_connection, address, endpoint.port, ssl=ssl_context, server_hostname=name)
-    try:
-        await connection.ready
-        if not connection.settings_received:
-            raise diagnosis.not_http2(endpoint, connection.first_bytes)
-    except BaseException:
-        connection.close("the handshake failed")
-        raise
-    return connection
-
-
-async def _first(
-    attempts: list[asyncio.Task[Http2Connection]], errors: list[Exception], seconds: float | None
-) -> Http2Connection | None:
+async def _first(attempts: list[asyncio.Task[C]], errors: list[Exception], seconds: float | None) -> C | None:
     """Wait for an attempt to end. Returns its connection; None if it failed, or if none has ended in time."""
     done, _ = await asyncio.wait(attempts, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    winner: Http2Connection | None = None
     for attempt in done:
-        attempts.remove(attempt)
         error = attempt.exception()
-        if isinstance(error, Exception):
-            errors.append(error)
-        elif error is not None:
+        if error is None:
+            attempts.remove(attempt)
+            return attempt.result()
+        if not isinstance(error, Exception):
             raise error
-        elif winner is None:
-            winner = attempt.result()
-        else:
-            attempt.result().close("another address has answered first")
-    return winner
+        attempts.remove(attempt)
+        errors.append(error)
+    return None
+
+
+async def _abandon(attempts: list[asyncio.Task[C]]) -> None:
+    """Cancel the attempts that are not needed, and close the connections of those that succeed all the same."""
+    for attempt in attempts:
+        attempt.cancel()
+        attempt.add_done_callback(_close)
+    if attempts:
+        await asyncio.wait(attempts)
+
+
+def _close(attempt: asyncio.Task[C]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close("another address has answered first")

@@ -12,9 +12,11 @@ from flyte_rpc.version import USER_AGENT
 
 from . import diagnosis
 from .connections import Http2Connections
+from .dial import dial
 from .framing import frame
 from .http2.connection import Http2Connection
-from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT
+from .http2.headers import HeaderWriter
+from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT, PingPolicy
 
 if TYPE_CHECKING:
     import ssl
@@ -53,25 +55,20 @@ class GrpcTransport:
             ping_timeout: Seconds after which an unanswered ping means that the connection is dead.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
+        self._endpoint = endpoint
+        self._ssl_context = ssl_context
+        self._user_agent = user_agent
+        self._connect_seconds = connect_seconds
+        self._close_seconds = close_seconds
         self._loop = asyncio.get_running_loop()
-        self._connections = Http2Connections(
-            endpoint,
-            ssl_context=ssl_context,
-            user_agent=user_agent,
-            connect_seconds=connect_seconds,
-            ping_interval=ping_interval,
-            ping_timeout=ping_timeout,
-            close_seconds=close_seconds,
-        )
+        self._connections = Http2Connections(self._connect)
+        self._connected = False
+        self.pings = PingPolicy(ping_interval, ping_timeout)
+        """When the server is pinged, on all connections."""
 
     @property
     def connected(self) -> bool:
-        return self._connections.connected
-
-    @property
-    def ping_interval(self) -> float:
-        """Seconds of silence before a ping, as the server has it now."""
-        return self._connections.ping_interval
+        return self._connected
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         # Until two messages have arrived, which is an error, only the end is of interest.
@@ -105,10 +102,11 @@ class GrpcTransport:
             call.release()
 
     def close(self) -> None:
-        self._connections.close()
+        self._connections.close("the client was closed")
 
     async def aclose(self) -> None:
-        await self._connections.aclose()
+        self.close()
+        await self._connections.wait_closed(self._close_seconds)
 
     async def _start_call(
         self,
@@ -122,7 +120,7 @@ class GrpcTransport:
     ) -> _Call:
         """Send a request. The caller releases the call in the end."""
         end = None if timeout is None else self._loop.time() + timeout
-        connection = self._connections.pick(long=long) or await self._connections.acquire(end, timeout, long=long)
+        connection = self._connections.pick(long=long) or await self._acquire_before(end, timeout, long=long)
         call = _Call(self._connections, connection, self._loop, expected_messages, end, timeout, long=long)
         stream = call.stream
         try:
@@ -143,6 +141,55 @@ class GrpcTransport:
             call.release()
             raise
         return call
+
+    async def _acquire_before(self, end: float | None, timeout: float | None, *, long: bool) -> Http2Connection:
+        limit = asyncio.timeout_at(end)
+        try:
+            async with limit:
+                return await self._connections.acquire(long=long)
+        except TimeoutError as error:
+            if isinstance(error, RpcError) or not limit.expired():
+                raise
+            what = f"not connected to the server after {_seconds(timeout)}"
+            raise DeadlineExceededError(what, unprocessed=True) from None
+
+    async def _connect(self) -> Http2Connection:
+        endpoint, made, tls = self._endpoint, list[Http2Connection](), self._tls()
+
+        def make_connection() -> Http2Connection:
+            headers = HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent)
+            made.append(Http2Connection(self._loop, headers, self.pings))
+            return made[-1]
+
+        async def connect(address: str) -> Http2Connection:
+            name = None if tls is None else endpoint.host
+            _, connection = await self._loop.create_connection(
+                make_connection, address, endpoint.port, ssl=tls, server_hostname=name
+            )
+            if not await connection.shake_hands():
+                raise diagnosis.not_http2(endpoint, connection.first_bytes)
+            return connection
+
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                connection = await dial(endpoint, connect)
+        except OSError as error:
+            if isinstance(error, RpcError):
+                raise
+            reached = any(connection.reached for connection in made)
+            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        self._connected = True
+        return connection
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._endpoint.tls:
+            return None
+        if self._ssl_context is None:
+            from .tls import default_context
+
+            self._ssl_context = default_context()
+        self._ssl_context.set_alpn_protocols(["h2"])
+        return self._ssl_context
 
     def _timeout_header(self, end: float | None) -> str:
         if end is None:

@@ -146,7 +146,7 @@ class TestConnectServers:
         first, second = factory(endpoint), factory(endpoint)
         await first.unary("/test.Echo/Say", b"{}", [], 20)
         await second.unary("/test.Echo/Say", b"{}", [], 20)
-        assert second.connected and not cast(Any, second)._grpc._connections._connecting
+        assert second.connected and not cast(Any, second)._grpc.connected
         assert cast(Any, second)._connect._http == http
         await first.aclose()
         await second.aclose()

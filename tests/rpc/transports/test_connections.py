@@ -128,3 +128,23 @@ async def test_a_server_that_takes_no_further_connection_serves_on_the_one_it_ha
         watches.append(await waiting)
         for replies in watches:
             await replies.aclose()
+
+
+async def test_a_server_that_ends_every_connection_is_not_called_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Peer.connection_made
+
+    def ending(peer: Peer, transport: asyncio.BaseTransport) -> None:
+        begin(peer, transport)
+        peer.goaway()
+        peer.flush()
+
+    monkeypatch.setattr(Peer, "connection_made", ending)
+    async with (
+        scripted(lambda peer, at: peer.reply(at)) as (endpoint, peers),
+        Client(endpoint, timeout=60, retry=AT_ONCE) as client,
+    ):
+        with pytest.raises(errors.ConnectionLostError, match="safe to repeat"):
+            await unary(client, Echo.WRITE, Note())
+        assert len(peers) <= 40
+        with pytest.raises(errors.ConnectionLostError):
+            await anext(stream(client, Echo.COUNT, Note()))

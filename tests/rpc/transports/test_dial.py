@@ -1,9 +1,9 @@
-"""Which address of a host is connected to, and what the server is told its name is."""
+"""The addresses of a host, and the `:authority` that the server receives."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from typing import Any
 
 import pytest
 
@@ -11,9 +11,10 @@ from flyte import errors
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.transports import dial
-from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
+from flyte_rpc.transports.endpoint import parse_endpoint
+from flyte_rpc.transports.transport import TransportName
 from support.echo import Echo, Note
-from support.peers import scripted, silent
+from support.peers import scripted
 
 
 @pytest.mark.parametrize(
@@ -40,28 +41,28 @@ async def test_the_authority_is_what_the_server_receives() -> None:
         assert f"http://{peers[0].headers[0][':authority']}" == endpoint
 
 
-async def test_a_mute_address_does_not_keep_the_next_one_from_being_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("transport", ["grpc", "auto"])
+async def test_a_mute_address_does_not_keep_the_next_one_from_being_tried(
+    transport: TransportName, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It accepts the connection and sends nothing, like a load balancer without a server behind it."""
-    async with silent() as mute, scripted(lambda peer, at: peer.reply(at)) as (endpoint, peers):
+    accepted = asyncio.Event()
+
+    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set()
+        await reader.read(-1)
+        writer.close()
+
+    async def addresses(where: object) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    monkeypatch.setattr(dial, "_addresses", addresses)
+    async with scripted(lambda peer, at: peer.reply(at)) as (endpoint, peers):
         port = int(endpoint.rpartition(":")[2])
-        mute_port = int(mute.rpartition(":")[2])
-        attempt, attempts = dial._attempt, list[str]()
-
-        async def addresses(where: object) -> list[str]:
-            return ["mute", "127.0.0.1"]
-
-        async def attempting(where: Endpoint, address: str, *rest: Any) -> Any:
-            attempts.append(address)
-            if address == "mute":
-                return await attempt(where._replace(port=mute_port), "127.0.0.1", *rest)
-            return await attempt(where, address, *rest)
-
-        monkeypatch.setattr(dial, "_addresses", addresses)
-        monkeypatch.setattr(dial, "_attempt", attempting)
-        async with Client(f"http://example.test:{port}", timeout=20) as client:
+        server = await asyncio.start_server(mute, "127.0.0.2", port)
+        async with server, Client(f"http://example.test:{port}", timeout=20, transport=transport) as client:
             assert (await unary(client, Echo.WRITE, Note())).ok == 1
-        assert attempts == ["mute", "127.0.0.1"]
-        assert len(peers) == 1
+        assert accepted.is_set() and len(peers) == 1
 
 
 async def test_the_error_of_the_address_that_says_most(monkeypatch: pytest.MonkeyPatch) -> None:

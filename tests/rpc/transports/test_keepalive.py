@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flyte_rpc.transports.http2.keepalive import Keepalive
+from flyte_rpc.transports.http2.keepalive import Keepalive, PingPolicy
 
 
 class Clock:
@@ -51,8 +51,11 @@ class Connection:
         self.pings: list[float] = []
         self.deaths: list[str] = []
         self.dead = False
+        self.calls = True
         loop: Any = self.clock
-        self.keepalive = Keepalive(loop, interval=30, timeout=15, send_ping=self.ping, dead=self.deaths.append)
+        self.keepalive = Keepalive(
+            loop, PingPolicy(30, 15), calls_open=lambda: self.calls, send_ping=self.ping, dead=self.deaths.append
+        )
 
     def ping(self) -> None:
         self.pings.append(self.clock.now)
@@ -70,7 +73,7 @@ def connection() -> Connection:
 
 
 def test_a_quiet_watch_is_pinged_as_often_as_servers_allow(connection: Connection) -> None:
-    connection.keepalive.start(lambda: True)
+    connection.keepalive.start()
     connection.clock.run_until(3600)
     assert connection.pings[:2] == pytest.approx([30, 60], abs=1)
     later = [b - a for a, b in pairwise(connection.pings[1:])]
@@ -84,7 +87,7 @@ def strikes(pings: list[float]) -> int:
 
 
 def test_replies_begin_the_count_anew(connection: Connection) -> None:
-    connection.keepalive.start(lambda: True)
+    connection.keepalive.start()
     for minute in range(60):
         connection.clock.run_until(minute * 60)
         connection.keepalive.last_received = connection.clock.now
@@ -93,16 +96,15 @@ def test_replies_begin_the_count_anew(connection: Connection) -> None:
 
 
 def test_without_calls_nothing_is_sent(connection: Connection) -> None:
-    open_calls = [1]
-    connection.keepalive.start(lambda: bool(open_calls))
-    open_calls.clear()
+    connection.keepalive.start()
+    connection.calls = False
     connection.clock.run_until(3600)
     assert connection.pings == []
 
 
 def test_an_unanswered_ping_is_the_end(connection: Connection) -> None:
     connection.dead = True
-    connection.keepalive.start(lambda: True)
+    connection.keepalive.start()
     connection.clock.run_until(3600)
     assert connection.deaths == ["the server has not answered a ping for 15 s"]
 
@@ -111,9 +113,13 @@ def test_the_class_works_on_a_real_loop() -> None:
     async def main() -> int:
         pinged = asyncio.Event()
         keepalive = Keepalive(
-            asyncio.get_running_loop(), interval=0.001, timeout=10, send_ping=pinged.set, dead=lambda reason: None
+            asyncio.get_running_loop(),
+            PingPolicy(0.001, 10),
+            calls_open=lambda: True,
+            send_ping=pinged.set,
+            dead=lambda reason: None,
         )
-        keepalive.start(lambda: True)
+        keepalive.start()
         await pinged.wait()
         keepalive.stop()
         return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -110,7 +111,7 @@ def _newest_message() -> Any:
     return _NewestMessage()
 
 
-class HasLatestState(Entity[M]):
+class HasLatestState(Entity[M], ABC):
     """Mixin for actions and runs: `pb2` is the newest message that the entity, or one that shares its state, has seen."""
 
     _latest: LatestState | None = None
@@ -119,20 +120,20 @@ class HasLatestState(Entity[M]):
     pb2: M = _newest_message()
 
     @staticmethod
+    @abstractmethod
     def _action_of(message: Any) -> Action:
         """The message of the action in a message of this entity."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _with_action(self, message: M, action: Action) -> M:
         """A message of this entity with a newer message of its action."""
-        raise NotImplementedError
 
     def _newest(self) -> M:
         message: M = self.__dict__["pb2"]
         if self._latest is not None:
             action = self._latest.message
             if action is not self._action_of(message):
-                message = self.__dict__["pb2"] = self._with_action(message, action)
+                message = vars(self)["pb2"] = self._with_action(message, action)
         return message
 
     def _shared_state(self) -> LatestState:

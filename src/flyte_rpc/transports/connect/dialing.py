@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from flyte_rpc.errors import EndpointError, RpcError
 from flyte_rpc.transports import diagnosis
+from flyte_rpc.transports.dial import dial
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.http2.connection import Http2Connection
 from flyte_rpc.transports.http2.headers import HeaderWriter
+from flyte_rpc.transports.http2.keepalive import PingPolicy
 
 from .http1 import Http1Connection
 from .protocol import PROTOCOL_VERSION, TIMEOUT_HEADER
@@ -48,6 +50,7 @@ class Dialer:
         self._user_agent = user_agent
         self._connect_seconds = connect_seconds
         self._loop = asyncio.get_running_loop()
+        self._pings = PingPolicy()
         self.connected = False
         """Whether a connection has ever been made."""
 
@@ -60,27 +63,33 @@ class Dialer:
         Raises:
             EndpointError: It cannot be opened. Nothing of a call was sent.
         """
-        opened = _Opening(versions[0], self._http1, self._http2)
+        made, tls = list[_Opening](), self._tls(versions)
+
+        def make_opening() -> _Opening:
+            made.append(_Opening(versions[0], self._http1, self._http2))
+            return made[-1]
+
+        async def connect(address: str) -> Http1Connection | Http2Connection:
+            name = None if tls is None else self._endpoint.host
+            _, opening = await self._loop.create_connection(
+                make_opening, address, self._endpoint.port, ssl=tls, server_hostname=name
+            )
+            connection = opening.connection
+            assert connection is not None  # it is made with the connection
+            if isinstance(connection, Http2Connection) and not await connection.shake_hands():
+                error = diagnosis.not_http2(self._endpoint, connection.first_bytes)
+                raise EndpointError(error.message.replace("gRPC", "HTTP/2"), hint=error.hint, unprocessed=True)
+            return connection
+
         try:
             async with asyncio.timeout(self._connect_seconds):
-                await self._loop.create_connection(
-                    lambda: opened,
-                    self._endpoint.host,
-                    self._endpoint.port,
-                    ssl=self._tls(versions),
-                    **_happy_eyeballs(self._loop),
-                )
-                connection = opened.connection
-                if isinstance(connection, Http2Connection):
-                    await self._shake_hands(connection)
-        except BaseException as error:
-            if opened.connection is not None:
-                opened.connection.close("the handshake failed")
-            if isinstance(error, OSError) and not isinstance(error, RpcError):
-                raise self._unreachable(error, opened.connection) from error
-            raise
+                connection = await dial(self._endpoint, connect)
+        except OSError as error:
+            if isinstance(error, RpcError):
+                raise
+            reached = any(opening.connection is not None for opening in made)
+            raise self._unreachable(error, reached=reached) from error
         self.connected = True
-        assert connection is not None
         return connection
 
     async def dial_http1(self) -> Http1Connection:
@@ -97,15 +106,8 @@ class Dialer:
         connection.close("the server chose another version of HTTP")
         raise EndpointError(f"{self._endpoint.address} does not offer {name} in the TLS handshake", unprocessed=True)
 
-    async def _shake_hands(self, connection: Http2Connection) -> None:
-        await connection.ready
-        if not connection.settings_received:
-            error = diagnosis.not_http2(self._endpoint, connection.first_bytes)
-            raise EndpointError(error.message.replace("gRPC", "HTTP/2"), hint=error.hint, unprocessed=True)
-        await connection.watch_the_loop()
-
-    def _unreachable(self, error: OSError, connection: object) -> EndpointError:
-        if connection is not None and isinstance(error, TimeoutError):
+    def _unreachable(self, error: OSError, *, reached: bool) -> EndpointError:
+        if reached and isinstance(error, TimeoutError):
             where = self._endpoint.address
             return EndpointError(f"{where} accepts connections but sends no HTTP/2 settings", unprocessed=True)
         return diagnosis.unreachable(self._endpoint, error, connected=False)
@@ -114,7 +116,9 @@ class Dialer:
         if not self._endpoint.tls:
             return None
         if self._ssl_context is None:
-            self._ssl_context = _default_ssl_context()
+            from flyte_rpc.transports.tls import default_context
+
+            self._ssl_context = default_context()
         self._ssl_context.set_alpn_protocols([_ALPN[version] for version in versions])
         return self._ssl_context
 
@@ -130,7 +134,7 @@ class Dialer:
             fixed=(PROTOCOL_VERSION,),
             timeout_header=TIMEOUT_HEADER,
         )
-        return Http2Connection(self._loop, headers)
+        return Http2Connection(self._loop, headers, self._pings)
 
 
 class _Opening(asyncio.Protocol):
@@ -154,11 +158,6 @@ class _Opening(asyncio.Protocol):
         self.connection.connection_made(transport)
 
 
-def _happy_eyeballs(loop: asyncio.AbstractEventLoop) -> dict[str, Any]:
-    """An argument of asyncio's own event loop. uvloop tries the addresses of a host one after the other."""
-    return {"happy_eyeballs_delay": 0.25} if isinstance(loop, asyncio.BaseEventLoop) else {}
-
-
 def _keep_alive(handle: socket.socket | None) -> None:
     if handle is None:
         return
@@ -169,11 +168,3 @@ def _keep_alive(handle: socket.socket | None) -> None:
                 handle.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     except OSError:
         pass  # a help against dead peers, without which calls work as well
-
-
-def _default_ssl_context() -> ssl.SSLContext:
-    import ssl
-
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context

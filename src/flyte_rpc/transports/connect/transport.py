@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
-from copy import copy
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.transports.diagnosis import ForeignReply
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES
+from flyte_rpc.transports.shared_task import SharedTask
 from flyte_rpc.version import USER_AGENT
 
 from . import protocol
@@ -73,7 +73,7 @@ class ConnectTransport:
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(endpoint, ssl_context=ssl_context, user_agent=user_agent, connect_seconds=connect_seconds)
         self._pool: HttpPool | None = None
-        self._negotiating: asyncio.Task[HttpPool] | None = None
+        self._negotiating = SharedTask(self._dial_first)
         self._closed = False
         self.answered = False
         """Whether the server has ever answered as a Connect server does."""
@@ -121,8 +121,7 @@ class ConnectTransport:
 
     def close(self) -> None:
         self._closed = True
-        if self._negotiating is not None:
-            self._negotiating.cancel()
+        self._negotiating.close(_CLOSED)
         if self._pool is not None:
             self._pool.close(_CLOSED)
 
@@ -173,18 +172,7 @@ class ConnectTransport:
         if self._http != "auto":
             self._pool = self._http1_pool() if self._http == "1.1" else Http2Pool(self._dialer.dial_http2)
             return self._pool
-        if self._negotiating is None or self._negotiating.done():
-            self._negotiating = self._loop.create_task(self._dial_first())
-            self._negotiating.add_done_callback(_consume_exception)
-        negotiating = self._negotiating
-        try:
-            return await asyncio.shield(negotiating)
-        except RpcError as error:
-            raise copy(error) from error.__cause__  # each call adds to its error where it happened
-        except asyncio.CancelledError:
-            if self._closed and negotiating.cancelled():
-                raise self._closed_error() from None
-            raise
+        return await self._negotiating.run()
 
     async def _dial_first(self) -> HttpPool:
         connection = await self._dialer.dial("2", "1.1")
@@ -230,11 +218,6 @@ async def _read_tail(call: HttpCall) -> None:
         pass
 
 
-def _consume_exception(task: asyncio.Task[HttpPool]) -> None:
-    if not task.cancelled():
-        task.exception()  # if no call waits any more, asyncio would report the exception as never retrieved
-
-
 class _Deadline:
     """The deadline of one call."""
 
@@ -244,7 +227,7 @@ class _Deadline:
         self._end = None if timeout is None else loop.time() + timeout
 
     def header(self) -> str:
-        """The remaining time as the server is told it."""
+        """The value of `connect-timeout-ms` for the remaining time."""
         return protocol.timeout_value(None if self._end is None else self._end - self._loop.time())
 
     async def apply(self, step: Awaitable[T], call: HttpCall | None) -> T:
@@ -265,10 +248,6 @@ class _Deadline:
                 raise
         seconds = f"{round(self._timeout or 0, 3):g} s"
         if call is None:
-            raise DeadlineExceededError(
-                f"not connected to the server after {seconds}",
-                hint="The request was not sent. Check the endpoint, or allow more time (see `timeout=` of the client).",
-                unprocessed=True,
-            )
+            raise DeadlineExceededError(f"not connected to the server after {seconds}", unprocessed=True)
         call.deadline_passed()
         raise DeadlineExceededError(f"no reply after {seconds}")

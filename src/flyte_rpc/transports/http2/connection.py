@@ -19,7 +19,7 @@ from .concurrency import StreamLimiter
 from .flow_control import FrameSender
 from .frames import FrameReader, Violation, frame
 from .headers import HeaderReader, HeaderWriter
-from .keepalive import PING_INTERVAL, PING_TIMEOUT, Keepalive
+from .keepalive import Keepalive, PingPolicy
 from .receive_windows import FIRST_WINDOW_BYTES, ReceiveWindows
 from .stream import Http2Stream
 
@@ -49,11 +49,10 @@ class Http2Connection(asyncio.Protocol):
         self,
         loop: asyncio.AbstractEventLoop,
         headers: HeaderWriter,
-        *,
-        ping_interval: float = PING_INTERVAL,
-        ping_timeout: float = PING_TIMEOUT,
+        pings: PingPolicy,
     ) -> None:
         self._loop = loop
+        self._pings = pings
         self.ready: asyncio.Future[None] = loop.create_future()
         """Done when the server has sent its HTTP/2 settings, or cannot send them any more."""
         self.closed: asyncio.Future[None] = loop.create_future()
@@ -65,11 +64,10 @@ class Http2Connection(asyncio.Protocol):
         self.reached = False
         """Whether the peer has accepted the connection."""
         self.draining = False
-        self.pings_refused = False
         self.closed_because = ""
         self._loop_guard = self._until_the_loop_ends()
         self._keepalive = Keepalive(
-            loop, interval=ping_interval, timeout=ping_timeout, send_ping=self._send_ping, dead=self._abort
+            loop, pings, calls_open=self._has_streams, send_ping=self._send_ping, dead=self._abort
         )
         self._unproductive = 0
         """Frames in a row that carry nothing."""
@@ -115,9 +113,16 @@ class Http2Connection(asyncio.Protocol):
         """Whether the server's limit of streams admits another one now."""
         return self._limiter.has_room(long=long)
 
-    async def watch_the_loop(self) -> None:
-        """Close the socket when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client."""
-        await anext(self._loop_guard)
+    async def shake_hands(self) -> bool:
+        """Wait for the server's settings. Returns False, and closes the socket, if the peer sends something else."""
+        try:
+            await self.ready
+            # Closes the socket when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client.
+            await anext(self._loop_guard)
+        finally:
+            if not self.settings_received:
+                self.close("the handshake failed")
+        return self.settings_received
 
     async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
         try:
@@ -208,7 +213,7 @@ class Http2Connection(asyncio.Protocol):
         stream.send_window = self._sender.initial_window
         self._windows.open(stream)
         self._streams[stream_id] = stream
-        self._keepalive.start(self._has_streams)
+        self._keepalive.start()
         self._sender.send_headers(stream_id, self._headers.write(path, metadata, timeout))
         return self._sender.send_data(stream, data, 0)
 
@@ -273,6 +278,7 @@ class Http2Connection(asyncio.Protocol):
             if headers.get(":status", "").startswith("1") and not ends:
                 self._note_progress(False)  # an informational response
                 return
+            self._note_progress(True)
             stream.headers = headers
             if headers.get("content-type") != "application/grpc" or headers.get(":status") != "200":
                 stream.wake()  # it may not be gRPC at all
@@ -341,7 +347,8 @@ class Http2Connection(asyncio.Protocol):
         if code == ErrorCodes.NO_ERROR:
             self.drain()
         else:
-            self.pings_refused = code == ErrorCodes.ENHANCE_YOUR_CALM
+            if code == ErrorCodes.ENHANCE_YOUR_CALM:
+                self._pings.back_off()
             self.close(f"the server closed the connection with {frames.error_name(code)}")
 
     def _read_window(self, flags: int, stream_id: int, payload: bytes) -> None:

@@ -20,15 +20,33 @@ _RESOLUTION = 0.001
 """Seconds that a timer may be early."""
 
 
+class PingPolicy:
+    """When the connections to one endpoint are pinged."""
+
+    def __init__(self, interval: float = PING_INTERVAL, timeout: float = PING_TIMEOUT) -> None:
+        """Set the policy.
+
+        Args:
+            interval: Seconds of silence before the first two pings; later ones wait at least `SPARING_INTERVAL`.
+            timeout: Seconds that the peer has to send anything after a ping.
+        """
+        self.interval = interval
+        self.timeout = timeout
+
+    def back_off(self) -> None:
+        """Ping half as often: the server says that it is pinged too often."""
+        self.interval *= 2
+
+
 class Keepalive:
     """Pings the peer of one connection when it is silent. What the peer sends otherwise makes a ping needless."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        policy: PingPolicy,
         *,
-        interval: float,
-        timeout: float,
+        calls_open: Callable[[], bool],
         send_ping: Callable[[], None],
         dead: Callable[[str], None],
     ) -> None:
@@ -36,27 +54,25 @@ class Keepalive:
 
         Args:
             loop: The event loop of the connection.
-            interval: Seconds of silence before the first two pings; later ones wait at least `SPARING_INTERVAL`.
-            timeout: Seconds that the peer has to send anything after a ping.
+            policy: When to ping.
+            calls_open: Whether there are calls. Without calls, no ping is sent.
             send_ping: Sends a ping.
             dead: Called with a reason when the peer sends nothing in time.
         """
         self._loop = loop
-        self._interval = interval
-        self._timeout = timeout
+        self._policy = policy
+        self._calls_open = calls_open
         self._send_ping = send_ping
         self._dead = dead
         self._timer: asyncio.TimerHandle | None = None
         self._pinged = 0
         """Pings since the peer has sent a part of a reply: servers forget earlier ones when they send something."""
         self._waiting = False
-        self._calls_open: Callable[[], bool] = lambda: False
         self.last_received = 0.0
         """Time of the event loop at which the last bytes arrived."""
 
-    def start(self, calls_open: Callable[[], bool]) -> None:
+    def start(self) -> None:
         """Watch over the peer for as long as calls are open."""
-        self._calls_open = calls_open
         if self._timer is None:
             self._timer = self._loop.call_later(self._due(), self._check)
 
@@ -78,7 +94,8 @@ class Keepalive:
             self._timer = self._loop.call_later(self._due(), self._check)
 
     def _due(self) -> float:
-        return self._interval if self._pinged < _EARLY_PINGS else max(self._interval, SPARING_INTERVAL)
+        interval = self._policy.interval
+        return interval if self._pinged < _EARLY_PINGS else max(interval, SPARING_INTERVAL)
 
     def _check(self) -> None:
         self._timer = None
@@ -91,11 +108,11 @@ class Keepalive:
         self._send_ping()
         self._pinged += 1
         self._waiting = True
-        self._timer = self._loop.call_later(self._timeout, self._give_up, self._loop.time())
+        self._timer = self._loop.call_later(self._policy.timeout, self._give_up, self._loop.time())
 
     def _give_up(self, since: float) -> None:
         self._timer, self._waiting = None, False
         if self.last_received >= since:
             self._check()
             return
-        self._dead(f"the server has not answered a ping for {self._timeout:g} s")
+        self._dead(f"the server has not answered a ping for {self._policy.timeout:g} s")
