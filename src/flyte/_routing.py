@@ -116,8 +116,8 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
 
     Returns:
         The client itself, where the control plane serves the data; else one for the endpoint that it names, with the
-        same identity and settings, which is closed with the client. An answer holds for ten minutes. A server without
-        `ClusterService` is not asked again in that time, nor one that names no cluster, about that operation.
+        same identity and settings, which is closed with the client. An answer holds for ten minutes, also the answer that
+        the server has no `ClusterService`, or names no cluster for the operation.
 
     Raises:
         InitializationError: The endpoint would get the credentials in clear text, and the control plane does not: from
@@ -127,7 +127,7 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
     Calls `ClusterService.SelectCluster`.
     """
     if client.closed:
-        return client  # whose own call says that it is closed; a client of the data plane may still be open
+        return client  # its call raises; the client of the data plane may still be open
     routes = _routes.setdefault(client, _Routes())
     key = (int(operation), resource.FULL_NAME, bytes(resource))
     for known in (key, (key[0], _ALL, b""), (0, _ALL, b"")):

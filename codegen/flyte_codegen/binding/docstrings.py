@@ -21,7 +21,7 @@ _SUMMARIES = {
     Kind.GET: "Fetch one.",
     Kind.CREATE: "Create one.",
     Kind.WATCH: "Follow changes as they happen.",
-    Kind.STREAM: "Stream what the server sends.",
+    Kind.STREAM: "Stream the messages of the server.",
 }
 _RETURNS = {
     Kind.LIST: "A pager for `for` or `async for`. It fetches nothing before the loop starts.",
@@ -47,7 +47,7 @@ def method(
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
     returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
     if kind is Kind.CALL and returns not in ("bool", "None"):
-        returned = "The entity, as the server has it now." if made_entity else "The reply of the server."
+        returned = "The updated entity." if made_entity else "The reply of the server."
     if kind is Kind.CREATE:
         returned = "The created entity, as the server stores it."
     if returned:

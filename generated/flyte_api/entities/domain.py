@@ -136,7 +136,7 @@ class DomainBase(Entity[OrgDomain]):
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The entity, as the server has it now.
+            The updated entity.
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
