@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -13,29 +12,79 @@ _BATCH = 1000
 """Size of a batch at which the reader waits for the consumer, so that a slow consumer slows the server down."""
 
 
+class _ReadAhead(Generic[T]):
+    """Reads a stream in one task. A task for each item would cost more than the item.
+
+    Use it in an `async with` block, which ends the task.
+    """
+
+    def __init__(self, source: AsyncGenerator[T, None], size: Callable[[T], int] = lambda item: 1) -> None:
+        self._source = source
+        self._size = size
+        self._arrived: list[T] = []
+        self._room = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._reading = asyncio.ensure_future(self._read())
+        self._reading.add_done_callback(self.wake)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await _end(self._reading)
+
+    async def next(self, after: float | None) -> list[T] | None:
+        """Return all items that have arrived, as soon as there is one.
+
+        Args:
+            after: Seconds without an item that count as a silence. None to wait without limit.
+
+        Returns:
+            The items; an empty list after a silence or `wake`; None at the end of the stream.
+        """
+        while not self._arrived:
+            if self._reading.done():
+                self._reading.result()
+                return None
+            loop = asyncio.get_running_loop()
+            self._waiter = waiter = loop.create_future()
+            timer = None if after is None else loop.call_later(after, self.wake)
+            try:
+                await waiter
+            finally:
+                self._waiter = None
+                if timer is not None:
+                    timer.cancel()
+            if not self._arrived and not self._reading.done():
+                return []
+        batch, self._arrived = self._arrived, []
+        self._room.set()
+        return batch
+
+    def wake(self, _: object = None) -> None:
+        """Have `next` return."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _read(self) -> None:
+        total = 0
+        async for item in self._source:
+            total = self._size(item) + (total if self._arrived else 0)
+            self._arrived.append(item)
+            self.wake()
+            if total >= _BATCH:
+                self._room.clear()
+                await self._room.wait()
+
+
 async def with_silences(source: AsyncGenerator[T, None], after: float) -> AsyncGenerator[T | None, None]:
     """Yield the items of a stream, and None whenever it has been silent for `after` seconds."""
-    pending: asyncio.Task[T] | None = None
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.ensure_future(_next(source))
-            # asyncio.wait_for would cancel the read, which ends the stream and loses items.
-            done, _ = await asyncio.wait([pending], timeout=after)
-            if not done:
+    async with _ReadAhead(source) as ahead:
+        while (batch := await ahead.next(after)) is not None:
+            if not batch:
                 yield None
-                continue
-            try:
-                item = pending.result()
-            except StopAsyncIteration:
-                return
-            finally:
-                pending = None
-            yield item
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.wait([pending])
+            for item in batch:
+                yield item
 
 
 async def until_silent(
@@ -58,8 +107,8 @@ async def until_silent(
         linger: Wait for one more silence after that, because the last items may still arrive. Default: True.
     """
     ended = False
-    async with aclosing(_batches(source, after, size)) as batches:
-        async for batch in batches:
+    async with _ReadAhead(source, size) as ahead:
+        while (batch := await ahead.next(after)) is not None:
             if batch:
                 ended = False
                 yield batch
@@ -71,52 +120,6 @@ async def until_silent(
                     return
 
 
-async def _batches(
-    source: AsyncGenerator[T, None], after: float, size: Callable[[T], int]
-) -> AsyncGenerator[list[T], None]:
-    """Yield all items that have arrived at a time, and an empty list whenever the stream has been silent."""
-    arrived: list[T] = []
-    news, room = asyncio.Event(), asyncio.Event()
-
-    async def read() -> None:
-        total = 0
-        async for item in source:
-            total = size(item) if not arrived else total + size(item)
-            arrived.append(item)
-            news.set()
-            if total >= _BATCH:
-                room.clear()
-                await room.wait()
-
-    # One task for the whole stream: a task for each item would cost more than the item.
-    reading = asyncio.ensure_future(read())
-    reading.add_done_callback(lambda _: news.set())
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(after):
-                    await news.wait()
-            except TimeoutError:
-                yield []
-                continue
-            news.clear()
-            if arrived:
-                batch = arrived.copy()
-                arrived.clear()
-                room.set()
-                if reading.done():
-                    news.set()
-                yield batch
-            elif reading.done():
-                reading.result()
-                return
-    finally:
-        reading.cancel()
-        await asyncio.wait([reading])
-        if not reading.cancelled():
-            reading.exception()  # nobody is left to be told
-
-
 async def with_checks(
     source: AsyncGenerator[T, None], after: float, check: Callable[[], Awaitable[T | None]]
 ) -> AsyncGenerator[T, None]:
@@ -125,48 +128,35 @@ async def with_checks(
     A server may lose the last update of a stream that it keeps open.
 
     Args:
-        source: The stream.
+        source: The stream. Items that have arrived together are yielded without a check between them.
         after: Seconds without an item that count as a silence.
         check: Fetches the current item, and returns None if there is nothing to yield. It runs beside the stream: an
             item that arrives meanwhile cancels it.
     """
-    pending: asyncio.Task[T] | None = None
-    checking: asyncio.Task[T | None] | None = None
-    try:
-        while True:
-            if pending is None:
-                pending = asyncio.ensure_future(_next(source))
-            if checking is None:
-                await asyncio.wait([pending], timeout=after)
-            else:
-                await asyncio.wait([pending, checking], return_when=asyncio.FIRST_COMPLETED)
-            if pending.done():
-                done, pending = pending, None
-                if checking is not None:
-                    checking.cancel()
+    checking: asyncio.Future[T | None] | None = None
+    async with _ReadAhead(source) as ahead:
+        try:
+            while (batch := await ahead.next(after if checking is None else None)) is not None:
+                if batch and checking is not None:
+                    await _end(checking)
                     checking = None
-                try:
-                    item = done.result()
-                except StopAsyncIteration:
-                    return
-                yield item
-            elif checking is None:
-                checking = asyncio.ensure_future(_found(check))
-            elif checking.done():
-                found, checking = checking.result(), None
-                if found is not None:
-                    yield found
-    finally:
-        left = [task for task in (pending, checking) if task is not None]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+                for item in batch:
+                    yield item
+                if not batch and checking is None:
+                    checking = asyncio.ensure_future(check())
+                    checking.add_done_callback(ahead.wake)
+                elif checking is not None and checking.done():
+                    found, checking = checking.result(), None
+                    if found is not None:
+                        yield found
+        finally:
+            if checking is not None:
+                await _end(checking)
 
 
-async def _found(check: Callable[[], Awaitable[T | None]]) -> T | None:
-    return await check()
-
-
-async def _next(source: AsyncGenerator[T, None]) -> T:
-    return await anext(source)
+async def _end(task: asyncio.Future[Any]) -> None:
+    """Cancel a task, and wait until it has ended."""
+    task.cancel()
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # nobody is left to be told

@@ -120,21 +120,15 @@ def watched(
     async def subscribe() -> AsyncGenerator[T]:
         async with aclosing(_items(stream(client, rpc, request), items)) as found:
             async for item in found:
-                made = make(item, client)
-                if each is not None:
-                    each(made)
-                yield made
+                yield make(item, client)
 
     async def current() -> T | None:
         try:
-            item = None if fetch is None else await fetch()
+            return None if fetch is None else await fetch()
         except RpcError as error:
             # The stream decides whether the watch fails.
             _log.debug("fetching %s after a silence of its watch failed: %s", about, error)
             return None
-        if item is not None and each is not None:
-            each(item)
-        return item
 
     return Watch(
         subscribe,
@@ -142,6 +136,7 @@ def watched(
         timeout=timeout,
         bounded=bounded,
         fetch=None if fetch is None else current,
+        each=each,
         waited_for=f"{about} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )

@@ -45,6 +45,7 @@ class Watch(Stream[T]):
         phase: Callable[[T], str] | None = None,
         bounded: bool = False,
         fetch: Callable[[], Awaitable[T | None]] | None = None,
+        each: Callable[[T], None] | None = None,
         silence: float | None = None,
         backoff: Backoff = SUBSCRIPTIONS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -61,6 +62,7 @@ class Watch(Stream[T]):
             bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
             fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are
                 waited out.
+            each: Called with each item before the item is delivered.
             silence: Seconds without an item that make a silence. Default: 30.
             backoff: Maximum attempts and delays after a broken stream.
             sleep: Waits between attempts.
@@ -79,6 +81,7 @@ class Watch(Stream[T]):
         self._phase = phase
         self._bounded = bounded
         self._fetch = fetch
+        self._each = each
         self._silence = _SILENCE if silence is None else silence
         self._backoff = backoff
         self._sleep = sleep
@@ -116,6 +119,8 @@ class Watch(Stream[T]):
                     except StopAsyncIteration:  # a bounded watch has ended
                         return
                     last = item
+                    if self._each is not None:
+                        self._each(item)
                     yield item
                     if self._is_final(item):
                         return
