@@ -9,6 +9,12 @@ MAX_MESSAGE_BYTES = 256 * 2**20
 
 PREFIX_BYTES = 5
 
+_MAX_MEMBERS = 16
+"""Parts of a gzip file. Servers write one; thousands would only serve to keep the client busy."""
+
+_GZIP = 16 + 15
+"""Tells zlib to expect the header and checksum of gzip."""
+
 _PREFIX = struct.Struct(">BL")
 
 
@@ -43,20 +49,32 @@ def message_size(data: bytes | bytearray, at: int, limit: int, *, compression: b
 
 
 def gunzip(data: bytes, limit: int) -> bytes:
-    """Decompress a message.
+    """Decompress gzip.
+
+    Args:
+        data: All of it, in one or a few members.
+        limit: The most bytes that it may expand to. More are never produced.
 
     Raises:
-        BadFrame: It is not gzip, or has more than `limit` bytes.
+        BadFrame: The data is broken or cut short, expands to more than the limit, or has too many members.
     """
     import zlib
 
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        message = reader.decompress(data, limit + 1)
-    except zlib.error as error:
-        raise BadFrame(f"the message is not valid gzip ({error})") from None
-    if len(message) > limit:
-        raise BadFrame(f"the message has more than {limit:,} bytes when decompressed", too_large=True)
-    if not reader.eof:
-        raise BadFrame("the compressed message is cut short")
-    return message
+    parts: list[bytes] = []
+    size = 0
+    while data:
+        if len(parts) == _MAX_MEMBERS:
+            raise BadFrame("the compressed reply has too many parts")
+        member = zlib.decompressobj(wbits=_GZIP)
+        try:
+            part = member.decompress(data, limit - size + 1)
+        except zlib.error as error:
+            raise BadFrame(f"the compressed reply is broken ({error})") from None
+        size += len(part)
+        if size > limit:
+            raise BadFrame(f"the compressed message expands to more than the limit of {limit:,} bytes", too_large=True)
+        if not member.eof:
+            raise BadFrame("the compressed reply is cut short")
+        parts.append(part)
+        data = member.unused_data
+    return parts[0] if len(parts) == 1 else b"".join(parts)

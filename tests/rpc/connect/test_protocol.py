@@ -17,10 +17,10 @@ from flyte_rpc.transports.connect.protocol import (
     EnvelopeReader,
     decompress,
     envelope,
-    gunzip,
     reply_error,
     timeout_value,
 )
+from flyte_rpc.transports.framing import BadFrame, gunzip
 
 JSON = {"content-type": "application/json; charset=utf-8"}
 
@@ -152,21 +152,25 @@ class TestCompression:
 
     def test_the_limit_is_exact(self) -> None:
         assert gunzip(gzip.compress(bytes(10)), 10) == bytes(10)
-        with pytest.raises(errors.DecodeError, match="limit of 9 bytes"):
+        with pytest.raises(BadFrame, match="limit of 9 bytes"):
             gunzip(gzip.compress(bytes(10)), 9)
-        with pytest.raises(errors.DecodeError, match="limit of 10 bytes"):
+        with pytest.raises(BadFrame, match="limit of 10 bytes"):
             gunzip(gzip.compress(bytes(6)) * 2, 10)
 
     def test_too_many_members(self) -> None:
         assert gunzip(gzip.compress(b"") * 16, 10) == b""
-        with pytest.raises(errors.DecodeError, match="too many parts"):
+        with pytest.raises(BadFrame, match="too many parts"):
             gunzip(gzip.compress(b"") * 17, 10)
 
     @given(st.binary(max_size=100))
     def test_random_bytes(self, data: bytes) -> None:
-        with suppress(errors.DecodeError):
+        with suppress(BadFrame):
             gunzip(data, 1000)
 
     def test_empty_bodies_need_no_compression(self) -> None:
         assert decompress("gzip", b"") == b""
         assert decompress(" Identity ", b"x") == b"x"
+
+    def test_what_is_broken_is_an_error_of_the_call(self) -> None:
+        with pytest.raises(errors.DecodeError, match="cut short"):
+            decompress("gzip", gzip.compress(b"ab")[:-9])

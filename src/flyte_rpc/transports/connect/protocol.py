@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import struct
-import zlib
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -13,7 +12,7 @@ from typing import Any, cast
 from flyte_rpc.errors import DecodeError, EndpointError, RpcError, UnknownError, rpc_error
 from flyte_rpc.status import Status
 from flyte_rpc.transports.diagnosis import ForeignReply
-from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES
+from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, BadFrame, gunzip
 
 UNARY_TYPE = "application/proto"
 STREAM_TYPE = "application/connect+proto"
@@ -37,9 +36,6 @@ _COMPRESSED = 1
 _END_OF_STREAM = 2
 _PREFIX = struct.Struct(">BL")
 
-_GZIP = 16 + zlib.MAX_WBITS
-"""Tells zlib to expect the header and checksum of gzip."""
-
 _STATUS_OF_CODE = {status.name.lower(): status for status in Status if status is not Status.OK}
 _STATUS_OF_CODE["canceled"] = Status.CANCELLED  # Connect spells this one otherwise
 
@@ -54,9 +50,6 @@ _STATUS_OF_HTTP = {
     504: Status.UNAVAILABLE,
 }
 """What Connect prescribes for error replies without a Connect error. All others are UNKNOWN."""
-
-_MAX_MEMBERS = 16
-"""Parts of a gzip file. Servers write one; thousands would only serve to keep the client busy."""
 
 _SHOWN_CHARACTERS = 120
 """How much of a plain text is repeated in an error."""
@@ -262,34 +255,7 @@ def decompress(encoding: str, data: bytes) -> bytes:
         return data
     if encoding != "gzip":
         raise DecodeError(f"the reply is compressed with {encoding!r}, which was not offered")
-    return gunzip(data, MAX_MESSAGE_BYTES)
-
-
-def gunzip(data: bytes, limit: int) -> bytes:
-    """Decompress gzip.
-
-    Args:
-        data: All of it, in one or a few members.
-        limit: The most bytes that it may expand to. More are never produced.
-
-    Raises:
-        DecodeError: The data is broken or cut short, expands to more than the limit, or has too many members.
-    """
-    parts: list[bytes] = []
-    size = 0
-    while data:
-        if len(parts) == _MAX_MEMBERS:
-            raise DecodeError("the compressed reply has too many parts")
-        member = zlib.decompressobj(_GZIP)
-        try:
-            part = member.decompress(data, limit - size + 1)
-        except zlib.error as error:
-            raise DecodeError(f"the compressed reply is broken ({error})") from None
-        size += len(part)
-        if size > limit:
-            raise DecodeError(f"the compressed message expands to more than the limit of {limit:,} bytes")
-        if not member.eof:
-            raise DecodeError("the compressed reply is cut short")
-        parts.append(part)
-        data = member.unused_data
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    try:
+        return gunzip(data, MAX_MESSAGE_BYTES)
+    except BadFrame as error:
+        raise DecodeError(str(error)) from None
