@@ -25,8 +25,9 @@ from grpclib.server import Server, Stream
 from flyte_rpc.calls.rpc import Cardinality, Rpc
 from flyte_rpc.status import Status
 from flyte_rpc.transports.framing import BadFrame
+from flyte_rpc.transports.grpclib.connection import TolerantProcessor
 
-from .grpclib_compat import TolerantProcessor, read_message
+from .grpclib_compat import read_message
 from .service import Abort, ServerCall, ServiceBase, abort
 
 __all__ = ["Abort", "Authenticate", "RunningServer", "ServerCall", "ServiceBase", "Status", "abort", "serve"]

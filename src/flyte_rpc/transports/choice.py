@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnavailableError, UnknownError
 
 from .endpoint import Endpoint
-from .transport import Metadata, Transport, TransportFactory, TransportName
+from .transport import Metadata, StreamingCall, Transport, TransportFactory, TransportName
 
 if TYPE_CHECKING:
     import ssl
 
     from .connect.transport import ConnectTransport, HttpVersion
     from .grpc import GrpcTransport
+    from .grpclib.transport import GrpclibTransport
 
 _REFUSED = frozenset((405, 415, 464))
 """HTTP statuses that refuse a request for its form, before any handler runs: method, content type, HTTP version.
@@ -63,12 +64,23 @@ def transport_factory(
 
         return ConnectTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context, http=http)
 
+    def grpclib(endpoint: Endpoint) -> GrpclibTransport:
+        from .grpclib.transport import GrpclibTransport
+
+        return GrpclibTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context)
+
     preferences: dict[Endpoint, _Preference] = {}  # for the transports of all event loops
 
     def auto(endpoint: Endpoint) -> Transport:
         return _AutoTransport(endpoint, grpc, connect, preferences)
 
-    return {"auto": auto, "grpc": grpc, "connect": connect}[transport]
+    factories: dict[TransportName, TransportFactory] = {
+        "auto": auto,
+        "grpc": grpc,
+        "connect": connect,
+        "grpclib": grpclib,
+    }
+    return factories[transport]
 
 
 class _AutoTransport:
@@ -157,6 +169,32 @@ class _AutoTransport:
                 combined = self._failure(other, error, second)
                 raise combined from combined.__cause__
         self._choose(other)
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
+    ) -> AsyncGenerator[StreamingCall, None]:
+        """As `Transport.open`. Only a server that refuses the connection makes it try the other transport.
+
+        Messages cannot be sent again, so a call that is refused later fails. The next call uses the other transport.
+        """
+        end = None if timeout is None else self._loop.time() + timeout
+        transport = self._chosen or self._known() or self._first()
+        started = False
+        try:
+            async with transport.open(path, metadata, timeout, bidirectional=bidirectional) as call:
+                started = True
+                yield call
+            return
+        except RpcError as failure:
+            if transport is self._chosen:
+                raise
+            other = self._fallback(transport, failure)
+            if other is None or started:
+                raise
+        left = None if end is None else max(end - self._loop.time(), 0.0)
+        async with other.open(path, metadata, left, bidirectional=bidirectional) as call:
+            yield call
 
     def close(self) -> None:
         self._closed = True

@@ -48,6 +48,21 @@ def message_size(data: bytes | bytearray, at: int, limit: int, *, compression: b
     return int(size)
 
 
+def decompress(encoding: str, message: bytes) -> bytes:
+    """Decompress a gRPC message.
+
+    Args:
+        encoding: The value of `grpc-encoding`.
+        message: The compressed message.
+
+    Raises:
+        BadFrame: The encoding is not gzip, or the message is broken or too large.
+    """
+    if encoding != "gzip":
+        raise BadFrame(f"the message is compressed as {encoding or 'identity'!r}, which was not agreed")
+    return gunzip(message, MAX_MESSAGE_BYTES)
+
+
 def gunzip(data: bytes, limit: int) -> bytes:
     """Decompress gzip.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from math import ceil
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
@@ -14,6 +14,7 @@ from . import diagnosis
 from .connections import Http2Connections
 from .dial import dial
 from .framing import frame
+from .grpc_call import GrpcCall, GrpcStreamingCall, seconds_text, timeout_header
 from .http2.connection import Http2Connection
 from .http2.headers import HeaderWriter
 from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT, PingPolicy
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
     from .endpoint import Endpoint
     from .transport import Metadata
-
-_MAX_TIMEOUT = 99_999_999
-"""What fits into the eight digits of `grpc-timeout`."""
 
 
 class GrpcTransport:
@@ -101,6 +99,16 @@ class GrpcTransport:
         finally:
             call.release()
 
+    @asynccontextmanager
+    async def open(
+        self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
+    ) -> AsyncGenerator[GrpcStreamingCall, None]:
+        call = await self._start_call(path, None, metadata, timeout, expected_messages=1, long=True)
+        try:
+            yield GrpcStreamingCall(call)
+        finally:
+            call.release()
+
     def close(self) -> None:
         self._connections.close("the client was closed")
 
@@ -111,17 +119,20 @@ class GrpcTransport:
     async def _start_call(
         self,
         path: str,
-        request: bytes,
+        request: bytes | None,
         metadata: Metadata,
         timeout: float | None,
         *,
         expected_messages: int,
         long: bool,
-    ) -> _Call:
-        """Send a request. The caller releases the call in the end."""
+    ) -> GrpcCall:
+        """Send a request; None if the messages follow. The caller releases the call in the end."""
         end = None if timeout is None else self._loop.time() + timeout
         connection = self._connections.pick(long=long) or await self._acquire_before(end, timeout, long=long)
-        call = _Call(self._connections, connection, self._loop, expected_messages, end, timeout, long=long)
+        streaming = request is None
+        call = GrpcCall(
+            self._connections, connection, self._loop, expected_messages, end, timeout, long=long, streaming=streaming
+        )
         stream = call.stream
         try:
             while not stream.admitted:
@@ -130,8 +141,9 @@ class GrpcTransport:
                 await stream.wait()
             if not connection.usable:
                 raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
-            data = frame(request)
-            at = connection.send_request(stream, path, metadata, self._timeout_header(end), data)
+            data = b"" if request is None else frame(request)
+            header = "" if end is None else timeout_header(end - self._loop.time())
+            at = connection.send_request(stream, path, metadata, header, data, end=not streaming)
             while at < len(data):
                 await stream.wait()
                 if stream.finished:
@@ -150,7 +162,7 @@ class GrpcTransport:
         except TimeoutError as error:
             if isinstance(error, RpcError) or not limit.expired():
                 raise
-            what = f"not connected to the server after {_seconds(timeout)}"
+            what = f"not connected to the server after {seconds_text(timeout)}"
             raise DeadlineExceededError(what, unprocessed=True) from None
 
     async def _connect(self) -> Http2Connection:
@@ -190,107 +202,3 @@ class GrpcTransport:
             self._ssl_context = default_context()
         self._ssl_context.set_alpn_protocols(["h2"])
         return self._ssl_context
-
-    def _timeout_header(self, end: float | None) -> str:
-        if end is None:
-            return ""
-        left = max(end - self._loop.time(), 0.0)
-        # Rounded up: a server that gives up before its client makes the failure look like one of the server.
-        if left < _MAX_TIMEOUT / 1e6:
-            return f"{ceil(left * 1e6)}u"
-        if left < _MAX_TIMEOUT / 1e3:
-            return f"{ceil(left * 1e3)}m"
-        return f"{min(ceil(left), _MAX_TIMEOUT)}S"
-
-
-def _seconds(timeout: float | None) -> str:
-    return f"{round(timeout or 0, 3):g} s"
-
-
-class _Call:
-    """A stream with its deadline, and the error for each way to fail."""
-
-    __slots__ = (
-        "_checked",
-        "_connection",
-        "_connections",
-        "_expected_messages",
-        "_started",
-        "_timeout",
-        "_timer",
-        "stream",
-    )
-
-    def __init__(
-        self,
-        connections: Http2Connections,
-        connection: Http2Connection,
-        loop: asyncio.AbstractEventLoop,
-        expected_messages: int,
-        end: float | None,
-        timeout: float | None,
-        *,
-        long: bool,
-    ) -> None:
-        self._connections = connections
-        self._connection = connection
-        self._expected_messages = expected_messages
-        self._timeout = timeout
-        self._started = loop.time()
-        self._checked = False
-        self.stream = connection.open(expected_messages, long=long)
-        # One timer for the whole call: a scope for each wait costs more than the waiting.
-        self._timer = None if end is None else loop.call_at(end, self.stream.expire)
-
-    def release(self) -> None:
-        """End the call."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._connection.release(self.stream)
-        self._connections.released(self._connection)
-
-    async def wait_for_messages(self) -> None:
-        """Wait for the expected number of messages, or for the end of the reply.
-
-        Raises:
-            RpcError: Neither arrives.
-        """
-        stream = self.stream
-        while True:
-            if not self._checked and stream.headers is not None:
-                diagnosis.check_response(stream.headers)
-                self._checked = True
-            if len(stream.messages) >= self._expected_messages:
-                return
-            if stream.malformed is not None:
-                if stream.malformed.cut and stream.trailers is None:
-                    raise self.failure()
-                raise DecodeError(str(stream.malformed))
-            if stream.ended:
-                return
-            if stream.finished:
-                raise self.failure()
-            await stream.wait()
-
-    def check_status(self) -> None:
-        """Raise the error of the status at the end of a reply, unless it is OK."""
-        stream = self.stream
-        headers, trailers = stream.headers or {}, stream.trailers
-        if "grpc-status" in headers:
-            trailers = headers
-        elif trailers is None:
-            raise self.failure()
-        diagnosis.raise_for_status(trailers)
-
-    def failure(self) -> RpcError:
-        """The error for a reply that did not arrive."""
-        stream = self.stream
-        if stream.expired and stream.failure is None:
-            if stream.id and self._connection.last_received <= self._started:
-                self._connection.drain()  # it may be dead, so that no later call should use it
-            missing = "no status" if stream.messages else "no reply"
-            what = missing if stream.sent else "the server takes no request"
-            return DeadlineExceededError(f"{what} after {_seconds(self._timeout)}", unprocessed=not stream.id)
-        if stream.failure is None:
-            return diagnosis.missing_status(complete=stream.headers is not None and stream.malformed is None)
-        return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)

@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol, get_args
 
 from .endpoint import Endpoint
 
 Metadata = Sequence[tuple[str, str]]
 """Request headers: lower-case names, printable ASCII values."""
+
+
+class StreamingCall(Protocol):
+    """A call in which the client sends any number of messages. One task may send while another one receives."""
+
+    async def send(self, message: bytes) -> bool:
+        """Send a message. Waits while the server or the network takes no more.
+
+        Returns:
+            Whether the call still takes messages. If not, `receive` returns or raises what the server answered.
+
+        Raises:
+            RuntimeError: `end` was called before.
+        """
+        ...
+
+    async def end(self) -> None:
+        """Tell the server that no more messages follow. Ending twice does nothing."""
+        ...
+
+    async def receive(self) -> bytes | None:
+        """Wait for the next reply. None means that the call has ended successfully.
+
+        Raises:
+            RpcError: The call failed. Replies that arrived before are returned first.
+        """
+        ...
 
 
 class Transport(Protocol):
@@ -49,6 +77,23 @@ class Transport(Protocol):
         """
         ...
 
+    def open(
+        self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
+    ) -> AbstractAsyncContextManager[StreamingCall]:
+        """A call in which the client streams. Leaving the block cancels the call unless it has ended.
+
+        Args:
+            path: `/package.Service/Method`.
+            metadata: Request headers.
+            timeout: Seconds for the whole call, connecting included; None for no end.
+            bidirectional: Whether replies are read before the last message is sent. Pass False for a client stream: it
+                also works over HTTP/1.1.
+
+        Raises:
+            RpcError: No call can be started.
+        """
+        ...
+
     def close(self) -> None:
         """Drop the connection; running calls fail. Call it on the event loop of the transport."""
         ...
@@ -58,8 +103,8 @@ class Transport(Protocol):
         ...
 
 
-TransportName = Literal["auto", "grpc", "connect"]
-"""`"grpc"`, `"connect"`, or `"auto"` for gRPC where it works and Connect elsewhere."""
+TransportName = Literal["auto", "grpc", "connect", "grpclib"]
+"""`"grpc"`, `"connect"`, `"grpclib"`, or `"auto"` for gRPC where it works and Connect elsewhere."""
 
 TransportFactory = Callable[[Endpoint], Transport]
 """Makes a transport for the running event loop. It sends nothing before the first call."""
@@ -77,5 +122,5 @@ def check_transport(transport: TransportName | TransportFactory) -> TransportNam
     if not isinstance(transport, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"transport takes a name or a function, not {type(transport).__name__}")
     if transport not in get_args(TransportName):
-        raise ValueError(f'transport={transport!r}: choose "auto", "grpc" or "connect"')
+        raise ValueError(f'transport={transport!r}: choose "auto", "grpc", "connect" or "grpclib"')
     return transport

@@ -258,7 +258,7 @@ class TestOtherServers:
 
 class TestArguments:
     def test_names_that_do_not_exist(self) -> None:
-        message = 'transport=\'foo\': choose "auto", "grpc" or "connect"'
+        message = 'transport=\'foo\': choose "auto", "grpc", "connect" or "grpclib"'
         with pytest.raises(ValueError, match=message):
             Client("http://x", transport="foo")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=message):

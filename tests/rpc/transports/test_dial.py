@@ -41,7 +41,7 @@ async def test_the_authority_is_what_the_server_receives() -> None:
         assert f"http://{peers[0].headers[0][':authority']}" == endpoint
 
 
-@pytest.mark.parametrize("transport", ["grpc", "auto"])
+@pytest.mark.parametrize("transport", ["grpc", "grpclib", "auto"])
 async def test_a_mute_address_does_not_keep_the_next_one_from_being_tried(
     transport: TransportName, monkeypatch: pytest.MonkeyPatch
 ) -> None:

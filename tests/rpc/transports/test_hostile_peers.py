@@ -102,7 +102,7 @@ class TestCompression:
             await self.reply(body, encoding)
 
     async def test_a_bomb(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("flyte_rpc.transports.http2.stream.MAX_MESSAGE_BYTES", 100_000)
+        monkeypatch.setattr("flyte_rpc.transports.framing.MAX_MESSAGE_BYTES", 100_000)
         with pytest.raises(errors.DecodeError, match="expands to more than the limit of 100,000 bytes"):
             await self.reply(gzip.compress(b" " * 10_000_000))
 

@@ -41,7 +41,7 @@ class TestTls:
         async with Client(f"https://localhost:{tls}", timeout=20) as client:
             assert (await unary(client, Echo.SAY, Note())).ok == 1
 
-    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib", "auto"])
     async def test_an_untrusted_server_is_not(self, tls: int, transport: str) -> None:
         text = await failure(f"https://localhost:{tls}", errors.EndpointError, transport=transport)
         assert "certificate of localhost" in text and "SSL_CERT_FILE" in text
@@ -50,7 +50,7 @@ class TestTls:
         text = await failure(f"http://127.0.0.1:{tls}", errors.EndpointError)
         assert "https://127.0.0.1" in text
 
-    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib", "auto"])
     async def test_tls_to_a_clear_text_server(self, transport: str) -> None:
         async with await serve([EchoServer()]) as server:
             text = await failure(f"https://127.0.0.1:{server.port}", errors.EndpointError, transport=transport)

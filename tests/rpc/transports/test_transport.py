@@ -26,19 +26,19 @@ def free_port() -> int:
 
 
 class TestEndpointsThatAreNot:
-    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib", "auto"])
     async def test_nothing_listens(self, transport: str) -> None:
         port = free_port()
         text = await failure(f"http://127.0.0.1:{port}", errors.EndpointError, rpc=Echo.SAY, transport=transport)
         assert f"nothing is listening on 127.0.0.1:{port}" in text
         assert "attempts" not in text
 
-    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib", "auto"])
     async def test_nothing_listens_on_any_address_of_the_host(self, transport: str) -> None:
         text = await failure(f"http://localhost:{free_port()}", errors.EndpointError, transport=transport)
         assert "nothing is listening on localhost" in text
 
-    @pytest.mark.parametrize("transport", ["grpc", "connect", "auto"])
+    @pytest.mark.parametrize("transport", ["grpc", "connect", "grpclib", "auto"])
     async def test_the_name_does_not_resolve(self, transport: str) -> None:
         text = await failure("http://no-such-host.invalid:80", errors.EndpointError, transport=transport)
         assert "the host name 'no-such-host.invalid' cannot be resolved" in text

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -170,6 +171,51 @@ func (s *stats) countTo(ctx context.Context, request *connect.Request[raw], stre
 	return failure(n)
 }
 
+func (s *stats) sum(_ context.Context, stream *connect.ClientStream[raw]) (*connect.Response[raw], error) {
+	s.count("Sum", stream.RequestHeader(), stream.Peer())
+	total := 0
+	for stream.Receive() {
+		var n note
+		if err := json.Unmarshal(stream.Msg().data, &n); err != nil {
+			return nil, connect.NewError(connect.CodeInvalidArgument, err)
+		}
+		if err := failure(n); err != nil {
+			return nil, err
+		}
+		total += n.N
+	}
+	if err := stream.Err(); err != nil {
+		return nil, err
+	}
+	return reply(map[string]int{"total": total}), nil
+}
+
+func (s *stats) chat(ctx context.Context, stream *connect.BidiStream[raw, raw]) error {
+	s.count("Chat", stream.RequestHeader(), stream.Peer())
+	for {
+		message, err := stream.Receive()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var n note
+		if err := json.Unmarshal(message.data, &n); err != nil {
+			return connect.NewError(connect.CodeInvalidArgument, err)
+		}
+		if err := failure(n); err != nil {
+			return err
+		}
+		if n.Hang {
+			return s.hang(ctx)
+		}
+		if err := stream.Send(&raw{[]byte(fmt.Sprintf(`{"n": %d, "big": "%s"}`, 2*n.N, n.Big))}); err != nil {
+			return err
+		}
+	}
+}
+
 // tell answers with the counters, once so many calls were entered (`n`) and cancelled (`to`).
 func (s *stats) tell(_ context.Context, request *connect.Request[raw]) (*connect.Response[raw], error) {
 	var n note
@@ -233,6 +279,8 @@ func main() {
 		mux.Handle(path, connect.NewUnaryHandler(path, counters.say(method), codec))
 	}
 	mux.Handle("/test.Echo/Count", connect.NewServerStreamHandler("/test.Echo/Count", counters.countTo, codec))
+	mux.Handle("/test.Echo/Sum", connect.NewClientStreamHandler("/test.Echo/Sum", counters.sum, codec))
+	mux.Handle("/test.Echo/Chat", connect.NewBidiStreamHandler("/test.Echo/Chat", counters.chat, codec))
 	mux.Handle("/test.Echo/Stats", connect.NewUnaryHandler("/test.Echo/Stats", counters.tell, codec))
 	mux.HandleFunc("/reset", func(http.ResponseWriter, *http.Request) { counters.reset() })
 

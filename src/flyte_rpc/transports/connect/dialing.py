@@ -78,7 +78,8 @@ class Dialer:
             assert connection is not None  # it is made with the connection
             if isinstance(connection, Http2Connection) and not await connection.shake_hands():
                 error = diagnosis.not_http2(self._endpoint, connection.first_bytes)
-                raise EndpointError(error.message.replace("gRPC", "HTTP/2"), hint=error.hint, unprocessed=True)
+                message = error.message.replace("gRPC", "HTTP/2")
+                raise EndpointError(message, hint=error.hint, unprocessed=True) from error.__cause__
             return connection
 
         try:

@@ -29,7 +29,7 @@ _SETTINGS = b"\x04"
 
 
 class Http1Connection(asyncio.Protocol):
-    """A connection, and the reply that is arriving on it. One task at a time waits for it."""
+    """A connection, and the reply that is arriving on it. One task waits for it, and another may wait to send."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint, user_agent: str) -> None:
         self._loop = loop
@@ -37,6 +37,7 @@ class Http1Connection(asyncio.Protocol):
         self._fixed = [("host", endpoint.authority), ("user-agent", user_agent), PROTOCOL_VERSION]
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
         self._waiter: asyncio.Future[None] | None = None
+        self._sender: asyncio.Future[None] | None = None
         self.closed: asyncio.Future[None] = loop.create_future()
         """Done when the socket is closed."""
         self._failure: RpcError | None = None
@@ -45,6 +46,8 @@ class Http1Connection(asyncio.Protocol):
         self._first_bytes: bytes | None = None
         """The first bytes on this connection; None once they have proved to be HTTP/1.1."""
         self._paused = False
+        self._full = False
+        """Whether the socket takes no more for now."""
         self._end_seen = False
         self._begin_call()
 
@@ -130,6 +133,13 @@ class Http1Connection(asyncio.Protocol):
             return "the server closed the connection without a reply"
         return "the server closed the connection in the middle of the reply"
 
+    def pause_writing(self) -> None:
+        self._full = True
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._wake()
+
     def close(self, reason: str) -> None:
         """Close the socket; a call under way fails."""
         self._fail(ConnectionLostError(reason))
@@ -148,6 +158,8 @@ class Http1Connection(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+        if self._sender is not None and not self._sender.done():
+            self._sender.set_result(None)
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
@@ -164,6 +176,22 @@ class Http1Connection(asyncio.Protocol):
         Raises:
             RpcError: No reply arrives. The error is unprocessed only if not a byte was given to the socket.
         """
+        head = self._head(request, ("content-length", str(len(request.body))))
+        body = self._http.send(h11.Data(data=request.body)) or b""
+        body += self._http.send(h11.EndOfMessage()) or b""
+        self._transport.write(head + body)
+        return await self.reply()
+
+    def begin(self, request: Request) -> None:
+        """Send the headers of a request whose body follows with `write`.
+
+        Raises:
+            RpcError: The connection has ended. The request was not sent.
+        """
+        self._transport.write(self._head(request, ("transfer-encoding", "chunked")))
+
+    def _head(self, request: Request, length: tuple[str, str]) -> bytes:
+        """The headers of a request, which is under way from now on."""
         if self._failure is not None and isinstance(self._failure.__cause__, ForeignReply):
             raise self._failure
         if self._failure is not None or self._transport.is_closing():
@@ -171,16 +199,42 @@ class Http1Connection(asyncio.Protocol):
         headers = [*self._fixed, *((name, value.strip()) for name, value in request.headers)]
         if request.timeout:
             headers.append((TIMEOUT_HEADER, request.timeout))
-        headers.append(("content-length", str(len(request.body))))
+        headers.append(length)
         try:
             head = self._http.send(h11.Request(method="POST", target=request.path, headers=headers)) or b""
-            body = self._http.send(h11.Data(data=request.body)) or b""
-            body += self._http.send(h11.EndOfMessage()) or b""
         except h11.LocalProtocolError as error:
             self.abort()
             raise InternalError(f"the request cannot be sent as HTTP/1.1: {error}", unprocessed=True) from None
         self._active = True
-        self._transport.write(head + body)
+        return head
+
+    async def write(self, data: bytes) -> bool:
+        """Send a piece of the body. Returns whether the call still takes any; if not, the reply says why."""
+        while self._takes_body() and self._full:
+            self._sender = self._loop.create_future()
+            try:
+                await self._sender
+            finally:
+                self._sender = None
+        if not self._takes_body():
+            return False
+        self._transport.write(self._http.send(h11.Data(data=data)) or b"")
+        return True
+
+    def end(self) -> None:
+        """End the body."""
+        if self._takes_body():
+            self._transport.write(self._http.send(h11.EndOfMessage()) or b"")
+
+    def _takes_body(self) -> bool:
+        return self._failure is None and not self._complete and self._http.our_state is h11.SEND_BODY
+
+    async def reply(self) -> Reply:
+        """Wait for the headers of the reply.
+
+        Raises:
+            RpcError: No reply arrives.
+        """
         while self._reply is None:
             if self._failure is not None:
                 raise self._failure

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 from flyte_rpc.errors import ConnectionLostError
+from flyte_rpc.transports.loop_guard import LoopGuard
 
 from .http1 import Http1Connection
 from .http_call import Reply, Request
@@ -42,7 +43,7 @@ class Http1Pool:
         self._idle: dict[Http1Connection, asyncio.TimerHandle] = {}
         """Connections without a call, the last used at the end, with the timers that close them."""
         self._open: set[Http1Connection] = set()
-        self._loop_guard: AsyncGenerator[None, None] | None = None
+        self._loop_guard = LoopGuard(self._close_with_the_loop)
         self._closed_because = ""
 
     async def open(self, *, streaming: bool) -> Http1Call:
@@ -58,23 +59,18 @@ class Http1Pool:
 
     async def add(self, connection: Http1Connection) -> None:
         """Add a connection that has no call yet."""
-        await self._watch_the_loop()
+        await self._loop_guard.start()
         self._track(connection)
         self._keep(connection)
 
     async def _new_connection(self) -> Http1Connection:
-        await self._watch_the_loop()
+        await self._loop_guard.start()
         connection = await self._connect()
         self._track(connection)
         if self._closed_because:
             connection.close(self._closed_because)
             raise ConnectionLostError(self._closed_because, unprocessed=True)
         return connection
-
-    async def _watch_the_loop(self) -> None:
-        if self._loop_guard is None:
-            self._loop_guard = self._until_the_loop_ends()
-            await anext(self._loop_guard)
 
     def _track(self, connection: Http1Connection) -> None:
         self._open.add(connection)
@@ -134,13 +130,9 @@ class Http1Pool:
         if closing:
             await asyncio.wait(closing)
 
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
-        """Close the sockets when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client."""
-        try:
-            yield  # loops close the async generators that are open when they are shut down
-        finally:
-            self.close("the event loop was shut down")
-            await self.wait_closed(_SHUTDOWN_SECONDS)
+    async def _close_with_the_loop(self) -> None:
+        self.close("the event loop was shut down")
+        await self.wait_closed(_SHUTDOWN_SECONDS)
 
 
 class Http1Call:
@@ -154,6 +146,18 @@ class Http1Call:
 
     async def send(self, request: Request) -> Reply:
         return await self._connection.send(request)
+
+    def begin(self, request: Request) -> None:
+        self._connection.begin(request)
+
+    async def write(self, data: bytes) -> bool:
+        return await self._connection.write(data)
+
+    def end(self) -> None:
+        self._connection.end()
+
+    async def reply(self) -> Reply:
+        return await self._connection.reply()
 
     async def read(self) -> bytes:
         return await self._connection.read()

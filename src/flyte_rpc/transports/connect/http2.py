@@ -77,14 +77,36 @@ class Http2Call:
 
     async def send(self, request: Request) -> Reply:
         connection, stream, data = self._connection, self._stream, request.body
-        if not connection.usable:
-            raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
+        self._check_usable()
         at = connection.send_request(stream, request.path, request.headers, request.timeout, data)
         while at < len(data):
             await stream.wait()
             if stream.finished or (stream.headers is not None and stream.headers.get(":status") != "200"):
                 break  # a server may refuse a request before it has read all of it
             at = connection.continue_request(stream, data, at)
+        return await self.reply()
+
+    def begin(self, request: Request) -> None:
+        self._check_usable()
+        self._connection.send_request(
+            self._stream, request.path, request.headers, request.timeout, request.body, end=False
+        )
+
+    async def write(self, data: bytes) -> bool:
+        connection, stream, at = self._connection, self._stream, 0
+        while not stream.finished:
+            at = connection.continue_request(stream, data, at, end=False)
+            if at == len(data):
+                return True
+            await stream.wait_to_send()
+        return False
+
+    def end(self) -> None:
+        if not self._stream.finished:
+            self._connection.continue_request(self._stream, b"", 0)
+
+    async def reply(self) -> Reply:
+        stream = self._stream
         while stream.headers is None:
             if stream.finished:
                 raise self._failure()
@@ -111,6 +133,10 @@ class Http2Call:
             self._released = True
             self._connection.release(self._stream)
             self._connections.released(self._connection)
+
+    def _check_usable(self) -> None:
+        if not self._connection.usable:
+            raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
 
     def _failure(self) -> ConnectionLostError:
         failure = self._stream.failure

@@ -32,6 +32,22 @@ class HttpCall(Protocol):
         """Send the request, and wait for the headers of the reply."""
         ...
 
+    def begin(self, request: Request) -> None:
+        """Send the headers of a request. Its body follows with `write`."""
+        ...
+
+    async def write(self, data: bytes) -> bool:
+        """Send a piece of the body. Returns whether the call still takes any; if not, the reply says why."""
+        ...
+
+    def end(self) -> None:
+        """End the body."""
+        ...
+
+    async def reply(self) -> Reply:
+        """Wait for the headers of the reply."""
+        ...
+
     async def read(self) -> bytes:
         """The next piece of the reply's body; empty at its end."""
         ...

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal
 
-from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.errors import ConnectionLostError, EndpointError, RpcError, UnimplementedError
 from flyte_rpc.transports.diagnosis import ForeignReply
-from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES
 from flyte_rpc.transports.shared_task import SharedTask
 from flyte_rpc.version import USER_AGENT
 
@@ -18,6 +18,7 @@ from .http1 import Http1Connection
 from .http1_pool import IDLE_SECONDS, Http1Pool
 from .http2 import Http2Pool
 from .http_call import Headers, HttpCall, HttpPool, Reply, Request
+from .streaming import ConnectStreamingCall, Deadline, ReplyStream, read_all
 
 if TYPE_CHECKING:
     import ssl
@@ -27,15 +28,7 @@ if TYPE_CHECKING:
 
 HttpVersion = Literal["auto", "1.1", "2"]
 
-_TAIL_SECONDS = 1.0
-"""How long the body of a stream may stay open after the message that ends it, for its connection to be kept."""
-
-_ERROR_BYTES = 2**20
-"""How much of an error reply is read."""
-
 _CLOSED = "the client was closed"
-
-T = TypeVar("T")
 
 
 class ConnectTransport:
@@ -73,6 +66,8 @@ class ConnectTransport:
         self._loop = asyncio.get_running_loop()
         self._dialer = Dialer(endpoint, ssl_context=ssl_context, user_agent=user_agent, connect_seconds=connect_seconds)
         self._pool: HttpPool | None = None
+        self._streaming_pool: HttpPool | None = None
+        """The connections of calls in which the client streams."""
         self._negotiating = SharedTask(self._dial_first)
         self._closed = False
         self.answered = False
@@ -83,11 +78,11 @@ class ConnectTransport:
         return self._dialer.connected
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
-        deadline = _Deadline(self._loop, timeout)
+        deadline = Deadline(self._loop, timeout)
         headers = (*protocol.UNARY_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, request, streaming=False)
         try:
-            body = await deadline.apply(_read_all(call, reply), call)
+            body = await deadline.apply(read_all(call, reply), call)
         finally:
             call.release()
         if reply.status != 200 or protocol.content_type(reply.headers) != protocol.UNARY_TYPE:
@@ -98,37 +93,43 @@ class ConnectTransport:
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        deadline = _Deadline(self._loop, timeout)
+        deadline = Deadline(self._loop, timeout)
         headers = (*protocol.STREAM_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, protocol.envelope(request), streaming=True)
         try:
-            if reply.status != 200 or protocol.content_type(reply.headers) != protocol.STREAM_TYPE:
-                raise self._error(reply, await deadline.apply(_read_all(call, reply), call))
+            replies = ReplyStream(call, deadline, self._error)
+            await replies.begin(reply)
             self.answered = True
-            envelopes = protocol.EnvelopeReader(reply.headers)
-            while not envelopes.ended:
-                piece = await deadline.apply(call.read(), call)
-                if not piece:
-                    what = "in the middle of a message" if envelopes.cut else "without the message that ends it"
-                    raise ConnectionLostError(f"the stream was cut off {what}")
-                for message in envelopes.feed(piece):
-                    yield message
-            await _read_tail(call)
-            if envelopes.error is not None:
-                raise envelopes.error
+            while (message := await replies.receive()) is not None:
+                yield message
+        finally:
+            call.release()
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
+    ) -> AsyncGenerator[ConnectStreamingCall, None]:
+        deadline = Deadline(self._loop, timeout)
+        call = await deadline.apply(self._open_streaming(bidirectional=bidirectional), None)
+        try:
+            call.begin(Request(path, (*protocol.STREAM_HEADERS, *metadata), deadline.header(), b""))
+            yield ConnectStreamingCall(call, deadline, ReplyStream(call, deadline, self._error))
         finally:
             call.release()
 
     def close(self) -> None:
         self._closed = True
         self._negotiating.close(_CLOSED)
-        if self._pool is not None:
-            self._pool.close(_CLOSED)
+        for pool in self._pools():
+            pool.close(_CLOSED)
 
     async def aclose(self) -> None:
         self.close()
-        if self._pool is not None:
-            await self._pool.wait_closed(self._close_seconds)
+        for pool in self._pools():
+            await pool.wait_closed(self._close_seconds)
+
+    def _pools(self) -> list[HttpPool]:
+        return list(dict.fromkeys(pool for pool in (self._pool, self._streaming_pool) if pool is not None))
 
     def _error(self, reply: Reply, body: bytes) -> RpcError:
         error = protocol.reply_error(reply.status, reply.headers, body)
@@ -136,7 +137,7 @@ class ConnectTransport:
         return error
 
     async def _send(
-        self, deadline: _Deadline, path: str, headers: Headers, body: bytes, *, streaming: bool
+        self, deadline: Deadline, path: str, headers: Headers, body: bytes, *, streaming: bool
     ) -> tuple[HttpCall, Reply]:
         """Send a request and wait for the headers of the reply. The caller releases the call in the end."""
         while True:
@@ -158,14 +159,42 @@ class ConnectTransport:
             self._http, self._pool = "2", None  # connections of the pool close as their calls fail in the same way
         return True
 
-    async def _open(self, deadline: _Deadline, *, streaming: bool) -> HttpCall:
+    async def _open(self, deadline: Deadline, *, streaming: bool) -> HttpCall:
         return await deadline.apply(self._open_call(streaming=streaming), None)
 
     async def _open_call(self, *, streaming: bool) -> HttpCall:
-        if self._closed:
-            raise self._closed_error()
+        self._check_open()
         pool = self._pool or await self._negotiate()
         return await pool.open(streaming=streaming)
+
+    async def _open_streaming(self, *, bidirectional: bool) -> HttpCall:
+        """A connection for a call in which the client streams."""
+        self._check_open()
+        pool = self._streaming_pool or await self._negotiate_streaming()
+        if bidirectional and isinstance(pool, Http1Pool):
+            raise UnimplementedError(
+                "the server or a proxy speaks HTTP/1.1, which cannot carry a call that streams both ways",
+                hint="Use an endpoint that speaks HTTP/2.",
+                unprocessed=True,
+            )
+        return await pool.open(streaming=True)
+
+    async def _negotiate_streaming(self) -> HttpPool:
+        """HTTP/2 if the server speaks it: in cleartext, the calls before may have taken HTTP/1.1 on a guess."""
+        if not self._may_turn or self._http == "2":
+            self._streaming_pool = self._pool or await self._negotiate()
+            return self._streaming_pool
+        second = Http2Pool(self._dialer.dial_http2)
+        try:
+            connection = await self._dialer.dial_http2()
+        except EndpointError as error:
+            if not isinstance(error.__cause__, ForeignReply) or not error.__cause__.http1:
+                raise
+            self._streaming_pool = self._pool or await self._negotiate()
+        else:
+            second.add(connection)
+            self._streaming_pool = second
+        return self._streaming_pool
 
     async def _negotiate(self) -> HttpPool:
         """The connections. One task finds out for all waiting calls which version of HTTP the server speaks."""
@@ -189,65 +218,6 @@ class ConnectTransport:
     def _http1_pool(self) -> Http1Pool:
         return Http1Pool(self._dialer.dial_http1, idle_seconds=self._idle_seconds)
 
-    @staticmethod
-    def _closed_error() -> ConnectionLostError:
-        return ConnectionLostError(_CLOSED, hint="Make a new Client.", unprocessed=True)
-
-
-async def _read_all(call: HttpCall, reply: Reply) -> bytes:
-    """The body of a reply. Of an error, which may be any page, the beginning is enough."""
-    limit = MAX_MESSAGE_BYTES if reply.status == 200 else _ERROR_BYTES
-    parts: list[bytes] = []
-    size = 0
-    while piece := await call.read():
-        parts.append(piece)
-        size += len(piece)
-        if size > limit:
-            if reply.status == 200:
-                raise DecodeError(f"the message has more than {limit:,} bytes, which is the limit")
-            break
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def _read_tail(call: HttpCall) -> None:
-    """Read the end of a body after its last message, so that the connection can be kept. It does not matter if that fails."""
-    try:
-        async with asyncio.timeout(_TAIL_SECONDS):
-            await call.read()
-    except (TimeoutError, RpcError):
-        pass
-
-
-class _Deadline:
-    """The deadline of one call."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, timeout: float | None) -> None:
-        self._loop = loop
-        self._timeout = timeout
-        self._end = None if timeout is None else loop.time() + timeout
-
-    def header(self) -> str:
-        """The value of `connect-timeout-ms` for the remaining time."""
-        return protocol.timeout_value(None if self._end is None else self._end - self._loop.time())
-
-    async def apply(self, step: Awaitable[T], call: HttpCall | None) -> T:
-        """Wait for a step of the call.
-
-        Args:
-            step: What to wait for.
-            call: The call, if it has a connection already.
-
-        Raises:
-            DeadlineExceededError: The deadline passes first.
-        """
-        try:
-            async with asyncio.timeout_at(self._end):
-                return await step
-        except TimeoutError as error:
-            if isinstance(error, RpcError):  # the server says so itself
-                raise
-        seconds = f"{round(self._timeout or 0, 3):g} s"
-        if call is None:
-            raise DeadlineExceededError(f"not connected to the server after {seconds}", unprocessed=True)
-        call.deadline_passed()
-        raise DeadlineExceededError(f"no reply after {seconds}")
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConnectionLostError(_CLOSED, hint="Create a new Client.", unprocessed=True)

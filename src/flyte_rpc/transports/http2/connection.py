@@ -9,10 +9,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, cast
 
 from h2.errors import ErrorCodes
+
+from flyte_rpc.transports.loop_guard import LoopGuard
 
 from . import frames
 from .concurrency import StreamLimiter
@@ -65,7 +66,7 @@ class Http2Connection(asyncio.Protocol):
         """Whether the peer has accepted the connection."""
         self.draining = False
         self.closed_because = ""
-        self._loop_guard = self._until_the_loop_ends()
+        self._loop_guard = LoopGuard(self._close_with_the_loop)
         self._keepalive = Keepalive(
             loop, pings, calls_open=self._has_streams, send_ping=self._send_ping, dead=self._abort
         )
@@ -117,19 +118,15 @@ class Http2Connection(asyncio.Protocol):
         """Wait for the server's settings. Returns False, and closes the socket, if the peer sends something else."""
         try:
             await self.ready
-            # Closes the socket when the event loop is shut down, as `asyncio.run` does, even if nobody closes the client.
-            await anext(self._loop_guard)
+            await self._loop_guard.start()
         finally:
             if not self.settings_received:
                 self.close("the handshake failed")
         return self.settings_received
 
-    async def _until_the_loop_ends(self) -> AsyncGenerator[None, None]:
-        try:
-            yield  # loops close the async generators that are open when they are shut down
-        finally:
-            self.close("the event loop was shut down")
-            await self.wait_closed(_SHUTDOWN_SECONDS)
+    async def _close_with_the_loop(self) -> None:
+        self.close("the event loop was shut down")
+        await self.wait_closed(_SHUTDOWN_SECONDS)
 
     async def wait_closed(self, seconds: float) -> None:
         """Wait until the socket is closed. After so many seconds, drop unsent data and close it by force."""
@@ -206,8 +203,13 @@ class Http2Connection(asyncio.Protocol):
             self._limiter.acquire(stream)
         return stream
 
-    def send_request(self, stream: Http2Stream, path: str, metadata: Metadata, timeout: str, data: bytes) -> int:
-        """Send the headers, and as much of the request as fits now. Returns the position in the request."""
+    def send_request(
+        self, stream: Http2Stream, path: str, metadata: Metadata, timeout: str, data: bytes, *, end: bool = True
+    ) -> int:
+        """Send the headers, and as much of the request as fits now. Returns the position in the request.
+
+        With `end=False`, the request goes on after `data`.
+        """
         stream.id = stream_id = self._next_id
         self._next_id = stream_id + 2
         stream.send_window = self._sender.initial_window
@@ -215,11 +217,11 @@ class Http2Connection(asyncio.Protocol):
         self._streams[stream_id] = stream
         self._keepalive.start()
         self._sender.send_headers(stream_id, self._headers.write(path, metadata, timeout))
-        return self._sender.send_data(stream, data, 0)
+        return self._sender.send_data(stream, data, 0, end=end)
 
-    def continue_request(self, stream: Http2Stream, data: bytes, at: int) -> int:
-        """Send more of a request from position `at`. Returns the new position."""
-        return self._sender.send_data(stream, data, at)
+    def continue_request(self, stream: Http2Stream, data: bytes, at: int, *, end: bool = True) -> int:
+        """Send more of a piece of a request from position `at`. Returns the new position."""
+        return self._sender.send_data(stream, data, at, end=end)
 
     def release(self, stream: Http2Stream) -> None:
         """End a stream for its caller, and reset it unless both sides have finished."""

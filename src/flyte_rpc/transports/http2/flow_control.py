@@ -83,19 +83,20 @@ class FrameSender:
             flags = frames.END_HEADERS if at + limit >= len(block) else 0
             self.write(frame(frames.CONTINUATION, flags, stream_id, block[at : at + limit]))
 
-    def send_data(self, stream: Http2Stream, data: bytes, at: int) -> int:
-        """Send as much of a request as windows and socket take now.
+    def send_data(self, stream: Http2Stream, data: bytes, at: int, *, end: bool = True) -> int:
+        """Send as much of a piece of a request as windows and socket take now.
 
         Args:
-            stream: Whose request it is.
-            data: All of it.
+            stream: The stream of the request.
+            data: The piece.
             at: How much of it has been sent.
+            end: Whether the request ends with it.
 
         Returns:
             How much of it has been sent. The stream is woken when it can send more.
         """
         size = len(data)
-        if not size and not stream.sent:  # an empty body, which flow control does not hold up
+        if not size and end and not stream.sent:  # flow control does not apply to an empty frame
             stream.sent = True
             self.write(frame(frames.DATA, frames.END_STREAM, stream.id, b""))
         while at < size and not self._paused:
@@ -104,12 +105,12 @@ class FrameSender:
                 break
             self._window -= part
             stream.send_window -= part
-            end = at + part
-            stream.sent = end == size
-            self.write(frame(frames.DATA, frames.END_STREAM if stream.sent else 0, stream.id, data[at:end]))
+            stop = at + part
+            stream.sent = end and stop == size
+            self.write(frame(frames.DATA, frames.END_STREAM if stream.sent else 0, stream.id, data[at:stop]))
             if part == self.largest_frame:
                 self._flush()  # so that the socket's fill is known before the next one
-            at = end
+            at = stop
         if at < size:
             self._blocked.add(stream)
         return at

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, gunzip, message_size
+from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, decompress, message_size
 
 
 class Failure(NamedTuple):
@@ -19,7 +19,7 @@ class Failure(NamedTuple):
 
 
 class Http2Stream:
-    """A request and its reply. The connection adds what arrives; one task at a time waits for it."""
+    """A request and its reply. The connection adds what arrives; one task waits for it, and another may wait to send."""
 
     __slots__ = (
         "_consumed",
@@ -27,6 +27,7 @@ class Http2Stream:
         "_grant_window",
         "_loop",
         "_partial",
+        "_sender",
         "_waiter",
         "admitted",
         "ended",
@@ -66,6 +67,7 @@ class Http2Stream:
         self._loop = loop
         self._expected_messages = expected_messages
         self._waiter: asyncio.Future[None] | None = None
+        self._sender: asyncio.Future[None] | None = None
         self._partial = bytearray()
         self._consumed = 0
         """Bytes that were read and not yet granted to the peer again by a window update."""
@@ -91,10 +93,13 @@ class Http2Stream:
         """Whether its deadline has passed."""
 
     def wake(self) -> None:
-        """Wake the reader."""
+        """Wake the tasks that wait."""
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        sender = self._sender
+        if sender is not None and not sender.done():
+            sender.set_result(None)
 
     @property
     def waiting(self) -> bool:
@@ -108,6 +113,14 @@ class Http2Stream:
             await waiter
         finally:
             self._waiter = None
+
+    async def wait_to_send(self) -> None:
+        """Wait until something has changed, in a task that sends while another one waits for the reply."""
+        self._sender = sender = self._loop.create_future()
+        try:
+            await sender
+        finally:
+            self._sender = None
 
     @property
     def finished(self) -> bool:
@@ -177,16 +190,12 @@ class Http2Stream:
             if stop > end:
                 break
             message = data[at + PREFIX_BYTES : stop]
-            self.messages.append(self._decompress(message) if data[at] else message)
+            if data[at]:
+                message = decompress((self.headers or {}).get("grpc-encoding", ""), message)
+            self.messages.append(message)
             at = stop
         if at < end:
             partial += data[at:]
-
-    def _decompress(self, message: bytes) -> bytes:
-        encoding = (self.headers or {}).get("grpc-encoding", "identity")
-        if encoding != "gzip":
-            raise BadFrame(f"the message is compressed as {encoding!r}, which was not agreed")
-        return gunzip(message, MAX_MESSAGE_BYTES)
 
     def _grant(self) -> None:
         """Open the receive window by what was read, in large steps. A slow reader holds up its own stream only."""

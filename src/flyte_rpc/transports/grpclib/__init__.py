@@ -1,0 +1,1 @@
+"""gRPC over grpclib's HTTP/2 connections, beside the client's own."""

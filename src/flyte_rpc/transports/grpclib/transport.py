@@ -1,0 +1,190 @@
+"""The gRPC transport over grpclib. It turns every failure into an error of `flyte_rpc.errors`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.transports import diagnosis
+from flyte_rpc.transports.dial import dial
+from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
+from flyte_rpc.transports.loop_guard import LoopGuard
+from flyte_rpc.transports.shared_task import SharedTask
+from flyte_rpc.version import USER_AGENT
+
+from .call import GrpclibCall
+from .connection import GrpclibConnection
+
+if TYPE_CHECKING:
+    import ssl
+
+    from flyte_rpc.transports.endpoint import Endpoint
+    from flyte_rpc.transports.transport import Metadata
+
+_CLOSED = "the client was closed"
+
+
+class GrpclibTransport:
+    """gRPC calls to one endpoint over one connection of grpclib, for the event loop it is created on."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        user_agent: str = USER_AGENT,
+        connect_seconds: float = 10.0,
+        close_seconds: float = 1.0,
+    ) -> None:
+        """Describe the connection; the first call opens it.
+
+        Args:
+            endpoint: Where to connect to.
+            ssl_context: TLS settings for an endpoint with TLS. ALPN is set to `h2` on it. Default: the system's trust
+                store, and TLS 1.2 or newer.
+            user_agent: The `user-agent` header.
+            connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
+            close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
+        """
+        self._endpoint = endpoint
+        self._ssl_context = ssl_context
+        self._user_agent = user_agent
+        self._connect_seconds = connect_seconds
+        self._close_seconds = close_seconds
+        self._loop = asyncio.get_running_loop()
+        self._connection: GrpclibConnection | None = None
+        self._connecting = SharedTask(self._connect)
+        self._retired: set[GrpclibConnection] = set()
+        """Connections that take no new calls, and whose calls have not ended."""
+        self._guard = LoopGuard(self.aclose)
+        self._connected = False
+
+    @property
+    def connected(self) -> bool:
+        return self._connected
+
+    async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
+        async with self.open(path, metadata, timeout) as call:
+            await call.send(request, end=True)
+            reply = await call.receive()
+            if reply is None:
+                raise DecodeError("the server reported success without a reply")
+            if await call.receive() is not None:
+                raise DecodeError("the server sent more than one reply")
+            return reply
+
+    async def server_stream(
+        self, path: str, request: bytes, metadata: Metadata, timeout: float | None
+    ) -> AsyncGenerator[bytes, None]:
+        async with self.open(path, metadata, timeout) as call:
+            await call.send(request, end=True)
+            while (reply := await call.receive()) is not None:
+                yield reply
+
+    @asynccontextmanager
+    async def open(
+        self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
+    ) -> AsyncGenerator[GrpclibCall, None]:
+        end = None if timeout is None else self._loop.time() + timeout
+        connection = self._connection
+        if connection is None or not connection.usable:
+            connection = await self._connect_before(end, timeout)
+        call = GrpclibCall(connection, self._loop, end, timeout)
+        try:
+            await call.open(self._headers(path, metadata, end))
+            yield call
+        finally:
+            call.release()
+            connection.close_if_drained()
+
+    def close(self) -> None:
+        self._connecting.close(_CLOSED)
+        for connection in self._connections():
+            connection.close(_CLOSED)
+
+    async def aclose(self) -> None:
+        self.close()
+        for connection in self._connections():
+            await connection.wait_closed(self._close_seconds)
+
+    def _connections(self) -> list[GrpclibConnection]:
+        return [*self._retired, *([self._connection] if self._connection is not None else [])]
+
+    def _headers(self, path: str, metadata: Metadata, end: float | None) -> list[tuple[str, str]]:
+        headers = [
+            (":method", "POST"),
+            (":scheme", "https" if self._endpoint.tls else "http"),
+            (":path", path),
+            (":authority", self._endpoint.authority),
+        ]
+        if end is not None:
+            headers.append(("grpc-timeout", timeout_header(end - self._loop.time())))
+        headers += [("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", self._user_agent)]
+        return [*headers, *metadata]
+
+    async def _connect_before(self, end: float | None, timeout: float | None) -> GrpclibConnection:
+        limit = asyncio.timeout_at(end)
+        try:
+            async with limit:
+                return await self._connecting.run()
+        except TimeoutError as error:
+            if isinstance(error, RpcError) or not limit.expired():
+                raise
+            what = f"not connected to the server after {seconds_text(timeout)}"
+            raise DeadlineExceededError(what, unprocessed=True) from None
+
+    async def _connect(self) -> GrpclibConnection:
+        if self._connection is not None and self._connection.usable:
+            return self._connection
+        endpoint, made, tls = self._endpoint, list[GrpclibConnection](), self._tls()
+
+        def make_connection() -> GrpclibConnection:
+            made.append(GrpclibConnection(self._loop))
+            return made[-1]
+
+        async def connect(address: str) -> GrpclibConnection:
+            name = None if tls is None else endpoint.host
+            _, connection = await self._loop.create_connection(
+                make_connection, address, endpoint.port, ssl=tls, server_hostname=name
+            )
+            try:
+                await connection.ready
+            finally:
+                if not connection.settings_received:
+                    connection.close("the handshake failed")
+            if not connection.settings_received:
+                raise diagnosis.not_http2(endpoint, connection.first_bytes)
+            return connection
+
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                connection = await dial(endpoint, connect)
+        except OSError as error:
+            if isinstance(error, RpcError):
+                raise
+            reached = any(connection.last_received or not connection.closed.done() for connection in made)
+            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        await self._guard.start()
+        self._connected = True
+        self._retire(self._connection)
+        self._connection = connection
+        return connection
+
+    def _retire(self, connection: GrpclibConnection | None) -> None:
+        """Keep a connection that takes no new calls until its socket is closed."""
+        if connection is not None and not connection.closed.done():
+            self._retired.add(connection)
+            connection.closed.add_done_callback(lambda _: self._retired.discard(connection))
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._endpoint.tls:
+            return None
+        if self._ssl_context is None:
+            from flyte_rpc.transports.tls import default_context
+
+            self._ssl_context = default_context()
+        self._ssl_context.set_alpn_protocols(["h2"])
+        return self._ssl_context
