@@ -66,14 +66,19 @@ class Bench:
             self._servers[protocol] = f"http://127.0.0.1:{int(server.line())}"
         return self._servers[protocol]
 
-    def client(self, module: str, *, fresh: bool = False) -> Piped:
-        """A worker of a client, connected: `ours`, `reference` or `limit`. A fresh one is the caller's to close."""
-        key = ("client", module)
+    def client(self, module: str, *, fresh: bool = False, transport: str = "") -> Piped:
+        """A connected worker of a client: `ours`, `reference` or `limit`. The caller closes a fresh one.
+
+        `transport` is that of our client; the default is the client's own.
+        """
+        key = ("client", module, transport)
         if not fresh and key in self._workers:
             return self._workers[key]
         python = PYTHONS["ours" if module == "ours" else "reference"]
         worker = self._worker(python, module, self.env)
-        worker.ask("connect", endpoint=self.endpoint("connect" if module == "reference" else "grpc"))
+        protocol = "connect" if module == "reference" or transport == "connect" else "grpc"
+        options = {"transport": transport} if transport else {}
+        worker.ask("connect", endpoint=self.endpoint(protocol), **options)
         if fresh:
             return worker
         return self._workers.setdefault(key, worker)

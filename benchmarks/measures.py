@@ -12,18 +12,20 @@ PER_RUN = "us per run"
 IMPLEMENTATIONS = {OURS: "ours", REFERENCE: "betterproto", LIMIT: "upb"}
 
 
-def client(name: str, unit: str, **sizes: int) -> Measure:
-    """A job of the three clients against servers of canned answers."""
+def client(name: str, unit: str, *, transport: str = "", **sizes: int) -> Measure:
+    """A job of the three clients against servers of canned answers, ours over a certain transport."""
 
     def side(module: str) -> Sample:
         def sample(bench: Bench) -> dict[str, Any]:
             scaled = {key: max(value // bench.scale, 1) for key, value in sizes.items()}
-            result: dict[str, Any] = bench.client(module).ask(name, **scaled)
+            worker = bench.client(module, transport=transport if module == OURS else "")
+            result: dict[str, Any] = worker.ask(name, **scaled)
             return result
 
         return sample
 
-    return Measure((Value(name, unit),), {module: side(module) for module in SIDES})
+    shown = f"{name}_{transport}" if transport else name
+    return Measure((Value(shown, unit),), {module: side(module) for module in SIDES})
 
 
 def codec(name: str, kind: str) -> Measure:
@@ -47,5 +49,13 @@ MEASURES: tuple[Measure, ...] = (
     *(codec(name, kind) for name in ("decode_eager", "encode", "reencode", "to_dict") for kind in ("runs", "tasks")),
     client("get_many", PER_RUN, count=1_000, at_once=50),
     client("watch_many", "us per update", count=500),
+    *(
+        measure
+        for transport in ("connect", "grpclib")
+        for measure in (
+            client("list_async", PER_RUN, transport=transport, count=10_000),
+            client("get_many", PER_RUN, transport=transport, count=1_000, at_once=50),
+        )
+    ),
     *whole.MEASURES,
 )

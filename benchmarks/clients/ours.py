@@ -11,8 +11,8 @@ import flyte
 from flyte.remote import Action, Run
 
 
-def connect(endpoint: str) -> None:
-    flyte.init(endpoint, org="acme", project="flytesnacks", domain="development")
+def connect(endpoint: str, transport: Any = None) -> None:
+    flyte.init(endpoint, org="acme", project="flytesnacks", domain="development", transport=transport)
 
 
 def list_sync(count: int) -> dict[str, Any]:

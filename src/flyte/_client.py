@@ -105,8 +105,8 @@ def init(
         insecure: True for cleartext, False for TLS, when the endpoint does not say. Default: TLS except to this machine.
         timeout: Seconds that a call may take, retries included. Default: 60.
         page_size: Items that a listing asks for at a time. Default: 100.
-        transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does not pass
-            gRPC. Default: `"auto"`.
+        transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
+            proxy does not pass gRPC. Default: `"auto"`.
         replace: Replace the client of an earlier `init` that had other settings, and close it. Default: False.
 
     Raises:
@@ -159,7 +159,8 @@ def _transport() -> TransportName:
     if name is None:
         return "auto"
     if name not in get_args(TransportName):
-        raise ValueError(f'FLYTE_TRANSPORT={name!r}: choose "auto", "grpc" or "connect"')
+        choices = ", ".join(f'"{choice}"' for choice in get_args(TransportName))
+        raise ValueError(f"FLYTE_TRANSPORT={name!r}: choose one of {choices}")
     return cast(TransportName, name)
 
 

@@ -113,9 +113,9 @@ class Client:
             retry: Attempts and delays of calls that are safe to retry.
             on_call: A function, or several, that receives a record of every attempt, on the event loop. It must be
                 quick. What it raises is logged.
-            transport: `"grpc"`, `"connect"`, or `"auto"`: gRPC where it works, and Connect where a server or proxy does
-                not pass gRPC. Or a function that makes the transport for an endpoint on the running event loop.
-                Default: `"auto"`.
+            transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
+                proxy does not pass gRPC. Or a function that makes the transport for an endpoint on the running event
+                loop. Default: `"auto"`.
             ssl_context: TLS settings for `https://` endpoints. Default: the system's trust store, TLS 1.2 or newer.
 
         Raises:

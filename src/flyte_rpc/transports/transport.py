@@ -122,5 +122,6 @@ def check_transport(transport: TransportName | TransportFactory) -> TransportNam
     if not isinstance(transport, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"transport takes a name or a function, not {type(transport).__name__}")
     if transport not in get_args(TransportName):
-        raise ValueError(f'transport={transport!r}: choose "auto", "grpc", "connect" or "grpclib"')
+        choices = ", ".join(f'"{choice}"' for choice in get_args(TransportName))
+        raise ValueError(f"transport={transport!r}: choose one of {choices}")
     return transport

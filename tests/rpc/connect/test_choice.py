@@ -19,6 +19,7 @@ from flyte_rpc.transports.choice import transport_factory
 from flyte_rpc.transports.connect.transport import ConnectTransport
 from flyte_rpc.transports.endpoint import parse_endpoint
 from flyte_rpc.transports.grpc import GrpcTransport
+from flyte_rpc.transports.grpclib.transport import GrpclibTransport
 from rpc.conftest import AT_ONCE, failure
 from support.connect_server import STATS, ConnectServer, http1_server, reply
 from support.echo import Echo, EchoServer, Note
@@ -258,7 +259,7 @@ class TestOtherServers:
 
 class TestArguments:
     def test_names_that_do_not_exist(self) -> None:
-        message = 'transport=\'foo\': choose "auto", "grpc", "connect" or "grpclib"'
+        message = 'transport=\'foo\': choose one of "auto", "grpc", "connect", "grpclib"'
         with pytest.raises(ValueError, match=message):
             Client("http://x", transport="foo")  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=message):
@@ -269,6 +270,6 @@ class TestArguments:
             Client("http://x", transport=5)  # type: ignore[arg-type]
 
     async def test_names(self) -> None:
-        for name, expected in (("grpc", GrpcTransport), ("connect", ConnectTransport)):
+        for name, expected in (("grpc", GrpcTransport), ("connect", ConnectTransport), ("grpclib", GrpclibTransport)):
             async with Client("http://x", transport=name) as client:  # type: ignore[arg-type]
                 assert isinstance(client.transport(), expected)

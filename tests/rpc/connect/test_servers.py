@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from typing import Any, get_args
@@ -16,6 +17,7 @@ from flyte_rpc.status import Status
 from flyte_rpc.transports.connect import protocol
 from flyte_rpc.transports.connect.transport import ConnectTransport, HttpVersion
 from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.transports.transport import TransportName
 from rpc.conftest import AT_ONCE
 from support.connect_server import STATS, ConnectServer
 from support.echo import Echo, Note
@@ -216,14 +218,28 @@ def test_every_version_of_http_is_covered() -> None:
     assert {http for _, http in WAYS.values()} == set(get_args(HttpVersion))
 
 
-def test_the_end_of_the_event_loop_closes_connections(connect_go: ConnectServer) -> None:
-    transports: list[ConnectTransport] = []
+@pytest.mark.parametrize(
+    ("name", "port"),
+    [("connect", "http1"), ("connect", "http2"), ("connect", "tls"), ("grpc", "both"), ("grpclib", "both")],
+)
+def test_the_end_of_the_event_loop_closes_connections(
+    connect_go: ConnectServer, trusting: ssl.SSLContext, name: TransportName, port: str
+) -> None:
+    opened: list[socket.socket] = []
 
-    def keep(endpoint: Endpoint) -> ConnectTransport:
-        transports.append(ConnectTransport(endpoint))
-        return transports[-1]
+    async def call() -> Note:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
 
-    client = Client(connect_go.endpoints["http1"], timeout=20, transport=keep)
-    assert asyncio.run(unary(client, Echo.SAY, Note(n=3))).n == 3
-    assert transports[0]._pool is not None
-    assert not transports[0]._pool._open  # type: ignore[attr-defined]
+        async def remember(*args: Any, **options: Any) -> Any:
+            made = await connect(*args, **options)
+            opened.append(made[0].get_extra_info("socket"))
+            return made
+
+        loop.create_connection = remember  # type: ignore[method-assign]
+        return await unary(client, Echo.SAY, Note(n=3))
+
+    client = Client(connect_go.endpoints[port], timeout=20, transport=name, ssl_context=trusting)
+    assert asyncio.run(call()).n == 3
+    assert opened
+    assert all(handle.fileno() == -1 for handle in opened)
