@@ -220,7 +220,7 @@ def test_every_version_of_http_is_covered() -> None:
 
 @pytest.mark.parametrize(
     ("name", "port"),
-    [("connect", "http1"), ("connect", "http2"), ("connect", "tls"), ("grpc", "both"), ("grpclib", "both")],
+    [("connect", "http1"), ("connect", "tls"), ("grpc", "both"), ("grpclib", "both")],
 )
 def test_the_end_of_the_event_loop_closes_connections(
     connect_go: ConnectServer, trusting: ssl.SSLContext, name: TransportName, port: str
