@@ -225,6 +225,27 @@ class ConnectionLostError(UnavailableError):
     default_hint = "It may have taken effect all the same: look before repeating a change."
     _unprocessed_hint = "The server did not act on it, so it is safe to repeat."
 
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        hint: str = "",
+        details: bytes = b"",
+        unprocessed: bool = False,
+        refused: bool = False,
+    ) -> None:
+        """As `RpcError`.
+
+        Args:
+            message: What went wrong.
+            hint: What to do next. Default: what usually helps.
+            details: The serialized `google.rpc.Status`, if any.
+            unprocessed: Whether it is certain that the server did not act on the request.
+            refused: Whether the peer says that nothing acted on the request, which proxies also say when they cannot know.
+        """
+        super().__init__(message, hint=hint, details=details, unprocessed=unprocessed)
+        self.refused = refused
+
 
 class DataLossError(RpcError):
     """The server has lost data for good."""

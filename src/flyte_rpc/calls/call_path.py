@@ -76,8 +76,8 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
         except RpcError as cause:
             error = _at_deadline(cause, end)
             attempt.failed(error)
-            delay = attempt.delay_after(error, client.retry)
-            if delay is None or not _may_repeat(rpc, error, transport) or time.monotonic() + delay >= end:
+            delay = attempt.delay_after(error, client.retry) if _may_repeat(rpc, error, transport) else None
+            if delay is None or time.monotonic() + delay >= end:
                 if error is cause:
                     raise
                 raise error from None  # the cause has the server's text unredacted
@@ -137,7 +137,9 @@ class _Attempt:
         self._request_id = os.urandom(16).hex()
         self._started = 0.0
         self._transparent = 0
-        """How many attempts the server certainly did not act on."""
+        """How many attempts do not count, because the server did not act on them."""
+        self._refused = False
+        """Whether a stream of this call was refused before."""
         self.number = 0
         self.headers: list[tuple[str, str]] = []
         self._secret: frozenset[str] = frozenset()
@@ -153,6 +155,11 @@ class _Attempt:
 
     def delay_after(self, error: RpcError, retry: Backoff) -> float | None:
         """Seconds to wait before the next attempt; None if this was the last."""
+        if isinstance(error, ConnectionLostError) and error.refused and not self._refused:
+            # Only reads get here. They are sent again at once; a peer that refuses twice is probably broken.
+            self._refused = True
+            self._transparent += 1
+            return 0.0
         if isinstance(error, ConnectionLostError) and error.unprocessed and self._transparent < _TRANSPARENT:
             self._transparent += 1
             # Servers that limit the requests of a connection refuse many calls at once. The first retries are immediate.

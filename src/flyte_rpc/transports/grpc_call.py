@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from math import ceil
 
-from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
 
 from . import diagnosis
 from .connections import Http2Connections
@@ -121,7 +121,7 @@ class GrpcCall:
             return DeadlineExceededError(f"{what} after {seconds_text(self._timeout)}", unprocessed=not stream.id)
         if stream.failure is None:
             return diagnosis.missing_status(complete=stream.headers is not None and stream.malformed is None)
-        return ConnectionLostError(stream.failure.reason, unprocessed=stream.failure.unprocessed)
+        return stream.failure.error()
 
 
 class GrpcStreamingCall:

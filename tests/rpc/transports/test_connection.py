@@ -113,6 +113,19 @@ async def test_a_write_is_not_repeated_and_a_read_is(breaks: Callable[[Peer, int
         assert len(broken) == 2
 
 
+async def test_the_first_refusal_of_a_read_does_not_count_as_an_attempt() -> None:
+    refused: list[int] = []
+
+    def script(peer: Peer, at: int) -> None:
+        refused.append(at)
+        peer.reset(at, ErrorCodes.REFUSED_STREAM)
+
+    async with scripted(script) as (endpoint, _), Client(endpoint, timeout=20, retry=AT_ONCE) as client:
+        with pytest.raises(errors.ConnectionLostError, match="REFUSED_STREAM"):
+            await unary(client, Echo.SAY, Note())
+        assert len(refused) == AT_ONCE.attempts + 1
+
+
 async def test_a_stream_delivers_what_came_before_it_broke() -> None:
     def script(peer: Peer, at: int) -> None:
         peer.begin(at)

@@ -142,4 +142,4 @@ class Http2Call:
         failure = self._stream.failure
         if failure is None:
             return ConnectionLostError("the server ended the stream without a reply")
-        return ConnectionLostError(failure.reason, unprocessed=failure.unprocessed)
+        return failure.error()

@@ -150,7 +150,7 @@ class GrpclibCall:
             raise self._error(sending=waits is self._sending) from None
         except (H2Error, KeyError) as error:  # grpclib and h2 find that the stream or connection is closed
             reason = self._connection.closed_because or f"the connection takes no request ({error})"
-            raise self._failed(reason, unprocessed=self._stream.id is None) from None
+            raise ConnectionLostError(reason, unprocessed=self._stream.id is None) from None
         finally:
             waits.discard(limit)
 
@@ -163,20 +163,21 @@ class GrpclibCall:
             what = "no reply" if self._request_sent or opened else "the server takes no request"
             return DeadlineExceededError(f"{what} after {seconds_text(self._timeout)}", unprocessed=not opened)
         if isinstance(self._failure, ConnectionLostError):
-            return self._failed(self._failure.message, unprocessed=self._failure.unprocessed or self._stream.id is None)
+            failure = self._failure
+            return ConnectionLostError(
+                failure.message,
+                unprocessed=failure.unprocessed or self._stream.id is None,
+                refused=failure.refused,
+            )
         if isinstance(self._failure, StreamTerminatedError):
-            return self._failed(str(self._failure), unprocessed=False)
+            return ConnectionLostError(str(self._failure), unprocessed=False)
         return ConnectionLostError("the server ended the call before the request was complete")
 
     def _lost(self) -> ConnectionLostError:
         """The error for a reply without a status."""
         if self._failure is not None:
-            return self._failed(str(self._failure), unprocessed=False)
+            return ConnectionLostError(str(self._failure), unprocessed=False)
         return diagnosis.missing_status(complete=True)
-
-    @staticmethod
-    def _failed(reason: str, *, unprocessed: bool) -> ConnectionLostError:
-        return ConnectionLostError(reason, unprocessed=unprocessed)
 
 
 def _decoded(headers: Any) -> dict[str, str]:

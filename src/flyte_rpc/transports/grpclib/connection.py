@@ -9,6 +9,7 @@ from grpclib.client import Handler
 from grpclib.config import Configuration
 from grpclib.protocol import EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
+from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, DataReceived, Event, RemoteSettingsChanged, StreamEnded, StreamReset
 
 from flyte_rpc.errors import ConnectionLostError
@@ -88,7 +89,8 @@ class _ClientProcessor(TolerantProcessor):
         stream = self.streams.get(event.stream_id)
         if stream is not None and event.remote_reset:
             reason = f"the server reset the stream ({frames.error_name(event.error_code)})"
-            cast(Waits, stream.wrapper).cancel(ConnectionLostError(reason))
+            refused = event.error_code == ErrorCodes.REFUSED_STREAM
+            cast(Waits, stream.wrapper).cancel(ConnectionLostError(reason, refused=refused))
         super().process_stream_reset(event)
 
     def close(self, reason: str = "the connection was closed") -> None:

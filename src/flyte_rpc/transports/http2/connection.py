@@ -303,7 +303,8 @@ class Http2Connection(asyncio.Protocol):
                 return
             # REFUSED_STREAM is no proof that nothing happened: HAProxy sends it when its own connection to the server
             # breaks after it has forwarded the request.
-            stream.fail(f"the server reset the stream ({frames.error_name(code)})")
+            reason = f"the server reset the stream ({frames.error_name(code)})"
+            stream.fail(reason, refused=code == ErrorCodes.REFUSED_STREAM)
 
     def _read_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
         if stream_id:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from flyte_rpc.errors import ConnectionLostError
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, PREFIX_BYTES, BadFrame, decompress, message_size
 
 
@@ -16,6 +17,12 @@ class Failure(NamedTuple):
     reason: str
     unprocessed: bool
     """Whether HTTP/2 guarantees that the server did not act on the request."""
+    refused: bool = False
+    """Whether the peer says so, with REFUSED_STREAM, which is no guarantee behind a proxy."""
+
+    def error(self) -> ConnectionLostError:
+        """The error to raise."""
+        return ConnectionLostError(self.reason, unprocessed=self.unprocessed, refused=self.refused)
 
 
 class Http2Stream:
@@ -127,10 +134,10 @@ class Http2Stream:
         """Whether nothing more will arrive before the deadline."""
         return self.ended or self.failure is not None or self.expired
 
-    def fail(self, reason: str, *, unprocessed: bool = False) -> None:
+    def fail(self, reason: str, *, unprocessed: bool = False, refused: bool = False) -> None:
         """Fail the stream. Messages that have arrived can still be read."""
         if self.failure is None:
-            self.failure = Failure(reason, unprocessed)
+            self.failure = Failure(reason, unprocessed, refused)
         self.wake()
 
     def expire(self) -> None:
