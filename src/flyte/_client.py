@@ -11,7 +11,8 @@ from typing import ClassVar, cast, get_args
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
 from flyte_rpc.calls.client import Client as RpcClient
-from flyte_rpc.calls.client import ClientSettings, Token
+from flyte_rpc.calls.client import ClientSettings
+from flyte_rpc.calls.credentials import Token
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.transport import TransportName
 from flyte_rpc.version import VERSION

@@ -2,6 +2,7 @@
 
     SdkError
       InitializationError             no endpoint, project or domain is set
+      AuthenticationError             logging in failed
       WaitTimeoutError                the wait ran out of time; nothing was aborted
       BlockingCallError               a blocking call that would wait for itself
       RpcError                        a call failed; one subclass per gRPC status
@@ -28,6 +29,10 @@ class SdkError(Exception):
 
 class InitializationError(SdkError, RuntimeError):
     """The SDK does not know enough to make the call: no endpoint, no project, conflicting settings."""
+
+
+class AuthenticationError(SdkError, RuntimeError):
+    """Logging in failed: the identity provider refused, a person did not answer, or a command failed."""
 
 
 class BlockingCallError(SdkError, RuntimeError):
@@ -258,7 +263,9 @@ class UnauthenticatedError(RpcError):
     """The server does not know the caller."""
 
     status = Status.UNAUTHENTICATED
-    default_hint = "Make the client with a valid token=."
+    default_hint = "Create the client with a valid token=."
+    renewed = False
+    """Whether the client has new credentials since, so that a stream can be opened again."""
 
 
 class DecodeError(RpcError, wire.DecodeError):

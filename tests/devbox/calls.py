@@ -156,7 +156,7 @@ class Calls:
             grpc.aio.insecure_channel(self.client.endpoint.removeprefix("http://")) as channel,
         ):
             method = channel.stream_stream(rpc.path, bytes, rpc.response_type.parse)  # type: ignore[attr-defined]
-            async for reply in method(requests, metadata=[("authorization", f"Bearer {self.client.token()}")]):
+            async for reply in method(requests, metadata=[("authorization", f"Bearer {self.client.settings.token}")]):
                 yield reply
 
     async def create(self, spec: TaskSpec | TaskIdentifier, name: str = "", **fields: Any) -> Action:

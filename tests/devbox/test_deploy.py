@@ -39,7 +39,9 @@ from flyte_rpc.serving.server import ServerCall, serve
 @pytest.fixture
 async def scoped(calls: Calls) -> AsyncGenerator[Calls, None]:
     """The calls' client as the current one, with the test's project."""
-    client = Client(calls.client.endpoint, token=calls.client.token(), project=calls.project, domain="development")
+    client = Client(
+        calls.client.endpoint, token=calls.client.settings.token, project=calls.project, domain="development"
+    )
     async with client:
         with use_client(client):
             yield Calls(client, calls.project)

@@ -18,12 +18,14 @@ from flyte_rpc.errors import (
     EndpointError,
     RpcCancelledError,
     RpcError,
+    UnauthenticatedError,
     UnavailableError,
 )
 from flyte_rpc.redaction import hidden, redact
 from flyte_rpc.transports.transport import Transport
 
 from .client import CallRecord, Client
+from .credentials import Headers
 from .metadata import added
 from .retry import Backoff
 from .rpc import Effect, Rpc
@@ -51,7 +53,8 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
 
     Within the deadline, the call is retried when that cannot do anything twice. Reads and idempotent calls are retried
     when the server is unavailable or the connection breaks. Any call is retried when the server certainly did not act
-    on it; these retries use a new connection and do not count as attempts.
+    on it; these retries use a new connection and do not count as attempts. If the server rejects credentials that can be
+    renewed, the call is sent once more with new ones. The time to get them does not count towards the deadline.
 
     Args:
         client: The client.
@@ -65,17 +68,24 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
     """
     data = _encode(request)
     left = seconds("timeout", client.timeout if timeout is None else timeout)
-    end = time.monotonic() + left
     attempt = _Attempt(client, rpc)
+    end = 0.0
     while True:
         transport = client.transport()
-        attempt.begin()
+        await attempt.begin()
+        end = end or time.monotonic() + left
         try:
             reply = await transport.unary(rpc.path, data, attempt.headers, left)
             result = _decode(rpc, reply)
         except RpcError as cause:
             error = _at_deadline(cause, end)
             attempt.failed(error)
+            if isinstance(error, UnauthenticatedError):
+                started = time.monotonic()
+                if await attempt.renew():
+                    end += time.monotonic() - started  # a person may have to log in
+                    left = max(end - time.monotonic(), 0.0)
+                    continue
             delay = attempt.delay_after(error, client.retry) if _may_repeat(rpc, error, transport) else None
             if delay is None or time.monotonic() + delay >= end:
                 if error is cause:
@@ -91,7 +101,10 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
 async def stream(
     client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None
 ) -> AsyncGenerator[Res, None]:
-    """Call a server-streaming method. It is never retried, because a retry would deliver replies twice.
+    """Call a server-streaming method.
+
+    It is not retried, because a retry would deliver replies twice. If the server rejects the credentials before the first
+    reply, they are renewed and the stream is opened again, once.
 
     Args:
         client: The client.
@@ -108,24 +121,31 @@ async def stream(
     """
     data = _encode(request)
     attempt = _Attempt(client, rpc)
-    transport = client.transport()
-    attempt.begin()
     limit = None if timeout is None else seconds("timeout", timeout)
-    end = None if limit is None else time.monotonic() + limit
-    async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
-        while True:
-            try:
-                result = _decode(rpc, await anext(replies))
-            except StopAsyncIteration:
-                attempt.succeeded()
-                return
-            except RpcError as cause:
-                error = cause if end is None else _at_deadline(cause, end)
-                attempt.failed(error)
-                if error is cause:
-                    raise
-                raise error from None  # the cause has the server's text unredacted
-            yield result
+    received = False
+    while True:
+        transport = client.transport()
+        await attempt.begin()
+        end = None if limit is None else time.monotonic() + limit
+        async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
+            while True:
+                try:
+                    result = _decode(rpc, await anext(replies))
+                except StopAsyncIteration:
+                    attempt.succeeded()
+                    return
+                except RpcError as cause:
+                    error = cause if end is None else _at_deadline(cause, end)
+                    attempt.failed(error)
+                    if isinstance(error, UnauthenticatedError) and await attempt.renew():
+                        if not received:
+                            break  # the server has refused the call, so nothing is delivered twice
+                        error.renewed = True
+                    if error is cause:
+                        raise
+                    raise error from None  # the cause has the server's text unredacted
+                received = True
+                yield result
 
 
 class _Attempt:
@@ -144,14 +164,28 @@ class _Attempt:
         self.headers: list[tuple[str, str]] = []
         self._secret: frozenset[str] = frozenset()
         self._hidden: tuple[str, ...] = ()
+        self._credentials = client.settings.credentials
+        self._authentication: Headers = ()
+        self._renewed = False
 
-    def begin(self) -> None:
+    async def begin(self) -> None:
         self.number += 1
-        self.headers = self._client.headers(self._request_id)
+        blocks = {name for name, _ in added()}
+        if self._credentials is not None and "authorization" not in blocks:
+            self._authentication = await self._credentials.headers()
+        self.headers = self._client.headers(self._request_id, self._authentication)
         # Read them now: a stream may fail after its reader has left the block that added them.
-        self._secret = frozenset(name for name, _ in added())
+        self._secret = frozenset((*blocks, *(name for name, _ in self._authentication)))
         self._hidden = hidden()
         self._started = time.monotonic()
+
+    async def renew(self) -> bool:
+        """Renew the credentials that the server rejected. Returns whether the call is sent again; at most once."""
+        if self._credentials is None or self._renewed or not self._authentication:
+            return False
+        self._renewed = await self._credentials.renew(self._authentication)
+        self._transparent += self._renewed
+        return self._renewed
 
     def delay_after(self, error: RpcError, retry: Backoff) -> float | None:
         """Seconds to wait before the next attempt; None if this was the last."""

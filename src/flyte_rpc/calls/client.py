@@ -14,7 +14,8 @@ from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
 from flyte_rpc.transports.transport import Transport, TransportFactory, TransportName, check_transport
 from flyte_rpc.version import USER_AGENT
 
-from .metadata import added, check_token, checked
+from .credentials import Credentials, Headers, Token, credentials_of
+from .metadata import added, checked
 from .pool import ConnectionPool, deferred
 from .retry import CALLS, Backoff
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     import ssl
 
 _log = logging.getLogger("flyte_rpc")
-
-Token = str | Callable[[], str]
 
 
 class Scope(NamedTuple):
@@ -60,6 +59,7 @@ class ClientSettings:
     project: str
     domain: str
     token: Token | None = attrs.field(repr=False)
+    credentials: Credentials | None = attrs.field(repr=False)
     timeout: float
     page_size: int
     metadata: tuple[tuple[str, str], ...] = attrs.field(repr=False)
@@ -88,6 +88,7 @@ class Client:
         project: str | None = None,
         domain: str | None = None,
         token: Token | None = None,
+        credentials: Credentials | None = None,
         insecure: bool | None = None,
         timeout: float = 60.0,
         page_size: int = 100,
@@ -104,7 +105,10 @@ class Client:
             org: Organization. Default: none, for servers without organizations.
             project: Project of calls that name none.
             domain: Domain of calls that name none.
-            token: Bearer token, or a function that returns one and is called before each attempt. Default: anonymous.
+            token: Bearer token, or a function or coroutine function that returns one and is called before each attempt.
+                Default: anonymous.
+            credentials: An object that supplies the headers of each attempt and renews them when the server rejects
+                them, in place of a token.
             insecure: True for cleartext, False for TLS, for endpoints without a scheme. Default: TLS, except to this
                 machine.
             timeout: Maximum seconds per call, retries included. Default: 60.
@@ -128,6 +132,7 @@ class Client:
             project=text("project", project or ""),
             domain=text("domain", domain or ""),
             token=token,
+            credentials=credentials_of(token, credentials),
             timeout=seconds("timeout", timeout),
             page_size=whole("page_size", page_size, 1),
             metadata=checked(metadata),
@@ -135,7 +140,7 @@ class Client:
             on_call=_observers(on_call),
             transport=check_transport(transport),
         )
-        self._check_token()
+        self._warn_of_cleartext()
         self._pool = ConnectionPool(deferred(transport, self.user_agent, ssl_context))
         self._owns_pool = True
         self._closed = False
@@ -161,7 +166,7 @@ class Client:
             org: Organization. `""` means none. Omitted arguments keep the settings of this client.
             project: Project of calls that name none. `""` means none.
             domain: Domain of calls that name none. `""` means none.
-            token: Bearer token, or a function that returns one.
+            token: Bearer token, or a function that returns one. It replaces the credentials of this client.
             timeout: Maximum seconds per call, retries included.
             page_size: Items per request of a listing.
             metadata: Additional request headers. They replace this client's.
@@ -186,8 +191,10 @@ class Client:
             changes["retry"] = _backoff(retry)
         if token is not None:
             changes["token"] = token
+            changes["credentials"] = credentials_of(token, None)
         derived = self._derive(changes)
-        derived._check_token()
+        if token is not None:
+            derived._warn_of_cleartext()
         return derived
 
     def at(self, endpoint: Endpoint) -> Self:
@@ -206,11 +213,9 @@ class Client:
         derived._closed = self._closed
         return derived
 
-    def _check_token(self) -> None:
-        token, endpoint = self._settings.token, self._settings.endpoint
-        if token is not None and not callable(token):
-            check_token(token)
-        if token and not endpoint.tls and not is_loopback(endpoint.host):
+    def _warn_of_cleartext(self) -> None:
+        endpoint = self._settings.endpoint
+        if self._settings.credentials is not None and not endpoint.tls and not is_loopback(endpoint.host):
             _log.warning("The token for %s is sent in cleartext; use an https:// endpoint", endpoint)
 
     @property
@@ -294,26 +299,18 @@ class Client:
             )
         return scope
 
-    def headers(self, request_id: str) -> list[tuple[str, str]]:
-        """Return the request headers of one attempt."""
+    def headers(self, request_id: str, authentication: Headers) -> list[tuple[str, str]]:
+        """Return the request headers of one attempt.
+
+        Args:
+            request_id: The id of the call.
+            authentication: The headers of the client's credentials. An `auth_metadata` block overrides them.
+        """
         headers = [("x-request-id", request_id), *self._settings.metadata]
         if of_blocks := added():
             names = {name for name, _ in of_blocks}
-            headers = [*(pair for pair in headers if pair[0] not in names), *of_blocks]
-            if "authorization" in names:
-                return headers
-        if token := self.token():
-            headers.append(("authorization", f"Bearer {token}"))
-        return headers
-
-    def token(self) -> str | None:
-        """Return the bearer token of the next attempt; None for an anonymous call."""
-        token = self._settings.token
-        if token is None or isinstance(token, str):
-            return token
-        token = token()
-        check_token(token)
-        return token
+            return [*(pair for pair in (*headers, *authentication) if pair[0] not in names), *of_blocks]
+        return [*headers, *authentication]
 
     def transport(self) -> Transport:
         """The transport for the running event loop.

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from flyte_rpc.calls.retry import BROKEN_STREAM, BUSY_SERVER, SUBSCRIPTIONS, Backoff, Failures
-from flyte_rpc.errors import EndpointError, RpcError, UnknownError
+from flyte_rpc.errors import EndpointError, RpcError, UnauthenticatedError, UnknownError
 
 T = TypeVar("T")
 
@@ -54,7 +54,8 @@ async def resuming(
         clock: Tells the time in seconds.
 
     Raises:
-        RpcError: The stream failed too often in a row, or with a permanent error.
+        RpcError: The stream failed too often in a row, or with a permanent error. Credentials that the server rejects in
+            the middle of a stream are renewed if possible, and the stream reconnects.
     """
     failures, quiet_ends = Failures(backoff), 0
     while True:
@@ -79,6 +80,11 @@ async def resuming(
                 failures.reset()
             delay = failures.delay_after(error)
             _log.warning("%s broke; reconnecting in %.1f s: %s", label, delay, error)
+        except UnauthenticatedError as error:
+            if not error.renewed:
+                raise
+            delay = failures.delay_after(error)
+            _log.info("%s has new credentials; reconnecting in %.1f s", label, delay)
         reached = True
         await sleep(delay)
 

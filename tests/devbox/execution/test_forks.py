@@ -36,7 +36,7 @@ async def using(endpoint: str, token: str, project: str = "flytesnacks") -> Asyn
 
 @pytest.fixture
 async def client(calls: Calls) -> AsyncGenerator[Client, None]:
-    async with using(calls.client.endpoint, calls.client.token() or "", calls.project) as made:
+    async with using(calls.client.endpoint, calls.client.settings.token or "", calls.project) as made:
         yield made
 
 

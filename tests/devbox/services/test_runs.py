@@ -51,7 +51,7 @@ async def test_a_new_run(calls: Calls) -> None:
 
 
 async def test_who_started_it_is_told_by_a_header(calls: Calls) -> None:
-    proxied = Client(calls.client.endpoint, token=calls.client.token(), metadata=[(SUBJECT_HEADER, "somebody")])
+    proxied = Client(calls.client.endpoint, token=calls.client.settings.token, metadata=[(SUBJECT_HEADER, "somebody")])
     async with proxied as client:
         action = await Calls(client, calls.project).create(shell("true"))
     assert action.metadata is not None and action.metadata.executed_by is not None

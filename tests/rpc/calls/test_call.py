@@ -79,7 +79,7 @@ async def test_a_server_that_restarts_is_found_again(echo: EchoServer) -> None:
 
 
 async def test_the_deadline_reaches_the_server_and_stops_its_handler(echo: EchoServer, client: Client) -> None:
-    with pytest.raises(errors.DeadlineExceededError, match=r"no reply after 0\.05 s") as raised:
+    with pytest.raises(errors.DeadlineExceededError) as raised:
         await unary(client, Echo.SAY, Note(hang=True), timeout=0.05)
     assert "may have taken effect" in str(raised.value)
     await echo.cancelled.wait()

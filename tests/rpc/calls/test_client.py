@@ -65,12 +65,12 @@ def test_settings_of_another_type_are_refused_at_once(arguments: dict[str, objec
     assert "hunter2" not in str(caught.value)
 
 
-async def a_token() -> str:
-    return "hunter2"
+async def a_number() -> int:
+    return 5
 
 
 @pytest.mark.parametrize(
-    ("token", "given"), [(lambda: b"hunter2", "bytes"), (lambda: None, "NoneType"), (a_token, "coroutine")]
+    ("token", "given"), [(lambda: b"hunter2", "bytes"), (lambda: None, "NoneType"), (a_number, "int")]
 )
 async def test_a_function_has_to_return_the_token_as_text(
     token: Token, given: str, echo: EchoServer, server: RunningServer

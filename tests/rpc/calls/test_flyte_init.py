@@ -70,7 +70,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("FLYTE_TOKEN", "environment")
     init("http://argument:1", project="argument", token="argument")
     assert (current_client().endpoint, current_client().project) == ("http://argument:1", "argument")
-    assert current_client().token() == "argument"
+    assert current_client().settings.token == "argument"
 
 
 def test_a_truth_that_is_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,8 @@ def test_after_the_client_was_closed_a_new_one_may_be_set() -> None:
 def test_a_notebook_cell_with_a_token_function_runs_twice() -> None:
     for number in range(2):
         init("http://h:1", project="p", token=lambda number=number: f"token-{number}")
-    assert current_client().token() == "token-1"
+    token = current_client().settings.token
+    assert callable(token) and token() == "token-1"
 
 
 def test_other_settings_beside_a_token_function_are_still_refused() -> None:

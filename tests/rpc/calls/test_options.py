@@ -24,9 +24,9 @@ ROOT = Path(__file__).parents[3]
 async def test_options_change_the_copy_alone(client: Client) -> None:
     derived = client.with_options(project="p", domain="d", org="o", timeout=7, page_size=3, token="secret")
     assert (derived.project, derived.domain, derived.org, derived.timeout, derived.page_size) == ("p", "d", "o", 7.0, 3)
-    assert derived.token() == "secret"
+    assert derived.settings.token == "secret"
     assert derived.endpoint == client.endpoint
-    assert (client.project, client.timeout, client.page_size, client.token()) == ("", 20.0, 100, None)
+    assert (client.project, client.timeout, client.page_size, client.settings.token) == ("", 20.0, 100, None)
     assert "secret" not in repr(derived) + repr(derived.settings)
 
 
