@@ -225,7 +225,7 @@ def test_a_comment_on_no_element_is_reported(wheels: list[Wheel], roots: tuple[s
     path = copy / "google/rpc/status.proto"
     path.write_text(path.read_text("utf-8").rstrip().removesuffix("}") + "\n  // Dangling words.\n}\n", "utf-8")
     (warning,) = import_definitions(wheels, roots, copy).warnings
-    assert warning.startswith("google/rpc/status.proto: a comment stands on no message")
+    assert warning.startswith("google/rpc/status.proto: dropped a comment that belongs to no message")
     assert warning.endswith("Dangling words.")
 
 
@@ -290,8 +290,8 @@ def compiled_module(file: FileDescriptorProto) -> bytes:
         ("missing.whl", None, "cannot read the wheel .*; check the path"),
         ("text.whl", b"not a zip", "not a readable wheel .*; download it again"),
         ("no-metadata.whl", {"a_pb2.py": b""}, "no dist-info metadata"),
-        ("no-protos.whl", METADATA, "holds no compiled protobuf modules"),
-        ("syntax.whl", METADATA | {"a_pb2.py": b"def ("}, "is not Python"),
+        ("no-protos.whl", METADATA, "contains no compiled protobuf modules"),
+        ("syntax.whl", METADATA | {"a_pb2.py": b"def ("}, "is not valid Python"),
         ("damaged.whl", METADATA | {"a_pb2.py": b"AddSerializedFile(b'')\npool.AddSerializedFile(b'\\xff')"}, "damaged descriptor"),
         ("idl", None, "neither a path to a .whl file nor a pinned requirement"),
         ("--index-url=x==1", None, "neither a path to a .whl file nor a pinned requirement"),
@@ -325,13 +325,13 @@ def test_bad_wheels_give_one_line(
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
-        (None, "import.toml does not exist; write it with"),
+        (None, "import.toml does not exist; create it with"),
         ("roots = [", "not valid TOML"),
         ("roots = []", "roots is empty"),
         ("roots = [1]", "roots must be a list of strings"),
         ('root = ["a"]', "unknown key 'root'"),
         ('wheel = 1\nroots = ["a.proto"]', "wheel must be a string"),
-        ('roots = ["a.proto"]', "no wheel is named; give --wheel"),
+        ('roots = ["a.proto"]', "no wheel is set; pass --wheel"),
     ],
 )
 def test_bad_configuration_gives_one_line(toml: str | None, complaint: str, tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_a_wheel_cannot_choose_where_files_go(path: str, tmp_path: Path) -> None
     out = tmp_path / "protos"
     out.mkdir()
     wheel = Wheel("evil", "1", "0" * 64, {path: FileDescriptorProto(name=path, syntax="proto3")})
-    with pytest.raises(ImportProblem, match="no plain relative path"):
+    with pytest.raises(ImportProblem, match="not a plain relative path"):
         import_definitions([wheel], [path], out)
     assert contents(tmp_path) == {}
 
@@ -423,7 +423,7 @@ def test_nothing_is_written_when_one_file_cannot_be(
     code = cli.main(["import", "--wheel", str(wheel), "--out", str(out)])
     said = capsys.readouterr()
     assert (code, said.out) == (1, "")
-    complaint = "can't be written: a folder is where a file has to be"
+    complaint = "can't be written: this is a folder, not a file"
     assert said.err == f"{out / obstacle}: error: {complaint}\n    move it elsewhere\n"
     assert contents(tmp_path) == before
 

@@ -243,11 +243,11 @@ def test_a_folder_that_is_called_like_definitions(fragment: Make) -> None:
         (f"{METHODS}Get = {{ kind = 'watch' }}\n", "can't be a watch: the server sends a single reply", "list, get, create"),
         (f"{METHODS}Get = {{ kind = 'stream' }}\n", "can't be a stream: the server sends", "under [entities.Thing.methods.Get]"),
         (f"{METHODS}Watch = {{ kind = 'get' }}\n", "can't be a get: the server streams its replies", "watch, stream"),
-        (f"{METHODS}Get = {{ name = '_of' }}\n", "_of is a name that Python or every entity uses", "another name"),
-        (f"{METHODS}Get = {{ name = '__init__' }}\n", "__init__ is a name that Python or every entity", "another name"),
+        (f"{METHODS}Get = {{ name = '_of' }}\n", "_of is reserved by Python or by the entity base", "another name"),
+        (f"{METHODS}Get = {{ name = '__init__' }}\n", "__init__ is reserved by Python or by the entity", "another name"),
         (THING.replace("test.Things", "test.Thinks"), "names test.Thinks, which is not a known service", "did you mean test.Things?"),
-        (f"{THING}overlay = 'a:B'\n{THING.replace('s.Thing', 's.Other')}overlay = 'a:B'\n", "have one overlay, a:B", "its own"),
-        (f"{THING}[rules.'test.Thing.name']\nmin_len = 3\nmax_len = 2\n", "min_len above its max_len", "correct one"),
+        (f"{THING}overlay = 'a:B'\n{THING.replace('s.Thing', 's.Other')}overlay = 'a:B'\n", "have the same overlay, a:B", "its own"),
+        (f"{THING}[rules.'test.Thing.name']\nmin_len = 3\nmax_len = 2\n", "min_len greater than its max_len", "correct one"),
         (f"{THING}[rules.'test.Thing.size']\nmin_len = 1\n", "test.Thing.size is not a string", "required = true"),
         (f"[extern]\n'test' = 'json'\n{THING}", "json, which flyte-codegen did not generate", "[output] package"),
     ],
@@ -262,7 +262,7 @@ def test_settings_that_mean_nothing(fragment: Make, mistakes: Mistakes, toml: st
 def test_an_identity_of_several(fragment: Make, mistakes: Mistakes) -> None:
     body = "message Thing { repeated string name = 1; }\nservice Things {}"
     (only,) = mistakes(fragment(proto(body), THING))
-    assert "identity is name, which is repeated" in only.message
+    assert "identity names name, which is a repeated field" in only.message
 
 
 def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None:
@@ -284,7 +284,7 @@ def test_a_filter_that_hides_what_methods_use(fragment: Make, mistakes: Mistakes
     name = "x" if "param" in made_of else "paged"
     methods = f"{METHODS}List = {{ filters = ['{name}'] }}\n"
     (one,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by_fields'\n{filters}{methods}"))
-    assert "the parameter paged would shadow a name that methods use" in one.message
+    assert "the parameter paged shadows a name that methods use" in one.message
     assert one.remedy == 'add param = "another_name"'
     (two,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by'\n"))
     assert "sort_field is sort_by, which is not a list of flyteidl2.common.Sort" in two.message

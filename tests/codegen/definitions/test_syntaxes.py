@@ -228,22 +228,22 @@ service Pens {{ rpc GetPen(GetPenRequest) returns (Pen); rpc ListPens(ListPensRe
         assert [p.name async for p in pen.listall(page_size=1, client=client)] == ["a", "c"]
 
 
-PLEASE = "; if the file is not yours, move it from [input] protos to include"
+PLEASE = "; if the file is not yours, move it from [input] protos to [input] include"
 
 
 @pytest.mark.parametrize(
     ("head", "body", "line", "message", "remedy"),
     [
         ("proto2", "message A {\n required string a = 1; }", 4, "field a is required, which is not supported", "write optional"),
-        ("proto2", 'message A {\n optional string a = 1\n  [default = "x"]; }', 5, "field a has a default of its own, x, which is not supported", "remove the default"),
-        ("proto2", "message A {\n repeated group Res = 1 { optional string url = 2; } }", 4, "group Res is not supported", "make it a message"),
-        ("proto2", "message A { extensions 100 to max; }\nextend A {\n optional int32 more = 100; }", 5, "more extends test.A, which is not supported", "make it a field of test.A, with the number that it has"),
+        ("proto2", 'message A {\n optional string a = 1\n  [default = "x"]; }', 5, "field a has a custom default, x, which is not supported", "remove the default"),
+        ("proto2", "message A {\n repeated group Res = 1 { optional string url = 2; } }", 4, "group Res is not supported", "replace it with a message"),
+        ("proto2", "message A { extensions 100 to max; }\nextend A {\n optional int32 more = 100; }", 5, "more extends test.A, which is not supported", "make it a field of test.A with the same number"),
         ("proto2", "message A { extensions 100 to max; message B { extend A {\n optional int32 more = 100; } } }", 4, "more extends test.A", "make it a field of test.A"),
         ("proto2", "message A { extensions 4 to max;\n option message_set_wire_format = true; }", 4, "A has message_set_wire_format", "remove the option"),
         ("2023", "message A {\n int32 a = 1\n [features.field_presence = LEGACY_REQUIRED]; }", 5, "features.field_presence = LEGACY_REQUIRED is not supported", "write EXPLICIT"),
         ("2023", "message A { A a = 1\n [features.message_encoding = DELIMITED]; }", 4, "features.message_encoding = DELIMITED is not supported", "write LENGTH_PREFIXED"),
         ("2024", "option features.message_encoding = DELIMITED;\nmessage A { A a = 1; A b = 2; repeated A c = 3; map<int32, A> d = 4; }", 3, "features.message_encoding = DELIMITED is not supported", "write LENGTH_PREFIXED"),
-        ("2023", "message A { int32 a = 1\n [default = 5]; }", 4, "field a has a default of its own, 5", "remove the default"),
+        ("2023", "message A { int32 a = 1\n [default = 5]; }", 4, "field a has a custom default, 5", "remove the default"),
         ("2023", "message A { extensions 100 to max; }\nextend A {\n int32 more = 100; }", 5, "more extends test.A", "make it a field of test.A"),
     ],
 )  # fmt: skip
@@ -323,5 +323,5 @@ def test_an_edition_that_nobody_knows(fragment: Make) -> None:
         generate(made.config, descriptors)
     assert str(caught.value) == (
         "test/test.proto: error: edition max is not supported\n"
-        "    write it in proto2, proto3, edition 2023, edition 2024"
+        "    use one of proto2, proto3, edition 2023, edition 2024"
     )

@@ -17,7 +17,7 @@ from flyte_codegen.output import manifest
 from support.fragments import Fragment, proto
 
 Run = Callable[..., tuple[int, str, str]]
-IDLE = "nothing to do, neither they nor what they are made from has changed"
+IDLE = "nothing to do, inputs and output are unchanged"
 
 
 def idle(run: Run) -> bool:

@@ -73,7 +73,7 @@ def test_a_file_of_somebody_else_is_kept_until_forced(project: Fragment, run: Ru
     assert f"{project.package}/entities/notes.bin: stray" in run("check")[2]
     code, _, err = run("generate")
     assert code == 1
-    assert "notes.bin: error: was not written by this tool" in err
+    assert "notes.bin: error: was not written by flyte-codegen" in err
     assert stray.read_bytes() == content
     assert run("generate", "--force")[0] == 0
     assert not stray.exists()
@@ -109,7 +109,7 @@ def test_a_folder_that_somebody_else_filled_is_left_alone(tmp_path: Path, run: R
     (project.path / "entities/book.py").write_text("precious = 1\n")
     code, _, err = run("generate")
     assert code == 1
-    assert "entities/book.py: error: was not written by this tool" in err
+    assert "entities/book.py: error: was not written by flyte-codegen" in err
     assert (project.path / "entities/book.py").read_text() == "precious = 1\n"
 
 
@@ -150,8 +150,8 @@ def retarget(project: Fragment, path: str) -> None:
     [
         # As good as a missing permission, and the same for every user.
         ("/proc/nowhere/api", "/proc/nowhere/api: error: can't be written: No such file or directory"),
-        ("blocked/api", "blocked: error: can't be written: a file is where a folder has to be"),
-        ("blocked", "blocked: error: can't be written: a file is where a folder has to be"),
+        ("blocked/api", "blocked: error: can't be written: this is a file, not a folder"),
+        ("blocked", "blocked: error: can't be written: this is a file, not a folder"),
     ],
 )
 def test_a_folder_that_cannot_be_written(project: Fragment, run: Run, path: str, complaint: str) -> None:
@@ -171,7 +171,7 @@ def test_a_folder_in_the_place_of_a_file(project: Fragment, run: Run) -> None:
     before = contents(project)
     code, _, err = run("generate")
     assert code == 1
-    assert "exports.py: error: can't be written: a folder is where a file has to be\n    move it elsewhere" in err
+    assert "exports.py: error: can't be written: this is a folder, not a file\n    move it elsewhere" in err
     assert contents(project) == before
 
 
