@@ -20,7 +20,7 @@ _SUMMARIES = {
     Kind.LIST: "List, page by page.",
     Kind.GET: "Fetch one.",
     Kind.CREATE: "Create one.",
-    Kind.WATCH: "Follow changes as they happen.",
+    Kind.WATCH: "Watch changes as they happen.",
     Kind.STREAM: "Stream the messages of the server.",
 }
 _RETURNS = {
