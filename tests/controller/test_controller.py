@@ -192,7 +192,7 @@ ENDINGS: dict[str, tuple[ActionUpdate, type[Exception], str]] = {
         errors.RuntimeUserError,
         "failed: no",
     ),
-    "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "nothing was reported"),
+    "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "without an error message"),
 }
 
 

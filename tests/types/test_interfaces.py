@@ -238,7 +238,7 @@ def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
     [
         (no_annotation, "no_annotation: parameter x has no annotation; write its type, such as x: int"),
         (no_result, "no_result: the result has no annotation; write its type, or -> None"),
-        (by_position, "by_position: inputs are given by name, and x can only be given by position"),
+        (by_position, "by_position: inputs are passed by name, but x is positional-only"),
         (any_number, r"any_number: a task cannot take \*numbers"),
         (any_names, r"any_names: a task cannot take \*numbers"),
         (no_type, r"no_type: parameter x: range has no Flyte type"),

@@ -268,7 +268,7 @@ async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
     for path, error, complaint in [
         (tmp_path / "gone", NotADirectoryError, "gone is not a directory"),
         (tmp_path / "file", NotADirectoryError, r"file is not a directory; use File\.from_local"),
-        (tmp_path / "empty", ValueError, "empty has no files"),
+        (tmp_path / "empty", ValueError, "empty contains no files"),
         (tmp_path / "linked", ValueError, "link is a link to a directory"),
     ]:
         with pytest.raises(error, match=complaint):
@@ -353,12 +353,12 @@ async def test_progress_that_raises_ends_the_upload(storage: Storage, client: Cl
     [
         ({"fname": ""}, "fname must not be empty"),
         ({"fname": "a/b"}, "not a path such as 'a/b'"),
-        ({"fname": ".."}, "name of a file"),
+        ({"fname": ".."}, "must be a file name"),
         ({"content_type": "text"}, "media type such as 'text/csv'"),
         ({"content_type": "text/csv\r\nX-Evil: 1"}, "media type"),
         ({"prefix": ""}, "prefix must not be empty"),
-        ({"prefix": "/a"}, "directory of the storage"),
-        ({"prefix": "a/../b"}, "directory of the storage"),
+        ({"prefix": "/a"}, "must be a relative directory"),
+        ({"prefix": "a/../b"}, "must be a relative directory"),
     ],
 )
 async def test_bad_arguments_are_refused_before_anything_is_sent(
@@ -375,7 +375,7 @@ async def test_directories_and_files_are_told_apart(client: Client, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(IsADirectoryError, match="upload_dir"):
         await upload_file.aio(tmp_path, client=client)
-    with pytest.raises(ValueError, match="has no files; there is nothing to upload"):
+    with pytest.raises(ValueError, match="contains no files to upload"):
         await upload_dir.aio(tmp_path / "empty", client=client)
     with pytest.raises(NotADirectoryError, match="is not a directory"):
         await upload_dir.aio(tmp_path / "gone", client=client)

@@ -30,7 +30,7 @@ _STATES: dict[str, ProjectState] = {"active": ProjectState.ACTIVE, "archived": P
 
 
 class Project(ProjectBase):
-    """A project: the namespace that tasks and runs live in."""
+    """A project: a namespace for tasks and runs."""
 
     @property
     def state(self) -> str:
