@@ -1,4 +1,4 @@
-"""The well-known types: conversions to what Python has for them, and their forms in JSON."""
+"""The well-known types: conversions to Python types, and their JSON forms."""
 
 from __future__ import annotations
 

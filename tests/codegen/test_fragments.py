@@ -1,4 +1,4 @@
-"""One oddity each: small definitions that are generated, imported and used."""
+"""Small definitions with one oddity each: generated, imported and used."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ CYCLE = {
         'import "c/three.proto";\nmessage Two { c.Three three = 1; b.Label label = 2; }\nmessage Label {}', package="b"
     ),
     "c/three.proto": proto("message Three { string name = 1; }\nmessage Label { Three three = 1; }", package="c"),
-    # Packages refer to each other both ways, as their files must not.
+    # The packages depend on each other; their files must not.
     "b/back.proto": proto(
         'import "a/one.proto";\nmessage Back { a.One one = 1; repeated a.First firsts = 2; }', package="b"
     ),

@@ -1,4 +1,4 @@
-"""`flyte-codegen new` where it can't make a project: it says why, and leaves nothing behind."""
+"""`flyte-codegen new` reports why it can't create a project, and leaves nothing behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong: each with an error that says what failed, where, and what to do; nothing is lost, nothing hangs."""
+"""Failures: each error says what failed, where, and what to do; nothing hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""References are opened and copied where they can be, and say so where they cannot."""
+"""References: open and download, and errors for unsupported ones."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Pages(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the tests' output is not its log."""
+        """Do not log to the tests' output."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Interfaces both ways: what a function declares, what a deployed task looks like, and the values that go between."""
+"""Interfaces in both directions: from functions, from deployed tasks, and the values between them."""
 
 import datetime as dt
 import enum
@@ -330,7 +330,7 @@ def work(
 
 
 def deliver(function: Any, **values: Any) -> dict[str, Any]:
-    """What a worker calls the function with after the values crossed the wire."""
+    """Return the arguments that a worker passes to the function after a round trip."""
     interface, defaults = interface_of(function)
     literals = inputs_to_literals(TypedInterface.parse(bytes(interface)), values, defaults)
     return arguments_of(function, [NamedLiteral.parse(bytes(literal)) for literal in literals])

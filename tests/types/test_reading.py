@@ -1,4 +1,4 @@
-"""Literals that others wrote: read where they are plain data, left alone with a reason where they are not."""
+"""Literals of other SDKs: plain data is read, other literals are left raw with a reason."""
 
 import enum
 from typing import Any

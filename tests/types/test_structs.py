@@ -1,4 +1,4 @@
-"""Classes of data, tuples and references: both ways, with and without the class at the reading end."""
+"""Data classes, tuples and references: in both directions, with and without the class on the reading side."""
 
 import base64
 import copy
@@ -53,7 +53,7 @@ from flyte_api.messages.google.protobuf.struct import Struct
 class Color(enum.Enum):
     RED = "r"
     GREEN = "RED"
-    """Its value is another's name: by value and by name are not the same."""
+    """A member with another member's name as value, to distinguish encoding by value and by name."""
 
 
 class Level(enum.IntEnum):
@@ -282,7 +282,7 @@ def variables(literal_type: LiteralType) -> VariableMap:
 
 
 def as_own(value: Any, annotation: Any) -> Any:
-    """What a reader gets that asks for the annotation."""
+    """Return the value that a reader with the annotation gets."""
     literal, literal_type = wire(value, annotation)
     named = [NamedLiteral(name="x", value=literal)]
     return literals_to_python(named, variables(literal_type), as_types={"x": annotation}).values["x"]
@@ -316,7 +316,7 @@ def test_a_reader_without_the_class_can_write_what_it_read(
 
 
 def as_json(data: Any, *, by_name: bool) -> Any:
-    """Plain data as JSON holds it: numbers are doubles, keys are text, and so are bytes."""
+    """Convert plain data to its JSON form: numbers become doubles, keys and bytes become text."""
     if isinstance(data, bytes):
         assume(not by_name)  # Bytes of a model that are not text have no JSON form.
         return base64.encodebytes(data).decode()
@@ -551,7 +551,7 @@ def test_a_class_that_has_no_schema_is_refused_by_its_field(annotation: Any, com
         literal_type_of(annotation)
 
 
-# A worker and a caller
+# Workers and callers
 
 
 def blend(inner: Inner, pair: Pair, point: Point | None = None, *, tree: Tree, where: File) -> Inner:

@@ -1,4 +1,4 @@
-"""Values survive the way to a literal, over the wire, and back; what would not is refused with the input's name."""
+"""Values survive a round trip through literals and bytes; others are refused, with the input's name."""
 
 import datetime as dt
 import enum

@@ -255,7 +255,7 @@ class Secret(SecretBase):
 
 def _spec(value: str | bytes, type: str) -> SecretSpec:
     if type not in (*_TYPES,):  # compare with a tuple, because the value may be unhashable
-        raise ValueError(f"type is 'regular' or 'image_pull', not {type!r}")
+        raise ValueError(f"type must be 'regular' or 'image_pull', not {type!r}")
     if not isinstance(value, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"value takes text or bytes, not {value.__class__.__name__}")  # and does not show it
     if not value:

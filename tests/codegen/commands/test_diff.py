@@ -1,4 +1,4 @@
-"""What `flyte-codegen diff` tells about two versions of small definitions, and what it calls breaking."""
+"""`flyte-codegen diff`: the reported changes of small definitions, and which ones are breaking."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def folder(root: Path, body: str, rules: str = "") -> str:
 
 @pytest.fixture
 def versions(project: Fragment, tmp_path: Path) -> Versions:
-    """The changes from the definitions above to edited ones."""
+    """Return the changes from the definitions above to edited ones."""
 
     def compare(*edits: tuple[str, str], rules: tuple[str, str] = ("", "")) -> list[Change]:
         old, new = folder(tmp_path / "old", BASE, rules[0]), folder(tmp_path / "new", changed(*edits), rules[1])
@@ -353,7 +353,7 @@ def test_exit_codes(run: Run, tmp_path: Path) -> None:
 
 
 def wheel(path: Path, version: str, body: str) -> str:
-    """A wheel as protobuf compilers' output is packed."""
+    """Write a wheel with compiled protobuf modules."""
     source = path / version
     folder(source, body)
     with zipfile.ZipFile(path / f"idl-{version}-py3-none-any.whl", "w") as archive:
@@ -368,7 +368,7 @@ def wheel(path: Path, version: str, body: str) -> str:
 
 def test_wheels(project: Fragment, run: Run, tmp_path: Path) -> None:
     old, new = wheel(tmp_path, "1.0", BASE), wheel(tmp_path, "2.0", changed(*EDITS))
-    # The second root is in neither: a service that only one version has is a difference, no mistake.
+    # The second root is in neither wheel: a service that only one version has is a difference, not an error.
     (project.root / "protos/import.toml").write_text('roots = ["test/test.proto", "test/later.proto"]\n')
     assert run(old, new) == (1, TEXT, "")
     assert run(old, str(tmp_path / "2.0")) == (1, TEXT, "")

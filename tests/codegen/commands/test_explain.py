@@ -1,4 +1,4 @@
-"""What `flyte-codegen explain` tells."""
+"""The output of `flyte-codegen explain`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `flyte-codegen report` tells: every RPC is a method, excluded for a reason, or not reachable."""
+"""`flyte-codegen report`: every RPC has a method, an exclusion with a reason, or is not reachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes in codegen.toml: each is told with its table, and all of them at once."""
+"""Errors in codegen.toml: each has its table, and all are reported at once."""
 
 from __future__ import annotations
 
@@ -227,6 +227,6 @@ def test_names_that_are_not_there_stop_all_that_would_look_them_up(
         err = capsys.readouterr().err
         assert "[listing] names library.common.Srot, which is not a known message" in err
         assert "[filters.in_state] names library.State, which is not a known enum" in err
-    # To a comparison it is no obstacle, since one version may well lack what the other has.
+    # A comparison ignores this, because one version may lack something that the other has.
     protos = str(tmp_path / "protos")
     assert cli.main(["diff", "--config", str(made.config_path), protos, protos]) == 0

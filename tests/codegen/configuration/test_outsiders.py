@@ -1,4 +1,4 @@
-"""Definitions and settings of other teams: legitimate, and nothing that ours happen to hold."""
+"""Valid definitions and settings of other teams that do not occur in ours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METHODS = f"{THING}[entities.Thing.methods]\n"
 
 
 async def test_services_of_one_name(fragment: Make) -> None:
-    """Also in packages that differ in nothing but case."""
+    """Also in packages that differ only in case."""
     body = "message M { string name = 1; }\nservice S { rpc Get(M) returns (M); }"
     protos = {f"{package}/x.proto": proto(body, package=package) for package in ("foo", "Foo", "bar")}
     toml = """
@@ -120,7 +120,7 @@ methods.Watch = {}
 
 
 async def test_fields_that_are_words_of_python(fragment: Make) -> None:
-    """Paths name them as the definitions do; parameters that nothing needs keep the name."""
+    """Paths use the names of the definitions; parameters keep the name if nothing else needs it."""
     made = fragment(proto(WORDS), WORDS_TOML).generate()
     types = made.load("messages.test.test")
     asked: list[Any] = []
@@ -158,7 +158,7 @@ async def test_fields_that_are_words_of_python(fragment: Make) -> None:
 
 @pytest.mark.parametrize("head", ['edition = "2023";', 'syntax = "proto2";'])
 async def test_names_that_may_be_unset(fragment: Make, head: str) -> None:
-    """Where every field has presence, the one that names the thing still does, in its own kind of request and others."""
+    """If every field has presence, the identifier field still identifies the resource, in all kinds of requests."""
     field = "optional string" if "proto2" in head else "string"
     text = f"""{head}
 package test;
@@ -207,7 +207,7 @@ service Things { rpc Get(GetRequest) returns (Thing); }
 
 
 def test_a_reply_that_is_the_thing_is_no_page(fragment: Make) -> None:
-    """Although request and reply have fields like those of pages."""
+    """Even though request and reply have fields like those of pages."""
     body = """
 message Thing { string name = 1; repeated Thing parts = 2; string token = 3; }
 message DoRequest { string name = 1; int32 limit = 2; string token = 3; }
@@ -304,7 +304,7 @@ def test_definitions_that_are_not_utf8(fragment: Make, mistakes: Mistakes, comme
 
 @pytest.mark.parametrize("change", [lambda b: b"\xef\xbb\xbf" + b, lambda b: b.replace(b"\n", b"\r\n")])
 def test_files_of_other_editors(fragment: Make, change: Callable[[bytes], bytes]) -> None:
-    """With a byte order mark, or lines that end in two characters."""
+    """With a byte order mark, or CRLF line endings."""
     made = fragment(proto(SERVICE.replace("rpc Get", "// One\n// two.\nrpc Get")), f"{METHODS}Get = {{}}\n")
     plain = made.outcome().files["entities/thing.py"]
     for file in (made.root / "protos/test/test.proto", made.config_path):

@@ -1,4 +1,4 @@
-"""Google's common definitions: where to get them, what they are used for, and the operations among them."""
+"""Google's common definitions: where to get them, how they are used, and long-running operations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Make = Callable[..., Fragment]
 Command = Callable[..., tuple[int, str, str]]
 INSTALL = "run `pip install --no-deps --target third_party googleapis-common-protos`"
 INCLUDE = '[input]\nprotos = ["protos"]\ninclude = ["third_party"]\n'
-# What another environment of this project's tests may have; it holds the package among others.
+# Another test environment, which may have the package.
 INSTALLED = sorted(Path(__file__).parents[3].glob(".reference/lib/python*/site-packages/google"))
 
 
@@ -43,7 +43,7 @@ def test_where_an_import_is_to_be_had(fragment: Make, command: Command, name: st
     assert (INSTALL in err) == ('add "third_party" to [input] include' in err)
 
 
-# In our words, with the names and numbers that make them what they are.
+# Written by us, with the original names and numbers.
 COMMON = {
     "google/api/annotations.proto": """syntax = "proto3";
 package google.api;

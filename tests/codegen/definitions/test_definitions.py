@@ -1,4 +1,4 @@
-"""Definitions that cannot be generated from, told with their file and line."""
+"""Unsupported definitions are reported with file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What creates, streams, acts on things, and stands in scopes: methods of every kind, against a server."""
+"""Methods of every kind against a server: create, stream, call, and scopes."""
 
 from __future__ import annotations
 

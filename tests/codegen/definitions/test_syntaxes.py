@@ -1,4 +1,4 @@
-"""Definitions in proto2 and in editions: the same bytes as google's own runtime, or a refusal that says what to change."""
+"""Definitions in proto2 and in editions: the same bytes as google's runtime, or an error with a remedy."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def theirs(made: Fragment, name: str) -> Any:
 
 
 def same(ours: Any, google: Any) -> None:
-    """Both write the same bytes, and read each other's as what they are."""
+    """Check that both write the same bytes, and read each other's."""
     data = bytes(ours)
     assert data == google.SerializeToString(deterministic=True)
     assert type(ours).parse(data) == ours
@@ -263,7 +263,7 @@ def test_what_messages_may_not_have(
 
 
 def test_delimited_messages_in_maps_are_none(fragment: Make, command: Command) -> None:
-    """The feature does not reach entries of maps, so that a file without other fields of messages has no groups."""
+    """Map entries ignore the feature, so a file without other message fields has no groups."""
     body = 'edition = "2023";\npackage test;\noption features.message_encoding = DELIMITED;\n'
     made = fragment({"test/test.proto": f"{body}message A {{ map<int32, A> d = 4; int32 x = 1; }}"})
     assert command(made, "generate")[0] == 0
@@ -286,7 +286,7 @@ def test_what_others_define_is_refused_where_it_is_used(fragment: Make, command:
     code, _, err = command(made, "generate")
     assert code == 1
     assert err.startswith("other/thing.proto:3: error: field name is required")
-    # The two ways out that the message names: not to import it, or to take the messages of a package that has them.
+    # The error suggests two solutions: move the file to include, or use a package that has its messages.
     package = made.root / "out/other_api/messages/other/thing.py"
     package.parent.mkdir(parents=True)
     package.write_text("class Thing: ...\n", encoding="utf-8")
@@ -300,7 +300,7 @@ def test_what_others_define_is_refused_where_it_is_used(fragment: Make, command:
 
 
 def test_a_message_in_a_file_that_extends_another_of_it(fragment: Make, command: Command) -> None:
-    """Extensions of messages that are not generated matter to nobody."""
+    """Extensions of messages that are not generated are ignored."""
     options = """syntax = "proto2";
 package options;
 import "google/protobuf/descriptor.proto";

@@ -1,4 +1,4 @@
-"""Generated entities against a server that stands on the generated base."""
+"""Generated entities against a server on the generated base class."""
 
 from __future__ import annotations
 
@@ -374,7 +374,7 @@ async def test_every_style_of_paging(items: Fragment) -> None:
     entity = items.get("entities.item:ItemBase")
     async for client in _connected(items_service(items)):
         for name in ("flat", "nested", "aip", "every", "two"):
-            # What comes without pages has no size of one.
+            # A list without pages has no page size.
             size = {} if name == "every" else {"page_size": 3}
             assert ("page_size" in inspect.signature(getattr(entity, name)).parameters) == bool(size)
             found = await getattr(entity, name)(**size, client=client).collect.aio()
@@ -404,7 +404,7 @@ async def test_replies_of_every_shape(items: Fragment) -> None:
 
 
 def test_type_checkers_agree(items: Fragment, books: Fragment, tmp_path: Path) -> None:
-    """What is generated passes mypy in strict mode, like what is written by hand."""
+    """Generated code passes mypy in strict mode, like hand-written code."""
     from mypy import api
 
     out, complaints, status = api.run(

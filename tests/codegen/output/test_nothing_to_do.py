@@ -1,4 +1,4 @@
-"""When generate has nothing to do it says so at once; whatever changes, it does everything again."""
+"""`generate` stops early if nothing has changed, and does a full run after any change."""
 
 from __future__ import annotations
 

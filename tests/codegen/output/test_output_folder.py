@@ -1,4 +1,4 @@
-"""The output folder: what check finds, what generate refuses, and that the same input gives the same bytes."""
+"""The output folder: findings of `check`, refusals of `generate`, and deterministic output."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def retarget(project: Fragment, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        # As good as a missing permission, and the same for every user.
+        # Like a missing permission, but also effective for root.
         ("/proc/nowhere/api", "/proc/nowhere/api: error: can't be written: No such file or directory"),
         ("blocked/api", "blocked: error: can't be written: this is a file, not a folder"),
         ("blocked", "blocked: error: can't be written: this is a file, not a folder"),
@@ -193,7 +193,7 @@ def contents(project: Fragment) -> dict[str, tuple[bytes, int]]:
 def test_a_file_that_cannot_be_written_leaves_everything_as_it_was(project: Fragment, run: Run) -> None:
     before = contents(project)
     books = project.root / "protos/library/books.proto"
-    # No file system takes such a name, and nothing finds that out before the file is written.
+    # No file system accepts such a name, and only writing the file reveals that.
     text = books.read_text("utf-8").replace("// A book.", "// One book.")
     books.write_text(f"{text}\nservice S{'x' * 300} {{}}\n", encoding="utf-8")
     code, out, err = run("generate")
@@ -259,7 +259,7 @@ def test_the_same_bytes_whatever_the_hash_seed_and_the_folder(tmp_path: Path) ->
     for seed, cwd in (("1", "a"), ("20", "b/src")):
         root = tmp_path / cwd
         root.mkdir(parents=True)
-        # A package called like the runtime beside the place the generator runs in must not make a difference.
+        # A package with the runtime's name in the working directory must make no difference.
         (root / "flyte").mkdir()
         (root / "flyte" / "__init__.py").touch()
         made = library(root)

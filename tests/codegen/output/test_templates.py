@@ -1,4 +1,4 @@
-"""The templates: ours are small and total, those of others come first, and mistakes in them are found."""
+"""The templates: built-in ones are small, custom ones take precedence, and errors in them are reported."""
 
 from __future__ import annotations
 

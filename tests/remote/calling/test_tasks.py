@@ -1,4 +1,4 @@
-"""Tasks: handles that fetch late and once, listings, definitions, overrides, and runs of them."""
+"""Tasks: lazy handles that fetch once, listings, definitions, overrides, and runs."""
 
 from __future__ import annotations
 

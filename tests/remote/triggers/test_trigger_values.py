@@ -1,4 +1,4 @@
-"""What users write for triggers: `flyte.Trigger`, and what makes one fire."""
+"""Definitions of triggers: `flyte.Trigger` and automations."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def check_wait(wait_for: str, timeout: float | None) -> None:
         ValueError: An argument is invalid.
     """
     if wait_for not in get_args(WaitFor):
-        raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
+        raise ValueError(f"wait_for must be one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
     if timeout is not None:
         seconds("timeout", timeout)
 
