@@ -129,7 +129,7 @@ class DeadlineExceededError(RpcError, TimeoutError):
 
     status = Status.DEADLINE_EXCEEDED
     default_hint = (
-        "The server may still have executed the call: check before you repeat a change. "
+        "The call may have taken effect: check before you repeat a change. "
         "Allow more time with Client(timeout=...) or client.with_options(timeout=...)."
     )
     _unprocessed_hint = (
@@ -222,7 +222,7 @@ class ConnectionLostError(UnavailableError):
     """The connection broke, or the server reset the stream, during the call."""
 
     _verb = "lost its connection"
-    default_hint = "The server may still have executed the call: check before you repeat a change."
+    default_hint = "The call may have taken effect: check before you repeat a change."
     _unprocessed_hint = "The server did not act on the call, so it is safe to repeat."
 
 
