@@ -1,6 +1,6 @@
-"""A tour of the SDK against a control plane of its own, which really executes the tasks.
+"""A tour of the SDK against a local control plane, which really executes the tasks.
 
-Run it with `make demo`. Everything it starts is gone when it ends.
+Run it with `make demo`. It stops everything that it starts.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def main() -> None:
         finding(started)
         nested()
         archive()
-    print("\nThe control plane and all it ran are gone.")
+    print("\nThe control plane has stopped.")
 
 
 if __name__ == "__main__":

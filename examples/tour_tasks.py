@@ -1,4 +1,4 @@
-"""The tasks of the tour: plain functions, annotated so that their inputs and outputs have types."""
+"""The tasks of the tour: plain functions with type annotations for inputs and outputs."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ def train(rounds: int, rate: float = 0.1) -> tuple[float, list[float]]:
     """Pretend to train a model.
 
     Args:
-        rounds: How often to go over the data.
-        rate: How much is learnt each time.
+        rounds: Number of training rounds.
+        rate: Learning rate.
     """
     print(os.environ.get("TOUR_GREETING", "training"), flush=True)
     losses = [round((1 - rate) ** n, 4) for n in range(1, rounds + 1)]
@@ -24,18 +24,18 @@ def train(rounds: int, rate: float = 0.1) -> tuple[float, list[float]]:
 
 @flyte.workflow
 async def compare(rates: list[float]) -> float:
-    """Train with several rates at a time, each in a child action; give the lowest loss."""
+    """Train with several rates concurrently, each in a child action. Return the lowest loss."""
     train = Task.get("tour_tasks.train", auto_version="latest")
     results = await asyncio.gather(*(train(rounds=2, rate=rate) for rate in rates))
     return min(loss for loss, _ in results)
 
 
 def broken() -> int:
-    """Fail, as things do."""
+    """Always fail."""
     raise RuntimeError("the data is not what it was")
 
 
 def endless() -> None:
-    """Run until somebody ends it."""
+    """Run until aborted."""
     while True:
         time.sleep(1)

@@ -30,7 +30,7 @@ from remote.planes.trigger import Triggers
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-# What a page says of a cluster happens on the devbox here.
+# Examples for a cluster run on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
 
@@ -49,7 +49,7 @@ def apps() -> list[ServiceBase]:
     return [Apps(), logs]
 
 
-# Pages about services that a devbox does not have: what serves them instead.
+# Fake services for pages about services that a devbox lacks.
 ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     "administration.md": lambda: [Vault(), Domains("development", "production")],
     "apps.md": apps,
@@ -85,7 +85,7 @@ def model(epochs: int, rate: float = 0.1) -> float:
 
 @pytest.fixture
 def namespace(flyte_devbox: Devbox) -> dict[str, Any]:
-    """What the pages take for granted."""
+    """The names that the pages assume."""
     for version in ("v1", "v2"):
         flyte.devbox.deploy(model, name="train.model", version=version)
     return {"flyte": flyte, "box": flyte_devbox, "my_function": tasks.multiply, "__name__": "docs"}

@@ -17,7 +17,7 @@ _OURS = ("flyte.devbox", "flyte_codegen", "flyte_rpc.serving.server", "flyte.typ
 
 
 def _loaded(statement: str) -> set[str]:
-    # betterproto2 takes pydantic along where it is installed, which is not for us to say.
+    # betterproto2 imports pydantic if it is installed, which we cannot change.
     hide = "import sys, asyncio; sys.modules['pydantic'] = None"
     code = f"{hide}; {statement}; import json; print(json.dumps([*sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

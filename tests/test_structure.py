@@ -1,4 +1,4 @@
-"""The size of modules and folders: what can be held in mind."""
+"""Limits on the size of modules and folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `flyte-codegen`, which is there in every installation, while what it needs comes with an extra."""
+"""The command `flyte-codegen`. Every installation has the command; its dependencies come with the extra `codegen`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # The reader of our output, such as `head`, has closed it. Write nothing more, not even at exit.
+        # The reader of our output, such as `head`, has closed the pipe. Write nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _overwritten() -> str | None:
-    """What is wrong with the package `flyte`, which the official SDK installs too."""
+    """Explain what is wrong with the package `flyte`, which the official SDK also installs."""
     spec = find_spec("flyte")
     if spec is None or not spec.submodule_search_locations:
         return None

@@ -1,4 +1,4 @@
-"""What the generator has to say about its input: values, collected and shown together."""
+"""Errors and warnings about the input, collected as values and shown together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 
 class Level(enum.Enum):
-    """How bad it is: errors stop the run before anything is written."""
+    """The severity. Errors stop the run before anything is written."""
 
     WARNING = "warning"
     ERROR = "error"
@@ -17,7 +17,7 @@ class Level(enum.Enum):
 
 @attrs.frozen
 class Diagnostic:
-    """One finding, with the place it is about and what to do."""
+    """One error or warning, with its place and a remedy."""
 
     level: Level
     place: str
@@ -30,7 +30,7 @@ class Diagnostic:
 
 
 class CodegenError(Exception):
-    """The input can't be turned into a client; `diagnostics` says why, each with its place and remedy."""
+    """The input can't be turned into a client. `diagnostics` has the errors, each with its place and remedy."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -38,25 +38,25 @@ class CodegenError(Exception):
 
 
 def error(place: str, message: str, remedy: str = "") -> Diagnostic:
-    """An error diagnostic."""
+    """Return an error diagnostic."""
     return Diagnostic(Level.ERROR, place, message, remedy)
 
 
 def warning(place: str, message: str, remedy: str = "") -> Diagnostic:
-    """A warning diagnostic."""
+    """Return a warning diagnostic."""
     return Diagnostic(Level.WARNING, place, message, remedy)
 
 
 def fail(place: str, message: str, remedy: str = "") -> CodegenError:
-    """An exception that carries a single error."""
+    """Return an exception with a single error."""
     return CodegenError([error(place, message, remedy)])
 
 
 def raise_errors(findings: Iterable[Diagnostic]) -> None:
-    """Raise all findings when one of them is an error.
+    """Raise if any finding is an error.
 
     Raises:
-        CodegenError: One is.
+        CodegenError: At least one finding is an error. The exception has all findings.
     """
     found = tuple(findings)
     if any(f.level is Level.ERROR for f in found):

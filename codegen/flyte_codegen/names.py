@@ -1,4 +1,4 @@
-"""Python names for protobuf names: one spelling each, and never two protobuf names for one Python name."""
+"""Python names for protobuf names. Two protobuf names in one scope never get the same Python name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _words(text: str) -> frozenset[str]:
 
 _KEYWORDS = frozenset(keyword.kwlist)
 
-# What generated modules of each kind may import from the runtime; the formatter drops what they turn out not to use.
+# The names that generated modules of each kind import from the runtime; the formatter removes unused imports.
 MESSAGE_RUNTIME = _words("""
     CUT DecodeError Enum Message Slots
     AnyMixin DurationMixin FieldMaskMixin ListValueMixin StructMixin TimestampMixin ValueMixin WrapperMixin
@@ -30,7 +30,7 @@ ENTITY_RUNTIME = _words("""
     having listing moment_path paged path resolve streamed streaming unary watched within
     """)
 
-# All the names that such modules import by themselves, which therefore nothing else in them may have.
+# All names that these modules import. Other names in the modules must differ.
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
@@ -38,19 +38,19 @@ ENTITY_MODULE = (
     ENTITY_RUNTIME | _EVERYWHERE | _words("Any ClassVar Collection Literal Mapping cast datetime registry timedelta")
 )
 
-# Names that the body of a message class uses after its fields: in annotations, as decorators, to make further fields.
+# Names that a message class uses after its fields: in annotations, as decorators, to define more fields.
 _IN_CLASS_BODY = _words("""
     bool bytearray bytes deprecated_field dict enum_field enum_list float int list map_field optional_enum scalar_list
     staticmethod str sub sub_list
     """)
 
-# Attributes that betterproto2.Message and our own base class give every message, and `self`, which a constructor takes.
+# Attributes of betterproto2.Message and of our base class, and `self`, which constructors take.
 _MESSAGE_ATTRIBUTES = _words("""
     FIELDS FULL_NAME FromString SerializeToString Slots dump from_dict from_json is_set load mro parse present self
     set_fields specs to_dict to_json
     """)
 
-# Names that the methods of an entity use beside their parameters; what only decorates or annotates them is not among these.
+# Names that entity methods use in their bodies. Names used only in decorators or annotations are not included.
 _IN_METHODS = _words("caller client cls dict iter next reply request scope self type")
 AROUND_METHODS = _words("blocking datetime fetching listing moment_path path streaming timedelta")
 
@@ -79,10 +79,10 @@ _WORD = re.compile(r"[A-Z]+(?=s(?![a-z]))s|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[A-Z]|\d
 
 
 def escape(name: str, reserved: Set[str]) -> str:
-    """`name`, with an underscore more where it is reserved.
+    """Append an underscore to `name` if it is reserved.
 
-    Injective: names that already look escaped get one more, so `class` and `class_` stay apart.
-    A leading underscore would make the name private, or be mangled inside a class, so an `x` comes before it.
+    Injective: names that already look escaped get another underscore, so `class` and `class_` stay different.
+    Names with a leading underscore would be private or mangled, so they get an `x` in front.
 
     >>> escape("class", RESERVED_IN_MESSAGE), escape("class_", RESERVED_IN_MESSAGE), escape("name", RESERVED_IN_MESSAGE)
     ('class_', 'class__', 'name')
@@ -93,7 +93,7 @@ def escape(name: str, reserved: Set[str]) -> str:
 
 
 def snake(name: str) -> str:
-    """CamelCase as snake_case; a plural acronym stays one word, and a digit belongs to the word before it.
+    """Convert CamelCase to snake_case. Plural acronyms stay one word; digits belong to the word before them.
 
     >>> snake("GetActionDataURIs"), snake("ListRuns"), snake("GetOAuth2Metadata")
     ('get_action_data_uris', 'list_runs', 'get_o_auth2_metadata')
@@ -108,13 +108,13 @@ def snake(name: str) -> str:
 
 
 def json_name(field: str) -> str:
-    """The JSON name protoc gives a field by default."""
+    """Return protoc's default JSON name of a field."""
     head, *rest = field.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def module(dotted: str) -> str:
-    """A dotted path with parts that can be imported. Not injective: what can be in file names has no place in Python.
+    """Convert a dotted path to an importable module path. Not injective: file names allow more characters.
 
     >>> module("my-api.v1.import")
     'my_api.v1.import_'
@@ -124,7 +124,7 @@ def module(dotted: str) -> str:
 
 
 def member_prefix(enum: str, members: list[str]) -> str:
-    """The prefix that all members of an enum share with its name, or "" where stripping it would not leave names.
+    """Return the prefix that all members share with their enum, or "" if stripping it would leave invalid names.
 
     >>> member_prefix("ActionPhase", ["ACTION_PHASE_QUEUED", "ACTION_PHASE_RUNNING"])
     'ACTION_PHASE_'

@@ -28,19 +28,19 @@ from .python.type_names import Naming
 
 @attrs.frozen
 class Output:
-    """Everything that belongs into the output folder, by path, and what there is to warn of."""
+    """The content of the output folder by path, and the warnings."""
 
     files: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
 
 
 def read_api(config: Config, descriptors: FileDescriptorSet | None = None) -> Api:
-    """The intermediate representation; from `descriptors` when they are given, else from the .proto files."""
+    """Return the intermediate representation of `descriptors`, or by default of the .proto files."""
     return build(load(config.protos, config.include) if descriptors is None else descriptors)
 
 
 def link(config: Config, api: Api) -> list[PyEntity]:
-    """The entities with their methods, as they would be rendered.
+    """Return the entities with their methods, as they would be rendered.
 
     Raises:
         CodegenError: The definitions or codegen.toml do not give a client; all findings together.
@@ -60,13 +60,13 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     Raises:
         CodegenError: The definitions, codegen.toml or a template do not give a client; all findings together.
     """
-    # Before anything is read: what changes meanwhile makes the next run a full one. Descriptors have no such digest.
+    # Compute the digest first: if an input changes during the run, the next run generates again. Descriptors have none.
     inputs = fingerprint(config) if descriptors is None else ""
     api = read_api(config, descriptors)
     naming = Naming(api, config.package, config.extern)
     rules = read_rules(config)
     findings: list[Diagnostic] = []
-    raise_errors(references.check(api, config))  # before anything is looked up that might not be there
+    raise_errors(references.check(api, config))  # before any lookup of names that may not exist
     config = resolved(api, config)
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
@@ -82,7 +82,7 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
 
 
 def _as_packages(files: dict[str, str]) -> dict[str, str]:
-    """The files with an `__init__.py` for each folder: empty, or the module that is called as the folder is."""
+    """Return the files, with an `__init__.py` for each folder: empty, or the module with the folder's name."""
     folders = {folder for name in files for folder in PurePosixPath(name).parents}
     out = {str(folder / "__init__.py"): "" for folder in folders}
     for name, content in files.items():

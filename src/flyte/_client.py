@@ -26,7 +26,7 @@ _ENVIRONMENT = {
     "insecure": ("FLYTE_INSECURE", "FLYTE_ADMIN_INSECURE"),
     "transport": ("FLYTE_TRANSPORT",),
 }
-"""Environment variables that stand in for arguments, the first one that is set."""
+"""Environment variables for omitted arguments. The first one that is set wins."""
 
 _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -44,16 +44,16 @@ resolve_client = registry.resolve
 
 
 def current_client() -> RpcClient:
-    """The client of calls that are given none: that of the `use_client` block around, else the default one.
+    """Return the client for calls without `client=`: that of the enclosing `use_client` block, else the default client.
 
     Raises:
-        InitializationError: There is none.
+        InitializationError: No client is set.
     """
     return registry.current()
 
 
 def use_client(client: RpcClient) -> AbstractContextManager[RpcClient]:
-    """Use a client in a `with` block: in this thread or task, and in those that it starts.
+    """Use a client in a `with` block, in this thread or task and in tasks that it starts.
 
     Raises:
         TypeError: `client` is not a client.
@@ -62,7 +62,7 @@ def use_client(client: RpcClient) -> AbstractContextManager[RpcClient]:
 
 
 def _client_of_task() -> RpcClient | None:
-    """The client of a process that executes a task: its environment says where it belongs."""
+    """Return the client of a process that executes a task, from its environment."""
     if not os.environ.get("FLYTE_ENDPOINT") or not os.environ.get("FLYTE_ACTION_NAME"):
         return None
     init()
@@ -89,30 +89,30 @@ def init(
     transport: TransportName | None = None,
     replace: bool = False,
 ) -> None:
-    """Set the default client of the process. Nothing is sent before the first call.
+    """Set the default client of the process. It connects at the first call.
 
     Omitted settings are read from the environment: `FLYTE_ENDPOINT`, `FLYTE_ORG`, `FLYTE_PROJECT`, `FLYTE_DOMAIN`,
     `FLYTE_TOKEN`, `FLYTE_INSECURE`, `FLYTE_TRANSPORT`; or `FLYTE_ADMIN_ENDPOINT`, `FLYTE_ADMIN_INSECURE` and `FLYTE_TASK_ORG`,
     `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, the names of other Flyte tools.
 
-    To use several control planes or identities, make a `flyte.Client` for each and pass it as `client=`.
+    To use several control planes or identities, create a `flyte.Client` for each and pass it as `client=`.
 
     Args:
         endpoint: `http://host[:port]` for cleartext, `https://host[:port]` for TLS, `dns:///host[:port]` or `host[:port]`.
         org: Organization. Default: none.
-        project: Project of calls that name none.
-        domain: Domain of calls that name none.
+        project: Default project of calls.
+        domain: Default domain of calls.
         token: Bearer token, or a function that returns one and is called before each attempt. Default: anonymous.
-        insecure: True for cleartext, False for TLS, when the endpoint does not say. Default: TLS except to this machine.
-        timeout: Seconds that a call may take, retries included. Default: 60.
-        page_size: Items that a listing asks for at a time. Default: 100.
+        insecure: True for cleartext, False for TLS, for endpoints without a scheme. Default: TLS, except to this machine.
+        timeout: Maximum seconds per call, retries included. Default: 60.
+        page_size: Items per request of a listing. Default: 100.
         transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
             proxy does not pass gRPC. Default: `"auto"`.
-        replace: Replace the client of an earlier `init` that had other settings, and close it. Default: False.
+        replace: Replace and close the client of an earlier `init` with other settings. Default: False.
 
     Raises:
         InitializationError: No endpoint is set, or an earlier `init` had other settings and `replace` is False.
-        ValueError: An argument or a variable is unusable.
+        ValueError: An argument or an environment variable is invalid.
     """
     where = endpoint or _variable("endpoint")
     if not where:
@@ -139,8 +139,8 @@ def init(
                 return
             if different and not replace:
                 raise InitializationError(
-                    f"flyte.init() or box.connect() has set a client with other settings before: {', '.join(different)}. "
-                    "Pass replace=True to change them, or make a flyte.Client and pass it as client=."
+                    f"flyte.init() or box.connect() has already set a client with other settings: {', '.join(different)}. "
+                    "Pass replace=True to change them, or create a flyte.Client and pass it as client=."
                 )
         registry.set_default(client)
     if previous is not None:
@@ -175,7 +175,7 @@ def _insecure() -> bool | None:
 
 
 def _differences(before: ClientSettings, now: ClientSettings) -> list[str]:
-    """How two clients differ. Functions that return tokens cannot be compared, and count as equal."""
+    """Describe how two clients differ. Functions that return tokens cannot be compared, and count as equal."""
     different: list[str] = []
     for name in ("endpoint", "org", "project", "domain", "timeout", "page_size", "transport"):
         old, new = getattr(before, name), getattr(now, name)

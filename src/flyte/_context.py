@@ -1,4 +1,4 @@
-"""What a task may know about its own execution, and the marks of functions that are meant to be tasks."""
+"""The context of a running task, and the decorators for task functions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @attrs.frozen
 class TaskContext:
-    """The execution that this code is part of; falsy, with empty fields, where there is none.
+    """The context of the current task. Outside a task, it is falsy and its fields are empty.
 
     Attributes:
         action_name: Name of the action within its run.
@@ -28,10 +28,10 @@ class TaskContext:
         version: Version of the task.
         task_name: Name of the task.
         attempt: Number of the attempt, from 1.
-        input_path: Where the inputs are kept.
-        output_path: Where the outputs go.
-        raw_data_path: Where large data may be put.
-        custom_context: Texts that the caller passed along; see `custom_context`.
+        input_path: Location of the inputs.
+        output_path: Location of the outputs.
+        raw_data_path: Location for large data.
+        custom_context: Texts from the caller; see `flyte.custom_context`.
     """
 
     action_name: str | None = None
@@ -59,10 +59,10 @@ _custom: ContextVar[Mapping[str, str]] = ContextVar("flyte_custom_context", defa
 
 
 def ctx() -> TaskContext:
-    """The execution that this code is part of.
+    """Return the context of the current task.
 
     Returns:
-        The context; outside a task a falsy one, whose fields are empty.
+        The context. Outside a task, it is falsy and its fields are empty.
     """
     env = os.environ.get
     action = env("FLYTE_ACTION_NAME")
@@ -86,10 +86,10 @@ def ctx() -> TaskContext:
 
 @contextmanager
 def custom_context(**texts: str) -> Generator[Mapping[str, str]]:
-    """Pass texts along to the tasks that are called or started in a `with` block, and to those that they call.
+    """Pass texts to all tasks that are called or started in a `with` block, and to the tasks that they call.
 
     Args:
-        texts: Texts by name; they are added to those of an outer block.
+        texts: Texts by name. They are merged with those of an outer block.
 
     Raises:
         TypeError: A value is not text.
@@ -105,7 +105,7 @@ def custom_context(**texts: str) -> Generator[Mapping[str, str]]:
 
 
 def task(function: F) -> F:
-    """Mark a function as a task: it can be deployed, and it stays a plain function that can be called and tested.
+    """Mark a function as a task. It can be deployed, and still be called and tested as a plain function.
 
     Args:
         function: A function, `def` or `async def`, whose parameters and result are annotated.
@@ -117,7 +117,7 @@ def workflow(function: F) -> F:
     """Mark a function as a task that calls other tasks; see `task`.
 
     Inside a run, `deployed(x=1)` submits the deployed task as a child action and returns its result; in an `async def`
-    it is awaited.
+    await it.
 
     Args:
         function: A function, `def` or `async def`, whose parameters and result are annotated.

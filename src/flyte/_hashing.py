@@ -1,4 +1,4 @@
-"""Hashes of messages: what children are named after, and what cached outputs are found by."""
+"""Hashes of messages, for names of child actions and for cache keys."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from flyte_rpc.typeguards import is_dict, is_list
 
 
 def cache_key(template: TaskTemplate, name: str, inputs: Inputs | None, offloaded_hash: str) -> str:
-    """What two actions share whose outputs must be the same; empty when the task is not to be cached.
+    """Return the cache key of an action; empty if the task is not cached.
 
     Args:
         template: The task.
         name: The task's name.
-        inputs: Its inputs; None when they were uploaded before.
+        inputs: Its inputs; None if they were uploaded before.
         offloaded_hash: The hash of the uploaded inputs.
     """
     metadata = template.metadata
@@ -32,15 +32,15 @@ def cache_key(template: TaskTemplate, name: str, inputs: Inputs | None, offloade
 
 
 def identity(template: TaskTemplate, name: str) -> str:
-    """What tells one task's results from another's: its name, its interface and the version of its results."""
-    # The same for every call of a task, of which there may be thousands.
+    """Return what distinguishes the results of tasks: name, interface and cache version."""
+    # Cached, because it is the same for every call of a task.
     interface_hash = _interface_hash(b"" if template.interface is None else bytes(template.interface))
     version = "" if template.metadata is None else template.metadata.discovery_version
     return f"{name}{interface_hash}{version}"
 
 
 def canonical(message: Message) -> bytes:
-    """The wire form with map entries in the order of their keys, so that equal messages have equal bytes."""
+    """Encode a message with map entries sorted by key, so that equal messages have equal bytes."""
     if not _orderly(message):
         message = copy.deepcopy(message)
         _sort_maps(message)
@@ -48,13 +48,13 @@ def canonical(message: Message) -> bytes:
 
 
 def without_ignored(inputs: Inputs, metadata: TaskMetadata | None) -> Inputs:
-    """The inputs that tell results apart."""
+    """Return the inputs without those that the cache ignores."""
     ignored = set(metadata.cache_ignore_input_vars) if metadata else set[str]()
     return Inputs(literals=[item for item in inputs.literals if item.name not in ignored])
 
 
 def sha256(data: bytes) -> str:
-    """The SHA-256 in base64."""
+    """Return the SHA-256 in base64."""
     return base64.b64encode(hashlib.sha256(data).digest()).decode()
 
 
@@ -64,7 +64,7 @@ def _interface_hash(interface: bytes) -> str:
 
 
 def _orderly(message: Message) -> bool:
-    """Whether all maps are in order already; true of most messages, which then need not be copied."""
+    """Whether all maps are already sorted. This holds for most messages, which then need no copy."""
     for name in message.present():
         value: Any = getattr(message, name)
         if is_dict(value):

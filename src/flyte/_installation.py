@@ -10,14 +10,14 @@ from flyte_rpc.installation import conflict
 __all__ = ["check"]
 
 _MARKER = "_initialize.py"
-"""A file that every release of the official SDK installs in its folder `flyte`, and that is never one of ours."""
+"""A file that every release of the official SDK has in its folder `flyte`, and that we never have."""
 
 
 def check() -> None:
-    """Refuse to run from a folder that two distributions have written to.
+    """Refuse to run from a folder that two distributions have overwritten.
 
     Raises:
-        ImportError: Files of the official SDK lie beside ours, or were removed together with some of ours.
+        ImportError: The folder contains files of the official SDK, or its removal has removed some of our files.
     """
     # Without an `__init__.py`, Python makes a namespace package, which has no file.
     whole = getattr(sys.modules["flyte"], "__file__", None) is not None

@@ -1,4 +1,4 @@
-"""`flyte.run` and `flyte.with_runcontext`: starting runs of deployed tasks."""
+"""`flyte.run` and `flyte.with_runcontext`, which start runs of deployed tasks."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         inputs: The task's inputs by name. Those with defaults may be left out.
 
     Returns:
-        The run, which has only just begun; wait for it with `run.wait()`.
+        The new run. Wait for it with `run.wait()`.
 
     Raises:
-        RemoteTaskUsageError: Inputs are missing or unknown; all of them are named. Nothing was sent.
+        RemoteTaskUsageError: Inputs are missing or unknown. The message names all of them. Nothing was sent.
         TypeError: An input has the wrong type, or `task` is not a deployed task. Nothing was sent.
-        ValueError: An input is out of range, or all together are larger than travels with a call. Nothing was sent.
+        ValueError: An input is out of range, or the inputs together are too large. Nothing was sent.
         RemoteTaskNotFoundError: The task or version does not exist.
         RpcError: The call failed; the subclass says how.
 
-    Calls `DataProxyService.UploadInputs` and `RunService.CreateRun`; before them what `LazyEntity.fetch` calls.
+    Calls what `LazyEntity.fetch` calls, then `DataProxyService.UploadInputs` and `RunService.CreateRun`.
     """
     return await _start(RunContext(), task, inputs)
 
 
 class Runner:
-    """Starts runs with settings; made by `flyte.with_runcontext`."""
+    """Starts runs with settings. Create it with `flyte.with_runcontext`."""
 
     def __init__(self, context: RunContext) -> None:
         """Keep the settings."""
@@ -48,7 +48,7 @@ class Runner:
     async def run(self, task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         """Start a run of a deployed task, with the settings of this runner.
 
-        With a name of your choice, starting is idempotent: the same name again gives the run that there is.
+        If you choose the name, starting is idempotent: the same name returns the existing run.
 
         Args:
             task: What to run: the result of `Task.get`, of its `fetch`, or of `override`.
@@ -82,30 +82,30 @@ def with_runcontext(
     custom_context: Mapping[str, str] | None = None,
     client: Client | None = None,
 ) -> Runner:
-    """Settings for runs to start: `flyte.with_runcontext(name="nightly").run(task, x=1)`.
+    """Return a runner with settings: `flyte.with_runcontext(name="nightly").run(task, x=1)`.
 
     Args:
-        name: Name of the run, at most 30 lower-case letters, digits and dashes, beginning with a letter. Default: a
-            random one.
+        name: Name of the run: at most 30 lower-case letters, digits and dashes, starting with a letter. Default: a
+            random name.
         project: Project to run in. Default: the task's.
         domain: Domain to run in. Default: the task's.
-        env_vars: Environment variables of all its actions, over those of their tasks.
+        env_vars: Environment variables of all actions. They override those of the tasks.
         labels: Labels of the run.
         annotations: Annotations of the run.
-        interruptible: Whether its actions may run on machines that can be taken away. Default: as their tasks say.
-        overwrite_cache: Whether results are worked out anew, and replace cached ones. Default: False.
-        cache_lookup_scope: Where cached results are looked for, "global" or "project-domain". Default: the server's.
+        interruptible: Whether actions may run on preemptible machines. Default: each task decides.
+        overwrite_cache: Whether to run tasks even if their outputs are cached, and replace those. Default: False.
+        cache_lookup_scope: Where to look for cached outputs: "global" or "project-domain". Default: the server's.
         queue: Queue to run in. Default: the task's.
         service_account: Kubernetes service account to run as.
-        raw_data_path: Where tasks put large data. Default: the server's.
-        run_base_dir: Where inputs and outputs are kept. Default: the server's.
-        max_action_concurrency: Most actions of the run at a time. Default: no limit.
-        custom_context: Texts that its tasks find in `flyte.ctx().custom_context`, over those of this code's own.
+        raw_data_path: Location for large data of tasks. Default: the server's.
+        run_base_dir: Location of inputs and outputs. Default: the server's.
+        max_action_concurrency: Maximum number of concurrent actions of the run. Default: no limit.
+        custom_context: Texts for `flyte.ctx().custom_context` of its tasks. They override those of the current context.
         client: The client for the calls. Default: the task's.
 
     Raises:
-        TypeError: A value of the wrong kind.
-        ValueError: The name, a scope or a number that can't be.
+        TypeError: A value has the wrong type.
+        ValueError: The name, the scope or a number is invalid.
     """
     return Runner(
         RunContext(

@@ -1,4 +1,4 @@
-"""`flyte.map`: calling one task for many inputs."""
+"""`flyte.map`, which calls one task for many inputs."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def map(
 
     Args:
         task: The task.
-        items: Its inputs: each item is a mapping of inputs by name, or the one input that is left when `common` has the
-            others. Taken one by one, as calls begin.
-        concurrency: Most calls that are under way at a time, at least 1. Default: 100.
-        return_exceptions: Whether a failed call's exception takes the place of its result. Default: the first one is
-            raised, and the calls that are under way are aborted.
-        common: Inputs that are the same for all.
+        items: Its inputs. Each item is a mapping of inputs by name, or the value of the only input that is not in `common`.
+            They are consumed one by one, as calls begin.
+        concurrency: Maximum number of concurrent calls, at least 1. Default: 100.
+        return_exceptions: Whether to return exceptions of failed calls as results. Default: False; the first one is raised,
+            and running calls are aborted.
+        common: Inputs that are the same for all calls.
 
     Returns:
-        The results in the order of the items; in async code, something to await for them.
+        The results in the order of the items; in async code, an awaitable of them.
 
     Raises:
         TypeError: `task` is not a deployed task.
-        RemoteTaskUsageError: The code does not run in a task, or an item does not give the inputs.
+        RemoteTaskUsageError: The code does not run in a task, or inputs are missing or unknown.
         ValueError: `concurrency` is below 1.
         BaseRuntimeError: A call failed.
     """
@@ -79,7 +79,7 @@ async def _gathered(
                     raise
                 results[number] = error
 
-    # Workers rather than a task for each item: what is not under way costs nothing.
+    # A fixed number of workers instead of a task per item, so that waiting items cost nothing.
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(concurrency):
@@ -98,7 +98,7 @@ def _inputs_of(details: TaskDetails, common: Mapping[str, Any]) -> Callable[[Any
         if len(left) != 1:
             names = ", ".join(left) or "none"
             raise RemoteTaskUsageError(
-                f"task {details.name} has {len(left)} required inputs left ({names}), so each item must be a mapping by name"
+                f"task {details.name} has {len(left)} required inputs that are not in common ({names}), so each item must be a mapping of inputs by name"
             )
         return {**common, left[0]: item}
 

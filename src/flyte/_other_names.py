@@ -1,4 +1,4 @@
-"""Names that the official SDK has in `flyte` and this package has not, and what to write instead."""
+"""Names in the official SDK's `flyte` that this package lacks, and what to use instead."""
 
 from __future__ import annotations
 

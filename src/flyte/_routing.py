@@ -1,4 +1,4 @@
-"""Where calls about data go: a control plane may have them answered by the cluster that has the data."""
+"""Routing of calls about data, which a control plane may delegate to the cluster that has the data."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .errors import DecodeError, InitializationError, UnimplementedError
 __all__ = ["Operation", "route"]
 
 _MOST = 1024
-"""Answers that a client keeps; a program that reads many actions asks once for each, in any case."""
+"""Maximum number of cached answers per client."""
 _FRESH = 600.0
-"""Seconds for which an answer holds: clusters come and go."""
+"""Seconds for which an answer is valid, because clusters come and go."""
 
 _RESOURCES = {
     "flyteidl2.common.OrgIdentifier": "org_id",
@@ -37,21 +37,21 @@ _RESOURCES = {
     "flyteidl2.task.TaskIdentifier": "task_id",
     "flyteidl2.app.Identifier": "app_id",
 }
-"""What can be asked about, and the field it is asked in. By name, so that asking loads no messages of other resources."""
+"""Message names of resources and their fields in the request. Names avoid importing the messages."""
 
 _Key = tuple[int, str, bytes]
 _ALL = ""
-"""In place of a resource: whatever there is."""
+"""In place of a specific resource."""
 
 
 class _Answer(NamedTuple):
     endpoint: Endpoint | None
-    """None for the control plane itself."""
+    """The data plane's endpoint; None for the control plane itself."""
     until: float
 
 
 class _Routes:
-    """What one control plane has answered. It does not keep the client that asks, which keeps it."""
+    """The answers of one control plane. A client refers to its routes, not vice versa."""
 
     def __init__(self) -> None:
         self._answers: dict[_Key, _Answer] = {}
@@ -60,11 +60,11 @@ class _Routes:
         self._asking = WeakKeyDictionary()
 
     def client_at(self, client: Client, endpoint: Endpoint) -> Client:
-        """The client for an endpoint, which all calls that are led there share."""
+        """Return the shared client for an endpoint."""
         return self._clients.get(endpoint) or self._clients.setdefault(endpoint, client.at(endpoint))
 
     def find(self, key: _Key) -> _Answer | None:
-        """An answer that still holds. Taken out and put back, the ones in use stay last in line to be forgotten."""
+        """Return a valid answer. It moves to the end, so that the least recently used answers are dropped first."""
         found = self._answers.pop(key, None)
         if found is None or found.until <= time.monotonic():
             return None
@@ -72,22 +72,22 @@ class _Routes:
         return found
 
     def keep(self, key: _Key, endpoint: Endpoint | None) -> _Answer:
-        """Remember an answer, and forget the ones that were not used for longest."""
+        """Store an answer, and drop the least recently used ones."""
         answer = self._answers[key] = _Answer(endpoint, time.monotonic() + _FRESH)
-        # Threads share this without a lock, which a fork could leave locked: losing an answer only costs a question.
+        # Threads share this without a lock, which a fork could leave locked. A lost answer only costs another request.
         for oldest in list(self._answers)[:-_MOST]:
             self._answers.pop(oldest, None)
         return answer
 
     async def ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
-        """Ask, once for all on this event loop who want to know at the same time, and are the same to the server."""
+        """Ask the server. Concurrent equal questions with the same identity on this event loop share one request."""
         asking = self._asking.setdefault(asyncio.get_running_loop(), {})
         question = (key, added())
         task = asking.get(question)
         if task is None:
             task = asking[question] = asyncio.create_task(self._ask(client, key, request))
             task.add_done_callback(lambda done: (asking.pop(question), done.cancelled() or done.exception()))
-        # Cancelling one caller does not cancel the question of the others.
+        # Cancelling one caller does not cancel the request of the others.
         return await asyncio.shield(task)
 
     async def _ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
@@ -98,7 +98,7 @@ class _Routes:
             return self.keep((0, _ALL, b""), None)
         endpoint = destination(client, reply)
         if reply.cluster_endpoint and not reply.cluster.strip():
-            # It knows no clusters by name, as open-source servers do, which serve all data themselves.
+            # Servers without named clusters, such as open-source ones, serve all data themselves.
             return self.keep((key[0], _ALL, b""), None)
         return self.keep(key, endpoint)
 
@@ -107,27 +107,27 @@ _routes: WeakKeyDictionary[Client, _Routes] = WeakKeyDictionary()
 
 
 async def route(client: Client, operation: Operation, resource: Message) -> Client:
-    """The client to make a call with that is about data.
+    """Return the client for a call about data.
 
     Args:
         client: The client of the control plane.
-        operation: What the call is going to do.
-        resource: Identifier of what it is about: a project, an action, a task and so on.
+        operation: The operation of the call.
+        resource: Identifier of the resource: a project, an action, a task and so on.
 
     Returns:
-        The client itself, where the control plane serves the data; else one for the endpoint that it names, with the
-        same identity and settings, which is closed with the client. An answer holds for ten minutes, also the answer that
-        the server has no `ClusterService`, or names no cluster for the operation.
+        The client itself, if the control plane serves the data. Otherwise a client for the endpoint of the cluster, with
+        the same identity and settings; it is closed together with `client`. Answers are cached for ten minutes, even if
+        the server has no `ClusterService` or names no cluster.
 
     Raises:
-        InitializationError: The endpoint would get the credentials in clear text, and the control plane does not: from
-            `https`, only `https` is followed; from this machine, clear text only to this machine.
-        RpcError: The question failed; the subclass says how.
+        InitializationError: The credentials would be sent to the endpoint in cleartext: clients of `https` endpoints use only
+            `https` endpoints, and clients of this machine use cleartext only to this machine.
+        RpcError: The call failed; the subclass says how.
 
     Calls `ClusterService.SelectCluster`.
     """
     if client.closed:
-        return client  # its call raises; the client of the data plane may still be open
+        return client  # calls of the closed client raise; the data plane's client may still be open
     routes = _routes.setdefault(client, _Routes())
     key = (int(operation), resource.FULL_NAME, bytes(resource))
     for known in (key, (key[0], _ALL, b""), (0, _ALL, b"")):
@@ -141,7 +141,7 @@ async def route(client: Client, operation: Operation, resource: Message) -> Clie
 
 
 def destination(client: Client, reply: SelectClusterResponse) -> Endpoint | None:
-    """Where the answer leads; None for the control plane itself."""
+    """Return the endpoint in an answer; None for the control plane itself."""
     text = reply.cluster_endpoint.strip()
     if not text or not reply.cluster.strip():
         # Without a cluster the server means itself. The address is the one that it was reached at as it sees it, which
@@ -156,13 +156,13 @@ def destination(client: Client, reply: SelectClusterResponse) -> Endpoint | None
         error.method, error.endpoint = ClusterService.SELECT_CLUSTER.path.lstrip("/"), client.endpoint
         raise error from None
     if there.host.lower() == own.host.lower():
-        # A server behind a proxy that ends TLS believes that it is called in clear text.
+        # A server behind a proxy that terminates TLS believes that it is called in cleartext.
         behind_proxy = own.tls and not there.tls and there.port in (own.port, 80)
         if there.port == own.port or behind_proxy:
             return None
     if not there.tls and (own.tls or (is_loopback(own.host) and not is_loopback(there.host))):
         raise InitializationError(
-            f"{client.endpoint} has data at {there}, where the credentials would travel in clear text. They are not sent "
-            "there: have the control plane name an https:// endpoint."
+            f"{client.endpoint} has data at {there}, where the credentials would be sent in cleartext, so the call was "
+            "not made. Configure the control plane to return an https:// endpoint."
         )
     return there

@@ -1,4 +1,4 @@
-"""Which exception a failure is that the backend reports about a task."""
+"""Maps task failures reported by the backend to exceptions."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _BY_CODE_PART: tuple[tuple[str, type[RuntimeUserError]], ...] = (
 
 
 def task_error(kind: str, code: str, message: str, *, worker: str | None = None) -> BaseRuntimeError:
-    """The exception for a failure that the backend reports about a task.
+    """Return the exception for a task failure reported by the backend.
 
     Args:
         kind: `user`, `system`, or anything else for unknown.
-        code: The reported reason; of `server|user` pairs the second half counts.
-        message: What the backend says happened.
-        worker: Where it happened, when known.
+        code: The reported reason. For `server|user` pairs, the second half is used.
+        message: The reported message.
+        worker: Where the failure happened, if known.
     """
     reason = code.rpartition("|")[2]
     found: type[BaseRuntimeError] = {"user": RuntimeUserError, "system": RuntimeSystemError}.get(

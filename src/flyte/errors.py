@@ -2,18 +2,18 @@
 
     FlyteError
       InitializationError             no endpoint, project or domain is set
-      WaitTimeoutError                a wait timed out; the run goes on
-      NotDoneError                    the outcome was asked for before the end
+      WaitTimeoutError                a wait timed out; the run continues
+      NotDoneError                    the outcome was requested before the end
       AppStateError                   an app cannot reach the requested state
         AppFailedError, AppDeletedError
-      BlockingCallError               a blocking call where it would wait for itself
-      BaseRuntimeError                how a task, not a call, went wrong
+      BlockingCallError               a blocking call that would wait for itself
+      BaseRuntimeError                a task failed, as opposed to a call
         RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children
       RpcError                        a call failed; one subclass per gRPC status
         UnavailableError
-          EndpointError               nothing that speaks gRPC was reached
+          EndpointError               nothing at the endpoint speaks gRPC or Connect
           ConnectionLostError         the connection broke during the call
-        DecodeError                   the reply is not what the method returns
+        DecodeError                   the reply can't be decoded
 
 Where Python has a class with the same meaning (`LookupError`, `TimeoutError`, ...), ours derives from it as well.
 """
@@ -104,7 +104,7 @@ __all__ = [
 
 
 class NotDoneError(FlyteError, RuntimeError):
-    """It has not ended yet, so there is no outcome."""
+    """The run or action has not ended yet, so it has no outcome."""
 
 
 class AppStateError(FlyteError, RuntimeError):
@@ -112,7 +112,7 @@ class AppStateError(FlyteError, RuntimeError):
 
 
 class AppFailedError(AppStateError):
-    """The app could not be deployed, or broke."""
+    """The app could not be deployed, or failed."""
 
 
 class AppDeletedError(AppStateError, LookupError):
@@ -123,10 +123,10 @@ class AppDeletedError(AppStateError, LookupError):
 
 
 class BaseRuntimeError(FlyteError, RuntimeError):
-    """A task, or the use of one, went wrong."""
+    """A task failed, or was used incorrectly."""
 
     kind: ClassVar[Literal["user", "system", "unknown"]] = "unknown"
-    """Whose fault it is."""
+    """The origin of the error: "user", "system" or "unknown"."""
 
     def __init__(self, message: str = "", *, code: str = "", worker: str | None = None) -> None:
         """Describe the failure.
@@ -134,7 +134,7 @@ class BaseRuntimeError(FlyteError, RuntimeError):
         Args:
             message: The failure, as reported by the code that detected it.
             code: The machine-readable reason. Default: the name of the class.
-            worker: Where it happened, when known.
+            worker: Where the failure happened, if known.
         """
         super().__init__(redact(message))
         self.code = code or type(self).__name__
@@ -142,7 +142,7 @@ class BaseRuntimeError(FlyteError, RuntimeError):
 
     @property
     def message(self) -> str:
-        """What happened."""
+        """The failure message."""
         return str(self)
 
 
@@ -159,7 +159,7 @@ class RuntimeSystemError(BaseRuntimeError):
 
 
 class RuntimeUnknownError(BaseRuntimeError):
-    """The backend did not say whose fault it is."""
+    """The backend did not report the origin of the error."""
 
 
 class ActionAbortedError(RuntimeUserError):
@@ -177,35 +177,35 @@ class RemoteTaskNotFoundError(RuntimeUserError, LookupError):
 
 
 class RemoteTaskUsageError(RuntimeUserError, TypeError):
-    """A deployed task was called or overridden in a way that it does not allow."""
+    """A deployed task was called or overridden incorrectly."""
 
 
 class TaskTimeoutError(RuntimeUserError, TimeoutError):
-    """The task ran out of the time that its settings allow."""
+    """The task exceeded one of its time limits."""
 
 
 class MaxQueuedTimeExceededError(TaskTimeoutError):
-    """The task waited in the queue for longer than it may."""
+    """The task exceeded its maximum time in the queue."""
 
 
 class MaxRuntimeExceededError(TaskTimeoutError):
-    """An attempt ran for longer than it may."""
+    """An attempt exceeded its maximum runtime."""
 
 
 class OOMError(RuntimeUserError):
-    """The task's container needed more memory than it may use."""
+    """The task's container exceeded its memory limit."""
 
 
 class TaskInterruptedError(RuntimeUserError):
-    """The task's machine was taken away."""
+    """The task's machine was preempted."""
 
 
 class PrimaryContainerNotFoundError(RuntimeUserError):
-    """The pod template has no container of the name that the task needs."""
+    """The pod template has no container with the name that the task needs."""
 
 
 class RetriesExhaustedError(RuntimeUserError):
-    """The last attempt that the task is allowed has failed too."""
+    """The last retry of the task has failed."""
 
 
 class InvalidImageNameError(RuntimeUserError):

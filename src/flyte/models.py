@@ -1,4 +1,4 @@
-"""Values that describe runs and tasks, apart from any wire format."""
+"""Values that describe runs, tasks and apps, independent of the wire format."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class ActionPhase(enum.StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing follows: the action succeeded, failed, was aborted, timed out, or was recovered."""
+        """Whether the phase is final: the action succeeded, failed, was aborted, timed out, or was recovered."""
         return self in _TERMINAL
 
     @property
     def is_success(self) -> bool:
-        """Whether the action's outputs are there: it succeeded, or was recovered from an earlier run."""
+        """Whether the action has outputs: it succeeded, or was recovered from an earlier run."""
         return self in _SUCCESS
 
     def to_protobuf_name(self) -> str:
-        """The name in the definitions, such as `ACTION_PHASE_FAILED`."""
+        """Return the name in the definitions, such as `ACTION_PHASE_FAILED`."""
         return f"ACTION_PHASE_{self.name}"
 
     def to_protobuf_value(self) -> int:
@@ -47,7 +47,7 @@ class ActionPhase(enum.StrEnum):
 
     @classmethod
     def from_protobuf(cls, number: int) -> ActionPhase | UnknownPhase:
-        """The phase of a number on the wire; one that this release does not know is an `UnknownPhase`."""
+        """Return the phase with a number; an `UnknownPhase` if this release does not know it."""
         return _BY_NUMBER.get(number) or UnknownPhase(int(number))
 
 
@@ -69,12 +69,12 @@ class UnknownPhase(str):
 
     @property
     def value(self) -> str:
-        """The text, as members of `ActionPhase` have it."""
+        """The text, like `ActionPhase.value`."""
         return str(self)
 
     @property
     def name(self) -> str:
-        """The text in capitals, as members of `ActionPhase` have it."""
+        """The text in capitals, like `ActionPhase.name`."""
         return self.upper()
 
     def to_protobuf_value(self) -> int:
@@ -89,7 +89,7 @@ class UnknownPhase(str):
 
 
 class _Numbered(enum.StrEnum):
-    """Names for what has numbers on the wire: from 1, in the order of the members."""
+    """An enum with numbers on the wire: from 1, in the order of the members."""
 
     def to_protobuf_value(self) -> int:
         """The number on the wire."""
@@ -97,13 +97,13 @@ class _Numbered(enum.StrEnum):
 
     @classmethod
     def from_protobuf(cls, number: int) -> Self | UnknownPhase:
-        """The member of a number on the wire; one that this release does not know is an `UnknownPhase`."""
+        """Return the member with a number; an `UnknownPhase` if this release does not know it."""
         members = list(cls)
         return members[number - 1] if 0 < number <= len(members) else UnknownPhase(int(number))
 
 
 class DeploymentStatus(_Numbered):
-    """The state that the deployment of an app is in. Members are strings too: `DeploymentStatus.ACTIVE == "active"`."""
+    """The state of an app's deployment. Members are strings too: `DeploymentStatus.ACTIVE == "active"`."""
 
     UNASSIGNED = "unassigned"
     """No cluster serves it."""
@@ -111,25 +111,25 @@ class DeploymentStatus(_Numbered):
     PENDING = "pending"
     STOPPED = "stopped"
     STARTED = "started"
-    """What older servers call `ACTIVE`."""
+    """The name of `ACTIVE` on older servers."""
     FAILED = "failed"
     ACTIVE = "active"
-    """It answers requests, if need be after a replica was started for them."""
+    """It answers requests, and starts a replica first if there is none."""
     SCALING_UP = "scaling_up"
     SCALING_DOWN = "scaling_down"
     DEPLOYING = "deploying"
 
 
 class DesiredState(_Numbered):
-    """What is wanted of an app. Members are strings too: `DesiredState.STOPPED == "stopped"`."""
+    """The desired state of an app. Members are strings too: `DesiredState.STOPPED == "stopped"`."""
 
     STOPPED = "stopped"
     STARTED = "started"
-    """What older clients call `ACTIVE`."""
+    """The name of `ACTIVE` in older clients."""
     ACTIVE = "active"
 
 
-# The members stand in the order of their numbers on the wire.
+# The members are in the order of their numbers on the wire.
 _NUMBERS = {phase: number for number, phase in enumerate(ActionPhase, start=1)}
 _BY_NUMBER = {number: phase for phase, number in _NUMBERS.items()}
 _SUCCESS = frozenset({ActionPhase.SUCCEEDED, ActionPhase.RECOVERED})

@@ -1,4 +1,4 @@
-"""Methods that block, and await under the same name: `Run.get(...)` waits, `await Run.get.aio(...)` does not."""
+"""Methods with a blocking and an async form: `Run.get(...)` blocks, `await Run.get.aio(...)` does not."""
 
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.sync.decorators import Blocking, Streaming, blocking, blocking_function, fetching, streaming

@@ -1,4 +1,4 @@
-"""The runtime that generated clients stand on: messages, calls, connections, entities, servers.
+"""The runtime of generated clients: messages, calls, connections, entities, servers.
 
-It knows no product: names, set-up calls and hints come from the SDK that builds on it. It imports nothing of such an SDK.
+It is independent of products: an SDK built on it supplies names, setup functions and hints. It imports no SDK.
 """

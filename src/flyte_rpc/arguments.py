@@ -1,4 +1,4 @@
-"""Arguments of public methods, checked before anything is sent: each error names the argument and what it takes."""
+"""Checks of public methods' arguments before a call. Each error names the argument and its valid values."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Object = TypeVar("Object", bound="StructMixin")
 
 
 def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
-    """A text within the length that the server takes.
+    """Check that a value is text of an allowed length.
 
     Raises:
-        TypeError: It is not text.
-        ValueError: It is shorter than `low` or (unless 0) longer than `high`.
+        TypeError: The value is not text.
+        ValueError: The value is shorter than `low` or (unless 0) longer than `high`.
     """
     if not isinstance(value, str):
         raise TypeError(f"{argument} takes text, not {type(value).__name__} ({value!r})")
@@ -33,10 +33,10 @@ def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
 
 
 def several(argument: str, values: Collection[T]) -> list[T]:
-    """Several values as a list.
+    """Convert several values to a list.
 
     Raises:
-        TypeError: It is a single text, which would count as one value for each of its letters.
+        TypeError: The value is a single string, which would be taken as a list of its characters.
     """
     if isinstance(values, (str, bytes)):
         raise TypeError(f"{argument} takes several values; for one, write {argument}=({values!r},)")
@@ -44,11 +44,11 @@ def several(argument: str, values: Collection[T]) -> list[T]:
 
 
 def whole(argument: str, value: object, low: int) -> int:
-    """A whole number of at least `low`.
+    """Check that a value is an integer of at least `low`.
 
     Raises:
-        TypeError: It is not a whole number.
-        ValueError: It is smaller.
+        TypeError: The value is not an integer.
+        ValueError: The value is less than `low`.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{argument} takes a whole number, not {type(value).__name__} ({value!r})")
@@ -58,10 +58,10 @@ def whole(argument: str, value: object, low: int) -> int:
 
 
 def texts(argument: str, values: object) -> dict[str, str]:
-    """Texts under names, such as labels, as a dict of their own.
+    """Check a mapping of text to text, such as labels, and return a copy.
 
     Raises:
-        TypeError: It is no mapping, or a name or a value is not text. Values, which may be secrets, are not repeated.
+        TypeError: It is not a mapping, or a name or value is not text. The message omits values, which may be secrets.
     """
     if not isinstance(values, Mapping):
         raise TypeError(f"{argument} takes a mapping of text to text, not {type(values).__name__}")
@@ -74,25 +74,25 @@ def texts(argument: str, values: object) -> dict[str, str]:
 
 
 def instant(argument: str, value: object) -> datetime:
-    """A datetime that names an instant.
+    """Check that a value is a datetime with a time zone.
 
     Raises:
-        TypeError: It is not a datetime.
-        ValueError: It has no time zone.
+        TypeError: The value is not a datetime.
+        ValueError: The datetime has no time zone.
     """
     if not isinstance(value, datetime):
         raise TypeError(f"{argument} takes a datetime, not {type(value).__name__} ({value!r})")
     if value.utcoffset() is None:
-        raise ValueError(f"{argument} has no time zone, so it names no instant: {value!r}; add tzinfo=UTC, for example")
+        raise ValueError(f"{argument} has no time zone, so it is ambiguous: {value!r}; add tzinfo=UTC, for example")
     return value
 
 
 def seconds(argument: str, value: object) -> float:
-    """A span of time that is over some day: a positive number of seconds.
+    """Check that a value is a positive, finite number of seconds.
 
     Raises:
-        TypeError: It is not a number.
-        ValueError: It is zero, negative or not a number of seconds.
+        TypeError: The value is not a number.
+        ValueError: The value is zero, negative, infinite or NaN.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"{argument} takes a number of seconds, not {type(value).__name__} ({value!r})")
@@ -102,7 +102,7 @@ def seconds(argument: str, value: object) -> float:
 
 
 def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment | None) -> Moment | None:
-    """An instant as the message that `message` is; the message itself, and None, stay as they are.
+    """Convert a datetime to a `message`. A `message` and None are returned unchanged.
 
     Raises:
         TypeError: It is not a datetime.
@@ -114,11 +114,11 @@ def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment 
 
 
 def as_duration(message: type[Span], argument: str, value: timedelta | Span | None) -> Span | None:
-    """A span of time as the message that `message` is; the message itself, and None, stay as they are.
+    """Convert a timedelta to a `message`. A `message` and None are returned unchanged.
 
     Raises:
-        TypeError: It is not a timedelta.
-        ValueError: It is longer than the message can say.
+        TypeError: The value is not a timedelta.
+        ValueError: The timedelta is out of the message's range.
     """
     if value is None or isinstance(value, message):
         return value
@@ -128,10 +128,10 @@ def as_duration(message: type[Span], argument: str, value: timedelta | Span | No
 
 
 def as_struct(message: type[Object], argument: str, value: Mapping[str, object] | Object | None) -> Object | None:
-    """A JSON object as the message that `message` is; the message itself, and None, stay as they are.
+    """Convert a mapping to a `message`. A `message` and None are returned unchanged.
 
     Raises:
-        TypeError: It is not a mapping, or holds something that JSON has not.
+        TypeError: The value is not a mapping, or contains something that JSON cannot express.
     """
     if value is None or isinstance(value, message):
         return value

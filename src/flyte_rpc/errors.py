@@ -3,13 +3,13 @@
     SdkError
       InitializationError             no endpoint, project or domain is set
       AuthenticationError             logging in failed
-      WaitTimeoutError                the wait ran out of time; nothing was aborted
+      WaitTimeoutError                a wait timed out; nothing was aborted
       BlockingCallError               a blocking call that would wait for itself
       RpcError                        a call failed; one subclass per gRPC status
         UnavailableError
-          EndpointError               nothing that speaks gRPC or Connect answers
+          EndpointError               nothing at the endpoint speaks gRPC or Connect
           ConnectionLostError         the connection broke during the call
-        DecodeError                   the reply is not the message that the method returns
+        DecodeError                   the reply can't be decoded
 
 Where Python has a class with the same meaning (`LookupError`, `TimeoutError`, ...), ours derives from it as well.
 """
@@ -28,7 +28,7 @@ class SdkError(Exception):
 
 
 class InitializationError(SdkError, RuntimeError):
-    """The SDK does not know enough to make the call: no endpoint, no project, conflicting settings."""
+    """A call lacks settings, such as an endpoint or a project, or settings conflict."""
 
 
 class AuthenticationError(SdkError, RuntimeError):
@@ -36,11 +36,11 @@ class AuthenticationError(SdkError, RuntimeError):
 
 
 class BlockingCallError(SdkError, RuntimeError):
-    """A blocking call or iteration was made where it could never return."""
+    """A blocking call or iteration was made in a place where it could never return."""
 
 
 class WaitTimeoutError(SdkError, TimeoutError):
-    """A wait timed out. Nothing is aborted: the run or app goes on."""
+    """A wait timed out. Nothing is aborted: the run or app continues."""
 
     def __init__(self, waited_for: str = "", *, elapsed: float = 0.0, last_phase: str = "") -> None:
         """Build the message.
@@ -48,7 +48,7 @@ class WaitTimeoutError(SdkError, TimeoutError):
         Args:
             waited_for: A noun phrase, such as `run r1 to end`.
             elapsed: Seconds waited.
-            last_phase: The phase that was seen last; empty when none was seen.
+            last_phase: The last known phase; empty if unknown.
         """
         super().__init__(waited_for)
         self.waited_for = waited_for
@@ -59,7 +59,7 @@ class WaitTimeoutError(SdkError, TimeoutError):
         seen = f" (last phase: {self.last_phase})" if self.last_phase else ""
         return (
             f"Waited {self.elapsed:.1f} s for {self.waited_for}{seen}. "
-            "Only the wait has ended, nothing was aborted: wait again, or with a larger timeout."
+            "Only the wait has ended, and nothing was aborted. Wait again, or use a larger timeout."
         )
 
 
@@ -74,11 +74,11 @@ class RpcError(SdkError):
     _verb: ClassVar[str] = ""
 
     def __init__(self, message: str = "", *, hint: str = "", details: bytes = b"", unprocessed: bool = False) -> None:
-        """Describe the failure; the call path adds where it happened.
+        """Describe the failure. The call path adds method, endpoint and request id.
 
         Args:
-            message: What went wrong. Credentials and URL queries are taken out.
-            hint: What to do next. Default: what usually helps with this status.
+            message: The failure. Credentials and URL queries are removed.
+            hint: What to do next. Default: a hint for this status.
             details: The serialized `google.rpc.Status` that the server attached, if any.
             unprocessed: Whether it is certain that the server did not act on the request.
         """
@@ -90,9 +90,9 @@ class RpcError(SdkError):
         """`package.Service/Method`."""
         self.endpoint = ""
         self.request_id = ""
-        """What the call carried as `x-request-id`: operators find it in the server's log."""
+        """The `x-request-id` of the call, which operators can find in the server's log."""
         self.attempts = 1
-        """How many times the request was tried."""
+        """Number of attempts."""
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -113,11 +113,11 @@ class RpcCancelledError(RpcError):
     """The server cancelled the call."""
 
     status = Status.CANCELLED
-    default_hint = "The server gave up the call, often because it is shutting down; try again."
+    default_hint = "The server cancelled the call, often because it is shutting down; try again."
 
 
 class UnknownError(RpcError):
-    """The server failed without saying how."""
+    """The server failed with an unknown error."""
 
     status = Status.UNKNOWN
     default_hint = "This is a fault of the server; give its operators the request id."
@@ -130,11 +130,11 @@ class InvalidArgumentError(RpcError, ValueError):
 
 
 class DeadlineExceededError(RpcError, TimeoutError):
-    """The call took longer than it may."""
+    """The call exceeded its deadline."""
 
     status = Status.DEADLINE_EXCEEDED
     default_hint = (
-        "A change may have taken effect all the same: look before you repeat it. "
+        "The call may have taken effect: check before you repeat a change. "
         "Allow more time with Client(timeout=...) or client.with_options(timeout=...)."
     )
     _unprocessed_hint = (
@@ -154,11 +154,11 @@ class AlreadyExistsError(RpcError):
     """The name is taken."""
 
     status = Status.ALREADY_EXISTS
-    default_hint = "Choose another name, or use what exists."
+    default_hint = "Choose another name, or use the existing resource."
 
 
 class PermissionDeniedError(RpcError, PermissionError):
-    """The caller is known, and may not do this."""
+    """The caller is authenticated, but lacks the permission."""
 
     status = Status.PERMISSION_DENIED
     default_hint = "The credentials are accepted but do not allow this; ask for access, or check project and domain."
@@ -168,14 +168,14 @@ class ResourceExhaustedError(RpcError):
     """A quota or size limit is reached."""
 
     status = Status.RESOURCE_EXHAUSTED
-    default_hint = "Ask for less at a time, or wait and try again."
+    default_hint = "Request less at a time, or wait and try again."
 
 
 class FailedPreconditionError(RpcError):
-    """The thing is not in a state that allows this."""
+    """The state of the resource does not allow the call."""
 
     status = Status.FAILED_PRECONDITION
-    default_hint = "Look at its current state first."
+    default_hint = "Check the current state first."
 
 
 class AbortedError(RpcError):
@@ -192,7 +192,7 @@ class OutOfRangeError(RpcError):
 
 
 class UnimplementedError(RpcError, NotImplementedError):
-    """The server does not offer the method."""
+    """The server does not implement the method."""
 
     status = Status.UNIMPLEMENTED
     _verb = "is not offered by the server (UNIMPLEMENTED)"
@@ -203,32 +203,32 @@ class UnimplementedError(RpcError, NotImplementedError):
 
 
 class InternalError(RpcError):
-    """The server broke."""
+    """The server failed internally."""
 
     status = Status.INTERNAL
     default_hint = "This is a fault of the server; give its operators the request id."
 
 
 class UnavailableError(RpcError, ConnectionError):
-    """The server cannot be reached, or cannot serve at the moment."""
+    """The server cannot be reached, or is temporarily unavailable."""
 
     status = Status.UNAVAILABLE
-    default_hint = "The server, or a proxy before it, is not ready; try again shortly."
+    default_hint = "The server, or a proxy in front of it, is not ready; try again shortly."
 
 
 class EndpointError(UnavailableError):
-    """Nothing that speaks gRPC or Connect was reached at the endpoint. The server did not act on the request."""
+    """Nothing at the endpoint speaks gRPC or Connect. The server did not act on the request."""
 
     _verb = "could not be sent"
     default_hint = "Check the endpoint of the client."
 
 
 class ConnectionLostError(UnavailableError):
-    """The connection broke, or the server reset the stream, while the call was under way."""
+    """The connection broke, or the server reset the stream, during the call."""
 
     _verb = "lost its connection"
-    default_hint = "It may have taken effect all the same: look before repeating a change."
-    _unprocessed_hint = "The server did not act on it, so it is safe to repeat."
+    default_hint = "The call may have taken effect: check before you repeat a change."
+    _unprocessed_hint = "The server did not act on the call, so it is safe to repeat."
 
     def __init__(
         self,
@@ -253,14 +253,14 @@ class ConnectionLostError(UnavailableError):
 
 
 class DataLossError(RpcError):
-    """The server has lost data for good."""
+    """The server has lost data permanently."""
 
     status = Status.DATA_LOSS
     default_hint = "This is a fault of the server; give its operators the request id."
 
 
 class UnauthenticatedError(RpcError):
-    """The server does not know the caller."""
+    """The caller is not authenticated."""
 
     status = Status.UNAUTHENTICATED
     default_hint = "Create the client with a valid token=."
@@ -269,12 +269,12 @@ class UnauthenticatedError(RpcError):
 
 
 class DecodeError(RpcError, wire.DecodeError):
-    """The reply is not the message that the method returns."""
+    """The reply is not a valid message of the method's response type."""
 
     status = Status.INTERNAL
     _verb = "got a reply that cannot be read"
     default_hint = (
-        "Client and server may be built from incompatible definitions, or something in between changes messages."
+        "Client and server may be built from incompatible definitions, or a proxy in between modifies messages."
     )
 
 
@@ -284,5 +284,5 @@ _BY_STATUS: dict[int, type[RpcError]] = {
 
 
 def rpc_error(status: int, message: str, **about: Any) -> RpcError:
-    """The exception for a gRPC status; `about` goes to its constructor. Numbers that gRPC does not define are UNKNOWN."""
+    """Return the exception for a gRPC status; `about` is passed to its constructor. Unknown numbers become UNKNOWN."""
     return _BY_STATUS.get(status, UnknownError)(message, **about)

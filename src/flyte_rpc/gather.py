@@ -1,4 +1,4 @@
-"""Running coroutines concurrently."""
+"""Runs coroutines concurrently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Imports that wait until a name is used, so that a program loads only what it needs."""
+"""Lazy imports, so that a program loads only what it uses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _resolved: dict[str, Any] = {}
 
 
 def resolve(path: str) -> Any:
-    """The object that `module:Name` names; the module is imported on first use."""
+    """Return the object with the path `module:Name`, and import the module on first use."""
     try:
         return _resolved[path]
     except KeyError:
@@ -26,14 +26,14 @@ def lazy_exports(
     submodules: Iterable[str] = (),
     advice: Callable[[str], str | None] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """`__getattr__` and `__dir__` for a package whose names are imported on first use.
+    """Return `__getattr__` and `__dir__` for a package that imports its names on first use.
 
     Args:
         package: `__name__` of the package.
         exports: Names by the module that defines them, relative to the package (".box") or absolute. `"text=as_text"`
             exports the name `text` of the module as `as_text`.
-        submodules: Modules of the package that are attributes of it too.
-        advice: Returns what to use in place of a missing name, for the `AttributeError`; None if it knows nothing.
+        submodules: Modules that are also attributes of the package.
+        advice: Returns what to use instead of a missing name, for the `AttributeError`; None if unknown.
 
     Returns:
         The two functions, to be assigned in the module: `__getattr__, __dir__ = lazy_exports(...)`.

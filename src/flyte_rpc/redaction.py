@@ -1,4 +1,4 @@
-"""Takes credentials out of text that people will read, log and paste into tickets."""
+"""Removes credentials from text that people will read, log and paste into tickets."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _BEARER = re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE)
 _hidden: ContextVar[tuple[str, ...]] = ContextVar("rpc_hidden", default=())
 
 hidden = _hidden.get
-"""What the blocks around a call want to have taken out of its errors and log lines."""
+"""Secrets of the enclosing `hiding` blocks, to remove from errors and log lines."""
 
 
 @contextmanager
 def hiding(secret: str | bytes) -> Generator[None]:
-    """Take a secret out of the errors of calls in a `with` block, where servers may repeat what they refuse."""
+    """Remove a secret from the errors of calls in a `with` block, because servers may repeat rejected values."""
     text = secret if isinstance(secret, str) else secret.decode(errors="ignore")
     reset = _hidden.set((*_hidden.get(), text))
     try:
@@ -29,7 +29,7 @@ def hiding(secret: str | bytes) -> Generator[None]:
 
 
 def redact(text: str, *secrets: str | None) -> str:
-    """The text without URL queries (signatures live there), URL passwords, bearer tokens and the given secrets."""
+    """Remove URL queries (they may contain signatures), URL passwords, bearer tokens and secrets from text."""
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")

@@ -1,4 +1,4 @@
-"""The gRPC status codes, as our own enum: no transport library shows through the public API."""
+"""The gRPC status codes as our own enum, so that the public API exposes no transport library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Status(enum.IntEnum):
-    """How a call ended. Numbers and names are those of gRPC."""
+    """The status of a call, with the numbers and names of gRPC."""
 
     OK = 0
     CANCELLED = 1

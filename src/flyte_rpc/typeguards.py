@@ -1,4 +1,4 @@
-"""`isinstance` for containers of anything, in a form that both type checkers take for "of Any" rather than "of unknown"."""
+"""`isinstance` for containers, narrowed to "of Any" instead of "of unknown" in both type checkers."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ def is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
 
 
 def is_sequence(value: Any) -> TypeGuard[Iterable[Any]]:
-    """Whether the value has items one after the other: neither text, nor bytes, nor a mapping."""
+    """Whether the value is a sequence, but neither text nor bytes."""
     return isinstance(value, Iterable) and not isinstance(value, (str, bytes, bytearray, Mapping))

@@ -1,10 +1,10 @@
-"""The names that generated code may import: a contract with a version.
+"""The names that generated code may import: a versioned contract.
 
-Generated modules import nothing of ours but this module. A change that would break modules generated earlier goes
-into a new module beside it, so that SDKs generated on an older release keep working.
+Generated modules import only this module of the runtime. A change that would break existing generated modules goes
+into a new module beside it, so that SDKs generated with an older release keep working.
 
-What messages need is imported at once. What calls need is imported when a service or entity asks for it: the process of a
-task reads and writes messages, and should not have to load a client for that.
+Names for messages are imported at once. Names for calls are imported on first use by a service or entity, because the
+process of a task reads and writes messages but may not need a client.
 """
 
 from typing import TYPE_CHECKING, Self

@@ -1,4 +1,4 @@
-"""The version of this release. The build reads it from here, so that vendored and frozen programs need no metadata."""
+"""The version of this release. The build reads it, so that vendored and frozen programs need no package metadata."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""A definition with every kind of field there is, which the definitions of Flyte do not all have."""
+"""A definition with every kind of field. Flyte's definitions do not use all of them."""
 
 from __future__ import annotations
 

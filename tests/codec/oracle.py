@@ -1,4 +1,4 @@
-"""Google's protobuf as the measure: for each message type of ours the same type of theirs, and random messages of it."""
+"""Google's protobuf as the oracle: the same message types in both libraries, and random messages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def flyte(full_name: str) -> Pair:
 
 
 class Builder:
-    """Random messages, the same in each run. With `json`, only such as have a JSON form."""
+    """Builds random messages, the same in each run. With `json`, only messages with a JSON form."""
 
     def __init__(self, seed: str, *, json: bool = False) -> None:
         self.random = Random(seed)
@@ -180,7 +180,7 @@ class Builder:
 
 
 def touch(message: Message) -> int:
-    """Read every field at every depth; the number of messages found."""
+    """Read every field at every depth. Return the number of messages."""
     waiting, found = [message], 0
     while waiting:
         at = waiting.pop()
@@ -200,7 +200,7 @@ def _items(value: Any) -> Iterator[Any]:
 
 
 def accepted(pair: Pair, data: bytes) -> Message | None:
-    """Our message, every field of it read; None when it is refused."""
+    """Parse with our library, and read every field. Return None if it is refused."""
     try:
         message = pair.ours.parse(data)
         touch(message)
@@ -210,15 +210,15 @@ def accepted(pair: Pair, data: bytes) -> Message | None:
 
 
 def canonical(pair: Pair, data: bytes) -> bytes:
-    """An encoding as Google's library writes it, with maps in order."""
+    """Return an encoding in the form of Google's library, with sorted maps."""
     return pair.theirs.FromString(data).SerializeToString(deterministic=True)
 
 
 def peculiar(descriptor: Descriptor, data: bytes) -> bool:
-    """Whether the bytes hold one of the three things that we deliberately take otherwise than Google's C library.
+    """Whether the bytes contain one of three cases that we deliberately handle differently from Google's C library.
 
-    Field number 0, which it lets pass in messages without fields; a oneof member that a later one replaces, which we do
-    not look into; and map entries with unknown content, which it moves to the unknown fields of the message around them.
+    Field number 0, which it accepts in messages without fields; a oneof member that a later one replaces, which we do not
+    validate; and map entries with unknown fields, which it moves to the unknown fields of the enclosing message.
     """
     oneofs: dict[str, int] = {}
     for number, kind, chunk in _wire_fields(data):
@@ -248,7 +248,7 @@ _WIRE_TYPES = {
 
 
 def _wire_fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Number, wire type and content of each field, as far as the bytes are whole."""
+    """Yield number, wire type and content of each field, until the bytes are malformed."""
     pos = 0
     while pos < len(data):
         tag, pos = _number(data, pos)

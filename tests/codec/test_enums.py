@@ -1,4 +1,4 @@
-"""Enums: members without their prefix, numbers that are not known, and names that JSON has."""
+"""Enums: members without prefix, unknown numbers, and JSON names."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def mutated(data: bytes, random: Random) -> bytes:
 
 
 def same_verdict(pair: Pair, data: bytes) -> bool:
-    """Both accept the bytes, and mean the same, or both refuse them. Tells whether we accept them."""
+    """Check that both accept the bytes with equal results, or both refuse them. Return whether we accept them."""
     ours = accepted(pair, data)
     try:
         theirs = pair.theirs.FromString(data)

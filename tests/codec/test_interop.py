@@ -1,4 +1,4 @@
-"""Generated messages are betterproto2 messages and dataclasses to whoever asks."""
+"""Generated messages behave like betterproto2 messages and dataclasses."""
 
 from __future__ import annotations
 

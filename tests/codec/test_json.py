@@ -1,4 +1,4 @@
-"""What the JSON mapping takes and refuses, beyond what Google's library writes."""
+"""JSON input that Google's library does not write: what the mapping accepts and refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages as Python objects: made, changed, compared, copied and shown."""
+"""Messages as Python objects: construction, changes, comparison, copies and repr."""
 
 from __future__ import annotations
 

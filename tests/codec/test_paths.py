@@ -1,4 +1,4 @@
-"""Values read on the wire are those that the attributes give, whatever the bytes are like."""
+"""Values read from bytes equal those of the attributes, for any input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the wire format allows beyond what encoders usually write, and what it forbids."""
+"""Unusual but valid wire format, and invalid wire format."""
 
 from __future__ import annotations
 

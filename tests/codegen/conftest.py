@@ -18,7 +18,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def fragment(tmp_path: Path) -> Iterator[Make]:
-    """Makes a project of the test's own, which can be imported once it is generated."""
+    """Create a project for the test, which can be imported after generation."""
 
     def make(protos: dict[str, str] | str, toml: str = "", **options: Any) -> Fragment:
         files = {"test/test.proto": protos} if isinstance(protos, str) else protos
@@ -30,7 +30,7 @@ def fragment(tmp_path: Path) -> Iterator[Make]:
 
 @pytest.fixture
 def mistakes() -> Callable[[Fragment], list[Diagnostic]]:
-    """What the generator has against a project."""
+    """Return the generator's errors about a project."""
 
     def found(fragment: Fragment) -> list[Diagnostic]:
         with pytest.raises(CodegenError) as caught:
@@ -42,7 +42,7 @@ def mistakes() -> Callable[[Fragment], list[Diagnostic]]:
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs the command on a project; gives its exit code and what it prints."""
+    """Run the command on a project. Return its exit code and output."""
 
     def run(fragment: Fragment, *arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
@@ -62,5 +62,5 @@ def project(tmp_path: Path) -> Fragment:
 
 @pytest.fixture
 def run(project: Fragment, command: Command) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command on the library; gives its exit code and what it prints."""
+    """Run the command on the library. Return its exit code and output."""
     return lambda *arguments: command(project, *arguments)

@@ -1,4 +1,4 @@
-"""One oddity each: small definitions that are generated, imported and used."""
+"""Small definitions with one oddity each: generated, imported and used."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def test_flattened_names_that_meet_are_an_error(fragment: Make, mistakes: Mistak
         ("test/test.proto:3", "rename one"),
         ("test/test.proto:4", "rename one"),
     ]
-    assert "are both AB in Python" in found[0].message
+    assert "have the same Python name, AB" in found[0].message
 
 
 def test_recursive_messages(fragment: Make) -> None:
@@ -256,7 +256,7 @@ CYCLE = {
         'import "c/three.proto";\nmessage Two { c.Three three = 1; b.Label label = 2; }\nmessage Label {}', package="b"
     ),
     "c/three.proto": proto("message Three { string name = 1; }\nmessage Label { Three three = 1; }", package="c"),
-    # Packages refer to each other both ways, as their files must not.
+    # The packages depend on each other; their files must not.
     "b/back.proto": proto(
         'import "a/one.proto";\nmessage Back { a.One one = 1; repeated a.First firsts = 2; }', package="b"
     ),
@@ -319,7 +319,7 @@ def test_files_that_would_be_one_module_are_an_error(fragment: Make, mistakes: M
         fragment({"a-b.proto": proto("message A {}", package="a"), "a_b.proto": proto("message B {}", package="b")})
     )
     assert [(d.place, d.message) for d in found] == [
-        (name, f"{name} and another file are both the module a_b in Python") for name in ("a-b.proto", "a_b.proto")
+        (name, f"{name} and another file have the same module name, a_b") for name in ("a-b.proto", "a_b.proto")
     ]
 
 
@@ -440,8 +440,8 @@ service Things { rpc Upload(stream Thing) returns (Thing); rpc Talk(stream Thing
     table = '[entities.Thing]\nmessage = "test.Thing"\nidentity = "name"\nservice = "test.Things"\n'
     found = mistakes(fragment(body, f"{table}[entities.Thing.methods]\nUpload = {{}}\n"))
     assert [str(d) for d in found] == [
-        "codegen.toml:10: error: [entities.Thing.methods.Upload] can't be a method: "
-        "the client streams, which no entity method does\n    remove it"
+        "codegen.toml:10: error: [entities.Thing.methods.Upload] test.Things.Upload can't be a method: "
+        "the client streams, which entity methods do not support\n    remove the table"
     ]
     made = fragment(body).generate()
     base = made.get("services.test.things:ThingsBase")
@@ -453,7 +453,7 @@ def test_handlers_that_would_have_one_name_are_an_error(fragment: Make, mistakes
         fragment(proto("message A {}\nservice S { rpc GetUrl(A) returns (A); rpc GetURL(A) returns (A); }"))
     )
     assert [d.place for d in found] == ["test/test.proto:4", "test/test.proto:4"]
-    assert "are both get_url in Python" in found[0].message
+    assert "have the same Python name, get_url" in found[0].message
 
 
 def test_services_named_like_what_their_modules_use(fragment: Make) -> None:
@@ -476,7 +476,7 @@ def test_services_named_like_what_their_modules_use(fragment: Make) -> None:
 def test_fields_that_hide_a_class_are_an_error(fragment: Make, mistakes: Mistakes) -> None:
     found = mistakes(fragment(proto("message Thing { Thing Thing = 1; }")))
     assert [str(d) for d in found] == [
-        "test/test.proto:3: error: field Thing hides the class of that name\n    rename the field"
+        "test/test.proto:3: error: field Thing shadows the class of the same name\n    rename the field"
     ]
 
 

@@ -46,15 +46,15 @@ DEADLINE = 30.0
 
 
 class Plane(ActionsServiceBase, DataProxyServiceBase):
-    """Takes children and says how they ended, in the way that a test wants; executes nothing."""
+    """Accepts children and reports their end as a test requires. Executes nothing."""
 
     RPCS = (*ActionsServiceBase.RPCS, *DataProxyServiceBase.RPCS)
 
     def __init__(self) -> None:
         self.refusals: list[Status] = []
-        """What the next submissions are told, first one first."""
+        """The answers to the next submissions, in order."""
         self.streams: list[Status | None] = []
-        """How the next streams end before they tell anything; None is an ordinary end."""
+        """How the next streams end before sending anything; None is a clean end."""
         self.ending = ActionUpdate(phase=ActionPhase.SUCCEEDED)
         self.taken: list[str] = []
         self.aborted: asyncio.Queue[str] = asyncio.Queue()
@@ -192,7 +192,7 @@ ENDINGS: dict[str, tuple[ActionUpdate, type[Exception], str]] = {
         errors.RuntimeUserError,
         "failed: no",
     ),
-    "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "nothing was reported"),
+    "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "without an error message"),
 }
 
 

@@ -41,7 +41,7 @@ from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.status import Status
 
 DEADLINE = 20.0
-"""Seconds that anything may take. Far more than it does: this only ends tests that hang."""
+"""Timeout of all operations in seconds. It is generous, and only ends tests that hang."""
 
 DOMAIN = "development"
 
@@ -99,7 +99,7 @@ def page(
     ascending: bool = False,
     keys: Sequence[Sort] = (),
 ) -> ListRequest:
-    """A request as clients write it; `sort` and `ascending` are for the field that older ones use."""
+    """Build a list request; `sort` and `ascending` fill the field that older clients use."""
     made = ListRequest(limit=limit, token=token, filters=list(filters), sort_by_fields=list(keys))
     if sort:
         direction = SortDirection.ASCENDING if ascending else SortDirection.DESCENDING
@@ -109,7 +109,7 @@ def page(
 
 
 class Calls:
-    """A client, and the project that a test has for itself."""
+    """A client, and the test's own project."""
 
     def __init__(self, client: Client, project: str) -> None:
         self.client = client
@@ -137,7 +137,7 @@ class Calls:
         return await call.unary(self.client, rpc, request, timeout=DEADLINE)
 
     async def refused(self, status: Status, rpc: Rpc[Any, Any], request: Any) -> str:
-        """The message with which a call is refused."""
+        """Return the error message of a call that fails."""
         with pytest.raises(RpcError) as caught:
             await self.unary(rpc, request)
         assert caught.value.status is status, caught.value
@@ -150,7 +150,7 @@ class Calls:
                     yield message
 
     async def bidi(self, rpc: Rpc[Req, Res], requests: AsyncIterator[Req]) -> AsyncGenerator[Res, None]:
-        """Both sides stream, which the SDK never does: by the reference implementation of gRPC."""
+        """Make a bidirectional streaming call, which the SDK lacks, with the reference implementation of gRPC."""
         async with (
             asyncio.timeout(DEADLINE),
             grpc.aio.insecure_channel(self.client.endpoint.removeprefix("http://")) as channel,

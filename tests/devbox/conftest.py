@@ -20,7 +20,7 @@ def box() -> Generator[flyte.devbox.Devbox, None, None]:
 
 @pytest.fixture
 async def calls(box: flyte.devbox.Devbox) -> AsyncGenerator[Calls, None]:
-    """Calls to the shared devbox, in a project that no other test uses."""
+    """Calls to the shared devbox, in the test's own project."""
     async with Client(box.endpoint, token=box.token) as client:
         made = Calls(client, f"p{uuid.uuid4().hex[:10]}")
         project = Project(id=made.project, name=made.project)

@@ -1,4 +1,4 @@
-"""Starting, connecting and stopping; who gets in."""
+"""Start, connect, stop, and access control."""
 
 from __future__ import annotations
 

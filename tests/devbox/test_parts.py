@@ -1,4 +1,4 @@
-"""Parts of the devbox by themselves."""
+"""Unit tests of parts of the devbox."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ class TestStore:
 
     @pytest.mark.parametrize("order", ["", "created_at"])
     def test_pages_of_runs_are_read_off_an_index(self, order: str) -> None:
-        """However many runs there are, a page costs what the page holds: nothing is sorted."""
+        """The cost of a page does not depend on the number of runs, because nothing is sorted."""
         store = Store(None, Bus())
         query = compile_request(None, LISTING)
         query.require("parent IS NULL")

@@ -1,4 +1,4 @@
-"""Another team's place: an environment that has our wheel and not our checkout, and projects of theirs in it."""
+"""The setup of another team: an environment with our wheel but not our checkout, and projects in it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Place:
         done = subprocess.run(
             [str(part) for part in command],
             cwd=cwd or self.root,
-            # What mypy learns of our package in one project serves the next: that is most of what there is to check.
+            # A shared mypy cache, because most of the checked code is our package.
             env={**kept, "PATH": path, "MYPY_CACHE_DIR": str(self.root / "mypy")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

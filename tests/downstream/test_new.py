@@ -1,4 +1,4 @@
-"""`flyte-codegen new` where it can't make a project: it says why, and leaves nothing behind."""
+"""`flyte-codegen new` reports why it can't create a project, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
         ("2-fast", "is not a valid project name", "for example fast"),
         ("größe", "is not a valid project name", "for example gr-e"),
         ("...", "is not a valid project name", "for example my-sdk"),
-        ("class", "its package would be called class, as something of Python's own is", "class-sdk"),
-        ("json", "its package would be called json, as something of Python's own is", "json-sdk"),
-        ("flyte", "a package called flyte is installed here already", "flyte-sdk"),
-        ("flyte-api", "a package called flyte_api is installed here already", "flyte-api-sdk"),
-        ("pytest", "a package called pytest is installed here already", "pytest-sdk"),
+        ("class", "its package name, class, is a Python keyword or standard module", "class-sdk"),
+        ("json", "its package name, json, is a Python keyword or standard module", "json-sdk"),
+        ("flyte", "a package named flyte is already installed here", "flyte-sdk"),
+        ("flyte-api", "a package named flyte_api is already installed here", "flyte-api-sdk"),
+        ("pytest", "a package named pytest is already installed here", "pytest-sdk"),
     ],
 )
 def test_names(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, message: str, remedy: str) -> None:

@@ -1,4 +1,4 @@
-"""Projects of another team: what they generate with our wheel is fresh, passes their tests, and satisfies both type checkers."""
+"""Projects of another team: their generated code is up to date, and passes their tests and both type checkers."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ async def answer(request: dict[str, Any]) -> dict[str, Any]:
     literal = Literal.FromString(base64.b64decode(request["literal"]))
     literal_type = LiteralType.FromString(base64.b64decode(request["type"]))
     if request["name"] in PICKLED:
-        # It knows the type by another name, and none at all by this one.
+        # That SDK has the type only under another name.
         kind = shapes.PICKLED[request["name"]][2] or TypeEngine.guess_python_type(literal_type)
     read = await TypeEngine.to_python_value(literal, kind)
     reply = {"same": same(value, read), "read": repr(read)}

@@ -1,4 +1,4 @@
-"""Values exchanged with the `flyte` distribution, which runs in an environment of its own."""
+"""Values exchanged with the `flyte` distribution, which runs in a separate environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong: each with an error that says what failed, where, and what to do; nothing is lost, nothing hangs."""
+"""Failures: each error says what failed, where, and what to do; nothing hangs."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def test_unknown_project_of_a_run(multiply: TaskDetails) -> None:
         (lambda: Task.get("", version="1"), "name must not be empty"),
         (lambda: Task.get("x" * 256, version="1"), "name takes at most 255"),
         (lambda: Task.get("t", version="1" * 64), "version takes at most 63"),
-        (lambda: Task.get("t"), "neither of them"),
-        (lambda: Task.get("t", version="1", auto_version="latest"), "both of them"),
+        (lambda: Task.get("t"), "neither was"),
+        (lambda: Task.get("t", version="1", auto_version="latest"), "both were"),
         (lambda: Task.get("t", auto_version="newest"), "'latest' or 'current', not 'newest'"),
         (lambda: Task.versions(""), "name must not be empty"),
         (lambda: Run.listall(in_phase=("sucess",)), "did you mean 'succeeded'"),
@@ -262,7 +262,7 @@ def test_inputs_of_a_run(multiply: TaskDetails) -> None:
             flyte.run(multiply, x=value)
     with pytest.raises(ValueError, match="64"):
         flyte.run(multiply, x=2**63)
-    with pytest.raises(ValueError, match=r"the inputs of task .* have 26 bytes, 11 of them x; 5 travel with a call"):
+    with pytest.raises(ValueError, match=r"the inputs of task .* have 26 bytes, 11 of them x; the limit is 5"):
         flyte.run(multiply.override(max_inline_io_bytes=5), x=1)
 
 

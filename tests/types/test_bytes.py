@@ -1,4 +1,4 @@
-"""Bytes travel as the pickle of a bytes object, and nothing else is taken for one."""
+"""Bytes are encoded as the pickle of a bytes object, and no other pickle is accepted."""
 
 import io
 import pickle
@@ -18,7 +18,7 @@ RUN: list[str] = []
 
 
 class Trap:
-    """Says so when its pickle is loaded."""
+    """Fails when its pickle is loaded."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return RUN.append, ("loaded",)

@@ -1,4 +1,4 @@
-"""What is nested far deeper than anybody writes by hand is refused or left raw, with a reason and without a crash."""
+"""Extremely nested values are refused or left raw, with a reason and without a crash."""
 
 from dataclasses import dataclass, field
 from typing import Any

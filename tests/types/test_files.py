@@ -1,4 +1,4 @@
-"""References are opened and copied where they can be, and say so where they cannot."""
+"""References: open and download, and errors for unsupported ones."""
 
 import threading
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Pages(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the tests' output is not its log."""
+        """Do not log to the tests' output."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_what_a_web_server_does_not_give_is_told_as_an_error_of_files(site: str)
     with pytest.raises(TimeoutError, match=r"/hung: the server cannot be read: timed out"):
         File(f"{site}/hung").open(timeout=0.1)
     for uri in (f"{site}/a b", "http://[::1", "http://h:x/"):
-        with pytest.raises(ValueError, match=r"cannot be asked for|Invalid"):
+        with pytest.raises(ValueError, match=r"cannot be requested|Invalid"):
             File(uri).open()
     with pytest.raises(OSError, match=r"^http://127.0.0.1:1/a: the server cannot be read: .*refused"):
         File("http://127.0.0.1:1/a").open()
@@ -102,16 +102,16 @@ def test_a_directory_is_listed_and_copied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("reference", [File("s3://b/k"), Dir("s3://b/k")])
 def test_another_scheme_is_refused_by_name(reference: File | Dir) -> None:
-    with pytest.raises(ValueError, match=r"^s3://b/k: s3 is not a scheme that can be opened here"):
+    with pytest.raises(ValueError, match=r"^s3://b/k: s3 is not a supported scheme"):
         reference.download()
 
 
 def test_what_cannot_be_opened_is_refused() -> None:
-    with pytest.raises(ValueError, match="the machine 'elsewhere', not of this one"):
+    with pytest.raises(ValueError, match="the machine 'elsewhere', not on this one"):
         File("file://elsewhere/a").open()
     with pytest.raises(ValueError, match=r'mode "rb" or "r", not \'wb\''):
         File("a").open("wb")
-    with pytest.raises(ValueError, match=r"^ftp://h/a: ftp is not a scheme"):
+    with pytest.raises(ValueError, match=r"^ftp://h/a: ftp is not a supported scheme"):
         File("ftp://h/a").open()
 
 

@@ -1,4 +1,4 @@
-"""Interfaces both ways: what a function declares, what a deployed task looks like, and the values that go between."""
+"""Interfaces in both directions: from functions, from deployed tasks, and the values between them."""
 
 import datetime as dt
 import enum
@@ -238,7 +238,7 @@ def unresolved(x: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa:
     [
         (no_annotation, "no_annotation: parameter x has no annotation; write its type, such as x: int"),
         (no_result, "no_result: the result has no annotation; write its type, or -> None"),
-        (by_position, "by_position: inputs are given by name, and x can only be given by position"),
+        (by_position, "by_position: inputs are passed by name, but x is positional-only"),
         (any_number, r"any_number: a task cannot take \*numbers"),
         (any_names, r"any_names: a task cannot take \*numbers"),
         (no_type, r"no_type: parameter x: range has no Flyte type"),
@@ -330,7 +330,7 @@ def work(
 
 
 def deliver(function: Any, **values: Any) -> dict[str, Any]:
-    """What a worker calls the function with after the values crossed the wire."""
+    """Return the arguments that a worker passes to the function after a round trip."""
     interface, defaults = interface_of(function)
     literals = inputs_to_literals(TypedInterface.parse(bytes(interface)), values, defaults)
     return arguments_of(function, [NamedLiteral.parse(bytes(literal)) for literal in literals])

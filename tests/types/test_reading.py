@@ -1,4 +1,4 @@
-"""Literals that others wrote: read where they are plain data, left alone with a reason where they are not."""
+"""Literals of other SDKs: plain data is read, other literals are left raw with a reason."""
 
 import enum
 from typing import Any
@@ -63,7 +63,7 @@ def test_messagepack_of_other_sdks_is_read(data: bytes, value: Any) -> None:
 UNREADABLE = {
     "pickled": (
         Literal(scalar=Scalar(binary=Binary(value=b"cos\nsystem\n"))),
-        "pickled; loading it could run any code",
+        "pickled, and loading a pickle can run any code",
     ),
     "table": (Literal(scalar=Scalar(schema=Schema(uri="s3://b/k"))), "a table at s3://b/k"),
     "offloaded": (
@@ -75,7 +75,7 @@ UNREADABLE = {
     "empty primitive": (primitive(), "empty"),
     "out of years": (primitive(datetime=Timestamp(seconds=2**60)), "outside the years"),
     "cut messagepack": (msgpack_literal(b"\xdd\xff\xff\xff\xff"), "it is cut"),
-    "more messagepack": (msgpack_literal(b"\x01\x02"), "goes on after its end"),
+    "more messagepack": (msgpack_literal(b"\x01\x02"), "has trailing data"),
     "messagepack extension": (msgpack_literal(b"\xd4\x01\x00"), "extension"),
     "messagepack list as key": (msgpack_literal(b"\x81\x90\x01"), "a key in it is a list"),
     "deep messagepack": (msgpack_literal(b"\x91" * 5000 + b"\x01"), "nested more than 100 levels deep"),

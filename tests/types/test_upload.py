@@ -1,4 +1,4 @@
-"""Uploads through signed links: what is sent, how much at once, and what is said when it fails."""
+"""Uploads through signed links: requests, concurrency, and errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 
 
 class Storage(ThreadingHTTPServer):
-    """A store that keeps what is put into it, and does what a test wants first."""
+    """A store that saves uploads, after a test's own handler."""
 
     daemon_threads = True
     # Links to it are made as quickly as tests can ask for them.
@@ -54,7 +54,7 @@ class Storage(ThreadingHTTPServer):
         self.lock = threading.Lock()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Uploads that are given up hang up; anything else is told."""
+        """Ignore the disconnects of cancelled uploads; report other errors."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -82,11 +82,11 @@ class _Put(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: the tests' output is not its log."""
+        """Do not log to the tests' output."""
 
 
 class Plane(DataProxyServiceBase):
-    """Signs links to a store that keeps names as they are."""
+    """Signs links to a store that keeps names unchanged."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
@@ -268,7 +268,7 @@ async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(
     for path, error, complaint in [
         (tmp_path / "gone", NotADirectoryError, "gone is not a directory"),
         (tmp_path / "file", NotADirectoryError, r"file is not a directory; use File\.from_local"),
-        (tmp_path / "empty", ValueError, "empty has no files"),
+        (tmp_path / "empty", ValueError, "empty contains no files"),
         (tmp_path / "linked", ValueError, "link is a link to a directory"),
     ]:
         with pytest.raises(error, match=complaint):
@@ -298,7 +298,7 @@ async def test_a_file_goes_up_by_a_call_of_its_own(plane: Plane, client: Client,
     place = f"/p/d/{base64.b32encode(hashlib.md5(b'a,b').digest()).decode()}/b.csv"
     assert (md5, uri) == (hashlib.md5(b"a,b").hexdigest(), f"s3://bucket{place}")
     assert plane.storage.headers[place]["content-type"] == "text/csv; charset=utf-8"
-    # Its content counts, not what it was when it went up before.
+    # The current content counts, not that of the earlier upload.
     path.write_text("c,d")
     again, _ = await asyncio.to_thread(upload_file, path, domain="other", client=client)
     assert again == hashlib.md5(b"c,d").hexdigest() and plane.requests[-1].domain == "other"
@@ -353,12 +353,12 @@ async def test_progress_that_raises_ends_the_upload(storage: Storage, client: Cl
     [
         ({"fname": ""}, "fname must not be empty"),
         ({"fname": "a/b"}, "not a path such as 'a/b'"),
-        ({"fname": ".."}, "name of a file"),
+        ({"fname": ".."}, "must be a file name"),
         ({"content_type": "text"}, "media type such as 'text/csv'"),
         ({"content_type": "text/csv\r\nX-Evil: 1"}, "media type"),
         ({"prefix": ""}, "prefix must not be empty"),
-        ({"prefix": "/a"}, "directory of the storage"),
-        ({"prefix": "a/../b"}, "directory of the storage"),
+        ({"prefix": "/a"}, "must be a relative directory"),
+        ({"prefix": "a/../b"}, "must be a relative directory"),
     ],
 )
 async def test_bad_arguments_are_refused_before_anything_is_sent(
@@ -375,7 +375,7 @@ async def test_directories_and_files_are_told_apart(client: Client, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(IsADirectoryError, match="upload_dir"):
         await upload_file.aio(tmp_path, client=client)
-    with pytest.raises(ValueError, match="has no files; there is nothing to upload"):
+    with pytest.raises(ValueError, match="contains no files to upload"):
         await upload_dir.aio(tmp_path / "empty", client=client)
     with pytest.raises(NotADirectoryError, match="is not a directory"):
         await upload_dir.aio(tmp_path / "gone", client=client)

@@ -1,4 +1,4 @@
-"""Mistakes that type checkers must see. Each is on a line that ends in `# wrong`, and no other line may be one."""
+"""Errors that type checkers must report: on every line that ends in `# wrong`, and on no other line."""
 
 from __future__ import annotations
 

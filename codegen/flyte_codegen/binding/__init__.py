@@ -1,1 +1,1 @@
-"""Which RPC becomes which method: classification, parameters, requests, results. Imports `python` and what is before it."""
+"""Map RPCs to methods: classification, parameters, requests, results. Imports `python` and earlier folders."""

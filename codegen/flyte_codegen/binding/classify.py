@@ -1,4 +1,4 @@
-"""What kind of method an RPC is, by the shape of its messages; where the shape leaves a choice, nobody guesses."""
+"""Classify RPCs by the shape of their messages. An ambiguous shape is an error; the generator never guesses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SINGLE = (Kind.LIST.value, Kind.GET.value, Kind.CREATE.value, Kind.CALL.value)
 
 @attrs.frozen
 class Style:
-    """How a list method calls the size and the token of a page in its request, and the next token in its reply."""
+    """Field names for pagination: page size and page token in the request, next page token in the reply."""
 
     size: str
     token: str
@@ -40,7 +40,7 @@ STYLES = (Style("limit", "token", "token"), Style("page_size", "page_token", "ne
 
 @attrs.frozen
 class Shape:
-    """The kind of a method and why; where its reply holds what is asked for, and how it is divided into pages."""
+    """The kind of a method and the reason for it, the path of the result in the reply, and the pagination."""
 
     kind: Kind
     why: str
@@ -51,32 +51,32 @@ class Shape:
 
 
 def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table: str = "", made_of: str = "") -> Shape:
-    """Tell the kind of `method`.
+    """Determine the kind of `method`.
 
     Args:
         api: All definitions.
         method: The RPC.
-        kind: The kind that codegen.toml says, if it does.
-        items: The path of what is asked for in the reply that codegen.toml says, if it does.
-        table: The method's table in codegen.toml, which errors say to complete.
-        made_of: The message that is asked for, when it is known. A reply that is this message holds nothing else.
+        kind: The kind set in codegen.toml, if any.
+        items: The path of the result in the reply set in codegen.toml, if any.
+        table: The method's table in codegen.toml, for remedies in errors.
+        made_of: The message that the result is made of, if known. A reply of this type is the result itself.
 
     Raises:
-        CodegenError: The shape fits a list in more than one way, or is none, and codegen.toml does not choose.
+        CodegenError: `kind` or `items` does not fit the RPC, or the items of a list are ambiguous.
     """
     if method.client_streaming:
-        return Shape(Kind.UNSUPPORTED, "the client streams, which no entity method does")
+        return Shape(Kind.UNSUPPORTED, "the client streams, which entity methods do not support")
     reply = api.messages[method.response]
     if items and field_at(api, reply, items) is None:
         raise fail(method.place, f"{method.response} has no field at {items!r}", f"correct items under [{table}]")
     kinds = _STREAMING if method.server_streaming else _SINGLE
     if kind and kind not in kinds:
         streams = "the server streams its replies" if method.server_streaming else "the server sends a single reply"
-        remedy = f"under [{table}], remove kind, or make it one of {', '.join(kinds)}"
+        remedy = f"under [{table}], remove kind, or set it to one of {', '.join(kinds)}"
         raise fail(method.place, f"{method.full_name} can't be a {kind}: {streams}", remedy)
     if method.server_streaming:
         if kind == "stream":
-            return Shape(Kind.STREAM, "the server streams, and codegen.toml says that it is opened once", items=items)
+            return Shape(Kind.STREAM, 'the server streams, and codegen.toml sets kind = "stream"', items=items)
         return Shape(Kind.WATCH, "the server streams", items=items or single(reply, made_of))
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
@@ -90,7 +90,11 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
     if kind == "get" or (not kind and method.name.startswith("Get")):
         return Shape(Kind.GET, "its name starts with Get", items=items or single(reply, made_of))
     if kind == "create" or (not kind and method.name.startswith("Create") and _holds(api, reply, items, made_of)):
-        return Shape(Kind.CREATE, "it makes what its reply holds", items=items or single(reply, made_of))
+        return Shape(
+            Kind.CREATE,
+            "its name starts with Create, and its reply holds the new entity",
+            items=items or single(reply, made_of),
+        )
     return Shape(Kind.CALL, "a single request and reply", items=items)
 
 
@@ -110,7 +114,7 @@ def _ambiguous(method: Method, found: list[str], table: str) -> CodegenError:
 
 
 def _paging(api: Api, request: Message, reply: Message, found: list[str]) -> Shape | None:
-    """How a method is divided into pages; None when its request and its reply don't agree on a style."""
+    """Return the shape of a paged list, or None when request and reply do not share a pagination style."""
     for style in STYLES:
         page, token = _page(api, request, style), _next_token(api, reply, style, found)
         if page is not None and token:
@@ -120,13 +124,15 @@ def _paging(api: Api, request: Message, reply: Message, found: list[str]) -> Sha
 
 
 def _undivided(api: Api, method: Method, request: Message, reply: Message, found: list[str]) -> Shape:
-    """The shape of a list without pages, which its name or codegen.toml says it is."""
+    """Return the shape of a list without pages, as its name or codegen.toml declares it."""
     for style in STYLES:
         if _page(api, request, style) is not None or _next_token(api, reply, style, found):
-            message = f"{method.full_name} has only one half of paging, so all pages but the first would be lost"
+            message = (
+                f"{method.full_name} has only half of the pagination fields, so all pages but the first would be lost"
+            )
             names = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
-            raise fail(method.place, message, f'complete it ({names}), or generate it with kind = "call"')
-    return Shape(Kind.LIST, "its name or codegen.toml says so; it has no pages")
+            raise fail(method.place, message, f'add the missing fields ({names}), or set kind = "call"')
+    return Shape(Kind.LIST, "its name or codegen.toml declares a list; the list has no pages")
 
 
 def _next_token(api: Api, reply: Message, style: Style, found: list[str]) -> str:
@@ -136,7 +142,7 @@ def _next_token(api: Api, reply: Message, style: Style, found: list[str]) -> str
 
 
 def _page(api: Api, request: Message, style: Style) -> str | None:
-    """The path of the message that holds size and token: "" for the request itself, None for none."""
+    """Return the path of the message with page size and token: "" for the request itself, None if there is none."""
     if request.field(style.size) and request.field(style.token):
         return ""
     for field in request.fields:
@@ -155,7 +161,7 @@ def _is_text(field: Field | None) -> bool:
 
 
 def _repeated(api: Api, reply: Message) -> list[str]:
-    """Paths of repeated messages in the reply, or in a message of it that has a token of its own."""
+    """Return paths of repeated messages in the reply, and in its sub-messages that have a next page token."""
     found = [f.py_name for f in reply.fields if _is_items(f)]
     for field in reply.fields:
         inner = api.messages.get(field.type_name)
@@ -169,14 +175,14 @@ def _is_items(field: Field) -> bool:
 
 
 def _holds(api: Api, reply: Message, items: str, made_of: str) -> bool:
-    """Whether what is asked for is in the reply, or is the reply."""
+    """Whether the reply is a `made_of` message or contains one."""
     path = items or single(reply, made_of)
     field = field_at(api, reply, path) if path else None
     return bool(made_of) and made_of == (field.type_name if field else reply.full_name)
 
 
 def single(reply: Message, made_of: str) -> str:
-    """The field of the reply that holds what is asked for; "" where the reply itself is that."""
+    """Return the only message field of the reply; "" if the reply itself is a `made_of`, or the field is ambiguous."""
     if reply.full_name == made_of:
         return ""
     found = [f.py_name for f in reply.fields if f.kind == "message"]

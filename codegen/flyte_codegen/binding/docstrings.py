@@ -1,4 +1,4 @@
-"""Docstrings of generated methods, in Google style, from proto comments and what was linked."""
+"""Docstrings of generated methods, in Google style, from proto comments and the linked methods."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .parameters import Signature
 
 _WIDTH = 108
 _LAID_OUT = re.compile(r"^(\s+\S|[-*+|>] |\d+[.)] |```)", re.MULTILINE)
-"""What makes a paragraph a list, a table or code, whose lines stay as they are."""
+"""Matches the start of lists, tables and code, which keep their line breaks."""
 _SUMMARIES = {
     Kind.LIST: "List, page by page.",
     Kind.GET: "Fetch one.",
     Kind.CREATE: "Create one.",
-    Kind.WATCH: "Follow changes as they happen.",
+    Kind.WATCH: "Watch changes as they happen.",
     Kind.STREAM: "Stream the messages of the server.",
 }
 _RETURNS = {

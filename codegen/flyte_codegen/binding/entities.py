@@ -1,4 +1,4 @@
-"""What an entity module looks like: each configured RPC as a method whose parameters are linked to the request."""
+"""Link entities: turn each configured RPC into a method with parameters that fill the request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .parameters import Scope, Signature, signature
 from .properties import PyProperty
 from .requests import RequestBuilder, Subject
 
-# Which kinds of method a setting is for.
+# The kinds of method that each setting applies to.
 _SETTINGS = {
     "final": (Kind.WATCH,),
     "each": (Kind.WATCH,),
@@ -38,7 +38,7 @@ _SETTINGS = {
 
 
 def modules(api: Api, naming: Naming, config: Config, rules: Rules, findings: list[Diagnostic]) -> list[PyEntity]:
-    """The entity modules to write, one per `[entities.NAME]`; the mistakes of all of them are found."""
+    """Return the entity modules, one per `[entities.NAME]`. Errors of all entities are collected."""
     made: list[PyEntity] = []
     for entity in config.entities:
         try:
@@ -56,12 +56,12 @@ def link(
 
 
 def class_path(config: Config, entity: EntityConfig) -> str:
-    """Where the class that users meet is found, `module:Class`."""
+    """Return the path of an entity's public class, `module:Class`."""
     return entity.overlay or f"{config.package}.entities.{snake(entity.name)}:{entity.name}Base"
 
 
 def exports(config: Config) -> list[tuple[str, str]]:
-    """The name and place of every entity's class."""
+    """Map each entity's name to the path of its public class."""
     return [(entity.name, class_path(config, entity)) for entity in config.entities]
 
 
@@ -120,14 +120,14 @@ class _Linker:
         counts = Counter([*properties, *methods])
         for name in counts:
             if counts[name] > 1:
-                raise self._fail(f"two of its methods and properties are named {name}", "give one another name")
+                raise self._fail(f"two of its methods and properties are named {name}", "rename one")
             if name in RESERVED_IN_ENTITY or name.startswith("__"):
-                raise self._fail(f"{name} is a name that Python or every entity uses itself", "choose another name")
+                raise self._fail(f"{name} is reserved by Python or by the entity base class", "choose another name")
 
     def _property(self, name: str, path: str) -> PyProperty:
         field = self._field(path, "properties", name)
         if field.deprecated:
-            what = f"{self.entity.name}.{name} reads it, and it is deprecated"
+            what = f"{self.entity.name}.{name} reads this deprecated field"
             self.findings.append(warning(field.place, what, f"see [{self._table()}.properties]"))
         return properties.lay_out(name, path, field, self.types)
 
@@ -142,7 +142,7 @@ class _Linker:
         return field
 
     def _sort_keys(self) -> set[str]:
-        """The imports of the types of keys that list methods sort by."""
+        """Return the import lines for the sort-key types of list methods."""
         names = {m.sort_keys for m in self.entity.methods if m.sort_keys}
         return {f"from {self.config.package}.sorting import {name}" for name in names}
 
@@ -154,7 +154,7 @@ class _Linker:
         path = self.entity.identity
         field = self._field(path)
         if field.label in (Label.REPEATED, Label.MAP):
-            raise self._fail(f"identity is {path}, which is repeated", "name a single field")
+            raise self._fail(f"identity names {path}, which is a repeated field", "name a singular field")
         label = next((name for name, read in self.entity.properties.items() if read == path), "id")
         return identity.lay_out(self.api, self.config, path, field, label)
 
@@ -168,9 +168,9 @@ class _Linker:
         summary = summaries.lay_out(self.api, name, self.message, self.api.messages[details], self.types)
         if not summary.copied:
             what = f"summary_of names {details}, which shares no field with {self.entity.message}"
-            raise self._fail(what, "name the message with the details of the same resource, or remove summary_of")
+            raise self._fail(what, "name the details message of the same resource, or remove summary_of")
         if any(param in ("details", name) for param, _ in summary.params):
-            raise self._fail("summary_of can't be used with a field of this name: details", "remove summary_of")
+            raise self._fail("summary_of does not work with a field named details", "remove summary_of")
         return summary
 
     def _rpc(self, method: MethodConfig) -> tuple[Service, Method]:
@@ -186,7 +186,7 @@ class _Linker:
         table = self._table(config.table)
         target = self._target(config)
         name = field_at(self.api, self.api.messages[target.message], target.identity)
-        # Requests are walked by the names of the definitions, while identities are paths in Python.
+        # The request builder uses protobuf names; the identity is a path of Python names.
         steps = target.identity.split(".")[:-1]
         named = (name.type_name or ".".join([*steps, name.name])) if name else target.identity
         builder = RequestBuilder(
@@ -206,7 +206,7 @@ class _Linker:
         on_class, scope = not builder.uses_identity, Scope(frozenset(builder.roles))
         if on_class and config.on == "instance":
             raise self._fail(
-                f"on is instance, but {rpc.request} has no field that identifies the entity", "remove it", config.table
+                f'on = "instance", but {rpc.request} has no field that identifies the entity', "remove on", config.table
             )
         made = signature(
             shape.kind,
@@ -257,7 +257,7 @@ class _Linker:
         return config.bounded_by
 
     def _subject(self, config: MethodConfig, rpc: Method, shape: Shape) -> Subject:
-        """What a method is about when it is one of instances: what acts on or follows something that is there already."""
+        """Return the subject of an instance method: one that acts on or watches an existing resource."""
         acts = shape.kind in (Kind.CALL, Kind.WATCH, Kind.STREAM) and not rpc.name.startswith("Create")
         if config.on == "class" or not (acts or config.on == "instance"):
             return Subject()
@@ -268,7 +268,7 @@ class _Linker:
         return Subject(kind=field.kind, names=(last, f"{snake(self.entity.name)}_{last}"), label=field.label)
 
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
-        """The kind of a method, checked against what codegen.toml says of it and what the entity is made of."""
+        """Classify a method, and check its settings in codegen.toml and the entity's message."""
         table, made_of = self._table(config.table), self._target(config).message
         shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
         if shape.kind is Kind.CALL and config.returns and not shape.items:
@@ -276,12 +276,14 @@ class _Linker:
         if config.raw and shape.kind is Kind.WATCH:
             shape = attrs.evolve(shape, items=config.items)
         if shape.kind is Kind.UNSUPPORTED:
-            raise self._fail(f"can't be a method: {shape.why}", "remove it", config.table)
+            raise self._fail(f"{rpc.full_name} can't be a method: {shape.why}", "remove the table", config.table)
         for setting, kinds in _SETTINGS.items():
             if getattr(config, setting) and shape.kind not in kinds:
                 said = " and ".join(kind.value for kind in kinds)
                 raise self._fail(
-                    f"{setting} is for {said}, and this is a {shape.kind.value}", f"remove {setting}", config.table
+                    f"{setting} applies only to {said} methods, and this is a {shape.kind.value} method",
+                    f"remove {setting}",
+                    config.table,
                 )
         if rpc.deprecated:
             self.findings.append(
@@ -289,7 +291,7 @@ class _Linker:
             )
         for name in config.carry:
             if not all(self.api.messages[side].field(name) for side in (rpc.request, rpc.response)):
-                what = f"carry names {name}, which is not in both {rpc.request} and {rpc.response}"
+                what = f"carry names {name}, but {rpc.request} and {rpc.response} do not both have that field"
                 raise self._fail(what, f"remove {name}", config.table)
         if results.makes_entity(shape, config):
             self._check_items(config, rpc, shape)
@@ -300,20 +302,22 @@ class _Linker:
         return field is not None and field.label is Label.REPEATED
 
     def _check_items(self, config: MethodConfig, rpc: Method, shape: Shape) -> None:
-        """Refuse a reply that holds something else than the entity is made of."""
+        """Refuse a reply that does not hold the entity's message."""
         target = self._target(config)
         found, where = rpc.response, "the reply"
         if shape.items:
             field = field_at(self.api, self.api.messages[rpc.response], shape.items)
-            assert field is not None  # classify has found it, or refused it
+            assert field is not None  # classify raises for a nonexistent path
             repeated = field.label is Label.REPEATED
             found, where = field.type_name or field.kind, f"{rpc.response}.{shape.items}"
             if repeated != (shape.kind is Kind.LIST) and shape.kind is not Kind.WATCH:
                 found = f"repeated {found}" if repeated else f"a single {found}"
         if found != target.message:
-            remedy = 'add items = "PATH" with the path of the field that is'
+            remedy = f'add items = "PATH" with the path of the {target.message} in the reply'
             if found == OPERATION:
-                remedy = 'add kind = "call", which returns the operation; the thing is there when it has ended'
+                remedy = (
+                    'add kind = "call" to return the operation; the resource exists once the operation has finished'
+                )
             raise self._fail(f"{where} is {found}, but {target.name} is made of {target.message}", remedy, config.table)
 
     def _target(self, config: MethodConfig) -> EntityConfig:
@@ -326,7 +330,7 @@ class _Linker:
         return every[config.returns]
 
     def _returns(self, rpc: Method, shape: Shape, config: MethodConfig, on_class: bool) -> tuple[str, str]:
-        """The annotation of what one call, or one item, is; and the expression for its class, "" for no entity."""
+        """Return the annotation of one result or item, and the expression for its class ("" if not an entity)."""
         if not results.makes_entity(shape, config):
             return results.answer(self.api, self.types, rpc, shape, config), ""
         if config.returns in ("", self.entity.name) and on_class and shape.kind is not Kind.WATCH:
@@ -335,7 +339,7 @@ class _Linker:
         module, _, name = path.partition(":")
         own = "cls" if on_class else "type(self)"
         if name != f"{self.entity.name}Base":
-            # A Self does not survive in what is streamed: the annotation says no more than the class that users meet.
+            # Type checkers lose Self in streamed results, so the annotation names the public class.
             own = f'cast("type[{name}]", {own})'
             self.overlays.add(f"from {module} import {name}")
         if config.returns in ("", self.entity.name):

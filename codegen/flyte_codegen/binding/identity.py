@@ -1,4 +1,4 @@
-"""What identifies an entity: the parts that tell resources apart, and those that a repr shows."""
+"""The identity of an entity: the fields that tell resources apart, and the ones that a repr shows."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Identity:
     key: tuple[str, ...]
     """Paths of all parts but the organization."""
     repr: tuple[str, ...]
-    """What a repr shows unless an overlay says otherwise, as `LABEL=PATH`."""
+    """What a repr shows by default, as `LABEL=PATH`; an overlay can override it."""
 
 
 def lay_out(api: Api, config: Config, path: str, field: Field, label: str) -> Identity:
-    """The identity at `path`, which ends in `field`. `label` is what a repr calls a plain value."""
+    """Return the identity at `path`, which ends in `field`. A repr shows a scalar as `label`."""
     message = api.messages.get(field.type_name)
     if message is None:
         return Identity(path, (path,), (f"{label}=pb2.{path}",))
@@ -35,7 +35,7 @@ def lay_out(api: Api, config: Config, path: str, field: Field, label: str) -> Id
 
 
 def _leaves(api: Api, config: Config, message: Message, path: str) -> list[tuple[str, bool]]:
-    """The paths of all fields in a message and the messages within it, and whether each holds the organization."""
+    """Yield the paths of all scalar fields below a message, and whether each holds the organization."""
     roles = config.scope.get(message.full_name, {})
     found: list[tuple[str, bool]] = []
     for field in message.fields:

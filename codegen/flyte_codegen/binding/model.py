@@ -1,4 +1,4 @@
-"""What an entity module consists of, as the templates lay it out."""
+"""The contents of an entity module, as the templates read them."""
 
 from __future__ import annotations
 
@@ -45,30 +45,30 @@ class PyMethod:
 
     @property
     def kind(self) -> str:
-        """The kind of method, which decides its template."""
+        """The kind of method; it selects the template."""
         return self.shape.kind.value
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the request calls size and token of a page, unless it is what the runtime expects."""
+        """The request's names for page size and page token, if they differ from the runtime's defaults."""
         style = self.shape.style
         return () if style == STYLES[0] else (style.size, style.token)
 
     @property
     def answer(self) -> str:
-        """The expression for what is asked for in a reply."""
+        """The expression that reads the result from a reply."""
         found = _read_from_reply(self.shape.items)
         return f"cast({literal(self.returns)}, {found})" if "." in self.shape.items and not self.entity else found
 
     @property
     def items(self) -> str:
-        """The expression for the list of what one reply of several holds."""
+        """The expression that reads the list of items from one reply."""
         found = _read_from_reply(self.shape.items)
         return found if self.several else f"[{found}]"
 
     @property
     def token(self) -> str:
-        """The expression for the token of the next page in a reply."""
+        """The expression that reads the next page token from a reply."""
         return _read_from_reply(self.shape.token)
 
 
@@ -93,5 +93,5 @@ class PyEntity:
     identity: Identity
     summary: Summary | None
     finals: tuple[str, ...]
-    """Methods that say whether an item of a watch is the last, which the overlay has to have."""
+    """Methods that tell whether an item is the last of its watch. The overlay must define them."""
     methods: tuple[PyMethod, ...]

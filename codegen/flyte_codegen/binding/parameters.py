@@ -17,7 +17,7 @@ from .classify import Kind
 
 @attrs.frozen
 class Param:
-    """A parameter of a generated method; without a default it has to be given."""
+    """A parameter of a generated method. It is required unless it has a default."""
 
     name: str
     annotation: str
@@ -26,7 +26,7 @@ class Param:
 
     @property
     def required(self) -> bool:
-        """Whether a call must give it."""
+        """Whether the parameter is required."""
         return not self.default
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ _EXTRA = {Kind.LIST: _PAGES, Kind.WATCH: (_TIMEOUT,), Kind.STREAM: (_TIMEOUT_OF_
 
 @attrs.frozen
 class Signature:
-    """The parameters of a method: what names the thing by position, settings by keyword."""
+    """The positional and the keyword-only parameters of a method."""
 
     first: str
     positional: tuple[Param, ...]
@@ -56,7 +56,7 @@ class Signature:
 
     @property
     def params(self) -> tuple[Param, ...]:
-        """All but the first."""
+        """All parameters but `self` or `cls`."""
         return (*self.positional, *self.keyword)
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Signature:
 
 @attrs.frozen
 class Scope:
-    """What of the client's scope a method needs: its roles in codegen.toml."""
+    """The parts of the client's scope that a method needs: its roles in codegen.toml."""
 
     roles: frozenset[str]
 
@@ -77,7 +77,7 @@ class Scope:
 
     @property
     def params(self) -> list[Param]:
-        """What a caller can give instead of the client's."""
+        """The parameters that override the client's scope."""
         made: list[Param] = []
         for name in self.names:
             optional = "" if name in self.roles else '; "" for none'
@@ -87,7 +87,7 @@ class Scope:
 
     @property
     def arguments(self) -> str:
-        """The arguments of the client's method that finds it."""
+        """The arguments of the client method that resolves the scope."""
         demand = tuple(name for name in self.names if name in self.roles)
         whole = self.names == ["project", "domain"]
         given = ", ".join(self.names if whole else [f"{name}={name}" for name in self.names])
@@ -105,27 +105,27 @@ def signature(
     table: str,
     source: Source,
 ) -> Signature:
-    """The signature of a method.
+    """Build the signature of a method.
 
     Args:
-        kind: Its kind, which brings parameters of its own.
-        params: The parameters that its request needs.
-        on_class: Whether it is a class method, and so has no entity's client.
-        pages: Whether a listing comes page by page, so that the size of one means something.
-        scope: What comes from the client unless it is given.
-        taken: Names that no parameter may have, because the method uses them for types.
-        table: The method's table in codegen.toml, which errors say to complete.
-        source: codegen.toml itself.
+        kind: The kind of method, which adds parameters such as `limit` or `timeout`.
+        params: The parameters that fill the request.
+        on_class: Whether it is a class method, which takes `client=`.
+        pages: Whether the list is paged, and takes `page_size=`.
+        scope: The parts of the scope that default to the client's.
+        taken: Names of types that the method uses, which no parameter may shadow.
+        table: The method's table in codegen.toml, for remedies in errors.
+        source: codegen.toml, for line numbers in errors.
 
     Raises:
-        CodegenError: Two parameters would have one name, or one would hide what the method uses.
+        CodegenError: Two parameters have the same name, or a parameter shadows a name that the method uses.
     """
     by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
     by_keyword = [p for p in params if p not in by_position]
     by_keyword += (_LIMIT,) if kind is Kind.LIST and not pages else _EXTRA.get(kind, ())
     by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
-    # Sorting is stable: what has to be given comes first, each part in the order of the request.
+    # Required parameters first. The sort is stable, so both groups keep the order of the request.
     made = Signature(
         "cls" if on_class else "self", tuple(sorted(by_position, key=lambda p: not p.required)), tuple(by_keyword)
     )
@@ -133,7 +133,7 @@ def signature(
     for param in params:
         hidden = param.name in RESERVED_AS_PARAMETER or param.name in taken - AROUND_METHODS
         if counts[param.name] > 1 or hidden:
-            why = "would hide what the method uses" if hidden else "would be there twice"
+            why = "would shadow a name that the method uses" if hidden else "would occur twice"
             remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
             raise fail(source.at_table(table), f"[{table}] the parameter {param.name} {why}", remedy)
     return made

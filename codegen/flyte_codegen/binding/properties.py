@@ -1,6 +1,6 @@
-"""The properties of entities: each reads a path of the message, and copes with messages missing on the way.
+"""The properties of entities: each reads a path of the message, and handles unset messages along the path.
 
-Paths with several names are read on the wire where that can be done, so that listings need not build what is on the way.
+Where possible, longer paths are read from the encoded bytes, so that listings need not decode the messages in between.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from flyte_codegen.python.type_names import TypeNames
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 _DIRECT = ("string", "bytes", "bool", "enum", "int32", "int64", "uint32", "uint64")
-"""What is found on the wire by its tag alone."""
+"""The kinds of field that can be read from the encoded bytes by tag alone."""
 
 
 @attrs.frozen
 class PyProperty:
-    """A property, with the statements of its body. `constant` begins the line that makes the path they read, if it has one."""
+    """A property, with the statements of its body. `constant` is the assignment of the path they read, if any."""
 
     name: str
     annotation: str
@@ -30,7 +30,7 @@ class PyProperty:
 
 
 def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
-    """The property that reads `path`, which ends in `field`."""
+    """Return the property that reads `path`, which ends in `field`."""
     *steps, last = path.split(".")
     doc = deprecations.noted(field.doc or f"`{name}` of the message.", field.deprecated)
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
@@ -49,7 +49,7 @@ def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
 
 
 def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[str]]:
-    """The value at the end of the steps, and the statements that lead to it."""
+    """Return the expression for the value at the end of the steps, and the statements before it."""
     if not steps:
         return f"self.pb2.{last}", []
     at, statements = "self.pb2", list[str]()
@@ -61,7 +61,7 @@ def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[s
 
 
 def _empty(field: Field, annotation: str) -> str:
-    """What the property is while a message on the way is missing."""
+    """Return the expression for the property's value while a message along the path is unset."""
     if field.label is Label.OPTIONAL:
         return "None"
     if field.label is Label.IMPLICIT:

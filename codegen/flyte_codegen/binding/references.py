@@ -1,4 +1,4 @@
-"""Definitions that can't be generated, and names in codegen.toml that stand for none."""
+"""Find unsupported definitions, and names in codegen.toml that do not exist."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from flyte_codegen.python.type_names import Naming, importable
 
 
 def check(api: Api, config: Config) -> list[Diagnostic]:
-    """What can't be generated, and what codegen.toml names that the definitions do not have.
+    """Return errors for unsupported definitions and for nonexistent names in codegen.toml.
 
-    Names in entities are checked when those are linked.
+    Names in entities are checked when the entities are linked.
     """
     rpcs = {m.full_name for s in api.services() for m in s.methods}
     fields = {f"{m.full_name}.{f.name}" for m in api.messages.values() for f in m.fields}
     found: list[Diagnostic] = []
     for prefix, package in config.extern.items():
         if not importable(package):
-            message = f"[extern] names {package}, which is not installed here"
-            remedy = "install it: the generated code depends on its contents"
+            message = f"[extern] names the package {package}, which is not installed here"
+            remedy = "install it; the generated code imports it"
             found.append(error(config.source.at(("extern", prefix)), message, remedy))
         elif not importable(f"{package}.messages"):
-            message = f"[extern] names {package}, which flyte-codegen did not generate"
-            remedy = "name the package that [output] package names where it was generated"
+            message = f"[extern] names the package {package}, which flyte-codegen did not generate"
+            remedy = "use the value of [output] package in the project that generated it"
             found.append(error(config.source.at(("extern", prefix)), message, remedy))
     if not importable(config.runtime):
         message = f"[output] runtime names {config.runtime}, which is not installed here"
@@ -45,7 +45,7 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
 
 
 def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
-    """Fields of the messages of listings that can't hold what is to be put into them."""
+    """Find fields in [listing] that have the wrong type."""
     listing = config.list_request
     request = api.messages.get(listing.get("request", ""))
     if request is None:
@@ -58,35 +58,39 @@ def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
 
 
 def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
-    """Lengths of what has none, and those that nothing can have."""
+    """Find length rules for fields that are not strings, and length rules that no value can meet."""
     kinds = {f"{m.full_name}.{f.name}": f.kind for m in api.messages.values() for f in m.fields}
     for name, rule in config.rules.items():
         low, high = rule.get("min_len", 0), rule.get("max_len", 0)
         if (low or high) and kinds.get(name, "string") != "string":
             message = f"[rules] {name} is not a string, so it has no length"
-            yield error(config.source.at(("rules", name)), message, "remove the lengths; required = true demands it")
+            yield error(
+                config.source.at(("rules", name)),
+                message,
+                "remove the lengths; to make the field required, set required = true",
+            )
         elif high and low > high:
-            message = f"[rules] {name} has a min_len above its max_len, which no text fits"
+            message = f"[rules] {name} has a min_len greater than its max_len"
             yield error(config.source.at(("rules", name)), message, "correct one of the two")
 
 
 def _homonyms(config: Config) -> Iterator[Diagnostic]:
-    """Entities that would be written to one module."""
+    """Find entities with the same module or the same overlay class."""
     modules = Counter(snake(entity.name) for entity in config.entities)
     for entity in config.entities:
         if modules[snake(entity.name)] > 1:
-            message = f"[entities.{entity.name}] and another entity are both the module {snake(entity.name)} in Python"
+            message = f"[entities.{entity.name}] and another entity have the same module name, {snake(entity.name)}"
             yield error(config.source.at(("entities", entity.name)), message, "rename one")
     overlays = Counter(entity.overlay for entity in config.entities if entity.overlay)
     for entity in config.entities:
         if overlays[entity.overlay] > 1:
-            message = f"[entities.{entity.name}] and another entity have one overlay, {entity.overlay}"
-            remedy = "give each entity its own class, which derives from its generated base"
+            message = f"[entities.{entity.name}] and another entity have the same overlay, {entity.overlay}"
+            remedy = "give each entity its own class, derived from its generated base"
             yield error(config.source.at(("entities", entity.name, "overlay")), message, remedy)
 
 
 def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
-    """Exclusions without a reason, and those of nothing: what they match is not there, or is a method all the same."""
+    """Find exclusions without a reason, and exclusions that match no RPC or only RPCs with entity methods."""
     methods = {entity.full_name(method) for entity in config.entities for method in entity.methods}
     for pattern, reason in config.exclude.items():
         if not reason.strip():
@@ -103,7 +107,7 @@ def _exclusions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
         elif matched <= methods:
             yield error(
                 config.source.at(("exclude", pattern)),
-                f"[exclude] all that {pattern} matches are methods of entities",
+                f"[exclude] {pattern} matches only RPCs that have entity methods",
                 "remove the line",
             )
 

@@ -1,4 +1,4 @@
-"""From a request message to parameters, and to the expression that puts the parameters into the request."""
+"""Derive a method's parameters from its request message, and the expression that builds the request."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _FILTER_TYPES = {
     "time": "TimeFilter | None",
 }
 _CLAUSES = {"equal": "equal", "bool": "equal_bool", "time": "within"}
-"""The runtime's functions that check an argument and make a filter of it."""
+"""The runtime functions that check an argument and turn it into a filter."""
 
 _SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
 _LIMIT = Param("limit", "int", "0", "Most items; 0 for as many as the server gives.")
 
-# What arguments are in Python for messages that mean something plain, and the runtime's function that makes the message.
+# Well-known messages with a plain Python equivalent: its annotation, and the runtime function that converts it.
 _PLAIN = {
     "google.protobuf.Timestamp": ("datetime", "as_timestamp"),
     "google.protobuf.Duration": ("timedelta", "as_duration"),
@@ -39,9 +39,9 @@ _PLAIN = {
 
 @attrs.frozen
 class Subject:
-    """What an instance method is about: the message that names the entity, or the field that does and its names in requests.
+    """The entity of an instance method: the type of its identifier message, or its identifier field and that field's names.
 
-    A field of requests has the presence of that of the entity: where all may be unset, in proto2 and editions, so may it.
+    A request field must have the same presence as the entity's: in proto2 and editions, both may be optional.
     """
 
     type_name: str = ""
@@ -50,14 +50,14 @@ class Subject:
     label: Label = Label.IMPLICIT
 
     def fits(self, field: Field, path: str) -> bool:
-        """Whether the field of a request is to name the thing."""
+        """Whether the field of a request identifies the entity."""
         if self.type_name:
             return field.type_name == self.type_name and field.label in (Label.OPTIONAL, Label.REPEATED)
         return path in self.names and _is_plain(field, self.label) and field.kind == self.kind
 
 
 class RequestBuilder:
-    """Walks a request message once; identifiers are flattened, scope comes from the client, the rest is parameters."""
+    """Walks a request message once. Identifiers are flattened, the client fills the scope, the rest become parameters."""
 
     def __init__(
         self,
@@ -84,24 +84,24 @@ class RequestBuilder:
         self._used: set[str] = set()
 
     def build(self, full_name: str) -> str:
-        """The expression of a whole request.
+        """Return the expression that builds the whole request.
 
         Raises:
-            CodegenError: codegen.toml names a field, a filter or an order that the request has no place for.
+            CodegenError: codegen.toml names a field, a filter or a sort order that the request does not have.
         """
-        # Paths in here are those of the definitions, while what the pager fills in is known by its name in Python.
+        # Paths here use protobuf names; the pager's fields are known by their Python names.
         fields = self.api.messages[full_name].fields
         self._page = next((f.name for f in fields if f.py_name == self.shape.page), "")
         expression = self._message(full_name, "")
         for key, paths in (("omit", self.method.omit), ("params", self.method.params)):
             for path in paths:
                 if path not in self._paths:
-                    message = f"[{self.table}] {key} names {path}, which is not a field of {full_name} that callers set"
+                    message = f"[{self.table}] {key} names {path}, which is not a field that callers of {full_name} set"
                     raise fail(self.config.source.at_table(self.table, key), message, nearest(path, self._paths))
         method = self.method
         for key, value in (("filters", method.filters), ("sort", method.sort), ("sort_keys", method.sort_keys)):
             if value and key not in self._used:
-                message = f"[{self.table}] {key} is given, but {full_name} takes none"
+                message = f"[{self.table}] {key} is set, but {full_name} has no field for it"
                 raise fail(self.config.source.at_table(self.table, key), message, f"remove {key}")
         return expression
 
@@ -115,7 +115,7 @@ class RequestBuilder:
                 continue
             role = roles.get(field.name)
             if role:
-                # Every client has an organization, if an empty one; project and domain have to be asked for.
+                # Every client has an organization, possibly empty. Project and domain may be unset, so the scope checks them.
                 self.roles |= {role} - {"org"}
                 source = "caller" if role == "org" else "scope"
                 arguments.append(f"{field.py_name}={source}.{role.removesuffix(OPTIONAL)}")
@@ -149,7 +149,7 @@ class RequestBuilder:
         return self._parameter(field, path, owner)
 
     def _is_alone(self, field: Field, path: str, owner: str) -> bool:
-        """Whether nothing else of the field's oneof is left to the caller, so that it may always be sent."""
+        """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""
         return all(f.deprecated or name in self.method.omit for name, f in self._others(field, path, owner).items())
 
     def _others(self, field: Field, path: str, owner: str) -> dict[str, Field]:
@@ -161,7 +161,7 @@ class RequestBuilder:
         }
 
     def _is_paging(self, field: Field, path: str) -> bool:
-        """Whether the pager fills the field in."""
+        """Whether the pager fills in the field."""
         paging = (self.shape.style.size, self.shape.style.token)
         in_page = path.rpartition(".")[0] == self._page
         return self._is_list() and ((in_page and field.name in paging) or path in self.method.carry)
@@ -186,7 +186,7 @@ class RequestBuilder:
         return f"sort_by, {literal(sort)}" + (f", keys={name}" if keys else "")
 
     def _keys(self, name: str) -> tuple[str, ...]:
-        """What the server sorts by, where codegen.toml says it."""
+        """Return the keys that the server sorts by, if codegen.toml lists them."""
         if name and name not in self.config.sort_keys:
             message = f"[{self.table}] sort_keys names {name}, which is not defined"
             remedy = f"add it to [sort_keys], or {nearest(name, self.config.sort_keys)}"
@@ -194,7 +194,7 @@ class RequestBuilder:
         return self.config.sort_keys.get(name, ())
 
     def _filters(self) -> str:
-        """Filters from parameters of their own."""
+        """Return the expression for the filters, and add their parameters."""
         self._used.add("filters")
         filter_type = self.types.name(self.config.list_request["filter"])
         params = [self._filter(name) for name in self.method.filters]
@@ -209,7 +209,7 @@ class RequestBuilder:
         return made
 
     def _list_request(self, full_name: str) -> str:
-        """The request's list part: filters from parameters of their own, the sort order, and without pages a limit."""
+        """Return the expression for the listing message: filters, sort order and, for unpaged lists, a limit."""
         listing = self.config.list_request
         arguments: list[str] = []
         if self.method.filters:
@@ -228,7 +228,7 @@ class RequestBuilder:
             remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
             raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
         if found.name in RESERVED_AS_PARAMETER:
-            message = f"[filters.{name}] the parameter {found.name} would shadow a name that methods use"
+            message = f"[filters.{name}] the parameter {found.name} shadows a name that methods use"
             raise fail(self.config.source.at(("filters", name)), message, 'add param = "another_name"')
         return found
 
@@ -246,7 +246,7 @@ class RequestBuilder:
             by_name = ", by_name=True" if param.kind == "enum_name" else ""
             return f"any_of({arguments}, {self.types.name(param.enum)}{by_name})"
         if param.kind == "prefix":
-            # Servers can't match beginnings: they narrow the list down, and the rest is left out here.
+            # Servers can't filter by prefix: they filter by substring, and the client drops the other matches.
             self.keep = f"beginning({literal(param.field)}, {param.name})"
             return f"containing({arguments})"
         return f"{_CLAUSES[param.kind]}({arguments})"
@@ -255,7 +255,7 @@ class RequestBuilder:
         name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)
         rule = f"{owner}.{field.name}"
         low, high = self.rules.length(rule)
-        # A oneof that is left with one of several is what the method is for.
+        # Only one member of the oneof is left, so the method exists to set it.
         chosen = bool(field.oneof) and self._others(field, path, owner) and self._is_alone(field, path, owner)
         required = chosen or (self.rules.required(rule) and not field.oneof)
         if self._names_the_thing(field, path, owner):
@@ -279,7 +279,7 @@ class RequestBuilder:
         return f"None if {name} is None else {checked}" if default == "None" else checked
 
     def _names_the_thing(self, field: Field, path: str, owner: str) -> bool:
-        """Whether the request can mean nothing without the field. What creates may leave the name to the server."""
+        """Whether the field names the resource, and so is required. Create requests may leave the name to the server."""
         creates = self.shape.kind is Kind.CREATE or self.method.rpc.rpartition(".")[2].startswith("Create")
         whole = field.type_name == self.named and field.label is Label.OPTIONAL and not field.oneof
         plain = _is_plain(field, self.named_as if path == self.named else Label.IMPLICIT)
@@ -287,7 +287,7 @@ class RequestBuilder:
         return found and self.shape.kind is not Kind.LIST and not creates
 
     def _guessed_doc(self, field: Field) -> str:
-        """What there is to say of a field that the definitions say nothing of."""
+        """Return a docstring for a field without a comment."""
         words = field.name.replace("_", " ")
         if field.kind == "bool":
             return f"The switch `{field.name}`."
@@ -296,7 +296,7 @@ class RequestBuilder:
         return about or f"The {words}."
 
     def _annotation(self, field: Field) -> str:
-        """What an argument has to be; a list's or map's is more general than what the message keeps."""
+        """Return the annotation of a parameter. Lists and maps accept more general types than the message stores."""
         if field.type_name in _PLAIN and field.label is Label.OPTIONAL:
             return _PLAIN[field.type_name][0]
         single = python_types.single(field, self.types)
@@ -308,12 +308,12 @@ class RequestBuilder:
 
 
 def _is_plain(field: Field, label: Label) -> bool:
-    """Whether a field without choice holds a value, be it always, or as one of `label` does."""
+    """Whether a field outside of any oneof is singular, with implicit presence or with `label`'s."""
     return field.label in (Label.IMPLICIT, label) and not field.oneof
 
 
 def _default(field: Field) -> str:
-    """What an argument that is left out is: the field's own default where it has no presence, else None."""
+    """Return the default of a parameter: the field's zero value if the field has no presence, else None."""
     if field.label is Label.REPEATED:
         return "()"
     has_zero = field.label is Label.IMPLICIT and field.kind != "enum"

@@ -1,4 +1,4 @@
-"""What methods give back: entities, replies, or what lies in replies."""
+"""The results of methods: entities, replies, or fields of replies."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from flyte_codegen.python.type_names import TypeNames
 from .classify import Kind, Shape, field_at
 
 CONTAINERS = {Kind.LIST: "Pager", Kind.WATCH: "Watch", Kind.STREAM: "Stream"}
-"""What holds the items of methods that give several."""
+"""The containers that methods with several results return."""
 
 
 def makes_entity(shape: Shape, config: MethodConfig) -> bool:
-    """Whether a method makes entities of what it receives."""
+    """Whether a method returns entities."""
     if config.raw or shape.kind is Kind.STREAM:
         return False
     return shape.kind is not Kind.CALL or bool(config.returns)
 
 
 def answer(api: Api, types: TypeNames, rpc: Method, shape: Shape, config: MethodConfig) -> str:
-    """The annotation of what there is without an entity: the reply, if there is anything in it, or what lies in it."""
+    """Return the annotation of a result that is not an entity: the reply, a field of it, or None if it is empty."""
     if config.missing_ok:
         return "bool"
     reply = api.messages[rpc.response]
     if not shape.items:
         return types.name(rpc.response) if reply.fields or shape.kind is not Kind.CALL else "None"
     field = field_at(api, reply, shape.items)
-    assert field is not None  # classify has found it, or refused it
+    assert field is not None  # classify raises for a nonexistent path
     return python_types.whole(field, types) if shape.kind is Kind.CALL else python_types.single(field, types)
 
 
 def decorator(kind: Kind, returns: str) -> str:
-    """What makes a method blocking. Its result is fixed unless it is of the class that the method is called on."""
+    """Return the decorator that makes a method blocking; it depends on whether the result is the class called on."""
     if kind in CONTAINERS:
         return "listing" if kind is Kind.LIST and returns == "Self" else "streaming"
     return "fetching" if returns == "Self" else "blocking"
 
 
 def default_name(rpc: Method, kind: Kind) -> str:
-    """What a method is called that codegen.toml gives no name."""
+    """Return the default name of a method."""
     named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
     return named.get(kind) or rpc.py_name.split("_")[0]

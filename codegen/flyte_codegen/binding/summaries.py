@@ -1,4 +1,4 @@
-"""Summaries: the message of a listing, built from the details of the same resource."""
+"""Summaries: functions that build a listing's message from the details message of the same resource."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flyte_codegen.python.type_names import TypeNames
 
 @attrs.frozen
 class Summary:
-    """A function that copies the fields which two messages share. Fields that the details lack are its parameters."""
+    """A function that copies the fields that two messages share. Fields missing in the details become parameters."""
 
     name: str
     annotation: str
@@ -29,7 +29,7 @@ def name(entity: str) -> str:
 
 
 def lay_out(api: Api, function: str, summary: Message, details: Message, types: TypeNames) -> Summary:
-    """The function that builds `summary` from `details`. Its `copied` is empty when the messages share no field."""
+    """Return the function that builds `summary` from `details`. Its `copied` is empty when they share no field."""
     copied = _Copier(api, types).fields(summary, details, "details", frozenset())
     missing = [field for field in summary.fields if field.py_name not in copied]
     doc = f"Build the message of a listing from `{details.full_name}`."
@@ -51,10 +51,10 @@ class _Copier:
         self._api, self._types = api, types
 
     def fields(self, target: Message, source: Message, holder: str, above: frozenset[str]) -> dict[str, str]:
-        """For each field of `target` that `source` has, the expression that reads it from `holder`.
+        """Return, for each field of `target` that `source` has, the expression that reads it from `holder`.
 
         Args:
-            above: The messages whose fields are being copied already: a message within itself is not copied.
+            above: The messages being copied further up; recursive messages are not copied.
         """
         found: dict[str, str] = {}
         for field in target.fields:
@@ -66,7 +66,7 @@ class _Copier:
     def _read(self, field: Field, other: Field, path: str, above: frozenset[str]) -> str:
         if _type(field) == _type(other):
             return path
-        # Two single messages of different types may stand for one thing, such as an action and its details.
+        # Two message fields of different types may describe the same resource, such as an action and its details.
         single = {field.label, other.label} == {Label.OPTIONAL}
         if not single or field.kind != "message" or other.kind != "message" or field.type_name in above:
             return ""

@@ -1,4 +1,4 @@
-"""A difference between two versions of the definitions, and how a list of them is shown."""
+"""Differences between two versions of the definitions, and how to show them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Change:
     Attributes:
         kind: What has changed: a message, field, enum, enum value, service, RPC, client method or client property.
         name: Its full name.
-        what: What happened to it, such as `removed`.
-        detail: From what to what.
-        wire: Whether programs that use one version misread, or are refused by, those that use the other.
+        what: What happened to the element, such as `removed`.
+        detail: The old and the new value.
+        wire: Whether programs on one version misread messages of the other, or have their requests rejected.
         source: Whether Python code written against the old version may fail with the new one.
     """
 
@@ -30,7 +30,7 @@ class Change:
 
     @property
     def breaks(self) -> tuple[str, ...]:
-        """What it breaks: `wire`, `source`, both or nothing."""
+        """What the change breaks: `wire`, `source`, both or nothing."""
         return tuple(name for name, broken in (("wire", self.wire), ("source", self.source)) if broken)
 
     def __str__(self) -> str:
@@ -46,23 +46,23 @@ _HEADINGS = (
 
 
 def as_text(changes: Sequence[Change]) -> str:
-    """The changes for readers, what breaks before what does not."""
+    """Format the changes as text, breaking ones first."""
     sections: list[str] = []
     for breaks, heading in _HEADINGS:
         found = [change for change in changes if change.breaks == breaks]
         if found:
             sections.append("\n  ".join([f"{heading} ({len(found)})", *_grouped(found)]))
-    return "\n\n".join(sections) or "nothing has changed"
+    return "\n\n".join(sections) or "no changes"
 
 
 def as_json(changes: Iterable[Change]) -> str:
-    """A list of objects with `kind`, `name`, `what`, `detail` and `breaks`, a list of `wire` and `source`."""
+    """Format the changes as a JSON list. Each has `kind`, `name`, `what`, `detail`, and `breaks`, a list."""
     data = [{"kind": c.kind, "name": c.name, "what": c.what, "detail": c.detail, "breaks": c.breaks} for c in changes]
     return json.dumps(data, indent=1)
 
 
 def _grouped(changes: Sequence[Change]) -> Iterator[str]:
-    """Lines for changes: members of one owner to which the same happened share one, unless there is more to say."""
+    """Yield lines for the changes. The same change to several members of one owner is one line, if it has no detail."""
     groups: dict[tuple[str, str, str], list[str]] = {}
     for change in changes:
         owner, _, name = change.name.rpartition(".")

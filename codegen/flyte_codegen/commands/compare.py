@@ -1,4 +1,4 @@
-"""What has changed between two versions of the definitions. `docs/upgrading.md` says what is breaking, and why."""
+"""Compare two versions of the definitions. `docs/upgrading.md` explains which changes are breaking, and why."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ T = TypeVar("T", bound=_Named)
 
 
 def compare(old: Api, new: Api) -> list[Change]:
-    """The changes from `old` to `new`: services first, then messages and enums, each by name."""
+    """Return the changes from `old` to `new`: services first, then messages and enums, each sorted by name."""
     return [*_services(old, new), *_messages(old, new), *_enums(old, new)]
 
 
 def _pairs(
     kind: str, old: Mapping[str, T], new: Mapping[str, T], found: list[Change], *, wire: bool = False
 ) -> Iterator[tuple[str, T, T]]:
-    """What both have, by name; what only one has, and what is newly deprecated, is added to `found`."""
+    """Return the elements that both versions have, by name. Append added, removed and newly deprecated ones to `found`."""
     for name in sorted({*old, *new}):
         if name not in new:
             found.append(Change(kind, name, "removed", wire=wire, source=True))
@@ -93,7 +93,7 @@ class _Fields:
         found: list[Change] = []
         was, now = ({field.name: field for field in message.fields} for message in (self.before, self.after))
         numbers = {field.number: field for field in now.values() if field.name not in was}
-        # A number that goes on under another name: renamed when it means the same on the wire, else taken over.
+        # The number now belongs to another name. If the type still fits the wire, the field was renamed; else replaced.
         for name in [name for name in was if name not in now]:
             successor = numbers.get(was[name].number)
             if successor is not None and self._same_wire(was[name], successor):
@@ -118,7 +118,7 @@ class _Fields:
         if old.number != new.number:
             yield self._change(name, "renumbered", f"{old.number} -> {new.number}", wire=True)
         in_oneof, repeated = bool(old.oneof or new.oneof), Label.REPEATED in (old.label, new.label)
-        # A member of a oneof is optional by that: its move is told instead.
+        # A oneof member is always optional; its move into or out of the oneof is reported instead.
         label = old.label is not new.label and (repeated or not in_oneof)
         python = python_type(old) != python_type(new)
         wire = not self._same_wire(old, new)
@@ -134,7 +134,7 @@ class _Fields:
         return wire_compatible(self.old, self.new, old, new)
 
     def _moved(self, name: str, old: Field, new: Field) -> Iterator[Change]:
-        """A move between oneofs. It is lossy where fields that could be set together now exclude each other, or did."""
+        """A move between oneofs. It loses data if two fields exclude each other in one version but not in the other."""
         if old.oneof and new.oneof and self._numbers(self.before, old) <= self._numbers(self.after, new):
             yield self._change(name, "in a renamed oneof", f"{old.oneof} -> {new.oneof}", source=True)
             return
@@ -172,7 +172,7 @@ def _values(before: Enum, after: Enum) -> list[Change]:
     for name, old, new in _pairs("enum value", members[0], members[1], found):
         if old.number != new.number:
             found.append(Change("enum value", name, "renumbered", f"{old.number} -> {new.number}", wire=True))
-        elif old.py_name != new.py_name:  # the prefix that all members share is another
+        elif old.py_name != new.py_name:  # the prefix that all members share has changed
             found.append(
                 Change("enum value", name, "renamed in Python", f"{old.py_name} -> {new.py_name}", source=True)
             )

@@ -1,4 +1,4 @@
-"""What a change of definitions does to the methods and properties of the client that codegen.toml describes."""
+"""Compare the methods and properties that codegen.toml generates from two versions of the definitions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _METHOD, _PROPERTY = "client method", "client property"
 
 
 class Client:
-    """The client that one version of the definitions gives."""
+    """The client generated from one version of the definitions."""
 
     def __init__(self, config: Config, api: Api, rules: Rules) -> None:
         self.config, self.api, self.rules = config, api, rules
         self.naming = Naming(api, config.package, config.extern)
 
     def part(self, entity: EntityConfig) -> PyEntity | str:
-        """An entity of one method or property, or what is in its way: one that fails must not hide the others."""
+        """Link an entity with a single method or property, or return the error. One failure does not hide others."""
         try:
             return link(self.api, self.naming, self.config, self.rules, entity, [])
         except CodegenError as cause:
@@ -36,7 +36,7 @@ class Client:
 
 
 def compare_clients(old: Client, new: Client) -> list[Change]:
-    """The methods and properties that appear, change or break, in the order of codegen.toml."""
+    """Return the methods and properties that are added, change or break, in the order of codegen.toml."""
     found: list[Change] = []
     for entity in new.config.entities:
         bare = attrs.evolve(entity, properties={}, methods=())
@@ -50,9 +50,9 @@ def compare_clients(old: Client, new: Client) -> list[Change]:
 
 
 def _existence(kind: str, name: str, old: PyEntity | str, new: PyEntity | str) -> Change | None:
-    """What there is to say unless both versions have it."""
+    """Return the change for a method or property that only one version has."""
     if isinstance(new, str):
-        # With neither version it is codegen.toml that is wrong, which generate tells.
+        # If both versions fail, codegen.toml is wrong; `generate` reports that.
         return None if isinstance(old, str) else Change(kind, name, "breaks", new, source=True)
     return Change(kind, name, "appears", f"before, {old}") if isinstance(old, str) else None
 
@@ -68,9 +68,9 @@ def _method(name: str, entity: str, old: PyEntity | str, new: PyEntity | str) ->
     name = f"{entity}.{before.name}"
     for what, was, now in (
         ("renamed", before.name, after.name),
-        ("is another kind", before.kind, after.kind),
-        ("called on something else", before.signature.first, after.signature.first),
-        ("returns something else", before.returns, after.returns),
+        ("changes its kind", before.kind, after.kind),
+        ("changes between class and instance method", before.signature.first, after.signature.first),
+        ("changes its return type", before.returns, after.returns),
     ):
         if was != now:
             yield Change(_METHOD, name, what, f"{was} -> {now}", source=True)
@@ -84,7 +84,7 @@ def _parameters(name: str, before: PyMethod, after: PyMethod) -> Iterator[Change
             yield Change(_METHOD, name, "loses a parameter", str(old), source=True)
     for key, new in now.items():
         if key not in was:
-            detail = f"{new}, which has to be given" if new.required else str(new)
+            detail = f"{new}, which is required" if new.required else str(new)
             yield Change(_METHOD, name, "gains a parameter", detail, source=new.required)
         elif str(was[key]) != str(new):
             detail = f"{was[key]} -> {new}"
@@ -93,11 +93,11 @@ def _parameters(name: str, before: PyMethod, after: PyMethod) -> Iterator[Change
     kept = [p.name for p in after.signature.positional][: len(order)]
     if order != kept:
         detail = f"{', '.join(order)} -> {', '.join(kept) or 'none'}"
-        yield Change(_METHOD, name, "takes other parameters by position", detail, source=True)
+        yield Change(_METHOD, name, "changes its positional parameters", detail, source=True)
 
 
 def _accepts(old: Param, new: Param) -> bool:
-    """Whether all calls that were right for the old parameter are for the new one."""
+    """Whether every call that was valid for the old parameter is valid for the new one."""
     wider = new.annotation in (old.annotation, f"{old.annotation} | None")
     return wider and (old.required or old.default == new.default or new.default == "None")
 
@@ -109,4 +109,4 @@ def _property(name: str, old: PyEntity | str, new: PyEntity | str) -> Iterator[C
         return
     was, now = old.properties[0].annotation, new.properties[0].annotation
     if was != now:
-        yield Change(_PROPERTY, name, "has another type", f"{was} -> {now}", source=True)
+        yield Change(_PROPERTY, name, "changes its type", f"{was} -> {now}", source=True)

@@ -1,4 +1,4 @@
-"""Which requests a server refuses that it took before: the rules of `rules.toml` in two versions."""
+"""Compare two versions of `rules.toml`: stricter rules make a server reject requests that it accepted before."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _IGNORE = "ignore_empty"
 
 
 def compare_rules(old: Api, new: Api, was: Rules, now: Rules) -> Iterator[Change]:
-    """The rules that have changed of fields that both versions have and that requests hold."""
+    """Return the changed rules of request fields that both versions have."""
     sent = _sent(old) & _sent(new)
     for field in sorted({*was.fields, *now.fields}):
         message, _, name = field.rpartition(".")
@@ -33,7 +33,7 @@ def compare_rules(old: Api, new: Api, was: Rules, now: Rules) -> Iterator[Change
 
 
 def _sent(api: Api) -> set[str]:
-    """The messages that requests are made of."""
+    """Return the messages that occur in requests."""
     found: set[str] = set()
     waiting = [method.request for service in api.services() for method in service.methods]
     while waiting:
@@ -45,12 +45,12 @@ def _sent(api: Api) -> set[str]:
 
 
 def _tightened(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """The rules under which something is refused that was not."""
+    """Yield the rules that reject values they accepted before."""
     if after and _IGNORE in before and _IGNORE not in after:
         yield "for empty values, too"
     for key, value in after.items():
         known = before.get(key)
-        if is_table(value):  # what holds for each item of a list, or each key or value of a map
+        if is_table(value):  # rules for each item of a list, or for each key or value of a map
             yield from (f"{key} {rule}" for rule in _tightened(known if is_table(known) else {}, value))
         elif value != known and not _looser(key, known, value):
             yield f"{key} {value}" if known is None else f"{key} {known} -> {value}"

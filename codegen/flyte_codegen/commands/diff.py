@@ -1,4 +1,4 @@
-"""`flyte-codegen diff`: what another version of the definitions brings, and what it breaks."""
+"""`flyte-codegen diff`: what another version of the definitions adds, changes and breaks."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def diff(config: Config, old: str, new: str) -> list[Change]:
     """Compare two versions of the definitions.
 
     Args:
-        config: The client that is told about; each version stands in for the first folder of its `[input] protos`.
+        config: The client to compare; each version replaces the first folder of its `[input] protos`.
         old: A folder of .proto files, a wheel file, or a pinned requirement such as `flyteidl2==2.0.53`.
         new: Likewise.
 
     Raises:
         CodegenError: A version can't be read.
-        ImportProblem: A wheel can't be.
+        ImportProblem: A wheel can't be read.
     """
     with _folders(config, (old, new)) as folders:
         was, now = (_version(config, folder, source) for folder, source in zip(folders, (old, new), strict=True))
@@ -50,7 +50,7 @@ def _version(config: Config, folder: Path, source: str) -> Client:
     try:
         return Client(here, build(load(here.protos, here.include)), read_rules(here))
     except CodegenError as cause:
-        # A path within a folder does not tell which of the two it is.
+        # Paths are relative to a folder; prefix them with the version they belong to.
         inside = [d for d in cause.diagnostics if (folder / d.place.partition(":")[0]).is_file()]
         named = {d: attrs.evolve(d, place=str(Path(source, d.place))) for d in inside}
         raise CodegenError(named.get(d, d) for d in cause.diagnostics) from None
@@ -58,7 +58,7 @@ def _version(config: Config, folder: Path, source: str) -> Client:
 
 @contextmanager
 def _folders(config: Config, sources: Sequence[str]) -> Generator[list[Path]]:
-    """Where the definitions lie; those of wheels are written to a folder that is there meanwhile."""
+    """Yield the folder with the definitions. Definitions from a wheel are written to a temporary folder."""
     with tempfile.TemporaryDirectory() as scratch:
         also: list[Wheel] = []
         folders: list[Path] = []
@@ -69,10 +69,10 @@ def _folders(config: Config, sources: Sequence[str]) -> Generator[list[Path]]:
             wanted = _imports(config)
             also = also or [open_wheel(item) for item in wanted.also]
             wheels = [open_wheel(source), *also]
-            # A service that the other version lacks is a difference, not a mistake in the list of those to import.
+            # A root that only one version has is a difference, not a mistake in `roots`.
             roots = [root for root in wanted.roots if any(root in wheel.files for wheel in wheels)]
             if not roots:
-                raise fail(source, f"holds none of {', '.join(wanted.roots)}", f"correct roots in {FILE_NAME}")
+                raise fail(source, f"contains none of {', '.join(wanted.roots)}", f"correct roots in {FILE_NAME}")
             folder = Path(scratch, str(number))
             folder.mkdir()
             import_definitions(wheels, roots, folder)
@@ -82,7 +82,7 @@ def _folders(config: Config, sources: Sequence[str]) -> Generator[list[Path]]:
 
 def _folder(source: str) -> Path:
     if not Path(source).is_dir():
-        remedy = "give a folder of .proto files, a wheel file, or a requirement such as flyteidl2==2.0.53"
+        remedy = "pass a folder of .proto files, a wheel file, or a requirement such as flyteidl2==2.0.53"
         raise fail(source, "no such folder", remedy)
     return Path(source).resolve()
 
@@ -92,9 +92,9 @@ def _is_wheel(source: str) -> bool:
 
 
 def _imports(config: Config) -> ImportConfig:
-    """Which files of a wheel to read."""
+    """Return which files of a wheel to read."""
     for folder in config.protos:
         if (folder / FILE_NAME).is_file():
             return ImportConfig.load(folder)
-    message = f"no {FILE_NAME} that says which files of a wheel to compare"
-    raise fail(str(config.protos[0]), message, "write one as for flyte-codegen import, or compare folders")
+    message = f"no {FILE_NAME}, which lists the files of a wheel to compare"
+    raise fail(str(config.protos[0]), message, "write one as for `flyte-codegen import`, or compare folders")

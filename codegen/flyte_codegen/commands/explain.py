@@ -1,4 +1,4 @@
-"""What becomes of an RPC or a message, and why."""
+"""`flyte-codegen explain`: how an RPC or a message is generated, and why."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LIKE = 0.6
 
 
 def explain(config: Config, name: str) -> str:
-    """Tell how `name` is generated.
+    """Describe how `name` is generated.
 
     Args:
         config: The configuration.
-        name: An RPC or a message, by full name or by its end, such as `RunService.ListRuns`.
+        name: The full name of an RPC or a message, or the end of it, such as `RunService.ListRuns`.
 
     Raises:
-        CodegenError: The resource does not exist, or the name fits several.
+        CodegenError: `name` matches nothing, or several things.
     """
     api = read_api(config)
     raise_errors(references.check(api, config))
@@ -41,7 +41,7 @@ def explain(config: Config, name: str) -> str:
     found = [n for n in known if n == name or n.endswith(f".{name}")]
     if len(found) != 1:
         near = found or _nearest(name, known)
-        what = "fits several things" if found else "is not known"
+        what = "matches several names" if found else "matches no RPC or message"
         raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
     if found[0] in methods:
         return _method(api, config, *methods[found[0]])
@@ -49,7 +49,7 @@ def explain(config: Config, name: str) -> str:
 
 
 def _nearest(name: str, known: Collection[str]) -> list[str]:
-    """Full names whose end is spelt much like `name`, or holds it: the closest first."""
+    """Return full names that contain `name` or end in something similar, closest first."""
 
     def likeness(full_name: str) -> float:
         end = ".".join(full_name.split(".")[-(name.count(".") + 1) :]).lower()

@@ -1,4 +1,4 @@
-"""What `flyte-codegen` can do. What a command needs is imported when it is run: finding nothing to do needs little."""
+"""The command line of `flyte-codegen`. Commands are imported when they run, so a run with nothing to do is fast."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from flyte_rpc.version import VERSION
 def run(argv: list[str] | None) -> int:
     """Run the command line; returns its exit code."""
     arguments = _parser().parse_args(argv)
-    # What a run makes lives until it ends: collecting garbage would walk it again and again, and find none.
+    # Almost all objects live until the run ends, so garbage collection would only cost time.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -49,12 +49,12 @@ def run(argv: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except OSError as cause:
-        remedy = "check that it is there, its permissions, and that the disk is not full"
+        remedy = "check that the path exists, its permissions, and the free disk space"
         _show([error(str(cause.filename or "flyte-codegen"), cause.strerror or str(cause), remedy)])
     finally:
         if collecting:
             gc.enable()
-    # What diff answers with 1 is that something breaks.
+    # diff returns 1 for breaking changes.
     return 2 if arguments.command == "diff" else 1
 
 
@@ -83,14 +83,14 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
         if name == "report":
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
-            text = "fail if an RPC is neither a method nor excluded with a reason"
+            text = "fail if an RPC has neither an entity method nor a reason in [exclude]"
             sub.add_argument("--strict", action="store_true", help=text)
         if name == "explain":
             sub.add_argument(
                 "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
             )
-    new = commands.add_parser("new", help="write a project that generates a client of its own")
-    new.add_argument("folder", type=Path, help="folder to make; its name, such as my-sdk, is that of the project")
+    new = commands.add_parser("new", help="write a new project that generates its own client")
+    new.add_argument("folder", type=Path, help="folder to create; its name, such as my-sdk, becomes the project name")
     add_import_arguments(commands.add_parser("import", help="write .proto files from a wheel's descriptors"))
     return parser
 
@@ -112,7 +112,7 @@ def _generate(settings: config.Config, *, force: bool) -> int:
     done = None if force else finished(settings.output, fingerprint(settings))
     if done is not None:
         _show(done.warnings)
-        counts = "nothing to do, neither they nor what they are made from has changed"
+        counts = "nothing to do, inputs and output are unchanged"
         print(f"{len(done.files) + 1} files: {counts} ({time.perf_counter() - started:.1f} s)")
         return 0
     from flyte_codegen.output.write import write
@@ -133,7 +133,7 @@ def _check(settings: config.Config) -> int:
 
     output = generate(settings)
     _show(output.warnings)
-    # Another version of a tool, or a comment, gives another seal and yet the same output, which is what is checked.
+    # Another tool version or a new comment changes the seal but not the output; only the output is checked.
     recorded = Manifest.load(settings.output)
     listed = Manifest.of({name: text for name, text in output.files.items() if name != MANIFEST}).files
     state = compare(settings.output, {**output.files, MANIFEST: attrs.evolve(recorded, files=listed).text()})
@@ -182,7 +182,7 @@ def _diff(settings: config.Config, arguments: argparse.Namespace) -> int:
 
 
 def _drifted(settings: config.Config) -> list[str]:
-    """Differences between imported definitions and what their lock recorded."""
+    """Return the differences between the imported definitions and their lock."""
     from flyte_codegen.importing import ImportProblem
     from flyte_codegen.importing.lock import FILE_NAME, verify
 

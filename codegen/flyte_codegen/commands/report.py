@@ -1,4 +1,4 @@
-"""Which RPCs a generated client reaches, and why not the others."""
+"""`flyte-codegen report`: which RPCs have entity methods, and why the others have none."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from flyte_codegen.definitions.operations import OPERATION
 from flyte_codegen.pipeline import link, read_api
 from flyte_codegen.python.type_names import Naming
 
-_STREAMS = "the client streams, which no entity method does"
-_INTERNAL = "a service that servers call each other through, as its name says"
+_STREAMS = "the client streams, which entity methods do not support"
+_INTERNAL = "a service for calls between servers, judging by its name"
 
 
 @attrs.frozen
 class Reach:
-    """What becomes of one RPC: entity methods, or a reason why there is none, or neither."""
+    """The entity methods of one RPC, or the reason why it has none, or neither."""
 
     rpc: str
     methods: tuple[str, ...]
     excluded: str
     operation: bool = False
-    """Whether it starts a long-running operation, which is not over when the method returns."""
+    """Whether it starts a long-running operation, which continues after the method returns."""
 
     @property
     def decided(self) -> bool:
@@ -40,7 +40,7 @@ class Reach:
 
 
 def report(config: Config) -> list[Reach]:
-    """Tell of every RPC of the services that are generated, sorted by name.
+    """Return the reach of every RPC of the generated services, sorted by name.
 
     Raises:
         CodegenError: The definitions or codegen.toml do not give a client.
@@ -62,7 +62,7 @@ def report(config: Config) -> list[Reach]:
 
 
 def as_json(reaches: Iterable[Reach]) -> str:
-    """A list of objects with `rpc`, `methods`, `excluded`, which is null unless there is a reason, and `long_running`."""
+    """Format as a JSON list of objects with `rpc`, `methods`, `excluded` (a reason or null) and `long_running`."""
     data = [
         {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
         for r in reaches
@@ -71,7 +71,7 @@ def as_json(reaches: Iterable[Reach]) -> str:
 
 
 def summary(reaches: Iterable[Reach]) -> str:
-    """How many there are of each."""
+    """Count the RPCs with methods, with a reason, and with neither."""
     counts = {"methods": 0, "excluded": 0, "not reachable": 0}
     for reach in reaches:
         counts["methods" if reach.methods else "excluded" if reach.excluded else "not reachable"] += 1
@@ -79,7 +79,7 @@ def summary(reaches: Iterable[Reach]) -> str:
 
 
 def reason(config: Config, service: Service, rpc: Method) -> str:
-    """Why an RPC is left out, empty for no reason: codegen.toml's words before those of the rules."""
+    """Return why an RPC has no method, or "". A reason in codegen.toml wins over a built-in one."""
     for pattern, why in config.exclude.items():
         if fnmatchcase(rpc.full_name, pattern):
             return why

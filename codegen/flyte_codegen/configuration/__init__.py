@@ -1,1 +1,1 @@
-"""`codegen.toml` and the side tables: reading, checking, fingerprint. Imports `definitions`."""
+"""Read and check `codegen.toml` and `rules.toml`, and compute the fingerprint of all inputs. Imports `definitions`."""

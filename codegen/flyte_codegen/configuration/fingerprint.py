@@ -1,7 +1,7 @@
-"""Everything that decides what a run writes, as one digest: the same digest, the same output.
+"""One digest of everything that determines the output: the same digest means the same output.
 
-One and not one for each kind of input: a merge of two branches must not be able to put a manifest together, line by line,
-that fits the merged inputs although no run has seen them.
+A single digest, because with one per kind of input, a line-by-line merge of two branches could produce a manifest that
+fits the merged inputs although no run has seen them.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from flyte_codegen.diagnostics import fail
 from .settings import Config
 
 MANIFEST = "MANIFEST.json"
-"""The file of an output folder that says what was written, and what from."""
+"""The file in an output folder that records what was written, and from which inputs."""
 RULES = "rules.toml"
-# The formatter, the compiler with the definitions it brings, the template language, and what reads descriptors.
+# The formatter, the compiler with its bundled definitions, the template engine, and the descriptor library.
 _TOOLS = ("ruff", "grpcio-tools", "jinja2", "protobuf")
 _GENERATOR = Path(__file__).parents[1]
 
 
 def built_in_templates() -> Path:
-    """The folder of our own templates: packaged in a wheel, at the top of a checkout."""
+    """Return the folder of built-in templates: inside the package in a wheel, at the top level in a checkout."""
     packaged = Path(str(files("flyte_codegen") / "templates"))
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "templates"
 
 
 def fingerprint(config: Config) -> str:
-    """The digest of definitions, rules, codegen.toml, templates, this generator, and the tools it runs.
+    """Return the digest of definitions, rules, codegen.toml, templates, this generator, and the tools it runs.
 
-    Names are taken relative to the folder that an input lies in, so that it does not matter where a project is.
+    Paths are relative to their input folder, so that the digest does not depend on where the project is.
 
     Raises:
         CodegenError: An input can't be read.
@@ -57,7 +57,7 @@ def _tools() -> Iterator[str]:
 
 
 def _others(config: Config) -> Iterator[str]:
-    """What packages of [extern] have: the rest is generated here."""
+    """Yield the digests of what [extern] packages contain, which decides what is generated here."""
     for package in sorted(set(config.extern.values())):
         spec = find_spec(package)
         manifests = [Path(folder, MANIFEST) for folder in (spec.submodule_search_locations or ())] if spec else []
@@ -85,13 +85,13 @@ def _contents(config: Config) -> Iterator[str]:
 
 
 def _below(root: Path) -> list[Path]:
-    """All files below a folder, sorted; linked folders too, since imports and includes reach into them."""
+    """Return all files below a folder, sorted. Symlinked folders count, since imports and includes reach into them."""
     found: list[Path] = []
     seen: set[str] = set()
     for folder, inner, names in os.walk(root, followlinks=True):
         inner.sort()
         real = os.path.realpath(folder)
-        if real in seen:  # a link to a folder that was there already
+        if real in seen:  # a link to a folder that was already visited
             inner.clear()
             continue
         seen.add(real)

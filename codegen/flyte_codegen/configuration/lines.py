@@ -1,4 +1,4 @@
-"""In which line of a TOML file something stands, which Python's parser does not tell."""
+"""Line numbers in TOML files, which Python's parser does not report."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ Keys = tuple[str, ...]
 
 @attrs.frozen(slots=False)
 class Source:
-    """A TOML file that is valid, by name and text. Lines are found on first use."""
+    """A valid TOML file: its name and text. Line numbers are computed on first use."""
 
     name: str = ""
     text: str = attrs.field(default="", repr=False)
 
     def at(self, keys: Keys) -> str:
-        """The file and line of what the keys lead to, or of what comes closest above it."""
+        """Return the file and line of the value at the keys, or of its closest existing parent."""
         while keys and keys not in self._lines:
             keys = keys[:-1]
         return f"{self.name}:{self._lines[keys]}" if keys else self.name
 
     def at_table(self, table: str, key: str = "") -> str:
-        """The file and line of a key of a table that is written as in its header, such as `entities.Run.methods`."""
+        """Return the file and line of a key in a table, given by its header, such as `entities.Run.methods`."""
         return self.at((*_leaf(tomllib.loads(f"[{table}]")), *([key] if key else [])))
 
     @cached_property
     def _lines(self) -> dict[Keys, int]:
-        """Where each table and key begins: lines are put together until they are a statement by themselves."""
+        """Map each table and key to its first line, by joining lines until they parse as a statement."""
         found: dict[Keys, int] = {}
         table: Keys = ()
         statement, start = "", 1
@@ -46,7 +46,7 @@ class Source:
                 continue
             if statement.lstrip().startswith("["):
                 table = _leaf(data)
-                for length in range(1, len(table) + 1):  # tables that it is in need no header of their own
+                for length in range(1, len(table) + 1):  # parent tables need no header of their own
                     found.setdefault(table[:length], start)
             else:
                 for keys in _paths(data):
@@ -56,10 +56,10 @@ class Source:
 
 
 def parsed(path: str, content: bytes, remedy: str = "") -> dict[str, Any]:
-    """A TOML file's tables.
+    """Parse a TOML file.
 
     Raises:
-        CodegenError: It is not TOML; with the line that the parser's message ends in.
+        CodegenError: The file is not valid TOML. The error has the line number from the parser's message.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -85,7 +85,7 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 
 def _leaf(header: object) -> Keys:
-    """The keys of a table's header, once it is parsed."""
+    """Return the keys of a parsed table header."""
     keys: list[str] = []
     while is_table(header) and header:
         ((key, inner),) = header.items()
@@ -95,7 +95,7 @@ def _leaf(header: object) -> Keys:
 
 
 def _paths(data: object) -> Iterator[Keys]:
-    """The keys of everything in a statement, tables within it included."""
+    """Yield the key paths of everything in a statement, nested tables included."""
     for key, value in data.items() if is_table(data) else ():
         yield (key,)
         yield from ((key, *rest) for rest in _paths(value))

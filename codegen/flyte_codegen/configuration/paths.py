@@ -1,4 +1,4 @@
-"""Paths in codegen.toml, which name fields as the definitions do, as the Python names that generated code reads."""
+"""Translate paths in codegen.toml from protobuf field names to the Python names in generated code."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .settings import Config, EntityConfig, MethodConfig
 
 
 def python_path(api: Api, message: str, path: str) -> str:
-    """The Python names along a path; a part that names no field is kept, and refused when the path is looked up."""
+    """Return the Python names along a path. Unknown parts are kept; looking up the path reports them."""
     parts: list[str] = []
     for name in path.split("."):
         fields = api.messages[message].fields if message in api.messages else ()
-        # The definitions' own names first: `class` and `class_` are `class_` and `class__` in Python.
+        # Protobuf names first: `class` and `class_` become `class_` and `class__` in Python.
         field = next((f for f in fields if f.name == name), next((f for f in fields if f.py_name == name), None))
         parts.append(field.py_name if field else name)
         message = field.type_name if field else ""
@@ -22,7 +22,7 @@ def python_path(api: Api, message: str, path: str) -> str:
 
 
 def resolved(api: Api, config: Config) -> Config:
-    """The configuration with all paths of entities and replies in Python names."""
+    """Return the configuration with all entity and reply paths in Python names."""
     replies = {m.full_name: m.response for s in api.services() for m in s.methods}
 
     def method(entity: EntityConfig, made: MethodConfig) -> MethodConfig:

@@ -1,4 +1,4 @@
-"""The side table of what servers demand of requests, and what codegen.toml adds to it."""
+"""Validation rules of requests: `rules.toml` beside the definitions, and [rules] in codegen.toml."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .lines import Source, parsed
 from .settings import Config
 from .toml import Section
 
-_REMEDY = "restore it, or run flyte-codegen import"
+_REMEDY = "restore it, or run `flyte-codegen import`"
 
 
 @attrs.frozen
@@ -25,18 +25,18 @@ class Rules:
     fields: Mapping[str, Mapping[str, Any]]
 
     def length(self, field: str) -> tuple[int, int]:
-        """Least and greatest length of a text; 0 for no bound."""
+        """Return the minimum and maximum length of a string; 0 for no bound."""
         rule = self.fields.get(field, {})
         return int(rule.get("min_len", 0)), int(rule.get("max_len", 0))
 
     def required(self, field: str) -> bool:
-        """Whether a request without the field is refused."""
+        """Whether servers reject a request without the field."""
         rule = self.fields.get(field, {})
         return bool(rule.get("required")) or int(rule.get("min_len", 0)) > 0
 
 
 def read_rules(config: Config) -> Rules:
-    """The rules beside the definitions, under those of codegen.toml."""
+    """Read the rules beside the definitions; codegen.toml overrides them."""
     fields: dict[str, Mapping[str, Any]] = {}
     for root in (*config.include, *config.protos):
         table = Path(root, RULES)
@@ -48,7 +48,7 @@ def read_rules(config: Config) -> Rules:
 
 
 def _checked(top: Section) -> dict[str, Mapping[str, Any]]:
-    """The rules of fields; those that are used here have to be of the right type."""
+    """Return the rules of fields, after checking the types of the ones used here."""
     fields: dict[str, Mapping[str, Any]] = {}
     for field, section in top.sections("fields"):
         section.flag("required")

@@ -1,4 +1,4 @@
-"""codegen.toml: what to generate, and the answers that the definitions alone do not give."""
+"""codegen.toml: what to generate, and the decisions that the definitions leave open."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _OURS = "@flyte"
 
 @attrs.frozen
 class FilterParam:
-    """A parameter of a list method that becomes a filter on `field`; `kind` says how values are written.
+    """A parameter of a list method that becomes a filter on `field`; `kind` determines how values are encoded.
 
-    A `fixed` filter is no parameter, but always the same; a `local` one is for what servers can't tell apart, and leaves
-    items out here.
+    A `fixed` filter has a constant value and no parameter. A `local` filter runs in the client, for conditions that servers
+    can't filter by.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FilterParam:
 
 @attrs.frozen
 class MethodConfig:
-    """What codegen.toml says of one method of an entity; `label` is the name of its table, where that is not the RPC's."""
+    """The settings of one method of an entity; `label` is the name of its table if it differs from the RPC's."""
 
     rpc: str
     label: str = ""
@@ -73,13 +73,13 @@ class MethodConfig:
 
     @property
     def table(self) -> str:
-        """The name of its table."""
+        """The name of the method's table."""
         return self.label or self.rpc
 
 
 @attrs.frozen
 class EntityConfig:
-    """A table `[entities.NAME]`: the message an entity wraps, what names it, and its methods."""
+    """A table `[entities.NAME]`: the message that the entity wraps, its identity, and its methods."""
 
     name: str
     message: str
@@ -88,23 +88,23 @@ class EntityConfig:
     doc: str = ""
     overlay: str = ""
     summary_of: str = ""
-    """The message with the details of the same resource, whose shared fields make up `message`."""
+    """The details message of the same resource. `message` is built from the fields that both share."""
     properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
     methods: tuple[MethodConfig, ...] = ()
 
     def full_name(self, method: MethodConfig) -> str:
-        """The full name of the RPC behind a method; the entity's service need not be repeated."""
+        """Return the full name of a method's RPC. The entity's service is the default prefix."""
         return method.rpc if "." in method.rpc else f"{self.service}.{method.rpc}"
 
 
 @attrs.frozen
 class Config:
-    """The whole file, with paths relative to the folder it lies in; `digest` is that of its bytes."""
+    """The whole file. Relative paths start at its folder; `digest` is the hash of its bytes."""
 
     source: Source
     protos: tuple[Path, ...]
     include: tuple[Path, ...]
-    """Folders that imports are looked up in; what nothing imports is not compiled."""
+    """Folders to look up imports in. Only imported files are compiled."""
     package: str
     output: Path
     runtime: str
@@ -122,12 +122,12 @@ class Config:
 
     @property
     def name(self) -> str:
-        """What the file is called."""
+        """The file's name."""
         return self.source.name
 
 
 def our_protos() -> Path:
-    """The definitions of this release, which `@flyte` stands for: packaged in a wheel, at the top of a checkout."""
+    """Return the folder that `@flyte` stands for: the definitions in this release, in the package or the checkout."""
     packaged = Path(str(files("flyte_codegen") / "protos"))
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "protos"
 
@@ -136,13 +136,13 @@ def read(path: Path) -> Config:
     """Read codegen.toml.
 
     Raises:
-        CodegenError: The file is missing, is not TOML, or holds an unknown key or a value of the wrong type; all
-            findings together.
+        CodegenError: The file is missing, is not TOML, or has unknown keys or values of the wrong type. All errors are
+            reported together.
     """
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        remedy = "run flyte-codegen in the folder of codegen.toml, or name it with --config"
+        remedy = "run flyte-codegen in the folder of codegen.toml, or pass --config"
         raise fail(str(path), "no such file", remedy) from None
     except OSError as cause:
         raise fail(str(path), f"can't be read: {cause.strerror}") from None
@@ -158,18 +158,18 @@ def _config(top: Section, root: Path) -> Config:
     source = top.section("input")
     protos = source.texts("protos", ("protos",))
     if source.table.get("protos") == []:
-        source.refuse("protos", "is empty", "name the folders that hold your .proto files")
+        source.refuse("protos", "is empty", "list the folders with your .proto files")
     include = source.texts("include")
     source.finish()
     output = top.section("output")
-    package = output.shaped("package", "generated_api", _MODULE, "a module's name")
+    package = output.shaped("package", "generated_api", _MODULE, "a valid module name")
     path = output.text("path", f"generated/{package.replace('.', '/')}")
-    runtime = output.shaped("runtime", "flyte_rpc.v1", _MODULE, "a module's name")
+    runtime = output.shaped("runtime", "flyte_rpc.v1", _MODULE, "a valid module name")
     templates = output.texts("templates")
     output.finish()
     inputs = (root, *(root / p for p in (*protos, *templates)))
     if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
-        output.refuse("path", f"is {path!r}, a folder that contains inputs of the generator", "name one of its own")
+        output.refuse("path", f"is {path!r}, which contains inputs of the generator", "choose a separate folder")
     config = Config(
         source=top.source,
         protos=tuple(root / p for p in protos),
@@ -196,7 +196,7 @@ def _config(top: Section, root: Path) -> Config:
 def _effects(section: Section) -> dict[str, str]:
     effects = {rpc: effect for effect in _EFFECTS for rpc in section.texts(effect)}
     for rpc in sorted(set(section.texts("read")) & set(section.texts("idempotent"))):
-        section.refuse("idempotent", f"names {rpc}, which is among read as well", "remove it from one of the two")
+        section.refuse("idempotent", f"names {rpc}, which is also listed under read", "remove it from one of them")
     section.finish()
     return effects
 
@@ -219,11 +219,13 @@ def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
     found = {name: section.texts(name) for name in section.table}
     for name, keys in found.items():
         if not keys and section.table[name] == []:
-            section.refuse(name, "is empty", "list the keys that the server sorts by, or remove it")
+            section.refuse(name, "is empty", "list the keys that the server sorts by, or remove the line")
         for key in keys:
             if not key or key.startswith("-") or keys.count(key) > 1:
                 section.refuse(
-                    name, f"holds {key!r}, which is not a key, or is listed twice", "list each key once, without `-`"
+                    name,
+                    f"contains {key!r}, which is not a valid key or is a duplicate",
+                    "list each key once, without `-`",
                 )
                 break
     section.finish()
@@ -244,7 +246,7 @@ def _filter(name: str, section: Section) -> FilterParam:
     kind = section.text("kind", among=FILTER_KINDS)
     fixed = kind == "fixed"
     if "param" not in section.table and not is_name(name):
-        section.refuse("", "is not a name in Python", 'add param = "..."')
+        section.refuse("", "is not a valid Python name", 'add param = "..."')
     made = FilterParam(
         section.name("param") or name,
         field="" if kind == "message" else section.required("field"),
@@ -277,11 +279,11 @@ def _method(label: str, section: Section) -> MethodConfig:
     rpc = section.text("rpc")
     name = section.name("name")
     if rpc and not name and not is_name(label):
-        section.refuse("", "is not a name in Python", 'add name = "..."')
+        section.refuse("", "is not a valid Python name", 'add name = "..."')
     made = MethodConfig(
         rpc=rpc or label,
         label=label if rpc else "",
-        # A table that is not named after its RPC is named after the method.
+        # With `rpc` set, the table's name is the method's.
         name=name or (label if rpc else ""),
         kind=section.text("kind", among=METHOD_KINDS),
         items=section.text("items"),

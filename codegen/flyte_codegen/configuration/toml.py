@@ -1,4 +1,4 @@
-"""Reading tables of a TOML file with every mistake found: unknown keys, missing ones, values of the wrong type."""
+"""Read tables of a TOML file and collect all errors: unknown keys, missing keys, values of the wrong type."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _NAME = re.compile(rf"(?!({'|'.join(keyword.kwlist)})\Z)[A-Za-z_][A-Za-z0-9_]*")
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be a name in Python."""
+    """Whether a string is a valid Python name."""
     return bool(_NAME.fullmatch(text))
 
 
 def nearest(name: str, known: Collection[str]) -> str:
-    """A remedy for a misspelt name: the one that was probably meant, else all there are."""
+    """Return a remedy for a misspelt name: the most similar known name, else all known names."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
 
 
 class Section:
-    """A table. Reading a key makes it known; `finish` reports what is missing, and what nobody has read."""
+    """A table. Reading a key makes the key known; `finish` reports missing and unknown keys."""
 
     def __init__(self, source: Source, keys: Keys, table: object, findings: list[Diagnostic]) -> None:
         self.source, self.keys, self.findings = source, keys, findings
@@ -41,46 +41,46 @@ class Section:
             self._report("", f"[{self.path}] is not a table")
 
     def text(self, key: str, default: str = "", *, among: Collection[str] = ()) -> str:
-        """The text at a key."""
-        value: str = self._value(key, default, "text", lambda v: isinstance(v, str))
+        """Return the string at a key."""
+        value: str = self._value(key, default, "a string", lambda v: isinstance(v, str))
         if among and value and value not in among:
-            self._report(key, f"{self._at(key)} is {value!r}, which is not known", nearest(value, among))
+            self._report(key, f"{self._at(key)} is {value!r}, which is not a known value", nearest(value, among))
         return value
 
     def required(self, key: str) -> str:
-        """The text at a key that has to be there; `finish` reports it when it is not."""
+        """Return the string at a required key. `finish` reports the key if it is missing."""
         if key not in self.table:
             self._missing.append(key)
         return self.text(key)
 
     def shaped(self, key: str, default: str, pattern: re.Pattern[str], what: str) -> str:
-        """The text at a key, which has to match `pattern`, called `what`."""
+        """Return the string at a key, which must match `pattern`; errors call the pattern `what`."""
         value = self.text(key, default)
         if value and not pattern.fullmatch(value):
             self._report(key, f"{self._at(key)} is {value!r}, which is not {what}")
         return value
 
     def name(self, key: str) -> str:
-        """The text at a key, which has to be a Python name."""
-        return self.shaped(key, "", _NAME, "a name in Python")
+        """Return the string at a key, which must be a Python name."""
+        return self.shaped(key, "", _NAME, "a valid Python name")
 
     def number(self, key: str) -> int:
-        """The number at a key; 0 when it is not there."""
-        value: int = self._value(key, 0, "a number of 0 or more", _is_count)
+        """Return the number at a key; 0 if it is missing."""
+        value: int = self._value(key, 0, "an integer of at least 0", _is_count)
         return value
 
     def flag(self, key: str) -> bool:
-        """The true or false at a key; false when it is not there."""
+        """Return the boolean at a key; False if it is missing."""
         value: bool = self._value(key, False, "true or false", lambda v: isinstance(v, bool))
         return value
 
     def texts(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """The list of texts at a key."""
-        return tuple(self._value(key, default, "a list of texts", _is_texts))
+        """Return the list of strings at a key."""
+        return tuple(self._value(key, default, "a list of strings", _is_texts))
 
     def mapping(self, key: str, *, names: str = "") -> Mapping[str, str]:
-        """The table of texts at a key; its "keys" or "values" have to be Python names when `names` says so."""
-        value: dict[str, str] = self._value(key, {}, "a table of texts", _is_text_table)
+        """Return the table of strings at a key. `names` is "keys" or "values" if those must be Python names."""
+        value: dict[str, str] = self._value(key, {}, "a table of strings", _is_text_table)
         inner = self._inner(key, value)
         if names == "keys":
             inner.check_names()
@@ -92,26 +92,26 @@ class Section:
         """Report keys that are not Python names."""
         for key in self.table:
             if not _NAME.fullmatch(key):
-                self.refuse(key, "is not a name in Python")
+                self.refuse(key, "is not a valid Python name")
 
     def refuse(self, key: str, why: str, remedy: str = "") -> None:
-        """Report what is at a key."""
+        """Report an error about the value at a key."""
         self._report(key, f"{self._at(key)} {why}", remedy)
 
     def section(self, key: str) -> Section:
-        """The table at a key; an empty one when it is not there."""
+        """Return the table at a key; an empty one if it is missing."""
         return self._inner(key, self._value(key, {}, "a table", is_table))
 
     def sections(self, key: str) -> Iterator[tuple[str, Section]]:
-        """The tables in the table at a key, each with its name."""
+        """Yield the tables within the table at a key, each with its name."""
         outer = self.section(key)
         for name, value in outer.table.items():
-            # A list of tables stands for several of one name.
+            # A list of tables means several tables with the same name.
             for item in value if is_list(value) else [value]:
                 yield name, outer._inner(name, item)
 
     def finish(self) -> None:
-        """Report the keys that are missing, and those that are not known; a misspelt one is not missing, too."""
+        """Report missing and unknown keys. A misspelt key is reported as unknown only, not as missing too."""
         if not self._is_table:
             return
         unknown = [key for key in self.table if key not in self._asked]

@@ -1,1 +1,1 @@
-"""Protobuf definitions: loading, checking, and the frozen model of them. Imports no other folder."""
+"""Load and check protobuf definitions, and hold them as frozen objects. Imports no other folder."""

@@ -1,4 +1,4 @@
-"""Second stage: a descriptor set to the intermediate representation."""
+"""Second stage: turn a descriptor set into the intermediate representation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(descriptors: FileDescriptorSet) -> Api:
     """Read a descriptor set, with comments and Python names.
 
     Raises:
-        CodegenError: Names that can't be told apart in Python, or an edition that nobody has taught us.
+        CodegenError: Two names are equal in Python, or the edition is not supported.
     """
     findings: list[Diagnostic] = []
     protos = sorted(supported(descriptors), key=lambda f: f.name)
@@ -52,7 +52,7 @@ def build(descriptors: FileDescriptorSet) -> Api:
 
 
 def _with_extensions(files: tuple[File, ...], descriptors: FileDescriptorSet) -> tuple[File, ...]:
-    """The files, each with what is wrong with the extensions of its messages, wherever those stand."""
+    """Return the files, each with errors for extensions of its messages, in whichever file the extensions are."""
     added: dict[str, list[Diagnostic]] = {}
     for proto in descriptors.file:
         found = [(extension, path) for extension, path in extensions(proto) if not is_option(extension)]
@@ -69,21 +69,21 @@ def _with_extensions(files: tuple[File, ...], descriptors: FileDescriptorSet) ->
 def _check_names(files: Sequence[File], findings: list[Diagnostic]) -> None:
     modules = Counter(file.module for file in files)
     for file in (f for f in files if modules[f.module] > 1):
-        message = f"{file.name} and another file are both the module {file.module} in Python"
+        message = f"{file.name} and another file have the same module name, {file.module}"
         findings.append(error(file.name, message, "rename one"))
     homes = Counter(service.module for file in files for service in file.services)
     for service in (s for file in files for s in file.services if homes[s.module] > 1):
-        message = f"{service.full_name} and another service are both the module {service.module} in Python"
+        message = f"{service.full_name} and another service have the same module name, {service.module}"
         findings.append(error(service.place, message, "rename one"))
     for file in files:
         counts = Counter(x.py_name for x in file.types)
         for clash in (x for x in file.types if counts[x.py_name] > 1):
-            message = f"{clash.full_name} and another type are both {clash.py_name} in Python"
+            message = f"{clash.full_name} and another type have the same Python name, {clash.py_name}"
             findings.append(error(clash.place, message, "rename one"))
         for service in file.services:
             handlers = Counter(m.py_name for m in service.methods)
             for method in (m for m in service.methods if handlers[m.py_name] > 1):
-                message = f"{method.full_name} and another RPC are both {method.py_name} in Python"
+                message = f"{method.full_name} and another RPC have the same Python name, {method.py_name}"
                 findings.append(error(method.place, message, "rename one"))
 
 
@@ -97,7 +97,7 @@ class _FileReader:
         self.operations = Operations(proto.package, types)
         self.messages: list[Message] = []
         self.enums: list[Enum] = []
-        # By what they say: a feature that many fields inherit is told of once.
+        # Keyed by the error: a feature that many fields inherit is reported once.
         self.refused: dict[Diagnostic, None] = {}
 
     def read(self) -> File:
@@ -128,7 +128,7 @@ class _FileReader:
             Message(
                 full_name=full_name,
                 py_name=names.escape(flat_name, names.RESERVED_AS_MESSAGE),
-                # By number, which is the order they are written to the wire in.
+                # Sorted by number, the order of encoding.
                 fields=tuple(
                     self._field(field, (*path, 2, i), features, oneofs, entries)
                     for i, field in sorted(enumerate(proto.field), key=lambda pair: pair[1].number)
@@ -168,7 +168,7 @@ class _FileReader:
             if proto.label == FieldDescriptorProto.LABEL_REPEATED:
                 label = Label.REPEATED
             elif oneof or kind == "message" or features.values["field_presence"] != "IMPLICIT":
-                label = Label.OPTIONAL  # that of proto3 is in a oneof of its own
+                label = Label.OPTIONAL  # proto3 optional fields have a synthetic oneof
         return Field(
             name=proto.name,
             py_name=names.escape(proto.name, names.RESERVED_IN_MESSAGE),

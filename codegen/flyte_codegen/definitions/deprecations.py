@@ -1,4 +1,4 @@
-"""What the definitions deprecate: how docstrings say so, and what their comments say to use instead."""
+"""Deprecated definitions: the note in their docstrings, and the replacement that their comments name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 
 from .model import Enum, Method, Service
 
-# An order at the beginning, or a phrase that names a successor: "use" and "set" alone are words like others.
+# An imperative at the start, or a phrase that names a successor. "use" and "set" elsewhere mean nothing.
 _ADVICE = re.compile(
     r"(?:please )?(?:call|prefer|see|set|switch to|use)\b"
     r"|.*(?:\binstead\b|\bin favou?r of\b|\b(?:replaced|superseded) by\b|\buse `)",
@@ -20,7 +20,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
 
 def instead(doc: str) -> str:
-    """The last sentence of a comment that says what to use instead; "" when none does.
+    """Return the last sentence of a comment that says what to use instead, or "".
 
     >>> instead("Fetches data. Use `DataProxyService.GetActionData`.")
     'Use `DataProxyService.GetActionData`.'
@@ -35,21 +35,21 @@ def instead(doc: str) -> str:
 
 
 def noted(doc: str, deprecated: bool) -> str:
-    """A docstring that says it first when something is deprecated."""
+    """Return a docstring, with a note in front if the element is deprecated."""
     if not deprecated or _LABEL.match(doc):
         return doc
     return f"Deprecated. {doc}".strip()
 
 
 def of_rpc(service: Service, method: Method) -> str | None:
-    """What to use instead of a deprecated RPC, which may be empty; None when it is not deprecated."""
+    """Return what to use instead of a deprecated RPC (possibly ""); None if it is not deprecated."""
     if not (method.deprecated or service.deprecated):
         return None
     return instead(method.doc) or instead(service.doc if service.deprecated else "")
 
 
 def in_enums(enums: Iterable[Enum]) -> tuple[Enum, ...]:
-    """The enums, with docstrings that say which of them, and which members, are deprecated."""
+    """Return the enums, with docstrings that name deprecated enums and members."""
     return tuple(
         attrs.evolve(
             enum,

@@ -1,4 +1,4 @@
-"""What a file's syntax or edition means for its fields, after what files, messages and fields set themselves."""
+"""Protobuf features of fields: the defaults of the file's syntax or edition, overridden by explicit features."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EDITION_2023 = {
     "utf8_validation": "VERIFY",
     "message_encoding": "LENGTH_PREFIXED",
 }
-# Edition 2024 changed nothing of how messages are written.
+# Edition 2024 did not change the encoding of messages.
 _DEFAULTS: dict[str, dict[str, str]] = {
     "proto2": {
         **_EDITION_2023,
@@ -45,15 +45,15 @@ _DEFAULTS: dict[str, dict[str, str]] = {
 
 @attrs.frozen
 class Features:
-    """The features of one element: its own, else those of what it is in."""
+    """The features of one element: its own, else inherited from the enclosing element."""
 
     values: Mapping[str, str]
-    """The names of the values, such as `EXPLICIT`, by feature."""
+    """Map features to the names of their values, such as `EXPLICIT`."""
     origins: Mapping[str, Path] = attrs.field(factory=dict[str, Path])
-    """Where a feature is set, as protoc numbers places; nothing for what only the edition says."""
+    """Map features that are set explicitly to their source path, in protoc's numbering."""
 
     def within(self, options: Options, path: Path) -> Features:
-        """Those of an element with these options, which are at that path."""
+        """Return the features of a nested element with these options at that source path."""
         if not options.HasField("features"):
             return self
         values, origins = dict(self.values), dict(self.origins)
@@ -65,7 +65,7 @@ class Features:
         return Features(values, origins)
 
     def field(self, proto: FieldDescriptorProto, path: Path) -> Features:
-        """Those of a field; what proto2 and proto3 say in words of their own is said as features."""
+        """Return the features of a field; the labels of proto2 and proto3 are translated to features."""
         found = self.within(proto.options, (*path, 8))
         values = dict(found.values)
         if proto.label == FieldDescriptorProto.LABEL_REQUIRED:
@@ -78,19 +78,19 @@ class Features:
 
 
 def syntax(file: FileDescriptorProto) -> str:
-    """What the file is written in: `proto2`, `proto3`, or an edition."""
+    """Return the file's syntax: `proto2`, `proto3`, or an edition."""
     if file.syntax == "editions":
         return Edition.Name(file.edition).lower().replace("_", " ")
     return file.syntax or "proto2"
 
 
 def of_file(file: FileDescriptorProto) -> Features:
-    """The features of a file.
+    """Return the features of a file.
 
     Raises:
-        CodegenError: It is written in an edition whose defaults nobody has taught us.
+        CodegenError: The file's edition is not supported.
     """
     written = syntax(file)
     if written not in _DEFAULTS:
-        raise fail(file.name, f"{written} is not supported", f"write it in {', '.join(_DEFAULTS)}")
+        raise fail(file.name, f"{written} is not supported", f"use one of {', '.join(_DEFAULTS)}")
     return Features(_DEFAULTS[written]).within(file.options, (8,))

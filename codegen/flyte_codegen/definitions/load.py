@@ -1,4 +1,4 @@
-"""First stage: .proto files to a descriptor set, by protoc."""
+"""First stage: compile .proto files to a descriptor set with protoc."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error, fail
 
 _SECONDS = 120
-_NOT_FOUND = 'add the folder that holds it to [input] include; for definitions of Flyte, that is "@flyte"'
-# What the package of Google's common definitions has, and the one file that it has under another name.
+_NOT_FOUND = 'add its folder to [input] include; for Flyte\'s definitions, add "@flyte"'
+# The prefixes of Google's common definitions, and the one file that their package has under another name.
 _COMMON = re.compile(r"google/(api|rpc|rpc/context|type|logging/type|longrunning)/\w+\.proto")
 _GET_COMMON = (
-    "pip install --no-deps --target third_party googleapis-common-protos, which has it, "
+    "run `pip install --no-deps --target third_party googleapis-common-protos`, "
     'and add "third_party" to [input] include'
 )
 _RENAMED = {"google/longrunning/operations.proto": "google/longrunning/operations_proto.proto"}
@@ -29,12 +29,12 @@ _IMPORT = re.compile(r'Import "([^"]+)" was not found or had errors')
 
 
 def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorSet:
-    """Compile every .proto file below `roots`, and those that they import from there or from `include`.
+    """Compile every .proto file below `roots`, and the files that they import from there or from `include`.
 
-    Comments are those of these files only: what others define documents itself in its owner's words.
+    Only comments of these files are read; protoc's own definitions come without comments.
 
     Raises:
-        CodegenError: A root is missing or empty, or protoc refuses a file; with protoc's file and line.
+        CodegenError: A root is missing or empty, or protoc rejects a file; the error has protoc's file and line.
     """
     for root in roots:
         if not root.is_dir():
@@ -58,7 +58,7 @@ def load(roots: Sequence[Path], include: Sequence[Path] = ()) -> FileDescriptorS
 
 
 def _unreadable(root: Path, name: str) -> Diagnostic | None:
-    """A file that is not text: protoc takes any bytes in comments, of which docstrings can't be made."""
+    """Find a file that is not UTF-8. protoc accepts any bytes in comments, but docstrings must be text."""
     file = root / name
     content = file.read_bytes() if file.is_file() else b""
     try:
@@ -74,7 +74,7 @@ def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
         out, listing = Path(scratch, "set.desc"), Path(scratch, "arguments")
         includes = [f"-I{root}" for root in (*roots, files("grpc_tools") / "_proto")]
         wanted = ["--include_imports", "--include_source_info", f"--descriptor_set_out={out}"]
-        # The paths go through a file: thousands of them would not fit on a command line.
+        # Paths are passed in a file: thousands of them would not fit on a command line.
         listing.write_text("\n".join([*includes, *wanted, *protos]), encoding="utf-8")
         command = [sys.executable, "-m", "grpc_tools.protoc", f"@{listing}"]
         try:
@@ -87,9 +87,9 @@ def _compile(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
 
 
 def _explained(stderr: str, roots: Sequence[Path], own: Sequence[str]) -> list[Diagnostic]:
-    """What protoc complains about as diagnostics, without what only follows from an import that is not found.
+    """Return protoc's errors as diagnostics, without the errors that only follow from a missing import.
 
-    Its warnings are left out unless nothing else was understood.
+    Warnings are left out unless they are all that could be parsed.
     """
     for root in roots:
         stderr = stderr.replace(f"{root}/", "")
@@ -103,22 +103,22 @@ def _explained(stderr: str, roots: Sequence[Path], own: Sequence[str]) -> list[D
         name = match[1] if match else ""
         undefined = "is not defined" in message
         if name in missing:
-            found.append(error(place, f"imports {name}, which is not found", _whence(name, own)))
-        # The others follow from an import: what is wrong with it is told where it is.
+            found.append(error(place, f"the imported file {name} was not found", _whence(name, own)))
+        # The other errors follow from an import, and are reported there.
         elif not (name or place in missing or (undefined and _file(place) in importing)):
-            remedy = "define it, or import the file that does" if undefined else "correct the definition"
+            remedy = "define it, or import the file that defines it" if undefined else "correct the definition"
             found.append(error(place, message, remedy))
     return found or [error("protoc", stderr.strip() or "failed without a message")]
 
 
 def _whence(name: str, own: Sequence[str]) -> str:
-    """Where to get a file that is not found."""
+    """Return a remedy for a missing file."""
     if name in _RENAMED:
-        return f"import {_RENAMED[name]}, as it is called there; if that is not found: {_GET_COMMON}"
+        return f"import {_RENAMED[name]}, its name in googleapis-common-protos; if that is not found, {_GET_COMMON}"
     if _COMMON.fullmatch(name):
         return _GET_COMMON
     near = difflib.get_close_matches(name, own, n=1)
-    return f"did you mean {near[0]}? Else {_NOT_FOUND}" if near else _NOT_FOUND
+    return f"did you mean {near[0]}? Otherwise, {_NOT_FOUND}" if near else _NOT_FOUND
 
 
 def _file(place: str) -> str:

@@ -1,4 +1,4 @@
-"""The intermediate representation: what the definitions say, frozen, with every name resolved once."""
+"""The intermediate representation: the definitions as frozen objects, with all names resolved."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .operations import Operation
 
 
 class Label(enum.Enum):
-    """How often a field occurs, and whether absence can be told from the default."""
+    """How often a field occurs, and whether an unset field differs from the default."""
 
     IMPLICIT = "implicit"
     OPTIONAL = "optional"
@@ -54,7 +54,7 @@ class Message:
 
     @property
     def oneofs(self) -> dict[str, list[Field]]:
-        """The oneof groups of two or more alternatives or of one, by name, in order."""
+        """The oneofs by name, in order, including those with a single member."""
         groups: dict[str, list[Field]] = {}
         for field in self.fields:
             if field.oneof:
@@ -62,7 +62,7 @@ class Message:
         return groups
 
     def field(self, name: str) -> Field | None:
-        """The field of that protobuf name."""
+        """Return the field with that protobuf name."""
         return next((f for f in self.fields if f.name == name), None)
 
 
@@ -79,7 +79,7 @@ class Member:
 
 @attrs.frozen
 class Enum:
-    """An enum; `prefix` is what all its members' protobuf names start with."""
+    """An enum; `prefix` is the common prefix of its members' protobuf names."""
 
     full_name: str
     py_name: str
@@ -92,7 +92,7 @@ class Enum:
 
 @attrs.frozen
 class Method:
-    """One RPC: a handler of servers, and a constant. `idempotency` is the option's name, or empty."""
+    """One RPC. `idempotency` is the name of the option's value, or empty."""
 
     name: str
     full_name: str
@@ -107,12 +107,12 @@ class Method:
     doc: str
     place: str
     operation: Operation | None = None
-    """What is known of the long-running operation that it starts, if it does."""
+    """The long-running operation that the RPC starts, if any."""
 
 
 @attrs.frozen
 class Service:
-    """A service, with the dotted module path it is written to below `services`."""
+    """A service; `module` is its dotted module path below `services`."""
 
     full_name: str
     py_name: str
@@ -125,7 +125,7 @@ class Service:
 
 @attrs.frozen
 class File:
-    """One .proto file, with the dotted module path it is written to below `messages`."""
+    """One .proto file; `module` is its dotted module path below `messages`."""
 
     name: str
     package: str
@@ -135,7 +135,7 @@ class File:
     enums: tuple[Enum, ...]
     services: tuple[Service, ...]
     refused: tuple[Diagnostic, ...] = ()
-    """What is in the way of generating the file, which does not matter where another package has its types."""
+    """Errors that prevent generating the file. They do not matter if another package provides its types."""
 
     @property
     def types(self) -> tuple[Message | Enum, ...]:
@@ -145,7 +145,7 @@ class File:
 
 @attrs.frozen
 class Api:
-    """All the files, and where each message and enum is defined."""
+    """All files, and the file of each message and enum."""
 
     files: tuple[File, ...]
     messages: Mapping[str, Message]

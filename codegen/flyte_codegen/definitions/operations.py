@@ -1,4 +1,4 @@
-"""Long-running operations in the manner of Google's API guide: RPCs that reply at once with what can be asked later."""
+"""Long-running operations as in Google's API guide: RPCs that reply at once with an operation to poll later."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 OPERATION = "google.longrunning.Operation"
 _THEIRS = OPERATION.rpartition(".")[0]
-_NUMBER = 1049  # of the option google.longrunning.operation_info
+_NUMBER = 1049  # the field number of the option google.longrunning.operation_info
 _NAMES = ("response_type", "metadata_type")
 
 
 @attrs.frozen
 class Operation:
-    """What an operation ends with and what it tells meanwhile, by full name; empty where nobody says."""
+    """The result and metadata messages of an operation, by full name; empty if not declared."""
 
     response: str = ""
     metadata: str = ""
 
     def __str__(self) -> str:
-        ends = f"ends with {self.response}" if self.response else ""
-        tells = f"tells {self.metadata} meanwhile" if self.metadata else ""
+        ends = f"result {self.response}" if self.response else ""
+        tells = f"metadata {self.metadata}" if self.metadata else ""
         return ", ".join(part for part in (f"replies with {OPERATION}", ends, tells) if part)
 
 
 class Operations:
-    """Tells which RPCs of a file start operations."""
+    """Determines which RPCs of a file start operations."""
 
     def __init__(self, package: str, types: frozenset[str]) -> None:
         self.package, self.types = package, types
         self._reader: Any = None
 
     def of(self, method: MethodDescriptorProto) -> Operation | None:
-        """What is known of the operation that an RPC starts; None when it starts none."""
+        """Return the operation that an RPC starts, or None."""
         streams = method.client_streaming or method.server_streaming
-        # The service that tells how operations are getting on replies with them, too, and starts none.
+        # The service that polls operations also replies with them, but starts none.
         if streams or method.output_type.lstrip(".") != OPERATION or self.package == _THEIRS:
             return None
         if self._reader is None:
@@ -48,7 +48,7 @@ class Operations:
         return Operation(*(self._resolved(getattr(options.operation_info, name)) for name in _NAMES))
 
     def _resolved(self, name: str) -> str:
-        """A name as protobuf looks it up, from the innermost package outwards; as it is written when nothing fits."""
+        """Resolve a name as protobuf does, from the innermost package outwards. Unknown names are returned unchanged."""
         absolute = name.lstrip(".")
         found = (candidate for candidate in _candidates(self.package, absolute) if candidate in self.types)
         return next(found, absolute)
@@ -62,9 +62,9 @@ def _candidates(package: str, name: str) -> Iterator[str]:
 
 
 def _options_class() -> Any:
-    """A message with the one option of methods that matters here, in a pool of its own.
+    """Return a message class with only the option `operation_info`, in a separate pool.
 
-    Reading it from the options' bytes works whether the process knows the extension or not, which others decide.
+    The option can then be parsed from bytes whether or not other code has registered the extension in this process.
     """
     optional = FieldDescriptorProto.LABEL_OPTIONAL
     file = FileDescriptorProto(name="options.proto", syntax="proto3")

@@ -1,4 +1,4 @@
-"""Lines and comments of one file, found by the path of numbers that protoc keys them with."""
+"""Lines and comments of one file, by protoc's source paths (sequences of numbers)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from .features import Path
 
 
 class Places:
-    """Where the elements of a file stand, and what is written about them."""
+    """The lines and comments of a file's elements."""
 
     def __init__(self, proto: FileDescriptorProto) -> None:
         self.name = proto.name
         self.locations = {tuple(found.path): found for found in proto.source_code_info.location}
 
     def at(self, path: Path, otherwise: Path = ()) -> str:
-        """The file and line of what the path leads to, else of what the other one does; at least the file."""
+        """Return the file and line of `path`, else of the fallback, else only the file."""
         location = self.locations.get(path) or (self.locations.get(otherwise) if otherwise else None)
         return f"{self.name}:{location.span[0] + 1}" if location else self.name
 
     def doc(self, path: Path) -> str:
-        """The comment before an element, else the one behind it."""
+        """Return the leading comment of an element, else the trailing one."""
         location = self.locations.get(path)
         if location is None:
             return ""

@@ -1,4 +1,4 @@
-"""What the generator can work with: which files of a descriptor set, and which names."""
+"""Select the files of a descriptor set to generate from, and check their names."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 def supported(descriptors: FileDescriptorSet) -> list[FileDescriptorProto]:
-    """The files to generate from: not those that define options, unless what they define is used.
+    """Return the files to generate from. Files that define options are skipped unless their types are used.
 
-    Options are compiled away, and the files that define them are full of what only options need.
+    Generated code does not contain options, and the files that define them consist mostly of types for options.
 
     Raises:
-        CodegenError: A name is no identifier.
+        CodegenError: A name is not an identifier.
     """
     waiting = [file for file in descriptors.file if _defines_options(file)]
     kept = [file for file in descriptors.file if not _defines_options(file)]
@@ -36,7 +36,7 @@ def supported(descriptors: FileDescriptorSet) -> list[FileDescriptorProto]:
         waiting = [file for file in waiting if file not in found]
         used |= {name for file in found for name in _references(file)}
     findings = [
-        error(file.name, f"{name!r} is not a name")
+        error(file.name, f"{name!r} is not a valid identifier")
         for file in kept
         for name in _names(file)
         if not _NAME.fullmatch(name)
@@ -47,7 +47,7 @@ def supported(descriptors: FileDescriptorSet) -> list[FileDescriptorProto]:
 
 
 def extensions(file: FileDescriptorProto) -> Iterator[tuple[FieldDescriptorProto, tuple[int, ...]]]:
-    """The fields that a file adds to messages from outside, each with its path in the file."""
+    """Yield the extension fields in a file, each with its source path."""
     for i, extension in enumerate(file.extension):
         yield extension, (7, i)
     for message, path in _messages(file.message_type, (4,)):
@@ -56,7 +56,7 @@ def extensions(file: FileDescriptorProto) -> Iterator[tuple[FieldDescriptorProto
 
 
 def is_option(extension: FieldDescriptorProto) -> bool:
-    """Whether it is for definitions, and not for messages that are sent."""
+    """Whether an extension field is an option, not part of a message that is sent."""
     return bool(_OPTIONS.fullmatch(extension.extendee))
 
 
@@ -75,7 +75,7 @@ def _messages(
 
 
 def _names(file: FileDescriptorProto) -> Iterator[str]:
-    """Every name that becomes code. protoc lets only identifiers pass, but a descriptor set may come from elsewhere."""
+    """Yield every name that becomes code. protoc accepts only identifiers, but descriptor sets have other sources too."""
     if file.package:
         yield from file.package.split(".")
     enums = list(file.enum_type)
@@ -89,7 +89,7 @@ def _names(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def _references(file: FileDescriptorProto) -> Iterator[str]:
-    """Full names of the types that a file's fields and methods refer to."""
+    """Yield the full names of the types that a file's fields and methods refer to."""
     for message, _ in _messages(file.message_type, (4,)):
         yield from (field.type_name.lstrip(".") for field in message.field)
     for service in file.service:
@@ -99,7 +99,7 @@ def _references(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def defined(file: FileDescriptorProto) -> Iterator[str]:
-    """Full names of the messages and enums of a file."""
+    """Yield the full names of a file's messages and enums."""
     yield from _inside(file.package, file.message_type, file.enum_type)
 
 

@@ -1,11 +1,11 @@
-"""Which types of fields are the same on the wire, and which are in Python."""
+"""Compare field types: which have the same encoding, and which have the same Python type."""
 
 from __future__ import annotations
 
 from .model import Api, Field, Label
 
 _VARINT, _ZIGZAG, _FIXED32, _FIXED64 = "varint", "zigzag", "fixed32", "fixed64"
-# Types of one group are read from each other's bytes, as protobuf promises; the others only from their own.
+# protobuf guarantees that types of one group can read each other's bytes; all other types read only their own.
 _GROUPS = {
     **dict.fromkeys(("int32", "int64", "uint32", "uint64", "bool", "enum"), _VARINT),
     **dict.fromkeys(("sint32", "sint64"), _ZIGZAG),
@@ -16,7 +16,7 @@ _PYTHON = {"string": "str", "bytes": "bytes", "bool": "bool", "float": "float", 
 
 
 def shown(field: Field) -> str:
-    """The type of a field as definitions spell it."""
+    """Return the type of a field in .proto syntax."""
     single = field.type_name or field.kind
     if field.label is Label.MAP:
         return f"map<{field.map_key}, {field.type_name or field.map_value}>"
@@ -24,14 +24,14 @@ def shown(field: Field) -> str:
 
 
 def python_type(field: Field) -> str:
-    """What a value of the field is in Python, be it one or several; a message or enum by its full name."""
+    """Return the Python type of a single value of the field; messages and enums by full name."""
     if field.label is Label.MAP:
         return f"{_single(field.map_key)} to {field.type_name or _single(field.map_value)}"
     return field.type_name or _single(field.kind)
 
 
 def wire_compatible(old_api: Api, new_api: Api, old: Field, new: Field) -> bool:
-    """Whether each side understands what the other writes, but for the field's number."""
+    """Whether each side can read what the other writes, apart from the field's number."""
     return _Comparison(old_api, new_api).fields(old, new)
 
 
@@ -40,7 +40,7 @@ def _single(kind: str) -> str:
 
 
 class _Comparison:
-    """Follows sub-messages; a pair that is being compared already counts as compatible, so that it ends."""
+    """Compares sub-messages recursively. Pairs being compared count as compatible, so that the recursion ends."""
 
     def __init__(self, old: Api, new: Api) -> None:
         self.old, self.new = old, new
@@ -51,7 +51,7 @@ class _Comparison:
             return False
         if old.label is Label.MAP:
             return self._kinds(old.map_key, new.map_key) and self._values(old.map_value, new.map_value, old, new)
-        # Several numbers are packed into one, which a reader of a single one does not expect.
+        # Repeated numbers are packed, which a reader of a singular field does not expect.
         packs = (old.label is Label.REPEATED) != (new.label is Label.REPEATED) and (old.packed or new.packed)
         return not packs and self._values(old.kind, new.kind, old, new)
 
@@ -61,7 +61,7 @@ class _Comparison:
         return self._kinds(old_kind, new_kind)
 
     def _kinds(self, old: str, new: str) -> bool:
-        """Whether kinds agree; bytes may hold any text, but text not any bytes."""
+        """Yield whether the kinds agree. bytes can hold any string, but string can't hold all bytes."""
         return old == new or (old, new) == ("string", "bytes") or (old in _GROUPS and _GROUPS[old] == _GROUPS.get(new))
 
     def _messages(self, old: str, new: str) -> bool:

@@ -1,4 +1,4 @@
-"""``flyte-codegen import``: the steps, and what they report."""
+"""``flyte-codegen import``: its steps and its report."""
 
 import argparse
 import sys
@@ -29,10 +29,10 @@ class Outcome:
     """What an import did.
 
     Attributes:
-        files: All ``.proto`` paths that the import is responsible for, sorted.
-        changed: Those of them, and of the tables beside them, whose bytes changed, sorted.
-        removed: Paths of an earlier import that nothing reaches any more; they were deleted.
-        warnings: Comments that could not be kept, one line each.
+        files: All imported ``.proto`` paths, sorted.
+        changed: Paths of ``.proto`` files and side tables that changed, sorted.
+        removed: Paths from an earlier import that were deleted because no root reaches them any more.
+        warnings: One line for each comment that could not be kept.
     """
 
     files: tuple[str, ...]
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the import and print what it did; 1 when it failed."""
+    """Run the import and print a report. Return 1 if it failed."""
     try:
         outcome = run(args.wheel, args.out)
     except ImportProblem as problem:
@@ -59,10 +59,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def run(wheel: str | None, out: Path) -> Outcome:
-    """Import the definitions that ``out/import.toml`` asks for.
+    """Import the definitions listed in ``out/import.toml``.
 
     Args:
-        wheel: Path to a wheel or a pinned requirement; None takes the one ``import.toml`` names.
+        wheel: Path to a wheel, or a pinned requirement. Default: ``wheel`` in ``import.toml``.
         out: The directory to write to.
 
     Raises:
@@ -72,7 +72,7 @@ def run(wheel: str | None, out: Path) -> Outcome:
     config = ImportConfig.load(out)
     source = wheel or config.wheel
     if not source:
-        raise ImportProblem(f"no wheel is named; give --wheel or set `wheel` in {out / 'import.toml'}")
+        raise ImportProblem(f"no wheel is set; pass --wheel or set `wheel` in {out / 'import.toml'}")
     return import_definitions([open_wheel(item) for item in (source, *config.also)], config.roots, out)
 
 
@@ -82,7 +82,7 @@ def import_definitions(wheels: Sequence[Wheel], roots: Sequence[str], out: Path)
     The text is compiled and compared with the wheels' descriptors before anything in ``out`` is touched.
 
     Args:
-        wheels: Where to look for files, in this order.
+        wheels: The wheels to search for files, in this order.
         roots: Paths of the ``.proto`` files to start from.
         out: The directory to write to.
 
@@ -114,17 +114,17 @@ def import_definitions(wheels: Sequence[Wheel], roots: Sequence[str], out: Path)
 
 
 def _prove(texts: Mapping[str, str], files: Mapping[str, FileDescriptorProto], owners: Mapping[str, str]) -> None:
-    """Compile the text and compare with the descriptors it was written from."""
+    """Compile the text and compare the result with the original descriptors."""
     with tempfile.TemporaryDirectory() as directory:
         put(Path(directory), {path: text.encode() for path, text in texts.items()}, ())
         compiled = compile_protos(Path(directory), list(texts))
     for path, file in files.items():
         if comparable(compiled[path], owners) != comparable(file, owners):
             raise ImportProblem(
-                f"{path} cannot be written so that protoc reads the same back; leave it out of the roots"
+                f"{path} has definitions that do not survive a round trip through .proto text; remove it from `roots`"
             )
 
 
 def _reads(path: Path, text: str) -> bool:
-    """Whether a file is there that holds the text."""
+    """Whether the file exists with exactly this text."""
     return path.is_file() and path.read_bytes() == text.encode()

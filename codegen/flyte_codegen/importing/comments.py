@@ -1,4 +1,4 @@
-"""Comments of existing ``.proto`` files: read by element, so that they can be written again."""
+"""Read comments of existing ``.proto`` files by element, so that the next import can keep them."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pb2 import (
 from .protoc import compile_protos
 
 _Path = tuple[int, ...]
-# Field numbers of descriptor.proto, which make up the paths of source info.
+# Field numbers of descriptor.proto, which occur in source paths.
 _FILE_PACKAGE, _FILE_MESSAGE, _FILE_ENUM, _FILE_SERVICE, _FILE_SYNTAX = 2, 4, 5, 6, 12
 _MESSAGE_FIELD, _MESSAGE_NESTED, _MESSAGE_ENUM, _MESSAGE_ONEOF = 2, 3, 4, 8
 _ENUM_VALUE = _SERVICE_METHOD = 2
@@ -25,10 +25,10 @@ _COMMENT = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|//([^\n]*)|/\*
 
 
 def read_comments(directory: Path, paths: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """The comments of the given files by element, and a warning for each comment that stands on none.
+    """Return the comments of the given files by element, and a warning for each comment without an element.
 
-    The key is the element's full name (an enum value's includes its enum) and for a file its path. Several comments on
-    one element, before or behind it, become one with paragraphs.
+    The key is the element's full name (enum values include their enum), or a file's path. Several comments on one
+    element become paragraphs of one comment.
     """
     comments: dict[str, str] = {}
     warnings: list[str] = []
@@ -40,14 +40,14 @@ def read_comments(directory: Path, paths: Sequence[str]) -> tuple[dict[str, str]
         lost = [line for line, count in left.items() if count > 0]
         if lost:
             warnings.append(
-                f"{path}: a comment stands on no message, field, oneof, enum, value, service or method "
-                f"and was not kept: {' / '.join(lost)}"
+                f"{path}: dropped a comment that belongs to no message, field, oneof, enum, value, service or method: "
+                f"{' / '.join(lost)}"
             )
     return comments, warnings
 
 
 def comments_of(file: FileDescriptorProto) -> dict[str, str]:
-    """The comments that source info attaches to elements of one compiled file."""
+    """Return the comments of one compiled file's elements, from source info."""
     at: dict[_Path, list[str]] = {}
     for location in file.source_code_info.location:
         texts = [text for text in _texts(location) if text]
@@ -61,7 +61,7 @@ def comments_of(file: FileDescriptorProto) -> dict[str, str]:
 
 
 def elements(file: FileDescriptorProto) -> Iterator[tuple[_Path, str]]:
-    """Every element that can carry a comment: its path in source info, and its key."""
+    """Yield every element that can have a comment: its source path and its key."""
     yield (_FILE_SYNTAX,), file.name
     yield (_FILE_PACKAGE,), file.name
     prefix = f"{file.package}." if file.package else ""
@@ -101,7 +101,7 @@ def _texts(location: SourceCodeInfo.Location) -> Iterator[str]:
 
 
 def _dedented(text: str) -> str:
-    """Comment text without the one space behind ``//``, trailing space, and empty lines at either end."""
+    """Strip the space after ``//``, trailing spaces, and blank lines at both ends of a comment."""
     lines = [line.rstrip() for line in text.split("\n")]
     if all(line.startswith(" ") for line in lines if line):
         lines = [line[1:] for line in lines]
@@ -109,7 +109,7 @@ def _dedented(text: str) -> str:
 
 
 def _content(text: str) -> Iterator[str]:
-    """The non-empty lines of a comment, without what decorates them."""
+    """Return the non-empty lines of a comment without decoration."""
     for line in text.split("\n"):
         bare = line.strip().strip("*/").strip()
         if bare:

@@ -12,12 +12,12 @@ FILE_NAME = "import.toml"
 
 @attrs.frozen
 class ImportConfig:
-    """What one ``protos/`` directory is made of.
+    """The settings of one ``protos/`` directory.
 
     Attributes:
-        wheel: Where the definitions come from: a pinned requirement (``flyteidl2==2.0.53``) or a path to a wheel.
+        wheel: The source of the definitions: a pinned requirement (``flyteidl2==2.0.53``) or a path to a wheel.
         also: Further wheels, searched in order for imported files that the first one lacks.
-        roots: The ``.proto`` files wanted; whatever they use comes along.
+        roots: The ``.proto`` files to import; files that they use are imported too.
     """
 
     wheel: str
@@ -26,13 +26,13 @@ class ImportConfig:
 
     @classmethod
     def load(cls, directory: Path) -> "ImportConfig":
-        """Read ``import.toml`` of a protos directory; ImportProblem when it is missing or says something unknown."""
+        """Read ``import.toml`` of a protos directory. Raise ImportProblem if it is missing or has unknown keys."""
         path = directory / FILE_NAME
         try:
             table = tomllib.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             raise ImportProblem(
-                f'{path} does not exist; write it with `wheel = "name==version"` and `roots = ["package/file.proto"]`'
+                f'{path} does not exist; create it with `wheel = "name==version"` and `roots = ["package/file.proto"]`'
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ImportProblem(f"{path} is not valid TOML: {error}") from None
@@ -44,7 +44,7 @@ class ImportConfig:
             raise ImportProblem(f"{path}: wheel must be a string")
         roots = _strings(path, "roots", table.get("roots"))
         if not roots:
-            raise ImportProblem(f"{path}: roots is empty; name the .proto files to start from")
+            raise ImportProblem(f"{path}: roots is empty; list the .proto files to start from")
         return cls(wheel=wheel, also=_strings(path, "also", table.get("also", [])), roots=roots)
 
 

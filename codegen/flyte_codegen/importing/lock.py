@@ -1,4 +1,4 @@
-"""``protos.lock``: where the definitions came from, and what they were when they were written."""
+"""``protos.lock``: the source of the definitions, and their hashes at the time of the import."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ FILE_NAME = "protos.lock"
 
 @attrs.frozen
 class Source:
-    """One wheel, as recorded."""
+    """One recorded wheel."""
 
     name: str
     version: str
@@ -24,14 +24,14 @@ class Source:
 
 @attrs.frozen
 class Lock:
-    """The record of one import: the wheels, and a hash of each file written, by path."""
+    """The record of one import: the wheels, and the hash of each written file by path."""
 
     sources: tuple[Source, ...] = ()
     files: Mapping[str, str] = attrs.field(factory=dict[str, str])
 
     @classmethod
     def load(cls, directory: Path) -> "Lock":
-        """Read the lock of a directory; an empty one when there is none yet."""
+        """Read the lock of a directory; without a lock file, return an empty lock."""
         path = directory / FILE_NAME
         try:
             table = tomllib.loads(path.read_text("utf-8"))
@@ -44,7 +44,7 @@ class Lock:
 
     def text(self) -> str:
         """The lock as TOML."""
-        lines = ["# Written by `flyte-codegen import`. The hashes leave comments and blank lines out."]
+        lines = ["# Written by `flyte-codegen import`. The hashes ignore comments and blank lines."]
         for source in self.sources:
             lines += [
                 "",
@@ -55,7 +55,7 @@ class Lock:
         return "\n".join(lines) + "\n"
 
     def check_sources(self, sources: Sequence[Source]) -> None:
-        """Refuse a wheel whose contents changed while its version did not."""
+        """Refuse a wheel if its contents changed without a new version."""
         known = {(source.name, source.version): source.sha256 for source in self.sources}
         for source in sources:
             recorded = known.get((source.name, source.version), source.sha256)
@@ -67,13 +67,13 @@ class Lock:
 
 
 def definitions_hash(text: str) -> str:
-    """SHA-256 of what a written file defines: its lines less comments and blank lines."""
+    """Return the SHA-256 of a file's definitions: its lines without comments and blank lines."""
     kept = [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("//")]
     return hashlib.sha256("\n".join(kept).encode()).hexdigest()
 
 
 def verify(directory: Path) -> list[str]:
-    """Differences between a directory and its lock, one line each: files missing, or whose definitions were edited."""
+    """Yield differences between a directory and its lock, one line each: missing files and edited definitions."""
     lock = Lock.load(directory)
     if not lock.files:
         return [f"{directory / FILE_NAME} does not exist; run `flyte-codegen import`"]

@@ -1,7 +1,7 @@
-"""The standard options that are carried into the text, and the form in which two descriptors are compared.
+"""The options that are kept in the text, and the reduced form of descriptors for comparison.
 
-Dropped, because nothing of them reaches a Python client: custom options and their definitions, ``go_package`` and the
-other file options, and imports that only served those options.
+Custom options and their definitions, ``go_package`` and other file options, and imports used only by those options are
+dropped, because a Python client does not need them.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
 
 
 def carried(options: Message) -> list[tuple[str, str]]:
-    """The carried options that are set, as name and proto literal, sorted by name."""
+    """Return the kept options that are set, as name and proto literal, sorted by name."""
     found: list[tuple[str, str]] = []
     for name in CARRIED.get(options.DESCRIPTOR.name, ()):
         if options.HasField(name):
@@ -42,7 +42,7 @@ def carried(options: Message) -> list[tuple[str, str]]:
 
 
 def default_json_name(name: str) -> str:
-    """The JSON name protoc derives: underscores dropped, the letter after each in upper case (ASCII only)."""
+    """Return protoc's default JSON name: drop underscores, capitalize the letter after each (ASCII only)."""
     parts: list[str] = []
     capital = False
     for char in name:
@@ -55,7 +55,7 @@ def default_json_name(name: str) -> str:
 
 
 def comparable(file: FileDescriptorProto, owners: Mapping[str, str]) -> FileDescriptorProto:
-    """A copy reduced to what the text carries: two files mean the same when these copies are equal."""
+    """Return a copy with only what the text keeps. Two files are equivalent if these copies are equal."""
     copy = FileDescriptorProto()
     copy.CopyFrom(file)
     for field in ("source_code_info", "extension", "public_dependency", "weak_dependency", "dependency"):
@@ -70,7 +70,7 @@ def comparable(file: FileDescriptorProto, owners: Mapping[str, str]) -> FileDesc
         _reduce(service)
         for method in service.method:
             _reduce(method)
-            # The text has one spelling for "not streaming", a descriptor two: unset and false.
+            # In text, "not streaming" has one spelling; in descriptors two: unset and false.
             for flag in ("client_streaming", "server_streaming"):
                 if not getattr(method, flag):
                     method.ClearField(flag)
@@ -97,7 +97,7 @@ def _reduce_enum(enum: EnumDescriptorProto) -> None:
 
 
 def _reduce(element: Any) -> None:
-    """Leave only the carried options of an element, which is any message with an ``options`` field."""
+    """Remove all but the kept options from an element, which is any message with an ``options`` field."""
     kept = {name: getattr(element.options, name) for name, _ in carried(element.options)}
     element.ClearField("options")
     for name, value in kept.items():

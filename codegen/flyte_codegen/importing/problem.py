@@ -2,4 +2,4 @@
 
 
 class ImportProblem(Exception):
-    """An import that cannot go on: one line that says what is wrong and what to do about it."""
+    """An import failed. The message is one line with the error and a remedy."""

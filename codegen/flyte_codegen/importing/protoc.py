@@ -1,4 +1,4 @@
-"""protoc, run as a process so that what it prints can be reported."""
+"""Run protoc as a separate process, so that its output can be reported."""
 
 import subprocess
 import sys
@@ -14,16 +14,16 @@ _SECONDS = 120
 
 
 def compile_protos(directory: Path, paths: Sequence[str]) -> dict[str, FileDescriptorProto]:
-    """Compile files of a directory; the descriptors by path, source info included.
+    """Compile files of a directory. Return the descriptors by path, with source info.
 
     Raises:
-        ImportProblem: protoc refused a file (its first message is quoted), or is not installed.
+        ImportProblem: protoc rejected a file (the error quotes its first message), or is not installed.
     """
     if not paths:
         return {}
     with tempfile.TemporaryDirectory() as scratch:
         result = Path(scratch) / "set.pb"
-        # The paths go through a file: thousands of them would not fit on a command line.
+        # Paths are passed in a file: thousands of them would not fit on a command line.
         listing = Path(scratch) / "arguments"
         listing.write_text(
             "\n".join([f"-I{directory}", f"--descriptor_set_out={result}", "--include_source_info", *paths]), "utf-8"
@@ -38,5 +38,5 @@ def compile_protos(directory: Path, paths: Sequence[str]) -> dict[str, FileDescr
             reason = errors[0] if errors else f"exit status {done.returncode}"
             if "No module named" in done.stderr:
                 reason = "grpcio-tools is not installed; pip install 'flyte-remote[codegen]'"
-            raise ImportProblem(f"protoc refused a file in {directory}: {reason}")
+            raise ImportProblem(f"protoc rejected a file in {directory}: {reason}")
         return {file.name: file for file in FileDescriptorSet.FromString(result.read_bytes()).file}

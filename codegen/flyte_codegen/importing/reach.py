@@ -1,4 +1,4 @@
-"""Which files a set of root files uses, directly or through others."""
+"""Find the files that a set of root files uses, directly or indirectly."""
 
 import importlib
 import re
@@ -11,17 +11,17 @@ from .problem import ImportProblem
 Files = Mapping[str, FileDescriptorProto]
 
 _PATH = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.+-]*/)*[A-Za-z0-9_][A-Za-z0-9_.+-]*\.proto")
-# These come with protoc, so no copy of them is written.
+# protoc brings these files along, so they are not written.
 _WELL_KNOWN = re.compile(r"google/protobuf/([a-z_]+)\.proto")
 
 
 def is_well_known(path: str) -> bool:
-    """Whether protoc brings this file along itself."""
+    """Whether protoc brings this file along."""
     return _WELL_KNOWN.fullmatch(path) is not None
 
 
 def messages_of(file: FileDescriptorProto) -> Iterator[tuple[str, DescriptorProto]]:
-    """Every message of a file with its full name, parents first."""
+    """Yield every message of a file with its full name, parents first."""
     todo = [(_join(file.package, message.name), message) for message in reversed(file.message_type)]
     while todo:
         name, message = todo.pop()
@@ -30,7 +30,7 @@ def messages_of(file: FileDescriptorProto) -> Iterator[tuple[str, DescriptorProt
 
 
 def type_names(file: FileDescriptorProto) -> Iterator[str]:
-    """Full names of the messages and enums that a file defines."""
+    """Yield the full names of the messages and enums that a file defines."""
     for enum in file.enum_type:
         yield _join(file.package, enum.name)
     for name, message in messages_of(file):
@@ -40,7 +40,7 @@ def type_names(file: FileDescriptorProto) -> Iterator[str]:
 
 
 def used_types(file: FileDescriptorProto) -> set[str]:
-    """Full names of the types that fields and methods of a file refer to; extensions do not count."""
+    """Return the full names of the types that a file's fields and methods refer to, without extensions."""
     used = {field.type_name for _, message in messages_of(file) for field in message.field if field.type_name}
     for service in file.service:
         for method in service.method:
@@ -49,7 +49,7 @@ def used_types(file: FileDescriptorProto) -> set[str]:
 
 
 def used_imports(file: FileDescriptorProto, owners: Mapping[str, str]) -> list[str]:
-    """The files whose types this one uses, sorted: its imports less those that only carry options."""
+    """Return the imports that a file uses types from, sorted. Imports used only for options are left out."""
     used: set[str] = set()
     for name in used_types(file):
         owner = owners.get(name)
@@ -62,16 +62,16 @@ def used_imports(file: FileDescriptorProto, owners: Mapping[str, str]) -> list[s
 
 
 def find_files(roots: Sequence[str], wheels: Sequence[Files]) -> tuple[dict[str, FileDescriptorProto], dict[str, str]]:
-    """The files that the roots reach, by path, and for every type seen the path of the file that defines it.
+    """Return the files that the roots reach, by path, and the path of the defining file for every type.
 
-    Well-known files take part in the second result only. An earlier wheel wins when several hold a file.
+    Well-known files occur only in the second result. If several wheels have a file, the first wheel wins.
     """
     available: dict[str, FileDescriptorProto] = {}
     for wheel in reversed(wheels):
         available.update(wheel)
     for root in roots:
         if root not in available:
-            raise ImportProblem(f"no wheel holds {root!r}; correct `roots` in import.toml or give another wheel")
+            raise ImportProblem(f"no wheel holds {root!r}; correct `roots` in import.toml or pass another wheel")
     owners = {name: file.name for file in available.values() for name in type_names(file)}
     for path in sorted({path for file in available.values() for path in file.dependency if is_well_known(path)}):
         owners.update((name, path) for name in type_names(_well_known(path)))
@@ -82,14 +82,14 @@ def find_files(roots: Sequence[str], wheels: Sequence[Files]) -> tuple[dict[str,
         if path in found or is_well_known(path):
             continue
         file = available[path]
-        # The wheel is untrusted data, and this becomes the path of a file that is written.
+        # Wheels are untrusted, and this name becomes the path of a written file.
         if not _PATH.fullmatch(path):
             raise ImportProblem(
-                f"a wheel names a file {path!r}, which is no plain relative path; do not use that wheel"
+                f"a wheel has a file named {path!r}, which is not a plain relative path; do not use that wheel"
             )
         if file.syntax != "proto3":
             raise ImportProblem(
-                f"{path} is {file.syntax or 'proto2'}, and only proto3 is supported; drop what reaches it"
+                f"{path} uses {file.syntax or 'proto2'}, and only proto3 is supported; remove the roots that import it"
             )
         found[path] = file
         todo.extend(used_imports(file, owners))
@@ -97,7 +97,7 @@ def find_files(roots: Sequence[str], wheels: Sequence[Files]) -> tuple[dict[str,
 
 
 def well_known_files(paths: Iterable[str]) -> list[FileDescriptorProto]:
-    """The descriptors of well-known files, dependencies first, each once."""
+    """Return the descriptors of well-known files, each once, dependencies first."""
     ordered: dict[str, FileDescriptorProto] = {}
 
     def add(path: str) -> None:

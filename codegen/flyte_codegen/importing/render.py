@@ -1,4 +1,4 @@
-"""File descriptors written as ``.proto`` source text."""
+"""Write file descriptors as ``.proto`` source text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -29,10 +29,10 @@ _SCALARS = {
 
 @attrs.frozen
 class Renderer:
-    """Writes files; the same descriptors and comments always give the same text.
+    """Writes files. The same descriptors and comments always give the same text.
 
     Attributes:
-        symbols: All names in sight, to spell references.
+        symbols: All known names, for spelling references.
         comments: Comment text by element: full name, or path for a file.
     """
 
@@ -40,7 +40,7 @@ class Renderer:
     comments: Mapping[str, str]
 
     def file(self, file: FileDescriptorProto, imports: Sequence[str]) -> str:
-        """The text of one file, with a line end at its end."""
+        """Return the text of one file, with a final newline."""
         header = [*self._comment(file.name), 'syntax = "proto3";']
         if file.package:
             header += ["", f"package {file.package};"]
@@ -80,7 +80,7 @@ class Renderer:
         body = _Body([*_option_lines(message.options), *_message_reserved(message)])
         for enum in message.enum_type:
             body.block(self._enum(enum, f"{name}.{enum.name}"))
-        # protoc numbers nested types in the order in which it meets them, and a map field makes one.
+        # protoc numbers nested types in source order, and a map field creates one.
         nested = list(message.nested_type)
         entries = {f".{name}.{entry.name}": entry for entry in nested if entry.options.map_entry}
 
@@ -142,7 +142,7 @@ class Renderer:
 
 
 class _Body:
-    """The lines between two braces: blocks and commented items stand apart, plain items close together."""
+    """The lines between two braces. Blank lines separate blocks and commented items, but not plain items."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = list(lines)
@@ -167,7 +167,7 @@ class _Body:
 
 
 def quoted(text: str) -> str:
-    """A proto string literal."""
+    """Return a proto string literal."""
     escaped = "".join(
         f"\\{char}" if char in '"\\' else char if char.isprintable() else "".join(f"\\{b:03o}" for b in char.encode())
         for char in text
@@ -209,7 +209,7 @@ def _enum_value(value: EnumValueDescriptorProto) -> str:
 
 
 def _message_reserved(message: DescriptorProto) -> list[str]:
-    # A message's ranges exclude their end, an enum's include it.
+    # Reserved ranges exclude their end in messages and include it in enums.
     ranges = [(item.start, item.end - 1) for item in message.reserved_range]
     return _reserved(ranges, message.reserved_name, _MAX_FIELD_NUMBER)
 

@@ -1,6 +1,6 @@
-"""``buf.validate`` rules that a client can check before it sends, as a table beside the protos.
+"""``buf.validate`` rules that a client can check before sending, as a table beside the protos.
 
-They live in custom options, which the text leaves out; ``rules.toml`` keeps them by full name of field or oneof.
+The rules are custom options, which the text does not keep. ``rules.toml`` lists them by full name of field or oneof.
 """
 
 import json
@@ -21,7 +21,7 @@ FILE_NAME = "rules.toml"
 _VALIDATE = "buf/validate/validate.proto"
 _DESCRIPTOR = "google/protobuf/descriptor.proto"
 
-# What the table can say. The kind of a rule (string, repeated, int32, ...) follows from the field.
+# The rules that the table can express. Their kind (string, repeated, int32, ...) follows from the field.
 # fmt: off
 _CARRIED = frozenset({
     "const", "in", "not_in", "gt", "gte", "lt", "lte", "defined_only", "len", "min_len", "max_len", "min_bytes",
@@ -36,14 +36,14 @@ _Rules = dict[str, _Value]
 
 @attrs.define
 class RuleTable:
-    """Rules by full name, and how many of each kind the table cannot say."""
+    """Rules by full name, and the number of rules of each kind that the table cannot express."""
 
     fields: dict[str, _Rules] = attrs.field(factory=dict[str, _Rules])
     oneofs: dict[str, _Rules] = attrs.field(factory=dict[str, _Rules])
     not_carried: Counter[str] = attrs.field(factory=Counter[str])
 
     def text(self) -> str:
-        """The table as TOML, sorted by name."""
+        """Return the table as TOML, sorted by name."""
         lines = ["# Checks a server makes on requests, from the buf.validate options of the imported definitions."]
         if self.not_carried:
             kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(self.not_carried.items()))
@@ -59,7 +59,7 @@ class RuleTable:
 
 
 def collect_rules(files: Mapping[str, FileDescriptorProto], wheels: Sequence[Files]) -> RuleTable:
-    """The rules on the elements of ``files``, read with the rule definitions that a wheel brings along."""
+    """Return the rules of the elements of ``files``, parsed with the rule definitions in a wheel."""
     table = RuleTable()
     definitions = next((wheel[_VALIDATE] for wheel in wheels if _VALIDATE in wheel), None)
     if definitions is not None:
@@ -75,7 +75,7 @@ def collect_rules(files: Mapping[str, FileDescriptorProto], wheels: Sequence[Fil
 
 
 class _Reader:
-    """Decodes the extensions in a pool of its own, so that nothing of a wheel enters the process-wide one."""
+    """Decodes the extensions in a separate descriptor pool, so that the process-wide pool stays unchanged."""
 
     def __init__(self, definitions: FileDescriptorProto, table: RuleTable) -> None:
         pool = DescriptorPool()
@@ -113,7 +113,7 @@ class _Reader:
         return decoded.Extensions[handle] if decoded.HasExtension(handle) else None
 
     def _rules(self, rules: Any) -> _Rules:
-        """FieldRules as a table: the rules of its kind, ``required``, and ``ignore_empty``."""
+        """Return FieldRules as a table: the rules of its kind, ``required``, and ``ignore_empty``."""
         found: _Rules = {}
         for descriptor, value in rules.ListFields():
             name: str = descriptor.name
@@ -145,7 +145,7 @@ class _Reader:
 
 
 def _plain(value: Any) -> _Value:
-    """A rule's operand: durations and timestamps as seconds."""
+    """Return a rule's operand; durations and timestamps become seconds."""
     if isinstance(value, Message):
         amount: Any = value
         return float(amount.seconds + amount.nanos / 1e9)

@@ -1,4 +1,4 @@
-"""Type references: the shortest spelling that protoc resolves to the type meant."""
+"""Type references: the shortest spelling that protoc resolves to the right type."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
 from .reach import messages_of
 
-# A field or rpc whose type is spelt with one of these first would be read as another statement or as a scalar.
+# protoc parses a field or rpc type that starts with one of these as another statement or as a scalar.
 # fmt: off
 _TAKEN = frozenset({
     "double", "float", "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32",
@@ -20,7 +20,7 @@ class Symbols:
     """Every name defined in a set of files, packages included."""
 
     def __init__(self, files: Iterable[FileDescriptorProto], types: Iterable[str] = ()) -> None:
-        """Collect the names of ``files``, and ``types`` that are defined elsewhere with the packages they stand in."""
+        """Collect the names in ``files``, and ``types`` from other files with their packages."""
         names: set[str] = set()
         for file in files:
             prefix = f"{file.package}." if file.package else ""
@@ -44,7 +44,7 @@ class Symbols:
         self._names = frozenset(names - {""})
 
     def reference(self, target: str, scope: str, package: str) -> str:
-        """How to write the type ``target`` (a full name) inside ``scope``, a message or package of ``package``."""
+        """Return how to spell the type ``target`` (a full name) in ``scope``, a message or package in ``package``."""
         target = target.removeprefix(".")
         if package and target.startswith(f"{package}."):
             enclosing = scope
@@ -56,7 +56,7 @@ class Symbols:
         return target if self._resolves(target, target, scope) else f".{target}"
 
     def _resolves(self, spelling: str, target: str, scope: str) -> bool:
-        """Whether protoc, which takes the innermost scope that knows the first part, arrives at the target."""
+        """Whether protoc resolves the spelling to the target: it searches the innermost scope that has the first part."""
         first = spelling.partition(".")[0]
         if first in _TAKEN:
             return False

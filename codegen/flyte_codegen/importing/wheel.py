@@ -1,4 +1,4 @@
-"""Wheels of compiled protobuf modules, read as data: nothing inside a wheel is imported or run."""
+"""Read wheels of compiled protobuf modules as data. Code inside a wheel is never imported or run."""
 
 import ast
 import email.parser
@@ -27,7 +27,7 @@ class Wheel:
 
     Attributes:
         name: Distribution name, from the wheel's metadata.
-        version: Its version.
+        version: Distribution version.
         sha256: Hash of the wheel file, in hexadecimal.
         files: Its file descriptors by ``.proto`` path.
     """
@@ -39,7 +39,7 @@ class Wheel:
 
 
 def open_wheel(source: str) -> Wheel:
-    """Read a wheel given as a path, or downloaded by pip when it is a pinned requirement such as ``flyteidl2==2.0.53``."""
+    """Read a wheel from a path, or download it with pip for a pinned requirement such as ``flyteidl2==2.0.53``."""
     if source.endswith(".whl"):
         return read_wheel(Path(source))
     if not _PIN.fullmatch(source):
@@ -61,12 +61,12 @@ def _download(pin: str, directory: Path) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         raise ImportProblem(
-            f"pip did not fetch {pin} within {_DOWNLOAD_SECONDS} seconds; download the wheel and give its path"
+            f"pip did not fetch {pin} within {_DOWNLOAD_SECONDS} seconds; download the wheel and pass its path"
         ) from None
     wheels = sorted(directory.glob("*.whl"))
     if done.returncode or not wheels:
-        lines = done.stderr.strip().splitlines() or ["it gave no reason"]
-        raise ImportProblem(f"pip could not fetch {pin} ({lines[-1].strip()}); download the wheel and give its path")
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise ImportProblem(f"pip could not fetch {pin} ({lines[-1].strip()}); download the wheel and pass its path")
     return wheels[0]
 
 
@@ -93,23 +93,23 @@ def read_wheel(path: Path) -> Wheel:
     if not name or not version:
         raise ImportProblem(f"{path} has no dist-info metadata, so it is not a wheel; download it again")
     if not files:
-        raise ImportProblem(f"{path} holds no compiled protobuf modules (*_pb2.py); give the wheel that has them")
+        raise ImportProblem(f"{path} contains no compiled protobuf modules (*_pb2.py); pass a wheel that does")
     return Wheel(name=name, version=version, sha256=hashlib.sha256(data).hexdigest(), files=files)
 
 
 def _descriptor_of(source: bytes, where: str) -> FileDescriptorProto | None:
-    """The serialized descriptor that a ``_pb2.py`` registers, taken from its syntax tree; None when it registers none."""
+    """Return the serialized descriptor that a ``_pb2.py`` registers, from its syntax tree; None if there is none."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        raise ImportProblem(f"{where} is not Python ({error}); download the wheel again") from None
+        raise ImportProblem(f"{where} is not valid Python ({error}); download the wheel again") from None
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(attr="AddSerializedFile"), args=[ast.Constant(value=bytes(data))]):
                 try:
                     return FileDescriptorProto.FromString(data)
                 except DecodeError:
-                    raise ImportProblem(f"{where} holds a damaged descriptor; download the wheel again") from None
+                    raise ImportProblem(f"{where} contains a damaged descriptor; download the wheel again") from None
             case _:
                 pass
     return None

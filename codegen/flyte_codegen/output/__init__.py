@@ -1,1 +1,1 @@
-"""Rendering, formatting, verification and writing of the output folder. Imports `configuration` and what is before it."""
+"""Render, format, verify and write the output folder. Imports `configuration` and earlier folders."""

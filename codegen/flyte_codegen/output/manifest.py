@@ -1,4 +1,4 @@
-"""The manifest of an output folder: what was written, and the seal that says what it was made from."""
+"""The manifest of an output folder: the written files, and a seal that covers the inputs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from flyte_codegen.diagnostics import fail
 
 @attrs.frozen
 class Manifest:
-    """What a run has written.
+    """The record of what a run wrote.
 
-    `seal` covers the digest of all inputs, the list of files and the warnings: when it fits, and so do the files, then
-    another run would write the same and warn of the same.
+    `seal` is a hash over the digest of all inputs, the list of files and the warnings. If the seal and the files match,
+    another run would write the same files and show the same warnings.
     """
 
     files: Mapping[str, str] = attrs.field(factory=dict[str, str])
@@ -29,16 +29,16 @@ class Manifest:
 
     @classmethod
     def of(cls, files: Mapping[str, str], inputs: str = "", warnings: Iterable[object] = ()) -> Manifest:
-        """The manifest of files by content; without the digest of the inputs it has no seal."""
+        """Build the manifest of files. Without the digest of the inputs, it has no seal."""
         made = cls({name: digest(text.encode()) for name, text in sorted(files.items())}, tuple(map(str, warnings)))
         return attrs.evolve(made, seal=made.sealed(inputs)) if inputs else made
 
     @classmethod
     def load(cls, output: Path) -> Manifest:
-        """The manifest in a folder; an empty one when there is none.
+        """Read the manifest in a folder. Without one, return an empty manifest.
 
         Raises:
-            CodegenError: It can't be read.
+            CodegenError: The manifest can't be read.
         """
         path = output / MANIFEST
         if not path.is_file():
@@ -52,11 +52,11 @@ class Manifest:
             raise fail(str(path), "is not a manifest", remedy) from None
 
     def sealed(self, inputs: str) -> str:
-        """The seal that a run with these inputs puts on what is listed here."""
+        """Return the seal for these inputs and the files listed here."""
         return digest(json.dumps([inputs, *self.files.items(), *self.warnings]).encode())
 
     def text(self) -> str:
-        """The manifest as it is written."""
+        """Return the manifest as text."""
         data: dict[str, Any] = {"generator": __version__}
         if self.seal:
             data["seal"] = self.seal
@@ -66,15 +66,15 @@ class Manifest:
 
 
 def digest(content: bytes) -> str:
-    """SHA-256 in hexadecimal digits."""
+    """Return the SHA-256 in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
 
 def present(output: Path) -> dict[str, str]:
-    """The files in the folder with their digests, but for what Python puts there.
+    """Return the files in the folder with their digests, without Python's caches.
 
     Raises:
-        CodegenError: One can't be read.
+        CodegenError: A file can't be read.
     """
     found = (p for p in output.rglob("*") if p.is_file() and "__pycache__" not in p.parts) if output.is_dir() else ()
     try:
@@ -84,7 +84,7 @@ def present(output: Path) -> dict[str, str]:
 
 
 def finished(output: Path, inputs: str) -> Manifest | None:
-    """The manifest, when the folder already holds what these inputs give, and nothing else.
+    """Return the manifest if the folder already has exactly the output of these inputs, else None.
 
     Raises:
         CodegenError: The manifest or a file can't be read.

@@ -1,4 +1,4 @@
-"""Templates to text. A template's path is the path of what it writes; `%name` in it means one file for each."""
+"""Render templates. A template's path is the path of its output; `%name` in it means one file for each such item."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ _RUNTIME = {
     "entities": sorted(names.ENTITY_RUNTIME),
     "registry": sorted(names.REGISTRY_RUNTIME),
 }
-# What tells an item from the others of its kind, the best first.
+# Attributes that identify an item in errors, the best first.
 _NAMES = ("full_name", "name", "source", "path")
-# What the expressions of a template can raise, beside the errors of the template language itself.
+# The exceptions that expressions in a template can raise, and those of the template engine.
 _FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @attrs.frozen
 class Rendered:
-    """Files by path below the output package, and of each the template and the item that it was made from."""
+    """Files by path below the output package, and the template and item that each was rendered from."""
 
     files: dict[str, str]
     origins: dict[str, str]
 
 
 def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[str, Any]) -> Rendered:
-    """All files to write.
+    """Render all files.
 
     Args:
-        config: The whole configuration; its template folders come before ours.
+        config: The whole configuration. Its template folders take precedence over the built-in ones.
         views: The items to render for each `%name` of a template's path; each has a dotted `.path`.
-        context: What every template sees beside its item.
+        context: The variables of every template, in addition to its item.
 
     Raises:
-        CodegenError: A template fails, with its line and the item it was rendering; or two items have one path.
+        CodegenError: A template fails (the error has its line and item), or two items have the same path.
     """
     environment = _environment(config)
     out = Rendered({}, {})
@@ -57,7 +57,7 @@ def render(config: Config, views: Mapping[str, Iterable[Any]], context: Mapping[
             continue
         for path, item in _targets(name, views):
             if path in out.files:
-                raise fail(path, "would be written twice", "give one of the two another name")
+                raise fail(path, "two items would be written to this path", "rename one of them")
             made_for = [_label(value) for value in item.values()]
             try:
                 template = environment.get_template(name)
@@ -80,7 +80,7 @@ def _environment(config: Config) -> jinja2.Environment:
         loader=jinja2.ChoiceLoader(
             [
                 jinja2.FileSystemLoader(_folders(config)),
-                # Ours under a name that nobody's replaces, so that a replacement can build on what it replaces.
+                # Built-in templates also have a prefix, so that a replacement can extend the template it replaces.
                 jinja2.PrefixLoader({_OURS: jinja2.FileSystemLoader(built_in_templates())}),
             ]
         ),
@@ -101,7 +101,7 @@ def _environment(config: Config) -> jinja2.Environment:
 
 
 def _targets(name: str, views: Mapping[str, Iterable[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a template writes: its path and its item, once or for each item of the `%name` in its own path."""
+    """Yield the output paths and items of a template: one, or one for each item of the `%name` in its path."""
     folder, _, file = name.removesuffix(_SUFFIX).rpartition("/")
     prefix = f"{folder}/" if folder else ""
     if not file.startswith("%"):
@@ -109,13 +109,13 @@ def _targets(name: str, views: Mapping[str, Iterable[Any]]) -> Iterator[tuple[st
         return
     key, _, extension = file[1:].partition(".")
     if key not in views:
-        raise fail(name, f"there are no items called %{key}", nearest(f"%{key}", [f"%{view}" for view in views]))
+        raise fail(name, f"there is no item kind %{key}", nearest(f"%{key}", [f"%{view}" for view in views]))
     for item in views[key]:
         yield f"{prefix}{item.path.replace('.', '/')}.{extension}", {key: item}
 
 
 def _label(item: object) -> str:
-    """What an item is called in errors, such as `entity Book`."""
+    """Return the name of an item in errors, such as `entity Book`."""
     kind = type(item).__name__.removeprefix("Py").lower()
     return f"{kind} {next(getattr(item, key) for key in _NAMES if hasattr(item, key))}"
 
@@ -125,7 +125,7 @@ def _for(items: Iterable[str]) -> str:
 
 
 def _shown(file: Path, config: Config) -> str | None:
-    """A template's path with the folder that it lies in, which for ours is `@flyte`; None for what is no template."""
+    """Return a template's path with its folder (`@flyte` for built-in ones); None if the file is not a template."""
     if file.suffix != _SUFFIX:
         return None
     if any(file.is_relative_to(folder) for folder in config.templates):
@@ -136,10 +136,10 @@ def _shown(file: Path, config: Config) -> str | None:
 
 
 def _explained(cause: BaseException, config: Config, name: str, path: str, made_for: Iterable[str]) -> CodegenError:
-    """The error of a template, at the innermost template line that it came from: jinja2 writes them into the traceback."""
+    """Return the error of a template, with the innermost template line, which jinja2 puts into the traceback."""
     own = _found(config, name)
     if isinstance(cause, jinja2.TemplateSyntaxError) and cause.filename:
-        own = Path(cause.filename)  # which may be one that it includes
+        own = Path(cause.filename)  # possibly an included template
     place = f"{_shown(own, config) or own}:{getattr(cause, 'lineno', 1)}"
     items = dict.fromkeys(made_for)
     trace = cause.__traceback__
@@ -147,18 +147,18 @@ def _explained(cause: BaseException, config: Config, name: str, path: str, made_
         shown = _shown(Path(trace.tb_frame.f_code.co_filename), config)
         if shown is not None:
             place = f"{shown}:{trace.tb_lineno}"
-            # Arguments and loop variables of the template; jinja2 keeps those of loops that are over as `missing`.
+            # Arguments and loop variables of the template; jinja2 sets variables of finished loops to `missing`.
             items.update((_label(value), None) for value in trace.tb_frame.f_locals.values() if _is_item(value))
         trace = trace.tb_next
     remedy = "correct the template"
     if place.startswith(f"{_OURS}/"):
-        remedy = "look for the cause in templates of yours that replace what this one uses; if there is none, report it"
+        remedy = "check your templates that replace ones used here; if you have none, report a bug"
     what = f"no template named {cause}" if isinstance(cause, jinja2.TemplateNotFound) else str(cause)
     return fail(place, f"{what} (while rendering {path}{',' if items else ''}{_for(items)})", remedy)
 
 
 def _found(config: Config, name: str) -> Path:
-    """The file of a template."""
+    """Return the file of a template."""
     return next((folder / name for folder in _folders(config) if (folder / name).is_file()), Path(name))
 
 
@@ -168,10 +168,10 @@ def _is_item(value: object) -> bool:
 
 def _literal(value: object) -> str:
     if isinstance(value, jinja2.Undefined):
-        str(value)  # raises; its repr, which a literal is made of, does not
+        str(value)  # raises for undefined values; repr(), which literal() uses, does not
     return text.literal(value)
 
 
 def _renamed(enum: Enum) -> dict[str, str]:
-    """The protobuf names of members whose Python name is not just the name without the prefix."""
+    """Return the members with a Python name that is not just the protobuf name without its prefix."""
     return {m.py_name: m.name for m in enum.members if enum.prefix + m.py_name != m.name}

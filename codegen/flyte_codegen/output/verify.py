@@ -1,4 +1,4 @@
-"""Formatting, and what must hold for every file before any is written."""
+"""Format the files, and check all of them before any is written."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from flyte_codegen.configuration.settings import Config
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, error, fail
 
 _CLASS = re.compile(r"class (\w+)")
-_Mistake = tuple[int, str, str]  # the line, what is wrong with it, and what to do
+_Mistake = tuple[int, str, str]  # the line, the error, and the remedy
 
 
 def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, str]:
-    """The files after one pass of ruff over all of them: unused imports removed, sorted, formatted.
+    """Format all files in one pass of ruff: remove unused imports, sort imports, format.
 
     Args:
         files: Text by path.
-        origins: The template and item that a file was made from, which errors name.
+        origins: The template and item of each file, for errors.
 
     Raises:
-        CodegenError: Files that are not Python, or ruff is not installed.
+        CodegenError: A file is not valid Python, or ruff is not installed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
@@ -44,10 +44,10 @@ def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, st
         ]
         for arguments in (["check", *isolated, *imports], ["format", *isolated]):
             command = [sys.executable, "-m", "ruff", *arguments, "."]
-            # In the folder itself: what counts as first-party, and so is sorted apart, depends on where ruff runs.
+            # Run in the folder: ruff's notion of first-party imports, and so their order, depends on where it runs.
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
             if done.returncode:
-                syntax_trees(files, origins)  # which says what is wrong in fewer words, if it is that
+                syntax_trees(files, origins)  # reports syntax errors more briefly
                 absent = "No module named ruff" in done.stderr
                 remedy = "pip install 'flyte-remote[codegen]'" if absent else "correct the template"
                 raise fail("ruff", (done.stderr or done.stdout).strip(), remedy)
@@ -55,10 +55,10 @@ def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, st
 
 
 def syntax_trees(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, ast.Module]:
-    """The syntax trees of the Python files.
+    """Parse the Python files.
 
     Raises:
-        CodegenError: Files that are not Python, each with the line.
+        CodegenError: Files that are not valid Python, each with the line.
     """
     findings: list[Diagnostic] = []
     trees: dict[str, ast.Module] = {}
@@ -74,10 +74,10 @@ def syntax_trees(files: dict[str, str], origins: Mapping[str, str]) -> dict[str,
 
 
 def check(files: dict[str, str], config: Config, origins: Mapping[str, str]) -> None:
-    """Refuse output that imports what generated code may not, or that says two things under one name.
+    """Refuse output with forbidden imports or duplicate names.
 
     Raises:
-        CodegenError: All findings, each with the file and line, the line's text, and what it was made from.
+        CodegenError: All findings, each with the file and line, the line's text, and its template and item.
     """
     findings = [
         _finding(name, files[name], line, message, origins, remedy)
@@ -91,7 +91,7 @@ def check(files: dict[str, str], config: Config, origins: Mapping[str, str]) -> 
 def _finding(
     name: str, content: str, line: int, message: str, origins: Mapping[str, str], remedy: str = "correct the template"
 ) -> Diagnostic:
-    """A mistake in a file, of which people wrote only the template."""
+    """Return an error in a generated file that points to its template."""
     lines = content.split("\n")
     text = lines[line - 1].strip() if line <= len(lines) else ""
     around = next((found[1] for above in reversed(lines[:line]) if (found := _CLASS.match(above))), "")
@@ -102,7 +102,7 @@ def _finding(
 
 def _forbidden(tree: ast.Module, config: Config) -> Iterator[_Mistake]:
     within = tuple(f"{package}." for package in (config.package, *config.extern.values()))
-    # Overlay classes are named in annotations only, so that importing them may wait for a type checker.
+    # Overlay classes occur only in annotations, so their imports belong under TYPE_CHECKING.
     overlays = {e.overlay.partition(":")[0] for e in config.entities}
     for statement in tree.body:
         type_only = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
@@ -115,7 +115,7 @@ def _forbidden(tree: ast.Module, config: Config) -> Iterator[_Mistake]:
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[ast.stmt, str]]:
-    """The imports in a statement. Expressions hold none, and are most of a tree: only statements are looked at."""
+    """Yield the imports in a statement. Expressions, the bulk of a tree, contain none and are skipped."""
     if isinstance(statement, ast.Import):
         yield from ((statement, alias.name) for alias in statement.names)
     elif isinstance(statement, ast.ImportFrom):
@@ -134,13 +134,13 @@ def _inner(node: ast.stmt | ast.excepthandler | ast.match_case) -> Iterator[ast.
 
 
 def _doubled(tree: ast.Module) -> Iterator[_Mistake]:
-    """Names that are bound twice at the top of a module or of a class: the second would silently replace the first."""
+    """Yield names bound twice in a module or class body: the second would silently replace the first."""
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     for body in (tree.body, *(scope.body for scope in classes)):
         seen: set[str] = set()
         for node, bound in _bound(body):
             if bound in seen:
-                yield node.lineno, f"{bound} is there twice", "rename one of the two"
+                yield node.lineno, f"{bound} is defined twice", "rename one of them"
             seen.add(bound)
 
 

@@ -1,4 +1,4 @@
-"""Last stage: the output folder, made equal to what was generated, and the proof that it still is."""
+"""Last stage: compare the output folder with the generated files, and update it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .manifest import Manifest, digest, present
 
 @attrs.frozen
 class State:
-    """How an output folder differs from what belongs there."""
+    """The differences between an output folder and the generated files."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
     obsolete: tuple[str, ...]
-    """Written by an earlier run, and no longer part of the output."""
+    """Files written by an earlier run that are no longer part of the output."""
     edited: tuple[str, ...]
-    """Neither what an earlier run wrote nor what this one would."""
+    """Files that match neither the last run nor this one, so somebody edited them."""
     stray: tuple[str, ...]
     """Files that the generator did not write."""
 
@@ -33,7 +33,7 @@ class State:
 
 
 def compare(output: Path, files: Mapping[str, str]) -> State:
-    """How `output` differs from `files`.
+    """Compare the folder `output` with `files`.
 
     Raises:
         CodegenError: The manifest of an earlier run can't be read.
@@ -54,15 +54,15 @@ def compare(output: Path, files: Mapping[str, str]) -> State:
 
 
 def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> State:
-    """Make `output` hold `files` and nothing else, or leave it as it is; what is unchanged keeps its time stamp.
+    """Make `output` contain exactly `files`, or change nothing on failure. Unchanged files keep their time stamps.
 
     Raises:
-        CodegenError: The folder has files that the generator did not write or that were edited (unless `force`), or can't be written.
+        CodegenError: The folder has foreign or edited files (unless `force`), or can't be written.
     """
     state = compare(output, files)
     if not force:
         _refuse(output, state)
-    # The manifest comes last: a run that is cut short leaves files that are either old or new, not edited ones.
+    # Write the manifest last: after an interrupted run, files are old or new and do not count as edited.
     changed = sorted(
         {*state.missing, *state.stale, *state.edited, *state.stray} & set(files), key=lambda n: (n == MANIFEST, n)
     )
@@ -72,21 +72,21 @@ def write(output: Path, files: Mapping[str, str], *, force: bool = False) -> Sta
 
 
 def put(output: Path, files: Mapping[str, bytes], gone: Iterable[str]) -> None:
-    """Write files to a folder and remove others from it, or leave it as it is.
+    """Write files to a folder and remove others, or change nothing on failure.
 
     Args:
-        output: The folder, which need not be there.
-        files: What to write, in this order, by path below the folder.
+        output: The folder; it is created if missing.
+        files: Content by path below the folder, written in this order.
         gone: Paths of files to remove.
 
     Raises:
-        CodegenError: The folder can't be written, or something of another kind is in the way; nothing was changed.
+        CodegenError: The folder can't be written, or a folder is in place of a file or vice versa. Nothing was changed.
     """
     _check_places(output, files)
     try:
         _replace(output, files, tuple(gone))
     except OSError as cause:
-        remedy = "check that there is space, and the folder's permissions; nothing was changed"
+        remedy = "nothing was changed; check the free disk space and the folder's permissions"
         raise fail(str(output), f"can't be written: {cause.strerror}", remedy) from None
 
 
@@ -94,28 +94,28 @@ def _refuse(output: Path, state: State) -> None:
     edit = "move the change to a template, codegen.toml or the overlay; --force discards it"
     stray = "move it elsewhere; --force removes it"
     findings = [error(f"{output.name}/{name}", "was edited by hand", edit) for name in state.edited]
-    findings += [error(f"{output.name}/{name}", "was not written by this tool", stray) for name in state.stray]
+    findings += [error(f"{output.name}/{name}", "was not written by flyte-codegen", stray) for name in state.stray]
     if findings:
         raise CodegenError(findings)
 
 
 def _check_places(output: Path, names: Iterable[str]) -> None:
-    """Refuse to write where something of another kind is."""
+    """Refuse to write if a folder is in place of a file, or vice versa."""
     findings: dict[Path, Diagnostic] = {}
     for path in (output / name for name in names):
         above = (folder for folder in path.parents if folder.exists())
         obstacle = path if path.is_dir() else next((folder for folder in above if not folder.is_dir()), None)
         if obstacle is not None:
-            message = "a folder is where a file has to be" if obstacle == path else "a file is where a folder has to be"
+            message = "this is a folder, not a file" if obstacle == path else "this is a file, not a folder"
             findings[obstacle] = error(str(obstacle), f"can't be written: {message}", "move it elsewhere")
     if findings:
         raise CodegenError(findings.values())
 
 
 def _replace(output: Path, files: Mapping[str, bytes], gone: Collection[str]) -> None:
-    """Put new files into their places and remove those that are gone; when one step fails, none was done.
+    """Move new files into place and remove obsolete ones; if one step fails, undo all.
 
-    Files are written beside the folder first, so that a full disk is found out before anything is replaced.
+    Files are first written beside the folder, so that a full disk is noticed before anything is replaced.
     """
     if not files and not gone:
         return
@@ -136,7 +136,7 @@ def _replace(output: Path, files: Mapping[str, bytes], gone: Collection[str]) ->
                 else:
                     target.unlink()
             _prune(output)
-        except BaseException:  # an interrupt leaves nothing half-written either
+        except BaseException:  # interrupts must not leave a half-written folder either
             for name in reversed(touched):
                 if (old / name).exists():
                     (old / name).replace(_parent(output / name))
@@ -147,13 +147,13 @@ def _replace(output: Path, files: Mapping[str, bytes], gone: Collection[str]) ->
 
 
 def _parent(path: Path) -> Path:
-    """The path, once its folder is there."""
+    """Create the parent folder, and return the path."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
 def _prune(output: Path) -> None:
-    """Remove folders that hold nothing any more but compiled code."""
+    """Remove folders that contain only compiled Python."""
     for folder in sorted((p for p in output.rglob("*") if p.is_dir() and p.name != "__pycache__"), reverse=True):
         if all(entry.name == "__pycache__" for entry in folder.iterdir()):
             for compiled in folder.rglob("*.pyc"):

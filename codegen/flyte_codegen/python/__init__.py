@@ -1,1 +1,1 @@
-"""Python types and texts for protobuf elements; modules of messages and services. Imports `configuration` and `definitions`."""
+"""Python types and literals for protobuf elements, and modules of messages and services. Imports `configuration` and `definitions`."""

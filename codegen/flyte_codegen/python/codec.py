@@ -1,4 +1,4 @@
-"""How each field is decoded and encoded: the steps that a message's codec is laid out from."""
+"""The decoding and encoding steps of each field, from which templates build a message's codec."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WIRE_TYPE: dict[str, int] = {
     **dict.fromkeys(("float", "fixed32", "sfixed32"), 5),
 }
 _WIDTH = {1: 8, 5: 4}
-# The expression that turns what stands on the wire, `number` or a part of the buffer, into what the message keeps.
+# The expression that converts the encoded value, `number` or a slice of the buffer, to the stored value.
 _READ = {
     "string": "buf[at:pos].decode()",
     "bytes": "buf[at:pos]",
@@ -45,7 +45,7 @@ _UNPACKED = {
 
 @attrs.frozen
 class Store:
-    """One branch of a decoder: for this tag, this statement. `case` keeps a oneof to its last member."""
+    """One branch of a decoder: the statement for a tag. `case` ensures that the last member of a oneof wins."""
 
     tag: int
     kind: int
@@ -55,18 +55,18 @@ class Store:
 
     @property
     def width(self) -> int:
-        """Bytes of a fixed-width value; 0 for others."""
+        """The size of a fixed-width value in bytes; 0 for others."""
         return _WIDTH.get(self.kind, 0)
 
     @property
     def behind(self) -> str:
-        """The position behind the value: `at` is behind the number, and where there is none, one behind the tag."""
+        """The position after the value. `at` is the position after the number, or for fixed width, 1 after the tag."""
         return "at + number" if self.kind == 2 else f"at + {self.width - 1}" if self.width else "at"
 
 
 @attrs.frozen
 class Put:
-    """One step of an encoder: writes the field under `key`, or what is undecoded under `raw`, behind the bytes `tag`."""
+    """One step of an encoder: writes `tag`, then the field's value at `key` or its undecoded bytes at `raw`."""
 
     style: str
     key: str
@@ -80,17 +80,17 @@ class Put:
 
 
 def case(oneof: str) -> str:
-    """The decoder's variable for which member of a oneof came last."""
+    """Return the decoder's variable for the last seen member of a oneof."""
     return f"{oneof}_case"
 
 
 def wire_type(kind: str) -> int:
-    """How a value of that protobuf type stands on the wire."""
+    """Return the wire type of a protobuf type."""
     return _WIRE_TYPE.get(kind, 0)
 
 
 def stores(field: Field) -> list[Store]:
-    """The decoder branches of a field: its own, and the packed one where there is one."""
+    """Return the decoder branches of a field: its own and, if it can be packed, the packed one."""
     kind, read = wire_type(field.kind), _READ[field.kind]
     key = ("*" if field.kind in ("message", "enum", "map") else "") + field.py_name
     which = case(field.oneof) if field.oneof else ""
@@ -115,7 +115,7 @@ def _unpack(kind: str) -> str:
 
 
 def put(field: Field) -> Put:
-    """The encoder step of a field."""
+    """Return the encoder step of a field."""
     if field.label is Label.MAP:
         return Put(
             style="map",
@@ -135,7 +135,7 @@ def put(field: Field) -> Put:
 
 
 def _test(field: Field) -> str:
-    """Whether the value `v` of a single field is written."""
+    """Return the condition for writing the value `v` of a singular field."""
     if field.label is Label.OPTIONAL:
         return "v is not None"
     return "v is not None and written(v)" if field.kind in ("double", "float") else "v"

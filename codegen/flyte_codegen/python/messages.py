@@ -1,4 +1,4 @@
-"""What a module of messages looks like in Python."""
+"""The contents of message modules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .text import literal
 from .type_names import Naming, TypeNames
 
 _WRAPPED = ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")
-# The mixin of each well-known type, and what it is: the definitions that protoc brings come without comments.
+# The mixin and the docstring of each well-known type; protoc's definitions come without comments.
 _WELL_KNOWN = {
     "google.protobuf.Timestamp": ("TimestampMixin", "An instant, exact to the nanosecond."),
     "google.protobuf.Duration": (
@@ -34,7 +34,7 @@ _LISTS = {"message": "sub_list", "enum": "enum_list"}
 
 @attrs.frozen
 class PyField:
-    """A field as it stands in the class body."""
+    """A field in the class body."""
 
     name: str
     annotation: str
@@ -59,7 +59,7 @@ class PyMessage:
 
 @attrs.frozen
 class PyModule:
-    """A module of messages, ready to be laid out."""
+    """A module of messages, ready for the templates."""
 
     path: str
     source: str
@@ -70,18 +70,20 @@ class PyModule:
 
 
 def modules(api: Api, naming: Naming, findings: list[Diagnostic]) -> list[PyModule]:
-    """The message modules to write: of all files but those that another package holds."""
+    """Return the message modules to write: of all files except those from [extern] packages."""
     return [_lay_out(f, naming, findings) for f in api.files if (f.messages or f.enums) and not naming.is_extern(f)]
 
 
 def _lay_out(file: File, naming: Naming, findings: list[Diagnostic]) -> PyModule:
-    """Decide everything about a file's module."""
+    """Build the module of a file."""
     own = {x.py_name for x in file.types}
     fields = [field for message in file.messages for field in message.fields]
     for field in fields:
         if field.py_name in own:
-            findings.append(error(field.place, f"field {field.name} hides the class of that name", "rename the field"))
-    # An imported type may not be called as a field is: within the class, its name would mean the field.
+            findings.append(
+                error(field.place, f"field {field.name} shadows the class of the same name", "rename the field")
+            )
+    # An imported type must not have a field's name: in the class body, the name would mean the field.
     taken = own | MESSAGE_MODULE | {field.py_name for field in fields}
     types = TypeNames(naming, taken, f"{naming.package}.messages.{file.module}")
     messages = tuple(_message(message, types) for message in file.messages)
@@ -119,7 +121,7 @@ def _field(field: Field, types: TypeNames) -> PyField:
 
 
 def _row(field: Field) -> tuple[str | int, ...]:
-    """The field's row in the table, without what follows from the rest of it."""
+    """Return the field's row in the table, without entries that follow from others."""
     kind = f"map<{field.map_key},{field.map_value}>" if field.label is Label.MAP else field.kind
     proto_name = "" if field.name == field.py_name else field.name
     own_json_name = "" if field.json_name == json_name(field.name) else field.json_name
@@ -132,7 +134,7 @@ def _row(field: Field) -> tuple[str | int, ...]:
 
 
 def _default(field: Field, naming: Naming) -> str:
-    """The right side of a field: a constant, or the runtime's maker of fields that are decoded when they are read."""
+    """Return the right side of a field: a constant, or a runtime descriptor that decodes the field when read."""
     target = literal(naming.path(field.type_name)) if field.type_name else ""
     if field.label is Label.MAP:
         parts = [literal(field.map_key), literal(field.map_value), *([target] if target else [])]

@@ -1,4 +1,4 @@
-"""What a module of one service looks like in Python."""
+"""The contents of service modules."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PyService:
 
 
 def effect(method: Method, config: Config) -> str:
-    """What repeating a call does: the proto's word, else codegen.toml's, else streams read and the rest writes."""
+    """Return the effect of a call: from the proto, else from codegen.toml, else READ for streams and WRITE for others."""
     if method.idempotency in _EFFECTS:
         return _EFFECTS[method.idempotency]
     configured = config.effects.get(method.full_name)
@@ -58,7 +58,7 @@ def effect(method: Method, config: Config) -> str:
 
 
 def cardinality(method: Method) -> str:
-    """The name of the method's `Cardinality`."""
+    """Return the name of the method's `Cardinality`."""
     return {
         (False, False): "UNARY",
         (False, True): "SERVER_STREAM",
@@ -68,7 +68,7 @@ def cardinality(method: Method) -> str:
 
 
 def lay_out(service: Service, naming: Naming, config: Config, source: str) -> PyService:
-    """Decide everything about a service's module."""
+    """Build the module of a service."""
     types = TypeNames(naming, SERVICE_MODULE | {service.py_name, f"{service.py_name}Base"})
     rpcs = tuple(_rpc(service, method, naming, types, config) for method in service.methods)
     return PyService(
@@ -105,5 +105,5 @@ def _rpc(service: Service, method: Method, naming: Naming, types: TypeNames, con
 
 
 def modules(api: Api, naming: Naming, config: Config) -> list[PyService]:
-    """The service modules to write."""
+    """Return the service modules to write."""
     return [lay_out(s, naming, config, f.name) for f in api.files if not naming.is_extern(f) for s in f.services]

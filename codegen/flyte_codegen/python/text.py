@@ -1,4 +1,4 @@
-"""The only way for text of the definitions into generated code."""
+"""Escape text from the definitions. All such text reaches generated code through these functions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def literal(value: object) -> str:
-    """A value as a Python literal, double-quoted where it is text."""
+    """Return a value as a Python literal; strings in double quotes."""
     if isinstance(value, str):
         plain = repr(value)[1:-1].replace("\\'", "'")
         return '"' + plain.replace('"', '\\"') + '"' if '\\"' not in plain else repr(value)
@@ -14,10 +14,10 @@ def literal(value: object) -> str:
 
 
 def docstring(text: str, indent: int = 0) -> str:
-    """Text as a docstring that can't end early, whatever quotes and backslashes it holds."""
+    """Return text as a docstring, with quotes and backslashes escaped so that it can't end early."""
     pad = " " * indent
     safe = text.strip().replace("\\", "\\\\")
-    safe = re.sub(r'"(?=""|\Z)', r"\"", safe)  # no three in a row, and none before the closing ones
+    safe = re.sub(r'"(?=""|\Z)', r"\"", safe)  # no three quotes in a row, and none before the closing quotes
     safe = "".join(c if c == "\n" or c.isprintable() else f"\\U{ord(c):08x}" for c in safe)
     if "\n" not in safe:
         return f'"""{safe}"""'
@@ -26,10 +26,10 @@ def docstring(text: str, indent: int = 0) -> str:
 
 
 def comment(text: str) -> str:
-    """Text as a comment on one line."""
+    """Return text as a one-line comment."""
     return "# " + "".join(c if c.isprintable() else " " for c in text)
 
 
 def sentence(text: str) -> str:
-    """The first paragraph, on one line."""
+    """Return the first paragraph as one line."""
     return " ".join(text.split("\n\n")[0].split())

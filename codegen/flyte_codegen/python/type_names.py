@@ -1,4 +1,4 @@
-"""Where generated types live, and what the modules that use them call them."""
+"""The modules of generated types, and their names in the modules that use them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flyte_codegen.diagnostics import fail
 
 @functools.cache
 def importable(module: str) -> bool:
-    """Whether there is such a module in this environment."""
+    """Whether a module exists in this environment."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
@@ -20,7 +20,7 @@ def importable(module: str) -> bool:
 
 
 class Naming:
-    """Where generated types live: in the package they are written to, or in one that others generated."""
+    """Finds the module of a generated type: in the output package, or in an [extern] package."""
 
     def __init__(self, api: Api, package: str, extern: Mapping[str, str]) -> None:
         self.api, self.package, self.extern = api, package, extern
@@ -34,12 +34,12 @@ class Naming:
         if not prefixes:
             return self.package
         owner = self.extern[max(prefixes, key=len)]
-        # Others generate what they use: flyte_api has a Timestamp, but no Empty, which is then made here.
+        # Other packages contain only what they use: flyte_api has Timestamp but not Empty, so Empty is generated here.
         absent = (file.messages or file.enums) and not importable(f"{owner}.messages.{file.module}")
         return self.package if absent else owner
 
     def module(self, full_name: str) -> str:
-        """The module that holds a message or enum.
+        """Return the module of a message or enum.
 
         Raises:
             CodegenError: The type does not exist.
@@ -50,22 +50,22 @@ class Naming:
         return f"{self._owner(file)}.messages.{file.module}"
 
     def service_module(self, service: Service) -> str:
-        """The module that holds the RPCs of a service."""
+        """Return the module of a service's RPCs."""
         file = next(f for f in self.api.files if service in f.services)
         return f"{self._owner(file)}.services.{service.module}"
 
     def py_name(self, full_name: str) -> str:
-        """The class of a message or enum."""
+        """Return the class name of a message or enum."""
         found = self.api.messages.get(full_name) or self.api.enums[full_name]
         return found.py_name
 
     def path(self, full_name: str) -> str:
-        """The import path of a message or enum, `module:Class`."""
+        """Return the import path of a message or enum, `module:Class`."""
         return f"{self.module(full_name)}:{self.py_name(full_name)}"
 
 
 class TypeNames:
-    """The names that one module uses for the types of others; a second type of the same name gets an alias."""
+    """The names of imported types in one module. A second type with the same name gets an alias."""
 
     def __init__(self, naming: Naming, taken: Iterable[str], home: str = "") -> None:
         self.naming, self.home = naming, home
@@ -75,7 +75,7 @@ class TypeNames:
         self._services: dict[str, str] = {}
 
     def service(self, service: Service) -> str:
-        """How the module refers to the RPCs of a service; the first of several with one name keeps it."""
+        """Return the module's name for a service's RPCs. The first of several services with one name keeps it."""
         if service.full_name not in self._services:
             cls = service.py_name
             local = self._free(service.full_name, cls) if cls in self._services.values() else cls
@@ -85,7 +85,7 @@ class TypeNames:
         return self._services[service.full_name]
 
     def name(self, full_name: str) -> str:
-        """How the module refers to the type."""
+        """Return the module's name for a type."""
         module, cls = self.naming.module(full_name), self.naming.py_name(full_name)
         if module == self.home:
             return cls
@@ -97,7 +97,7 @@ class TypeNames:
         return self._names[full_name]
 
     def _free(self, full_name: str, cls: str) -> str:
-        """The class name, or with the last part of its package in front, or with an X in front of that."""
+        """Return the class name; if taken, with the last part of its package in front; if still taken, with an X too."""
         if cls not in self.taken:
             return cls
         *_, scope = ("", *full_name.split(".")[:-1])
@@ -108,5 +108,5 @@ class TypeNames:
 
 
 def _as(cls: str, local: str) -> str:
-    """What an import says of a class that the module calls `local`."""
+    """Return the part of an import statement that binds a class to `local`."""
     return cls if cls == local else f"{cls} as {local}"

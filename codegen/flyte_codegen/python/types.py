@@ -11,24 +11,24 @@ _ZEROS = {"str": '""', "bytes": 'b""', "bool": "False", "float": "0.0", "int": "
 
 
 def scalar(kind: str) -> str:
-    """The Python type of a scalar."""
+    """Return the Python type of a scalar."""
     return _SCALARS.get(kind, "int")
 
 
 def zero(kind: str) -> str:
-    """The expression of a scalar's default."""
+    """Return the expression for a scalar's default."""
     return _ZEROS[scalar(kind)]
 
 
 def single(field: Field, types: TypeNames) -> str:
-    """The type of one value of the field; of a map, of the value of one entry."""
+    """Return the type of one value of the field; for maps, of one entry's value."""
     if field.type_name:
         return types.name(field.type_name)
     return scalar(field.map_value if field.label is Label.MAP else field.kind)
 
 
 def whole(field: Field, types: TypeNames) -> str:
-    """The type of the field."""
+    """Return the type of the whole field."""
     one = single(field, types)
     if field.label is Label.MAP:
         return f"dict[{scalar(field.map_key)}, {one}]"

@@ -1,4 +1,4 @@
-"""The command `new`: a project that generates a client from its own definitions, complete and passing its own checks."""
+"""The command `new`: write a complete project that generates a client from its own definitions."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from flyte_codegen.python.type_names import importable
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _SUFFIX = ".j2"
 _STEPS = """\
-{where} is ready. It generates a client from protos/ and tests it; its checks pass as it is:
+{where} is ready. It generates a client from protos/ and tests it. Run its tests and checks:
 
     cd {where}
     make test
     make check
 
-Then put your own definitions into protos/, name what they describe in codegen.toml, and run make generate.
+Then put your own definitions into protos/, describe your entities in codegen.toml, and run make generate.
 """
 
 
 def create(folder: Path) -> int:
-    """Run `flyte-codegen new`: write a new project, its generated client included, and tell how to go on.
+    """Run `flyte-codegen new`: write a new project with its generated client, and print the next steps.
 
-    Everything is written beside the folder first and moved there in one step: there is a whole project, or none.
+    Everything is first written beside the folder and then moved in one step, so a failed run leaves nothing behind.
 
     Raises:
-        CodegenError: The folder's name is no name for a project, the folder holds something, or it can't be written.
+        CodegenError: The folder's name is not a valid project name, or the folder is not empty or can't be written.
     """
     target = folder.resolve()
     try:
@@ -64,7 +64,7 @@ def create(folder: Path) -> int:
 
 
 def _format(made: Path) -> None:
-    """How imports are sorted and lines broken depends on the project's name, so it is its own formatter that says."""
+    """Format the project. Import order and line breaks depend on its name, so it can't be formatted in advance."""
     for arguments in (["check", "--fix"], ["format"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--quiet", "--no-cache", "."]
         done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False)
@@ -73,7 +73,7 @@ def _format(made: Path) -> None:
 
 
 def _checked(target: Path) -> str:
-    """The project's name, if the project can be made."""
+    """Return the project's name, after checking that the project can be created."""
     name, package = target.name, target.name.replace("-", "_")
     if not _NAME.fullmatch(name):
         message = (
@@ -81,12 +81,12 @@ def _checked(target: Path) -> str:
         )
         raise fail(name or str(target), message, f"for example {_suggested(name)}")
     if keyword.iskeyword(package) or package in sys.stdlib_module_names:
-        raise fail(name, f"its package would be called {package}, as something of Python's own is", _another(name))
+        raise fail(name, f"its package name, {package}, is a Python keyword or standard module", _another(name))
     for module in (package, f"{package}_api"):
         if importable(module):
-            raise fail(name, f"a package called {module} is installed here already", _another(name))
+            raise fail(name, f"a package named {module} is already installed here", _another(name))
     if not target.parent.is_dir():
-        raise fail(str(target.parent), "the folder does not exist", "make it first")
+        raise fail(str(target.parent), "the folder does not exist", "create it first")
     if target.exists() and not target.is_dir():
         raise fail(str(target), "is a file", "choose another name")
     if target.is_dir() and any(target.iterdir()):
@@ -104,7 +104,7 @@ def _another(name: str) -> str:
 
 
 def _files(name: str) -> Iterator[tuple[str, str]]:
-    """The hand-written part of a project, by path; `PACKAGE` in a path stands for its Python package."""
+    """Return the hand-written files of a project, by path; `PACKAGE` in a path stands for its Python package."""
     root = Path(str(files(__name__) / "project"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(root),

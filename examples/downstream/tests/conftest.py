@@ -17,7 +17,7 @@ def books() -> FakeBooks:
 
 @pytest.fixture
 def client(books: FakeBooks) -> Iterator[Client]:
-    """A client of a library of the test's own, which runs beside the test, whether that awaits or blocks."""
+    """A client of a test library. The server runs on another thread, so tests may await or block."""
     running = blocking_function(serve)([books, FakeReaders("Ada", "Alan", "Barbara", "Grace", "Grete")])
     try:
         with Client(running.endpoint, timeout=20) as made:

@@ -21,7 +21,7 @@ OPENING = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
 
 
 class FakeBooks(BookServiceBase):
-    """Keeps books in memory; each is acquired a second after the one before."""
+    """Keeps books in memory. Each book is acquired a second after the previous one."""
 
     def __init__(self) -> None:
         self.books: dict[tuple[str, str], pb.Book] = {}
@@ -98,7 +98,7 @@ class FakeBooks(BookServiceBase):
 
 
 class FakeReaders(ReaderServiceBase):
-    """Knows some readers."""
+    """Serves a fixed list of readers."""
 
     def __init__(self, *names: str) -> None:
         self.readers = [
@@ -135,7 +135,7 @@ def _in_scope(request: pb.ListBooksRequest, book: pb.Book) -> bool:
 
 
 def _by(field: str) -> Callable[[pb.Book], Any]:
-    """What books are compared by."""
+    """Return the sort key for a field."""
     keys: dict[str, Callable[[pb.Book], Any]] = {
         "acquired_at": lambda book: book.acquired_at.to_datetime() if book.acquired_at else OPENING,
         "state": lambda book: str(int(book.state)),

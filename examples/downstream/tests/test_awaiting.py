@@ -1,4 +1,4 @@
-"""The same client, awaited; the library runs on another event loop, as one across the network would."""
+"""The async client. The library runs on another event loop, like a remote one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocking client, against a library of the test's own."""
+"""The blocking client, against a test library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the library and Flyte have in common is one class, so that objects of either client fit into the other's calls."""
+"""Messages shared by the library and Flyte are the same classes, so either client accepts the other's objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls of tasks from within a task: children are submitted to the control plane and followed until they end.
+"""Calls of tasks from within a task: submits child actions to the control plane, and watches them until they end.
 
 It imports the runtime and the values, and nothing of `flyte.remote`.
 """

@@ -1,4 +1,4 @@
-"""The children of one action, followed over a single stream."""
+"""The children of one action, watched over a single stream."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from flyte_rpc.entities.reconnecting import resuming
 
 _BACKOFF = Backoff(attempts=40, first=0.5, longest=30.0)
 _LINGER = 30.0
-"""Seconds that the stream stays open without a waiting call. The next call then needs no snapshot of all children."""
+"""Seconds that the stream stays open without a waiting call. A call in that time needs no new snapshot."""
 _SILENCE = 30.0
 """Seconds without an update after which the watch subscribes again."""
 
 
 class ChildResult(NamedTuple):
-    """How a child ended."""
+    """The result of a child."""
 
     phase: ActionPhase
     error: ExecutionError | None
@@ -50,7 +50,7 @@ class Children:
         """Wait until a child has ended.
 
         Raises:
-            RpcError: Its state can't be followed any more.
+            RpcError: The child can't be watched any more.
         """
         found = self._ended.pop(name, None)
         if found is not None:
@@ -91,11 +91,11 @@ class Children:
                 async for reply in updates:
                     if reply.action_update is not None:
                         self._learn(reply.action_update)
-        except Exception as cause:  # whatever it is: the callers would wait for ever otherwise
+        except Exception as cause:  # any error, because the callers would wait forever otherwise
             self._fail(cause)
 
     async def _updates(self) -> AsyncGenerator[WatchForUpdatesResponse]:
-        """The updates of one connection. It ends after a silence: servers drop updates for slow readers."""
+        """Yield the updates of one connection. End after a silence, because servers drop updates for slow readers."""
         request = WatchForUpdatesRequest(parent_action_id=self._parent)
         async with (
             aclosing(stream(self._client, ActionsService.WATCH_FOR_UPDATES, request)) as replies,

@@ -1,4 +1,4 @@
-"""Submits the calls that a task makes of other tasks, and gives back what they returned."""
+"""Submits calls from one task to others, and returns their results."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ from .names import Names
 T = TypeVar("T")
 
 _AT_ONCE = 1000
-"""Children of one parent that are under way at a time; further ones wait here, not on the control plane."""
+"""Maximum number of concurrent children per parent. Further ones wait here, not on the control plane."""
 _SUBMITTING = 20
-"""Submissions of one parent that are under way at a time."""
+"""Maximum number of concurrent submissions per parent."""
 _SUBMISSION = Backoff(attempts=100, first=0.5, longest=10.0)
 _CLEANING_UP = 6.0
-"""Seconds that a cancelled call gets to abort its child."""
+"""Seconds in which a cancelled call can abort its child."""
 
 
 class DeployedTask(Protocol):
-    """What the controller uses of a `TaskDetails`."""
+    """The part of `TaskDetails` that the controller uses."""
 
     @property
     def name(self) -> str: ...
@@ -77,10 +77,10 @@ class DeployedTask(Protocol):
 
 
 class Controller:
-    """The children of the action that this process executes. All of its work is done on the bridge's event loop."""
+    """The children of the action that this process executes. Everything runs on the bridge's event loop."""
 
     def __init__(self, client: Client, context: TaskContext) -> None:
-        """Made when the first child is called; see `submit`."""
+        """Create the controller on the first call; see `submit`."""
         self._client = client
         self._context = context
         self._run = RunIdentifier(
@@ -98,12 +98,12 @@ class Controller:
         return ActionIdentifier(run=self._run, name=name)
 
     def call(self, details: DeployedTask, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
-        """Name a child and check its inputs, at once and in the order of the calls; the rest is to be awaited.
+        """Name a child and check its inputs immediately, in the order of the calls. Return an awaitable for the rest.
 
         Raises:
             RemoteTaskUsageError: Inputs are missing or unknown.
             TypeError: An input has the wrong type.
-            ValueError: An input is out of range, or all of them are too large.
+            ValueError: An input is out of range, or the inputs together are too large.
         """
         inputs = details.inputs(values)
         inputs.context = [KeyValuePair(key=k, value=v) for k, v in ctx().custom_context.items()]
@@ -142,7 +142,7 @@ class Controller:
         await self._submit(partial(self._enqueue_action, EnqueueRequest(action=action)))
 
     async def _submit(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Send a part of a submission until it succeeds. The names of children make that idempotent."""
+        """Send a part of a submission until it succeeds. The names of children make this idempotent."""
         return await persistent(call, label="the submission of a child", backoff=_SUBMISSION)
 
     async def _upload(self, request: UploadInputsRequest) -> str:
@@ -154,15 +154,15 @@ class Controller:
         try:
             await unary(self._client, ActionsService.ENQUEUE, request)
         except AlreadyExistsError:
-            return  # by an earlier attempt of this call or of the parent; the child is followed like any other
+            return  # submitted by an earlier attempt of this call or of the parent; watch the child as usual
         except InternalError as cause:
-            # The backend has no status of its own for this.
+            # The backend has no separate status for this.
             if "already exists" not in cause.message:
                 raise
 
     async def _abort(self, name: str) -> None:
-        """End a child that nobody waits for any more. It may have ended, or never been there."""
-        request = AbortRequest(action_id=self._identifier(name), reason="the parent gave the call up")
+        """Abort a child after its call was cancelled. It may have ended, or may not exist."""
+        request = AbortRequest(action_id=self._identifier(name), reason="the parent cancelled the call")
         with suppress(RpcError):
             await unary(self._client, ActionsService.ABORT, request, timeout=5)
 
@@ -178,7 +178,7 @@ class Controller:
             raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
         if error.message or error.code:
             raise task_error(error.kind.name, error.code, f"{what} failed{told}")
-        raise RuntimeSystemError(f"{what} failed, and nothing was reported about why")
+        raise RuntimeSystemError(f"{what} failed without an error message")
 
     async def _outputs(self, details: DeployedTask, name: str) -> Any:
         from flyte.types import literals_to_python
@@ -198,7 +198,7 @@ _controller: tuple[tuple[object, ...], Controller] | None = None
 
 
 def current() -> Controller:
-    """The controller of the action that this code is part of, made on the bridge's loop."""
+    """Return the controller of the current action. It is created on the bridge's loop."""
     global _controller
     context, client = ctx(), current_client()
     key = (os.getpid(), client, context.project, context.domain, context.run_name, context.action_name)
@@ -216,13 +216,13 @@ def submit(details: DeployedTask, values: Mapping[str, Any]) -> Any:
         values: Its inputs by name.
 
     Returns:
-        What the task returned; in async code, something to await for it. None for no outputs, a tuple for several.
+        The task's result: None for no outputs, a tuple for several. In async code, an awaitable of it.
 
     Raises:
         RemoteTaskUsageError: Inputs are missing or unknown; nothing was submitted.
         TypeError: An input has the wrong type; nothing was submitted.
-        BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
-        RpcError: It can't be submitted or followed.
+        BaseRuntimeError: The child failed, was aborted or timed out; the subclass says which.
+        RpcError: The child can't be submitted or watched.
 
     Calls `DataProxyService.UploadInputs`, `ActionsService.Enqueue` and `WatchForUpdates`, and
     `DataProxyService.GetActionData`; `ActionsService.Abort` when the call is cancelled.
@@ -236,7 +236,7 @@ def submit(details: DeployedTask, values: Mapping[str, Any]) -> Any:
 
 
 async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
-    """Wait for work on the bridge's loop; a cancelled wait ends when the work has cleaned up, for a while."""
+    """Wait for work on the bridge's loop. A cancelled wait gives the work some time to clean up."""
     over: Future[None] = Future()
 
     async def until_over() -> Any:
@@ -248,7 +248,7 @@ async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
     try:
         return await asyncio.wrap_future(bridge.start(until_over()))
     except asyncio.CancelledError:
-        # The process may end next, and with it the thread that tells the control plane.
+        # The process may exit next, which would end the thread that calls the control plane.
         with suppress(TimeoutError):
             async with asyncio.timeout(_CLEANING_UP):
                 await asyncio.shield(asyncio.wrap_future(over))

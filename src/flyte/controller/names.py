@@ -1,4 +1,4 @@
-"""Names of child actions: the same call of the same parent has the same name, in every attempt."""
+"""Names of child actions. The same call of the same parent has the same name in every attempt."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LENGTH = 25
 
 
 class Names:
-    """Makes the names of one parent's children. Equal calls are told apart by their order."""
+    """Generates the names of one parent's children. Equal calls are distinguished by their order."""
 
     def __init__(self, parent: str) -> None:
         self._parent = parent
@@ -19,12 +19,12 @@ class Names:
         self._lock = threading.Lock()
 
     def next(self, task: str, inputs: str, group: str = "") -> str:
-        """The name of the next call.
+        """Return the name of the next call.
 
         Args:
-            task: What identifies the task: name, interface, version of its results.
+            task: The task's identity: name, interface and cache version.
             inputs: Hash of the inputs.
-            group: The group that the child belongs to.
+            group: The child's group.
         """
         call = f"{self._parent}-{inputs}-{task}-{group}"
         with self._lock:

@@ -1,1 +1,1 @@
-"""What users declare: triggers, resources, retries, caches, secrets. Values only: it imports the runtime's argument checks and nothing that calls a server."""
+"""Values that users define: triggers, resources, retries, caches, secrets. Imports only the runtime's argument checks."""

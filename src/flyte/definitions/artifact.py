@@ -1,4 +1,4 @@
-"""The metadata of artifacts, which users write and `flyte.remote.Artifact.create` publishes."""
+"""The metadata of artifacts, for `flyte.remote.Artifact.create`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
 
 KIND_KEY = "flyte.io/kind"
-"""The attribute that keeps what an artifact is."""
+"""The attribute that stores the kind of an artifact."""
 
 Kind = Literal["model", "data", "generic"]
 CardFormat = Literal["html", "md", "json", "yaml", "csv", "tsv", "png", "jpg", "jpeg"]
@@ -21,7 +21,7 @@ Granularity = Literal["hour", "day", "week", "month"]
 
 
 class HasVersionId(Protocol):
-    """An artifact, as far as a reference to it needs: `flyte.remote.Artifact`."""
+    """The part of `flyte.remote.Artifact` that references need."""
 
     @property
     def artifact_version_id(self) -> ArtifactVersionId:
@@ -34,28 +34,28 @@ T = TypeVar("T")
 
 
 def one_of(argument: str, value: object, choices: Any) -> Any:
-    """A value of a Literal type.
+    """Check a value of a Literal type.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is not one of the type's values.
     """
     known = get_args(choices)
     if value not in known:
-        raise ValueError(f"{argument} is one of {', '.join(map(repr, known))}, not {value!r}")
+        raise ValueError(f"{argument} must be one of {', '.join(map(repr, known))}, not {value!r}")
     return value
 
 
 @attrs.frozen
 class TimePartition:
-    """A partition that is a span of time, where `date` (a day) and `datetime` (an hour) do not say it.
+    """A time partition, for spans other than a `date` (a day) or a `datetime` (an hour).
 
     Args:
-        value: A day, or an instant, anywhere in the span. A datetime needs a time zone.
-        granularity: How long the span is: "hour", "day", "week" (from Monday) or "month", in UTC. Default: "day".
+        value: A date or datetime in the span. A datetime needs a time zone.
+        granularity: Length of the span: "hour", "day", "week" (from Monday) or "month", in UTC. Default: "day".
 
     Raises:
         TypeError: The value is neither a date nor a datetime.
-        ValueError: The datetime has no time zone, or there is no such granularity.
+        ValueError: The datetime has no time zone, or the granularity does not exist.
     """
 
     value: date | datetime
@@ -69,26 +69,26 @@ class TimePartition:
 
 
 def aware(argument: str, value: date | datetime) -> None:
-    """Make sure that a time names an instant.
+    """Check that a datetime has a time zone.
 
     Raises:
-        ValueError: It is a datetime without time zone.
+        ValueError: It is a datetime without a time zone.
     """
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise ValueError(
-            f"{argument} has no time zone, so it names no instant: {value!r}. "
-            "Add one, for example .replace(tzinfo=timezone.utc), or give a date for a whole day in UTC"
+            f"{argument} has no time zone, so it is ambiguous: {value!r}. "
+            "Add one, for example .replace(tzinfo=timezone.utc), or pass a date for a whole day in UTC"
         )
 
 
 @attrs.frozen(kw_only=True)
 class Card:
-    """A page about an artifact that the console shows.
+    """A page about an artifact, shown in the console.
 
     Args:
-        uri: Where it is stored; `flyte.remote.upload_file` stores one.
-        format: How it is written: "html", "md", "json", "yaml", "csv", "tsv", "png", "jpg" or "jpeg". Default: "html".
-        card_type: What it is about: "model", "data" or "generic". Default: "generic".
+        uri: Where the page is stored, for example with `flyte.remote.upload_file`.
+        format: File format: "html", "md", "json", "yaml", "csv", "tsv", "png", "jpg" or "jpeg". Default: "html".
+        card_type: Kind of card: "model", "data" or "generic". Default: "generic".
     """
 
     uri: str
@@ -98,19 +98,19 @@ class Card:
 
 @attrs.frozen(kw_only=True)
 class Metadata:
-    """What `Artifact.create` would otherwise be told in arguments, which win where both say something.
+    """Metadata of an artifact. Arguments of `Artifact.create` override it.
 
     Args:
         name: Name of the artifact.
         version: The version. Default: a new one each time.
-        description: What it is, for people.
-        attrs: Attributes of your own, by name.
+        description: Description.
+        attrs: Custom attributes, by name.
         card: A page about it.
-        kind: What it is; see `Artifact.kind`.
-        partitions: The partition it is of, by key.
-        parents: The versions that it was made of.
-        version_from_content: Without a version, take the content hash of the value, so that the same content is published
-            once. Default: False.
+        kind: Kind of artifact; see `Artifact.kind`.
+        partitions: Its partition, by key.
+        parents: The versions it was made from.
+        version_from_content: Without a version, use the content hash of the value, so that the same content is published
+            only once. Default: False.
     """
 
     name: str
@@ -125,14 +125,14 @@ class Metadata:
 
 
 def new(value: T, metadata: Metadata) -> T:
-    """A copy of a value that tells what to publish it as.
+    """Return a copy of a value with metadata for publishing it.
 
     Args:
         value: A `File`, `Dir` or `StructuredDataset` of `flyte.types`.
-        metadata: What to say of it.
+        metadata: The metadata.
 
     Raises:
-        TypeError: The value is none of these, or the metadata no `Metadata`.
+        TypeError: The value has another type, or `metadata` is not a `Metadata`.
     """
     from flyte.types import Dir, File, StructuredDataset
 
@@ -141,14 +141,14 @@ def new(value: T, metadata: Metadata) -> T:
     if not isinstance(metadata, Metadata):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"metadata takes a flyte.artifacts.Metadata, not {type(metadata).__name__}")
     made = copy.copy(value)
-    # References are frozen; the copy is nobody else's yet.
+    # References are frozen, but nobody else has the copy yet.
     object.__setattr__(made, _GETTER, _Told(metadata))
     return made
 
 
 @attrs.frozen
 class _Told:
-    """Called as the method that values of other libraries have; an object, so that it can be pickled and compared."""
+    """In place of the method `get_artifact_metadata`: an object that can be pickled and compared."""
 
     metadata: Metadata
 
@@ -157,13 +157,13 @@ class _Told:
 
 
 def metadata_of(value: object) -> Metadata | None:
-    """What a value tells of itself, by `new` or a method `get_artifact_metadata`; None if it tells nothing.
+    """Return the metadata of a value, from `new` or its method `get_artifact_metadata`; None if it has none.
 
     Raises:
-        TypeError: What it tells is no `Metadata`.
+        TypeError: The method does not return a `Metadata`.
     """
     getter = getattr(value, _GETTER, None)
     found = getter() if callable(getter) else None
     if found is not None and not isinstance(found, Metadata):
-        raise TypeError(f"value.{_GETTER}() gives {type(found).__name__}, not a flyte.artifacts.Metadata")
+        raise TypeError(f"value.{_GETTER}() returns {type(found).__name__}, not a flyte.artifacts.Metadata")
     return found

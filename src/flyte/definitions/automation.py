@@ -1,4 +1,4 @@
-"""What makes triggers fire by themselves, and what their runs get to know of it."""
+"""The automations of triggers, and the values that they can pass to runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UINT32 = 2**32
 
 
 class Binding(enum.Enum):
-    """The types of `TriggerTime` and `TriggeredArtifact`. Copied or unpickled, they stay what they are."""
+    """The type of `TriggerTime` and `TriggeredArtifact`. Copies and unpickled objects are identical to the originals."""
 
     TIME = "TriggerTime"
     ARTIFACT = "TriggeredArtifact"
@@ -27,10 +27,10 @@ class Binding(enum.Enum):
 
 
 TriggerTime: Final[Literal[Binding.TIME]] = Binding.TIME
-"""In `Trigger.inputs`: the moment that a run was due, as a datetime."""
+"""In `Trigger.inputs`: the scheduled time of a run, as a datetime."""
 
 TriggeredArtifact: Final[Literal[Binding.ARTIFACT]] = Binding.ARTIFACT
-"""In `Trigger.inputs`: the version of an artifact that the run is started for."""
+"""In `Trigger.inputs`: the artifact version that started the run."""
 
 
 def _name(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -39,10 +39,10 @@ def _name(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 @attrs.frozen
 class TriggeredPartition:
-    """In `Trigger.inputs`: a partition of the version of an artifact that the run is started for.
+    """In `Trigger.inputs`: a partition of the artifact version that started the run.
 
     Args:
-        key: Key of the partition. The input is a datetime for the partition in time, else text.
+        key: Key of the partition. The input is a datetime for a time partition, else text.
     """
 
     key: str = attrs.field(validator=_name)
@@ -59,7 +59,7 @@ def _zone(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        # A machine without data of time zones knows none at all, and leaves it to the server.
+        # A machine without a time zone database leaves the check to the server.
         known = zoneinfo.available_timezones()
         if not known:
             return
@@ -67,22 +67,22 @@ def _zone(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "write its IANA name, such as 'Europe/Berlin'"
-        raise ValueError(f"Cron.timezone has {name!r}, which is no time zone; {hint}") from None
+        raise ValueError(f"Cron.timezone has {name!r}, which is not a known time zone; {hint}") from None
 
 
 @attrs.frozen
 class Cron:
-    """Times in cron notation.
+    """A schedule in cron notation.
 
     Args:
         expression: Five fields, minute, hour, day of month, month and day of week (0 or sun for Sunday), such as
             "30 6 * * mon-fri"; or `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`, `@every 1h30m`.
-        timezone: IANA name of the zone that the fields are read in. Default: "UTC". Where clocks change, a time may be left
-            out or come twice.
+        timezone: IANA name of the time zone of the fields. Default: "UTC". When clocks change, a time may be skipped or
+            occur twice.
 
     Raises:
-        TypeError: One of them is not text.
-        ValueError: The expression can't be read, or there is no such zone.
+        TypeError: An argument is not text.
+        ValueError: The expression is invalid, or the time zone does not exist.
     """
 
     expression: str = attrs.field(validator=_expression)
@@ -101,15 +101,15 @@ def _start(instance: object, attribute: attrs.Attribute[Any], value: object) -> 
 
 @attrs.frozen
 class FixedRate:
-    """Times at equal distances.
+    """A schedule with a fixed interval.
 
     Args:
-        interval_minutes: Minutes from one to the next, at least 1.
-        start_time: The moment to count from, with a time zone. Default: when the trigger is deployed or activated.
+        interval_minutes: Minutes between runs, at least 1.
+        start_time: Start of the first interval, with a time zone. Default: when the trigger is deployed or activated.
 
     Raises:
-        TypeError: A value of the wrong kind.
-        ValueError: The distance is not positive, or the start has no time zone.
+        TypeError: An argument has the wrong type.
+        ValueError: The interval is not positive, or the start has no time zone.
     """
 
     interval_minutes: int = attrs.field(validator=_minutes)
@@ -122,11 +122,11 @@ class OnArtifact:
 
     Args:
         name: Name of the artifact, in the trigger's own project and domain.
-        version: The only version that counts. Default: every new one.
-        partitions: Only versions with these partitions count. They may also be given by keyword.
+        version: The only version that fires the trigger. Default: every new version.
+        partitions: Only versions with these partitions fire the trigger. You can also pass them as keyword arguments.
 
     Raises:
-        TypeError: A value that is not text.
+        TypeError: A value is not text.
         ValueError: A name or version is empty.
     """
 

@@ -1,4 +1,4 @@
-"""Cron notation as the scheduler of the control plane reads it: what it refuses at deployment is refused before."""
+"""Validates cron expressions like the control plane's scheduler, so that errors show before deployment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Field(NamedTuple):
     low: int
     high: int
     words: tuple[str, ...] = ()
-    """What may be written for the lowest number, the next one and so on."""
+    """Names for the numbers, starting with the lowest."""
 
 
 _FIELDS = (
@@ -31,11 +31,11 @@ _FIELDS = (
 
 
 def check_cron(argument: str, value: object) -> None:
-    """Refuse what is no cron expression: five fields, or a descriptor such as `@daily` or `@every 1h30m`.
+    """Check a cron expression: five fields, or a descriptor such as `@daily` or `@every 1h30m`.
 
     Raises:
         TypeError: It is not text.
-        ValueError: A field is missing, out of range or can't be read; the field is named.
+        ValueError: A field is missing, out of range or invalid. The message names the field.
     """
     expression = text(argument, value, 1)
     if "=" in expression:

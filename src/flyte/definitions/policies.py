@@ -1,4 +1,4 @@
-"""How often, how long and from which cache a task runs, and which secrets it sees."""
+"""Policies of tasks: retries, timeouts, caching and secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CacheBehavior = Literal["auto", "override", "disable"]
 
 
 def _span(value: float | timedelta | None) -> timedelta | None:
-    """A span of time that may be given as seconds."""
+    """Convert a time span, which may be a number of seconds."""
     if value is None or isinstance(value, timedelta):
         span = value
     elif isinstance(value, (int, float)) and not isinstance(value, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -38,8 +38,8 @@ class Backoff:
 
     Args:
         base: Wait before the second attempt: a timedelta or seconds.
-        factor: What each wait is multiplied with for the next, at least 1. Default: 1.
-        cap: Longest wait; needed when `factor` is over 1.
+        factor: Factor between consecutive waits, at least 1. Default: 1.
+        cap: Maximum wait; required if `factor` is greater than 1.
     """
 
     base: timedelta = attrs.field(converter=_base)
@@ -48,15 +48,17 @@ class Backoff:
 
     def __attrs_post_init__(self) -> None:
         if self.factor > 1 and self.cap is None:
-            raise ValueError("Backoff.cap is needed when factor is over 1: waits would grow without end")
+            raise ValueError(
+                "Backoff.cap is required if factor is greater than 1, because waits would grow without limit"
+            )
 
 
 @attrs.frozen(init=False)
 class RetryStrategy:
-    """How often a failed task is tried again.
+    """How often a failed task is retried.
 
     Args:
-        retries: Attempts after the first, 0 to 10.
+        retries: Number of retries after the first attempt, 0 to 10.
         backoff: Waits between them. Default: none.
         count: Another name of `retries`.
     """
@@ -66,12 +68,12 @@ class RetryStrategy:
 
     def __init__(self, retries: int | None = None, backoff: Backoff | None = None, *, count: int | None = None) -> None:
         if (retries is None) == (count is None):
-            raise TypeError("RetryStrategy takes `retries`, or `count`, which means the same; not both, not neither")
+            raise TypeError("RetryStrategy takes exactly one of `retries` and `count`, which mean the same")
         value: Any = count if retries is None else retries
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"RetryStrategy.retries takes a whole number, not {type(value).__name__}")
         if not 0 <= value <= 10:
-            raise ValueError(f"RetryStrategy.retries is from 0 to 10, not {value}")
+            raise ValueError(f"RetryStrategy.retries must be from 0 to 10, not {value}")
         self.__attrs_init__(value, backoff)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
     @property
@@ -82,12 +84,12 @@ class RetryStrategy:
 
 @attrs.frozen
 class Timeout:
-    """How long a task may take. Each is a timedelta or seconds; 0 and None are without limit.
+    """Time limits of a task. Each is a timedelta or seconds; 0 and None mean no limit.
 
     Args:
-        max_runtime: Longest time that one attempt may run.
-        max_queued_time: Longest time that it may wait to start.
-        deadline: Longest time from creation to end, attempts and waits together.
+        max_runtime: Maximum time for one attempt.
+        max_queued_time: Maximum time to wait for the start.
+        deadline: Maximum time from creation to end, including all attempts and waits.
     """
 
     max_runtime: timedelta | None = attrs.field(default=None, converter=_span)
@@ -96,7 +98,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: Timeout | timedelta | float | None) -> Timeout:
-        """A timeout from its short form: a span of time is the longest run."""
+        """Convert a time span to a timeout with that maximum runtime."""
         return value if isinstance(value, Timeout) else cls(max_runtime=_span(value))
 
 
@@ -106,15 +108,15 @@ def _names(value: str | Sequence[str]) -> tuple[str, ...]:
 
 @attrs.frozen
 class Cache:
-    """Whether results are taken from earlier runs with the same inputs.
+    """Whether to reuse outputs of earlier runs with the same inputs.
 
     Args:
-        behavior: "disable" for never; "override" for results stored under `version_override`; "auto" for a version
-            that is worked out at deployment.
-        version_override: The version that results are stored under.
-        serialize: Whether concurrent runs with the same inputs wait for the first one's result.
-        ignored_inputs: Names of inputs that do not tell results apart.
-        max_age: How old a result may be: a timedelta or seconds. Default: any age.
+        behavior: "disable" for never; "override" for outputs cached under `version_override`; "auto" for a version computed
+            at deployment.
+        version_override: The version that outputs are cached under.
+        serialize: Whether concurrent runs with the same inputs wait for the outputs of the first.
+        ignored_inputs: Names of inputs that the cache ignores.
+        max_age: Maximum age of cached outputs: a timedelta or seconds. Default: any age.
     """
 
     behavior: CacheBehavior = attrs.field()
@@ -126,7 +128,7 @@ class Cache:
     def __attrs_post_init__(self) -> None:
         if self.behavior not in get_args(CacheBehavior):
             known = ", ".join(map(repr, get_args(CacheBehavior)))
-            raise ValueError(f"Cache.behavior is one of {known}, not {self.behavior!r}")
+            raise ValueError(f"Cache.behavior must be one of {known}, not {self.behavior!r}")
 
 
 _ENV_NAME = re.compile(r"^[A-Z_][A-Z0-9_]*$")
@@ -138,10 +140,10 @@ class Secret:
 
     Args:
         key: Name of the secret.
-        group: Group it belongs to, if any.
-        as_env_var: Environment variable it appears as; capitals, digits and underscores. Default: `GROUP_KEY` or
+        group: Group of the secret, if any.
+        as_env_var: Environment variable for the value: capitals, digits and underscores. Default: `GROUP_KEY` or
             `KEY`, unless it is mounted.
-        mount: Folder it appears in as a file: "/etc/flyte/secrets". Default: none, it is an environment variable.
+        mount: Folder to mount it in as a file: "/etc/flyte/secrets". Default: none; it is an environment variable.
     """
 
     key: str
@@ -161,7 +163,7 @@ class Secret:
 
     @property
     def env_var(self) -> str | None:
-        """The environment variable it appears as; None when it is mounted."""
+        """The environment variable for the value; None if it is mounted."""
         if self.mount is not None:
             return None
         name = f"{self.group}_{self.key}" if self.group else self.key

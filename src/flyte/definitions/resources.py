@@ -1,4 +1,4 @@
-"""What a task asks of a machine."""
+"""Resources of tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {
 }
 _DEVICE_CLASSES = ("NVIDIA", "TPU", "NEURON", "AMD", "HABANA", "APPLE_SILICON")
 
-# The names that clusters label machines with, by the short names people use.
+# Short names of devices, and the names that clusters label machines with.
 DEVICES = {
     "A10": "nvidia-a10",
     "A10G": "nvidia-a10g",
@@ -41,8 +41,8 @@ class Device:
     """Accelerators of one kind.
 
     Args:
-        quantity: How many, at least 1.
-        device: Kind, such as "A100" or "T4"; None for any.
+        quantity: Number of devices, at least 1.
+        device: Kind of device, such as "A100" or "T4"; None for any.
         partition: Slice of a device, such as "1g.5gb". Default: whole devices.
         device_class: "NVIDIA", "TPU", "NEURON", "AMD", "HABANA" or "APPLE_SILICON". Default: "NVIDIA".
     """
@@ -70,7 +70,7 @@ def _amount(quantity: str) -> float:
 
 
 def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None] | None:
-    """A quantity as (request, limit)."""
+    """Return a quantity as (request, limit)."""
     if value is None:
         return None
     if isinstance(value, (tuple, list)):
@@ -85,11 +85,11 @@ def _pair(argument: str, value: Any, *, numbers: bool) -> tuple[str, str | None]
 
 
 def parse_device(value: int | str | Device) -> Device | None:
-    """The accelerators that the `gpu` argument asks for; None for none.
+    """Return the accelerators for the `gpu` argument; None for none.
 
     Raises:
-        TypeError: The value is neither a number, a text nor a `Device`.
-        ValueError: A negative number, or a name that is not known.
+        TypeError: The value is neither a number nor text nor a `Device`.
+        ValueError: The number is negative, or the device is unknown.
     """
     if isinstance(value, Device):
         return value
@@ -103,11 +103,9 @@ def parse_device(value: int | str | Device) -> Device | None:
     if name not in DEVICES:
         near = difflib.get_close_matches(name, DEVICES, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(DEVICES)}"
-        raise ValueError(
-            f"Resources.gpu has the device {name!r}, which is not known; {hint} For others, use Device(...)"
-        )
+        raise ValueError(f"Resources.gpu has the unknown device {name!r}; {hint} For others, use Device(...)")
     if count and not (count.isdigit() and int(count) > 0):
-        raise ValueError(f'Resources.gpu has {value!r}; write the number of devices behind the colon, as in "{name}:2"')
+        raise ValueError(f'Resources.gpu has {value!r}; write the number of devices after the colon, as in "{name}:2"')
     return Device(int(count or 1), name, device_class="TPU" if DEVICES[name].startswith("tpu") else "NVIDIA")
 
 
@@ -118,13 +116,13 @@ class Resources:
     Args:
         cpu: Cores: a number, or text such as "500m".
         memory: Bytes as text, such as "512Mi" or ("1Gi", "2Gi").
-        gpu: How many, "A100:2", or a `Device`. 0 for none.
+        gpu: Number of devices, text such as "A100:2", or a `Device`. 0 for none.
         disk: Ephemeral storage as text, such as "10Gi".
-        shm: Shared memory as text, or "auto" for as much as the machine gives.
+        shm: Shared memory as text, or "auto" for as much as the machine allows.
 
     Raises:
-        TypeError: A value of the wrong kind.
-        ValueError: A quantity that can't be read.
+        TypeError: A value has the wrong type.
+        ValueError: A quantity is invalid.
     """
 
     cpu: float | str | tuple[float | str, float | str] | None = None
@@ -140,7 +138,7 @@ class Resources:
             _quantity("shm", self.shm, numbers=False)
 
     def quantities(self) -> dict[str, tuple[str, str | None]]:
-        """Request and limit of cpu, memory and disk, as far as they are given."""
+        """Request and limit of cpu, memory and disk, if set."""
         pairs = {
             "cpu": _pair("cpu", self.cpu, numbers=True),
             "memory": _pair("memory", self.memory, numbers=False),

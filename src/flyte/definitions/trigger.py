@@ -1,4 +1,4 @@
-"""What users write to have runs of a task started."""
+"""Definitions of triggers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import TypedDict, Unpack
 
     class _Settings(TypedDict, total=False):
-        """What the ready-made triggers leave to the caller."""
+        """The settings of the predefined triggers."""
 
         name: str
         description: str
@@ -39,11 +39,11 @@ _LONGEST = 255
 
 @attrs.frozen
 class StoredInputs:
-    """Inputs that the control plane has stored before, for `Trigger.stored_inputs`.
+    """Inputs that are already stored on the control plane, for `Trigger.stored_inputs`.
 
     Args:
-        uri: Where they are.
-        hash: What tells them from others.
+        uri: Location of the inputs.
+        hash: Hash of the inputs.
     """
 
     uri: str
@@ -70,7 +70,7 @@ def _flag(instance: object, attribute: attrs.Attribute[Any], value: object) -> N
 
 
 def _copied(value: Any) -> Any:
-    """A copy of the mapping, so that later changes by the caller have no effect."""
+    """Copy the mapping, so that later changes by the caller have no effect."""
     return dict(value) if is_mapping(value) else value
 
 
@@ -95,8 +95,8 @@ def _concurrency(instance: object, attribute: attrs.Attribute[Any], value: objec
     number = whole("Trigger.max_action_concurrency", value, 0)
     if number == 1:
         raise ValueError(
-            "Trigger.max_action_concurrency is 1, so that a task that waits for another would wait for ever; it takes 0 "
-            "for the platform's own limit, or at least 2"
+            "Trigger.max_action_concurrency is 1, so a task that waits for another would wait forever; use 0 for the "
+            "platform's limit, or at least 2"
         )
     if number >= UINT32:
         raise ValueError(f"Trigger.max_action_concurrency is {number}; it must be below 2**32")
@@ -106,30 +106,30 @@ def _concurrency(instance: object, attribute: attrs.Attribute[Any], value: objec
 class Trigger:
     """A trigger starts runs of a task: on a schedule, for new artifacts, or when a caller names it.
 
-    `flyte.remote.Trigger.create` deploys it for a task; one may be deployed for several.
+    `flyte.remote.Trigger.create` deploys it for a task. You can deploy one definition for several tasks.
 
     Args:
         name: Name, unique within a task, at most 255 characters.
-        automation: What makes it fire by itself: a `Cron`, `FixedRate` or `OnArtifact`. Default: nothing.
-        description: What it is for, at most 255 characters.
-        auto_activate: Whether it is active once it is deployed. Default: True.
-        inputs: Inputs of the runs by name; the task's defaults fill in for others. `TriggerTime` for the moment that a run
-            was due, `TriggeredArtifact` and `TriggeredPartition("key")` for what is new.
-        env_vars: Environment variables of the runs, over those of the task.
-        interruptible: Whether the runs may use machines that can be taken away. Default: as the task says.
-        overwrite_cache: Whether results are worked out anew, and replace cached ones. Default: False.
+        automation: What makes it fire automatically: a `Cron`, `FixedRate` or `OnArtifact`. Default: nothing.
+        description: Description, at most 255 characters.
+        auto_activate: Whether deployment activates it. Default: True.
+        inputs: Inputs of the runs by name; the task's defaults fill in the others. Use `TriggerTime` for the scheduled time,
+            `TriggeredArtifact` and `TriggeredPartition("key")` for the new artifact version and its partitions.
+        env_vars: Environment variables of the runs. They override those of the task.
+        interruptible: Whether the runs may use preemptible machines. Default: the task decides.
+        overwrite_cache: Whether to run tasks even if their outputs are cached, and replace those. Default: False.
         queue: Queue to run in. Default: the task's.
-        max_action_concurrency: Most actions of a run at a time, at least 2; 0 for the platform's limit. Default: that too.
+        max_action_concurrency: Maximum number of concurrent actions of a run, at least 2; 0 for the platform's limit. Default: 0.
         labels: Labels of the runs.
         annotations: Annotations of the runs.
-        notifications: Name of a rule of the server that says whom to tell of the runs. Default: nobody is told.
-        custom_context: Texts that the tasks of the runs find in `flyte.ctx().custom_context`.
-        stored_inputs: Inputs that are on the server already, in place of values in `inputs` and of `custom_context`;
-            `TriggerDetails.trigger` fills it in.
+        notifications: Name of a notification rule on the server. Default: no notifications.
+        custom_context: Texts for `flyte.ctx().custom_context` in the tasks of the runs.
+        stored_inputs: Inputs that are already on the server, instead of values in `inputs` and of `custom_context`.
+            `TriggerDetails.trigger` sets it.
 
     Raises:
-        TypeError: A value of the wrong kind.
-        ValueError: A value that can't be, or two that do not go together.
+        TypeError: A value has the wrong type.
+        ValueError: A value is invalid, or two values conflict.
     """
 
     name: str = attrs.field(validator=_called)
@@ -155,7 +155,7 @@ class Trigger:
             names = self.bound(binding)
             if len(names) > 1:
                 raise ValueError(
-                    f"Trigger.inputs gives {binding!r} to {' and '.join(names)}; only one input can have it"
+                    f"Trigger.inputs binds {binding!r} to {' and '.join(names)}; only one input can have it"
                 )
             if names:
                 self._demand(automations, names[0], repr(binding))
@@ -163,17 +163,17 @@ class Trigger:
             self._demand(OnArtifact, name, repr(partition))
         if self.stored_inputs is not None and (self.values() or self.custom_context):
             raise ValueError(
-                "Trigger.stored_inputs is in place of values in inputs and of custom_context; for other ones, give all of "
+                "Trigger.stored_inputs excludes values in inputs and custom_context; for other ones, give all of "
                 "them, and stored_inputs=None"
             )
 
     def _demand(self, automations: Any, name: str, shown: str) -> None:
         if not isinstance(self.automation, automations):
             automation = "OnArtifact" if automations is OnArtifact else "Cron or FixedRate"
-            raise ValueError(f"Trigger.inputs gives {shown} to {name}, which takes an automation of {automation}")
+            raise ValueError(f"Trigger.inputs binds {shown} to {name}, which requires an automation of {automation}")
 
     def bound(self, binding: Binding) -> list[str]:
-        """Names of the inputs that `TriggerTime`, or `TriggeredArtifact`, is given to."""
+        """Names of the inputs that are bound to `TriggerTime` or `TriggeredArtifact`."""
         return [name for name, value in (self.inputs or {}).items() if value is binding]
 
     def partitions(self) -> dict[str, TriggeredPartition]:
@@ -181,7 +181,7 @@ class Trigger:
         return {name: value for name, value in (self.inputs or {}).items() if isinstance(value, TriggeredPartition)}
 
     def values(self) -> dict[str, Any]:
-        """The inputs whose values are known before a run."""
+        """The inputs with values that are known before a run."""
         every = (self.inputs or {}).items()
         return {name: value for name, value in every if not isinstance(value, Binding | TriggeredPartition)}
 
@@ -197,7 +197,7 @@ class Trigger:
 
     @classmethod
     def hourly(cls, trigger_time_input_key: str | None = None, **settings: Unpack[_Settings]) -> Self:
-        """A trigger for the beginning of every hour.
+        """A trigger for the start of every hour.
 
         Args:
             trigger_time_input_key: Name of the input that receives the moment that a run was due. Default: none.
@@ -217,7 +217,7 @@ class Trigger:
 
     @classmethod
     def weekly(cls, trigger_time_input_key: str | None = None, **settings: Unpack[_Settings]) -> Self:
-        """A trigger for the midnight that every Sunday begins with.
+        """A trigger for midnight at the start of every Sunday.
 
         Args:
             trigger_time_input_key: Name of the input that receives the moment that a run was due. Default: none.
@@ -227,7 +227,7 @@ class Trigger:
 
     @classmethod
     def monthly(cls, trigger_time_input_key: str | None = None, **settings: Unpack[_Settings]) -> Self:
-        """A trigger for the midnight that every month begins with.
+        """A trigger for midnight at the start of every month.
 
         Args:
             trigger_time_input_key: Name of the input that receives the moment that a run was due. Default: none.

@@ -1,10 +1,10 @@
-"""The embedded control plane: projects, tasks and runs in one process, tasks executed as processes of this machine.
+"""The embedded control plane: a server in this process that executes tasks as processes on this machine.
 
     with flyte.devbox.start() as box:
         box.connect()
         task = flyte.devbox.deploy(my_function)
 
-Nothing here starts by itself. `docs/devbox.md` tells how it differs from a Flyte cluster.
+Nothing here starts by itself. `docs/devbox.md` lists the differences from a Flyte cluster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .deployment import deploy
     from .home import DevboxError
 
-# The official SDK has no devbox: after it has overwritten `flyte/__init__.py`, this file is still ours.
+# The official SDK has no devbox: if it overwrites `flyte/__init__.py`, this file is still ours.
 _check_installation()
 
 __all__ = ["Devbox", "DevboxError", "deploy", "start"]

@@ -14,7 +14,7 @@ from .home import DevboxError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse the command line, start the devbox, wait for SIGINT or SIGTERM; returns the exit code."""
+    """Parse the command line, start the devbox, and wait for SIGINT or SIGTERM. Return the exit code."""
     options = _parser().parse_args(arguments)
     ending = threading.Event()
 
@@ -40,12 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m flyte.devbox",
-        description="A Flyte control plane in one process, that executes tasks as processes of this machine.",
+        description="A Flyte control plane in one process. It executes tasks as processes on this machine.",
     )
-    parser.add_argument("--dir", help="where to keep everything (default: a temporary directory)")
+    parser.add_argument("--dir", help="directory for all data (default: a temporary one)")
     parser.add_argument("--port", type=int, default=0, help="TCP port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--memory", action="store_true", help="keep the database in memory")
-    parser.add_argument("--parallel", type=int, help="most actions that run at once (default: one per processor)")
+    parser.add_argument(
+        "--parallel", type=int, help="maximum number of concurrent actions (default: one per processor)"
+    )
     parser.add_argument(
         "--grace", type=float, default=5.0, help="seconds between SIGTERM and SIGKILL for a task (default: 5)"
     )
@@ -61,7 +63,7 @@ def _greeting(box: Devbox) -> str:
         "Connect with\n"
         f"    export FLYTE_ENDPOINT={box.endpoint} FLYTE_PROJECT=flytesnacks FLYTE_DOMAIN=development\n"
         f'    export FLYTE_TOKEN="$(cat {box.token_file})"\n'
-        "and flyte.init() in Python. Ctrl-C stops it."
+        "and flyte.init() in Python. Stop the devbox with Ctrl-C."
     )
 
 

@@ -1,4 +1,4 @@
-"""The handle of a running devbox: a control plane on a thread of its own."""
+"""The handle of a running devbox, which runs on a separate thread."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STOP_MARGIN = 20.0
 class Devbox:
     """A control plane that runs inside this process until it is stopped.
 
-    It is a context manager, for `with` and `async with`, that stops in the end. Made by `flyte.devbox.start`.
+    Create it with `flyte.devbox.start`. In a `with` or `async with` block, it stops at the end of the block.
     """
 
     def __init__(self, home: Home, token: str, *, port: int, parallel: int, grace: float) -> None:
@@ -47,16 +47,16 @@ class Devbox:
         self._thread.start()
         try:
             self._endpoint = ready.result(_START_TIMEOUT)
-        except BaseException:  # an interrupt, too, finds the thread over before the home is given up
+        except BaseException:  # after an interrupt, too, the thread must end before the directory is released
             self._thread.join(_STOP_MARGIN)
             raise
         home.announce(self._endpoint)
-        # Tasks must not outlive a script that ends without stopping its devbox.
+        # Tasks must not outlive a script that exits without stopping its devbox.
         atexit.register(self.stop)
 
     @property
     def endpoint(self) -> str:
-        """Where it listens, `http://127.0.0.1:<port>`."""
+        """The address it listens on, `http://127.0.0.1:<port>`."""
         return self._endpoint
 
     @property
@@ -66,7 +66,7 @@ class Devbox:
 
     @property
     def dir(self) -> Path:
-        """The directory with all it keeps; removed in the end unless it was given."""
+        """The data directory. A temporary one is removed when the devbox stops."""
         return self._home.path
 
     @property
@@ -75,11 +75,11 @@ class Devbox:
         return self._home.token_file
 
     def connect(self, project: str = "flytesnacks", domain: str = "development") -> Client:
-        """A client of this devbox, which becomes the default one until the devbox is stopped.
+        """Create a client of this devbox, and make it the default client until the devbox stops.
 
         Args:
-            project: Project of calls that name none. Default: the one that every devbox has.
-            domain: Domain of calls that name none.
+            project: Default project of calls. Default: the project that every devbox has.
+            domain: Default domain of calls.
 
         Raises:
             DevboxError: The devbox was stopped.
@@ -94,11 +94,11 @@ class Devbox:
         return client
 
     def stop(self) -> None:
-        """End the tasks that run, close the connections, restore the previous default client. Doing it twice does nothing.
+        """End running tasks, close connections, and restore the previous default client. Idempotent.
 
         Running actions become ABORTED. Runs that are still queued wait for the next devbox on the same directory.
         """
-        # A forked child has the object, but neither the thread nor the tasks.
+        # A forked child has this object, but neither its thread nor its tasks.
         if os.getpid() != self._pid:
             return
         with self._lock:
@@ -152,7 +152,7 @@ class Devbox:
             ready.set_exception(error)
 
     async def _serve(self, ready: Future[str], port: int, parallel: int) -> None:
-        # The database belongs to the thread that opens it, so all of it is made here.
+        # The database belongs to the thread that opens it, so everything is created here.
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         control_plane = ControlPlane(self._home, self._token, parallel=parallel, grace=self._grace)
         await control_plane.start(port)
@@ -172,17 +172,17 @@ def start(
     parallel: int | None = None,
     grace: float = 5.0,
 ) -> Devbox:
-    """Start a control plane on this machine. It listens on the loopback interface only, and executes tasks as processes.
+    """Start a control plane on this machine. It listens only on loopback, and executes tasks as processes.
 
     Args:
-        dir: Where to keep everything: a devbox that is started there again finds its projects, tasks, runs and logs.
-            Default: a temporary directory that is removed in the end.
-        port: TCP port. Default: a free one, see `Devbox.endpoint`.
-        memory: Keep the database in memory. Files and logs are on disk even so.
-        token: Bearer token that every call needs. Default: that of the last devbox in `dir`, else a random one.
-        parallel: Most actions that run at once, not counting those that wait for their children. Default: one per
-            processor, at least 4.
-        grace: Seconds that a task gets between SIGTERM and SIGKILL.
+        dir: Data directory. A devbox started there again finds its projects, tasks, runs and logs. Default: a temporary
+            directory, removed when the devbox stops.
+        port: TCP port. Default: a free one; see `Devbox.endpoint`.
+        memory: Keep the database in memory. Files and logs are still on disk.
+        token: Bearer token that every call needs. Default: the token of the last devbox in `dir`, else a random one.
+        parallel: Maximum number of concurrent actions, not counting actions that wait for their children. Default: one
+            per processor, at least 4.
+        grace: Seconds between SIGTERM and SIGKILL for a task.
 
     Returns:
         The running devbox. Stop it, or use it in a `with` or `async with` block.
@@ -197,17 +197,17 @@ def start(
         )
     parallel = max(4, os.cpu_count() or 1) if parallel is None else parallel
     if parallel < 1:
-        raise ValueError(f"parallel={parallel}: at least one action must be able to run")
+        raise ValueError(f"parallel={parallel} is too small; it must be at least 1")
     if dir is not None and not str(dir):
-        raise ValueError("dir must not be empty; leave it out for a temporary directory")
+        raise ValueError("dir must not be empty; omit it for a temporary directory")
     whole("port", port, 0)
     if port >= 1 << 16:
-        raise ValueError(f"port={port} is not a TCP port")
+        raise ValueError(f"port={port} is not a valid TCP port")
     if grace < 0:
-        raise ValueError(f"grace={grace} is negative")
+        raise ValueError(f"grace={grace} must not be negative")
     home = Home(dir, memory=memory)
     try:
         return Devbox(home, home.token(token), port=port, parallel=parallel, grace=grace)
-    except BaseException:  # whatever the reason, the home is free for the next one
+    except BaseException:  # on any failure, release the directory for the next devbox
         home.release()
         raise

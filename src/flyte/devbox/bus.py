@@ -16,50 +16,50 @@ T = TypeVar("T", bound=Hashable)
 
 @frozen
 class Topic(Generic[T]):
-    """Something that can be watched. Its notifications are values of T that name what changed."""
+    """A topic to subscribe to. Its notifications are values of T, which identify what changed."""
 
     name: str
     about: Hashable = None
 
 
 RUNS: Final = Topic[RunKey]("runs")
-"""Runs that were created, or whose root action changed."""
+"""New runs, and runs with a changed root action."""
 
 
 def actions_of(run: RunKey) -> Topic[ActionKey]:
-    """Actions of a run that were recorded or changed."""
+    """New and changed actions of a run."""
     return Topic("actions", run)
 
 
 def updates_of(parent: ActionKey) -> Topic[ActionKey]:
-    """An action and its direct children: what the controller inside the action waits for."""
+    """Changes of an action and its direct children, for the controller inside the action."""
     return Topic("updates", parent)
 
 
 def events_of(action: ActionKey) -> Topic[ActionKey]:
-    """One action: its row or its event log."""
+    """Changes of one action's row or event log."""
     return Topic("action", action)
 
 
 def log_of(action: ActionKey, attempt: int) -> Topic[None]:
-    """The log of one attempt: it has new lines, or was closed."""
+    """New lines in the log of one attempt, or its end."""
     return Topic("log", (action, attempt))
 
 
 class Subscription(Generic[T]):
-    """What changed since the last look. Changes of the same thing fall together: a watcher reads the current state."""
+    """Changes since the last call of `changes`, deduplicated, because watchers read the current state."""
 
     def __init__(self) -> None:
         self._changed: dict[T, None] = {}
         self._wake = asyncio.Event()
 
     def notify(self, item: T) -> None:
-        """Note that `item` changed."""
+        """Record that `item` changed."""
         self._changed[item] = None
         self._wake.set()
 
     async def changes(self) -> list[T]:
-        """Wait until something changed; returns all of it, in the order of first mention."""
+        """Wait for a change, and return all changed items in the order of their first notification."""
         await self._wake.wait()
         self._wake.clear()
         changed, self._changed = list(self._changed), {}
@@ -79,7 +79,7 @@ class Bus:
 
     @contextmanager
     def subscribe(self, topic: Topic[T]) -> Generator[Subscription[T], None, None]:
-        """Collect the changes of a topic for as long as the block runs."""
+        """Collect the changes of a topic while the block runs."""
         subscription = Subscription[T]()
         subscribers = self._subscriptions.setdefault(topic, set())
         subscribers.add(subscription)

@@ -1,4 +1,4 @@
-"""Points in time as the store keeps them: integer microseconds since the epoch, UTC."""
+"""Stored times: integer microseconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def now() -> int:
 
 
 def to_timestamp(micros: int) -> Timestamp:
-    """A stored time as the message that clients get."""
+    """Convert a stored time to a Timestamp message."""
     seconds, rest = divmod(micros, 1_000_000)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
 
 
 def from_timestamp(value: Timestamp) -> int:
-    """A time from the wire, cut to microseconds."""
+    """Convert a Timestamp message to a stored time, truncated to microseconds."""
     return value.seconds * 1_000_000 + value.nanos // 1000
 
 
 def from_text(text: str) -> int:
-    """An RFC 3339 time in microseconds; one without an offset is UTC. Raises ValueError for anything else."""
+    """Parse an RFC 3339 time, in UTC by default. Raises ValueError for anything else."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -37,5 +37,5 @@ def from_text(text: str) -> int:
 
 
 def to_seconds(value: Duration | None) -> float:
-    """A duration from the wire in seconds; none counts as zero."""
+    """Convert a Duration message to seconds; None is 0."""
     return 0.0 if value is None else value.seconds + value.nanos / 1e9

@@ -1,4 +1,4 @@
-"""A control plane on the current event loop: the parts put together, started and stopped in order."""
+"""A control plane on the current event loop: creates, starts and stops its parts in order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ControlPlane:
     """All services, the executor and their state."""
 
     def __init__(self, home: Home, token: str, *, parallel: int, grace: float) -> None:
-        """Open the state; nothing runs or listens before `start`.
+        """Open the state. Nothing runs or listens before `start`.
 
         Raises:
             DevboxError: The state cannot be read.
@@ -54,11 +54,11 @@ class ControlPlane:
 
     @property
     def endpoint(self) -> str:
-        """Where it listens; empty before it does."""
+        """The address it listens on; empty before `start`."""
         return "" if self._server is None else self._server.endpoint
 
     async def start(self, port: int) -> Self:
-        """Listen, and go on with what an earlier devbox left.
+        """Listen, and resume the actions that an earlier devbox left.
 
         Raises:
             DevboxError: The port is taken.
@@ -83,7 +83,7 @@ class ControlPlane:
         except OSError as error:
             await self.stop()
             raise DevboxError(f"the devbox cannot listen on {_HOST}:{port}: {error.strerror}") from error
-        # No request is handled before this coroutine returns to the loop, so nothing can be queued too early.
+        # Requests are handled only after this coroutine yields to the loop, so nothing is queued too early.
         self._executor.begin({"FLYTE_ENDPOINT": self.endpoint, "FLYTE_TOKEN": self._token})
         return self
 
@@ -100,5 +100,5 @@ class ControlPlane:
         if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             abort(
                 Status.UNAUTHENTICATED,
-                "this devbox wants its bearer token: it is in the file `token` of the devbox's directory",
+                "missing or wrong bearer token; use the one in the file `token` in the devbox's directory",
             )

@@ -65,33 +65,33 @@ async def deploy(
 ) -> TaskDetails:
     """Deploy a Python function as a task of a devbox, through `TaskService.DeployTask`.
 
-    Its source is copied at that moment: the file may be edited afterwards. A function of a package takes the whole
-    package along, any function the other modules that were imported from the same directory. The task runs in the Python
-    that deploys it, so what is installed there is there for the task.
+    The source is copied during deployment, so you can edit the file afterwards. The copy includes the whole package of
+    the function, and other modules imported from the same directory. The task runs in the same Python environment, so it
+    can import everything that is installed there.
 
     Args:
         function: A function of a .py file, `def` or `async def`, whose parameters and result are annotated.
-        name: Name of the task. Default: `<module>.<function>`, or `<environment>.<function>` with an environment.
-        version: Version of the task. Default: a hash of its source and options, so deploying the same again changes
-            nothing.
+        name: Name of the task. Default: `<environment>.<function>`, or `<module>.<function>` without an environment.
+        version: Version of the task. Default: a hash of its source and options, so deploying it again without changes has no
+            effect.
         project: Project. Default: the client's.
         domain: Domain. Default: the client's.
-        environment: Name of the group of tasks it belongs to.
-        description: One sentence about it. Default: the first line of its docstring.
-        resources: What it asks of the machine. The limit of memory is enforced, the rest is only recorded.
-        retries: How often it is tried again after a failure.
-        timeout: How long it may take; a plain number is the longest run of one attempt, in seconds.
-        env_vars: Environment variables of its process.
-        cache: Whether outputs are taken from earlier actions with the same inputs. Default: they are not.
-        client: Whom to call. Default: the current client.
+        environment: Name of the task's environment, a group of tasks.
+        description: One sentence about the task. Default: the first line of its docstring.
+        resources: Requested resources. Only the memory limit is enforced; the rest is recorded.
+        retries: Number of retries after a failure.
+        timeout: Time limits. A plain number is the maximum runtime of one attempt, in seconds.
+        env_vars: Environment variables of the task's process.
+        cache: Whether to reuse outputs of earlier actions with the same inputs. Default: no.
+        client: The client for the calls. Default: the current client.
 
     Returns:
         The deployed version.
 
     Raises:
-        TypeError: It is not a function that a worker process can find again, it is not fully annotated, or an option is
-            unknown or has the wrong type.
-        ValueError: An option has a value that it cannot have.
+        TypeError: `function` can't be imported by a worker process, or is not fully annotated; or an option is unknown or
+            has the wrong type.
+        ValueError: An option has an invalid value.
         DevboxError: The client is not connected to a devbox.
         RpcError: A call failed.
     """
@@ -148,7 +148,7 @@ def _unknown_option(name: str) -> str:
 
 
 def _cache(cache: Cache | CacheBehavior, snapshot: Snapshot) -> Cache:
-    """The automatic version of a cache is that of the source."""
+    """Use the digest of the source as the automatic cache version."""
     settings = cache if isinstance(cache, Cache) else Cache(cache)
     if settings.behavior != "auto":
         return settings
@@ -156,7 +156,7 @@ def _cache(cache: Cache | CacheBehavior, snapshot: Snapshot) -> Cache:
 
 
 def _complete(spec: TaskSpec, identifier: TaskIdentifier, snapshot: Snapshot, archive: str) -> None:
-    """Fill in what depends on the name and the upload."""
+    """Fill in the fields that depend on the name and the upload."""
     template = spec.task_template
     assert template is not None and template.container is not None
     template.id = Identifier(
@@ -172,7 +172,7 @@ def _complete(spec: TaskSpec, identifier: TaskIdentifier, snapshot: Snapshot, ar
 
 
 async def _upload(client: Client, scope: Scope, snapshot: Snapshot) -> str:
-    """Put the snapshot into the devbox's storage; returns its URI."""
+    """Upload the snapshot to the devbox's storage. Return its URI."""
     md5 = hashlib.md5(snapshot.archive, usedforsecurity=False).digest()
     request = CreateUploadLocationRequest(
         org=scope.org,
@@ -194,7 +194,7 @@ async def _upload(client: Client, scope: Scope, snapshot: Snapshot) -> str:
 
 def _put(url: str, headers: dict[str, str], data: bytes) -> None:
     request = urllib.request.Request(url, data=data, headers=headers, method="PUT")
-    # Loopback: a proxy that the environment names would only get in the way.
+    # Loopback: ignore proxies from the environment.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(request, timeout=_UPLOAD_TIMEOUT).close()

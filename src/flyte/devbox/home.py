@@ -1,4 +1,4 @@
-"""The directory of a devbox: who uses it, and how clients get in."""
+"""The directory of a devbox: its lock, its token and its address."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _TOKEN = "token"
 
 
 class DevboxError(FlyteError, RuntimeError):
-    """The devbox cannot be started, or not be used like that."""
+    """The devbox cannot be started or used in this way."""
 
 
 class Home:
-    """A directory that belongs to one devbox at a time. A temporary one is removed in the end."""
+    """A directory that only one devbox at a time can use. A temporary one is removed at the end."""
 
     def __init__(self, directory: str | os.PathLike[str] | None, *, memory: bool) -> None:
-        """Create the directory if need be, and lock it.
+        """Create the directory if necessary, and lock it.
 
         Args:
-            directory: Where to keep everything. Default: a temporary directory.
-            memory: Keep the database in memory; the directory is for files only.
+            directory: The data directory. Default: a temporary directory.
+            memory: Keep the database in memory; the directory contains only files.
 
         Raises:
             DevboxError: Another devbox uses the directory, or it cannot be written.
@@ -40,28 +40,28 @@ class Home:
                 self.path = Path(tempfile.mkdtemp(prefix="flyte-devbox-"))
             else:
                 self.path = Path(directory).expanduser().resolve()
-                # Inputs, environments and logs are nobody else's business.
+                # Other users must not read inputs, environments and logs.
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = self._acquire()
         except OSError as error:
             raise DevboxError(f"the devbox cannot use {directory or tempfile.gettempdir()}: {error}") from error
         self.database = None if memory else self.path / "devbox.sqlite"
-        # What was running there is over, and what it left in its working directories is of no use.
+        # No task is running there any more, so its working directories can be removed.
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     @property
     def blobs(self) -> Path:
-        """Where inputs, outputs and uploads are."""
+        """The directory of inputs, outputs and uploads."""
         return self.path / "blobs"
 
     @property
     def logs(self) -> Path:
-        """Where the logs are."""
+        """The directory of logs."""
         return self.path / "logs"
 
     @property
     def scratch(self) -> Path:
-        """Where the working directories of running tasks are."""
+        """The parent of the working directories of running tasks."""
         return self.path / "scratch"
 
     @property
@@ -70,9 +70,9 @@ class Home:
         return self.path / _TOKEN
 
     def token(self, wanted: str | None) -> str:
-        """The bearer token: the wanted one, that of the last devbox here, or a new one. It is written to the token file."""
+        """Return the requested token, that of the last devbox here, or a new one, and write it to the token file."""
         if wanted is not None and not wanted.strip():
-            raise DevboxError("the token of a devbox must not be empty: it executes what it is told")
+            raise DevboxError("token must not be empty: a devbox executes whatever its clients submit")
         found = wanted
         if found is None and self.token_file.exists():
             found = self.token_file.read_text().strip()
@@ -81,7 +81,7 @@ class Home:
         return found
 
     def announce(self, endpoint: str) -> None:
-        """Write down where the devbox listens."""
+        """Write the devbox's address to the state file."""
         state = {"endpoint": endpoint, "token_file": str(self.token_file), "pid": os.getpid()}
         _write_private(self.path / _STATE, json.dumps(state, indent=2) + "\n")
 
@@ -93,7 +93,7 @@ class Home:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _acquire(self) -> IO[str]:
-        # Not everywhere: the message of `start` about other systems must come before an ImportError.
+        # Imported here because not every system has it, and `start` reports that with a better message.
         import fcntl
 
         lock = (self.path / _LOCK).open("a+")
@@ -104,8 +104,8 @@ class Home:
             owner = lock.read().strip() or "another process"
             lock.close()
             raise DevboxError(
-                f"{self.path} is in use by the devbox of process {owner}: connect to that one (its address is in {_STATE} "
-                "there), stop it, or choose another directory"
+                f"{self.path} is in use by the devbox of process {owner}; connect to it (its address is in {_STATE} in that "
+                "directory), stop it, or choose another directory"
             ) from None
         lock.seek(0)
         lock.truncate()
@@ -115,7 +115,7 @@ class Home:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, also while it is being written."""
+    """Write a file that only its owner can read, even while it is being written."""
     part = path.with_suffix(".part")
     part.unlink(missing_ok=True)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:

@@ -1,4 +1,4 @@
-"""How runs and actions are identified inside the devbox. Organizations do not exist here, as in the real backend."""
+"""Keys of runs and actions inside the devbox. Like the real backend, the devbox has no organizations."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 
 ROOT_ACTION = "a0"
-"""Name of the action that is a run."""
+"""Name of the root action of a run."""
 
 
 class RunKey(NamedTuple):
@@ -19,7 +19,7 @@ class RunKey(NamedTuple):
 
     @classmethod
     def of(cls, identifier: RunIdentifier) -> RunKey:
-        """The key of a run id; its organization is dropped."""
+        """Return the key of a run id, without its organization."""
         return cls(identifier.project, identifier.domain, identifier.name)
 
     @property
@@ -28,7 +28,7 @@ class RunKey(NamedTuple):
         return ActionKey(*self, ROOT_ACTION)
 
     def identifier(self) -> RunIdentifier:
-        """The message that clients get."""
+        """The identifier message."""
         return RunIdentifier(project=self.project, domain=self.domain, name=self.run)
 
 
@@ -56,7 +56,7 @@ class ActionKey(NamedTuple):
         return ActionKey(self.project, self.domain, self.run, name)
 
     def identifier(self) -> ActionIdentifier:
-        """The message that clients get."""
+        """The identifier message."""
         return ActionIdentifier(run=self.run_key.identifier(), name=self.name)
 
     def __str__(self) -> str:

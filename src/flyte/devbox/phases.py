@@ -13,10 +13,10 @@ TERMINAL = frozenset(
         ActionPhase.RECOVERED,
     )
 )
-"""An action in one of these has ended."""
+"""Phases of actions that have ended."""
 
 WITH_OUTPUTS = frozenset((ActionPhase.SUCCEEDED, ActionPhase.RECOVERED))
-"""Only in these are an action's outputs offered."""
+"""Phases in which an action's outputs are available."""
 
 
 def is_terminal(phase: int) -> bool:
@@ -28,7 +28,7 @@ def may_follow(current: int, new: int) -> bool:
     """Whether an action in phase `current` accepts a report of phase `new`.
 
     Phases only move forward, in the order of their numbers, so that late and repeated reports do no harm. Two exceptions:
-    a failed action may be tried again, and a paused one, whose number lies behind the terminal ones, may end.
+    a failed action may be retried, and a paused action may end, although PAUSED has a higher number than the final phases.
     """
     if current <= new or current in (ActionPhase.FAILED, ActionPhase.TIMED_OUT):
         return True

@@ -1,4 +1,4 @@
-"""pytest fixtures for code that uses the SDK: a devbox per test session, connected for each test that asks for it."""
+"""pytest fixtures for code that uses the SDK: one devbox per test session, connected per test on request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def flyte_devbox_session() -> Generator[Devbox]:
-    """A devbox in memory that runs until the session ends. It is not connected: that is what `flyte_devbox` is for."""
-    # Imported here: pytest loads this module for every project that has the SDK installed.
+    """An in-memory devbox that runs until the session ends. It is not connected; use `flyte_devbox` for that."""
+    # Imported here, because pytest loads this module for every project with the SDK installed.
     from . import start
 
     with start(memory=True) as box:
@@ -23,9 +23,9 @@ def flyte_devbox_session() -> Generator[Devbox]:
 
 @pytest.fixture
 def flyte_devbox(flyte_devbox_session: Devbox) -> Generator[Devbox]:
-    """The session's devbox, with its client as the default one during the test.
+    """The session's devbox, with its client as the default client during the test.
 
-    Tests share its projects, tasks and runs, as they would on a cluster: a test that counts them makes a project of its own.
+    Tests share its projects, tasks and runs, as on a cluster. A test that counts them should create its own project.
     """
     from flyte_api.registry import registry
 

@@ -1,4 +1,4 @@
-"""What all parts of a devbox share."""
+"""State shared by all parts of a devbox."""
 
 from __future__ import annotations
 

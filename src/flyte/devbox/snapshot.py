@@ -1,4 +1,4 @@
-"""The source of a function and of what it imports from the same place, packed so that later edits do not change it."""
+"""Packs the source of a function and of its local imports, so that later edits have no effect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from attrs import frozen
 _MAX_BYTES = 20 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _STARTED = ("__main__", "__mp_main__")
-"""Names of the program itself; the second is the one that multiprocessing gives it in its children."""
+"""Module names of the program itself; multiprocessing uses the second one in child processes."""
 _ELSEWHERE = ("site-packages", "dist-packages")
 
 
@@ -27,31 +27,31 @@ class Snapshot:
     """A function that a worker can load."""
 
     archive: bytes
-    """Zip file of sources; the same sources make the same bytes."""
+    """Zip file of sources; the same sources give the same bytes."""
     target: str
-    """`module:<dotted name>`, or `script:<file name>` for a program that was started as such."""
+    """`module:<dotted name>`, or `script:<file name>` for a program that was started by its path."""
     function: str
     """Qualified name inside the module."""
     module: str
-    """Name of the module for people."""
+    """Name of the module, as shown to people."""
     root: str
-    """Directory that the sources come from, where imports that come later are looked up."""
+    """Directory of the sources. Later imports are looked up there."""
 
     @property
     def digest(self) -> str:
-        """Changes when the sources do."""
+        """A hash of the sources."""
         return hashlib.sha256(self.archive).hexdigest()
 
 
 def take(function: Callable[..., Any]) -> Snapshot:
     """Pack a function's source.
 
-    For a module of a package that is the whole package. Other modules that were imported from the same directory come along;
-    what is installed does not.
+    For a module in a package, that is the whole package. Other modules imported from the same directory are included;
+    installed packages are not.
 
     Raises:
-        TypeError: It is not a function that can be found again by the name of its module and its own.
-        ValueError: There is no source file, or there is too much of it.
+        TypeError: It is not a function that can be imported by module and name.
+        ValueError: There is no source file, or the sources are too large.
     """
     module = _module_of(function)
     file = Path(inspect.getfile(module)).resolve()
@@ -69,7 +69,9 @@ def _module_of(function: Callable[..., Any]) -> ModuleType:
     if not inspect.isfunction(function):
         raise TypeError(f"flyte.devbox.deploy takes a function, not {type(function).__name__} ({function!r})")
     where, name = function.__module__, function.__qualname__
-    advice = "a worker process has to find it again: define it with `def` or `async def` at the top level of a .py file"
+    advice = (
+        "a worker process must be able to import it: define it with `def` or `async def` at the top level of a .py file"
+    )
     if function.__name__ == "<lambda>":
         raise TypeError(f"a lambda in {where} cannot be deployed; {advice}")
     if "<locals>" in name:
@@ -92,26 +94,26 @@ def _module_of(function: Callable[..., Any]) -> ModuleType:
 
 
 def _import_name(module: ModuleType) -> str | None:
-    """The name to import a module by; None for a script that was started by its path."""
+    """Return the import name of a module; None for a script that was started by its path."""
     if module.__name__ not in _STARTED:
         return module.__name__
-    # `python -m package.module` has the name that it was started by.
+    # A module started with `python -m package.module` keeps that name.
     return None if module.__spec__ is None else module.__spec__.name
 
 
 def _root(file: Path, name: str) -> Path:
-    """The directory from which a module of that name is imported."""
+    """Return the directory from which a module is imported."""
     parts = name.split(".")
     if file.name == "__init__.py" and parts[-1] != "__init__":
         parts.append("__init__")
     expected = [*parts[:-1], f"{parts[-1]}.py"]
     if list(file.parts[-len(expected) :]) != expected:
-        raise ValueError(f"the module {name} is in {file}, where it cannot be imported by that name")
+        raise ValueError(f"the module {name} is in {file} and cannot be imported from there by that name")
     return file.parents[len(expected) - 1]
 
 
 def _neighbours(root: Path) -> set[str]:
-    """Top-level names of what was imported from below a directory."""
+    """Return the top-level names of modules imported from below a directory."""
     found: set[str] = set()
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -144,7 +146,7 @@ def _pack(root: Path, tops: set[str], title: str) -> bytes:
 
 
 def _sources(root: Path, top: str) -> Iterator[Path]:
-    """The source files of a top-level module, package or script."""
+    """Yield the source files of a top-level module, package or script."""
     single = root / (top if top.endswith(".py") else f"{top}.py")
     if single.is_file():
         yield single

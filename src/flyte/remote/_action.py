@@ -1,4 +1,4 @@
-"""Actions: the units that a run is made of."""
+"""Actions: the units of a run."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Action(ActionState, RunLike, ActionFields, ActionBase):
 
     @blocking
     async def sync(self) -> Action:
-        """Bring the action up to date.
+        """Fetch the newest state of the action.
 
         Returns:
             This action.

@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def timestamp_of(line: LogLine) -> datetime | None:
-    """The time of a line; None if it is unset or invalid."""
+    """Return the time of a line; None if it is unset or invalid."""
     try:
         return None if line.timestamp is None else line.timestamp.to_datetime()
     except ValueError:
         return None
 
 
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 to 9999
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # outside the years 1 to 9999
 
 
 def _instant(line: LogLine) -> int | None:
-    """The time of a line in nanoseconds; None if it is unset or invalid. Much cheaper than a datetime."""
+    """Return the time of a line in nanoseconds, which is much cheaper than a datetime; None if unset or invalid."""
     timestamp = line.timestamp
     if timestamp is None or not _FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND:
         return None
@@ -64,7 +64,7 @@ class LogDeduplicator:
         """The lines that no earlier connection has delivered."""
         if self._replayed_to is not None:
             return [line for line in lines if self.is_new(line)]
-        # All are new, and only those with the last time matter later: the times of the others need not be decoded.
+        # All lines are new. Only those with the last time matter later, so the times of the others need no decoding.
         last, count = None, 0
         for line in reversed(lines):
             instant = _instant(line)

@@ -30,7 +30,7 @@ _STATES: dict[str, ProjectState] = {"active": ProjectState.ACTIVE, "archived": P
 
 
 class Project(ProjectBase):
-    """A project: the namespace that tasks and runs live in."""
+    """A project: a namespace for tasks and runs."""
 
     @property
     def state(self) -> str:
@@ -132,7 +132,7 @@ class Project(ProjectBase):
         """
         caller = resolve_client(client)
         if state is not None and state not in _STATES:
-            raise ValueError(f"state is 'active' or 'archived', not {state!r}")
+            raise ValueError(f"state must be 'active' or 'archived', not {state!r}")
         changes: dict[str, object] = {}
         if name is not None:
             changes["name"] = text("name", name, 0, 255)

@@ -82,15 +82,15 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @property
     def action(self) -> Action:
-        """The root action, which stands for the run. Both show the newest state that either has seen."""
+        """The root action of the run. Run and root action share the newest state that either has fetched."""
         state = self._shared_state()
         action = Action(state.message, self._client)
-        action._latest = state  # pyright: ignore[reportPrivateUsage]  # they are two views of one state
+        action._latest = state  # pyright: ignore[reportPrivateUsage]  # both share one state
         return action
 
     @property
     def url(self) -> str:
-        """Where the web console shows the run."""
+        """The run's page in the web console."""
         return console_url(self.client, self.domain, self.project, "runs", self.name)
 
     @property
@@ -120,7 +120,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @blocking
     async def sync(self) -> Run:
-        """Bring the run up to date.
+        """Fetch the newest state of the run.
 
         Returns:
             This run.
@@ -136,7 +136,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
-        """Follow the run until it ends: the details of its root action now, and again after each change.
+        """Watch the run until it ends: the current details of its root action, then the details after each change.
 
         Each item also updates the run.
 

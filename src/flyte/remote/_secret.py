@@ -117,7 +117,7 @@ class Secret(SecretBase):
         Args:
             name: The secret.
             value: The new value, text or bytes.
-            type: What it is, as in `create`. Default: "regular".
+            type: The type, as in `create`. Default: "regular".
             cluster_pool: The cluster pool of the secret. Default: none.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
@@ -254,8 +254,8 @@ class Secret(SecretBase):
 
 
 def _spec(value: str | bytes, type: str) -> SecretSpec:
-    if type not in (*_TYPES,):  # by comparison: what cannot be hashed is none of them either
-        raise ValueError(f"type is 'regular' or 'image_pull', not {type!r}")
+    if type not in (*_TYPES,):  # compare with a tuple, because the value may be unhashable
+        raise ValueError(f"type must be 'regular' or 'image_pull', not {type!r}")
     if not isinstance(value, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"value takes text or bytes, not {value.__class__.__name__}")  # and does not show it
     if not value:
@@ -282,7 +282,7 @@ async def _place(
 def _resource(
     caller: Client, project: str | None, domain: str | None, cluster_pool: str | None, type: str = "regular"
 ) -> tuple[Message, _Place]:
-    """What a secret belongs to, as the question for its cluster; and the same as arguments."""
+    """Return the scope of a secret as the resource for routing, and as arguments."""
     if cluster_pool is not None:
         text("cluster_pool", cluster_pool, 1)
     why = f"a secret of type {type}" if type in _ORGANIZATION else "a secret of a cluster_pool" if cluster_pool else ""

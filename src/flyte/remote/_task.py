@@ -41,11 +41,11 @@ class TaskVersion(TaskVersionBase):
 
 
 class Task(TaskBase):
-    """A deployed task, in its latest version."""
+    """The latest version of a deployed task."""
 
     @property
     def url(self) -> str:
-        """Where the web console shows the task."""
+        """The task's page in the web console."""
         return console_url(self.client, self.domain, self.project, "tasks", self.name)
 
     _REPR = ("name", "version", "project", "domain", "deployed_at", "short_description")
@@ -70,7 +70,7 @@ class Task(TaskBase):
             version: The version, at most 63 characters.
             auto_version: Instead of `version`: "latest" for the newest version at the time of the fetch, "current" for
                 the version of the task that this code runs in.
-            client: The client for the calls. Default: the current one when it is fetched.
+            client: The client for the calls. Default: the current one at the time of the fetch.
 
         Raises:
             ValueError: An argument is unusable: neither or both of `version` and `auto_version`, or an empty name.
@@ -79,9 +79,9 @@ class Task(TaskBase):
         """
         text("name", name, 1, 255)
         if auto_version is not None and auto_version not in get_args(AutoVersion):
-            raise ValueError(f"auto_version is 'latest' or 'current', not {auto_version!r}")
+            raise ValueError(f"auto_version must be 'latest' or 'current', not {auto_version!r}")
         if (version is None) == (auto_version is None):
-            given = "both of them were" if version is not None else "neither of them was"
+            given = "both were" if version is not None else "neither was"
             raise ValueError(f"Task.get takes either version= or auto_version=, and {given} given")
         if version is not None:
             text("version", version, 1, 63)
@@ -105,8 +105,8 @@ class Task(TaskBase):
         """List deployed tasks, one entry for each name, with its newest version.
 
         Args:
-            by_task_name: Only the task of this full name.
-            by_task_env: Only the tasks of this environment, which is the part of their names before the dot.
+            by_task_name: Only the task with this full name.
+            by_task_env: Only tasks of this environment, the part of their names before the first dot.
             entrypoint: True for tasks marked as entry points, False for all others. Default: both. Servers that do
                 not store the mark ignore this argument.
             sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default:
@@ -141,13 +141,13 @@ class Task(TaskBase):
 
 
 _SUGGESTED_FROM = 500
-"""Tasks whose names are compared with one that does not exist."""
+"""Maximum number of task names to search for a suggestion."""
 
 
 class LazyEntity:
     """A handle to a deployed task that fetches the definition on demand.
 
-    Two handles are equal when they name the same task in the same way and have the same overrides.
+    Two handles are equal if they have the same name, version arguments and overrides.
 
     Threads and coroutines share one fetch; a failed fetch is repeated by the next use. Pickling keeps the
     name, version and definition, not the client.
@@ -216,7 +216,7 @@ class LazyEntity:
                 pending, mine = self._pending, self._pending is None
                 if pending is None:
                     pending = self._pending = Future()
-                    pending.set_running_or_notify_cancel()  # so that a waiter that is cancelled can't cancel it
+                    pending.set_running_or_notify_cancel()  # so that a cancelled waiter can't cancel it
             if mine:
                 return await self._load(pending)
             try:
@@ -233,7 +233,7 @@ class LazyEntity:
         except BaseException as cause:
             with self._lock:
                 self._pending = None
-            # A waiter of a cancelled fetch fetches again itself.
+            # If the fetch is cancelled, its waiters fetch again.
             pending.set_exception(cause if isinstance(cause, Exception) else _Interrupted())
             raise
         with self._lock:
@@ -259,10 +259,10 @@ class LazyEntity:
         return newest.version
 
     async def _missing(self) -> str:
-        """The message for a task that is not deployed, with the name that was probably meant."""
+        """Return the message for a nonexistent task, with a similar name as a suggestion."""
         scope = resolve_client(self._client).scope(self._project, self._domain)
         message = f"No task named {self._name!r} in {scope.project}/{scope.domain}."
-        with suppress(RpcError):  # the suggestion is a courtesy; the failure to find one is not the user's problem
+        with suppress(RpcError):  # the suggestion is optional, so its errors are ignored
             tasks = Task.listall(limit=_SUGGESTED_FROM, project=scope.project, domain=scope.domain, client=self._client)
             names = [task.name async for task in tasks]
             if near := get_close_matches(self._name, names, n=1):
@@ -352,4 +352,4 @@ class LazyEntity:
 
 
 class _Interrupted(Exception):
-    """Tells waiters that the shared fetch was cancelled."""
+    """The shared fetch was cancelled."""

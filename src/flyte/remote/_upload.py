@@ -43,11 +43,11 @@ async def upload_file(
         client: The client for the calls. Default: the current one.
 
     Returns:
-        The MD5 digest of the content in hexadecimal, and the URI that tasks read it at.
+        The MD5 digest of the content in hexadecimal, and the URI for tasks.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: An argument cannot be used; nothing was sent.
+        ValueError: An argument is invalid; nothing was sent.
         InitializationError: No client, project or domain is set.
         WaitTimeoutError: `timeout` has passed.
         RuntimeSystemError: The storage refuses the file.
@@ -57,10 +57,10 @@ async def upload_file(
     """
     name = "" if fname is None else text("fname", fname, 1)
     if "/" in name or name in (".", ".."):
-        raise ValueError(f"fname is the name of a file, not a path such as {name!r}; upload_dir keeps directories")
+        raise ValueError(f"fname must be a file name, not a path such as {name!r}; upload_dir keeps directories")
     kind = "application/octet-stream" if content_type is None else text("content_type", content_type)
     if not _TYPE.fullmatch(kind):
-        raise ValueError(f"content_type is a media type such as 'text/csv', not {kind!r}")
+        raise ValueError(f"content_type must be a media type such as 'text/csv', not {kind!r}")
     with Uploader(client, project, domain, timeout, progress=progress) as uploader:
         stored = await uploader.file(Path(path), name, kind)
     return stored.digest, stored.uri
@@ -108,6 +108,6 @@ async def upload_dir(
     """
     place = "" if prefix is None else text("prefix", prefix, 1)
     if place and not {"", ".", ".."}.isdisjoint(place.split("/")):
-        raise ValueError(f"prefix is a directory of the storage such as 'models/v1', not {place!r}")
+        raise ValueError(f"prefix must be a relative directory such as 'models/v1', not {place!r}")
     with Uploader(client, project, domain, timeout, progress=progress) as uploader:
         return (await uploader.directory(Path(path), place)).uri

@@ -1,7 +1,7 @@
-"""Between Python values and Flyte literals, and between annotations and Flyte types.
+"""Conversion between Python values and Flyte literals, and between annotations and Flyte types.
 
-Numbers, text, dates and times, lists, dicts, enums, tuples, unions, and classes of data: dataclasses, attrs classes,
-pydantic models, named tuples and typed dicts. Files, directories and data frames are references (`File`, `Dir`,
+Supported are numbers, text, dates and times, lists, dicts, enums, tuples, unions, and data classes: dataclasses, attrs
+classes, pydantic models, named tuples and typed dicts. Files, directories and data frames are references (`File`, `Dir`,
 `StructuredDataset`). Pickled objects stay a `Literal` unless the caller allows loading them.
 """
 

@@ -33,10 +33,10 @@ from .rpc import Effect, Rpc
 _log = logging.getLogger("flyte_rpc.calls")
 
 _TRANSPARENT = 30
-"""Retries of a call that the server certainly did not act on. They do not count as attempts."""
+"""Maximum retries of a call that the server certainly did not act on. They do not count as attempts."""
 
 _IMMEDIATE = 12
-"""How many of these retries are immediate."""
+"""Number of these retries that are immediate."""
 
 _TOLERANCE = 0.02
 """Seconds before the deadline in which a failure may already be the server's reaction to it."""
@@ -51,7 +51,7 @@ Res = TypeVar("Res")
 async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None) -> Res:
     """Call a unary method.
 
-    Within the deadline, the call is retried when that cannot do anything twice. Reads and idempotent calls are retried
+    Within the deadline, the call is retried if that is safe. Reads and idempotent calls are retried
     when the server is unavailable or the connection breaks. Any call is retried when the server certainly did not act
     on it; these retries use a new connection and do not count as attempts. If the server rejects credentials that can be
     renewed, the call is sent once more with new ones. The time to get them does not count towards the deadline.
@@ -235,7 +235,7 @@ class _Attempt:
 
 
 def _at_deadline(error: RpcError, end: float) -> RpcError:
-    """The error to raise: at the deadline, servers and proxies react in many ways, all of which mean that time is up."""
+    """Return the error to raise. At the deadline, the errors of servers and proxies vary, but all mean a timeout."""
     if time.monotonic() < end - _TOLERANCE or isinstance(error, EndpointError):
         return error
     if not isinstance(error, (UnavailableError, RpcCancelledError)):

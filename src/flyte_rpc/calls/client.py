@@ -327,7 +327,7 @@ class Client:
         for observer in self._settings.on_call:
             try:
                 observer(record)
-            except Exception:  # whatever it is: a call that has succeeded must not fail for it
+            except Exception:  # any exception, because it must not fail a call that has succeeded
                 _log.exception("on_call raised for %s", record.method)
 
     def close(self) -> None:

@@ -102,16 +102,16 @@ def check_token(token: object) -> None:
     """Validate a bearer token.
 
     Raises:
-        TypeError: It is not text.
-        ValueError: It is empty, or has characters that a header cannot carry. The message never repeats the token.
+        TypeError: The token is not text.
+        ValueError: The token is empty, or has characters that are not valid in a header. The message omits the token.
     """
     if not isinstance(token, str):
         given = type(token).__name__
         if isinstance(token, Coroutine):
-            token.close()  # avoids a warning that it was never awaited
+            token.close()  # avoids a warning about a coroutine that was never awaited
         raise TypeError(f"token takes a string or a function that returns one, not {given}")
     if not _PRINTABLE.fullmatch(token):
-        raise ValueError("the token is empty or has characters that a header cannot carry, such as a line break")
+        raise ValueError("the token is empty or has characters that are not valid in a header, such as a line break")
 
 
 @contextmanager

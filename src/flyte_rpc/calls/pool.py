@@ -22,7 +22,7 @@ def deferred(
     """The factory of a choice of transport. Transports are imported with the first connection.
 
     Raises:
-        TypeError: `ssl_context` is something else.
+        TypeError: `ssl_context` is not an `ssl.SSLContext`.
     """
     if ssl_context is not None and not hasattr(ssl_context, "wrap_bio"):
         raise TypeError(f"ssl_context takes an ssl.SSLContext, not {type(ssl_context).__name__}")

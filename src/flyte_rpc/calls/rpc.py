@@ -1,4 +1,4 @@
-"""Descriptors of RPC methods, which generated services consist of."""
+"""Descriptors of RPC methods, used by generated services."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def deprecated_rpc(rpc: Rpc[Any, Any]) -> Callable[[F], F]:
     The mark is the attribute that Python 3.13's `warnings.deprecated` sets, so other tools recognize it.
     """
 
-    from flyte_rpc.codec.deprecation import notice  # descriptions of RPCs are used without messages, too
+    # Imported late, because RPC descriptors are also used without messages.
+    from flyte_rpc.codec.deprecation import notice
 
     def mark(function: F) -> F:
         service = rpc.service.rpartition(".")[2]

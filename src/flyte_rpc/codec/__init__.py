@@ -1,1 +1,1 @@
-"""Protobuf messages: wire format, field descriptors, JSON, well-known types. It imports nothing else of the runtime but small helpers."""
+"""Protobuf messages: wire format, field descriptors, JSON, well-known types. It imports only small helpers of the runtime."""

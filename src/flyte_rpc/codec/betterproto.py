@@ -1,4 +1,4 @@
-"""The tables that betterproto2 and `dataclasses` look for on a message, built on first use."""
+"""The tables that betterproto2 and `dataclasses` expect on a message, built on first use."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PYTHON: dict[str, Any] = {"string": str, "bytes": bytes, "bool": bool, "float":
 
 
 def type_hints(cls: type[AnyMessage]) -> dict[str, Any]:
-    """The resolved annotation of every field."""
+    """Return the resolved annotation of every field."""
     return {name: _hint(cls, spec) for name, spec in cls.specs().items()}
 
 
@@ -34,7 +34,7 @@ def _single(cls: type[AnyMessage], spec: FieldSpec, kind: str) -> Any:
 
 
 def dataclass_fields(cls: type[AnyMessage]) -> dict[str, Any]:
-    """The `dataclasses.Field` of every field, with betterproto2's metadata."""
+    """Return the `dataclasses.Field` of every field, with betterproto2's metadata."""
     hints = type_hints(cls)
     made = dataclasses.make_dataclass(
         cls.__name__, [(name, hints[name], _field(cls, spec)) for name, spec in cls.specs().items()]

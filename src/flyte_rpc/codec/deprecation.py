@@ -1,7 +1,7 @@
-"""What the definitions deprecate warns where it is used: at the line of the caller, never at one of ours.
+"""Warnings about deprecated fields, at the line of the caller.
 
-A field that is deprecated is a *data* descriptor: Python asks it at each read, even when the message holds a value. Other
-fields, and the codec of its own message, which works on the message's `__dict__`, know nothing of it and pay nothing.
+A deprecated field is a *data* descriptor, so Python calls it on each read, even if the message has a value. Other fields,
+and the codec, which works on the message's `__dict__`, are not affected.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from .fields import Deferred
 from .spec import AnyMessage, checked
 
 _OF_WHOLE_MESSAGES: Final = frozenset({"betterproto2", "dataclasses", __name__.rpartition(".")[0]})
-"""Packages that read and set fields because a message has them, as in comparing or printing it; nobody chose the field."""
+"""Packages that process all fields of a message, for example to compare or print it. They cause no warning."""
 
 
 class DeprecatedField(Deferred):
-    """A field that warns when it is read, assigned, or given to the constructor; otherwise the field it stands for."""
+    """Wraps a field. It warns when the field is read, assigned, or passed to the constructor."""
 
     __slots__ = ("field", "instead")
 
     def __init__(self, field: Any, instead: str) -> None:
-        """Stand for a field.
+        """Wrap a field.
 
         Args:
-            field: What would be in the class body if it was not deprecated: a descriptor, or the default of a scalar.
-            instead: A sentence that says what to use; may be empty.
+            field: The right side of the field in the class body: a descriptor, or the default of a scalar.
+            instead: A sentence that names the replacement; may be empty.
         """
         super().__init__(field.reference if isinstance(field, Deferred) else "")
         self.field = field
@@ -48,7 +48,7 @@ class DeprecatedField(Deferred):
         return self.field.__get__(instance, owner) if isinstance(self.field, Deferred) else self.field
 
     def __set__(self, instance: AnyMessage, value: Any) -> None:
-        # Having it is what makes Python ask for each read. Assignments are checked by the message, and get here only from
+        # Having `__set__` makes this a data descriptor. Assignments are checked by the message, and get here only from
         # `object.__setattr__`.
         instance.__setattr__(self.name, value)
 
@@ -59,14 +59,14 @@ class DeprecatedField(Deferred):
         return self.field.decode(raw)
 
     def admit(self, value: Any) -> Any:
-        self._warn(4)  # the constructor, or an assignment, and what both call to admit a value, come between
+        self._warn(4)  # the frames of the constructor or assignment, and of their checks, are in between
         if isinstance(self.field, Deferred):
             return self.field.admit(value)
         return checked(self.where, self.owner.specs()[self.name].kind, value)
 
     def _warn(self, depth: int) -> None:
-        """Warn, unless a package that deals with whole messages is `depth` frames above."""
-        frame = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]  # the public way builds the whole stack
+        """Warn, unless the caller `depth` frames above is in a package that processes whole messages."""
+        frame = sys._getframe(depth)  # pyright: ignore[reportPrivateUsage]  # the public function builds the whole stack
         user: str = frame.f_globals.get("__name__", "")
         if not _OF_WHOLE_MESSAGES.isdisjoint((user, user.rpartition(".")[0])):
             return
@@ -74,14 +74,14 @@ class DeprecatedField(Deferred):
 
 
 def deprecated_field(field: Any, instead: str = "") -> Any:
-    """A field that the definitions deprecate; see `DeprecatedField`."""
+    """Mark a field as deprecated; see `DeprecatedField`."""
     return DeprecatedField(field, instead)
 
 
 def quietly(message: AnyMessage, name: str) -> Any:
-    """The value of a field, deprecated or not, without a warning.
+    """Return the value of a field, deprecated or not, without a warning.
 
-    It is for servers, which have to understand what older clients send.
+    Servers need it to support older clients.
 
     Args:
         message: Any message.
@@ -91,9 +91,9 @@ def quietly(message: AnyMessage, name: str) -> Any:
         AttributeError: The message has no such field.
         DecodeError: The field is malformed.
     """
-    return getattr(message, name)  # this module is one of those that deal with whole messages
+    return getattr(message, name)  # this module is one of the packages that cause no warning
 
 
 def notice(what: str, instead: str) -> str:
-    """The text of a warning."""
+    """Return the text of a warning."""
     return f"{what} is deprecated. {instead}".rstrip()

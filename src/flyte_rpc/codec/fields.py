@@ -1,9 +1,9 @@
-"""The fields of generated messages that decode on first touch.
+"""Fields of generated messages, which are decoded on first access.
 
-A parsed message keeps plain values under their field's name in its `__dict__`, and what takes work (sub-messages,
-enums, maps) undecoded under the name with `*` in front. The class holds *non-data* descriptors under the plain names:
-Python asks them only while the instance has no such entry, so the first read decodes and stores, later reads are
-ordinary attribute reads, and a message that is passed on untouched is written back from the bytes it came in.
+A parsed message stores plain values in its `__dict__` under the field's name. Values that are expensive to decode
+(sub-messages, enums, maps) are stored undecoded, under the name with a leading `*`. The class has *non-data* descriptors
+under the plain names. Python calls them only if the instance has no such entry, so the first read decodes and stores the
+value, and later reads are ordinary attribute reads. Undecoded values are written back unchanged.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _new: Final = object.__new__
 
 
 def enum_member(cls: type[Any], number: int) -> Any:
-    """The member of that number; one without a name when the number is not known."""
+    """Return the member with that number; a nameless one if the number is unknown."""
     known = cls._value2member_map_.get(number)
     return cls(number) if known is None else known
 
 
 class Deferred(ABC):
-    """A field whose value is made when it is first read. Deliberately without `__set__`."""
+    """A field that decodes its value on first read. Deliberately without `__set__`."""
 
     __slots__ = ("name", "owner", "raw", "reference")
 
@@ -47,32 +47,32 @@ class Deferred(ABC):
         d = instance.__dict__
         raw = d.get(self.raw)
         if raw is None and self.name in d:
-            return d[self.name]  # another thread has decoded it since this one found no value
+            return d[self.name]  # another thread has decoded it in the meantime
         try:
             value = self.absent() if raw is None else self.decode(raw)
         except DecodeError as cause:
             raise DecodeError(f"{self.where}: {cause}") from None
         if value is not None:
-            # The first of several threads decides which object all of them see.
+            # The first thread wins, so that all threads get the same object.
             value = d.setdefault(self.name, value)
             d.pop(self.raw, None)
         return value
 
     def absent(self) -> Any:
-        """What the field reads as while it is not set; stored, unless None."""
+        """Return the value of an unset field. It is stored, unless it is None."""
         return None
 
     def decode(self, raw: Any) -> Any:
-        """Build the value from what the parser kept. By default, that is the value."""
+        """Decode what the parser stored. By default, that is the value itself."""
         return raw
 
     @abstractmethod
     def admit(self, value: Any) -> Any:
-        """Check a value that user code assigns, and put it into the container that the field keeps."""
+        """Check a value that user code assigns, and convert it to the stored container."""
 
     @property
     def where(self) -> str:
-        """The field as errors name it."""
+        """The name of the field in errors."""
         return f"{self.owner.__name__}.{self.name}"
 
     @property
@@ -88,7 +88,7 @@ class _Sub(Deferred):
     fill: Callable[[Slots, bytes], None]
 
     def __get__(self, instance: Any, owner: type[AnyMessage]) -> Any:
-        """As `Deferred.__get__`, in one piece for the one case that reading consists of."""
+        """Like `Deferred.__get__`, inlined for the most common case."""
         if instance is None:
             return self
         d = instance.__dict__
@@ -122,7 +122,7 @@ class _SubList(Deferred):
         return []
 
     def decode(self, raw: Any) -> Any:
-        # `Message.parse` for each, in one piece: a page has hundreds.
+        # `Message.parse`, inlined, because a page has hundreds of items.
         cls = self.target
         fill, made = cls._decode, list[Any]()
         try:
@@ -218,7 +218,7 @@ class _Map(Deferred):
                     key = self.key.read(_item(buf, start, pos, tag))
                 elif tag == value_tag:
                     item = self.value.read(_item(buf, start, pos, tag))
-                    # A message that occurs twice merges with itself here as well.
+                    # A message that occurs twice is merged here, too.
                     value = wire.again(value, item) if self.value_kind == "message" and value else item
         except IndexError:
             raise DecodeError(wire.CUT) from None
@@ -238,7 +238,7 @@ class _Map(Deferred):
 
 
 def _merged(target: type[AnyMessage], raw: bytes | list[bytes]) -> AnyMessage:
-    """A sub-message of its occurrences. Joining encodings merges them; each must be whole by itself."""
+    """Decode a sub-message from its occurrences. Concatenation merges them, but each must be valid by itself."""
     if isinstance(raw, list):
         for chunk in raw:
             target.parse(chunk)
@@ -265,42 +265,42 @@ def _sequence(where: str, value: Any) -> Iterable[Any]:
 
 
 def sub(reference: str) -> Any:
-    """A sub-message field."""
+    """Create a sub-message field."""
     return _Sub(reference)
 
 
 def sub_list(reference: str) -> Any:
-    """A repeated sub-message field."""
+    """Create a repeated sub-message field."""
     return _SubList(reference)
 
 
 def enum_field(reference: str) -> Any:
-    """An enum field without presence."""
+    """Create an enum field without presence."""
     return _Enum(reference)
 
 
 def optional_enum(reference: str) -> Any:
-    """An enum field with presence."""
+    """Create an enum field with presence."""
     return _OptionalEnum(reference)
 
 
 def enum_list(reference: str) -> Any:
-    """A repeated enum field."""
+    """Create a repeated enum field."""
     return _EnumList(reference)
 
 
 def scalar_list() -> Any:
-    """A repeated field of numbers, text or bytes."""
+    """Create a repeated field of numbers, text or bytes."""
     return _List()
 
 
 def map_field(key: str, value: str, reference: str = "") -> Any:
-    """A map field; `key` and `value` are protobuf types, `reference` the class of message and enum values."""
+    """Create a map field; `key` and `value` are protobuf types, `reference` the class of message and enum values."""
     return _Map(key, value, reference)
 
 
 class _Reader(NamedTuple):
-    """How the key or the value of a map entry is read, and what it is when it is missing."""
+    """Reads the key or the value of a map entry; has its default, too."""
 
     wire_type: int
     read: Callable[[Any], Any]
@@ -308,7 +308,7 @@ class _Reader(NamedTuple):
 
 
 def _item(buf: bytes, start: int, end: int, tag: int) -> Any:
-    """What `tag` stands before: a number for a varint, else its bytes."""
+    """Return the value after `tag`: a number for a varint, else its bytes."""
     if tag & 7 == 0:
         return wire.varint(buf, start)[0]
     return buf[wire.varint32(buf, start)[1] if tag & 7 == 2 else start : end]
@@ -344,7 +344,7 @@ _READERS: Final[dict[str, _Reader]] = {
 
 
 def reading(spec: FieldSpec, field: Any) -> tuple[int, Callable[[Any], Any], Any]:
-    """A single field's wire type, what makes its value of what stands on the wire, and what it is when it is not set."""
+    """Return a singular field's wire type, the function that decodes its value, and its default."""
     unset = spec.label == "optional"
     if spec.kind == "message":
         return 2, field.decode, None

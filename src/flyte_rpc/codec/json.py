@@ -1,4 +1,4 @@
-"""The protobuf JSON mapping, both ways."""
+"""The protobuf JSON mapping, in both directions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ M = TypeVar("M", bound="AnyMessage")
 
 
 class _Form(NamedTuple):
-    """How `to_json_value` writes; its parameters, on their way down."""
+    """The options of `to_json_value`, passed down the recursion."""
 
     plain: bool
     snake: bool
@@ -42,13 +42,13 @@ def _written(message: Any, form: _Form) -> Any:
     for name in list(specs if form.defaults else message.present()):
         spec = specs[name]
         value = getattr(message, name)
-        if value is not None:  # what has presence and is absent has no default to show
+        if value is not None:  # unset fields with presence have no default to show
             out[spec.proto_name if form.snake else spec.json_name] = _field_written(spec, value, form)
     return out
 
 
 def _is_any(message: Any) -> bool:
-    """Whether it is `google.protobuf.Any`, or its class: `AnyMixin` gives it this method."""
+    """Whether this is `google.protobuf.Any` or its class, recognized by a method of `AnyMixin`."""
     return hasattr(message, "loaded_type")
 
 
@@ -103,12 +103,12 @@ def _message(cls: type[M], value: Any, ignore_unknown: bool, path: str) -> M:
                 continue
             raise ValueError(f"{path} has no field {key!r}")
         if spec.name in made:
-            raise ValueError(f"{path} has {spec.json_name} twice, under both of its names")
+            raise ValueError(f"{path} has {spec.json_name} twice, under both its names")
         made[spec.name] = _field(cls, spec, item, ignore_unknown, f"{path}.{key}")
     try:
         return cls(**made)
     except EncodeError:
-        raise  # names the class and field itself
+        raise  # the error already names the class and field
     except ValueError as cause:
         raise ValueError(f"{path}: {cause}") from None
 

@@ -1,4 +1,4 @@
-"""Numbers, texts, bytes and enums in the protobuf JSON mapping, both ways."""
+"""Numbers, text, bytes and enums in the protobuf JSON mapping, in both directions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NULL_VALUE = "google.protobuf.NullValue"
 
 
 def scalar_to_json(kind: str, value: Any) -> Any:
-    """The JSON form of a number, text, bytes or enum."""
+    """Convert a number, text, bytes or enum to JSON."""
     if kind == "enum":
         if is_null_value(value):
             return None
@@ -39,7 +39,7 @@ def _float_to_json(kind: str, value: float) -> float | str:
         return "Infinity" if value > 0 else "-Infinity"
     if kind == "double":
         return value
-    # The fewest digits that make the same 32 bits: 0.1, not 0.10000000149011612. Nine are always enough.
+    # The shortest digits that give the same 32 bits: 0.1, not 0.10000000149011612. Nine are always enough.
     short = (float(f"{value:.{digits}g}") for digits in range(6, 10))
     return next((s for s in short if float32(put_float(s)) == value), value)
 
@@ -49,7 +49,7 @@ def is_null_value(enum: Any) -> bool:
 
 
 def scalar_from_json(kind: str, value: Any, path: str, target: Any = None) -> Any:
-    """The number, text, bytes or enum of a JSON form; `path` is named when it does not fit."""
+    """Convert JSON to a number, text, bytes or enum; errors name `path`."""
     try:
         if kind == "enum":
             return _enum(target, value)
@@ -69,7 +69,7 @@ def scalar_from_json(kind: str, value: Any, path: str, target: Any = None) -> An
 
 
 def json_type(value: Any) -> str:
-    """The type of a JSON value, which is all that an error may show of what could be a secret."""
+    """Return the type of a JSON value. Errors show only the type, because the value may be a secret."""
     return "null" if value is None else type(value).__name__
 
 

@@ -1,4 +1,4 @@
-"""The base of generated messages and enums. How their fields are kept is told in `fields.py`."""
+"""The base classes of generated messages and enums. `fields.py` describes how fields are stored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _new: Final = object.__new__
 
 
 class Enum(betterproto2.Enum):
-    """Base of generated enums. Members drop the prefix they share; unknown numbers keep their value and have no name."""
+    """Base of generated enums. Members lack the shared prefix. Unknown numbers keep their value and have no name."""
 
     @property
     def proto_name(self) -> str | None:
@@ -31,7 +31,7 @@ class Enum(betterproto2.Enum):
 
     @classmethod
     def betterproto_value_to_renamed_proto_names(cls) -> dict[int, str]:
-        # Of several names for one number, the first is the one that is written.
+        # If a number has several names, the first one is written.
         return {number: name for name, number in reversed(cls.betterproto_renamed_proto_names_to_value().items())}
 
     @classmethod
@@ -133,7 +133,7 @@ class Message(betterproto2.Message):
             data: The encoded message. Sub-messages are decoded when they are first read.
 
         Raises:
-            DecodeError: The data is cut or malformed; also later, on the first read of a malformed sub-message.
+            DecodeError: The data is truncated or malformed. A malformed sub-message raises on its first read.
         """
         self = _new(cls)
         d = vars(self)
@@ -163,10 +163,10 @@ class Message(betterproto2.Message):
 
         Args:
             stream: A binary file.
-            size: How many bytes to read; None for all there are, `betterproto2.SIZE_DELIMITED` for a length in front.
+            size: Number of bytes to read; None for all, `betterproto2.SIZE_DELIMITED` for a length prefix.
 
         Raises:
-            DecodeError: The data is cut or malformed.
+            DecodeError: The data is truncated or malformed.
         """
         if size == betterproto2.SIZE_DELIMITED:
             size = _length(stream)
@@ -196,7 +196,7 @@ class Message(betterproto2.Message):
         return any(True for _ in self.present())
 
     def __copy__(self, _: Any = None) -> Self:
-        # A message owns its lists and maps, so a copy has its own; sub-messages are shared, as in any shallow copy.
+        # Messages own their lists and maps, so these are copied; sub-messages are shared, as in any shallow copy.
         made = _new(type(self))
         vars(made).update({k: v.copy() if isinstance(v, (list, dict)) else v for k, v in vars(self).copy().items()})
         return made
@@ -208,7 +208,7 @@ class Message(betterproto2.Message):
         return [*object.__dir__(self), *type(self).specs()]
 
     def present(self) -> Iterator[str]:
-        """Names of the fields that are present or differ from their default. Nothing is decoded for it."""
+        """Return the names of fields that are present or differ from their default. Nothing is decoded."""
         d = vars(self)
         for name, spec in type(self).specs().items():
             value = d.get(name, d.get("*" + name))
@@ -216,11 +216,11 @@ class Message(betterproto2.Message):
                 yield name
 
     def set_fields(self) -> Iterable[tuple[str, Any]]:
-        """The fields that are present or differ from their default, with their values."""
+        """Return the fields that are present or differ from their default, with their values."""
         return ((name, getattr(self, name)) for name in self.present())
 
     def is_set(self, name: str) -> bool:
-        """Whether a field is present (where presence exists) or differs from its default."""
+        """Whether a field is present (if it has presence) or differs from its default."""
         if name not in type(self).specs():
             raise AttributeError(_no_field(type(self), name))
         return name in self.present()
@@ -239,15 +239,15 @@ class Message(betterproto2.Message):
         casing: betterproto2.Casing = betterproto2.Casing.CAMEL,
         include_default_values: bool = False,
     ) -> Any:
-        """The message in the protobuf JSON mapping.
+        """Convert the message to the protobuf JSON mapping.
 
         Args:
             output_format: `PROTO_JSON`, or `PYTHON` for plain Python values instead of their JSON form.
             casing: `CAMEL` (the standard) or `SNAKE` for the names of the .proto file.
-            include_default_values: Whether fields at their default are written too.
+            include_default_values: Whether to include fields with default values.
 
         Returns:
-            A dict, for nearly all messages; well-known types have the form that JSON gives them.
+            A dict; for well-known types, their JSON form.
 
         Raises:
             EncodeError: A value has no JSON form, such as a timestamp in the year 10000.
@@ -269,14 +269,14 @@ class Message(betterproto2.Message):
     @classmethod
     @not_too_deep(DecodeError)
     def from_dict(cls, value: Any, *, ignore_unknown_fields: bool = False) -> Self:
-        """The message that a value of the protobuf JSON mapping stands for.
+        """Create a message from a value in the protobuf JSON mapping.
 
         Args:
-            value: What `to_dict` gives, or the parsed JSON of another implementation.
-            ignore_unknown_fields: Whether names the message does not have are passed over.
+            value: The output of `to_dict`, or parsed JSON of another implementation.
+            ignore_unknown_fields: Whether to ignore unknown names.
 
         Raises:
-            ValueError: A value does not fit its field; the message names the path to it.
+            ValueError: A value does not fit its field. The error names its path.
         """
         from .json import from_json_value
 
@@ -285,7 +285,7 @@ class Message(betterproto2.Message):
     @classmethod
     @not_too_deep(DecodeError)
     def from_json(cls, value: str | bytes, *, ignore_unknown_fields: bool = False) -> Self:
-        """The message that text in the protobuf JSON mapping stands for; see `from_dict`."""
+        """Create a message from JSON text in the protobuf JSON mapping; see `from_dict`."""
         return cls.from_dict(json.loads(value), ignore_unknown_fields=ignore_unknown_fields)
 
 
@@ -317,14 +317,14 @@ def _no_field(cls: type[Message], name: str) -> str:
 
 
 def which_one_of(message: Message, oneof: str) -> tuple[str, Any]:
-    """The member of a oneof that is set, and its value.
+    """Return the member of a oneof that is set, and its value.
 
     Args:
         message: Any message.
         oneof: Name of the oneof in the .proto file.
 
     Returns:
-        `(name, value)`, or `("", None)` when none is set.
+        `(name, value)`, or `("", None)` if none is set.
 
     Raises:
         AttributeError: The message has no oneof of that name.

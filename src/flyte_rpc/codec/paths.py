@@ -1,4 +1,4 @@
-"""Values deep inside a message, read on the wire: of what lies between, nothing is built."""
+"""Read values deep inside a message from its bytes, without decoding the messages in between."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .wire import head
 
 T = TypeVar("T")
 Reads = Callable[[Any], T]
-"""A function that reads a value out of a message."""
+"""A function that reads a value from a message."""
 
 _UNCLEAR = -1
-"""A position that is nowhere."""
+"""An invalid position."""
 
 
 class _Level(NamedTuple):
-    """What to look for in one of the messages on the way."""
+    """What to search for in one of the messages along the path."""
 
     wanted: int
     """The tag of the field."""
@@ -28,26 +28,26 @@ class _Level(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """How a path is read on the wire, from the message on that its second name stands for."""
+    """How to read a path from bytes, starting with the message of its second name."""
 
     levels: tuple[_Level, ...]
     finish: Reads[Any]
-    """What makes the value of the bytes or the number at the end."""
+    """Converts the bytes or the number at the end to the value."""
     has_bytes: bool
     missing: Any
 
 
 def path(root: type[Message], names: str, convert: Reads[Any] | None = None) -> Reads[Any]:
-    """A function that reads a field deep inside messages of one type, and gives what the attributes would.
+    """Return a function that reads a nested field of one type of message, with the same result as the attributes.
 
-    The first message on the way is decoded, since the paths of an entity share it. In the second one and below the field
-    is looked for where it stands, unless that message has been decoded before.
+    The first message along the path is decoded, because the paths of an entity share it. From the second one on, the
+    function searches the encoded bytes, unless that message is already decoded.
 
     Args:
         root: The type of the messages.
-        names: Names of fields with dots between them: one message or more, and a single field that is not a float or of
-            fixed width. They are looked up by the first call.
-        convert: What to make of an enum, given as member or number. Default: the member.
+        names: Dotted field names: one or more messages, then a singular field that is not a float and has no fixed width.
+            They are resolved by the first call.
+        convert: Converts an enum member or number. Default: return the member.
     """
     first, second, *rest = names.split(".")
     raw = "*" + second
@@ -102,14 +102,14 @@ def path(root: type[Message], names: str, convert: Reads[Any] | None = None) -> 
                         return finish(number)
             except (IndexError, ValueError):
                 pass
-        # Decoded before, or something that decoding sorts out: fields that occur twice, negative numbers, damaged data.
+        # Already decoded, or a case for the decoder: fields that occur twice, negative numbers, malformed data.
         return _by_attributes(above, (second, *rest), missing, convert)
 
     return read
 
 
 def at_path(message: Any, names: str) -> Any:
-    """The value at names with dots between them, or None where a message on the way is missing; "" is the message itself."""
+    """Return the value at a dotted path, or None if a message along it is unset; "" is the message itself."""
     for name in names.split(".") if names else ():
         if message is None:
             return None
@@ -118,7 +118,7 @@ def at_path(message: Any, names: str) -> Any:
 
 
 def moment_path(root: type[Message], names: str) -> Reads[datetime | None]:
-    """Like `path`, for a `Timestamp`, which is read as a datetime in UTC; None where it is not set."""
+    """Like `path`, for a `Timestamp`: returns a datetime in UTC; None if it is unset."""
     read = path(root, names)
 
     def read_moment(message: Any) -> datetime | None:
@@ -151,5 +151,5 @@ def _planned(root: Any, names: list[str], convert: Reads[Any] | None) -> _Plan:
     if convert is not None:
         finish, missing = convert, convert(missing)
     assert finish is not None
-    # The first two are not looked for on the wire.
+    # The first two are not searched in bytes.
     return _Plan(tuple(levels[2:]), finish, levels[-1].wanted & 7 == 2, missing)

@@ -1,4 +1,4 @@
-"""The field tables of generated messages, and what values the scalar types take."""
+"""The field tables of generated messages, and the valid values of scalar types."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 from .wire import EncodeError, float32, put_float
 
 Row = tuple[str, int, str, *tuple[str, ...]]
-"""A row of a field table as generated code writes it: a `FieldSpec` without the defaults at its end."""
+"""A row of a field table in generated code: a `FieldSpec` without trailing defaults."""
 
 
 class FieldSpec(NamedTuple):
-    """One field of a message. `kind` is the protobuf type; of a map, `map<key,value>`."""
+    """One field of a message. `kind` is the protobuf type; for a map, `map<key,value>`."""
 
     name: str
     number: int
@@ -25,7 +25,7 @@ class FieldSpec(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> FieldSpec:
-        """The spec of a row, with the names that follow from others filled in."""
+        """Create the spec of a row, and fill in derived names."""
         name, number, kind, *rest = row
         spec = cls(name, number, kind, *rest)
         proto_name = spec.proto_name or spec.name
@@ -39,17 +39,17 @@ class FieldSpec(NamedTuple):
 
 
 def json_name(field: str) -> str:
-    """The name that a field has in JSON unless the definitions say otherwise."""
+    """Return the default JSON name of a field."""
     head, *rest = field.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
 
 
 def checked(where: str, kind: str, value: Any, called: str = "") -> Any:
-    """A value for a scalar field, in the type that the field keeps.
+    """Convert a value to the stored type of a scalar field.
 
     Raises:
-        EncodeError: The value is of another type, or out of range. It names the field as `where`, and what the field
-            takes as `called`, or else its kind; not the value, which may be a secret.
+        EncodeError: The value has another type, or is out of range. The message has `where`, the field's name, and
+            `called`, the accepted values (default: the kind), but not the value, which may be a secret.
     """
     try:
         return _TAKE[kind](value)
@@ -70,7 +70,7 @@ def _text(value: Any) -> str:
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise TypeError
-    return bytes(value)  # pyright: ignore[reportUnknownArgumentType]  # a memoryview has a parameter that does not matter
+    return bytes(value)  # pyright: ignore[reportUnknownArgumentType]  # the type parameter of memoryview does not matter
 
 
 def _bool(value: Any) -> bool:
@@ -86,7 +86,7 @@ def _float(value: Any) -> float:
 
 
 def _float32(value: Any) -> float:
-    # Rounded at once, so that a message equals what its encoding decodes to.
+    # Rounded at once, so that a message equals its decoded encoding.
     return float32(put_float(_float(value)))
 
 
@@ -128,7 +128,7 @@ _TAKE: Final[dict[str, Callable[[Any], Any]]] = {
 
 
 class AnyMessage(Protocol):
-    """What the parts of the codec use of a message class, which is built on them."""
+    """The part of a message class that the codec uses."""
 
     def __init__(self, /, *args: Any, **values: Any) -> None: ...
 
@@ -143,5 +143,5 @@ class AnyMessage(Protocol):
         ...
 
     def present(self) -> Iterator[str]:
-        """Names of the fields that are set."""
+        """Return the names of the fields that are set."""
         ...

@@ -1,4 +1,4 @@
-"""What the messages of JSON values can do: mixins for `Struct`, `ListValue` and `Value`."""
+"""Mixins for the messages of JSON values: `Struct`, `ListValue` and `Value`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flyte_rpc.typeguards import is_mapping, is_sequence
 from .message import Message
 from .wire import EncodeError, not_too_deep
 
-# Type checkers see mixins as the messages that they are mixed into.
+# For type checkers, mixins derive from the message class.
 if TYPE_CHECKING:
     _Base = Message
 else:
@@ -19,7 +19,7 @@ else:
 
 
 class _JsonMixin(_Base):
-    """What the three have in common."""
+    """The common base of the three mixins."""
 
     @not_too_deep(EncodeError)
     def _to_plain(self) -> Any:
@@ -38,7 +38,7 @@ class StructMixin(_JsonMixin):
     @classmethod
     @not_too_deep(EncodeError)
     def of(cls, value: Mapping[str, Any]) -> Self:
-        """The struct of a mapping of JSON values.
+        """Create a struct from a mapping of JSON values.
 
         Raises:
             EncodeError: A key is not text, or a value has no JSON form.
@@ -47,7 +47,7 @@ class StructMixin(_JsonMixin):
         return made
 
     def to_python(self) -> dict[str, Any]:
-        """The object as a dict; numbers are floats, as the format has no others."""
+        """Convert to a dict. All numbers are floats, because the format has no integers."""
         made: dict[str, Any] = self._to_plain()
         return made
 
@@ -64,7 +64,7 @@ class ListValueMixin(_JsonMixin):
     @classmethod
     @not_too_deep(EncodeError)
     def of(cls, value: Iterable[Any]) -> Self:
-        """The list of JSON values.
+        """Create a list from JSON values.
 
         Raises:
             EncodeError: A value has no JSON form.
@@ -73,7 +73,7 @@ class ListValueMixin(_JsonMixin):
         return made
 
     def to_python(self) -> list[Any]:
-        """The array as a list."""
+        """Convert to a list."""
         made: list[Any] = self._to_plain()
         return made
 
@@ -88,7 +88,7 @@ class ValueMixin(_JsonMixin):
     @classmethod
     @not_too_deep(EncodeError)
     def of(cls, value: Any) -> Self:
-        """The message of a JSON value.
+        """Create a message from a JSON value.
 
         Raises:
             EncodeError: The value has no JSON form.
@@ -97,7 +97,7 @@ class ValueMixin(_JsonMixin):
         return made
 
     def to_python(self) -> Any:
-        """The value as None, bool, float, str, dict or list."""
+        """Convert to None, bool, float, str, dict or list."""
         return self._to_plain()
 
     @classmethod
@@ -138,7 +138,7 @@ def _value(cls: Any, value: Any) -> Any:
 
 
 def _plain(message: Any, *, finite: bool) -> Any:
-    """The Python value of any of the three messages; with `finite`, without the numbers that JSON does not have."""
+    """Convert any of the three messages to a Python value; `finite` refuses numbers that JSON lacks."""
     if isinstance(message, StructMixin):
         return {k: _plain(v, finite=finite) for k, v in message.fields.items()}
     if isinstance(message, ListValueMixin):
@@ -147,6 +147,6 @@ def _plain(message: Any, *, finite: bool) -> Any:
         if name in ("struct_value", "list_value"):
             return _plain(value, finite=finite)
         if finite and name == "number_value" and not isfinite(value):
-            raise EncodeError(f"JSON has no number {value}")
+            raise EncodeError(f"JSON cannot express the number {value}")
         return None if name == "null_value" else value
     return None

@@ -1,4 +1,4 @@
-"""Walks over whole messages that end well however deep or broken they are: comparing, showing, and finding faults."""
+"""Compare, format and validate whole messages, even if they are deep or malformed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN_DEPTH: Final = 40
 
 
 def equal(left: AnyMessage, right: AnyMessage) -> bool:
-    """Whether two messages of one type say the same, unknown fields included; NaN counts as equal to itself."""
+    """Whether two messages of one type are equal, including unknown fields; NaN equals itself."""
     waiting: list[tuple[Any, Any]] = [(left, right)]
     seen: set[tuple[int, int]] = set()
     while waiting:
@@ -39,12 +39,12 @@ def equal(left: AnyMessage, right: AnyMessage) -> bool:
 
 
 def _stored(message: AnyMessage) -> set[str]:
-    """Names of the fields that the message holds anything of."""
+    """Return the names of fields that the message stores anything for."""
     return {key.removeprefix("*") for key in message.__dict__} - {"_unknown_fields"}
 
 
 def _pairs(spec: FieldSpec, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
-    """The messages that have to be equal for two values of a field to be; None when the values differ already."""
+    """Return the pairs of messages that remain to be compared for two values; None if the values differ."""
     if spec.label == "map":
         if x.keys() != y.keys():
             return None
@@ -58,14 +58,14 @@ def _pairs(spec: FieldSpec, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
 
 
 def _same(x: Any, y: Any) -> bool:
-    """Whether two numbers, texts, or lists of them are equal, with NaN equal to itself."""
+    """Whether two scalars or lists of scalars are equal, with NaN equal to itself."""
     if is_list(x) and is_list(y):
         return len(x) == len(y) and all(map(_same, x, y))
     return bool(x == y) or (isinstance(x, float) and isinstance(y, float) and isnan(x) and isnan(y))
 
 
 def show(message: AnyMessage, depth: int = 0) -> str:
-    """The message as the call that makes it. It never fails: too deep a part is left out, a malformed one said to be."""
+    """Format the message as a constructor call. Never fails: parts that are too deep are omitted, malformed ones marked."""
     if depth > _SHOWN_DEPTH:
         return f"{type(message).__name__}(...)"
     parts: list[str] = []
@@ -86,7 +86,7 @@ def _shown(value: Any, depth: int) -> str:
 
 
 def fault(message: AnyMessage) -> str:
-    """What the first value is that can't be encoded, and why, by the path to it; "" when all can."""
+    """Return the path of the first value that can't be encoded, and why; "" if there is none."""
     where, reason = type(message).__name__, ""
     found = _faulty_field(message)
     while found is not None:

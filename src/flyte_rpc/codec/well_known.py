@@ -1,4 +1,4 @@
-"""What the well-known types can do beyond their fields: mixins that generated classes are given by name."""
+"""Mixins with extra methods for the well-known types."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flyte_rpc.typeguards import is_list
 from .json_scalars import scalar_from_json, scalar_to_json
 from .message import Message
 
-# Type checkers see mixins as the messages that they are mixed into.
+# For type checkers, mixins derive from the message class.
 if TYPE_CHECKING:
     _Base = Message
 else:
@@ -30,7 +30,7 @@ _SPAN = re.compile(r"(-?)(\d+)(?:\.(\d{1,9}))?s", re.ASCII)
 
 
 def _fraction(nanos: int) -> str:
-    """Nanoseconds with no, three, six or nine digits behind the point."""
+    """Format nanoseconds with zero, three, six or nine digits after the point."""
     if not nanos:
         return ""
     digits = f"{nanos:09d}"
@@ -51,7 +51,7 @@ class TimestampMixin(_Base):
 
     @classmethod
     def of(cls, moment: datetime) -> Self:
-        """The timestamp of an aware datetime.
+        """Create a timestamp from an aware datetime.
 
         Raises:
             ValueError: The datetime has no time zone.
@@ -65,11 +65,11 @@ class TimestampMixin(_Base):
 
     @classmethod
     def now(cls) -> Self:
-        """The present, to the microsecond."""
+        """Return the current time, to the microsecond."""
         return cls.of(datetime.now(UTC))
 
     def to_datetime(self) -> datetime:
-        """The instant as an aware datetime in UTC; what is finer than a microsecond is cut off.
+        """Convert to an aware datetime in UTC, truncated to microseconds.
 
         Raises:
             ValueError: The instant is outside the years 1 to 9999.
@@ -115,7 +115,7 @@ class DurationMixin(_Base):
 
     @classmethod
     def of(cls, span: timedelta) -> Self:
-        """The duration of a timedelta.
+        """Create a duration from a timedelta.
 
         Raises:
             ValueError: The span is longer than 10,000 years.
@@ -127,7 +127,7 @@ class DurationMixin(_Base):
         return made
 
     def to_timedelta(self) -> timedelta:
-        """The span as a timedelta; what is finer than a microsecond is cut off.
+        """Convert to a timedelta, truncated to microseconds.
 
         Raises:
             ValueError: The span is longer than a timedelta can hold.
@@ -184,7 +184,7 @@ class WrapperMixin(_Base):
 
 
 class FieldMaskMixin(_Base):
-    """A set of field paths; in JSON one comma-separated text in camel case."""
+    """A set of field paths. In JSON, it is one comma-separated string in camel case."""
 
     paths: list[str]
 
@@ -195,7 +195,7 @@ class FieldMaskMixin(_Base):
         camel = [re.sub(r"_([a-z])", lambda m: m[1].upper(), path) for path in self.paths]
         for path, written in zip(self.paths, camel, strict=True):
             if "_" in written or _snake(written) != path:
-                raise ValueError(f"the path {path!r} has no form in camel case that could be read back")
+                raise ValueError(f"the path {path!r} cannot be converted to camel case and back")
         return ",".join(camel)
 
     @classmethod
@@ -223,28 +223,28 @@ class AnyMixin(_Base):
         return cls(type_url=f"type.googleapis.com/{message.FULL_NAME}", value=bytes(message))
 
     def holds(self, kind: type[Message]) -> bool:
-        """Whether the message packed is of that type."""
+        """Whether the packed message has that type."""
         return self._full_name() == kind.FULL_NAME
 
     def unpack(self, kind: type[M]) -> M:
-        """The message packed.
+        """Return the packed message.
 
         Raises:
-            TypeError: It is of another type.
-            DecodeError: Its bytes are malformed.
+            TypeError: The packed message has another type.
+            DecodeError: The bytes are malformed.
         """
         if not self.holds(kind):
-            raise TypeError(f"this holds {self.type_url or 'nothing'}, not {kind.FULL_NAME}")
+            raise TypeError(f"the packed message is {self.type_url or 'empty'}, not {kind.FULL_NAME}")
         return kind.parse(self.value)
 
     def _full_name(self) -> str:
         return self.type_url.rpartition("/")[2]
 
     def loaded_type(self) -> type[Message]:
-        """The class of the message packed, among those of the modules that are imported.
+        """Return the class of the packed message, from the imported modules.
 
         Raises:
-            ValueError: None of them has the message.
+            ValueError: No imported module has the message.
         """
         full_name = self._full_name()
         waiting: list[type[Message]] = [Message]
@@ -253,4 +253,4 @@ class AnyMixin(_Base):
             if full_name and full_name == found.FULL_NAME:
                 return found
             waiting += found.__subclasses__()
-        raise ValueError(f"no module that is imported has the message {full_name!r}, so it has no JSON form")
+        raise ValueError(f"no imported module has the message {full_name!r}, so it has no JSON form")

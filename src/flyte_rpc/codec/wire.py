@@ -1,8 +1,8 @@
-"""The protobuf wire format, in the pieces that generated codecs are put together from.
+"""The protobuf wire format: building blocks of generated codecs.
 
-Readers take a buffer and a position and give back the value and the position behind it. They rely on
-`IndexError` and on explicit bounds to notice a cut buffer; `Message.parse` turns all of that into `DecodeError`.
-Writers give back the bytes of one value without its tag.
+Readers take a buffer and a position, and return the value and the position after it. They detect truncated buffers by
+`IndexError` and explicit bounds checks; `Message.parse` converts these errors to `DecodeError`. Writers return the bytes
+of one value without its tag.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Slots = dict[str, Any]
-"""What a message keeps its fields in: its `__dict__`."""
+"""The storage of a message's fields: its `__dict__`."""
 
 
 class DecodeError(ValueError):
-    """The bytes are not an encoding of the message they were read as."""
+    """The bytes are not a valid encoding of the message."""
 
 
 class EncodeError(TypeError, ValueError):
-    """A field holds a value that its type can't express."""
+    """A field has a value that its type can't express."""
 
 
 def not_too_deep(error: type[DecodeError] | type[EncodeError]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Turn a `RecursionError` of what goes through a whole message into `error`; parsing itself never recurses."""
+    """Convert a `RecursionError` in the block to `error`. Parsing itself never recurses."""
 
     def guard(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -45,7 +45,7 @@ def not_too_deep(error: type[DecodeError] | type[EncodeError]) -> Callable[[Call
 
 
 def reason(cause: Exception) -> str:
-    """What is wrong with the data, as a decoder noticed it."""
+    """Describe a decoder's exception."""
     if isinstance(cause, IndexError):
         return CUT
     return f"text is not UTF-8: {cause}" if isinstance(cause, UnicodeDecodeError) else str(cause)
@@ -60,7 +60,7 @@ _PACK_FLOAT: Final = struct.Struct("<f")
 
 
 def varint(buf: bytes, pos: int) -> tuple[int, int]:
-    """A base-128 integer of at most 64 bits."""
+    """Read a base-128 integer of at most 64 bits."""
     value = shift = 0
     while True:
         byte = buf[pos]
@@ -74,7 +74,7 @@ def varint(buf: bytes, pos: int) -> tuple[int, int]:
 
 
 def varint32(buf: bytes, pos: int) -> tuple[int, int]:
-    """A tag or a length: at most 32 bits, in at most five bytes."""
+    """Read a tag or a length: at most 32 bits, in at most five bytes."""
     value = shift = 0
     while True:
         byte = buf[pos]
@@ -88,7 +88,7 @@ def varint32(buf: bytes, pos: int) -> tuple[int, int]:
 
 
 def skip(buf: bytes, pos: int, tag: int, depth: int = 0) -> int:
-    """The position behind the value that belongs to `tag`."""
+    """Return the position after the value of `tag`."""
     kind = tag & 7
     if tag < 8:
         raise DecodeError("field number 0 is not allowed")
@@ -104,7 +104,7 @@ def skip(buf: bytes, pos: int, tag: int, depth: int = 0) -> int:
     elif kind == 3:
         return _skip_group(buf, pos, tag, depth)
     else:
-        raise DecodeError(f"wire type {kind} is not known here")
+        raise DecodeError(f"wire type {kind} is unknown")
     if pos > len(buf):
         raise DecodeError(CUT)
     return pos
@@ -123,16 +123,16 @@ def _skip_group(buf: bytes, pos: int, start: int, depth: int) -> int:
 
 
 def head(buf: bytes, pos: int) -> tuple[int, int, int]:
-    """A tag and the number behind it: the value of a varint, or the length of what follows.
+    """Read a tag and the number after it: the value of a varint, or a length.
 
     Returns:
-        The tag, the number, and the position behind both. For other wire types the number means nothing, and the position
-        is one behind the tag: generated decoders, which only come here for large tags and numbers, have read that far too.
+        The tag, the number, and the position after both. For other wire types, the number is meaningless, and the position
+        is one after the tag, which is where generated decoders are before they call this for large tags and numbers.
     """
     tag, number = buf[pos], buf[pos + 1]
     kind = tag & 7
     if tag < 128 and kind == 2 and number > 127 and (high := buf[pos + 2]) < 128:
-        # What nearly all calls are for: a sub-message of 128 bytes to 16 kB.
+        # The most common case: a sub-message of 128 bytes to 16 kB.
         return tag, number & 127 | high << 7, pos + 3
     tag, pos = varint32(buf, pos)
     if kind == 0:
@@ -143,16 +143,16 @@ def head(buf: bytes, pos: int) -> tuple[int, int, int]:
 
 
 def unknown(d: Slots, buf: bytes, start: int) -> int:
-    """Keep a field we don't know, from its tag at `start`; returns the position behind it."""
+    """Store an unknown field, which starts at `start`. Return the position after it."""
     tag, pos = varint32(buf, start)
     end = skip(buf, pos, tag)
-    # Collected in place: adding bytes to bytes would take quadratic time, for which anybody may write the input.
+    # Appended in place: concatenating bytes would take quadratic time on hostile input.
     d.setdefault("_unknown_fields", bytearray()).extend(buf[start:end])
     return end
 
 
 def again(earlier: bytes | list[bytes], chunk: bytes) -> list[bytes]:
-    """Another occurrence of a sub-message beside those before it; they merge when they are decoded."""
+    """Store another occurrence of a sub-message. Occurrences are merged when decoded."""
     if isinstance(earlier, list):
         earlier.append(chunk)
         return earlier
@@ -160,56 +160,56 @@ def again(earlier: bytes | list[bytes], chunk: bytes) -> list[bytes]:
 
 
 def signed32(value: int) -> int:
-    """A decoded varint as int32 (an enum too)."""
+    """Convert a varint to int32 or an enum number."""
     value &= 0xFFFFFFFF
     return value - 0x100000000 if value >= 0x80000000 else value
 
 
 def signed64(value: int) -> int:
-    """A decoded varint as int64."""
+    """Convert a varint to int64."""
     return value - 0x10000000000000000 if value >= 0x8000000000000000 else value
 
 
 def zigzag(value: int) -> int:
-    """A decoded varint as sint64."""
+    """Convert a varint to sint64."""
     return (value >> 1) ^ -(value & 1)
 
 
 def zigzag32(value: int) -> int:
-    """A decoded varint as sint32."""
+    """Convert a varint to sint32."""
     value &= 0xFFFFFFFF
     return (value >> 1) ^ -(value & 1)
 
 
 def low32(value: int) -> int:
-    """A decoded varint as uint32."""
+    """Convert a varint to uint32."""
     return value & 0xFFFFFFFF
 
 
 def double(chunk: bytes) -> float:
-    """Eight bytes as a double."""
+    """Decode eight bytes as a double."""
     value: float = _PACK_DOUBLE.unpack(chunk)[0]
     return value
 
 
 def float32(chunk: bytes) -> float:
-    """Four bytes as a float."""
+    """Decode four bytes as a float."""
     value: float = _PACK_FLOAT.unpack(chunk)[0]
     return value
 
 
 def unsigned(chunk: bytes) -> int:
-    """Fixed-width bytes as an unsigned integer."""
+    """Decode fixed-width bytes as an unsigned integer."""
     return int.from_bytes(chunk, "little")
 
 
 def signed(chunk: bytes) -> int:
-    """Fixed-width bytes as a signed integer."""
+    """Decode fixed-width bytes as a signed integer."""
     return int.from_bytes(chunk, "little", signed=True)
 
 
 def packed(chunk: bytes, read: Callable[[int], Any] | None = None) -> Iterable[Any]:
-    """The integers of a packed field, each through `read`."""
+    """Decode the integers of a packed field with `read`."""
     pos, end = 0, len(chunk)
     while pos < end:
         value, pos = varint(chunk, pos)
@@ -217,20 +217,20 @@ def packed(chunk: bytes, read: Callable[[int], Any] | None = None) -> Iterable[A
 
 
 def packed_fixed(chunk: bytes, width: int, read: Callable[[bytes], Any]) -> Iterable[Any]:
-    """The fixed-width numbers of a packed field."""
+    """Decode the fixed-width numbers of a packed field."""
     if len(chunk) % width:
         raise DecodeError(CUT)
     return (read(chunk[i : i + width]) for i in range(0, len(chunk), width))
 
 
 def put_varint(value: int) -> bytes:
-    """An unsigned 64-bit integer."""
+    """Encode an unsigned 64-bit integer."""
     if 0 <= value < 128:
         return _SMALL[value]
     if 0 <= value < 1 << 14:
         return bytes((value & 0x7F | 0x80, value >> 7))
     if not 0 <= value < 1 << 64:
-        raise EncodeError(f"{value} does not fit in 64 bits without a sign")
+        raise EncodeError(f"{value} does not fit in an unsigned 64-bit integer")
     out = bytearray()
     while value > 127:
         out.append(value & 0x7F | 0x80)
@@ -279,17 +279,17 @@ put_sfixed64: Final = _ranged(*_I64, _fixed(8, True))
 
 
 def put_bool(value: bool) -> bytes:
-    """A boolean."""
+    """Encode a boolean."""
     return b"\x01" if value else b"\x00"
 
 
 def put_double(value: float) -> bytes:
-    """A double."""
+    """Encode a double."""
     return _PACK_DOUBLE.pack(value)
 
 
 def put_float(value: float) -> bytes:
-    """A float; what is too large for 32 bits becomes infinite, as everywhere in protobuf."""
+    """Encode a float. Numbers too large for 32 bits become infinite, as in all protobuf implementations."""
     try:
         return _PACK_FLOAT.pack(value)
     except OverflowError:
@@ -297,20 +297,20 @@ def put_float(value: float) -> bytes:
 
 
 def put_string(value: str) -> bytes:
-    """Text with its length in front."""
+    """Encode text with a length prefix."""
     encoded = value.encode()
     size = len(encoded)
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
 
 
 def put_bytes(value: bytes) -> bytes:
-    """Bytes, or an encoded message, with the length in front."""
+    """Encode bytes, or an encoded message, with a length prefix."""
     size = len(value)
     return (_SMALL[size] if size < 128 else put_varint(size)) + value
 
 
 def put_message(value: Any) -> bytes:
-    """A message, or the bytes of one that was never decoded, with the length in front."""
+    """Encode a message, or its undecoded bytes, with a length prefix."""
     encoded: bytes = _joined(value) if isinstance(value, (bytes, list)) else value._encoded()
     size = len(encoded)
     return (_SMALL[size] if size < 128 else put_varint(size)) + encoded
@@ -327,12 +327,12 @@ def entries(
     value_tag: bytes,
     put_value: Callable[[Any], bytes],
 ) -> Iterable[bytes]:
-    """The entries of a map, or those of one that was never decoded, as they came."""
+    """Return the entries of a map, or its undecoded entries unchanged."""
     if isinstance(value, dict):
         return [key_tag + put_key(k) + value_tag + put_value(v) for k, v in value.items()]
     return value or ()
 
 
 def written(value: float) -> bool:
-    """Whether a float without presence is written at all: negative zero is not the default."""
+    """Whether a float without presence is written. Negative zero is, because it is not the default."""
     return bool(value) or copysign(1.0, value) < 0

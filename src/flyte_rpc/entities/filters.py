@@ -66,7 +66,7 @@ def equal(field: str, argument: str, value: str | None) -> Iterator[Clause]:
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{argument} takes a string, not {type(value).__name__} ({value!r})")
     if not value:
-        raise ValueError(f"{argument} is empty; omit it to have all")
+        raise ValueError(f"{argument} is empty; omit it to list all items")
     yield "EQUAL", field, [value]
 
 

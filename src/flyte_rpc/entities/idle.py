@@ -159,4 +159,4 @@ async def _end(task: asyncio.Future[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])
     if not task.cancelled():
-        task.exception()  # nobody is left to be told
+        task.exception()  # its error is no longer relevant

@@ -1,1 +1,1 @@
-"""Blocking and awaiting forms of one method, and the event loop behind the blocking ones. It imports errors alone."""
+"""Blocking and async forms of methods, and the event loop behind the blocking ones. It imports only errors."""

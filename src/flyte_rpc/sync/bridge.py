@@ -1,6 +1,6 @@
-"""Runs coroutines for code that is not async: one event loop on a daemon thread per process, started when first needed.
+"""Runs coroutines for sync code: one event loop per process, on a daemon thread that starts on first use.
 
-It works wherever the caller is: in plain code, in a thread, inside another running loop (a notebook), after a fork.
+It works in plain code, in threads, inside another running loop (a notebook), and after a fork.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from flyte_rpc.errors import BlockingCallError
 T = TypeVar("T")
 
 _CLEANING_UP = 1.0
-"""Seconds that an interrupted call gets to clean up in."""
+"""Seconds for an interrupted call to clean up."""
 
 _STOP_SECONDS = 2.0
-"""What tasks get to finish in when the interpreter exits."""
+"""Seconds for tasks to finish when the interpreter exits."""
 
 
 class _Bridge:
@@ -67,20 +67,20 @@ _generation = 0
 
 
 def fork_generation() -> int:
-    """How many forks lie between this process and the one that imported this module.
+    """Return the number of forks between this process and the one that imported this module.
 
-    Whatever holds a thread, a loop or a socket remembers the generation it was made in, and is unusable in another one.
+    Objects with a thread, a loop or a socket record the generation of their creation, and are unusable in others.
     """
     return _generation
 
 
 def forked_error() -> BlockingCallError:
-    """The error for a loop that was begun in another process."""
-    return BlockingCallError("this loop was begun before the process forked; begin another one in the child")
+    """Return the error for a loop that was started in another process."""
+    return BlockingCallError("this loop was started before the process forked; start another one in the child")
 
 
 def _forget() -> None:
-    """Start anew in a forked child: it has no bridge thread, and another thread may hold the lock."""
+    """Reset in a forked child, which has no bridge thread, and a lock that another thread may hold."""
     global _bridge, _starting, _generation
     _bridge, _starting, _generation = None, threading.Lock(), _generation + 1
 
@@ -106,7 +106,7 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     When the wait is interrupted, by Ctrl-C for example, the coroutine is cancelled.
 
     Args:
-        coro: What to run. Its own deadline bounds the wait.
+        coro: The coroutine. Its own deadline limits the wait.
 
     Raises:
         BlockingCallError: The caller is on the bridge's own thread, which cannot wait for itself.
@@ -117,17 +117,17 @@ def run(coro: Coroutine[Any, Any, T]) -> T:
     try:
         loop.call_soon_threadsafe(call.start)
         return call.outcome.result()
-    except BaseException:  # an interrupt above all: the call would go on without anybody
+    except BaseException:  # above all after an interrupt: the call would continue without a caller
         if not call.outcome.done():
             loop.call_soon_threadsafe(call.cancel)
-            # What it shows or holds should be gone before the caller goes on; not at any price, though.
+            # Let it clean up before the caller continues, but only for a limited time.
             wait([call.outcome], timeout=_CLEANING_UP)
         raise
 
 
 class _Call(Generic[T]):
-    """A coroutine and where its outcome goes. `asyncio.run_coroutine_threadsafe` would start the coroutine before it returns
-    the handle to cancel it with: an interrupt in between would leave it running.
+    """A coroutine and a future for its outcome. `asyncio.run_coroutine_threadsafe` starts the coroutine before it returns
+    the future that can cancel it, so an interrupt in between would leave it running.
     """
 
     def __init__(self, coro: Coroutine[Any, Any, T]) -> None:
@@ -164,10 +164,10 @@ def check_blocking_allowed(coro: Coroutine[Any, Any, Any] | None = None) -> None
     """Refuse to wait on the bridge's own thread.
 
     Args:
-        coro: Closed when it is refused, so that it is not reported as never awaited.
+        coro: The coroutine. It is closed on refusal, so that Python does not report it as never awaited.
 
     Raises:
-        BlockingCallError: The caller is on that thread.
+        BlockingCallError: The caller is on the bridge's thread.
     """
     if _bridge is not None and threading.current_thread() is _bridge.thread:
         if coro is not None:

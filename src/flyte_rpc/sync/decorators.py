@@ -1,13 +1,13 @@
-"""Methods that block, and await under the same name: `Run.get(...)` waits, `await Run.get.aio(...)` does not.
+"""Methods with a blocking and an async form: `Run.get(...)` blocks, `await Run.get.aio(...)` does not.
 
 A decorated method is written once, for asyncio. Its blocking form runs it on the SDK's own event loop, so it works in plain
 code, in threads and inside a running loop. Its `.aio` form runs on the caller's loop.
 
     @fetching @classmethod    async def that returns an instance of the class it is called on
-    @blocking                 async def with a result of its own; over @classmethod too
-    @streaming                def that returns something to iterate both ways, such as a Watch; over @classmethod too
+    @blocking                 async def with any other result; also above @classmethod
+    @streaming                def that returns a sync and async iterable, such as a Watch; also above @classmethod
 
-`fetching` takes the result type from the class that the method is called on, so that subclasses get their own:
+`fetching` takes the result type from the class that the method is called on, so that subclasses return themselves:
 a `Self` in the decorated signature does not survive a generic descriptor in the type checkers.
 """
 
@@ -31,11 +31,11 @@ OnInstance = TypeVar("OnInstance")
 
 
 _NOT_OURS = frozenset({"__wrapped__", "__code__"})
-"""Not taken from the function: the first is missing while an object is copied, the second says that calling awaits."""
+"""Attributes not copied from the function: the first is missing during copying, the second marks coroutine functions."""
 
 
 class _Method:
-    """A method as it is reached through a class or an instance, with the looks of the function it stands for."""
+    """A method bound to a class or an instance, with the metadata of its function."""
 
     def __init__(self, function: Callable[..., Any], *bound: object) -> None:
         self.__wrapped__ = function
@@ -44,7 +44,7 @@ class _Method:
         self._bound = bound
 
     def __getattr__(self, name: str) -> Any:
-        # Only reached for what is not set here: name, annotations and so on are those of the function.
+        # Called only for attributes not set here: name, annotations and so on are those of the function.
         if name == "__signature__":
             return self._signature()
         if name in _NOT_OURS:
@@ -56,13 +56,13 @@ class _Method:
         return signature.replace(parameters=list(signature.parameters.values())[len(self._bound) :])
 
     def _warn_if_deprecated(self) -> None:
-        """Warn at the line that calls the method: the function itself may run on another thread, without that line."""
+        """Warn at the line that calls the method, because the function may run on another thread."""
         notice = getattr(self.__wrapped__, "__deprecated__", None)
         if notice is not None:
             warnings.warn(notice, DeprecationWarning, stacklevel=3)
 
     def __get__(self, instance: object, owner: type | None = None) -> Self:
-        return self  # having this makes `help()` list it among the methods
+        return self  # this makes `help()` list it among the methods
 
     def __repr__(self) -> str:
         of = "".join(f" of {target!r}" for target in self._bound)
@@ -70,7 +70,7 @@ class _Method:
 
 
 class _Awaiting(_Method):
-    """The awaiting form of a method, with the looks of the method itself."""
+    """The async form of a method, with the metadata of the method."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         self._warn_if_deprecated()
@@ -78,7 +78,7 @@ class _Awaiting(_Method):
 
 
 class _HasAio(_Method):
-    """What blocking and streaming methods share: `aio`."""
+    """The common base of blocking and streaming methods, with `aio`."""
 
     @property
     def _awaiting(self) -> _Awaiting:
@@ -86,7 +86,7 @@ class _HasAio(_Method):
 
 
 class Blocking(_HasAio, Generic[P, R]):
-    """A method that blocks when it is called, and awaits when its `aio` is called."""
+    """A blocking method. Its `aio` is the async form."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
@@ -95,14 +95,14 @@ class Blocking(_HasAio, Generic[P, R]):
     if TYPE_CHECKING:
 
         def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
-            """The same call, to be awaited on the caller's event loop."""
+            """The async form, which runs on the caller's event loop."""
             ...
     else:
         aio = _HasAio._awaiting
 
 
 class Streaming(_HasAio, Generic[P, R]):
-    """A method whose result blocks under `for` and awaits under `async for`; `aio` is the same."""
+    """A method with a result for `for` and `async for`; `aio` is the same."""
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
@@ -118,15 +118,15 @@ class Streaming(_HasAio, Generic[P, R]):
 
 
 def blocking_function(function: Callable[P, Coroutine[Any, Any, R]]) -> Blocking[P, R]:
-    """Makes an async function blocking."""
+    """Make an async function blocking."""
     return Blocking(function)
 
 
 class Descriptor:
-    """Keeps the decorated function, and binds it as Python binds functions and classmethods."""
+    """Stores the decorated function, and binds it like a function or classmethod."""
 
     def __init__(self, function: Callable[..., Any], kind: type[Blocking[..., Any] | Streaming[..., Any]]) -> None:
-        inner: Any = getattr(function, "__func__", function)  # what a classmethod wraps
+        inner: Any = getattr(function, "__func__", function)  # the function in a classmethod
         self._of_class = inner is not function
         self._kind = kind
         self.__wrapped__: Callable[..., Any] = inner
@@ -139,7 +139,7 @@ class Descriptor:
 
 
 class fetching(Descriptor, Generic[P]):  # decorators are named like functions
-    """Makes an async classmethod blocking; its result is an instance of the class it is called on."""
+    """Make an async classmethod blocking. Its result is an instance of the class it is called on."""
 
     def __init__(self, function: Callable[Concatenate[Any, P], Coroutine[Any, Any, Any]]) -> None:
         super().__init__(function, Blocking)
@@ -149,11 +149,11 @@ class fetching(Descriptor, Generic[P]):  # decorators are named like functions
 
 
 class _Bound(Descriptor, Generic[OnClass, OnInstance]):
-    """What `blocking` and `streaming` leave in a class: what one gets there, and what one gets on an instance.
+    """The descriptor of `blocking` and `streaming`, with the types of access through a class and an instance.
 
-    The types of both are settled by the overloads that decorate, where the function's first parameter is plain to see.
-    Overloads of `__get__` that look for a class in it would let pyright make Any of methods with an Any among their
-    parameters, and miss class methods that are reached through the `cls` of another one.
+    The overloads of the decorators determine both types, because they see the function's first parameter. With overloads
+    of `__get__`, pyright would infer Any for methods with an Any parameter, and fail for class methods accessed through
+    the `cls` of another class method.
     """
 
     @overload
@@ -173,7 +173,7 @@ def blocking(
     function: Callable[Concatenate[S, P], Coroutine[Any, Any, R]],
 ) -> _Bound[Blocking[Concatenate[S, P], R], Blocking[P, R]]: ...
 def blocking(function: Callable[..., Any]) -> _Bound[Any, Any]:
-    """Makes an async method or classmethod blocking."""
+    """Make an async method or classmethod blocking."""
     return _Bound(function, Blocking)
 
 
@@ -184,5 +184,5 @@ def streaming(
     function: Callable[Concatenate[S, P], R],
 ) -> _Bound[Streaming[Concatenate[S, P], R], Streaming[P, R]]: ...
 def streaming(function: Callable[..., Any]) -> _Bound[Any, Any]:
-    """Marks a method or classmethod whose result is iterated with `for` or `async for`."""
+    """Mark a method or classmethod that returns something for `for` and `async for`."""
     return _Bound(function, Streaming)

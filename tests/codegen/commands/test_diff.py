@@ -1,4 +1,4 @@
-"""What `flyte-codegen diff` tells about two versions of small definitions, and what it calls breaking."""
+"""`flyte-codegen diff`: the reported changes of small definitions, and which ones are breaking."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def folder(root: Path, body: str, rules: str = "") -> str:
 
 @pytest.fixture
 def versions(project: Fragment, tmp_path: Path) -> Versions:
-    """The changes from the definitions above to edited ones."""
+    """Return the changes from the definitions above to edited ones."""
 
     def compare(*edits: tuple[str, str], rules: tuple[str, str] = ("", "")) -> list[Change]:
         old, new = folder(tmp_path / "old", BASE, rules[0]), folder(tmp_path / "new", changed(*edits), rules[1])
@@ -182,7 +182,7 @@ def test_one_change(versions: Versions, edit: tuple[str, str], told: str, breaks
         (("Id id = 1; string reason = 2;", "Id id = 1; string first = 4; string reason = 5;"),
          [('client method Box.open gains a parameter: first: str = ""', ())]),
         (("string title = 2;", "optional string title = 2;"),
-         [("client property Box.title has another type: str -> str | None", SOURCE)]),
+         [("client property Box.title changes its type: str -> str | None", SOURCE)]),
         (("int32 size = 3;", ""),
          [("client property Box.size breaks: [entities.Box.properties] size: test.Box has no field at 'size'", SOURCE)]),
         (("rpc OpenBox(OpenBoxRequest) returns (OpenBoxResponse);", ""),
@@ -190,7 +190,7 @@ def test_one_change(versions: Versions, edit: tuple[str, str], told: str, breaks
         (("rpc GetBox(GetBoxRequest) returns (GetBoxResponse);",
           "rpc GetBox(GetBoxRequest) returns (stream GetBoxResponse);"),
          [("client method Box.get renamed: get -> watch", SOURCE),
-          ("client method Box.get is another kind: get -> watch", SOURCE)]),
+          ("client method Box.get changes its kind: get -> watch", SOURCE)]),
     ],
 )  # fmt: skip
 def test_what_becomes_of_the_client(
@@ -204,7 +204,7 @@ def test_parameters_by_position(versions: Versions) -> None:
     edit = ("string reason = 2; bool force = 3;", "bool force = 2; string reason = 3;")
     found = [c for c in versions(edit) if c.kind == "client method"]
     assert [str(c) for c in found] == [
-        "client method Box.open takes other parameters by position: reason, force -> force, reason"
+        "client method Box.open changes its positional parameters: reason, force -> force, reason"
     ]
     assert found[0].breaks == SOURCE
 
@@ -242,7 +242,7 @@ def test_a_parameter_that_is_new_and_has_to_be_given(versions: Versions) -> None
     edit = ("string view = 2;", "string view = 2; string depth = 3;")
     found = [c for c in versions(edit, rules=("", table)) if c.kind == "client method"]
     assert [(str(c), c.breaks) for c in found] == [
-        ("client method Box.get gains a parameter: depth: str, which has to be given", SOURCE)
+        ("client method Box.get gains a parameter: depth: str, which is required", SOURCE)
     ]
 
 
@@ -336,12 +336,12 @@ def test_what_breaks_comes_first_and_what_belongs_together_shares_a_line(run: Ru
 
 def test_exit_codes(run: Run, tmp_path: Path) -> None:
     old = folder(tmp_path / "old", BASE)
-    assert run(old, old) == (0, "nothing has changed\n", "")
+    assert run(old, old) == (0, "no changes\n", "")
     assert run(old, old, "--json") == (0, "[]\n", "")
     assert run(old, folder(tmp_path / "more", BASE + "message More {}"))[0] == 0
     broken = folder(tmp_path / "broken", "message {")
     for new, complaint, remedy in (
-        (str(tmp_path / "nowhere"), "nowhere: error: no such folder", "give a folder of .proto files"),
+        (str(tmp_path / "nowhere"), "nowhere: error: no such folder", "pass a folder of .proto files"),
         (broken, f"{broken}/test/test.proto:3:9: error: Expected message name", ""),
         (str(tmp_path / "gone.whl"), "import.toml", "compare folders"),
         ("idl==1", "import.toml", "compare folders"),
@@ -353,7 +353,7 @@ def test_exit_codes(run: Run, tmp_path: Path) -> None:
 
 
 def wheel(path: Path, version: str, body: str) -> str:
-    """A wheel as protobuf compilers' output is packed."""
+    """Write a wheel with compiled protobuf modules."""
     source = path / version
     folder(source, body)
     with zipfile.ZipFile(path / f"idl-{version}-py3-none-any.whl", "w") as archive:
@@ -368,7 +368,7 @@ def wheel(path: Path, version: str, body: str) -> str:
 
 def test_wheels(project: Fragment, run: Run, tmp_path: Path) -> None:
     old, new = wheel(tmp_path, "1.0", BASE), wheel(tmp_path, "2.0", changed(*EDITS))
-    # The second root is in neither: a service that only one version has is a difference, no mistake.
+    # The second root is in neither wheel: a service that only one version has is a difference, not an error.
     (project.root / "protos/import.toml").write_text('roots = ["test/test.proto", "test/later.proto"]\n')
     assert run(old, new) == (1, TEXT, "")
     assert run(old, str(tmp_path / "2.0")) == (1, TEXT, "")

@@ -1,4 +1,4 @@
-"""What `flyte-codegen explain` tells."""
+"""The output of `flyte-codegen explain`."""
 
 from __future__ import annotations
 
@@ -92,13 +92,13 @@ def test_an_rpc_that_no_entity_can_have(explain: Explain) -> None:
     [
         (
             "LibraryService.ListBoks",
-            "LibraryService.ListBoks: error: is not known\n    try library.LibraryService.ListBooks, ",
+            "LibraryService.ListBoks: error: matches no RPC or message\n    try library.LibraryService.ListBooks, ",
         ),
-        ("Boook", "Boook: error: is not known\n    try library.Book, other.Book, library.BookId\n"),
-        ("tem", "tem: error: is not known\n    try other.Item\n"),
-        ("discard", "discard: error: is not known\n    try library.LibraryService.DiscardBook, "),
-        ("Book", "Book: error: fits several things\n    try library.Book, other.Book"),
-        ("zzzzzz", "zzzzzz: error: is not known"),
+        ("Boook", "Boook: error: matches no RPC or message\n    try library.Book, other.Book, library.BookId\n"),
+        ("tem", "tem: error: matches no RPC or message\n    try other.Item\n"),
+        ("discard", "discard: error: matches no RPC or message\n    try library.LibraryService.DiscardBook, "),
+        ("Book", "Book: error: matches several names\n    try library.Book, other.Book"),
+        ("zzzzzz", "zzzzzz: error: matches no RPC or message"),
     ],
 )
 def test_a_name_that_is_none_or_several(explain: Explain, name: str, complaint: str) -> None:

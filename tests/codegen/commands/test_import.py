@@ -1,4 +1,4 @@
-"""The importer on the definitions this project uses: what it writes is what the wheel says, and comments survive."""
+"""The importer on this project's definitions: its output matches the wheel, and comments are kept."""
 
 import argparse
 import gzip
@@ -26,7 +26,7 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 def recorded_wheel(name: str, version: str) -> Wheel:
-    """A wheel's own descriptors, as stored beside the tests, with the hash that protos.lock has for it."""
+    """Return a wheel's descriptors, stored beside the tests, with the hash in protos.lock."""
     files = FileDescriptorSet.FromString(gzip.decompress((DATA / f"{name}-{version}.desc.gz").read_bytes())).file
     source = next(source for source in Lock.load(PROTOS).sources if (source.name, source.version) == (name, version))
     return Wheel(name, version, source.sha256, {file.name: file for file in files})
@@ -59,9 +59,9 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def bare(file: FileDescriptorProto, *, json_names: bool) -> FileDescriptorProto:
-    """A descriptor without what the text leaves out on purpose: source info, imports, file and custom options.
+    """Return a descriptor without what the text omits on purpose: source info, imports, file and custom options.
 
-    Every standard option below file level stays, also those the importer does not know.
+    Every standard option below file level stays, even those that the importer does not know.
     """
     copy = FileDescriptorProto()
     copy.CopyFrom(file)
@@ -120,7 +120,7 @@ def test_only_imports_that_carried_options_are_gone(wheels: list[Wheel]) -> None
 def test_the_importer_reproduces_protos_byte_for_byte(
     wheels: list[Wheel], roots: tuple[str, ...], tmp_path: Path
 ) -> None:
-    # Comments are the input that no wheel holds, so they start from the copy; the definitions must come out anew.
+    # Wheels contain no comments, so they come from the copy; the definitions must be written again.
     for path in Lock.load(PROTOS).files:
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROTOS / path, tmp_path / path)
@@ -225,7 +225,7 @@ def test_a_comment_on_no_element_is_reported(wheels: list[Wheel], roots: tuple[s
     path = copy / "google/rpc/status.proto"
     path.write_text(path.read_text("utf-8").rstrip().removesuffix("}") + "\n  // Dangling words.\n}\n", "utf-8")
     (warning,) = import_definitions(wheels, roots, copy).warnings
-    assert warning.startswith("google/rpc/status.proto: a comment stands on no message")
+    assert warning.startswith("google/rpc/status.proto: dropped a comment that belongs to no message")
     assert warning.endswith("Dangling words.")
 
 
@@ -239,7 +239,7 @@ def test_comments_follow_an_element_into_another_file(wheels: list[Wheel], copy:
     outcome = import_definitions([wheel], ["google/rpc/moved.proto"], copy)
     assert "// What went wrong.\nmessage Status {" in (copy / "google/rpc/moved.proto").read_text("utf-8")
     assert not [warning for warning in outcome.warnings if "google.rpc" in warning]
-    # What the old lock listed and nothing reaches now is deleted; a file of somebody else's is not.
+    # Files in the old lock that no root reaches any more are deleted; other files are kept.
     assert "google/rpc/status.proto" in outcome.removed
     assert not (copy / "google/rpc/status.proto").exists()
     assert (copy / "import.toml").exists()
@@ -261,7 +261,7 @@ def test_rules_are_read_from_the_options() -> None:
     assert oneofs["flyteidl2.task.ListTasksRequest.scope_by"] == {"required": True}
 
 
-# Bad input: one line that names a remedy, never a traceback, and nothing written.
+# Bad input: a one-line error with a remedy, no traceback, and nothing is written.
 
 
 def arguments(*words: str) -> argparse.Namespace:
@@ -290,8 +290,8 @@ def compiled_module(file: FileDescriptorProto) -> bytes:
         ("missing.whl", None, "cannot read the wheel .*; check the path"),
         ("text.whl", b"not a zip", "not a readable wheel .*; download it again"),
         ("no-metadata.whl", {"a_pb2.py": b""}, "no dist-info metadata"),
-        ("no-protos.whl", METADATA, "holds no compiled protobuf modules"),
-        ("syntax.whl", METADATA | {"a_pb2.py": b"def ("}, "is not Python"),
+        ("no-protos.whl", METADATA, "contains no compiled protobuf modules"),
+        ("syntax.whl", METADATA | {"a_pb2.py": b"def ("}, "is not valid Python"),
         ("damaged.whl", METADATA | {"a_pb2.py": b"AddSerializedFile(b'')\npool.AddSerializedFile(b'\\xff')"}, "damaged descriptor"),
         ("idl", None, "neither a path to a .whl file nor a pinned requirement"),
         ("--index-url=x==1", None, "neither a path to a .whl file nor a pinned requirement"),
@@ -325,13 +325,13 @@ def test_bad_wheels_give_one_line(
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
-        (None, "import.toml does not exist; write it with"),
+        (None, "import.toml does not exist; create it with"),
         ("roots = [", "not valid TOML"),
         ("roots = []", "roots is empty"),
         ("roots = [1]", "roots must be a list of strings"),
         ('root = ["a"]', "unknown key 'root'"),
         ('wheel = 1\nroots = ["a.proto"]', "wheel must be a string"),
-        ('roots = ["a.proto"]', "no wheel is named; give --wheel"),
+        ('roots = ["a.proto"]', "no wheel is set; pass --wheel"),
     ],
 )
 def test_bad_configuration_gives_one_line(toml: str | None, complaint: str, tmp_path: Path) -> None:
@@ -369,7 +369,7 @@ def test_a_wheel_cannot_choose_where_files_go(path: str, tmp_path: Path) -> None
     out = tmp_path / "protos"
     out.mkdir()
     wheel = Wheel("evil", "1", "0" * 64, {path: FileDescriptorProto(name=path, syntax="proto3")})
-    with pytest.raises(ImportProblem, match="no plain relative path"):
+    with pytest.raises(ImportProblem, match="not a plain relative path"):
         import_definitions([wheel], [path], out)
     assert contents(tmp_path) == {}
 
@@ -401,7 +401,7 @@ def test_a_real_wheel_file_is_read_without_running_it(tmp_path: Path, capsys: py
 
 
 def two_files(root: Path) -> tuple[Path, Path]:
-    """A wheel with two files, and the directory to import them to, in which one of them is there already."""
+    """A wheel with two files, and a target directory that already has one of them."""
     files = [FileDescriptorProto(name=f"idl/{name}.proto", package="idl", syntax="proto3") for name in "ab"]
     files[1].message_type.add(name="Thing")
     members = {f"idl/{file.name[4]}_pb2.py": compiled_module(file) for file in files}
@@ -423,7 +423,7 @@ def test_nothing_is_written_when_one_file_cannot_be(
     code = cli.main(["import", "--wheel", str(wheel), "--out", str(out)])
     said = capsys.readouterr()
     assert (code, said.out) == (1, "")
-    complaint = "can't be written: a folder is where a file has to be"
+    complaint = "can't be written: this is a folder, not a file"
     assert said.err == f"{out / obstacle}: error: {complaint}\n    move it elsewhere\n"
     assert contents(tmp_path) == before
 

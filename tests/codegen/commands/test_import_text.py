@@ -1,4 +1,4 @@
-"""Any proto3 file survives being written as text: protoc reads back the very descriptor."""
+"""Round trip of proto3 files through text: protoc compiles the text to the same descriptor."""
 
 import tempfile
 from pathlib import Path
@@ -39,7 +39,7 @@ def compiled(texts: dict[str, str]) -> dict[str, FileDescriptorProto]:
 
 
 def check(text: str, **others: str) -> str:
-    """Compile source text, write it anew, compile that, and compare; the new text."""
+    """Compile source text, write it as text again, compile that, and compare. Return the new text."""
     files = compiled({"odd.proto": text, **{f"{name}.proto": source for name, source in others.items()}})
     texts = written(files)
     assert compiled(texts) == files
@@ -185,7 +185,7 @@ def test_the_text_reads_well() -> None:
     )
 
 
-# Built at random: trees of messages with every kind of member, under names that provoke.
+# Random trees of messages with every kind of member, and with problematic names.
 
 # fmt: off
 NAMES = [

@@ -1,4 +1,4 @@
-"""What `flyte-codegen report` tells: every RPC is a method, excluded for a reason, or not reachable."""
+"""`flyte-codegen report`: every RPC has a method, an exclusion with a reason, or is not reachable."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ library.LibraryService.DiscardBook -> Book.discard
 library.LibraryService.GetBook -> Book.get, Copy.fetch
 library.LibraryService.ListBooks -> Book.listall
 library.LibraryService.WatchBook -> Book.watch
-other.InternalService.Feed -> excluded: the client streams, which no entity method does
-other.InternalService.Sync -> excluded: a service that servers call each other through, as its name says
+other.InternalService.Feed -> excluded: the client streams, which entity methods do not support
+other.InternalService.Sync -> excluded: a service for calls between servers, judging by its name
 other.International.Call -> not reachable
 other.Zoo.Get -> Item.get
 other.Zoo.Purge -> excluded: for keepers
-other.Zoo.Send -> excluded: the client streams, which no entity method does
+other.Zoo.Send -> excluded: the client streams, which entity methods do not support
 """
 ENTITIES = """
 [entities.Copy]
@@ -105,7 +105,7 @@ def test_json_says_the_same(run: Report) -> None:
     [
         ('"other.Zoo.Prge" = "x"', "other.Zoo.Prge matches no RPC", "did you mean other.Zoo.Purge?"),
         ('"another.*" = "x"', "another.* matches no RPC", ""),
-        ('"library.*" = "x"', "all that library.* matches are methods of entities", "remove the line"),
+        ('"library.*" = "x"', "library.* matches only RPCs that have entity methods", "remove the line"),
         ('"other.Zoo.Purge" = " "', "other.Zoo.Purge has no reason", "say why"),
     ],
 )

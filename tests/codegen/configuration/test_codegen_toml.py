@@ -1,4 +1,4 @@
-"""Mistakes in codegen.toml: each is told with its table, and all of them at once."""
+"""Errors in codegen.toml: each has its table, and all are reported at once."""
 
 from __future__ import annotations
 
@@ -45,40 +45,40 @@ def told(path: Path, toml: str) -> list[str]:
         ('[filters.a]\nfield = "a"\n', "[filters.a] kind is missing", ""),
         ('[listing]\nrequest = "a.B"\n', "[listing] filter is missing", ""),
         ('[filters.a]\nfield = "a"\nkind = "enum"\ndoc = ""\n', "[filters.a] enum is missing", ""),
-        ('[filters.a]\nfield = "a"\nkind = "equals"\ndoc = ""\n', "[filters.a] kind is 'equals', which is not known",
+        ('[filters.a]\nfield = "a"\nkind = "equals"\ndoc = ""\n', "[filters.a] kind is 'equals', which is not a known value",
          "did you mean equal?"),
         (f"{ENTITY}[entities.Book.methods]\nGet = {{ kind = 'zzz' }}\n",
-         "[entities.Book.methods.Get] kind is 'zzz', which is not known", "known: call, create, get, list, stream, watch"),
-        ('[scope."a.B"]\nname = "user"\n', "[scope.\"a.B\"] name is 'user', which is not known", "known: domain, domain?, org, project, project?"),
-        ("[input]\nprotos = 'x'\n", "[input] protos is not a list of texts", ""),
-        ("[input]\nprotos = [1]\n", "[input] protos is not a list of texts", ""),
+         "[entities.Book.methods.Get] kind is 'zzz', which is not a known value", "known: call, create, get, list, stream, watch"),
+        ('[scope."a.B"]\nname = "user"\n', "[scope.\"a.B\"] name is 'user', which is not a known value", "known: domain, domain?, org, project, project?"),
+        ("[input]\nprotos = 'x'\n", "[input] protos is not a list of strings", ""),
+        ("[input]\nprotos = [1]\n", "[input] protos is not a list of strings", ""),
         ("input = 5\n", "input is not a table", ""),
-        ("[output]\npackage = 5\n", "[output] package is not text", ""),
-        ("[output]\npackage = 'my-api'\n", "[output] package is 'my-api', which is not a module's name", ""),
-        ("[output]\nruntime = 'import os'\n", "[output] runtime is 'import os', which is not a module's name", ""),
+        ("[output]\npackage = 5\n", "[output] package is not a string", ""),
+        ("[output]\npackage = 'my-api'\n", "[output] package is 'my-api', which is not a valid module name", ""),
+        ("[output]\nruntime = 'import os'\n", "[output] runtime is 'import os', which is not a valid module name", ""),
         (f"{ENTITY}overlay = 'os; import sys'\n", "overlay is 'os; import sys', which is not module:Class", ""),
-        (f"{ENTITY}properties = ['x']\n", "[entities.Book] properties is not a table of texts", ""),
-        (f"{ENTITY}properties = {{ 'a b' = 'x' }}\n", "[entities.Book.properties] a b is not a name in Python", ""),
+        (f"{ENTITY}properties = ['x']\n", "[entities.Book] properties is not a table of strings", ""),
+        (f"{ENTITY}properties = {{ 'a b' = 'x' }}\n", "[entities.Book.properties] a b is not a valid Python name", ""),
         (f"{ENTITY}[entities.Book.methods]\nGet = 5\n", "[entities.Book.methods.Get] is not a table", ""),
-        (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'a b' }}\n", "name is 'a b', which is not a name in Python", ""),
-        (f"{ENTITY}[entities.Book.methods]\nGet = {{ params = {{ x = 'a b' }} }}\n", "[entities.Book.methods.Get.params] x is 'a b', which is not a name in Python", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'a b' }}\n", "name is 'a b', which is not a valid Python name", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ params = {{ x = 'a b' }} }}\n", "[entities.Book.methods.Get.params] x is 'a b', which is not a valid Python name", ""),
         (f"{ENTITY}[entities.Book.methods]\nGet = {{ missing_ok = 'yes' }}\n", "missing_ok is not true or false", ""),
-        ('[rules."a.B.c"]\nmax_len = -1\n', "max_len is not a number of 0 or more", ""),
-        ("[entities.'Bo ok']\nmessage='a'\nidentity='b'\n", "[entities] Bo ok is not a name in Python", ""),
-        ("[extern]\n'a.b' = 5\n", "extern is not a table of texts", ""),
-        ("[input]\nprotos = []\n", "[input] protos is empty", "name the folders"),
-        ("[output]\npackage = 'a.class'\n", "[output] package is 'a.class', which is not a module's name", ""),
-        ("[output]\npath = 'protos'\n", "[output] path is 'protos', a folder that contains inputs of the generator", "one of its own"),
-        ("[output]\npath = '..'\n", "[output] path is '..', a folder that contains", "one of its own"),
-        ("[entities.class]\nmessage='a'\nidentity='b'\n", "[entities] class is not a name in Python", ""),
-        (f"{ENTITY}properties = {{ class = 'x' }}\n", "[entities.Book.properties] class is not a name in Python", ""),
-        (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'def' }}\n", "name is 'def', which is not a name in Python", ""),
-        (f"{ENTITY}[entities.Book.methods]\na-b = {{ rpc = 'Get' }}\n", "[entities.Book.methods.\"a-b\"] is not a name in Python", "add name"),
-        ("[filters.'a b']\nfield = 'a'\nkind = 'equal'\ndoc = ''\n", "[filters.\"a b\"] is not a name in Python", "add param"),
+        ('[rules."a.B.c"]\nmax_len = -1\n', "max_len is not an integer of at least 0", ""),
+        ("[entities.'Bo ok']\nmessage='a'\nidentity='b'\n", "[entities] Bo ok is not a valid Python name", ""),
+        ("[extern]\n'a.b' = 5\n", "extern is not a table of strings", ""),
+        ("[input]\nprotos = []\n", "[input] protos is empty", "list the folders"),
+        ("[output]\npackage = 'a.class'\n", "[output] package is 'a.class', which is not a valid module name", ""),
+        ("[output]\npath = 'protos'\n", "[output] path is 'protos', which contains inputs of the generator", "a separate folder"),
+        ("[output]\npath = '..'\n", "[output] path is '..', which contains", "a separate folder"),
+        ("[entities.class]\nmessage='a'\nidentity='b'\n", "[entities] class is not a valid Python name", ""),
+        (f"{ENTITY}properties = {{ class = 'x' }}\n", "[entities.Book.properties] class is not a valid Python name", ""),
+        (f"{ENTITY}[entities.Book.methods]\nGet = {{ name = 'def' }}\n", "name is 'def', which is not a valid Python name", ""),
+        (f"{ENTITY}[entities.Book.methods]\na-b = {{ rpc = 'Get' }}\n", "[entities.Book.methods.\"a-b\"] is not a valid Python name", "add name"),
+        ("[filters.'a b']\nfield = 'a'\nkind = 'equal'\ndoc = ''\n", "[filters.\"a b\"] is not a valid Python name", "add param"),
         ("[sort_keys]\nK = []\n", "[sort_keys] K is empty", "list the keys that the server sorts by"),
-        ("[sort_keys]\nK = ['a', '-b']\n", "[sort_keys] K holds '-b', which is not a key, or is listed twice", "without `-`"),
-        ("[sort_keys]\nK = ['a', 'a']\n", "[sort_keys] K holds 'a', which is not a key, or is listed twice", "once"),
-        ("[effects]\nread = ['a.B.C']\nidempotent = ['a.B.C']\n", "[effects] idempotent names a.B.C, which is among read as well", "remove it"),
+        ("[sort_keys]\nK = ['a', '-b']\n", "[sort_keys] K contains '-b', which is not a valid key or is a duplicate", "without `-`"),
+        ("[sort_keys]\nK = ['a', 'a']\n", "[sort_keys] K contains 'a', which is not a valid key or is a duplicate", "once"),
+        ("[effects]\nread = ['a.B.C']\nidempotent = ['a.B.C']\n", "[effects] idempotent names a.B.C, which is also listed under read", "remove it"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_table(tmp_path: Path, toml: str, complaint: str, remedy: str) -> None:
@@ -203,7 +203,7 @@ def test_a_filter_that_is_not_defined(tmp_path: Path, mistakes: Mistakes) -> Non
         ("[fields", 1, "not valid TOML"),
         ("fields = 5", 1, "fields is not a table"),
         ("[fields]\n'test.A.b' = 5", 2, '[fields."test.A.b"] is not a table'),
-        ("[fields.'test.A.b']\n\nmin_len = 'x'", 3, "min_len is not a number of 0 or more"),
+        ("[fields.'test.A.b']\n\nmin_len = 'x'", 3, "min_len is not an integer of at least 0"),
         ("[fields.'test.A.b']\nrequired = 1", 2, "required is not true or false"),
     ],
 )
@@ -215,7 +215,7 @@ def test_rules_beside_the_definitions_that_cannot_be_used(
     (found,) = mistakes(made)
     assert found.place.endswith(f"protos/rules.toml:{line}")
     assert complaint in found.message
-    assert found.remedy == "restore it, or run flyte-codegen import"
+    assert found.remedy == "restore it, or run `flyte-codegen import`"
 
 
 def test_names_that_are_not_there_stop_all_that_would_look_them_up(
@@ -227,6 +227,6 @@ def test_names_that_are_not_there_stop_all_that_would_look_them_up(
         err = capsys.readouterr().err
         assert "[listing] names library.common.Srot, which is not a known message" in err
         assert "[filters.in_state] names library.State, which is not a known enum" in err
-    # To a comparison it is no obstacle, since one version may well lack what the other has.
+    # A comparison ignores this, because one version may lack something that the other has.
     protos = str(tmp_path / "protos")
     assert cli.main(["diff", "--config", str(made.config_path), protos, protos]) == 0

@@ -98,7 +98,7 @@ def test_a_package_that_is_not_installed(
     fragment: Callable[..., Fragment], mistakes: Callable[[Fragment], list[Diagnostic]]
 ) -> None:
     (found,) = mistakes(fragment(proto("message A {}"), '[extern]\nacme = "no_such_api"\n'))
-    assert found.message == "[extern] names no_such_api, which is not installed here"
+    assert found.message == "[extern] names the package no_such_api, which is not installed here"
 
 
 def test_folders_to_import_from(

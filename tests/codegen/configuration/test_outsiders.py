@@ -1,4 +1,4 @@
-"""Definitions and settings of other teams: legitimate, and nothing that ours happen to hold."""
+"""Valid definitions and settings of other teams that do not occur in ours."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METHODS = f"{THING}[entities.Thing.methods]\n"
 
 
 async def test_services_of_one_name(fragment: Make) -> None:
-    """Also in packages that differ in nothing but case."""
+    """Also in packages that differ only in case."""
     body = "message M { string name = 1; }\nservice S { rpc Get(M) returns (M); }"
     protos = {f"{package}/x.proto": proto(body, package=package) for package in ("foo", "Foo", "bar")}
     toml = """
@@ -120,7 +120,7 @@ methods.Watch = {}
 
 
 async def test_fields_that_are_words_of_python(fragment: Make) -> None:
-    """Paths name them as the definitions do; parameters that nothing needs keep the name."""
+    """Paths use the names of the definitions; parameters keep the name if nothing else needs it."""
     made = fragment(proto(WORDS), WORDS_TOML).generate()
     types = made.load("messages.test.test")
     asked: list[Any] = []
@@ -158,7 +158,7 @@ async def test_fields_that_are_words_of_python(fragment: Make) -> None:
 
 @pytest.mark.parametrize("head", ['edition = "2023";', 'syntax = "proto2";'])
 async def test_names_that_may_be_unset(fragment: Make, head: str) -> None:
-    """Where every field has presence, the one that names the thing still does, in its own kind of request and others."""
+    """If every field has presence, the identifier field still identifies the resource, in all kinds of requests."""
     field = "optional string" if "proto2" in head else "string"
     text = f"""{head}
 package test;
@@ -207,7 +207,7 @@ service Things { rpc Get(GetRequest) returns (Thing); }
 
 
 def test_a_reply_that_is_the_thing_is_no_page(fragment: Make) -> None:
-    """Although request and reply have fields like those of pages."""
+    """Even though request and reply have fields like those of pages."""
     body = """
 message Thing { string name = 1; repeated Thing parts = 2; string token = 3; }
 message DoRequest { string name = 1; int32 limit = 2; string token = 3; }
@@ -243,11 +243,11 @@ def test_a_folder_that_is_called_like_definitions(fragment: Make) -> None:
         (f"{METHODS}Get = {{ kind = 'watch' }}\n", "can't be a watch: the server sends a single reply", "list, get, create"),
         (f"{METHODS}Get = {{ kind = 'stream' }}\n", "can't be a stream: the server sends", "under [entities.Thing.methods.Get]"),
         (f"{METHODS}Watch = {{ kind = 'get' }}\n", "can't be a get: the server streams its replies", "watch, stream"),
-        (f"{METHODS}Get = {{ name = '_of' }}\n", "_of is a name that Python or every entity uses", "another name"),
-        (f"{METHODS}Get = {{ name = '__init__' }}\n", "__init__ is a name that Python or every entity", "another name"),
+        (f"{METHODS}Get = {{ name = '_of' }}\n", "_of is reserved by Python or by the entity base", "another name"),
+        (f"{METHODS}Get = {{ name = '__init__' }}\n", "__init__ is reserved by Python or by the entity", "another name"),
         (THING.replace("test.Things", "test.Thinks"), "names test.Thinks, which is not a known service", "did you mean test.Things?"),
-        (f"{THING}overlay = 'a:B'\n{THING.replace('s.Thing', 's.Other')}overlay = 'a:B'\n", "have one overlay, a:B", "its own"),
-        (f"{THING}[rules.'test.Thing.name']\nmin_len = 3\nmax_len = 2\n", "min_len above its max_len", "correct one"),
+        (f"{THING}overlay = 'a:B'\n{THING.replace('s.Thing', 's.Other')}overlay = 'a:B'\n", "have the same overlay, a:B", "its own"),
+        (f"{THING}[rules.'test.Thing.name']\nmin_len = 3\nmax_len = 2\n", "min_len greater than its max_len", "correct one"),
         (f"{THING}[rules.'test.Thing.size']\nmin_len = 1\n", "test.Thing.size is not a string", "required = true"),
         (f"[extern]\n'test' = 'json'\n{THING}", "json, which flyte-codegen did not generate", "[output] package"),
     ],
@@ -262,7 +262,7 @@ def test_settings_that_mean_nothing(fragment: Make, mistakes: Mistakes, toml: st
 def test_an_identity_of_several(fragment: Make, mistakes: Mistakes) -> None:
     body = "message Thing { repeated string name = 1; }\nservice Things {}"
     (only,) = mistakes(fragment(proto(body), THING))
-    assert "identity is name, which is repeated" in only.message
+    assert "identity names name, which is a repeated field" in only.message
 
 
 def test_a_runtime_that_is_not_there(fragment: Make, mistakes: Mistakes) -> None:
@@ -284,7 +284,7 @@ def test_a_filter_that_hides_what_methods_use(fragment: Make, mistakes: Mistakes
     name = "x" if "param" in made_of else "paged"
     methods = f"{METHODS}List = {{ filters = ['{name}'] }}\n"
     (one,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by_fields'\n{filters}{methods}"))
-    assert "the parameter paged would shadow a name that methods use" in one.message
+    assert "the parameter paged shadows a name that methods use" in one.message
     assert one.remedy == 'add param = "another_name"'
     (two,) = mistakes(fragment(proto(body), f"{head}{listing}sort_field = 'sort_by'\n"))
     assert "sort_field is sort_by, which is not a list of flyteidl2.common.Sort" in two.message
@@ -304,7 +304,7 @@ def test_definitions_that_are_not_utf8(fragment: Make, mistakes: Mistakes, comme
 
 @pytest.mark.parametrize("change", [lambda b: b"\xef\xbb\xbf" + b, lambda b: b.replace(b"\n", b"\r\n")])
 def test_files_of_other_editors(fragment: Make, change: Callable[[bytes], bytes]) -> None:
-    """With a byte order mark, or lines that end in two characters."""
+    """With a byte order mark, or CRLF line endings."""
     made = fragment(proto(SERVICE.replace("rpc Get", "// One\n// two.\nrpc Get")), f"{METHODS}Get = {{}}\n")
     plain = made.outcome().files["entities/thing.py"]
     for file in (made.root / "protos/test/test.proto", made.config_path):

@@ -1,4 +1,4 @@
-"""Definitions that were not written with us in mind: in the style of Google's API guide, or with identifiers of their own."""
+"""Foreign definitions: in the style of Google's API guide, or with unusual identifiers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CreatePen = { kind = "get", name = "create" }
 
 
 def test_a_reply_that_is_the_thing_itself(fragment: Callable[..., Fragment]) -> None:
-    """Its only message field, a time, is not what was asked for."""
+    """Its only message field, a time, is not the result."""
     made = fragment(proto(BODY), TOML).generate()
     source = (made.path / "entities/pen.py").read_text("utf-8")
     assert source.count("return cls._of(reply, caller)") == 2
@@ -52,7 +52,7 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
             yield pen(name=request.name)
 
     async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
-        # Not Watch[Self], which type checkers make Watch[Never] of.
+        # Not Watch[Self], which type checkers turn into Watch[Never].
         assert "-> Watch[PenBase]" in explain(made.config, "WatchPen")
         async for found in made.get("entities.pen:PenBase")(pen(name="blue"), client).watch():
             assert found.pb2 == pen(name="blue")
@@ -90,7 +90,7 @@ async def test_a_call_gives_what_the_server_replies(fragment: Callable[..., Frag
 
 
 async def test_a_page_in_a_message_of_its_own(fragment: Callable[..., Fragment]) -> None:
-    """The message that holds size and token is the pager's; what else it holds are parameters."""
+    """The pager fills size and token in a sub-message; its other fields are parameters."""
     body = """
     message Pen { string name = 1; }
     message Page { int32 page_size = 1; string page_token = 2; bool newest_first = 3; }
@@ -164,7 +164,7 @@ async def test_an_organization_alone_needs_no_project(fragment: Callable[..., Fr
         pen = made.get("entities.pen:PenBase")
         found = await pen.get.aio("blue", 2, client=client)
         assert found.pb2.id == types.Id(org="acme", name="blue", copy=2)
-        # One member of a oneof at most is sent, so identifiers in it are not taken apart.
+        # At most one member of a oneof is sent, so identifiers in it are not flattened.
         assert (await pen.listall(all="red", client=client).collect.aio())[0].pb2.id.name == "red"
         assert (await pen.listall(like=found.pb2.id, client=client).collect.aio())[0].pb2.id == found.pb2.id
         assert len(await pen.listall(client=client).collect.aio()) == 1

@@ -1,4 +1,4 @@
-"""Google's common definitions: where to get them, what they are used for, and the operations among them."""
+"""Google's common definitions: where to get them, how they are used, and long-running operations."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from support.fragments import Fragment, proto
 
 Make = Callable[..., Fragment]
 Command = Callable[..., tuple[int, str, str]]
-INSTALL = "pip install --no-deps --target third_party googleapis-common-protos"
+INSTALL = "run `pip install --no-deps --target third_party googleapis-common-protos`"
 INCLUDE = '[input]\nprotos = ["protos"]\ninclude = ["third_party"]\n'
-# What another environment of this project's tests may have; it holds the package among others.
+# Another test environment, which may have the package.
 INSTALLED = sorted(Path(__file__).parents[3].glob(".reference/lib/python*/site-packages/google"))
 
 
@@ -29,21 +29,21 @@ INSTALLED = sorted(Path(__file__).parents[3].glob(".reference/lib/python*/site-p
         ("google/rpc/status.proto", INSTALL),
         ("google/logging/type/log_severity.proto", INSTALL),
         ("google/longrunning/operations_proto.proto", INSTALL),
-        ("google/longrunning/operations.proto", "import google/longrunning/operations_proto.proto, as it is called there"),
+        ("google/longrunning/operations.proto", "import google/longrunning/operations_proto.proto, its name in googleapis-common-protos"),
         ("google/longrunning/operations.proto", INSTALL),
-        ("google/storage/v2/storage.proto", "add the folder that holds it to [input] include"),
+        ("google/storage/v2/storage.proto", "add its folder to [input] include"),
     ],
 )  # fmt: skip
 def test_where_an_import_is_to_be_had(fragment: Make, command: Command, name: str, remedy: str) -> None:
     made = fragment(proto(f'import "{name}";\nmessage A {{}}'))
     code, out, err = command(made, "generate")
     assert (code, out) == (1, "")
-    assert err.startswith(f"test/test.proto:3:1: error: imports {name}, which is not found\n    ")
+    assert err.startswith(f"test/test.proto:3:1: error: the imported file {name} was not found\n    ")
     assert remedy in err
     assert (INSTALL in err) == ('add "third_party" to [input] include' in err)
 
 
-# In our words, with the names and numbers that make them what they are.
+# Written by us, with the original names and numbers.
 COMMON = {
     "google/api/annotations.proto": """syntax = "proto3";
 package google.api;
@@ -138,7 +138,7 @@ def test_operations_are_marked(books: Fragment, command: Command) -> None:
 @pytest.mark.parametrize(
     ("rpc", "line"),
     [
-        ("ExportBook", ", ends with lib.v1.ExportBookResponse, tells lib.v1.Progress meanwhile"),
+        ("ExportBook", ", result lib.v1.ExportBookResponse, metadata lib.v1.Progress"),
         ("BurnBook", ""),
         ("FollowBook", None),
         ("GetOperation", None),

@@ -1,4 +1,4 @@
-"""Definitions that cannot be generated from, told with their file and line."""
+"""Unsupported definitions are reported with file and line."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Mistakes = Callable[[Fragment], list[Diagnostic]]
     ("files", "place", "message", "remedy"),
     [
         ({"a/x.proto": proto("message A { string = 1; }")}, "a/x.proto:3:20", "Expected field name", "correct the definition"),
-        ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', "import the file that does"),
-        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "a/x.proto:3:1", "imports b/gone.proto, which is not found", "add the folder"),
+        ({"a/x.proto": proto("message A { Missing b = 1; }")}, "a/x.proto:3:13", '"Missing" is not defined', "import the file that defines it"),
+        ({"a/x.proto": proto('import "b/gone.proto";\nmessage A {}')}, "a/x.proto:3:1", "the imported file b/gone.proto was not found", "add its folder"),
         ({"a/x.proto": proto('import "a/yy.proto";\nmessage A { test.B b = 1; }'), "a/y.proto": proto("message B {}")},
-         "a/x.proto:3:1", "imports a/yy.proto, which is not found", "did you mean a/y.proto? Else add the folder that holds it"),
+         "a/x.proto:3:1", "the imported file a/yy.proto was not found", "did you mean a/y.proto? Otherwise, add its folder"),
         ({"a/x.proto": proto('import "a/y.proto";\nmessage A { test.B b = 1; }'), "a/y.proto": proto("message B { int32 = 1; }")},
          "a/y.proto:3:19", "Expected field name", "correct the definition"),
         ({"a/x.proto": "message {"}, "a/x.proto:1:9", "Expected message name", "correct the definition"),
@@ -83,12 +83,12 @@ def test_definitions_of_definitions_are_no_messages(fragment: Make, mistakes: Mi
     ("files", "places", "message"),
     [
         ({"a/b-c.proto": proto("message A {}"), "a/b_c.proto": proto("message B {}")},
-         ["a/b-c.proto", "a/b_c.proto"], "are both the module a.b_c in Python"),
+         ["a/b-c.proto", "a/b_c.proto"], "have the same module name, a.b_c"),
         ({"a.proto": proto("service HTTPThings {}"), "b.proto": proto("service HttpThings {}")},
-         ["a.proto:3", "b.proto:3"], "are both the module test.http_things in Python"),
-        ({"a.proto": proto("message A { message B {} }\nmessage AB {}")}, ["a.proto:3", "a.proto:4"], "are both AB in Python"),
+         ["a.proto:3", "b.proto:3"], "have the same module name, test.http_things"),
+        ({"a.proto": proto("message A { message B {} }\nmessage AB {}")}, ["a.proto:3", "a.proto:4"], "have the same Python name, AB"),
         ({"a.proto": proto("message A {}\nservice S { rpc GetIt(A) returns (A); rpc Get_it(A) returns (A); }")},
-         ["a.proto:4", "a.proto:4"], "are both get_it in Python"),
+         ["a.proto:4", "a.proto:4"], "have the same Python name, get_it"),
     ],
 )  # fmt: skip
 def test_names_that_are_one_in_python(
@@ -103,7 +103,7 @@ def test_entities_that_are_one_in_python(fragment: Make, mistakes: Mistakes) -> 
     table = '[entities.{}]\nmessage = "test.A"\nidentity = "a"\n'
     found = mistakes(fragment(proto("message A { string a = 1; }"), table.format("Item") + table.format("item")))
     assert [d.message for d in found] == [
-        f"[entities.{name}] and another entity are both the module item in Python" for name in ("Item", "item")
+        f"[entities.{name}] and another entity have the same module name, item" for name in ("Item", "item")
     ]
     assert [d.place.rpartition(":")[2] for d in found] == ["5", "8"]
 

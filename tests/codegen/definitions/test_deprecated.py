@@ -1,4 +1,4 @@
-"""What the definitions deprecate warns at the line that uses it, and nowhere else."""
+"""Deprecated definitions warn at the line that uses them, and nowhere else."""
 
 from __future__ import annotations
 
@@ -124,14 +124,14 @@ def Tool(tools: Fragment) -> Any:
 
 
 def full(pb: Any) -> Any:
-    """A message with every deprecated field set, made without a warning."""
+    """Create a message with every deprecated field set, without a warning."""
     made = {"name": "saw", "label": "x", "maker": {"name": "m"}, "edge": 1, "sizes": [1], "weight": 0, "text": "t"}
     return pb.Tool.from_dict({**made, "by_name": {"k": {"name": "n"}}})
 
 
 @contextmanager
 def told() -> Iterator[Callable[[], list[str]]]:
-    """What warned inside the block; each must have come from a line of this file."""
+    """Collect the warnings in the block. Each must come from a line of this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
 
@@ -203,7 +203,7 @@ async def test_a_line_that_is_run_again_warns_once(Tool: Any, client: Client) ->
 
 
 async def test_methods_made_of_it_are_to_be_mended_by_who_made_them(Tool: Any, client: Client) -> None:
-    """A subclass that calls a deprecated method is the line that is told, not whoever calls the subclass."""
+    """The warning points to the subclass that calls a deprecated method, not to the caller of the subclass."""
 
     class Own(Tool):  # type: ignore[misc]
         async def again(self) -> Any:

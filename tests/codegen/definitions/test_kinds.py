@@ -1,4 +1,4 @@
-"""What creates, streams, acts on things, and stands in scopes: methods of every kind, against a server."""
+"""Methods of every kind against a server: create, stream, call, and scopes."""
 
 from __future__ import annotations
 
@@ -384,7 +384,11 @@ words: int = PlantBase.words
 @pytest.mark.parametrize(
     ("methods", "message", "remedy"),
     [
-        ("CreatePlant = { raw = true }", "raw is for list and watch, and this is a create", "remove raw"),
+        (
+            "CreatePlant = { raw = true }",
+            "raw applies only to list and watch methods, and this is a create method",
+            "remove raw",
+        ),
         (
             'ListTags = { kind = "list", items = "tags", on = "instance", raw = true }',
             "no field that identifies the entity",
@@ -405,8 +409,12 @@ words: int = PlantBase.words
             "sort is '-height', which is not among PlantKey",
             "known",
         ),
-        ('WaterPlant = { sort_keys = "PlantKey" }', "sort_keys is given, but test.PlantRequest takes none", "remove"),
-        ('WaterPlant = { on = "thing" }', "on is 'thing', which is not known", "known: class, instance"),
+        (
+            'WaterPlant = { sort_keys = "PlantKey" }',
+            "sort_keys is set, but test.PlantRequest has no field for it",
+            "remove",
+        ),
+        ('WaterPlant = { on = "thing" }', "on is 'thing', which is not a known value", "known: class, instance"),
         ('again = { rpc = "GetPlan" }', "no RPC named test.Garden.GetPlan", "did you mean test.Garden.GetPlant"),
         (
             'WaterPlant = { returns = "Plant", items = "note" }',
@@ -415,7 +423,7 @@ words: int = PlantBase.words
         ),
         (
             'FollowPlant = { kind = "stream", final = "done" }',
-            "final is for watch, and this is a stream",
+            "final applies only to watch methods, and this is a stream method",
             "remove final",
         ),
         (
@@ -425,7 +433,7 @@ words: int = PlantBase.words
         ),
         (
             'FollowPlant = { kind = "stream", fetch = "_look" }',
-            "fetch is for watch, and this is a stream",
+            "fetch applies only to watch methods, and this is a stream method",
             "remove fetch",
         ),
         ('GetPlant = { items = "plan.id" }', "has no field at 'plan.id'", "correct items"),
@@ -450,7 +458,7 @@ def test_mistakes(
     [
         ('[filters.a]\nkind = "fixed"\nfield = "b"\n', "value"),
         ('[filters.a]\nkind = "bool"\ndoc = "x"\n', "field"),
-        ('[sort_keys]\nA = "b"\n', "[sort_keys] A is not a list of texts"),
+        ('[sort_keys]\nA = "b"\n', "[sort_keys] A is not a list of strings"),
         ('[sort_keys]\n"no name" = ["b"]\n', "no name"),
         (
             '[entities.Plant]\nmessage = "test.Plant"\nidentity = "idd"\n',

@@ -1,4 +1,4 @@
-"""A server with newer definitions than the client: what the client does not know survives a whole round through entities."""
+"""A server with newer definitions than the client: unknown data survives a round trip through entities."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def stored(new: Any) -> Any:
 
 @pytest.fixture
 def received() -> list[Any]:
-    """What the server was asked to make of the book."""
+    """Return the book that the server received."""
     return []
 
 
@@ -121,7 +121,7 @@ def untouched(book: Any) -> None:
 
 
 def read(book: Any) -> None:
-    """Every field is decoded, so that it is written anew."""
+    """Decode every field, so that it is encoded again."""
     assert (book.name, book.title, int(book.state), len(book.history)) == ("dune", "Dune", 7, 3)
     assert book.pb2.id.shelf.number == book.copies["first"].number == 4
     assert "state=" in repr(book.pb2)
@@ -153,7 +153,7 @@ async def test_a_change_of_one_field_leaves_the_unknown_ones(
     book.pb2.id.shelf.number = 5
     await unary(client, Books.UPDATE_BOOK, old.UpdateBookRequest(book=book.pb2))
     stored.title = "Dune, again"
-    # One object stands in three places of what the server keeps.
+    # The server stores the same object in three places.
     stored.id = new.BookId(shelf=new.Shelf(number=5, room="attic"), name="dune")
     assert received == [stored]
 
@@ -171,7 +171,7 @@ async def test_an_enum_value_reads_with_its_number(
     assert old.Book.from_dict(book.to_dict()).state == 7
 
 
-# --- what an entity that nobody builds on shows of itself --------------------------------------------------------------
+# --- the repr of an entity without overlay --------------------------------------------------------------
 
 
 async def test_a_repr_shows_what_names_the_thing(fragments: tuple[Fragment, Fragment], client: Client) -> None:

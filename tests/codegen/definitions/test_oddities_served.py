@@ -32,7 +32,7 @@ def entity(name: str, message: str, identity: str, methods: str, service: str = 
 
 @asynccontextmanager
 async def calling(base: Any, **handlers: Callable[[Any], Any]) -> AsyncGenerator[Client]:
-    """A client of a server whose handlers are these functions of the request."""
+    """Return a client of a server with these functions as handlers."""
 
     def method(answer: Callable[[Any], Any]) -> Any:
         async def handle(self: Any, request: Any, call: Any) -> Any:
@@ -86,13 +86,13 @@ service Things {{ rpc GetThing(GetThingRequest) returns (Thing); rpc ShutThing(G
     async with calling(made.get("services.test.things:ThingsBase"), get_thing=echo, shut_thing=echo) as client:
         found = await things.get.aio(**arguments(things.get, FIELDS), client=client)
         assert [getattr(found.pb2, column) for column in columns] == list(FIELDS)
-        # What names the thing is known to it.
+        # The entity supplies its identifier.
         message = await found.shut.aio(**arguments(found.shut, [name for name in FIELDS if name != "name"]))
         assert [getattr(message, column) for column in columns] == list(FIELDS)
 
 
 def arguments(method: Any, fields: Sequence[str]) -> dict[str, str]:
-    """For each parameter the name of its field, of which there is one each."""
+    """Map each parameter to the name of its field, which is unique."""
     taken = {name: name.strip("_") for name in inspect.signature(method).parameters if name != "client"}
     assert sorted(taken.values()) == sorted(fields)
     return taken

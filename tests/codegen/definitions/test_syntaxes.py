@@ -1,4 +1,4 @@
-"""Definitions in proto2 and in editions: the same bytes as google's own runtime, or a refusal that says what to change."""
+"""Definitions in proto2 and in editions: the same bytes as google's runtime, or an error with a remedy."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def theirs(made: Fragment, name: str) -> Any:
 
 
 def same(ours: Any, google: Any) -> None:
-    """Both write the same bytes, and read each other's as what they are."""
+    """Check that both write the same bytes, and read each other's."""
     data = bytes(ours)
     assert data == google.SerializeToString(deterministic=True)
     assert type(ours).parse(data) == ours
@@ -228,22 +228,22 @@ service Pens {{ rpc GetPen(GetPenRequest) returns (Pen); rpc ListPens(ListPensRe
         assert [p.name async for p in pen.listall(page_size=1, client=client)] == ["a", "c"]
 
 
-PLEASE = "; if the file is not yours, move it from [input] protos to include"
+PLEASE = "; if the file is not yours, move it from [input] protos to [input] include"
 
 
 @pytest.mark.parametrize(
     ("head", "body", "line", "message", "remedy"),
     [
         ("proto2", "message A {\n required string a = 1; }", 4, "field a is required, which is not supported", "write optional"),
-        ("proto2", 'message A {\n optional string a = 1\n  [default = "x"]; }', 5, "field a has a default of its own, x, which is not supported", "remove the default"),
-        ("proto2", "message A {\n repeated group Res = 1 { optional string url = 2; } }", 4, "group Res is not supported", "make it a message"),
-        ("proto2", "message A { extensions 100 to max; }\nextend A {\n optional int32 more = 100; }", 5, "more extends test.A, which is not supported", "make it a field of test.A, with the number that it has"),
+        ("proto2", 'message A {\n optional string a = 1\n  [default = "x"]; }', 5, "field a has a custom default, x, which is not supported", "remove the default"),
+        ("proto2", "message A {\n repeated group Res = 1 { optional string url = 2; } }", 4, "group Res is not supported", "replace it with a message"),
+        ("proto2", "message A { extensions 100 to max; }\nextend A {\n optional int32 more = 100; }", 5, "more extends test.A, which is not supported", "make it a field of test.A with the same number"),
         ("proto2", "message A { extensions 100 to max; message B { extend A {\n optional int32 more = 100; } } }", 4, "more extends test.A", "make it a field of test.A"),
         ("proto2", "message A { extensions 4 to max;\n option message_set_wire_format = true; }", 4, "A has message_set_wire_format", "remove the option"),
         ("2023", "message A {\n int32 a = 1\n [features.field_presence = LEGACY_REQUIRED]; }", 5, "features.field_presence = LEGACY_REQUIRED is not supported", "write EXPLICIT"),
         ("2023", "message A { A a = 1\n [features.message_encoding = DELIMITED]; }", 4, "features.message_encoding = DELIMITED is not supported", "write LENGTH_PREFIXED"),
         ("2024", "option features.message_encoding = DELIMITED;\nmessage A { A a = 1; A b = 2; repeated A c = 3; map<int32, A> d = 4; }", 3, "features.message_encoding = DELIMITED is not supported", "write LENGTH_PREFIXED"),
-        ("2023", "message A { int32 a = 1\n [default = 5]; }", 4, "field a has a default of its own, 5", "remove the default"),
+        ("2023", "message A { int32 a = 1\n [default = 5]; }", 4, "field a has a custom default, 5", "remove the default"),
         ("2023", "message A { extensions 100 to max; }\nextend A {\n int32 more = 100; }", 5, "more extends test.A", "make it a field of test.A"),
     ],
 )  # fmt: skip
@@ -263,7 +263,7 @@ def test_what_messages_may_not_have(
 
 
 def test_delimited_messages_in_maps_are_none(fragment: Make, command: Command) -> None:
-    """The feature does not reach entries of maps, so that a file without other fields of messages has no groups."""
+    """Map entries ignore the feature, so a file without other message fields has no groups."""
     body = 'edition = "2023";\npackage test;\noption features.message_encoding = DELIMITED;\n'
     made = fragment({"test/test.proto": f"{body}message A {{ map<int32, A> d = 4; int32 x = 1; }}"})
     assert command(made, "generate")[0] == 0
@@ -286,7 +286,7 @@ def test_what_others_define_is_refused_where_it_is_used(fragment: Make, command:
     code, _, err = command(made, "generate")
     assert code == 1
     assert err.startswith("other/thing.proto:3: error: field name is required")
-    # The two ways out that the message names: not to import it, or to take the messages of a package that has them.
+    # The error suggests two solutions: move the file to include, or use a package that has its messages.
     package = made.root / "out/other_api/messages/other/thing.py"
     package.parent.mkdir(parents=True)
     package.write_text("class Thing: ...\n", encoding="utf-8")
@@ -300,7 +300,7 @@ def test_what_others_define_is_refused_where_it_is_used(fragment: Make, command:
 
 
 def test_a_message_in_a_file_that_extends_another_of_it(fragment: Make, command: Command) -> None:
-    """Extensions of messages that are not generated matter to nobody."""
+    """Extensions of messages that are not generated are ignored."""
     options = """syntax = "proto2";
 package options;
 import "google/protobuf/descriptor.proto";
@@ -323,5 +323,5 @@ def test_an_edition_that_nobody_knows(fragment: Make) -> None:
         generate(made.config, descriptors)
     assert str(caught.value) == (
         "test/test.proto: error: edition max is not supported\n"
-        "    write it in proto2, proto3, edition 2023, edition 2024"
+        "    use one of proto2, proto3, edition 2023, edition 2024"
     )

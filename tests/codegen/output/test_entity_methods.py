@@ -1,4 +1,4 @@
-"""Generated entities against a server that stands on the generated base."""
+"""Generated entities against a server on the generated base class."""
 
 from __future__ import annotations
 
@@ -374,7 +374,7 @@ async def test_every_style_of_paging(items: Fragment) -> None:
     entity = items.get("entities.item:ItemBase")
     async for client in _connected(items_service(items)):
         for name in ("flat", "nested", "aip", "every", "two"):
-            # What comes without pages has no size of one.
+            # A list without pages has no page size.
             size = {} if name == "every" else {"page_size": 3}
             assert ("page_size" in inspect.signature(getattr(entity, name)).parameters) == bool(size)
             found = await getattr(entity, name)(**size, client=client).collect.aio()
@@ -404,7 +404,7 @@ async def test_replies_of_every_shape(items: Fragment) -> None:
 
 
 def test_type_checkers_agree(items: Fragment, books: Fragment, tmp_path: Path) -> None:
-    """What is generated passes mypy in strict mode, like what is written by hand."""
+    """Generated code passes mypy in strict mode, like hand-written code."""
     from mypy import api
 
     out, complaints, status = api.run(
@@ -426,24 +426,24 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
          'under [entities.Item.methods.ListTwo], add items = "old" or items = "items", or kind = "call"'),
         ('ListTwo = { items = "itms" }', "test.TwoResponse has no field at 'itms'", "correct items under"),
         ("GetDeep = {}", "test.DeepResponse.inner is test.DeepResponse.Inner, but Item is made of test.Item", "add items"),
-        ('ListNested = { items = "page", kind = "list" }', "has only one half of paging", "complete it"),
+        ('ListNested = { items = "page", kind = "list" }', "has only half of the pagination fields", "add the missing fields"),
         ('ListAll = { items = "items", kind = "get" }', "test.AllResponse.items is repeated test.Item", "add items"),
         ('GetPlain = { kind = "list" }', "could be any of: none", 'items = "PATH"'),
-        ('ListAll = { kind = "list", sort = "name" }', "sort is given, but test.AllRequest takes none", "remove sort"),
-        ('ListFlat = { filters = ["x"] }', "filters is given, but test.FlatRequest takes none", "remove filters"),
-        ('ListFlat = { final = "x" }', "final is for watch, and this is a list", "remove final"),
+        ('ListAll = { kind = "list", sort = "name" }', "sort is set, but test.AllRequest has no field for it", "remove sort"),
+        ('ListFlat = { filters = ["x"] }', "filters is set, but test.FlatRequest has no field for it", "remove filters"),
+        ('ListFlat = { final = "x" }', "final applies only to watch methods, and this is a list method", "remove final"),
         ('ListFlat = { omit = ["txt"] }', "omit names txt", "did you mean text?"),
         ('ListFlat = { params = { txt = "x" } }', "params names txt", "did you mean text?"),
-        ('ListFlat = { params = { text = "limit" } }', "the parameter limit would be there twice", "add params"),
-        ('ListFlat = { params = { text = "caller" } }', "the parameter caller would hide what the method uses", "add params"),
-        ('ListFlat = { params = { text = "FlatRequest" } }', "the parameter FlatRequest would hide what the method uses", "add params"),
-        ('ListFlat = { params = { text = "scope_" } }', "the parameter scope_ would be there twice", "add params"),
+        ('ListFlat = { params = { text = "limit" } }', "the parameter limit would occur twice", "add params"),
+        ('ListFlat = { params = { text = "caller" } }', "the parameter caller would shadow a name that the method uses", "add params"),
+        ('ListFlat = { params = { text = "FlatRequest" } }', "the parameter FlatRequest would shadow a name that the method uses", "add params"),
+        ('ListFlat = { params = { text = "scope_" } }', "the parameter scope_ would occur twice", "add params"),
         ('ListFlat = { returns = "Itm" }', "no entity named Itm", "did you mean Item?"),
         ("ListFlt = {}", "no RPC named test.Items.ListFlt", "did you mean test.Items.ListFlat?"),
-        ('ListFlat = { name = "name" }', "two of its methods and properties are named name", "another name"),
-        ('ListFlat = { name = "client" }', "client is a name that Python or every entity uses itself", "another name"),
-        ('ListFlat = { name = "list" }', "list is a name that Python or every entity uses itself", "another name"),
-        ("ListFlat = {}\nListNested = {}", "two of its methods and properties are named listall", "another name"),
+        ('ListFlat = { name = "name" }', "two of its methods and properties are named name", "rename one"),
+        ('ListFlat = { name = "client" }', "client is reserved by Python or by the entity base class", "another name"),
+        ('ListFlat = { name = "list" }', "list is reserved by Python or by the entity base class", "another name"),
+        ("ListFlat = {}\nListNested = {}", "two of its methods and properties are named listall", "rename one"),
     ],
 )  # fmt: skip
 def test_what_codegen_toml_gets_wrong(
@@ -464,7 +464,7 @@ def test_what_codegen_toml_gets_wrong(
         ('message = "test.Item"\nidentity = "name"\nproperties = { a = "b" }', "no field at 'b'", "correct the path"),
         (
             'message = "test.Item"\nidentity = "name"\nproperties = { property = "name" }',
-            "every entity uses",
+            "the entity base class",
             "another name",
         ),
     ],

@@ -112,7 +112,7 @@ def test_names_that_protoc_would_refuse_are_refused(fragment: Callable[..., Frag
     ):
         descriptors = load(made.config.protos)
         spoil(descriptors.file[0])
-        with pytest.raises(Exception, match="is not a name"):
+        with pytest.raises(Exception, match="is not a valid identifier"):
             generate(made.config, descriptors)
 
 

@@ -1,6 +1,6 @@
-"""One module of each kind as it is generated, kept for readers: a change of templates shows here as what it does.
+"""One generated module of each kind, stored for reviewers: they show the effect of template changes.
 
-`UPDATE_GOLDENS=1 pytest tests/codegen/test_goldens.py` writes them anew.
+`UPDATE_GOLDENS=1 pytest tests/codegen -k goldens` updates them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When generate has nothing to do it says so at once; whatever changes, it does everything again."""
+"""`generate` stops early if nothing has changed, and does a full run after any change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flyte_codegen.output import manifest
 from support.fragments import Fragment, proto
 
 Run = Callable[..., tuple[int, str, str]]
-IDLE = "nothing to do, neither they nor what they are made from has changed"
+IDLE = "nothing to do, inputs and output are unchanged"
 
 
 def idle(run: Run) -> bool:

@@ -1,4 +1,4 @@
-"""The output folder: what check finds, what generate refuses, and that the same input gives the same bytes."""
+"""The output folder: findings of `check`, refusals of `generate`, and deterministic output."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_file_of_somebody_else_is_kept_until_forced(project: Fragment, run: Ru
     assert f"{project.package}/entities/notes.bin: stray" in run("check")[2]
     code, _, err = run("generate")
     assert code == 1
-    assert "notes.bin: error: was not written by this tool" in err
+    assert "notes.bin: error: was not written by flyte-codegen" in err
     assert stray.read_bytes() == content
     assert run("generate", "--force")[0] == 0
     assert not stray.exists()
@@ -109,7 +109,7 @@ def test_a_folder_that_somebody_else_filled_is_left_alone(tmp_path: Path, run: R
     (project.path / "entities/book.py").write_text("precious = 1\n")
     code, _, err = run("generate")
     assert code == 1
-    assert "entities/book.py: error: was not written by this tool" in err
+    assert "entities/book.py: error: was not written by flyte-codegen" in err
     assert (project.path / "entities/book.py").read_text() == "precious = 1\n"
 
 
@@ -148,10 +148,10 @@ def retarget(project: Fragment, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
-        # As good as a missing permission, and the same for every user.
+        # Like a missing permission, but also effective for root.
         ("/proc/nowhere/api", "/proc/nowhere/api: error: can't be written: No such file or directory"),
-        ("blocked/api", "blocked: error: can't be written: a file is where a folder has to be"),
-        ("blocked", "blocked: error: can't be written: a file is where a folder has to be"),
+        ("blocked/api", "blocked: error: can't be written: this is a file, not a folder"),
+        ("blocked", "blocked: error: can't be written: this is a file, not a folder"),
     ],
 )
 def test_a_folder_that_cannot_be_written(project: Fragment, run: Run, path: str, complaint: str) -> None:
@@ -171,7 +171,7 @@ def test_a_folder_in_the_place_of_a_file(project: Fragment, run: Run) -> None:
     before = contents(project)
     code, _, err = run("generate")
     assert code == 1
-    assert "exports.py: error: can't be written: a folder is where a file has to be\n    move it elsewhere" in err
+    assert "exports.py: error: can't be written: this is a folder, not a file\n    move it elsewhere" in err
     assert contents(project) == before
 
 
@@ -193,7 +193,7 @@ def contents(project: Fragment) -> dict[str, tuple[bytes, int]]:
 def test_a_file_that_cannot_be_written_leaves_everything_as_it_was(project: Fragment, run: Run) -> None:
     before = contents(project)
     books = project.root / "protos/library/books.proto"
-    # No file system takes such a name, and nothing finds that out before the file is written.
+    # No file system accepts such a name, and only writing the file reveals that.
     text = books.read_text("utf-8").replace("// A book.", "// One book.")
     books.write_text(f"{text}\nservice S{'x' * 300} {{}}\n", encoding="utf-8")
     code, out, err = run("generate")
@@ -259,7 +259,7 @@ def test_the_same_bytes_whatever_the_hash_seed_and_the_folder(tmp_path: Path) ->
     for seed, cwd in (("1", "a"), ("20", "b/src")):
         root = tmp_path / cwd
         root.mkdir(parents=True)
-        # A package called like the runtime beside the place the generator runs in must not make a difference.
+        # A package with the runtime's name in the working directory must make no difference.
         (root / "flyte").mkdir()
         (root / "flyte" / "__init__.py").touch()
         made = library(root)

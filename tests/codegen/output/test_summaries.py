@@ -54,7 +54,7 @@ def test_fields_of_the_details_are_copied_and_the_others_are_arguments(fragment:
     [
         (TOML.replace("PlantDetails", "PlantDetail"), "names test.PlantDetail, which is not a message"),
         (TOML.replace("PlantDetails", "Stranger"), "names test.Stranger, which shares no field with test.Plant"),
-        (TOML.replace('test.Plant"', 'test.Unlucky"'), "a field of this name: details"),
+        (TOML.replace('test.Plant"', 'test.Unlucky"'), "a field named details"),
     ],
 )
 def test_what_is_refused(

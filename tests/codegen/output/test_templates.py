@@ -1,4 +1,4 @@
-"""The templates: ours are small and total, those of others come first, and mistakes in them are found."""
+"""The templates: built-in ones are small, custom ones take precedence, and errors in them are reported."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_mistake_of_theirs_that_shows_in_ours(tmp_path: Path, command: Command
     assert code == 1
     assert err.startswith("@flyte/entities/%entity.py.j2:")
     assert "(while rendering entities/book.py, for entity Book" in err
-    assert "    look for the cause in templates of yours that replace what this one uses" in err
+    assert "    check your templates that replace ones used here" in err
 
 
 def test_output_that_is_not_python(tmp_path: Path, command: Command) -> None:
@@ -107,9 +107,9 @@ def test_output_that_is_not_python(tmp_path: Path, command: Command) -> None:
         ("from flyte_rpc import v1\nv1\n", "imports flyte_rpc", "from flyte_rpc import v1"),
         ("from ..entities import book\nbook\n", "imports ..entities", "from ..entities import book"),
         ("def f():\n    import flyte.remote\n    flyte.remote\n", "imports flyte.remote", "import flyte.remote"),
-        ("A = 1\nA = 2\n", "A is there twice", "A = 2"),
-        ("class A:\n    def b(self): ...\n    def b(self): ...\n", "b is there twice", "def b(self): ..."),
-        ("class A:\n    x: int = 1\n    def x(self): ...\n", "x is there twice", "def x(self): ..."),
+        ("A = 1\nA = 2\n", "A is defined twice", "A = 2"),
+        ("class A:\n    def b(self): ...\n    def b(self): ...\n", "b is defined twice", "def b(self): ..."),
+        ("class A:\n    x: int = 1\n    def x(self): ...\n", "x is defined twice", "def x(self): ..."),
     ],
 )  # fmt: skip
 def test_output_that_is_not_allowed(tmp_path: Path, mistakes: Mistakes, source: str, message: str, line: str) -> None:
@@ -155,7 +155,7 @@ def test_a_block_of_ours_may_be_replaced_alone(tmp_path: Path, mistakes: Mistake
 
 def test_items_that_do_not_exist(tmp_path: Path, mistakes: Mistakes) -> None:
     (found,) = mistakes(with_template(tmp_path, "x/%servce.py.j2", ""))
-    assert str(found) == "x/%servce.py.j2: error: there are no items called %servce\n    did you mean %service?"
+    assert str(found) == "x/%servce.py.j2: error: there is no item kind %servce\n    did you mean %service?"
 
 
 def test_a_folder_of_templates_that_is_not_there(tmp_path: Path, mistakes: Mistakes) -> None:

@@ -240,7 +240,7 @@ async def test_logs_are_tailed_while_the_task_runs(calls: Calls, tmp_path: Path)
     await calls.until(action, ActionPhase.RUNNING)
     async with aclosing(calls.lines(action)) as lines:
         assert await anext(lines) == "first"
-        # The task only goes on now, so the stream has delivered a line of a running task.
+        # The task continues only now, so the line was delivered while it was running.
         await asyncio.to_thread(gate.write_text, "second\n")
         assert await anext(lines) == "second"
         assert await anext(lines) == "unfinished"
@@ -270,7 +270,7 @@ async def test_bytes_that_are_no_text_and_very_long_lines(calls: Calls) -> None:
 
 
 async def test_what_a_command_leaves_behind_is_killed(calls: Calls, tmp_path: Path) -> None:
-    """The background process keeps the pipe open; the attempt ends nevertheless, and so does the process."""
+    """The background process keeps the pipe open, but the attempt still ends, and the process is killed."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb")
@@ -283,7 +283,7 @@ async def test_abort_kills_the_whole_group(calls: Calls, tmp_path: Path) -> None
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    # A child of a child that does not care about SIGTERM.
+    # A grandchild that ignores SIGTERM.
     script = f"exec 9> {fifo}; sh -c 'trap \"\" TERM; echo up; while :; do sleep 600; done' & wait"
     action = (await calls.create(shell(script), name="abort1")).id
     assert action is not None

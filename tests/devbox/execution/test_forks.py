@@ -1,4 +1,4 @@
-"""Workers that are forked, which nobody should be able to tell from executed ones."""
+"""Forked workers behave like executed ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def told(task: TaskDetails) -> dict[str, str]:
 
 
 async def server_of(run: Run) -> int:
-    """The process that the run's worker was forked from, as the worker tells."""
+    """Return the process that the run's worker was forked from."""
     async for line in run.get_logs():
         return int(line)
     raise AssertionError("it has printed nothing")
@@ -56,7 +56,7 @@ async def server_of(run: Run) -> int:
 
 async def test_a_fork_is_like_an_executed_worker(client: Client) -> None:
     task = await flyte.devbox.deploy.aio(jobs.process)
-    # A variable that an interpreter heeds when it starts.
+    # A variable that an interpreter reads at startup.
     seeded = await flyte.devbox.deploy.aio(jobs.process, env_vars={"PYTHONHASHSEED": "1"})
     # More than fits into a request.
     large = await flyte.devbox.deploy.aio(jobs.process, env_vars={"LARGE": "x" * 70_000})
@@ -111,7 +111,7 @@ async def test_nothing_outlives_a_devbox_that_is_killed(tmp_path: Path) -> None:
 
 
 def pipe(directory: Path) -> tuple[str, IO[bytes]]:
-    """A named pipe, and its reader, which hears of the end of whoever has opened it."""
+    """A named pipe, and a reader that notices when all its writers have ended."""
     path = directory / "fifo"
     os.mkfifo(path)
     return str(path), os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")

@@ -1,4 +1,4 @@
-"""What a devbox remembers: after a stop, and after it was killed."""
+"""The state of a devbox after a restart: after a stop, and after a kill."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ async def test_a_stop_aborts_what_runs_and_keeps_what_is_queued(tmp_path: Path) 
 
 
 async def test_killed_while_a_task_runs(tmp_path: Path) -> None:
-    """The action has failed, with a reason; what was left of its process group is gone; the rest goes on."""
+    """The action has failed with a reason, the rest of its process group is killed, and other runs continue."""
     home = tmp_path / "box"
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -144,7 +144,7 @@ async def test_killed_while_a_task_waits_for_its_child(tmp_path: Path) -> None:
 
 
 async def test_a_process_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
-    """The id of a dead task's process may belong to somebody else by now."""
+    """The process id of a dead task may have been reused."""
     with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
         try:
             assert not orphans.kill(other.pid, "another birth", "no such marker")

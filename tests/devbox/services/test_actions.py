@@ -1,4 +1,4 @@
-"""What the controller inside a task does: enqueue children, follow them, abort them, signal conditions."""
+"""The calls of the controller inside a task: enqueue, watch and abort children, signal conditions."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ async def test_actions_with_counts_of_all_descendants(tree: Calls) -> None:
         assert [item.below for item in first] == [{"QUEUED": 3}, {"QUEUED": 1}, {}, {}]
         await set_phase(tree, "r1", "d", RUNNING)
         changed = await anext(messages)
-        # Ancestors come along: what they count has changed.
+        # Ancestors are sent too, because their counts have changed.
         assert [(item.name, item.phase.name) for item in changed] == [
             ("a0", "QUEUED"),
             ("b", "QUEUED"),
@@ -188,7 +188,7 @@ async def test_details_of_what_is_not_there(calls: Calls) -> None:
 
 
 async def test_a_status_alone_does_not_end_the_details(calls: Calls) -> None:
-    """What ends them is a terminal event: the status may be ahead of it."""
+    """The stream ends with a terminal event; the status may change earlier."""
     action = await calls.record("r1")
     request = WatchActionDetailsRequest(action_id=action)
     async with aclosing(calls.stream(RunService.WATCH_ACTION_DETAILS, request)) as messages:

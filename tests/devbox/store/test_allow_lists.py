@@ -1,4 +1,4 @@
-"""What codegen.toml says that servers sort and filter by is what they do: the devbox has their allow-lists."""
+"""The sort keys and filters in codegen.toml match the servers' allow-lists, which the devbox has."""
 
 from __future__ import annotations
 

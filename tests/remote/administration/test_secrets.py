@@ -168,8 +168,8 @@ async def test_secrets_are_where_the_control_plane_says(vault: Vault, clusters: 
         (("key", ""), ValueError, "value must not be empty"),
         (("key", 12345678), TypeError, "value takes text or bytes, not int"),
         ((5, "12345678"), TypeError, "name takes text, not int"),
-        (("key", "x", ["regular"]), ValueError, "type is 'regular' or 'image_pull', not"),
-        (("key", "x", "password"), ValueError, "type is 'regular' or 'image_pull', not 'password'"),
+        (("key", "x", ["regular"]), ValueError, "type must be 'regular' or 'image_pull', not"),
+        (("key", "x", "password"), ValueError, "type must be 'regular' or 'image_pull', not 'password'"),
     ],
 )
 async def test_bad_arguments(

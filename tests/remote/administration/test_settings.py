@@ -242,10 +242,14 @@ async def test_accelerators_go_by_name(
 @pytest.mark.parametrize(
     ("overrides", "error", "complaint"),
     [
-        ({"run.default_que": "x"}, ValueError, r"no setting 'run\.default_que'; did you mean run\.default_queue"),
-        ({"zzz": 1}, ValueError, r"there are run\.default_queue, "),
-        ({"run": {"default_queue": "x"}}, ValueError, "no setting 'run'"),
-        ({1: "x"}, TypeError, "keys of text"),
+        (
+            {"run.default_que": "x"},
+            ValueError,
+            r"no setting is named 'run\.default_que'; did you mean run\.default_queue",
+        ),
+        ({"zzz": 1}, ValueError, r"known: run\.default_queue, "),
+        ({"run": {"default_queue": "x"}}, ValueError, "no setting is named 'run'"),
+        ({1: "x"}, TypeError, "keys must be text"),
         (["run.default_queue"], TypeError, "takes a mapping of keys to values, not list"),
         ({"run.default_queue": 1}, TypeError, r"run\.default_queue takes text, or UNSET, not int \(1\)"),
         ({"run.default_queue": None}, TypeError, "not NoneType"),
@@ -277,7 +281,7 @@ async def test_quantities_may_be_numbers(client: Client) -> None:
 @pytest.mark.parametrize(
     ("scope", "complaint"),
     [
-        ({"project": "p"}, "say which with domain="),
+        ({"project": "p"}, "pass domain="),
         ({"domain": ""}, "domain must not be empty"),
         ({"project": ""}, "empty"),
     ],
@@ -342,7 +346,7 @@ def test_any_text_survives_yaml(labels: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("content", ["a: [", "- a", "just text", "a: b: c", "\x00", "a: 2021-99-99", "[" * 3_000])
 def test_what_is_no_mapping_is_refused(content: str) -> None:
-    with pytest.raises(ValueError, match=r"not YAML|a mapping of keys"):
+    with pytest.raises(ValueError, match=r"not valid YAML|a mapping of keys"):
         Settings.parse_yaml(content)
 
 

@@ -1,4 +1,4 @@
-"""What apps write: followed over replicas, connections and clusters, in each form that servers send."""
+"""Logs of apps: across replicas, connections and clusters, and in each form that servers send."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def app(server: RunningServer) -> AsyncIterator[App]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silences and pauses are short here."""
+    """Shorten silences and delays."""
     monkeypatch.setattr(_app_logs, "_SILENCE", 0.1)
     monkeypatch.setattr(_app_logs, "_BACKOFF", Backoff(attempts=100, first=0.001, longest=0.001))
 

@@ -1,4 +1,4 @@
-"""Waiting until an app is up or down, over whatever happens meanwhile."""
+"""Waiting until an app is up or down, despite interruptions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def client(server: RunningServer) -> AsyncIterator[Client]:
 
 @pytest.fixture
 async def stopped(apps: Apps, client: Client) -> App:
-    """An app that is down, on a cluster where only tests get things done."""
+    """An app that is down, on a cluster that only tests control."""
     app = await App.create.aio(message(desired=Desired.STOPPED), client=client)
     apps.slow = True
     return await app.sync.aio()
@@ -67,7 +67,7 @@ Wait = Coroutine[Any, Any, App]
 
 
 async def while_watched(apps: Apps, wait: Wait, *steps: Callable[[], object]) -> App:
-    """The result of a wait during which, each time the app is watched anew, the next step happens."""
+    """Return the result of a wait. The next step happens each time the app is watched again."""
     async with asyncio.timeout(DEADLINE):
         waiting = asyncio.ensure_future(wait)
         try:

@@ -1,4 +1,4 @@
-"""Apps: found, created, replaced, deleted; had up and down, and waited for."""
+"""Apps: get, list, create, replace, delete, activate, deactivate and wait."""
 
 from __future__ import annotations
 
@@ -306,7 +306,7 @@ async def test_a_server_without_apps() -> None:
             "labels takes text for keys and values, not 'a': int",
         ),
         (lambda c: App.replace.aio("x", spec(), "", ["a"], client=c), "labels takes a mapping"),
-        (lambda c: App(message(), c).watch.aio("started"), "wait_for is one of 'activated', 'deactivated'"),
+        (lambda c: App(message(), c).watch.aio("started"), "wait_for must be one of 'activated', 'deactivated'"),
         (lambda c: App(message(), c).watch.aio(timeout=0), "timeout is 0; it must be a positive"),
         (lambda c: App(message(), c).activate.aio(timeout=-1), "timeout is -1"),
         (lambda c: App(message(), c).deactivate.aio(timeout="1"), "timeout takes a number of seconds"),

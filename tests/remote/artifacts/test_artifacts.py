@@ -591,10 +591,10 @@ NAIVE = datetime(2026, 8, 1, 13)
         ({"description": "d" * 256}, ValueError, "description takes at most 255"),
         ({"attrs": {"a": 1}}, TypeError, "attrs takes text for keys and values, not 'a': int"),
         ({"attrs": ["a"]}, TypeError, "attrs takes a mapping"),
-        ({"kind": "robot"}, ValueError, "kind is one of 'model', 'data', 'generic', not 'robot'"),
+        ({"kind": "robot"}, ValueError, "kind must be one of 'model', 'data', 'generic', not 'robot'"),
         ({"card": "s3://card"}, TypeError, "card takes a flyte.artifacts.Card"),
         ({"card": Card(uri="")}, ValueError, "card.uri must not be empty"),
-        ({"card": Card(uri="u", format="gif")}, ValueError, "card.format is one of 'html'"),  # type: ignore[arg-type]
+        ({"card": Card(uri="u", format="gif")}, ValueError, "card.format must be one of 'html'"),  # type: ignore[arg-type]
         ({"external_ref": ""}, ValueError, "external_ref must not be empty"),
         ({"external_ref": "x" * 1025}, ValueError, "external_ref takes at most 1024"),
         ({"parents": "v1"}, TypeError, r"parents takes several values.*parents=\('v1',\)"),
@@ -643,7 +643,7 @@ async def test_what_cannot_be_published_is_not_sent(
         ({"created_after": date(2026, 8, 1)}, TypeError, "created_after takes a datetime"),
         ({"limit": -2}, ValueError, "limit"),
         ({"page_size": 0}, ValueError, "page_size"),
-        ({"kind": "robot"}, ValueError, "kind is one of"),
+        ({"kind": "robot"}, ValueError, "kind must be one of"),
         ({"attrs": {"team": []}}, ValueError, r"attrs\['team'\] is empty"),
         ({"attrs": {"team": [1]}}, TypeError, r"attrs\['team'\] takes text"),
         ({"attrs": "team"}, TypeError, "attrs takes a mapping"),
@@ -706,7 +706,7 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(
 
 
 def test_time_partitions_and_metadata_are_checked_where_they_are_written() -> None:
-    with pytest.raises(ValueError, match=r"TimePartition\.granularity is one of 'hour'"):
+    with pytest.raises(ValueError, match=r"TimePartition\.granularity must be one of 'hour'"):
         TimePartition(date(2026, 8, 1), "year")  # type: ignore[arg-type]  # That is the mistake.
     with pytest.raises(TypeError, match=r"TimePartition\.value takes a date"):
         TimePartition("2026-08-01")  # type: ignore[arg-type]  # That is the mistake.
@@ -723,7 +723,7 @@ async def test_what_a_value_tells_of_itself_is_checked(client: Client) -> None:
         def get_artifact_metadata(self) -> Any:
             return {"name": "raw"}
 
-    with pytest.raises(TypeError, match=r"get_artifact_metadata\(\) gives dict"):
+    with pytest.raises(TypeError, match=r"get_artifact_metadata\(\) returns dict"):
         await Artifact.create.aio(Told("s3://b/a"), client=client)
 
 

@@ -1,4 +1,4 @@
-"""Tasks: handles that fetch late and once, listings, definitions, overrides, and runs of them."""
+"""Tasks: lazy handles that fetch once, listings, definitions, overrides, and runs."""
 
 from __future__ import annotations
 
@@ -319,7 +319,7 @@ def test_retry_strategy_by_either_name() -> None:
     assert RetryStrategy(retries=3) == RetryStrategy(count=3) == RetryStrategy(3)
     assert RetryStrategy(count=3).retries == RetryStrategy(3).count == 3
     for wrong in ({}, {"retries": 1, "count": 1}):
-        with pytest.raises(TypeError, match="not both, not neither"):
+        with pytest.raises(TypeError, match="takes exactly one of"):
             RetryStrategy(**wrong)
 
 

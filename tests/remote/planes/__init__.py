@@ -1,1 +1,1 @@
-"""Fake services, one module for each: they keep what they are asked, and answer what a test wants."""
+"""Fake services, one module each. They record requests, and answer as a test requires."""

@@ -64,15 +64,15 @@ def spec(image: str = "i:1", *, desired: int = Desired.ACTIVE, creator: str = ""
 
 
 class Apps(AppServiceBase):
-    """Keeps apps, and does at once what is wanted of them, unless the cluster is `slow`: then tests do it with `becomes`."""
+    """Stores apps, and reaches the desired state at once. If the cluster is `slow`, tests change the state with `becomes`."""
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
         self.slow = False
         self.silent = False
-        """Whether watches tell nothing, as if what happened had got lost."""
+        """Whether watches send no events, as if they were lost."""
         self.unavailable = 0
-        """How many times more an app cannot be read, as the server restarts."""
+        """How many more reads of an app fail, as if the server restarted."""
         self.aborts = False
         """Whether creating is aborted."""
         self.requests: list[Any] = []
@@ -85,7 +85,7 @@ class Apps(AppServiceBase):
         return [request for request in self.requests if isinstance(request, kind)]
 
     def becomes(self, name: str, state: int, message: str = "") -> None:
-        """Have an app come into a state."""
+        """Change the state of an app."""
         self.moments += 1
         app = deepcopy(self.apps[name])
         status = app.status or AppStatus()
@@ -102,14 +102,14 @@ class Apps(AppServiceBase):
         self._keep(app)
 
     def wants(self, name: str, desired: Desired) -> None:
-        """Somebody else wants an app up or down."""
+        """Change the desired state of an app, as another user."""
         app = deepcopy(self.apps[name])
         assert app.spec is not None
         app.spec.desired_state = desired
         self._keep(app)
 
     def vanishes(self, name: str) -> None:
-        """Somebody else deletes an app."""
+        """Delete an app, as another user."""
         self._tell(name, WatchResponse(delete_event=DeleteEvent(app=self.apps.pop(name))))
 
     def _keep(self, app: App) -> None:
@@ -290,9 +290,9 @@ class AppLogs(AppLogsServiceBase):
         self.form: Form = batches
         self.open = True
         self.missing = 0
-        """How often it is still to say that there are no replicas; below 0 for ever."""
+        """How many more times to report that there are no replicas; below 0 for always."""
         self.unavailable = 0
-        """How often it is still to fail."""
+        """How many more times to fail."""
         self.failure = Status.UNAVAILABLE
         self.requests: list[TailLogsRequest] = []
         self.subscriptions: asyncio.Queue[TailLogsRequest] = asyncio.Queue()

@@ -53,5 +53,5 @@ class Data(DataProxyServiceBase):
         self.calls.append(call)
         self.links.append(request)
         if self.linked is None:
-            abort(Status.NOT_FOUND, "attempt 1 of a0 has left no report")
+            abort(Status.NOT_FOUND, "attempt 1 of a0 has no report")
         return self.linked

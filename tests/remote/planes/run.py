@@ -1,4 +1,4 @@
-"""RunService: as much of it as data needs."""
+"""RunService: the part that data calls need."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Book(SettingsServiceBase):
         self.keys: list[SettingsKey | None] = []
 
     def put(self, settings: Settings, domain: str = "", project: str = "") -> None:
-        """Set something in a scope behind the back of clients."""
+        """Change a setting of a scope, as another user."""
         key = SettingsKey(domain=domain, project=project)
         before = self.records.get((domain, project))
         version = 1 if before is None else before.version + 1

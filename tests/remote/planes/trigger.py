@@ -53,7 +53,7 @@ _FIELDS: dict[str, Callable[[TriggerDetails], Any]] = {
 
 
 class Revision(NamedTuple):
-    """A trigger as it was, and what made it so."""
+    """A revision of a trigger, and the change that created it."""
 
     details: TriggerDetails
     action: Action
@@ -62,7 +62,7 @@ class Revision(NamedTuple):
 class Triggers(TriggerServiceBase):
     """Keeps triggers as the open-source server does.
 
-    `before_deploy` runs when one has arrived and is not looked at yet; `refuse_reads` is what reading one fails with.
+    `before_deploy` runs before a received deployment is processed; `refuse_reads` is the error of reads.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class Triggers(TriggerServiceBase):
         self._seconds = 0
 
     def put(self, details: TriggerDetails, action: Action = Action.DEPLOY) -> TriggerDetails:
-        """Make a revision, behind the back of clients too."""
+        """Create a revision, also as another user."""
         revisions = self.history.setdefault(key_of(details), [])
         made = deepcopy(details)
         assert made.id is not None

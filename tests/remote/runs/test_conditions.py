@@ -1,4 +1,4 @@
-"""Conditions: what a run waits for is found, and told."""
+"""Conditions: find what a run waits for, and signal it."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ async def test_an_error_says_what_the_run_would_be_called(plane: Unlucky, status
         with pytest.raises((UnavailableError, DeadlineExceededError)) as raised:
             await starts(client, None)
     (name,) = plane.runs
-    assert raised.value.__notes__ == [f"The run may have been created all the same; Run.get({name!r}) tells."]
+    assert raised.value.__notes__ == [f"The run may have been created; check with Run.get({name!r})."]
 
 
 async def test_each_run_of_a_runner_has_a_name_of_its_own(plane: Unlucky) -> None:

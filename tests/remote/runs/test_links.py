@@ -59,7 +59,7 @@ def test_a_report_is_downloaded_by_its_link(box: Devbox) -> None:
 def test_a_task_without_report_has_no_link(multiply: TaskDetails) -> None:
     run = flyte.run(multiply, x=3)
     run.wait(quiet=True, timeout=60)
-    with pytest.raises(NotFoundError, match="has left no report"):
+    with pytest.raises(NotFoundError, match="has no report"):
         run.download_links()
     with pytest.raises(NotFoundError, match="no attempt 7"):
         run.download_links(attempt=7)
@@ -101,10 +101,10 @@ async def test_links_come_from_the_cluster_and_keep_their_secret(data: Data, cli
 
 async def test_an_answer_without_links_is_no_link(data: Data, client: Client) -> None:
     details = ActionDetails(succeeded(), client)
-    with pytest.raises(NotFoundError, match="has left no report"):
+    with pytest.raises(NotFoundError, match="has no report"):
         await details.download_links.aio()
     data.linked = CreateDownloadLinkResponse()
-    with pytest.raises(NotFoundError, match="gave no link to the report of run r1, action a0, attempt 1"):
+    with pytest.raises(NotFoundError, match="returned no link to the report of run r1, action a0, attempt 1"):
         await details.download_links.aio()
 
 

@@ -1,4 +1,4 @@
-"""Data that a control plane leaves to clusters: which calls go there, with what, and when it is asked where."""
+"""Data calls that a control plane delegates to clusters: which calls, with which metadata, and how answers are cached."""
 
 from __future__ import annotations
 
@@ -299,7 +299,7 @@ async def test_a_client_that_nobody_has_is_forgotten(clusters: Clusters, plane: 
         ("https://plane.example.com", "data.example.com:8443", "https://data.example.com:8443"),
         ("https://plane.example.com", "dns:///data.example.com", "https://data.example.com:443"),
         ("https://plane.example.com", "https://PLANE.example.com", None),
-        ("https://plane.example.com", "http://plane.example.com", None),  # behind a proxy that ends TLS
+        ("https://plane.example.com", "http://plane.example.com", None),  # behind a proxy that terminates TLS
         ("https://plane.example.com:8443", "http://plane.example.com:8443", None),
         ("https://plane.example.com", "https://plane.example.com:8443", "https://plane.example.com:8443"),
         ("https://plane.example.com", "http://data.example.com", InitializationError),
@@ -317,7 +317,7 @@ async def test_a_client_that_nobody_has_is_forgotten(clusters: Clusters, plane: 
 def test_where_an_answer_may_lead(own: str, named: str, leads_to: str | type[Exception] | None) -> None:
     client, reply = Client(own, token="sesame"), SelectClusterResponse(cluster_endpoint=named, cluster="c1")
     if isinstance(leads_to, type):
-        with pytest.raises(leads_to, match=r"clear text|cannot be used") as raised:
+        with pytest.raises(leads_to, match=r"cleartext|cannot be used") as raised:
             _routing.destination(client, reply)
         assert "sesame" not in str(raised.value) and "pass@" not in str(raised.value)
     else:

@@ -92,7 +92,7 @@ def test_start_again(multiply: TaskDetails) -> None:
         ({"env_vars": ["A"]}, TypeError, "env_vars takes a mapping"),
         ({"labels": {"a": 1}}, TypeError, "labels takes text"),
         ({"cache_lookup_scope": "moon"}, ValueError, "moon"),
-        ({"max_action_concurrency": -1}, ValueError, "not negative"),
+        ({"max_action_concurrency": -1}, ValueError, "at least 0"),
         ({"retries": 1}, TypeError, "retries"),
     ],
 )

@@ -200,7 +200,7 @@ def test_wait_tells_how_it_goes(multiply: TaskDetails, capsys: pytest.CaptureFix
     failed = flyte.run(flyte.devbox.deploy(tasks.fail), message="for [bold]this[/bold] reason")
     failed.wait(timeout=60)
     assert capsys.readouterr().err.splitlines()[-1].endswith(": for [bold]this[/bold] reason")
-    with pytest.raises(ValueError, match="wait_for is one of 'terminal', 'running', 'logs-ready'"):
+    with pytest.raises(ValueError, match="wait_for must be one of 'terminal', 'running', 'logs-ready'"):
         run.wait(wait_for="done")  # type: ignore[arg-type]
 
 

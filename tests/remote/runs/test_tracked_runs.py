@@ -1,4 +1,4 @@
-"""Runs that execute elsewhere: announced, reported, and looked at like others."""
+"""Tracked runs: created, reported, and read like others."""
 
 from __future__ import annotations
 

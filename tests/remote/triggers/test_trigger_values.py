@@ -1,4 +1,4 @@
-"""What users write for triggers: `flyte.Trigger`, and what makes one fire."""
+"""Definitions of triggers: `flyte.Trigger` and automations."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ def test_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     for zone, complaint in (
         ("Europe/Berln", "did you mean 'Europe/Berlin'"),
         ("?", "IANA name"),
-        ("../etc", "no time zone"),
-        ("Europe", "no time zone"),
+        ("../etc", "not a known time zone"),
+        ("Europe", "not a known time zone"),
         ("", "must not be empty"),
     ):
         with pytest.raises(ValueError, match=complaint):

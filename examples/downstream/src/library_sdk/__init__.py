@@ -1,4 +1,4 @@
-"""A client for libraries: books that are listed, fetched, followed, lent and discarded, and their readers."""
+"""A client for libraries: list, fetch, watch, lend and discard books, and list readers."""
 
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.filters import TimeFilter

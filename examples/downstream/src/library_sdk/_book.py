@@ -11,51 +11,51 @@ from library_sdk_api.messages.library.v1.books import BookState
 
 
 class Book(BookBase):
-    """A copy of a book, as it was when it was read."""
+    """A snapshot of a copy of a book."""
 
     @property
     def state(self) -> str:
-        """`shelved`, `lent`, `discarded`, or what a newer server calls it."""
+        """`shelved`, `lent` or `discarded`, or a state that only newer servers know."""
         state = self.pb2.state
         return state.name.lower() if state.name else f"unknown({int(state)})"
 
     @property
     def shelf(self) -> str:
-        """Where it stands, such as `harbour/3`; empty while it stands nowhere."""
+        """The shelf, such as `harbour/3`; empty if it is on no shelf."""
         shelf = self.pb2.shelf
         return f"{shelf.branch}/{shelf.number}" if shelf else ""
 
     def discarded(self) -> bool:
-        """Whether it is gone for good."""
+        """Whether the book was discarded."""
         return self.pb2.state == BookState.DISCARDED
 
     def overdue(self, now: datetime | None = None) -> bool:
-        """Whether its reader should have brought it back.
+        """Whether the book is past its due date.
 
         Args:
-            now: The instant to judge by, with a time zone. Default: now.
+            now: The instant to compare with, with a time zone. Default: now.
         """
         return self.due_at is not None and self.due_at < (now or datetime.now(UTC))
 
     @blocking
     async def lend_for_weeks(self, card: str, weeks: int) -> Book:
-        """Lend the book, and read it again.
+        """Lend the book, and fetch it again.
 
         Args:
             card: Card number of the reader.
             weeks: Weeks that the reader may keep it, at least 1.
 
         Returns:
-            The book as it is now.
+            The updated book.
 
         Raises:
-            ValueError: An argument is not usable; nothing was sent.
-            NotFoundError: There is no such book any more.
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The book no longer exists.
             FailedPreconditionError: The book is not on its shelf.
 
         Calls `BookService.LendBook`, then `GetBook`.
         """
         if weeks < 1:
-            raise ValueError(f"weeks is {weeks}; a book is lent for at least one")
+            raise ValueError(f"weeks is {weeks}; it must be at least 1")
         await self.lend.aio(card, timedelta(weeks=weeks))
         return await Book.get.aio(self.branch, self.name, client=self.client)

@@ -1,4 +1,4 @@
-"""Files that stand for object storage: inputs.pb, outputs.pb and whatever tasks and clients leave beside them."""
+"""Files in place of object storage: inputs.pb, outputs.pb, and other files of tasks and clients."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from . import hashing
 
 _NAMESPACE = "flyte"
 _MAX_SEGMENT = 200
-"""Bytes of the longest file name, less what is put behind those that are cut."""
+"""Maximum bytes of a file name, without the suffix that is appended to truncated names."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/]|%(?=[0-9A-F]{2})")
-"""What file names cannot have or should not, and the sign that stands for it."""
+"""Characters that file names cannot or should not have, and their replacements."""
 _SAFE = "@+=:,~!$&'()*"
 
 
 class BlobError(Exception):
-    """A reference that this storage does not hold, or a file that cannot be read or written."""
+    """A URI is not in this storage, or a file cannot be read or written."""
 
 
 class Blobs:
-    """A directory of files, addressed by `file://` URIs, so that any process of this machine can open them."""
+    """A directory of files with `file://` URIs, so that any process on this machine can open them."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
 
     @property
     def base(self) -> str:
-        """URI of the storage, without a trailing slash. It plays the bucket."""
+        """URI of the storage, without a trailing slash. It takes the place of a bucket."""
         return self.root.as_uri()
 
     def read(self, uri: str) -> bytes | None:
-        """The content of a file, or None when there is none.
+        """Return the content of a file, or None if it does not exist.
 
         Raises:
             BlobError: The reference is not a file of this machine, or reading failed.
@@ -51,7 +51,7 @@ class Blobs:
             raise BlobError(f"cannot read {uri}: {error.strerror}") from error
 
     def write(self, uri: str, data: bytes) -> None:
-        """Write a file; a reader sees the old content or the new one, never a part.
+        """Write a file atomically: readers see the old or the new content.
 
         Raises:
             BlobError: The reference is not a file of this machine, or writing failed.
@@ -81,14 +81,14 @@ class Blobs:
             raise BlobError(f"cannot copy {source} to {target}: {error.strerror}") from error
 
     def exists(self, uri: str) -> bool:
-        """Whether there is a file of that URI here."""
+        """Whether the storage has a file with that URI."""
         try:
             return self.path(uri).is_file()
         except BlobError:
             return False
 
     def path(self, uri: str) -> Path:
-        """The file of a URI.
+        """Return the file path of a URI.
 
         Raises:
             BlobError: The URI does not name a file of this machine by its absolute path.
@@ -96,15 +96,15 @@ class Blobs:
         parts = urlsplit(uri)
         path = Path(unquote(parts.path))
         if parts.scheme not in ("", "file") or parts.netloc or not path.is_absolute():
-            raise BlobError(f"{uri!r} is not a file:// URI with an absolute path, and the devbox keeps nothing else")
+            raise BlobError(f"{uri!r} is not a file:// URI with an absolute path; the devbox stores only such files")
         return path
 
     def run_base(self, run: RunKey, base: str = "") -> str:
-        """Where a run keeps its files, with a trailing slash; `base` replaces the storage's own."""
+        """Return the directory URI of a run's files, with a trailing slash; `base` replaces the storage's URI."""
         return f"{base.rstrip('/') or self.base}/{uri_path(*run)}/"
 
     def output_directory(self, run_output_base: str, key: ActionKey, attempt: int) -> str:
-        """Where an attempt leaves its outputs: the shard comes first, behind the bucket."""
+        """Return the output directory of an attempt: the shard follows the bucket."""
         shard = hashing.shard(f"{_NAMESPACE}/{key.run}-{key.name}")
         inside = run_output_base.removeprefix(f"{self.base}/")
         bucket = self.base if inside != run_output_base else inside.rstrip("/")
@@ -113,12 +113,12 @@ class Blobs:
 
 
 def segments(*names: str) -> str:
-    """Names as path segments: the usual characters stay, none can leave the directory or be too long for a file name."""
+    """Convert names to path segments that can't leave the directory and are not too long for a file name."""
     return "/".join(_segment(name) for name in names if name)
 
 
 def uri_path(*names: str) -> str:
-    """Names as the path segments of a URI."""
+    """Convert names to the path segments of a URI."""
     return quote(segments(*names), safe=f"/{_SAFE}")
 
 

@@ -1,4 +1,4 @@
-"""The hashes whose values clients can see; those of cached outputs are in `flyte._hashing`."""
+"""Hashes that clients can see. Hashes of cached outputs are in `flyte._hashing`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def fnv64a(data: bytes) -> int:
 
 
 def shard(name: str) -> str:
-    """Two characters that spread outputs over directories, from the name of what is stored."""
+    """Return two characters, derived from a name, that spread outputs over directories."""
     first, second = divmod(fnv32a(name.encode()) % len(_ALPHABET) ** 2, len(_ALPHABET))
     return _ALPHABET[first] + _ALPHABET[second]
 
 
 def uploaded_inputs_hash(inputs: Inputs, metadata: TaskMetadata | None) -> str:
-    """The name under which uploaded inputs are stored: unpadded URL-safe base64 of their FNV-64a.
+    """Return the name of stored inputs: unpadded URL-safe base64 of their FNV-64a.
 
-    The context counts, unless the task ignores some of its inputs.
+    The hash includes the context, unless the task ignores some of its inputs.
     """
     counted = without_ignored(inputs, metadata) if metadata and metadata.cache_ignore_input_vars else inputs
     digest = fnv64a(canonical(counted)).to_bytes(8, "big")

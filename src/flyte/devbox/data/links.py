@@ -1,4 +1,4 @@
-"""Signed links: plain HTTP on loopback, by which clients put files into the storage and get them out."""
+"""Signed links: plain HTTP on loopback for uploads to the storage and downloads from it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Request:
 
 
 class Links:
-    """Makes links and serves them. A link is for one method, one file and a limited time; it needs no other credential."""
+    """Creates and serves links. A link allows one method on one file for a limited time, without other credentials."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
@@ -57,13 +57,13 @@ class Links:
             self._server.close()
 
     def make(self, method: str, uri: str, expires_at: int, md5: str = "") -> str:
-        """A link to a file of the storage.
+        """Create a link to a file in the storage.
 
         Args:
             method: GET or PUT.
             uri: The file.
             expires_at: Seconds since the epoch.
-            md5: Hexadecimal digest that an upload must have; empty takes any content.
+            md5: Hexadecimal digest that an upload must have; empty for any content.
         """
         path = str(self._blobs.path(uri))
         query = {"expires": str(expires_at), "md5": md5, "signature": self._sign(method, path, str(expires_at), md5)}
@@ -82,7 +82,7 @@ class Links:
                 writer.write(error.reason.encode())
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            # The client went away, or stopped in the middle; there is nobody to tell.
+            # The client disconnected, so there is nobody to report to.
             pass
         finally:
             writer.close()
@@ -99,7 +99,7 @@ class Links:
         if method == "PUT":
             await asyncio.wait_for(self._take(request, path, reader, writer), _BODY_TIMEOUT)
         elif not path.is_file():
-            raise _HttpError(404, "there is no such file")
+            raise _HttpError(404, "the file does not exist")
         else:
             _head(writer, 200, path.stat().st_size)
             if request.method == "GET":
@@ -118,7 +118,7 @@ class Links:
     async def _take(
         self, request: _Request, path: Path, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Store an upload: all of it, or nothing."""
+        """Store an upload completely or not at all."""
         length = request.headers.get("content-length", "")
         if not length.isdigit():
             raise _HttpError(411, "Content-Length is required")
@@ -138,7 +138,7 @@ class Links:
                     digest.update(data)
                     stream.write(data)
             if request.query.get("md5") not in ("", digest.hexdigest()):
-                raise _HttpError(400, "the content does not have the MD5 digest that was announced")
+                raise _HttpError(400, "the content does not match the announced MD5 digest")
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

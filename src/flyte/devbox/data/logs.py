@@ -1,4 +1,4 @@
-"""What tasks print: written line by line as it comes, read while it grows, kept on disk."""
+"""Logs of tasks: written line by line to disk, and readable while they grow."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Line:
 
 
 class Log:
-    """The log of one running attempt. Bytes go in; what is a whole line by then is on disk and announced at once."""
+    """The log of one running attempt. Each complete line is written to disk and announced at once."""
 
     def __init__(self, book: LogBook, key: ActionKey, attempt: int, stream: IO[bytes]) -> None:
         self._book = book
@@ -36,7 +36,7 @@ class Log:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Take what a process wrote."""
+        """Add output of a process."""
         *whole, self._rest = (self._rest + data).split(b"\n")
         while len(self._rest) > _MAX_LINE:
             whole.append(self._rest[:_MAX_LINE])
@@ -44,7 +44,7 @@ class Log:
         self._append(whole)
 
     def close(self) -> None:
-        """The attempt writes no more. An unfinished last line counts as one."""
+        """End the log. An unfinished last line counts as a line."""
         self._append([self._rest] if self._rest else [])
         self._rest = b""
         self._stream.close()
@@ -67,25 +67,25 @@ class LogBook:
         self.changes = changes
 
     def open(self, key: ActionKey, attempt: int) -> Log:
-        """Start the log of an attempt. Raises OSError when the file cannot be created."""
+        """Create the log of an attempt. Raises OSError if the file cannot be created."""
         path = self._path(key, attempt)
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: a line that was announced can be read, and survives a crash of this process.
+        # Unbuffered: announced lines can be read, and survive a crash of this process.
         stream = path.open("wb", buffering=0)
         self._open.add((key, attempt))
         return Log(self, key, attempt, stream)
 
     def closed(self, key: ActionKey, attempt: int) -> None:
-        """Note that an attempt writes no more."""
+        """Record that the log of an attempt has ended."""
         self._open.discard((key, attempt))
         self.changes.publish(bus.log_of(key, attempt), None)
 
     def exists(self, key: ActionKey, attempt: int) -> bool:
-        """Whether that attempt got so far as to have a log."""
+        """Whether the attempt has a log."""
         return self._path(key, attempt).exists()
 
     def last(self, key: ActionKey, attempt: int, count: int) -> list[str]:
-        """The texts of the last lines, for an error message."""
+        """Return the last lines, for an error message."""
         try:
             with self._path(key, attempt).open("rb") as stream:
                 start = max(0, stream.seek(0, 2) - _CHUNK)
@@ -96,7 +96,7 @@ class LogBook:
         return [_parse(line).text for line in lines[-count:]]
 
     async def follow(self, key: ActionKey, attempt: int) -> AsyncGenerator[list[Line], None]:
-        """Yield the lines of an attempt in batches: those there are, then, while it runs, those to come."""
+        """Yield the existing lines of an attempt in batches, then new lines while it runs."""
         with self.changes.subscribe(bus.log_of(key, attempt)) as subscription:
             try:
                 stream = self._path(key, attempt).open("rb")
@@ -116,7 +116,7 @@ class LogBook:
 
 
 def _batches(stream: IO[bytes]) -> Iterator[list[Line]]:
-    """The whole lines from the stream's position to its end; the position stays behind the last of them."""
+    """Yield the complete lines from the stream's position on. The position ends up after the last one."""
     rest = b""
     while data := stream.read(_CHUNK):
         *whole, rest = (rest + data).split(b"\n")

@@ -1,4 +1,4 @@
-"""Runs actions as processes of this machine: plans, jobs, limits, slots, reports.
+"""Runs actions as processes on this machine: plans, jobs, limits, slots, reports.
 
 It imports `store` and `data`.
 """

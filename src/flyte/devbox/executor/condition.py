@@ -14,7 +14,7 @@ from .job import Stop
 
 
 class ConditionWait:
-    """Ends a condition that is not signalled in time. There are no events about conditions, only their status."""
+    """Ends a condition that is not signalled in time. Conditions have a status but no events."""
 
     def __init__(self, state: SharedState, row: ActionRow) -> None:
         self.key = row.key
@@ -26,12 +26,12 @@ class ConditionWait:
         self._stopping: asyncio.Future[Stop | None] = asyncio.get_running_loop().create_future()
 
     def stop(self, stop: Stop) -> None:
-        """Ask the condition to end; the first reason counts."""
+        """Ask the condition to end. The first reason wins."""
         if not self._stopping.done():
             self._stopping.set_result(stop)
 
     def signalled(self) -> None:
-        """The condition has its value, and is over."""
+        """End the condition, which has received its value."""
         if not self._stopping.done():
             self._stopping.set_result(None)
 

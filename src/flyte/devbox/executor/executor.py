@@ -1,4 +1,4 @@
-"""Runs actions as processes of this machine."""
+"""Runs actions as processes on this machine."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ __all__ = ["Executor"]
 
 _PARENT_ENDED = "the parent action has ended"
 _MARGIN = 5.0
-"""Seconds, beyond the grace period, that running actions get to end when the devbox stops."""
+"""Seconds after the grace period in which running actions must end when the devbox stops."""
 
 
 class Executor:
-    """Takes actions that are in the store, and sees each to its end."""
+    """Runs the actions in the store until they end."""
 
     def __init__(self, state: SharedState, *, parallel: int, grace: float) -> None:
-        """Prepare; nothing runs before `begin`.
+        """Create the executor. Nothing runs before `begin`.
 
         Args:
-            state: What all parts of the devbox share.
-            parallel: Most actions that run at once, not counting those that wait for their children.
+            state: The state shared by all parts of the devbox.
+            parallel: Maximum number of concurrent actions, not counting those that wait for their children.
             grace: Seconds between SIGTERM and SIGKILL.
         """
         self._state = state
@@ -51,10 +51,10 @@ class Executor:
         self._closing = False
 
     def begin(self, environment: Mapping[str, str]) -> None:
-        """Pick up what an earlier devbox left: queued actions go on, those that were running have failed.
+        """Resume the actions of an earlier devbox: queued actions continue, and running ones have failed.
 
         Args:
-            environment: Variables that tell tasks where this devbox is.
+            environment: Environment variables with the address of this devbox, for tasks.
         """
         self._settings = Settings(grace=self._grace, environment=environment, processes=self._processes)
         store = self._state.store
@@ -66,31 +66,31 @@ class Executor:
             self._end_descendants(row.key)
         for row, job in found:
             if job.marker is None:
-                # Its parent may just have ended, and it with its parent.
+                # Its parent may have ended just now, and aborted it.
                 self._resume(store.actions.get(row.key) or row, job)
 
     def submit(self, row: ActionRow, cache_key: str) -> None:
-        """Queue an action that was just recorded; part of the transaction that recorded it."""
+        """Queue a new action, in the transaction that records it."""
         job = JobRow(*row.key, attempt=1, cache_key=cache_key, queued_at=clock.now())
         self._state.store.jobs.put(job)
         self._state.store.database.after_commit(lambda: self._resume(row, job))
 
     def abort(self, key: ActionKey, reason: str) -> None:
-        """End an action and all its descendants, in the background. One that has ended stays as it is."""
+        """Abort an action and all its descendants in the background. Actions that have ended do not change."""
         for row in [*self._state.store.actions.descendants(key), self._state.store.actions.get(key)]:
             if row is not None and (live := self._live.get(row.key)) is not None:
                 live.stop(Stop(reason))
 
     def signalled(self, key: ActionKey) -> None:
-        """A condition has got its value."""
+        """End a condition that has received its value."""
         if isinstance(live := self._live.get(key), ConditionWait):
             live.signalled()
 
     async def close(self) -> None:
-        """End what runs; what is still queued waits for the next devbox on the same directory."""
+        """End running actions. Queued actions wait for the next devbox on the same directory."""
         self._closing = True
         for live in self._live.values():
-            # What a running action has queued goes with it.
+            # Queued children of a running action end with it.
             live.stop(Stop("the devbox was stopped", keep_queued=live.parent is None))
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._grace + _MARGIN)
@@ -100,7 +100,7 @@ class Executor:
         self._processes.close()
 
     def _resume(self, row: ActionRow, job: JobRow) -> None:
-        """Start what sees an action to its end."""
+        """Start the job or wait of an action."""
         if phases.is_terminal(row.phase):
             self._fail_interrupted(row, job)
             return
@@ -132,7 +132,7 @@ class Executor:
             self.abort(live.key, _PARENT_ENDED)
 
     def _fail_interrupted(self, row: ActionRow, job: JobRow) -> None:
-        """Settle an action that cannot go on, and end what is left of it."""
+        """Fail an action that was interrupted, and kill its remaining processes."""
         orphans.kill(job.pid, job.start_time or "", job.marker or "")
         store = self._state.store
         spec = ActionSpec.parse(row.action_spec)
@@ -152,7 +152,7 @@ class Executor:
                 reporter.report(ActionPhase.FAILED, failure=failures.devbox_died(job.pid))
 
     def _end_descendants(self, key: ActionKey) -> None:
-        """Abort what an action that is over had queued. What it had running is buried by itself."""
+        """Abort the queued children of an action that has ended. Its running children fail by themselves."""
         for child in self._state.store.actions.descendants(key):
             if not phases.is_terminal(child.phase):
                 self._state.store.actions.set_aborted(child.key, _PARENT_ENDED)

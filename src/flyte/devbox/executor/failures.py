@@ -1,4 +1,4 @@
-"""How an attempt can end, other than by being stopped, and how that is told to clients."""
+"""The ways in which an attempt can succeed or fail, and the errors that clients get."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ REPORT = "report.html"
 
 @frozen
 class Success:
-    """The attempt did its work."""
+    """The attempt succeeded."""
 
 
 @frozen
 class Failure:
-    """The attempt did not."""
+    """The attempt failed."""
 
     code: str
     message: str
@@ -33,7 +33,7 @@ class Failure:
     retryable: bool = False
 
     def error_info(self) -> ErrorInfo:
-        """The message that clients get."""
+        """Return the failure as a message for clients."""
         return ErrorInfo(code=self.code, message=self.message, kind=self.kind)
 
 
@@ -55,11 +55,11 @@ def deadline_exceeded(seconds: float) -> Failure:
 
 
 def devbox_died(pid: int | None) -> Failure:
-    """The devbox was killed while the action was running, and found that when it was started again."""
+    """The devbox was killed while the action was running, and noticed that on restart."""
     process = f" as process {pid}" if pid else ""
     message = (
         f"the devbox stopped unexpectedly while this action was running{process}; "
-        "what was left of it has been killed, and it was not started again: create a new run"
+        "its remaining processes were killed; create a new run to start it again"
     )
     return Failure("DevboxRestarted", message, ErrorInfoKind.SYSTEM)
 
@@ -67,14 +67,14 @@ def devbox_died(pid: int | None) -> Failure:
 def read_result(
     blobs: Blobs, directory: str, exit_code: int, expects_outputs: bool, last_lines: Sequence[str]
 ) -> Success | Failure:
-    """What an attempt came to.
+    """Determine the result of an attempt.
 
     Args:
-        blobs: Where it left its files.
+        blobs: The storage with its files.
         directory: URI of its output directory.
-        exit_code: Of its process; negative for the signal that killed it.
+        exit_code: Exit code of the process; negative for the signal that killed it.
         expects_outputs: Whether the task's interface has outputs.
-        last_lines: The end of its log, quoted when there is no better explanation.
+        last_lines: The end of its log, quoted if there is no better explanation.
     """
     try:
         error = blobs.read(f"{directory}/{ERROR}")
@@ -91,7 +91,7 @@ def read_result(
             return Failure("OutputsNotFound", message)
         return Success()
     try:
-        # Reading a copy to the end finds damage that lazy decoding would leave to the client.
+        # Decode a copy completely, to find damage that lazy decoding would only show to the client.
         Outputs.parse(outputs).to_dict()
     except DecodeError as failed:
         return Failure("OutputsBadFormat", f"{directory}/{OUTPUTS} is not a flyteidl2.task.Outputs: {failed}")
@@ -102,20 +102,20 @@ def _read_error(data: bytes) -> Failure:
     try:
         error = ErrorDocument.parse(data).error
         if error is None:
-            raise DecodeError("it carries no error")
+            raise DecodeError("it contains no error")
         kind = {
             ExecutionErrorErrorKind.USER: ErrorInfoKind.USER,
             ExecutionErrorErrorKind.SYSTEM: ErrorInfoKind.SYSTEM,
         }.get(error.origin, ErrorInfoKind.UNSPECIFIED)
         return Failure(error.code, error.message, kind, retryable=error.kind == ContainerErrorKind.RECOVERABLE)
     except DecodeError as failed:
-        message = f"the task failed, and the error.pb it left is not readable: {failed}"
+        message = f"the task failed, and its error.pb is not readable: {failed}"
         return Failure("ErrorFileBadFormat", message, ErrorInfoKind.SYSTEM, retryable=True)
 
 
 def _from_exit_code(exit_code: int, last_lines: Sequence[str]) -> Failure:
     quoted = "".join(f"\n{line}" for line in last_lines)
-    end = f"; the last it printed was:{quoted}" if quoted else "; it printed nothing"
+    end = f"; its last output was:{quoted}" if quoted else "; it printed nothing"
     if exit_code > 0:
         return Failure("Error", f"the command exited with code {exit_code}{end}", retryable=True)
     name = signal.Signals(-exit_code).name

@@ -1,4 +1,4 @@
-"""The life of one action: queued, started, tried again, ended."""
+"""The life cycle of one action: queued, started, retried, ended."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ _QUOTED_LINES = 10
 
 @frozen
 class Stop:
-    """An abort of the action was requested."""
+    """A request to end the action."""
 
     reason: str
     keep_queued: bool = False
-    """Leave an action that was not started in the queue, for the next start of the devbox."""
+    """Whether to keep an action that has not started in the queue for the next devbox."""
 
 
 @frozen
 class Settings:
-    """What all jobs of a devbox have in common."""
+    """Settings shared by all jobs of a devbox."""
 
     grace: float
     """Seconds between SIGTERM and SIGKILL."""
     environment: Mapping[str, str]
-    """Variables that tell a task where its devbox is."""
+    """Environment variables with the address of the devbox, for tasks."""
     processes: ProcessStarter
-    """Starts processes."""
+    """The starter of processes."""
 
 
 class Job:
-    """Runs the process of one action, as often as its retries allow."""
+    """Runs the attempts of one action."""
 
     def __init__(self, state: SharedState, slots: Slots, settings: Settings, work: Work, row: JobRow) -> None:
         self.key = work.key
@@ -72,12 +72,12 @@ class Job:
         self._reporter = self._reporter_of(row.attempt)
 
     def stop(self, stop: Stop) -> None:
-        """Ask the action to end; the first reason counts."""
+        """Ask the action to end. The first reason wins."""
         if not self._stopping.done():
             self._stopping.set_result(stop)
 
     async def run(self) -> bool:
-        """Live the action's life and report how it ended; False when its children must not go on without it."""
+        """Run the action and report how it ended. Return False if its children must end, too."""
         try:
             outcome = await self._attempts()
         except Exception as error:
@@ -110,7 +110,7 @@ class Job:
             self._row = evolve(self._row, attempt=attempt + 1, marker=None, pid=None, start_time=None)
 
     async def _wait_for_slot(self, attempt: int) -> Failure | Stop | None:
-        """Wait until the attempt may start; None when it may, and then it has a slot."""
+        """Wait until the attempt has a slot. Return None then, else why the action has to end."""
         pause = self._limits.delay_before(attempt)
         if pause and (ended := await self._until(seconds=pause)):
             return ended
@@ -129,7 +129,7 @@ class Job:
         return ended
 
     async def _attempt(self, attempt: int) -> Success | Failure | Stop:
-        """Run one attempt, which has a slot."""
+        """Run one attempt in its slot."""
         reporter, directory = self._reporter, self._directory(attempt)
         scratch = self._state.scratch / uuid.uuid4().hex
         log: Log | None = None
@@ -160,7 +160,7 @@ class Job:
         return result
 
     async def _start(self, prepared: Plan, scratch: Path, log: Log) -> Process:
-        # Written down before the start, so that a devbox killed in between still finds the process again.
+        # Recorded before the start, so that the process can be found even if the devbox is killed in between.
         marker = uuid.uuid4().hex
         self._row = evolve(self._row, marker=marker)
         self._state.store.jobs.put(self._row)
@@ -173,7 +173,7 @@ class Job:
         return process
 
     async def _watch(self, process: Process) -> Failure | Stop | None:
-        """Let the process run; None when it ended by itself."""
+        """Wait for the process. Return None if it ended by itself, else why it had to end."""
         ended = await self._until(process.exited, process.unheard, seconds=self._limits.max_runtime or None)
         if ended is None and not process.exited.done():
             if process.unheard.done():
@@ -187,7 +187,7 @@ class Job:
         return ended
 
     async def _until(self, *futures: asyncio.Future[Any], seconds: float | None = None) -> Failure | Stop | None:
-        """Wait for one of the futures, at most so long; returns why the action has to end, if it has to."""
+        """Wait for one of the futures until the time limits. Return why the action has to end, else None."""
         left = self._deadline_left()
         limits = [limit for limit in (left, seconds) if limit is not None]
         waiting: set[asyncio.Future[Any]] = {self._stopping, *futures}
@@ -210,7 +210,7 @@ class Job:
         return Reporter(self._state.store, self.key, attempt, self._directory(attempt))
 
     def _use_cached_outputs(self) -> bool:
-        """Take over the outputs of an earlier action with the same cache key, if there are any."""
+        """Use the outputs of an earlier action with the same cache key, if there are any."""
         key, run_spec = self._row.cache_key, self._work.run_spec
         if not key:
             return False
@@ -230,7 +230,7 @@ class Job:
         return True
 
     def _remember(self, uri: str) -> None:
-        """Offer the outputs to later actions with the same cache key."""
+        """Store the outputs for later actions with the same cache key."""
         if self._row.cache_key and self._state.blobs.exists(uri):
             store = self._state.store.cached_outputs
             store.put(self.key.project, self.key.domain, self._row.cache_key, uri, clock.now())
@@ -238,7 +238,7 @@ class Job:
 
 
 async def _remove_directory(directory: Path) -> None:
-    """Remove a working directory and what a task left in it."""
+    """Remove a working directory with its contents."""
     try:
         directory.rmdir()
     except FileNotFoundError:
@@ -247,5 +247,5 @@ async def _remove_directory(directory: Path) -> None:
         try:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
         except RuntimeError:
-            # The interpreter is shutting down and gives no more threads.
+            # The interpreter is shutting down and starts no more threads.
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The limits that a task declares: memory, attempts, pauses between them, and time."""
+"""The limits that a task declares: memory, attempts, delays between attempts, and time."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _UNITS = {"": 1, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, 
 
 @frozen
 class Limits:
-    """What an action may use. Zero seconds mean: no limit."""
+    """The limits of an action. Zero seconds mean no limit."""
 
     retries: int = 0
     backoff: Backoff | None = None
     max_runtime: float = 0.0
-    """Seconds that one attempt may run."""
+    """Maximum seconds that one attempt may run."""
     max_queued: float = 0.0
-    """Seconds that the action may wait for its first start."""
+    """Maximum seconds until the action starts."""
     deadline: float = 0.0
-    """Seconds from the enqueueing to the end of the last attempt."""
+    """Maximum seconds from enqueueing to the end of the last attempt."""
 
     @classmethod
     def of(cls, metadata: TaskMetadata | None) -> Limits:
-        """The limits that a task template declares."""
+        """Read the limits of a task template."""
         metadata = metadata or TaskMetadata()
         retries = metadata.retries or RetryStrategy()
         timeouts = metadata.timeouts or TimeoutStrategy()
@@ -44,7 +44,7 @@ class Limits:
         )
 
     def delay_before(self, attempt: int) -> float:
-        """Seconds to wait before an attempt. The first one, and tasks without a backoff, do not wait."""
+        """Return the seconds to wait before an attempt: 0 for the first one, and without a backoff."""
         if attempt < 2 or self.backoff is None:
             return 0.0
         base, cap = clock.to_seconds(self.backoff.base), clock.to_seconds(self.backoff.cap)
@@ -57,7 +57,7 @@ class Limits:
 
 
 def memory_limit(container: Container) -> int | None:
-    """The memory limit of a container in bytes, or None without one. A request is not a limit.
+    """Return the memory limit of a container in bytes, or None. A memory request is not a limit.
 
     Raises:
         ValueError: It is not a quantity such as 500Mi.
@@ -71,7 +71,7 @@ def memory_limit(container: Container) -> int | None:
 
 
 def parse_quantity(text: str) -> int:
-    """A Kubernetes quantity, such as 500Mi, 1G or 2e9, as a whole number. Raises ValueError for anything else."""
+    """Convert a Kubernetes quantity, such as 500Mi, 1G or 2e9, to an int. Raises ValueError if it is invalid."""
     match = _QUANTITY.fullmatch(text.strip())
     if match is None or (match[3] or "") not in _UNITS:
         raise ValueError(f"{text!r} is not a quantity such as 500Mi, 1G or 2000000")

@@ -1,4 +1,4 @@
-"""From a task's declaration to a command that can be started, or to the reason why not."""
+"""Turn a task's declaration into a command to start, or refuse it with a reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .processes.environment import AttemptContext, TemplateError, environment, r
 
 @frozen
 class Work:
-    """An action as the executor needs it."""
+    """The parts of an action that the executor needs."""
 
     key: ActionKey
     parent: ActionKey | None
@@ -38,7 +38,7 @@ class Work:
 
     @classmethod
     def of(cls, row: ActionRow, template: TaskTemplate) -> Work:
-        """The work that a stored action asks for."""
+        """Read the work of a stored action."""
         return cls(
             key=row.key,
             parent=row.parent_key,
@@ -58,7 +58,7 @@ class Work:
 
 @frozen
 class Plan:
-    """A command that is ready to be started."""
+    """A command that is ready to start."""
 
     command: Sequence[str]
     env: Mapping[str, str]
@@ -80,11 +80,11 @@ def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[st
         work: The action.
         attempt: Its number, from 1.
         directory: URI of the attempt's output directory, which is created.
-        blobs: Where inputs come from and outputs go to.
-        own: Environment variables that say where the devbox is.
+        blobs: The storage of inputs and outputs.
+        own: Environment variables with the address of the devbox.
 
     Raises:
-        Refused: The task is not one that this executor can start.
+        Refused: This executor can't start the task.
     """
     container = _container(work.template)
     try:
@@ -105,26 +105,28 @@ def plan(work: Work, attempt: int, directory: str, blobs: Blobs, own: Mapping[st
         raise Refused(Failure("BadTaskDefinition", "the container has neither a command nor arguments"))
     program = shutil.which(command[0], path=env.get("PATH"))
     if program is None:
-        message = f"there is no program {command[0]!r} on this machine; the devbox runs commands here, not in the task's image"
+        message = f"the program {command[0]!r} does not exist on this machine; the devbox runs commands here, not in the task's image"
         raise Refused(Failure("StartError", message))
     return Plan(command=[program, *command[1:]], env=env, memory=memory)
 
 
 def _container(template: TaskTemplate) -> Container:
-    """The container of a task, when it asks for nothing that only a cluster has."""
+    """Return the container of a task. Raise `Refused` if it needs a feature that only clusters have."""
     container = template.container
     if container is None:
         kind = (
             "a pod" if template.k8s_pod is not None else "an SQL statement" if template.sql is not None else "nothing"
         )
-        message = f"the devbox runs containers' commands; the task of type {template.type!r} declares {kind} to run"
+        message = (
+            f"the devbox can only run container commands; the task of type {template.type!r} declares {kind} to run"
+        )
         raise Refused(Failure("UnsupportedTask", message))
     if container.data_config is not None and container.data_config.enabled:
         message = "the devbox does not copy inputs and outputs into files (data_config); read FLYTE_INPUT_PATH instead"
         raise Refused(Failure("UnsupportedTask", message))
     if template.security_context is not None and template.security_context.secrets:
         names = ", ".join(secret.key for secret in template.security_context.secrets)
-        message = f"the task asks for secrets ({names}), and the devbox has none; pass what it needs as env_vars"
+        message = f"the task asks for secrets ({names}), and the devbox has none; pass them as env_vars instead"
         raise Refused(Failure("UnsupportedTask", message))
     return container
 

@@ -1,4 +1,4 @@
-"""What the executor tells about an attempt: an event in the log and, in the same transaction, the action's status."""
+"""Reports on attempts: an event in the log and, in the same transaction, the action's status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reporter:
         self.cache_status = CatalogCacheStatus.CACHE_DISABLED
 
     def started(self, at: int | None = None) -> None:
-        """From now on, or since that time, the attempt has logs."""
+        """Record that the attempt has logs, since now or the given time."""
         self._started = clock.now() if at is None else at
 
     def report(self, phase: ActionPhase, reason: str = "", failure: Failure | None = None) -> None:
@@ -42,8 +42,8 @@ class Reporter:
 
         Args:
             phase: The phase. Waiting for resources shows in the event log only.
-            reason: What brought it there, shown as a cluster event.
-            failure: The failure, when that is what happened.
+            reason: The reason, shown as a cluster event.
+            failure: The failure, if the attempt failed.
         """
         now = clock.now()
         stamp = clock.to_timestamp(now)
@@ -92,7 +92,7 @@ class Reporter:
 
 
 def started_at(event: ActionEvent) -> int | None:
-    """Since when the attempt of an event has logs, as its reporter told; None when it had not started."""
+    """Return since when the attempt of an event has logs; None if it had not started."""
     pods = [] if event.log_context is None else event.log_context.pods
     processes = [container.process for pod in pods for container in pod.containers]
     times = [p.container_start_time for p in processes if p is not None and p.container_start_time is not None]

@@ -1,4 +1,4 @@
-"""How many actions run at once."""
+"""Limits the number of concurrent actions."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from flyte.devbox.keys import ActionKey
 
 
 class Slots:
-    """A queue for a limited number of places, first come first served.
+    """A first-in, first-out queue for a limited number of slots.
 
-    An action that has children which are still going gives its place back: it waits for them, and they could otherwise
-    wait for its place for ever.
+    An action with unfinished children gives its slot back. It waits for its children, which could otherwise wait for
+    its slot forever.
     """
 
     def __init__(self, limit: int) -> None:
@@ -23,28 +23,28 @@ class Slots:
 
     @property
     def full(self) -> bool:
-        """Whether a newcomer has to wait."""
+        """Whether a new action has to wait."""
         return self._busy() >= self._limit or any(not turn.done() for _, turn in self._waiting)
 
     def ask(self, key: ActionKey) -> asyncio.Future[None]:
-        """Queue for a place. The future is done when the action has one; cancelling it leaves the queue."""
+        """Queue for a slot. The future is done when the action has one; cancel it to leave the queue."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, turn))
         self._admit()
         return turn
 
     def leave(self, key: ActionKey) -> None:
-        """Give the place back, if the action has one."""
+        """Give the slot back, if the action has one."""
         self._running.discard(key)
         self._admit()
 
     def child_added(self, parent: ActionKey) -> None:
-        """A child of that action is going."""
+        """Record that a child of the action has started."""
         self._children[parent] += 1
         self._admit()
 
     def child_ended(self, parent: ActionKey) -> None:
-        """A child of that action has ended."""
+        """Record that a child of the action has ended."""
         self._children[parent] -= 1
         if not self._children[parent]:
             del self._children[parent]

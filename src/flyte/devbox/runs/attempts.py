@@ -1,4 +1,4 @@
-"""The event log of an action, folded into its attempts."""
+"""Builds the attempts of an action from its event log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 
 
 def merge(events: Iterable[ActionEvent]) -> list[ActionAttempt]:
-    """The attempts that the events tell of, in ascending order."""
+    """Return the attempts in the events, in ascending order."""
     numbered = sorted(events, key=lambda event: event.attempt)
     return [_attempt(number, list(group)) for number, group in groupby(numbered, key=lambda event: event.attempt)]
 
@@ -20,7 +20,7 @@ def merge(events: Iterable[ActionEvent]) -> list[ActionAttempt]:
 def _attempt(number: int, events: Sequence[ActionEvent]) -> ActionAttempt:
     reported = all(event.reported_time is not None for event in events)
     events = sorted(events, key=lambda event: _micros(event.reported_time if reported else event.updated_time))
-    # What comes after the end is late news of the time before it.
+    # Events after the end are late reports about the time before it.
     last = next((event for event in events if phases.is_terminal(event.phase)), events[-1])
     start = _micros(events[0].updated_time)
     attempt = ActionAttempt(
@@ -53,7 +53,7 @@ def _log_info(events: Sequence[ActionEvent]) -> list[TaskLog]:
 
 
 def _transitions(events: Sequence[ActionEvent]) -> list[PhaseTransition]:
-    """When each phase was entered, and left for the next."""
+    """Return when each phase began and ended."""
     found: list[PhaseTransition] = []
     seen: set[int] = set()
     for event in events:

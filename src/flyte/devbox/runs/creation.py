@@ -1,4 +1,4 @@
-"""CreateRun, from the request to a queued root action."""
+"""CreateRun: from the request to a queued root action."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KNOWS_START_TIME = (2, 3, 6)
 
 
 class RunInputs(NamedTuple):
-    """Where a run's inputs are, and what they are when they came with the request."""
+    """The location of a run's inputs, and the inputs themselves if the request contains them."""
 
     directory: str
     inline: Inputs | None
@@ -41,17 +41,17 @@ class RunInputs(NamedTuple):
 
 
 def new_run_name() -> str:
-    """A random name: `r` and 19 letters and digits that cannot form words."""
+    """Return a random name: `r` and 19 letters and digits that cannot form words."""
     return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(19))
 
 
 def create_run(request: CreateRunRequest, store: Store, blobs: Blobs, recorder: Recorder, origin: Origin) -> ActionRow:
     """Create a run and queue its root action.
 
-    A run of that name that is there already is returned as it is: creating twice is creating once.
+    Idempotent: if a run of that name exists, it is returned unchanged.
 
     Raises:
-        Abort: The request is incomplete, or what it refers to does not exist.
+        Abort: The request is incomplete, or refers to something nonexistent.
     """
     run = _run_key(request)
     require_project(store, run.project)
@@ -87,7 +87,7 @@ def create_run(request: CreateRunRequest, store: Store, blobs: Blobs, recorder: 
 
 
 def find_task(identifier: TaskIdentifier, store: Store) -> TaskSpec | None:
-    """The spec of a deployed task."""
+    """Return the spec of a deployed task."""
     row = store.tasks.get(identifier.project, identifier.domain, identifier.name, identifier.version)
     return None if row is None else TaskSpec.parse(store.tasks.spec(row.spec_digest) or b"")
 
@@ -98,7 +98,7 @@ def _run_key(request: CreateRunRequest) -> RunKey:
         if len(name) > _MAX_RUN_NAME or not _RUN_NAME.fullmatch(name):
             abort(
                 Status.INVALID_ARGUMENT,
-                f'invalid run name "{name}": it must start with a letter, go on with lower-case letters, digits and "-", '
+                f'invalid run name "{name}": it must start with a letter, contain only lower-case letters, digits and "-", '
                 f"not end with one, and have at most {_MAX_RUN_NAME} characters",
             )
         return RunKey.of(request.run_id)

@@ -1,4 +1,4 @@
-"""Stored actions as the messages that clients get. What is filled differs from RPC to RPC, as in the real backend."""
+"""Builds messages from stored actions. As in the real backend, each RPC fills in different fields."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ _SOURCE = "RUN_SOURCE_"
 
 
 def source_name(source: RunSource) -> str:
-    """A run source as it is stored, and as filters name it."""
+    """Return the name of a run source in the database and in filters."""
     known = RunSource(source).name
     return f"{_SOURCE}{known}" if known else str(int(source))
 
 
 def run_action(row: ActionRow) -> Action:
-    """A root action as CreateRun and ListRuns show it: all but the details."""
+    """Build the root action for CreateRun and ListRuns: everything but the details."""
     return Action(id=row.key.identifier(), metadata=_metadata(row), status=_status(row))
 
 
 def listed_action(row: ActionRow) -> Action:
-    """An action as ListActions shows it: parent and group are all of its metadata."""
+    """Build an action for ListActions: its metadata has only parent and group."""
     metadata = ActionMetadata(parent=row.parent or "", group=row.action_group)
     return Action(id=row.key.identifier(), metadata=metadata, status=_status(row, short=True))
 
 
 def watched_action(row: ActionRow) -> Action:
-    """An action as WatchActions shows it."""
+    """Build an action for WatchActions."""
     metadata = _metadata(row)
     metadata.action_type = ActionType.UNSPECIFIED
     metadata.executed_by = None
@@ -65,7 +65,7 @@ def watched_action(row: ActionRow) -> Action:
 
 
 def action_details(row: ActionRow, store: Store, identifier: ActionIdentifier) -> ActionDetails:
-    """Everything about one action, under the id that the caller used."""
+    """Build the details of an action, with the id from the request."""
     merged = attempts.merge(store.events.of_action(row.key))
     details = ActionDetails(id=identifier, metadata=_metadata(row), status=_status(row), attempts=merged)
     spec = ActionSpec.parse(row.action_spec)
@@ -87,7 +87,7 @@ def action_details(row: ActionRow, store: Store, identifier: ActionIdentifier) -
 
 
 def find_action_details(store: Store, key: ActionKey, identifier: ActionIdentifier) -> ActionDetails:
-    """Everything about an action, under the id that the caller used; NOT_FOUND when there is none."""
+    """Return the details of an action, with the id from the request; NOT_FOUND if it does not exist."""
     row = store.actions.get(key)
     if row is None:
         abort(Status.NOT_FOUND, f"action not found: {key.name}")
@@ -95,7 +95,7 @@ def find_action_details(store: Store, key: ActionKey, identifier: ActionIdentifi
 
 
 def find_run_details(store: Store, run: RunKey, identifier: ActionIdentifier) -> RunDetails:
-    """Everything about a run, under the id that the caller used; NOT_FOUND when there is none."""
+    """Return the details of a run, with the id from the request; NOT_FOUND if it does not exist."""
     row = store.actions.root(run)
     if row is None:
         abort(Status.NOT_FOUND, f"run not found: {'/'.join(run)}")
@@ -103,7 +103,7 @@ def find_run_details(store: Store, run: RunKey, identifier: ActionIdentifier) ->
 
 
 def task_spec(row: ActionRow, store: Store) -> TaskSpec:
-    """The spec of a task action."""
+    """Return the spec of a task action."""
     data = store.tasks.spec(row.spec_digest or "")
     if data is None:
         abort(Status.UNKNOWN, f"task spec not found: {row.key}")

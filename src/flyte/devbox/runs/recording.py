@@ -1,4 +1,4 @@
-"""How actions come into being: one path for CreateRun, Enqueue and RecordAction."""
+"""Records new actions, for CreateRun, Enqueue and RecordAction."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ INPUTS = "inputs.pb"
 
 @frozen
 class Place:
-    """Where an action belongs, and where its files are."""
+    """The run and parent of an action, and the location of its files."""
 
     key: ActionKey
     parent: str | None
-    """None makes the action a run."""
+    """The parent action; None for a root action."""
     group: str
     inputs_uri: str
     run_output_base: str
     run_spec: RunSpec
 
     def spec(self) -> ActionSpec:
-        """The message that is stored with the action."""
+        """Build the message that is stored with the action."""
         return ActionSpec(
             action_id=self.key.identifier(),
             parent_action_name=self.parent,
@@ -52,7 +52,7 @@ class Place:
         )
 
     def row(self, action_type: ActionType, phase: ActionPhase, spec: ActionSpec) -> ActionRow:
-        """A row with what all kinds of actions have."""
+        """Build a row with the fields that all kinds of actions have."""
         now = clock.now()
         return ActionRow(
             *self.key,
@@ -70,7 +70,7 @@ class Place:
 
 @frozen
 class Origin:
-    """Where a run comes from."""
+    """The origin of a run."""
 
     source: RunSource = RunSource.UNSPECIFIED
     subject: str | None = None
@@ -78,12 +78,12 @@ class Origin:
 
 
 def inputs_file(uri: str) -> str:
-    """The inputs.pb that an input URI means: the file itself, or the directory that holds it."""
+    """Return the URI of inputs.pb for an input URI, which is the file or its directory."""
     return uri if not uri or uri.endswith(f"/{INPUTS}") else f"{uri.rstrip('/')}/{INPUTS}"
 
 
 class Recorder:
-    """Puts actions into the store and, when they are to be executed, into the executor's queue."""
+    """Stores actions, and queues the ones to execute."""
 
     def __init__(self, store: Store, executor: Executor) -> None:
         self._store = store
@@ -92,7 +92,7 @@ class Recorder:
     def task(
         self, place: Place, task: TaskAction, *, execute: bool, cache_key: str = "", origin: Origin | None = None
     ) -> bool:
-        """Record a task action; False, and nothing happened, when an action of that name is there already."""
+        """Record a task action. Return False and do nothing if an action of that name exists."""
         spec = task.spec or TaskSpec()
         template = spec.task_template or TaskTemplate()
         identifier = task.id or TaskIdentifier()
@@ -121,7 +121,7 @@ class Recorder:
         return added
 
     def trace(self, place: Place, trace: TraceAction) -> bool:
-        """Record a trace: something that a parent action did by itself, and that is over."""
+        """Record a trace: a finished step that a parent action executed itself."""
         stored = place.spec()
         stored.trace = trace
         row = place.row(ActionType.TRACE, ActionPhase.SUCCEEDED, stored)

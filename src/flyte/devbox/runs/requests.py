@@ -1,4 +1,4 @@
-"""What handlers share when they read a request."""
+"""Helpers for reading requests."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from flyte_rpc.serving.server import Status, abort
 
 
 def run_key(identifier: RunIdentifier | None) -> RunKey:
-    """The run that a request is about; INVALID_ARGUMENT when it names none."""
+    """Return the run of a request; INVALID_ARGUMENT if it names none."""
     if identifier is None:
         abort(Status.INVALID_ARGUMENT, "run_id is required")
     return RunKey.of(identifier)
 
 
 def action_key(identifier: ActionIdentifier | None) -> ActionKey:
-    """The action that a request is about; INVALID_ARGUMENT when it names none."""
+    """Return the action of a request; INVALID_ARGUMENT if it names none."""
     if identifier is None or identifier.run is None:
         abort(Status.INVALID_ARGUMENT, "action_id with its run is required")
     return ActionKey.of(identifier)
 
 
 def require_project(store: Store, project: str) -> None:
-    """NOT_FOUND unless the project exists; INTERNAL when none is named, as the real backend answers."""
+    """Abort with NOT_FOUND for a nonexistent project; with INTERNAL for an empty id, like the real backend."""
     if not project:
         abort(Status.INTERNAL, "failed to validate project: project.id is required")
     if store.projects.get(project) is None:

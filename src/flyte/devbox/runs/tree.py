@@ -1,4 +1,4 @@
-"""The actions of one run as a tree, for those who watch it: what to send when some of them have changed."""
+"""The actions of one run as a tree, which determines what to send to watchers after changes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class TreeFilter:
     """Which actions a watcher wants to see."""
 
     phases: frozenset[int] = frozenset()
-    """Any of them; none stands for all."""
+    """The accepted phases; empty for all."""
     name: str = ""
-    """Lower-case part of the name."""
+    """Lower-case substring of the name."""
 
     @classmethod
     def of(cls, filters: Iterable[Filter]) -> TreeFilter:
-        """Read the filters of a request; INVALID_ARGUMENT for all but PHASE and NAME."""
+        """Read the filters of a request; INVALID_ARGUMENT for fields other than PHASE and NAME."""
         wanted: set[int] = set()
         name = ""
         for item in filters:
@@ -44,7 +44,7 @@ class TreeFilter:
         return cls(frozenset(wanted), name)
 
     def accepts(self, row: ActionRow) -> bool:
-        """Whether the action itself is wanted."""
+        """Whether the action matches the filter."""
         if self.phases and row.phase not in self.phases:
             return False
         shown = (row.task_name or "").rpartition(".")[2] or row.task_short_name or row.name
@@ -68,21 +68,21 @@ class _Node:
 
 
 class RunTree:
-    """Keeps what a watcher was told. A change of an action is news of its ancestors too: they count their descendants."""
+    """The state that a watcher has received. A changed action also changes its ancestors' counts of descendants."""
 
     def __init__(self, wanted: TreeFilter, find: Callable[[str], ActionRow | None]) -> None:
-        """Start empty.
+        """Create an empty tree.
 
         Args:
-            wanted: What the watcher wants to see.
-            find: Reads an action of the run, for parents that were not mentioned yet.
+            wanted: The watcher's filter.
+            find: Reads an action of the run, for parents that are not in the tree yet.
         """
         self._filter = wanted
         self._find = find
         self._nodes: dict[str, _Node] = {}
 
     def update(self, rows: Iterable[ActionRow]) -> list[EnrichedAction]:
-        """Take in the current state of some actions; returns what the watcher is to be told, parents first."""
+        """Update the state of some actions. Return what to send to the watcher, parents first."""
         touched: dict[str, _Node] = {}
         for row in rows:
             node = self._put(row)
@@ -126,7 +126,7 @@ class RunTree:
 
 
 def _parents_first(nodes: dict[str, _Node]) -> list[_Node]:
-    """By age, but never a child before its parent: a trace may be older than the action that reports it."""
+    """Sort by age, but parents before children: a trace may be older than the action that reports it."""
     ordered: dict[str, _Node] = {}
     for node in sorted(nodes.values(), key=lambda node: (node.row.created_at, node.row.name)):
         for ancestor in reversed(list(node.ancestors())):
@@ -140,4 +140,4 @@ def _phase(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        abort(Status.INVALID_ARGUMENT, f"a phase is given by its number, not as {text!r}")
+        abort(Status.INVALID_ARGUMENT, f"the phase filter takes phase numbers, not {text!r}")

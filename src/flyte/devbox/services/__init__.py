@@ -1,4 +1,4 @@
 """One module per service: its RPCs, in terms of runs, the executor and the store.
 
-It imports every other folder; the control plane alone imports it.
+It may import every other folder; only the control plane imports it.
 """

@@ -1,4 +1,4 @@
-"""ActionsService: how the controller inside a running action submits and follows its children."""
+"""ActionsService: the controller inside a running action submits and watches child actions through it."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ActionsService(ActionsServiceBase):
     async def watch_for_updates(
         self, request: WatchForUpdatesRequest, call: ServerCall
     ) -> AsyncIterator[WatchForUpdatesResponse]:
-        """The state of an action and its children, a sentinel, then what changes about the children."""
+        """Send the state of an action and its children, a sentinel, then changes of the children."""
         if request.parent_action_id is None:
             abort(Status.INVALID_ARGUMENT, "filter is required")
         parent = action_key(request.parent_action_id)
@@ -96,7 +96,7 @@ class ActionsService(ActionsServiceBase):
                         yield WatchForUpdatesResponse(action_update=self._update(child))
 
     async def update(self, request: UpdateRequest, call: ServerCall) -> UpdateResponse:
-        """Report attempts and cache status; the phase is the executor's business."""
+        """Update attempts and cache status; only the executor changes the phase."""
         if request.status is None:
             return UpdateResponse()
         row = self._store.actions.get(action_key(request.action_id))
@@ -109,7 +109,7 @@ class ActionsService(ActionsServiceBase):
         return UpdateResponse()
 
     async def abort(self, request: AbortRequest, call: ServerCall) -> AbortResponse:
-        """End an action and its descendants."""
+        """Abort an action and its descendants."""
         key = action_key(request.action_id)
         if self._store.actions.get(key) is None:
             abort(Status.INTERNAL, f"failed to abort action: {key.name} not found")
@@ -117,16 +117,16 @@ class ActionsService(ActionsServiceBase):
         return AbortResponse()
 
     async def signal(self, request: SignalRequest, call: ServerCall) -> SignalResponse:
-        """Give a condition its value."""
+        """Signal a condition."""
         principal = None if request.signalled_by is None else bytes(request.signalled_by)
         self.deliver(action_key(request.action_id), request.value or Literal(), principal)
         return SignalResponse()
 
     def deliver(self, key: ActionKey, value: Literal, principal: bytes | None) -> None:
-        """Give a condition its value. Giving it the same value again does nothing.
+        """Signal a condition. Signalling the same value again has no effect.
 
         Raises:
-            Abort: The value is not a primitive, or of another type than declared; the action is not a condition that waits.
+            Abort: The value is not a primitive of the declared type, or the action is not a waiting condition.
         """
         given = _primitive_type(value)
         if given is None:
@@ -192,7 +192,7 @@ class ActionsService(ActionsServiceBase):
         merged = attempts.merge(self._store.events.of_action(row.key))
         info = merged[-1].error_info if merged else None
         if info is None:
-            return ExecutionError(code="Unknown", message="the action failed, and nothing was reported about why")
+            return ExecutionError(code="Unknown", message="the action failed without an error message")
         kind = {
             ErrorInfoKind.USER: ExecutionErrorErrorKind.USER,
             ErrorInfoKind.SYSTEM: ExecutionErrorErrorKind.SYSTEM,

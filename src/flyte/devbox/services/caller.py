@@ -1,4 +1,4 @@
-"""Who makes a call: for attribution only, nothing is decided by it."""
+"""The caller of an RPC. It is used for attribution only, not for authorization."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from flyte_api.messages.flyteidl2.common.identity import EnrichedIdentity, User
 from flyte_rpc.serving.server import ServerCall
 
 SUBJECT_HEADER = "x-amzn-oidc-identity"
-"""Where a proxy in front of the real backend says who the caller is."""
+"""The header in which a proxy in front of the real backend passes the caller's subject."""
 
 
 def caller(call: ServerCall) -> tuple[str, EnrichedIdentity] | None:
-    """The subject and identity of the caller, when the call tells."""
+    """Return the subject and identity of the caller, if the call has them."""
     subject = call.metadata.get(SUBJECT_HEADER, "")
     if not subject:
         return None

@@ -10,11 +10,11 @@ from flyte_rpc.serving.server import ServerCall
 
 
 class ClusterService(ClusterServiceBase):
-    """There is one cluster: this devbox."""
+    """The only cluster is this devbox."""
 
     def __init__(self, endpoint: Callable[[], str]) -> None:
         self._endpoint = endpoint
 
     async def select_cluster(self, request: SelectClusterRequest, call: ServerCall) -> SelectClusterResponse:
-        """Where to send calls about data: here."""
+        """Select this devbox for all calls about data."""
         return SelectClusterResponse(cluster_endpoint=self._endpoint())

@@ -60,7 +60,7 @@ class DataProxyService(DataProxyServiceBase):
     async def create_upload_location(
         self, request: CreateUploadLocationRequest, call: ServerCall
     ) -> CreateUploadLocationResponse:
-        """A link by which the client can put a file into the storage."""
+        """Create a link for uploading a file to the storage."""
         md5 = request.content_md5
         if not request.filename_root and not md5:
             abort(Status.INVALID_ARGUMENT, "content_md5 or filename_root is required")
@@ -88,15 +88,15 @@ class DataProxyService(DataProxyServiceBase):
     async def create_download_link(
         self, request: CreateDownloadLinkRequest, call: ServerCall
     ) -> CreateDownloadLinkResponse:
-        """A link by which the client can get an attempt's report."""
+        """Create a link for downloading an attempt's report."""
         if request.artifact_type != ArtifactType.REPORT:
-            abort(Status.INVALID_ARGUMENT, "artifact_type is required, and the devbox only has reports")
+            abort(Status.INVALID_ARGUMENT, "artifact_type must be REPORT; the devbox has no other downloads")
         if request.action_attempt_id is None:
             abort(Status.INVALID_ARGUMENT, "unsupported source type: action_attempt_id is required")
         key = action_key(request.action_attempt_id.action_id)
         uri = data_uris.report(self._store, key, request.action_attempt_id.attempt)
         if not self._blobs.exists(uri):
-            abort(Status.NOT_FOUND, f"attempt {request.action_attempt_id.attempt} of {key.name} has left no report")
+            abort(Status.NOT_FOUND, f"attempt {request.action_attempt_id.attempt} of {key.name} has no report")
         expires_at = int(time.time()) + _expiry(request.expires_in)
         urls = PreSignedURLs(
             signed_url=[self._links.make("GET", uri, expires_at)], expires_at=clock.to_timestamp(expires_at * 1_000_000)
@@ -124,7 +124,7 @@ class DataProxyService(DataProxyServiceBase):
         return UploadInputsResponse(offloaded_input_data=OffloadedInputData(uri=uri, inputs_hash=digest))
 
     async def get_action_data(self, request: GetActionDataRequest, call: ServerCall) -> GetActionDataResponse:
-        """An action's inputs and outputs by value, as far as they exist."""
+        """Return an action's inputs and outputs, as far as they exist."""
         uris = data_uris.find(self._store, action_key(request.action_id))
         try:
             inputs = self._blobs.read(uris.inputs) if uris.inputs else None
@@ -139,11 +139,11 @@ class DataProxyService(DataProxyServiceBase):
             abort(Status.INTERNAL, f"failed to read action data: {error}")
 
     async def tail_logs(self, request: TailLogsRequest, call: ServerCall) -> AsyncIterator[TailLogsResponse]:
-        """The lines of an attempt: those there are, then, while it runs, those to come."""
+        """Send the existing log lines of an attempt, then new ones while it runs."""
         key = action_key(request.action_id)
         event = self._store.events.newest(key, request.attempt)
         if event is None or event.log_context is None or not self._state.logs.exists(key, request.attempt):
-            abort(Status.NOT_FOUND, f"there are no logs of attempt {request.attempt} of action {key.name} yet")
+            abort(Status.NOT_FOUND, f"attempt {request.attempt} of action {key.name} has no logs yet")
         async with aclosing(self._state.logs.follow(key, request.attempt)) as batches:
             async for batch in batches:
                 lines = [
@@ -166,7 +166,7 @@ class DataProxyService(DataProxyServiceBase):
 
 
 def _expiry(wanted: Duration | None) -> int:
-    """Seconds that a link is to live."""
+    """Return the lifetime of a link in seconds."""
     if wanted is None:
         return _HOUR
     if wanted.seconds < 0 or wanted.nanos < 0:

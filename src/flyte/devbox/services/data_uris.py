@@ -1,4 +1,4 @@
-"""Where an action's inputs and outputs are."""
+"""Locations of an action's inputs and outputs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from flyte_rpc.serving.server import Status, abort
 
 
 class DataUris(NamedTuple):
-    """URIs of an action's files; no outputs while there are none."""
+    """URIs of an action's files. The URI of outputs is empty while there are none."""
 
     inputs: str
     outputs: str
 
 
 def find(store: Store, key: ActionKey) -> DataUris:
-    """Where the files of an action are.
+    """Return the URIs of an action's files.
 
     Raises:
-        Abort: NOT_FOUND for an unknown action, and for one that succeeded without a word about its outputs.
+        Abort: NOT_FOUND for an unknown action, and for one that succeeded without reporting its outputs.
     """
     row = store.actions.get(key)
     if row is None:
@@ -40,7 +40,7 @@ def find(store: Store, key: ActionKey) -> DataUris:
 
 
 def report(store: Store, key: ActionKey, attempt: int) -> str:
-    """Where the report of an attempt would be; NOT_FOUND for an unknown action or attempt."""
+    """Return the URI of an attempt's report; NOT_FOUND for an unknown action or attempt."""
     if store.actions.get(key) is None:
         abort(Status.NOT_FOUND, f"action not found: {key.name}")
     found = {merged.attempt: merged.outputs for merged in attempts.merge(store.events.of_action(key))}

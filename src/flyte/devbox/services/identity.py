@@ -10,11 +10,11 @@ from . import caller
 
 
 class IdentityService(IdentityServiceBase):
-    """The caller, as the headers of the call identify it."""
+    """Returns the caller, according to the headers of the call."""
 
     async def user_info(self, request: UserInfoRequest, call: ServerCall) -> UserInfoResponse:
-        """The caller, who has no name or address here."""
+        """Return the caller's subject; the devbox knows no names or email addresses."""
         found = caller.caller(call)
         if found is None:
-            abort(Status.UNAUTHENTICATED, f"the call does not say who makes it, in the header {caller.SUBJECT_HEADER}")
+            abort(Status.UNAUTHENTICATED, f"the call has no header {caller.SUBJECT_HEADER}, so the caller is unknown")
         return UserInfoResponse(subject=found[0])

@@ -1,4 +1,4 @@
-"""InternalRunService and EventsProxyService: how executors outside the devbox report what they did."""
+"""InternalRunService and EventsProxyService: executors outside the devbox report progress through them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _outcome(status: Status, message: str) -> Outcome:
 
 
 class InternalRunService(InternalRunServiceBase):
-    """Every call succeeds as a call; what came of it is in the reply's status."""
+    """All RPCs return OK; the reply's `status` field has the actual result."""
 
     def __init__(self, store: Store, recorder: Recorder) -> None:
         self._store = store
@@ -147,7 +147,7 @@ class InternalRunService(InternalRunServiceBase):
 
 
 class EventsProxyService(EventsProxyServiceBase):
-    """The executor's way to the event log."""
+    """Executors append to the event log through this service."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -59,14 +59,14 @@ class ProjectService(ProjectServiceBase):
         return CreateProjectResponse()
 
     async def update_project(self, request: UpdateProjectRequest, call: ServerCall) -> UpdateProjectResponse:
-        """Replace everything but the id: what the request leaves out is cleared."""
+        """Replace everything but the id. Omitted fields are cleared."""
         row = _row(request.project)
         if not self._store.projects.replace(row):
             abort(Status.NOT_FOUND, f"project not found: {row.identifier}")
         return UpdateProjectResponse()
 
     async def get_project(self, request: GetProjectRequest, call: ServerCall) -> GetProjectResponse:
-        """One project, archived or not."""
+        """Return one project, even if it is archived."""
         if not request.id:
             abort(Status.INVALID_ARGUMENT, "id is required")
         row = self._store.projects.get(request.id)
@@ -75,7 +75,7 @@ class ProjectService(ProjectServiceBase):
         return GetProjectResponse(project=_message(row))
 
     async def list_projects(self, request: ListProjectsRequest, call: ServerCall) -> ListProjectsResponse:
-        """A page of projects; archived ones only if there is a filter."""
+        """Return a page of projects; archived ones only if there is a filter."""
         query = compile_request(request)
         rows = self._store.projects.select(query)
         token = query.next_token() if query.limit is not None and len(rows) == query.limit else ""

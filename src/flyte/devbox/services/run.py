@@ -91,7 +91,7 @@ class RunService(RunServiceBase):
         return GetActionDetailsResponse(details=details)
 
     async def list_runs(self, request: ListRunsRequest, call: ServerCall) -> ListRunsResponse:
-        """A page of runs, those that are active first."""
+        """Return a page of runs, active ones first."""
         query = compile_request(request.request, LISTING)
         require_root(query)
         _scope(query, request)
@@ -102,7 +102,7 @@ class RunService(RunServiceBase):
         return ListRunsResponse(runs=runs, token=query.next_token() if len(rows) > len(runs) else "")
 
     async def list_actions(self, request: ListActionsRequest, call: ServerCall) -> ListActionsResponse:
-        """A page of the actions of a run; none for an unknown run."""
+        """Return a page of the actions of a run; empty for an unknown run."""
         query = compile_request(request.request, LISTING)
         if request.run_id is None:
             return ListActionsResponse()
@@ -113,7 +113,7 @@ class RunService(RunServiceBase):
         return ListActionsResponse(actions=actions, token=query.next_token() if len(rows) > len(actions) else "")
 
     async def abort_run(self, request: AbortRunRequest, call: ServerCall) -> AbortRunResponse:
-        """Mark a run as aborted at once, and end what it runs in the background."""
+        """Mark a run as aborted at once, and end its processes in the background."""
         run = run_key(request.run_id)
         row = self._store.actions.root(run)
         if row is None:
@@ -122,7 +122,7 @@ class RunService(RunServiceBase):
         return AbortRunResponse()
 
     async def abort_action(self, request: AbortActionRequest, call: ServerCall) -> AbortActionResponse:
-        """Mark an action as aborted at once, and end what it runs in the background."""
+        """Mark an action as aborted at once, and end its processes in the background."""
         key = action_key(request.action_id)
         if self._store.actions.get(key) is None:
             abort(Status.NOT_FOUND, f"action not found: {key.name}")
@@ -130,7 +130,7 @@ class RunService(RunServiceBase):
         return AbortActionResponse()
 
     async def signal_event(self, request: SignalEventRequest, call: ServerCall) -> SignalEventResponse:
-        """Give a condition its value."""
+        """Signal a condition."""
         payload = request.payload
         if payload is None:
             abort(Status.INVALID_ARGUMENT, "payload is required")
@@ -148,14 +148,14 @@ class RunService(RunServiceBase):
     async def get_action_data_uris(
         self, request: GetActionDataURIsRequest, call: ServerCall
     ) -> GetActionDataURIsResponse:
-        """Where an action's inputs and, once it succeeded, its outputs are."""
+        """Return the URIs of an action's inputs and, once it succeeded, its outputs."""
         uris = data_uris.find(self._store, action_key(request.action_id))
         return GetActionDataURIsResponse(inputs_uri=uris.inputs, outputs_uri=uris.outputs)
 
     async def get_action_log_context(
         self, request: GetActionLogContextRequest, call: ServerCall
     ) -> GetActionLogContextResponse:
-        """Which pod and container an attempt would have in a cluster."""
+        """Return the pod and container that an attempt would have in a cluster."""
         event = self._store.events.newest(action_key(request.action_id), request.attempt)
         if event is None or event.log_context is None:
             abort(Status.NOT_FOUND, f"no log context for attempt {request.attempt}")
@@ -164,21 +164,21 @@ class RunService(RunServiceBase):
     def watch_run_details(
         self, request: WatchRunDetailsRequest, call: ServerCall
     ) -> AsyncIterator[WatchRunDetailsResponse]:
-        """A run's details, now and after each change."""
+        """Send a run's details, and again after each change."""
         return run_watches.run_details(self._state, request)
 
     def watch_action_details(
         self, request: WatchActionDetailsRequest, call: ServerCall
     ) -> AsyncIterator[WatchActionDetailsResponse]:
-        """An action's details, now and after each change."""
+        """Send an action's details, and again after each change."""
         return run_watches.action_details(self._state, request)
 
     def watch_runs(self, request: WatchRunsRequest, call: ServerCall) -> AsyncIterator[WatchRunsResponse]:
-        """Runs that exist, then each one that is created or changes."""
+        """Send existing runs, then new and changed runs."""
         return run_watches.runs(self._state, request)
 
     def watch_actions(self, request: WatchActionsRequest, call: ServerCall) -> AsyncIterator[WatchActionsResponse]:
-        """The actions of a run, then those that change."""
+        """Send the actions of a run, then changed actions."""
         return run_watches.actions(self._state, request)
 
     def watch_cluster_events(
@@ -188,7 +188,7 @@ class RunService(RunServiceBase):
         return run_watches.cluster_events(self._state, request)
 
     def watch_groups(self, request: WatchGroupsRequest, call: ServerCall) -> AsyncIterator[WatchGroupsResponse]:
-        """Runs by task."""
+        """Send statistics of runs by task."""
         return run_watches.groups(self._state, request)
 
     def _abort(self, key: ActionKey, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The streams of RunService: each sends the current state, then the new state after each change.
 
-A slow client misses states in between, never the last one.
+A slow client may miss intermediate states, but never the last one.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _ACTIONS_PAGE = 1000
 _GROUPED_RUNS = 1000
 _RECENT = 10
 _GROUPS_PAUSE = 1.0
-"""Seconds between two lists of groups, which are costly to make."""
+"""Seconds between two lists of groups, which are expensive to compute."""
 
 
 async def run_details(state: SharedState, request: WatchRunDetailsRequest) -> AsyncIterator[WatchRunDetailsResponse]:
-    """A run's details; ends once they show a terminal attempt."""
+    """Send a run's details until they show a final attempt."""
     run = run_key(request.run_id)
     with state.changes.subscribe(bus.events_of(run.root)) as subscription:
         while True:
@@ -67,7 +67,7 @@ async def run_details(state: SharedState, request: WatchRunDetailsRequest) -> As
 async def action_details(
     state: SharedState, request: WatchActionDetailsRequest
 ) -> AsyncIterator[WatchActionDetailsResponse]:
-    """An action's details; ends once they show a terminal attempt."""
+    """Send an action's details until they show a final attempt."""
     key = action_key(request.action_id)
     with state.changes.subscribe(bus.events_of(key)) as subscription:
         while True:
@@ -79,7 +79,7 @@ async def action_details(
 
 
 async def runs(state: SharedState, request: WatchRunsRequest) -> AsyncIterator[WatchRunsResponse]:
-    """The runs there are, then each one that is created or changes."""
+    """Send existing runs, then new and changed runs."""
     scope = request.project_id
     query = Query(order=LISTING.default_order, limit=_SNAPSHOT_RUNS)
     require_root(query)
@@ -98,7 +98,7 @@ async def runs(state: SharedState, request: WatchRunsRequest) -> AsyncIterator[W
 
 
 async def actions(state: SharedState, request: WatchActionsRequest) -> AsyncIterator[WatchActionsResponse]:
-    """The actions of a run with counts of their descendants, then those that change. An unknown run is silent."""
+    """Send the actions of a run with counts of descendants, then changed actions. Unknown runs send nothing."""
     wanted = TreeFilter.of(request.filter)
     run = run_key(request.run_id)
     tree = RunTree(wanted, lambda name: state.store.actions.get(ActionKey(*run, name)))
@@ -139,7 +139,7 @@ async def cluster_events(
 
 
 async def groups(state: SharedState, request: WatchGroupsRequest) -> AsyncIterator[WatchGroupsResponse]:
-    """Runs by task. With an end date one list; without, another one whenever runs have changed."""
+    """Send statistics of runs by task: once with an end date, else again after runs have changed."""
     with state.changes.subscribe(bus.RUNS) as subscription:
         yield WatchGroupsResponse(task_groups=_groups(state.store, request), sentinel=True)
         while request.end_date is None:
@@ -164,7 +164,7 @@ def _has_ended(details: ActionDetails) -> bool:
 
 
 def _group(name: str, rows: list[ActionRow]) -> TaskGroup:
-    """One group; its rows come newest first."""
+    """Build one group. Its rows are sorted newest first."""
     counts = Counter(row.phase for row in rows)
     return TaskGroup(
         task_name=name,

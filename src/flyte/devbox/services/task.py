@@ -45,7 +45,7 @@ class TaskService(TaskServiceBase):
         self._store = store
 
     async def deploy_task(self, request: DeployTaskRequest, call: ServerCall) -> DeployTaskResponse:
-        """Store a version of a task; deploying a version again replaces it."""
+        """Store a version of a task. An existing version is replaced."""
         identifier = request.task_id or TaskIdentifier()
         require_project(self._store, identifier.project)
         if request.triggers:
@@ -75,7 +75,7 @@ class TaskService(TaskServiceBase):
         return DeployTaskResponse()
 
     async def get_task_details(self, request: GetTaskDetailsRequest, call: ServerCall) -> GetTaskDetailsResponse:
-        """Exactly the version asked for, with its spec."""
+        """Return exactly the requested version, with its spec."""
         key = request.task_id or TaskIdentifier()
         row = self._store.tasks.get(key.project, key.domain, key.name, key.version)
         if row is None:
@@ -84,7 +84,7 @@ class TaskService(TaskServiceBase):
         return GetTaskDetailsResponse(details=TaskDetails(task_id=_identifier(row), metadata=_metadata(row), spec=spec))
 
     async def list_tasks(self, request: ListTasksRequest, call: ServerCall) -> ListTasksResponse:
-        """A page of tasks, the newest matching version of each."""
+        """Return a page of tasks: the newest matching version of each."""
         query = compile_request(request.request, LISTING)
         scope = Query()
         if request.project_id is not None:
@@ -102,7 +102,7 @@ class TaskService(TaskServiceBase):
         return ListTasksResponse(tasks=items, token=_token(query, len(rows)), metadata=metadata)
 
     async def list_versions(self, request: ListVersionsRequest, call: ServerCall) -> ListVersionsResponse:
-        """A page of the versions of a task; none for an unknown task."""
+        """Return a page of the versions of a task; empty for an unknown task."""
         name = request.task_name or TaskName()
         query = compile_request(request.request, VERSIONS_LISTING)
         query.match(project=name.project, domain=name.domain, name=name.name)
@@ -115,14 +115,14 @@ class TaskService(TaskServiceBase):
 
 
 def function_name(task_name: str, environment: str) -> str:
-    """The short name of a task: what follows its environment's name, else its last segment."""
+    """Return the short name of a task: the part after its environment's name, else its last segment."""
     if environment and task_name.startswith(f"{environment}."):
         return task_name.removeprefix(f"{environment}.")
     return task_name.rpartition(".")[2]
 
 
 def _token(query: Query, found: int) -> str:
-    """A full page has a token, even if nothing follows."""
+    """Return the next page token. A full page has one even if no page follows."""
     return query.next_token() if found == query.limit else ""
 
 
@@ -140,7 +140,7 @@ def _metadata(row: TaskRow) -> TaskMetadata:
 
 
 def _cut_texts(spec: TaskSpec) -> None:
-    """Shorten descriptions as the real backend does: by bytes, without a word. Whole characters stay whole here."""
+    """Truncate descriptions by bytes, like the real backend, but never within a character."""
     if spec.environment is not None:
         spec.environment.description = _cut(spec.environment.description, _SHORT_TEXT)
     if spec.documentation is not None:

@@ -1,4 +1,4 @@
-"""Access to actions; a run is the action without a parent."""
+"""The table of actions. A run is an action without a parent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LISTED = {
     "updated_at": Column("updated_at", Kind.TIME),
     "ended_at": Column("ended_at", Kind.TIME, nullable=True),
     "duration_ms": Column("duration_ms", Kind.INTEGER, nullable=True),
-    # Nothing is triggered here: these columns exist so that a query that mentions them means the same.
+    # The devbox has no triggers; these columns exist so that queries on them work.
     "trigger_revision": Column("NULL", Kind.INTEGER, nullable=True),
     "trigger_task_name": Column("NULL", nullable=True),
     "trigger_name": Column("NULL", nullable=True),
@@ -46,7 +46,7 @@ _THIS_RUN = "project = ? AND domain = ? AND run_name = ?"
 
 
 def require_root(query: Query) -> None:
-    """Restrict a query to root actions, which are runs."""
+    """Restrict a query to root actions (runs)."""
     query.require("parent IS NULL")
 
 
@@ -60,7 +60,7 @@ def require_paused(query: Query) -> None:
 
 
 def require_created(query: Query, start: Timestamp | None, end: Timestamp | None) -> None:
-    """Restrict a query to actions created from `start` to `end`, both included; None leaves a side open."""
+    """Restrict a query to actions created from `start` to `end`, both inclusive; None for no bound."""
     if start is not None:
         query.require("created_at >= ?", clock.from_timestamp(start))
     if end is not None:
@@ -68,21 +68,21 @@ def require_created(query: Query, start: Timestamp | None, end: Timestamp | None
 
 
 def newest_runs(limit: int) -> Query:
-    """A query for the newest runs."""
+    """Return a query for the newest runs."""
     query = Query(order="created_at DESC, run_name", limit=limit)
     require_root(query)
     return query
 
 
 class Actions:
-    """The table of actions. Every change is announced on the bus once it is committed."""
+    """The table of actions. Changes are published on the bus after the commit."""
 
     def __init__(self, database: Database, changes: bus.Bus) -> None:
         self._database = database
         self._changes = changes
 
     def add(self, row: ActionRow) -> bool:
-        """Insert an action; False, and nothing changed, when it is there already."""
+        """Insert an action. Return False and change nothing if it exists."""
         sql = f"INSERT INTO actions ({_COLUMNS}) VALUES ({placeholders(ActionRow)}) ON CONFLICT DO NOTHING"
         added = self._database.execute(sql, astuple(row)) == 1
         if added:
@@ -90,32 +90,32 @@ class Actions:
         return added
 
     def get(self, key: ActionKey) -> ActionRow | None:
-        """The action of that id."""
+        """Return the action with that id."""
         row = self._database.row(f"SELECT {_COLUMNS} FROM actions WHERE {_THIS}", key)
         return read(ActionRow, row) if row else None
 
     def root(self, run: RunKey) -> ActionRow | None:
-        """The root action of a run, whatever its name."""
+        """Return the root action of a run, whatever its name."""
         row = self._database.row(f"SELECT {_COLUMNS} FROM actions WHERE {_THIS_RUN} AND parent IS NULL", run)
         return read(ActionRow, row) if row else None
 
     def select(self, query: Query, extra: int = 0) -> list[ActionRow]:
-        """The actions of one page, and up to `extra` more."""
+        """Return the actions of one page, and up to `extra` more."""
         sql = f"SELECT {_COLUMNS} FROM actions{query.condition} ORDER BY {query.order}{query.window(extra)}"
         return [read(ActionRow, row) for row in self._database.rows(sql, query.parameters)]
 
     def of_run(self, run: RunKey, *, limit: int, offset: int = 0) -> list[ActionRow]:
-        """Actions of a run, the oldest first."""
+        """Return actions of a run, the oldest first."""
         sql = f"SELECT {_COLUMNS} FROM actions WHERE {_THIS_RUN} ORDER BY created_at, name LIMIT ? OFFSET ?"
         return [read(ActionRow, row) for row in self._database.rows(sql, (*run, limit, offset))]
 
     def children(self, parent: ActionKey) -> list[ActionRow]:
-        """The direct children of an action, the oldest first."""
+        """Return the direct children of an action, the oldest first."""
         sql = f"SELECT {_COLUMNS} FROM actions WHERE {_THIS_RUN} AND parent = ? ORDER BY created_at, name"
         return [read(ActionRow, row) for row in self._database.rows(sql, (*parent.run_key, parent.name))]
 
     def descendants(self, key: ActionKey) -> list[ActionRow]:
-        """The children of an action, their children and so on; parents come first."""
+        """Return all descendants of an action, parents first."""
         sql = (
             "WITH RECURSIVE below (child, depth) AS ("
             f"SELECT name, 1 FROM actions WHERE {_THIS_RUN} AND parent = ? UNION "
@@ -136,15 +136,15 @@ class Actions:
         ended_at: int | None = None,
         abort_reason: str | None = None,
     ) -> None:
-        """Record a report on an action, unless it is stale; see `phases.may_follow`. An unknown action is ignored.
+        """Record a status report, unless it is stale; see `phases.may_follow`. Unknown actions are ignored.
 
-        The first end time stays, even through a retry, and a start time can only move the creation time back.
+        The first end time is kept, even after a retry. A start time can only move the creation time back.
         """
         current = self.get(key)
         if current is None:
             return
         if not phases.may_follow(current.phase, phase):
-            # Watchers of runs are told of every report on a root action, even of one without effect.
+            # Watchers of runs are notified of every report on a root action, even without effect.
             if current.parent is None:
                 self._database.after_commit(lambda: self._changes.publish(bus.RUNS, key.run_key))
             return
@@ -163,7 +163,7 @@ class Actions:
         self.announce(key, current.parent)
 
     def set_aborted(self, key: ActionKey, reason: str) -> None:
-        """Mark an action as aborted, whatever its phase; the first end time stays."""
+        """Mark an action as aborted, whatever its phase. The first end time is kept."""
         current = self.get(key)
         if current is None:
             return
@@ -177,7 +177,7 @@ class Actions:
         self.announce(key, current.parent)
 
     def set_signal(self, key: ActionKey, output: bytes | None, principal: bytes | None) -> bool:
-        """Remember the value that a condition was signalled with, and by whom; False for an unknown action."""
+        """Store the signalled value of a condition, and the caller. Return False for an unknown action."""
         sql = (
             "UPDATE actions SET signal_output = coalesce(?, signal_output), "
             f"signal_principal = coalesce(?, signal_principal) WHERE {_THIS}"
@@ -185,7 +185,7 @@ class Actions:
         return self._database.execute(sql, (output, principal, *key)) == 1
 
     def announce(self, key: ActionKey, parent: str | None) -> None:
-        """Tell the watchers that an action changed, once the transaction is committed."""
+        """Notify watchers of a changed action after the commit."""
 
         def tell() -> None:
             self._changes.publish(bus.events_of(key), key)

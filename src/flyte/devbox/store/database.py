@@ -1,4 +1,4 @@
-"""The SQLite connection: one writer, transactions, and what happens after a commit."""
+"""The SQLite connection: a single writer, transactions, and callbacks after a commit."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class StoreError(Exception):
 
 
 class Database:
-    """A connection that belongs to the thread which opened it.
+    """A connection that belongs to the thread that opened it.
 
-    Everything the devbox stores goes through here, from its one event loop, so statements are short and never wait for
-    another writer. Watchers are told of a change only after it is committed: see `after_commit`.
+    All access to the database goes through here, from a single event loop, so statements must be short, and never wait
+    for another writer. Watchers are notified of a change only after its commit: see `after_commit`.
     """
 
     def __init__(self, path: Path | None) -> None:
-        """Open the file, creating it with its tables when it is new; None keeps everything in memory.
+        """Open the file, and create it with its tables if it is new; None for an in-memory database.
 
         Raises:
-            StoreError: The file is not a devbox database, or one of another version.
+            StoreError: The file is not a devbox database, or has another format version.
         """
         self._connection = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
         self._connection.row_factory = sqlite3.Row
@@ -45,7 +45,7 @@ class Database:
             raise
 
     def _prepare(self, path: Path | None) -> None:
-        # A killed process loses nothing in this mode; a power cut may lose the last moments, which suits a devbox.
+        # In this mode, a killed process loses nothing. A power cut may lose the latest changes, which is fine for a devbox.
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA foreign_keys = ON")
@@ -72,12 +72,12 @@ class Database:
         return found
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
-        """Run a statement; returns the number of rows it changed."""
+        """Run a statement. Return the number of changed rows."""
         return self._connection.execute(sql, parameters).rowcount
 
     @contextmanager
     def transaction(self) -> Generator[None, None, None]:
-        """Make the statements of the block one change; inside another transaction, part of that one."""
+        """Run the block in a transaction. Nested transactions join the outer one."""
         if self._connection.in_transaction:
             yield
             return
@@ -85,8 +85,8 @@ class Database:
         try:
             yield
             self._connection.execute("COMMIT")
-        except BaseException:  # also of an interrupt nothing half-done may be kept
-            # A failed COMMIT leaves the transaction open; some errors have ended it already.
+        except BaseException:  # roll back after interrupts, too
+            # A failed COMMIT leaves the transaction open; other errors may have ended it already.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self._waiting.clear()
@@ -96,7 +96,7 @@ class Database:
             act()
 
     def after_commit(self, act: Callable[[], None]) -> None:
-        """Call `act` once the current transaction is committed, or now when there is none."""
+        """Call `act` after the commit of the current transaction, or now if there is none."""
         if self._connection.in_transaction:
             self._waiting.append(act)
         else:

@@ -1,4 +1,4 @@
-"""Access to the event log: what the executor reported about each attempt."""
+"""The table of events: what the executor reported about each attempt."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _MAX_EVENTS = 500
 
 
 class Events:
-    """The table of events. New ones are announced on the bus once they are committed."""
+    """The table of events. New events are published on the bus after the commit."""
 
     def __init__(self, database: Database, changes: bus.Bus) -> None:
         self._database = database
         self._changes = changes
 
     def add(self, *events: ActionEvent) -> None:
-        """Append events; one that is there already (same attempt, phase and version) is ignored."""
+        """Append events. Events with the same attempt, phase and version as an existing one are ignored."""
         now = clock.now()
         with self._database.transaction():
             for event in events:
@@ -33,12 +33,12 @@ class Events:
                 self._announce(key)
 
     def of_action(self, key: ActionKey) -> list[ActionEvent]:
-        """The events of an action by attempt, phase and version; at most the first 500."""
+        """Return the first 500 events of an action, sorted by attempt, phase and version."""
         sql = f"SELECT event FROM action_events WHERE {_THIS} ORDER BY attempt, phase, version LIMIT {_MAX_EVENTS}"
         return [ActionEvent.parse(row[0]) for row in self._database.rows(sql, key)]
 
     def newest(self, key: ActionKey, attempt: int) -> ActionEvent | None:
-        """The event of an attempt with the highest phase and version."""
+        """Return the event of an attempt with the highest phase and version."""
         sql = f"SELECT event FROM action_events WHERE {_THIS} AND attempt = ? ORDER BY phase DESC, version DESC LIMIT 1"
         row = self._database.row(sql, (*key, attempt))
         return None if row is None else ActionEvent.parse(row[0])
@@ -46,7 +46,7 @@ class Events:
     def of_attempt(
         self, key: ActionKey, attempt: int, after: tuple[int, int, int]
     ) -> list[tuple[tuple[int, int, int], ActionEvent]]:
-        """Events of an attempt recorded after a position, each with its own position; start at (0, 0, 0)."""
+        """Return the events of an attempt after a position, each with its position; start with (0, 0, 0)."""
         sql = (
             f"SELECT updated_at, phase, version, event FROM action_events WHERE {_THIS} AND attempt = ? "
             "AND (updated_at, phase, version) > (?, ?, ?) ORDER BY updated_at, phase, version"

@@ -1,4 +1,4 @@
-"""Access to what the executor has to remember through a restart: queued and running attempts, cached outputs."""
+"""The executor's tables, which survive a restart: queued and running attempts, and cached outputs."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ class Jobs:
         )
 
     def remove(self, key: ActionKey) -> None:
-        """The action has ended."""
+        """Remove the job of an ended action."""
         self._database.execute(f"DELETE FROM jobs WHERE {_THIS}", key)
 
     def all(self) -> list[JobRow]:
-        """Every job, the one that waits longest first."""
+        """Return all jobs, the longest waiting first."""
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM jobs ORDER BY queued_at, run_name, name")
         return [read(JobRow, row) for row in rows]
 
 
 class CachedOutputs:
-    """The table of outputs that later actions with the same cache key may take over."""
+    """The table of outputs that later actions with the same cache key can use."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, project: str, domain: str, key: str, uri: str, now: int) -> None:
-        """Remember where the outputs for a cache key are."""
+        """Store the location of the outputs for a cache key."""
         self._database.execute(
             "INSERT OR REPLACE INTO cached_outputs VALUES (?, ?, ?, ?, ?)", (project, domain, key, uri, now)
         )
 
     def get(self, project: str, domain: str, key: str, since: int) -> str | None:
-        """Where the outputs for a cache key are, when they were stored at `since` or later."""
+        """Return the location of the outputs for a cache key, if stored at `since` or later."""
         row = self._database.row(
             "SELECT output_uri FROM cached_outputs WHERE project = ? AND domain = ? AND key = ? AND created_at >= ?",
             (project, domain, key, since),

@@ -1,4 +1,4 @@
-"""`common.ListRequest` to SQL: limits, page tokens, sort keys and filters, refused as the real backend refuses them."""
+"""Convert `common.ListRequest` to SQL: limits, page tokens, sort keys and filters, with the real backend's errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_LIMIT = 200
 
 
 class Kind(enum.Enum):
-    """What a column holds, hence how the text of a filter value is read."""
+    """The type of a column, which determines how filter values are parsed."""
 
     TEXT = "text"
     INTEGER = "bigint"
@@ -36,19 +36,19 @@ class Column:
 
 @frozen
 class Listing:
-    """How clients may list a table."""
+    """The filters and sort orders of a table."""
 
     columns: Mapping[str, Column]
     """The fields that clients may filter and sort by."""
     default_order: str
-    """ORDER BY without a sort key."""
+    """The default ORDER BY."""
     tiebreak: Sequence[str] = ()
     """Columns appended to a custom order, so that pages do not overlap."""
 
 
 @define
 class Query:
-    """The parts of a SELECT that a request decides."""
+    """The parts of a SELECT that depend on the request."""
 
     where: list[str] = Factory(list[str])
     parameters: list[Any] = Factory(list[Any])
@@ -75,24 +75,24 @@ class Query:
         return f" WHERE {' AND '.join(self.where)}" if self.where else ""
 
     def window(self, extra: int = 0) -> str:
-        """The LIMIT clause; `extra` rows more tell whether there is another page."""
+        """Return the LIMIT clause. `extra` more rows show whether there is another page."""
         limit = -1 if self.limit is None else self.limit + extra
         return f" LIMIT {limit} OFFSET {self.offset}"
 
     def next_token(self) -> str:
-        """The token of the page after this one."""
+        """Return the token of the next page."""
         return str(self.offset + (self.limit or 0))
 
 
 def compile_request(request: ListRequest | None, listing: Listing) -> Query:
-    """Check a request and turn it into the parts of a query.
+    """Validate a request and convert it to a query.
 
     Args:
-        request: What the client sent; none asks for the first page in default order.
-        listing: The table it lists.
+        request: The client's request; None for the first page in default order.
+        listing: The table to list.
 
     Raises:
-        Abort: INVALID_ARGUMENT for a request outside the rules, INTERNAL for a value that does not fit its column.
+        Abort: INVALID_ARGUMENT for an invalid request, INTERNAL for a value that does not fit its column.
     """
     request = request or ListRequest()
     if request.limit > MAX_LIMIT:
@@ -138,14 +138,14 @@ def add_filter(query: Query, item: Filter, columns: Mapping[str, Column]) -> Non
 
 
 def require_pattern(query: Query, column: Column, operand: str, operator: str, pattern: str) -> None:
-    """Restrict a text column to what a pattern matches."""
+    """Restrict a text column to values that match a pattern."""
     if column.kind is not Kind.TEXT:
         abort(Status.INTERNAL, f"operator does not exist: {column.kind.value} ~~ text (column {column.sql})")
     query.require(f"{operand} {operator} ?", pattern)
 
 
 def read_value(column: Column, text: str) -> int | str:
-    """The text of a filter value as the type of its column; INTERNAL when it is not one, as PostgreSQL's casts end."""
+    """Parse a filter value as the type of its column. Invalid values give INTERNAL, like PostgreSQL's casts."""
     if column.kind is Kind.TEXT:
         return text
     try:
@@ -155,9 +155,9 @@ def read_value(column: Column, text: str) -> int | str:
 
 
 def like_to_glob(text: str) -> str:
-    """The inside of a LIKE pattern as a GLOB pattern, which is case-sensitive in SQLite.
+    """Convert the inside of a LIKE pattern to a GLOB pattern, which is case-sensitive in SQLite.
 
-    `%` and `_` are wildcards, a backslash takes that meaning away, and GLOB's own special characters are quoted.
+    `%` and `_` are wildcards unless escaped with a backslash. GLOB's special characters are quoted.
     """
     parts: list[str] = []
     letters = iter(text)
@@ -170,7 +170,7 @@ def like_to_glob(text: str) -> str:
 
 
 def order_by(column: Column, direction: int) -> str:
-    """One term of an ORDER BY, with PostgreSQL's place for NULLs, which is the opposite of SQLite's."""
+    """Return one term of an ORDER BY, with NULLs sorted as in PostgreSQL, the opposite of SQLite's default."""
     ascending = direction == SortDirection.ASCENDING
     nulls = (" NULLS LAST" if ascending else " NULLS FIRST") if column.nullable else ""
     return f"{column.sql} {'ASC' if ascending else 'DESC'}{nulls}"

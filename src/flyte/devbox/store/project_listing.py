@@ -1,4 +1,4 @@
-"""ListProjects as SQL. Its filter text, `eq(name, x) + contains(description, y)`, is a small grammar of its own."""
+"""Convert ListProjects to SQL, including its filter language: `eq(name, x) + contains(description, y)`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _CALL = re.compile(r"([^()]*)\((.*)\)", re.DOTALL)
 
 
 def compile_request(request: ListProjectsRequest) -> Query:
-    """Check a request and turn it into the parts of a query. Without a filter, archived projects are left out.
+    """Validate a request and convert it to a query. Without a filter, archived projects are left out.
 
     Raises:
-        Abort: INVALID_ARGUMENT for a request outside the rules, INTERNAL for a value that does not fit its column.
+        Abort: INVALID_ARGUMENT for an invalid request, INTERNAL for a value that does not fit its column.
     """
     query = Query(limit=request.limit or None, offset=_offset(request.token), order=LISTING.default_order)
     if request.sort_by is not None and request.sort_by.key:
@@ -44,7 +44,7 @@ def compile_request(request: ListProjectsRequest) -> Query:
 
 
 def _offset(token: str) -> int:
-    """Unlike everywhere else, only the start of the token has to be a number."""
+    """Parse the token. Unlike in other listings, only its start must be a number."""
     if not token:
         return 0
     match = re.match(r"\s*([+-]?[0-9]+)", token)
@@ -56,11 +56,11 @@ def _offset(token: str) -> int:
 def _add_filters(query: Query, text: str) -> None:
     """Restrict a query by a filter text.
 
-    Expressions are joined by `+`, all must hold; each is `function(field, value)` with the functions eq, ne, contains and
-    value_in (values separated by `;`). A value is taken as it stands, so it cannot contain a `+`.
+    Expressions are joined by `+`, and all must hold. Each is `function(field, value)` with the functions eq, ne, contains
+    and value_in (values separated by `;`). There is no quoting, so a value cannot contain a `+`.
 
     Raises:
-        Abort: INVALID_ARGUMENT for a text outside the grammar, INTERNAL for a value that does not fit its column.
+        Abort: INVALID_ARGUMENT for a syntax error, INTERNAL for a value that does not fit its column.
     """
     for expression in text.split("+"):
         if expression.strip():

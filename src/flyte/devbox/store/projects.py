@@ -1,4 +1,4 @@
-"""Access to projects."""
+"""The table of projects."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Projects:
         self._database = database
 
     def add(self, row: ProjectRow) -> bool:
-        """Insert a project; False when its id is taken."""
+        """Insert a project. Return False if its id is taken."""
         sql = f"INSERT INTO projects ({_COLUMNS}) VALUES ({placeholders(ProjectRow)}) ON CONFLICT DO NOTHING"
         return self._database.execute(sql, astuple(row)) == 1
 
     def replace(self, row: ProjectRow) -> bool:
-        """Replace all but id and creation time; False when there is no such project."""
+        """Replace all but id and creation time. Return False if the project does not exist."""
         sql = (
             "UPDATE projects SET name = ?, description = ?, labels = ?, state = ?, updated_at = ? WHERE identifier = ?"
         )
@@ -31,11 +31,11 @@ class Projects:
         return self._database.execute(sql, values) == 1
 
     def get(self, identifier: str) -> ProjectRow | None:
-        """The project of that id, archived or not."""
+        """Return the project with that id, even if it is archived."""
         row = self._database.row(f"SELECT {_COLUMNS} FROM projects WHERE identifier = ?", (identifier,))
         return read(ProjectRow, row) if row else None
 
     def select(self, query: Query) -> list[ProjectRow]:
-        """The projects of one page."""
+        """Return the projects of one page."""
         sql = f"SELECT {_COLUMNS} FROM projects{query.condition} ORDER BY {query.order}{query.window()}"
         return [read(ProjectRow, row) for row in self._database.rows(sql, query.parameters)]

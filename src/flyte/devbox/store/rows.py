@@ -1,4 +1,4 @@
-"""Rows of the tables as objects."""
+"""Rows of the tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 @frozen
 class ProjectRow:
-    """A project. Its domains are the same for all and not stored."""
+    """A project. All projects have the same domains, which are not stored."""
 
     identifier: str
     name: str
@@ -44,7 +44,7 @@ class TaskRow:
 
 @frozen
 class ActionRow:
-    """An action; without a parent it is a run."""
+    """An action. An action without a parent is a run."""
 
     project: str
     domain: str
@@ -82,7 +82,7 @@ class ActionRow:
 
     @property
     def key(self) -> ActionKey:
-        """Which action this is."""
+        """The action's key."""
         return ActionKey(self.project, self.domain, self.run_name, self.name)
 
     @property
@@ -93,7 +93,7 @@ class ActionRow:
 
 @frozen
 class JobRow:
-    """What the executor still has to do or is doing. It is gone once the action has ended."""
+    """A queued or running attempt. The row is removed when the action has ended."""
 
     project: str
     domain: str
@@ -103,31 +103,31 @@ class JobRow:
     cache_key: str
     queued_at: int
     marker: str | None = None
-    """In the environment of the attempt's processes, to know them again after a crash; None while nothing was started."""
+    """A marker in the environment of the attempt's processes, to find them after a crash; None before the start."""
     pid: int | None = None
     start_time: str | None = None
 
     @property
     def key(self) -> ActionKey:
-        """Which action this is about."""
+        """The action's key."""
         return ActionKey(self.project, self.domain, self.run_name, self.name)
 
 
 def names(row_type: type[AttrsInstance]) -> tuple[str, ...]:
-    """The columns that a row type reads, in its order."""
+    """Return the columns of a row type, in its order."""
     return tuple(attribute.name for attribute in fields(row_type))
 
 
 def column_list(row_type: type[AttrsInstance]) -> str:
-    """The columns as they stand in a SELECT or INSERT."""
+    """Return the columns for a SELECT or INSERT."""
     return ", ".join(names(row_type))
 
 
 def placeholders(row_type: type[AttrsInstance]) -> str:
-    """A question mark per column."""
+    """Return a question mark per column."""
     return ", ".join("?" * len(names(row_type)))
 
 
 def read(row_type: type[R], row: sqlite3.Row) -> R:
-    """The object of a row that was selected with `column_list`."""
+    """Convert a row that was selected with `column_list`."""
     return row_type(*row)

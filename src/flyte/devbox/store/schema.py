@@ -1,9 +1,9 @@
-"""The tables. Times are integer microseconds since the epoch; messages are stored in their wire form."""
+"""The tables. Times are integer microseconds since the epoch; messages are stored encoded."""
 
 from __future__ import annotations
 
 VERSION = 2
-"""Written into the file. A devbox refuses a file of another version instead of guessing."""
+"""The format version in the file. A devbox refuses files with another version."""
 
 # WITHOUT ROWID keeps a row inside its primary key's tree: one look-up instead of two.
 # Partial indexes serve the default listing of runs: a run is an action without a parent.

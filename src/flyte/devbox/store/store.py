@@ -1,4 +1,4 @@
-"""What the devbox remembers, in SQLite: schema, connection, and one class per table."""
+"""The devbox's database: the connection, and one class per table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Store:
     """The database and its tables."""
 
     def __init__(self, path: Path | None, changes: Bus) -> None:
-        """Open the database file, or one in memory.
+        """Open the database file, or an in-memory database.
 
         Raises:
             StoreError: The file cannot be used.

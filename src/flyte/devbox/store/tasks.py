@@ -1,4 +1,4 @@
-"""Access to deployed tasks and to the task specs that they and the actions share."""
+"""The tables of deployed tasks, and of the task specs that tasks and actions share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LISTED = {
     "deployed_by": Column("deployed_by"),
     "created_at": Column("created_at", Kind.TIME),
     "updated_at": Column("updated_at", Kind.TIME),
-    # There are no triggers here: these columns exist so that a query that mentions them means the same.
+    # The devbox has no triggers; these columns exist so that queries on them work.
     "trigger_name": Column("NULL", nullable=True),
     "total_triggers": Column("0", Kind.INTEGER),
     "active_triggers": Column("0", Kind.INTEGER),
@@ -36,18 +36,18 @@ class Tasks:
         self._database = database
 
     def put_spec(self, spec: bytes) -> str:
-        """Store a serialized TaskSpec; returns its digest."""
+        """Store a serialized TaskSpec. Return its digest."""
         digest = hashlib.sha256(spec).hexdigest()
         self._database.execute("INSERT INTO task_specs VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, spec))
         return digest
 
     def spec(self, digest: str) -> bytes | None:
-        """The serialized TaskSpec of a digest."""
+        """Return the serialized TaskSpec of a digest."""
         row = self._database.row("SELECT spec FROM task_specs WHERE digest = ?", (digest,))
         return None if row is None else row[0]
 
     def put(self, row: TaskRow) -> None:
-        """Insert a version, or overwrite it; it keeps the time of its first deployment."""
+        """Insert or overwrite a version. The time of its first deployment is kept."""
         kept = (*_KEY, "created_at")
         update = ", ".join(f"{name} = excluded.{name}" for name in names(TaskRow) if name not in kept)
         sql = (
@@ -57,18 +57,18 @@ class Tasks:
         self._database.execute(sql, astuple(row))
 
     def get(self, project: str, domain: str, name: str, version: str) -> TaskRow | None:
-        """Exactly that version."""
+        """Return exactly that version."""
         condition = " AND ".join(f"{column} = ?" for column in _KEY)
         row = self._database.row(f"SELECT {_COLUMNS} FROM tasks WHERE {condition}", (project, domain, name, version))
         return read(TaskRow, row) if row else None
 
     def versions(self, query: Query) -> list[TaskRow]:
-        """The versions of one page."""
+        """Return the versions of one page."""
         sql = f"SELECT {_COLUMNS} FROM tasks{query.condition} ORDER BY {query.order}{query.window()}"
         return [read(TaskRow, row) for row in self._database.rows(sql, query.parameters)]
 
     def newest(self, query: Query) -> list[TaskRow]:
-        """One row per name: its newest version among those that the query matches."""
+        """Return one row per name: the newest version that matches the query."""
         rank = "row_number() OVER (PARTITION BY project, domain, name ORDER BY created_at DESC, rowid DESC) AS rank"
         sql = (
             f"SELECT {_COLUMNS} FROM (SELECT *, {rank} FROM tasks{query.condition}) "
@@ -77,7 +77,7 @@ class Tasks:
         return [read(TaskRow, row) for row in self._database.rows(sql, query.parameters)]
 
     def count_names(self, query: Query) -> int:
-        """How many task names the query matches."""
+        """Return the number of task names that match the query."""
         sql = f"SELECT count(*) FROM (SELECT DISTINCT project, domain, name FROM tasks{query.condition})"
         row = self._database.row(sql, query.parameters)
         return 0 if row is None else row[0]

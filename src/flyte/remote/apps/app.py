@@ -40,7 +40,7 @@ _log = logging.getLogger("flyte.remote")
 
 
 class App(AppBase, ProjectScoped):
-    """An app: a program that stays up and answers requests, such as a model or a dashboard."""
+    """An app: a long-running program that answers requests, such as a model or a dashboard."""
 
     _REPR: ClassVar[tuple[str, ...]] = (
         *("name", "revision", "endpoint", "deployment_status!s", "desired_state!s"),
@@ -59,7 +59,7 @@ class App(AppBase, ProjectScoped):
 
     @property
     def deployment_status(self) -> DeploymentStatus | UnknownPhase:
-        """The state of the deployment when this was read, `unspecified` before the first, or such as `unknown(42)`."""
+        """The state of the deployment when this was read; `unspecified` if none is set, or such as `unknown(42)`."""
         return status.deployment_status(self.pb2)
 
     @property
@@ -333,7 +333,7 @@ class App(AppBase, ProjectScoped):
 
     @blocking
     async def _deactivate_after(self, cause: BaseException, timeout: float | None) -> None:
-        """Deactivate the app after an error. The original error stays the one that is raised."""
+        """Deactivate the app after an error. The original error is raised."""
         try:
             # Do not wait after an interrupt or a cancellation.
             await self.deactivate.aio(wait=isinstance(cause, Exception), timeout=timeout)

@@ -113,7 +113,7 @@ class _Tail:
         self._opened_at = 0.0
 
     def batches(self) -> AsyncGenerator[list[LogLine]]:
-        """The lines as they arrive, several at a time."""
+        """Yield the lines as they arrive, in batches."""
         return resuming(
             self._connection,
             label=f"the log of app {self._source.identifier.name}",
@@ -157,7 +157,7 @@ class _Tail:
             raise
 
     async def _connection(self) -> AsyncGenerator[list[LogLine]]:
-        """The lines of one connection, without those that an earlier connection has delivered."""
+        """Yield the lines of one connection that no earlier connection has delivered."""
         self._opened_at = time.monotonic()
         identifier = self._source.identifier
         request = TailLogsRequest(app_id=identifier)
@@ -185,7 +185,7 @@ class _Tail:
         return not self._follow or await self._is_down()
 
     async def _cluster(self) -> Client:
-        """The client of the cluster that has the lines."""
+        """Return the client of the cluster that has the lines."""
         client, identifier = self._source.client, self._source.identifier
         try:
             return await route(client, Operation.TAIL_LOGS, identifier)

@@ -64,7 +64,7 @@ def located(argument: str, app: object, client: Client, project: str | None, dom
     checked_spec(f"{argument}.spec", app.spec)
     for label, given, inner in (("project", project, held.project), ("domain", domain, held.domain)):
         if given is not None and inner and given != inner:
-            raise ValueError(f"{label} is {given!r}, but {argument}.metadata.id.{label} is {inner!r}; leave out one")
+            raise ValueError(f"{label} is {given!r}, but {argument}.metadata.id.{label} is {inner!r}; omit one of them")
     scope = client.scope(held.project or project, held.domain or domain)
     sent, sent_metadata = copy(app), copy(metadata)
     sent_metadata.id = Identifier(org=held.org or client.org, project=scope.project, domain=scope.domain, name=name)
@@ -93,7 +93,7 @@ def successor(before: App, spec: Spec, labels: Mapping[str, str] | None, source:
     The creator is kept, and so is the address, unless the new definition sets it.
 
     Args:
-        before: The app as it is.
+        before: The current app.
         spec: Its new definition.
         labels: Its new labels; None to keep the existing ones.
         source: Metadata of its new source code. None to keep the existing metadata.

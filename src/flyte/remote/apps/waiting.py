@@ -29,10 +29,10 @@ def check_wait(wait_for: str, timeout: float | None) -> None:
     """Check the arguments of a wait.
 
     Raises:
-        ValueError: One is unusable.
+        ValueError: An argument is invalid.
     """
     if wait_for not in get_args(WaitFor):
-        raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
+        raise ValueError(f"wait_for must be one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
     if timeout is not None:
         seconds("timeout", timeout)
 
@@ -65,7 +65,7 @@ async def states_until(
     """Yield the states of an app until it reaches the requested state.
 
     Args:
-        label: What errors call the app.
+        label: The name of the app in errors.
         wait_for: The state to wait for.
         fetch: Fetches the app.
         events: The events of the app.
@@ -121,7 +121,7 @@ class _Goal:
         """Whether the app has reached the requested state.
 
         Raises:
-            AppStateError: It cannot reach that state.
+            AppStateError: The app cannot reach that state.
         """
         if self._wait_for == "deactivated" and status.is_deactivated(app):
             return True

@@ -67,7 +67,7 @@ class Artifact(ArtifactBase):
 
     @property
     def artifact_version_id(self) -> ArtifactVersionId:
-        """The identifier of this version, as literals and `parents` have it."""
+        """The identifier of this version, for literals and `parents`."""
         return fields.version_id(self.pb2)
 
     @property
@@ -78,17 +78,17 @@ class Artifact(ArtifactBase):
 
     @property
     def source(self) -> str:
-        """Where it comes from: `run r1/a0 (attempt 1)`, or its external reference; empty if unknown."""
+        """The source: `run r1/a0 (attempt 1)`, or an external reference; empty if unknown."""
         return fields.source_text(self.pb2)
 
     @property
     def source_run_url(self) -> str | None:
-        """The page of the run that made it, in the web console; None if no run did."""
+        """The web console's page of the run that created it; None if no run did."""
         return self._source_url(None)
 
     @property
     def source_action_url(self) -> str | None:
-        """The page of the action that made it, in the web console; None if no action did."""
+        """The web console's page of the action that created it; None if no action did."""
         action = fields.source_action(self.pb2)
         return None if action is None else self._source_url(action.name)
 
@@ -129,7 +129,7 @@ class Artifact(ArtifactBase):
 
     @property
     def card(self) -> Card | None:
-        """The page about it; None if there is none."""
+        """The card; None if there is none."""
         return fields.card_of(self.pb2)
 
     @property
@@ -357,8 +357,8 @@ class Artifact(ArtifactBase):
                 the server's order, which is the newest first.
             page_size: Items per request. Default: the client's.
             client: The client for the calls. Default: the current one.
-            partition_kwargs: The same as `partitions`, as arguments of their own: `region=["us", "eu"]`. They win over
-                `partitions`, which is for keys that are called like an argument.
+            partition_kwargs: The partitions as keyword arguments: `region=["us", "eu"]`. They override `partitions`. Use
+                `partitions` for keys that have the name of an argument.
 
         Returns:
             A pager for `for` or `async for`. It fetches nothing before the loop starts.

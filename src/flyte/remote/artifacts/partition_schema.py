@@ -78,7 +78,7 @@ def declaration(partitions: Mapping[str, object]) -> ArtifactPartitionSchema:
             if made.time_partition is not None:
                 first = made.time_partition.key
                 raise ValueError(
-                    f"partitions {first!r} and {key!r} are both times; an artifact has one time key at most"
+                    f"partitions {first!r} and {key!r} are both times; an artifact has at most one time key"
                 )
             made.time_partition = TimePartitionKey(key=key, granularity=granularity_message(_TIMES[kind]))
         elif isinstance(kind, (str, type)) and kind in _TEXTS:
@@ -89,6 +89,6 @@ def declaration(partitions: Mapping[str, object]) -> ArtifactPartitionSchema:
                 "time, str for a text"
             )
     if len(texts) > _MOST_KEYS:
-        raise ValueError(f"partitions takes at most {_MOST_KEYS} keys that are texts, not {len(texts)}")
+        raise ValueError(f"partitions takes at most {_MOST_KEYS} text keys, not {len(texts)}")
     made.partition_keys = texts
     return made

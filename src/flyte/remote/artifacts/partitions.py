@@ -28,7 +28,7 @@ _GRANULARITIES: dict[str, Granularity] = {
 
 
 class Span(NamedTuple):
-    """A span of time that is a partition."""
+    """A time partition."""
 
     start: datetime
     """In UTC."""
@@ -51,7 +51,7 @@ class Span(NamedTuple):
 
 
 def granularity_message(name: str) -> Granularity:
-    """The wire form of a granularity."""
+    """Return the message value of a granularity."""
     return _GRANULARITIES[name]
 
 
@@ -81,7 +81,7 @@ def merged(partitions: Mapping[str, object] | None, others: Mapping[str, object]
             times.append(key)
     if len(times) > 1:
         raise ValueError(
-            f"partitions {times[0]!r} and {times[1]!r} are both times; an artifact has one time key at most"
+            f"partitions {times[0]!r} and {times[1]!r} are both times; an artifact has at most one time key"
         )
     return found
 
@@ -125,7 +125,7 @@ def as_time(moment: datetime, granularity: str | None) -> date | datetime:
 
 
 def selecting(partitions: Mapping[str, object]) -> list[Filter]:
-    """The filters that select partitions; see `Artifact.listall`.
+    """Return the filters that select partitions; see `Artifact.listall`.
 
     Raises:
         TypeError: A range is not of two times, or a list holds times.
@@ -140,7 +140,7 @@ def shown(partitions: Mapping[str, object]) -> str:
 
 
 def span_of(argument: str, value: date | datetime | TimePartition) -> Span:
-    """The partition that a time is in.
+    """Return the time partition that contains a time.
 
     Raises:
         ValueError: It is a datetime without time zone, or outside the years 1 to 9999.
@@ -207,7 +207,7 @@ def _is_time(value: object) -> TypeGuard[date | TimePartition]:
 
 def _text(key: str, value: object) -> str:
     if value is None:
-        raise ValueError(f"partition {key!r} has None among its values; leave it out")
+        raise ValueError(f"partition {key!r} has None among its values; remove it")
     if isinstance(value, bytes) or is_mapping(value) or is_sequence(value):
         raise TypeError(f"partition {key!r} takes a single value here, not {type(value).__name__} ({value!r})")
     found = str(value)

@@ -35,7 +35,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 @attrs.frozen
 class Publication:
-    """A version that is about to be published.
+    """A version to be published.
 
     Attributes:
         name: Name of the artifact.
@@ -94,7 +94,7 @@ async def publication(
     if by_content and not spec.value.hash:
         raise ValueError(
             "version_from_content needs a value with a content hash: upload it with from_local, name a key in "
-            "from_existing_remote, or give a version"
+            "from_existing_remote, or pass a version"
         )
     return Publication(name, version or (spec.value.hash if by_content else uuid.uuid4().hex), spec, by_content)
 
@@ -183,7 +183,7 @@ def _parents(parents: Collection[str | ArtifactVersionId | HasVersionId]) -> lis
 
 def _parent(argument: str, parent: str | ArtifactVersionId | HasVersionId) -> ArtifactVersionId:
     if isinstance(parent, str):
-        # Without a key it is a version of the same artifact.
+        # Without a key, it is a version of the same artifact.
         return ArtifactVersionId(version=_plain(argument, parent))
     if isinstance(parent, ArtifactVersionId):
         return parent

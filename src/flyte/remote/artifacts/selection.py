@@ -47,7 +47,7 @@ def refuse_several(partitions: Mapping[str, object]) -> None:
 
 
 def read_values(values: list[str], granularity: str | None) -> list[date | datetime]:
-    """The values of a time key.
+    """Parse the values of a time key.
 
     Raises:
         DecodeError: A value is not a valid time.
@@ -73,7 +73,7 @@ def _attributes(kind: Kind | None, attrs: Mapping[str, str | Collection[str]] | 
     if kind is not None:
         yield "VALUE_IN", f"user_metadata.{KIND_KEY}", [one_of("kind", kind, Kind)]
     if attrs is not None and not is_mapping(attrs):
-        raise TypeError(f"attrs takes a mapping of texts, not {type(attrs).__name__}")
+        raise TypeError(f"attrs takes a mapping of text to text, not {type(attrs).__name__}")
     for key, value in (attrs or {}).items():
         text("a key of attrs", key, 1)
         values = [value] if isinstance(value, str) else several(f"attrs[{key!r}]", value)

@@ -1,4 +1,4 @@
-"""CreateRun: the inputs are stored first, where the server can, and the request refers to them."""
+"""CreateRun. If the server supports it, inputs are stored first, and the request refers to them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from flyte_rpc.calls.client import Client, Scope
 from .run_context import RunContext
 
 _UNKNOWN_OUTCOME = (UnavailableError, DeadlineExceededError, RpcCancelledError)
-"""Errors after which the server may have carried the call out."""
+"""Errors after which the server may have executed the call."""
 
 
 async def create(
@@ -45,7 +45,7 @@ async def create(
         context: The settings, with a name: see `RunContext.named`.
         client: The client for the calls.
         scope: Project and domain to run in.
-        what: The task, as the request names it.
+        what: The task, as a field of the request.
         inputs: Its inputs.
         queue: The task's own queue.
         relation: How the run is related to another.
@@ -77,7 +77,7 @@ async def create(
         return None
     except _UNKNOWN_OUTCOME as error:
         if not error.unprocessed:
-            error.add_note(f"The run may have been created all the same; Run.get({context.name!r}) tells.")
+            error.add_note(f"The run may have been created; check with Run.get({context.name!r}).")
         raise
     return reply.run or RunMessage()
 

@@ -33,7 +33,7 @@ async def rerun(
     client = action.client
     spec, metadata = action.pb2.task, action.metadata.task
     if spec is None or metadata is None:
-        raise RemoteTaskUsageError(f"run {action.run_name} is not the run of a task, so it cannot be started again")
+        raise RemoteTaskUsageError(f"run {action.run_name} is not the run of a task, so it cannot be rerun")
     task = TaskDetails(TaskDetailsMessage(task_id=metadata.id, spec=spec), client)
     cluster = await route(client, Operation.GET_ACTION_DATA, action.action_id)
     data = await unary(cluster, DataProxyService.GET_ACTION_DATA, GetActionDataRequest(action_id=action.action_id))

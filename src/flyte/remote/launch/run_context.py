@@ -1,4 +1,4 @@
-"""How a run is to be started: its name and place, and settings that go with it."""
+"""The settings for starting a run: its name, project, domain and so on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from flyte_rpc.calls.client import Client, Scope
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
-"""Characters of random names: no vowels, so that no words come out, and none that are mistaken for another."""
+"""Characters of random names: no vowels, so that no words result, and no lookalikes."""
 _SCOPES = {"global": CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope.PROJECT_DOMAIN}
 
 
@@ -48,12 +48,12 @@ def _run_name(instance: object, attribute: attrs.Attribute[Any], value: str | No
 
 def _count(instance: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError(f"{attribute.name} takes a number that is not negative, not {value!r}")
+        raise ValueError(f"{attribute.name} takes an integer of at least 0, not {value!r}")
 
 
 @attrs.frozen
 class RunContext:
-    """Settings of runs to start; see `flyte.with_runcontext`, which makes it."""
+    """Settings of runs to start, created by `flyte.with_runcontext`."""
 
     name: str | None = attrs.field(default=None, validator=_run_name)
     project: str | None = None
@@ -75,21 +75,21 @@ class RunContext:
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
 
     def named(self) -> RunContext:
-        """The same settings with a random name, if there is none.
+        """Return these settings, with a random name if they have none.
 
-        A run whose name the client knows can be created again after an attempt with an unknown outcome: the server finds
-        the run of the first attempt. A name that the server chooses would give a second run.
+        If the client chooses the name, it can safely retry after an attempt with unknown outcome, because the server finds
+        the run of the first attempt. If the server chose the name, a retry would create a second run.
         """
         return self if self.name is not None else attrs.evolve(self, name=random_run_name())
 
     def spec(self, scope: Scope, queue: str | None) -> RunSpec:
-        """The settings of a run as the control plane takes them; `queue` is the task's own, if an override named one."""
+        """Build the run spec message; `queue` is the queue that an override of the task set."""
         spec = self.settings(queue)
         spec.relation = _spawned(scope)
         return spec
 
     def settings(self, queue: str | None = None) -> RunSpec:
-        """The settings that do not depend on where and by whom a run is started."""
+        """Build the settings that do not depend on where and by whom the run is started."""
         return RunSpec(
             labels=Labels(values=dict(self.labels)) if self.labels else None,
             annotations=Annotations(values=dict(self.annotations)) if self.annotations else None,
@@ -114,28 +114,28 @@ class RunContext:
         )
 
     def identifiers(self, scope: Scope) -> dict[str, Any]:
-        """What names the run in a request."""
+        """Return the request fields that identify the run."""
         return {
             "run_id": RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=self.name or "")
         }
 
     def texts(self) -> list[KeyValuePair]:
-        """What is passed along to the tasks of the run."""
+        """Return the custom context of the run."""
         return pairs({**ctx().custom_context, **(self.custom_context or {})})
 
 
 def random_run_name() -> str:
-    """A name for a run, in the form that servers choose names in: `r` and 19 random characters."""
+    """Return a random run name in the servers' format: `r` and 19 random characters."""
     return "r" + "".join(secrets.choice(_RANDOM) for _ in range(19))
 
 
 def pairs(values: Mapping[str, str]) -> list[KeyValuePair]:
-    """Texts by name as messages carry them."""
+    """Convert a mapping to key-value messages."""
     return [KeyValuePair(key=key, value=value) for key, value in values.items()]
 
 
 def _spawned(scope: Scope) -> Relation | None:
-    """A run that a task starts is related to the run that the task is part of."""
+    """Return the relation of a run started by a task to the task's own run."""
     here = ctx()
     if not here or (here.project, here.domain) != (scope.project, scope.domain):
         return None

@@ -19,7 +19,7 @@ class ActionFields(HasPhase):
 
     _REPR: ClassVar[tuple[str, ...]] = ("run_name", "name", "phase!s", "task_name", "parent_name", "attempts")
     _CONSOLE_PAGE: ClassVar[str] = "runs"
-    """The page of the web console that shows the run."""
+    """The run's page in the web console."""
 
     @property
     def action_id(self) -> ActionIdentifier:
@@ -45,7 +45,7 @@ class ActionFields(HasPhase):
 
     @property
     def is_root(self) -> bool:
-        """Whether this is the root action, which stands for the run."""
+        """Whether this is the root action of the run."""
         return self.action_id.name == ROOT_ACTION
 
     @property

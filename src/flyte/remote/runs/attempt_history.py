@@ -54,7 +54,7 @@ class AttemptHistory(ActionFields):
 
     @property
     def attempt_details(self) -> list[ActionAttempt]:
-        """Every attempt, the first one first, with phases, errors and cluster events."""
+        """All attempts in order, with phases, errors and cluster events."""
         return list(self.pb2.attempts)
 
     def attempt(self, number: int | None = None) -> ActionAttempt | None:
@@ -138,4 +138,4 @@ class AttemptHistory(ActionFields):
             raise task_error(error.kind.name, error.code, f"{what} failed: {error.message}", worker=worker)
         if phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out")
-        raise RuntimeUnknownError(f"{what} is {phase}; the server gives no reason")
+        raise RuntimeUnknownError(f"{what} is {phase}; the server sent no reason")

@@ -48,8 +48,8 @@ class ActionOutputs(tuple[Any, ...]):
 
     Attributes:
         pb2: The message with the values.
-        named_outputs: The values by name: `o0`, `o1` and so on, or the names that the task gave them. One that has no
-            Python form here is its raw `Literal`.
+        named_outputs: The values by name: `o0`, `o1` and so on, or the names that the task defines. A value without a
+            Python form is its raw `Literal`.
         literals: The raw `Literal` of every value, by name.
         unsupported: Why a value has no Python form, by name.
 
@@ -71,14 +71,14 @@ class ActionOutputs(tuple[Any, ...]):
 
     @property
     def named(self) -> dict[str, Any]:
-        """The values by name: `named_outputs`, for short."""
+        """The values by name: a shorter name of `named_outputs`."""
         return self.named_outputs
 
     def __getattr__(self, name: str) -> Any:
         named: dict[str, Any] = self.__dict__.get("named_outputs", {})
         if name in named:
             return named[name]
-        raise AttributeError(f"no output is named {name!r}; there are {', '.join(named) or 'none'}")
+        raise AttributeError(f"no output is named {name!r}; the outputs are {', '.join(named) or 'none'}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         from flyte.types import NativeValues
@@ -93,7 +93,7 @@ class ActionOutputs(tuple[Any, ...]):
 
 
 def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str, Literal]:
-    """The literals by name, in the order of the values."""
+    """Return the literals by name, in the order of the values."""
     from flyte_api.messages.flyteidl2.core.literals import Literal
 
     given = {item.name: item.value or Literal() for item in literals}

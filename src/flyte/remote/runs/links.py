@@ -73,12 +73,12 @@ async def create_download_links(
 ) -> DownloadLinks:
     """Create download links. See `ActionDetails.download_links`."""
     if kind not in (*_KINDS,):  # compare with a tuple, because the value may be unhashable
-        raise ValueError(f"kind is one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
+        raise ValueError(f"kind must be one of {', '.join(map(repr, _KINDS))}, not {kind!r}")
     if expires_in is not None and not (isinstance(expires_in, timedelta) and expires_in > timedelta(0)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"expires_in is a positive timedelta, not {expires_in!r}")
     what = f"{kind} of run {(action.run or RunIdentifier()).name}, action {action.name}"
     if attempt == 0:
-        raise NotFoundError(f"there is no {what} yet: the action has not started")
+        raise NotFoundError(f"the {what} does not exist yet, because the action has not started")
     request = CreateDownloadLinkRequest(
         artifact_type=_KINDS[kind],
         expires_in=None if expires_in is None else Duration.of(expires_in),
@@ -87,7 +87,7 @@ async def create_download_links(
     cluster = await route(client, Operation.CREATE_DOWNLOAD_LINK, action)
     signed = (await unary(cluster, DataProxyService.CREATE_DOWNLOAD_LINK, request)).pre_signed_urls or PreSignedURLs()
     if not signed.signed_url:
-        raise NotFoundError(f"the server gave no link to the {what}, attempt {attempt}")
+        raise NotFoundError(f"the server returned no link to the {what}, attempt {attempt}")
     return DownloadLinks(
         tuple(signed.signed_url), None if signed.expires_at is None else signed.expires_at.to_datetime()
     )

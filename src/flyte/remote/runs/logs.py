@@ -91,7 +91,7 @@ class _Tail:
         self._replay = LogDeduplicator()
 
     async def batches(self) -> AsyncGenerator[Sequence[LogLine]]:
-        """The lines as they arrive, several at a time."""
+        """Yield the lines as they arrive, in batches."""
         if not await self._wait_for_logs():
             return
         connections = resuming(
@@ -138,7 +138,7 @@ class _Tail:
         return details.done() or (self._attempt or 0) < details.attempts
 
     async def _connection(self) -> AsyncGenerator[Sequence[LogLine]]:
-        """The lines of one connection, without those that an earlier connection has delivered."""
+        """Yield the lines of one connection that no earlier connection has delivered."""
         action = self._source.action
         request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
         client = await route(self._source.client, Operation.TAIL_LOGS, action)

@@ -1,4 +1,4 @@
-"""The details of a run: the settings it was started with, and the details of its root action."""
+"""The details of a run: its settings, and the details of its root action."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class HasRunSpec(HasRootAction):
 
     @property
     def env_vars(self) -> dict[str, str]:
-        """The environment variables that the run was started with, beside those of its task."""
+        """The environment variables that the run was started with, in addition to those of its task."""
         spec = self.pb2.run_spec
         return {} if spec is None or spec.envs is None else {pair.key: pair.value for pair in spec.envs.values}
 
 
 class RunDetails(HasRunSpec, RunDetailsBase):
-    """Everything about a run: the settings it was started with, and the details of its root action."""
+    """Everything about a run: its settings, and the details of its root action."""
 
     _REPR = (
         "name",

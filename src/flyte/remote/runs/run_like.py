@@ -32,11 +32,11 @@ class RunLike(Entity[Any]):
 
     @abstractmethod
     def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
-        """Watch the action, and keep this entity up to date."""
+        """Watch the action, and update this entity with each item."""
 
     @abstractmethod
     def _fetch_details(self) -> Awaitable[ActionDetails]:
-        """Fetch the details of the action, and bring this entity up to date."""
+        """Fetch the details of the action, and update this entity."""
 
     @abstractmethod
     def _title(self) -> str:
@@ -167,7 +167,7 @@ class RunLike(Entity[Any]):
         show_ts: bool = False,
         filter_system: bool = False,
     ) -> None:
-        """Print the logs as they come, until the attempt has ended. Arguments and errors as in `get_logs`.
+        """Print the logs as they arrive, until the attempt ends. Errors are those of `get_logs`.
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.

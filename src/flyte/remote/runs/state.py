@@ -33,7 +33,7 @@ class HasPhase(Entity[Any]):
 
     @property
     def phase(self) -> Phase:
-        """The phase when this was read. A phase that this release does not know reads `unknown(42)`."""
+        """The phase when this was read. An unknown phase is shown as `unknown(42)`."""
         return ActionPhase.from_protobuf(self.raw_phase)
 
     @property
@@ -112,21 +112,21 @@ def _newest_message() -> Any:
 
 
 class HasLatestState(Entity[M], ABC):
-    """Mixin for actions and runs: `pb2` is the newest message that the entity, or one that shares its state, has seen."""
+    """Mixin for actions and runs. `pb2` is the newest message of all entities that share the state."""
 
     _latest: LatestState | None = None
-    """None until it is shared or updated, so that listings create none."""
+    """None until the state is shared or updated, so that listings do not create it."""
 
     pb2: M = _newest_message()
 
     @staticmethod
     @abstractmethod
     def _action_of(message: Any) -> Action:
-        """The message of the action in a message of this entity."""
+        """Return the action's message in this entity's message."""
 
     @abstractmethod
     def _with_action(self, message: M, action: Action) -> M:
-        """A message of this entity with a newer message of its action."""
+        """Return this entity's message with a newer message of its action."""
 
     def _newest(self) -> M:
         message: M = self.__dict__["pb2"]

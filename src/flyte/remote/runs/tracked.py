@@ -35,7 +35,7 @@ class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
 
 
 class TrackedAction(ActionState, ActionFields, TrackedActionBase):
-    """One unit of a run that executes elsewhere."""
+    """One action of a tracked run."""
 
     _CONSOLE_PAGE = _PAGE
 
@@ -55,7 +55,7 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
 
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
-        """Follow the action until it ends: its details now, and again after each change.
+        """Watch the action until it ends: its current details, then the details after each change.
 
         Args:
             timeout: Seconds after which the watch gives up. Default: never.
@@ -89,7 +89,7 @@ class TrackedRunDetails(HasRunSpec, TrackedRunDetailsBase):
 
 
 class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
-    """A run that executes elsewhere and reports to the control plane.
+    """A tracked run, which executes elsewhere and reports to the control plane.
 
     `create` registers it, `report` updates its actions. Users can list, read and watch it like any run.
     """
@@ -124,7 +124,7 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
 
     @property
     def url(self) -> str:
-        """Where the web console shows the run."""
+        """The run's page in the web console."""
         return console_url(self.client, self.domain, self.project, _PAGE, self.name)
 
     _REPR: ClassVar[tuple[str, ...]] = ("name", "phase!s", "task_name", "task_version", "start_time", "labels")
@@ -145,7 +145,7 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
 
     @streaming
     def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:
-        """Follow the run until it ends: its details now, and again after each change.
+        """Watch the run until it ends: its current details, then the details after each change.
 
         Args:
             timeout: Seconds after which the watch gives up. Default: never.

@@ -33,10 +33,10 @@ def check_wait_for(wait_for: str) -> None:
     """Refuse an unknown `wait_for`.
 
     Raises:
-        ValueError: It is unknown.
+        ValueError: `wait_for` is unknown.
     """
     if wait_for not in get_args(WaitFor):
-        raise ValueError(f"wait_for is one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
+        raise ValueError(f"wait_for must be one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
 
 
 async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, title: str) -> Phase:

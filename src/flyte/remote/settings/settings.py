@@ -24,10 +24,10 @@ _STATES = (SettingState.INHERIT, SettingState.UNSET, SettingState.VALUE)
 
 
 class Settings(SettingsBase):
-    """The settings of an organization, a domain or a project, with those that it inherits.
+    """The settings of an organization, a domain or a project, including inherited ones.
 
-    A project inherits from its domain, a domain from its organization. Which scope is meant, only the arguments say:
-    the project and domain of the client do not count here.
+    A project inherits from its domain, and a domain from its organization. Only the arguments select the scope; the
+    client's project and domain are ignored.
     """
 
     @fetching
@@ -35,15 +35,15 @@ class Settings(SettingsBase):
     async def get_settings_for_edit(
         cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None
     ) -> Self:
-        """Fetch the settings of a scope, and of those above it.
+        """Fetch the settings of a scope, and of the scopes above it.
 
         Args:
-            project: Project; its domain has to be given too. Default: the domain's own settings.
+            project: Project; requires `domain`. Default: the domain's own settings.
             domain: Domain. Default: the settings of the client's organization.
             client: The client for the calls. Default: the current one.
 
         Returns:
-            The settings. A scope that nothing was set in has none, and is no error.
+            The settings; empty for a scope without settings.
 
         Raises:
             ValueError: A project without domain, or an empty name; nothing was sent.
@@ -54,7 +54,7 @@ class Settings(SettingsBase):
         caller = resolve_client(client)
         key = _key(caller, project, domain)
         found = await cls._for_edit.aio(key, client=caller)
-        # What is written goes where it was asked for, even if the server does not repeat it.
+        # Updates must go to the requested scope, even if the server does not return it.
         found.pb2.requestedKey = key
         return found
 
@@ -70,38 +70,38 @@ class Settings(SettingsBase):
 
     @property
     def version(self) -> int:
-        """Number of the scope's version, from 1; 0 while nothing was ever set in it."""
+        """The version of the scope's settings, from 1; 0 if nothing was ever set."""
         own = self._own
         return 0 if own is None else own.version
 
     @property
     def local_settings(self) -> list[LocalSetting]:
-        """What this scope sets itself."""
+        """The settings that this scope sets itself."""
         own = self._own
         return [] if own is None else [LocalSetting(leaf.key, value) for leaf, value in values(own.settings)]
 
     @property
     def effective_settings(self) -> list[EffectiveSetting]:
-        """What holds in this scope: its own settings, and those it inherits. The entries of maps add up."""
+        """The effective settings: its own and inherited ones. Entries of maps are merged."""
         return list(self._layered(*self.pb2.levels))
 
     @property
     def inherited_settings(self) -> list[EffectiveSetting]:
-        """What would hold in this scope if it set nothing itself."""
+        """The settings inherited from the scopes above."""
         own = self._own
         return list(self._layered(*(level for level in self.pb2.levels if level is not own)))
 
     @staticmethod
     def available_keys() -> list[str]:
-        """Everything that can be set, such as "run.default_queue"."""
+        """The keys of all settings, such as "run.default_queue"."""
         return list(leaves())
 
     def local_overrides(self) -> dict[str, SettingValue]:
-        """What this scope sets itself, by key: what `update_settings` takes."""
+        """The values that this scope sets itself, by key, as `update_settings` takes them."""
         return {setting.key: setting.value for setting in self.local_settings}
 
     def effective_values(self) -> dict[str, SettingValue]:
-        """What holds in this scope, by key."""
+        """The effective values, by key."""
         return {setting.key: setting.value for setting in self.effective_settings}
 
     def scope_description(self) -> str:
@@ -110,22 +110,22 @@ class Settings(SettingsBase):
 
     @blocking
     async def update_settings(self, overrides: Mapping[str, Any]) -> Settings:
-        """Replace what this scope sets: a setting that is not among `overrides` inherits afterwards.
+        """Replace the settings of this scope. Settings that are not in `overrides` are inherited afterwards.
 
         To change one setting, pass all: `settings.update_settings({**settings.local_overrides(), "run.default_queue":
-        "gpu"})`. What a newer server has and this release does not know stays as it is.
+        "gpu"})`. Settings that only newer servers know stay unchanged.
 
         Args:
-            overrides: Values by key. `UNSET` for no value, whatever the scopes above say.
+            overrides: Values by key. `UNSET` removes an inherited value.
 
         Returns:
-            These settings, as they are now.
+            These settings, updated.
 
         Raises:
             ValueError: The setting does not exist; nothing was sent.
-            TypeError: A value is not of the kind that its setting takes; nothing was sent.
-            FailedPreconditionError: The settings were changed after they were read. Read them again.
-            AlreadyExistsError: Likewise, where there were none.
+            TypeError: A value has the wrong type for its setting; nothing was sent.
+            FailedPreconditionError: The settings have changed since they were fetched. Fetch them again.
+            AlreadyExistsError: The same, if the scope had no settings before.
             RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.CreateSettings` for the first settings of a scope, else `UpdateSettings`.
@@ -142,16 +142,16 @@ class Settings(SettingsBase):
         return self
 
     def to_yaml(self) -> str:
-        """The settings as YAML to edit: what is set here, and as comments what is inherited and what else there is.
+        """Return the settings as YAML to edit. Inherited and further available settings are comments.
 
-        `parse_yaml` reads it back as what `update_settings` takes. `~unset` stands for `UNSET`.
+        `parse_yaml` converts it to the argument of `update_settings`. `~unset` stands for `UNSET`.
         """
         from .yaml_format import to_yaml
 
         return to_yaml(self.scope_description(), self.local_overrides(), self.inherited_settings)
 
     def to_yaml_sections(self) -> list[tuple[str, str]]:
-        """The parts of `to_yaml` that are not empty: their titles and texts."""
+        """Return titles and texts of the non-empty sections of `to_yaml`."""
         from .yaml_format import sections
 
         return sections(self.local_overrides(), self.inherited_settings)
@@ -164,10 +164,10 @@ class Settings(SettingsBase):
             yaml_content: YAML with settings by key.
 
         Returns:
-            What `update_settings` takes; it checks keys and values.
+            The argument of `update_settings`, which checks keys and values.
 
         Raises:
-            ValueError: It is not YAML, or no mapping.
+            ValueError: The text is not YAML, or not a mapping.
             ImportError: PyYAML is not installed: `pip install 'flyte-remote[yaml]'`.
         """
         from .yaml_format import parse
@@ -180,7 +180,7 @@ class Settings(SettingsBase):
 
     @property
     def _own(self) -> SettingsRecord | None:
-        """The record of the scope itself. A server may leave it out, so the last one can be another scope's."""
+        """Return the record of the scope itself. A server may omit it; the last record may be another scope's."""
         scope = self._scope
         return next((level for level in self.pb2.levels if SettingOrigin.of(level.key) == scope), None)
 
@@ -204,21 +204,21 @@ class Settings(SettingsBase):
 
 
 class ResolvedSettings(ResolvedSettingsBase):
-    """The settings that hold in a scope, as the server works them out."""
+    """The effective settings of a scope, as computed by the server."""
 
     @fetching
     @classmethod
     async def get(cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None) -> Self:
-        """Fetch the settings that hold in a scope.
+        """Fetch the effective settings of a scope.
 
         Args:
-            project: Project; its domain has to be given too. Default: none.
+            project: Project; requires `domain`. Default: none.
             domain: Domain. Default: the client's organization.
             client: The client for the calls. Default: the current one.
 
         Raises:
             ValueError: A project without domain, or an empty name; nothing was sent.
-            UnimplementedError: The server does not work them out; use `Settings.get_settings_for_edit`.
+            UnimplementedError: The server does not compute them; use `Settings.get_settings_for_edit`.
             RpcError: The call failed; the subclass says how.
 
         Calls `SettingsService.GetSettings`.
@@ -231,12 +231,12 @@ class ResolvedSettings(ResolvedSettingsBase):
 
     @property
     def version(self) -> int:
-        """Number of the version."""
+        """The version."""
         return self.pb2.version
 
     @property
     def effective_settings(self) -> list[EffectiveSetting]:
-        """What holds, each with the scope that it comes from."""
+        """The effective settings, each with its origin."""
         key = self.pb2.key or SettingsKey()
         scopes = {
             ScopeLevel.ORG: SettingOrigin("ORG"),
@@ -251,7 +251,7 @@ class ResolvedSettings(ResolvedSettingsBase):
         return found
 
     def effective_values(self) -> dict[str, SettingValue]:
-        """What holds, by key."""
+        """The effective values, by key."""
         return {setting.key: setting.value for setting in self.effective_settings}
 
     _REPR = ("scope=_origin!s", "values=effective_values")
@@ -264,14 +264,14 @@ class ResolvedSettings(ResolvedSettingsBase):
 def _key(client: Client, project: str | None, domain: str | None) -> SettingsKey:
     for name, value in (("project", project), ("domain", domain)):
         if value == "":
-            raise ValueError(f"{name} must not be empty; leave it out for the scope above")
+            raise ValueError(f"{name} must not be empty; omit it for the scope above")
     if project is not None and domain is None:
-        raise ValueError(f"project {project!r} has settings in each domain; say which with domain=")
+        raise ValueError(f"project {project!r} has separate settings in each domain; pass domain=")
     return SettingsKey(org=client.org, domain=domain or "", project=project or "")
 
 
 def _changed(before: SettingsMessage | None, overrides: Mapping[str, Any]) -> SettingsMessage:
-    """Settings with these values. What is the same, and what this release does not know, stays as it came."""
+    """Return settings with these values. Unchanged and unknown settings keep their messages."""
     if not is_mapping(overrides):
         raise TypeError(f"update_settings takes a mapping of keys to values, not {type(overrides).__name__}")
     made = deepcopy(before) if before is not None else SettingsMessage()

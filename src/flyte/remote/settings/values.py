@@ -1,4 +1,4 @@
-"""What can be set: the leaves of the settings message, and their values as Python values."""
+"""The individual settings: leaves of the settings message, and their Python values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Unset(enum.Enum):
 
 
 UNSET = Unset.UNSET
-"""The value of a setting that has none here, whatever the scopes above say. A setting that is left out inherits."""
+"""The value of a setting that removes an inherited value. Omitted settings are inherited."""
 
 SettingValue = str | int | bool | dict[str, str] | Unset
 
@@ -59,7 +59,7 @@ class SettingOrigin:
 
     @classmethod
     def of(cls, key: SettingsKey | None) -> SettingOrigin:
-        """The scope that a key names."""
+        """Return the origin for a settings key."""
         if key is None or not key.domain:
             return cls("ORG")
         return cls("PROJECT", key.domain, key.project) if key.project else cls("DOMAIN", key.domain)
@@ -72,13 +72,13 @@ class SettingOrigin:
 
 @attrs.frozen
 class EffectiveSetting:
-    """A value that holds in a scope.
+    """An effective value in a scope.
 
     Attributes:
         key: What is set, such as "run.default_queue".
-        value: The value; of a map, all entries of this scope and of those above it. `UNSET` where it was taken away.
-        origin: The narrowest scope that says so.
-        entries: Of a map, the scope that each entry comes from; of others, nothing.
+        value: The value; for a map, the merged entries of this scope and the scopes above. `UNSET` if it was removed.
+        origin: The narrowest scope that sets it.
+        entries: For a map, the origin of each entry; otherwise empty.
     """
 
     key: str
@@ -89,11 +89,11 @@ class EffectiveSetting:
 
 @attrs.frozen
 class LocalSetting:
-    """A value that a scope itself sets.
+    """A value that a scope sets itself.
 
     Attributes:
         key: What is set, such as "run.default_queue".
-        value: The value; of a map, the entries that are set here. `UNSET` takes away what it would inherit.
+        value: The value; for a map, the entries set here. `UNSET` removes an inherited value.
     """
 
     key: str
@@ -104,7 +104,7 @@ class _Kind(NamedTuple):
     field: str
     """The field of the leaf that holds the value."""
     takes: str
-    """What it takes, in words."""
+    """The accepted values, for errors."""
 
 
 _KINDS: dict[type[Message], _Kind] = {
@@ -119,18 +119,18 @@ _KINDS: dict[type[Message], _Kind] = {
 
 @attrs.frozen
 class Leaf:
-    """One thing that can be set."""
+    """An individual setting."""
 
     key: str
     message: type[Message]
 
     @property
     def is_map(self) -> bool:
-        """Whether the values of several scopes add up."""
+        """Whether the values of several scopes are merged."""
         return self.message is StringMapSetting
 
     def find(self, settings: SettingsMessage) -> Any:
-        """The message of this leaf; None where the settings do not have it."""
+        """Return the message of this leaf; None if it is not set."""
         found: Any = settings
         for name in self.key.split("."):
             if found is None:
@@ -139,7 +139,7 @@ class Leaf:
         return found
 
     def put(self, settings: SettingsMessage, leaf: Message | None) -> None:
-        """Set the message of this leaf, or take it away."""
+        """Set or remove the message of this leaf."""
         *groups, last = self.key.split(".")
         target: Any = settings
         for name in groups:
@@ -153,7 +153,7 @@ class Leaf:
         setattr(target, last, leaf)
 
     def read(self, leaf: Any) -> SettingValue | None:
-        """The value in the message of a leaf; None where it inherits, or says what this release does not know."""
+        """Return the value in the message of a leaf; None if it is inherited, or unknown to this release."""
         if leaf is None or leaf.state not in (SettingState.UNSET, SettingState.VALUE):
             return None
         if leaf.state == SettingState.UNSET:
@@ -166,10 +166,10 @@ class Leaf:
         return value  # type: ignore[no-any-return]  # of the type that the kind says
 
     def write(self, value: object) -> Message:
-        """The message of this leaf for a value.
+        """Return the message of this leaf for a value.
 
         Raises:
-            TypeError: It is not of the kind that the setting takes.
+            TypeError: The value has the wrong type for the setting.
         """
         if value is UNSET:
             return self.message(state=SettingState.UNSET)
@@ -213,29 +213,29 @@ def _walk(message: type[Message], prefix: str) -> Iterator[Leaf]:
 
 @cache
 def leaves() -> Mapping[str, Leaf]:
-    """Everything that can be set, by key, in the order of the definitions."""
+    """Return all settings by key, in the order of the definitions."""
     return {leaf.key: leaf for leaf in _walk(SettingsMessage, "")}
 
 
 def leaf_of(key: object) -> Leaf:
-    """The leaf of a key.
+    """Return the leaf of a key.
 
     Raises:
-        TypeError: It is not text.
-        ValueError: Nothing of that name can be set.
+        TypeError: The key is not text.
+        ValueError: The setting does not exist.
     """
     known = leaves()
     if not isinstance(key, str):
-        raise TypeError(f"settings go by keys of text, not {type(key).__name__} ({key!r})")
+        raise TypeError(f"setting keys must be text, not {type(key).__name__} ({key!r})")
     if key not in known:
         close = get_close_matches(key, known, 1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-        raise ValueError(f"there is no setting {key!r}; {hint}")
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+        raise ValueError(f"no setting is named {key!r}; {hint}")
     return known[key]
 
 
 def values(settings: SettingsMessage | None) -> Iterator[tuple[Leaf, SettingValue]]:
-    """What the settings of one scope set."""
+    """Return the values that the settings of one scope set."""
     if settings is not None:
         for leaf in leaves().values():
             value = leaf.read(leaf.find(settings))
@@ -250,11 +250,11 @@ def _models() -> Iterator[tuple[str, AcceleratorModel]]:
 
 
 def _accelerator(name: str) -> GPUAccelerator:
-    # The server knows the names; one that this release does not know is left to it.
+    # Names that this release does not know are left to the server.
     model = dict(_models()).get(name)
     if model is None:
         return GPUAccelerator(device=name)
-    # Models are numbered in hundreds, one for each class of devices.
+    # Each device class has its own hundred of model numbers.
     return GPUAccelerator(
         device=name, accelerator_model=model, device_class=GPUAcceleratorDeviceClass(int(model) // 100)
     )

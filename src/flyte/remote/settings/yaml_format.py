@@ -1,4 +1,4 @@
-"""Settings as YAML that people edit. Writing needs no library; reading does, and it is not one that every user has."""
+"""Settings as YAML for editing. Only reading needs a library, which is optional."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .values import UNSET, EffectiveSetting, SettingValue, leaves
 
 _UNSET = "~unset"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
-# What YAML 1.1 reads as something other than text.
+# Words that YAML 1.1 does not read as text.
 _WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "y", "n", "null"))
 _UNPRINTABLE = re.compile("[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -33,11 +33,11 @@ _EMPTY = '""'
 
 
 def to_yaml(scope: str, local: Mapping[str, SettingValue], inherited: Iterable[EffectiveSetting]) -> str:
-    """The settings of a scope as YAML. See `Settings.to_yaml`."""
+    """Return the settings of a scope as YAML. See `Settings.to_yaml`."""
     lines = [
         f"### Settings of {scope}",
         "## What is left out is inherited from the scope above.",
-        f"## The value {_UNSET} stands for none at all, whatever the scopes above say.",
+        f"## The value {_UNSET} removes an inherited value.",
     ]
     for title, part in sections(local, inherited):
         lines += ["", f"### {title}{_NOTES[title]}", part]
@@ -45,7 +45,7 @@ def to_yaml(scope: str, local: Mapping[str, SettingValue], inherited: Iterable[E
 
 
 def sections(local: Mapping[str, SettingValue], inherited: Iterable[EffectiveSetting]) -> list[tuple[str, str]]:
-    """The parts of the YAML. See `Settings.to_yaml_sections`."""
+    """Return the sections of the YAML. See `Settings.to_yaml_sections`."""
     by_key = {setting.key: setting for setting in inherited}
     made: dict[str, list[str]] = {_LOCAL: [], _INHERITED: [], _AVAILABLE: []}
     for key, leaf in leaves().items():
@@ -68,7 +68,7 @@ def _setting(key: str, value: SettingValue) -> list[str]:
 
 
 def _replaced(above: EffectiveSetting, value: SettingValue) -> list[str]:
-    """Comments on what a setting takes the place of, or adds to."""
+    """Yield comments on the inherited value that a setting overrides or extends."""
     if isinstance(above.value, dict) and isinstance(value, dict):
         rest = [name for name in above.value if name not in value]
         return [f"  # {_text(name)}: {_text(above.value[name])}  ## also, from {above.entries[name]}" for name in rest]
@@ -85,7 +85,7 @@ def _scalar(value: SettingValue) -> str:
 def _text(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    # YAML reads what JSON writes, if no character is left that it takes for a control or a line break.
+    # JSON is valid YAML if it contains no characters that YAML treats as control characters or line breaks.
     return _UNPRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(value, ensure_ascii=False))
 
 
@@ -101,9 +101,9 @@ def parse(content: str) -> dict[str, Any]:
     try:
         found: object = yaml.safe_load(text("yaml_content", content))
     except (yaml.YAMLError, ValueError) as cause:
-        raise ValueError(f"this is not YAML: {cause}") from None
+        raise ValueError(f"the text is not valid YAML: {cause}") from None
     except RecursionError:
-        raise ValueError("this is nested too deep for settings, which are a mapping of keys to values") from None
+        raise ValueError("the YAML is nested too deep; settings are a mapping of keys to values") from None
     if found is None:
         return {}
     if not is_dict(found):

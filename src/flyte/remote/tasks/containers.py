@@ -1,4 +1,4 @@
-"""The container a task runs in, whether it is described directly or inside a pod: its environment and resources."""
+"""The container of a task, whether defined directly or in a pod: its environment and resources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _POD_NAMES = {
 
 
 class ContainerView(Protocol):
-    """What can be read and changed of a container. Changes are made in the template it was taken from."""
+    """The readable and changeable parts of a container. Changes apply to its template."""
 
     def env(self) -> dict[str, str]:
         """The environment variables."""
@@ -48,7 +48,7 @@ class ContainerView(Protocol):
 
 
 def container_of(template: TaskTemplate) -> ContainerView | None:
-    """The container that the task's own code runs in; None when there is none, or no telling which it is."""
+    """Return the container that runs the task's code; None if there is none, or if it is ambiguous."""
     if template.container is not None:
         return _Plain(template.container)
     if template.k8s_pod is not None and template.k8s_pod.pod_spec is not None:
@@ -57,7 +57,7 @@ def container_of(template: TaskTemplate) -> ContainerView | None:
 
 
 def quantities(entries: list[ResourcesResourceEntry]) -> dict[ResourcesResourceName, str]:
-    """Entries as a mapping."""
+    """Convert entries to a mapping."""
     return {entry.name: entry.value for entry in entries}
 
 
@@ -84,7 +84,7 @@ class _Plain:
 
 
 class _InPod:
-    """A container inside a pod's specification, which is JSON."""
+    """A container in a pod spec, which is JSON."""
 
     def __init__(self, pod: K8sPod, spec: dict[str, Any], container: dict[str, Any]) -> None:
         self.pod, self.spec, self.container = pod, spec, container
@@ -104,7 +104,7 @@ class _InPod:
         self.pod.pod_spec = Struct.of(self.spec)
 
     def env(self) -> dict[str, str]:
-        # Variables that come from elsewhere, such as a secret, have no value of their own.
+        # Variables from other sources, such as a secret, have no value here.
         return {e["name"]: e["value"] for e in self.container.get("env", []) if "value" in e}
 
     def set_env(self, values: Mapping[str, str]) -> None:
@@ -120,7 +120,7 @@ class _InPod:
     def set_resources(self, requests: Quantities, limits: Quantities) -> None:
         known: dict[str, Any] = self.container.setdefault("resources", {})
         for part, values in (("requests", requests), ("limits", limits)):
-            # What Flyte has no name for, such as a vendor's device, is left alone.
+            # Resources that Flyte has no name for, such as vendor devices, stay unchanged.
             others = {k: v for k, v in known.get(part, {}).items() if k not in _POD_NAMES.values()}
             known[part] = {**others, **{_POD_NAMES[name]: value for name, value in values.items()}}
         self._store()

@@ -1,4 +1,4 @@
-"""The definition of one version of a task: what it takes and gives, what it asks for, and changed copies of it."""
+"""The definition of one version of a task: its interface and settings, and changed copies of it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class TaskDetails(TaskDetailsBase):
     """The whole definition of one version of a task.
 
     Attributes:
-        queue: The queue that `override` set; None for the task's own.
-        max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call. Default: 10 MiB.
-        overridden: Whether this is a changed copy, which a run takes along instead of naming the deployed version.
+        queue: The queue set with `override`; None for the task's own.
+        max_inline_io_bytes: Maximum size of the inputs, and of the outputs, of a call. Default: 10 MiB.
+        overridden: Whether this is a changed copy. A run then contains the whole definition, not only its identifier.
     """
 
     queue: str | None = attrs.field(default=None, kw_only=True)
@@ -89,11 +89,11 @@ class TaskDetails(TaskDetailsBase):
 
     @property
     def url(self) -> str:
-        """Where the web console shows the task."""
+        """The task's page in the web console."""
         return console_url(self.client, self.domain, self.project, "tasks", self.name)
 
     def __getstate__(self) -> dict[str, Any]:
-        # The classes in an interface may exist in this process only; the interface is made again from the definition.
+        # Classes in the interface may exist only in this process, so the interface is rebuilt from the definition.
         return {name: value for name, value in super().__getstate__().items() if name != "interface"}
 
     @property
@@ -108,12 +108,12 @@ class TaskDetails(TaskDetailsBase):
 
     @property
     def template(self) -> TaskTemplate:
-        """The task's template, which the executor works from."""
+        """The task's template, which the executor uses."""
         return self.spec.task_template if self.spec.task_template is not None else TaskTemplate()
 
     @property
     def typed_interface(self) -> TypedInterface:
-        """Inputs and outputs as the definitions have them."""
+        """Inputs and outputs as a message."""
         return self.template.interface if self.template.interface is not None else TypedInterface()
 
     @cached_property
@@ -125,24 +125,24 @@ class TaskDetails(TaskDetailsBase):
 
     @property
     def __signature__(self) -> inspect.Signature:
-        """The signature of a call, for `inspect`, `help` and editors that look at live objects."""
+        """The signature of a call, for `inspect`, `help` and editors that inspect live objects."""
         from .signature import signature
 
         return signature(self.interface, self.spec.default_inputs)
 
     @property
     def json_schema(self) -> dict[str, Any]:
-        """The JSON schema of the inputs: an object with a property for each."""
+        """The JSON schema of the inputs: an object with one property per input."""
         from flyte.types.functions.json_schema import inputs_schema
 
         return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
 
     @blocking
     async def launch_form(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The JSON Schema of the inputs as the server makes it, for the form that its web console starts runs with.
+        """Fetch the JSON Schema of the inputs that the server generates for the launch form of its web console.
 
         Args:
-            values: Inputs by name, as JSON has them, that are to be filled in. Default: none but the task's defaults.
+            values: Inputs to fill in, as JSON values by name. Default: only the task's defaults.
 
         Returns:
             The schema, as a dict.
@@ -162,10 +162,10 @@ class TaskDetails(TaskDetailsBase):
 
     @blocking
     async def literals_of(self, values: Mapping[str, Any]) -> list[NamedLiteral]:
-        """Plain JSON values as the values that a run takes, translated by the server.
+        """Convert plain JSON values to inputs of a run, on the server.
 
         Args:
-            values: Inputs by name, as JSON has them.
+            values: Inputs as JSON values, by name.
 
         Raises:
             RpcError: The call failed; the subclass says how.
@@ -183,24 +183,24 @@ class TaskDetails(TaskDetailsBase):
 
     @property
     def default_input_args(self) -> tuple[str, ...]:
-        """Names of the inputs that need not be given."""
+        """Names of the optional inputs."""
         return tuple(p.name for p in self.spec.default_inputs)
 
     @property
     def required_args(self) -> tuple[str, ...]:
-        """Names of the inputs that must be given."""
+        """Names of the required inputs."""
         defaults = set(self.default_input_args)
         return tuple(name for name in self.interface.inputs if name not in defaults)
 
     @property
     def resources(self) -> tuple[list[ResourcesResourceEntry], list[ResourcesResourceEntry]]:
-        """What is requested, and the limits: entries with a `name`, such as CPU, and a `value`, such as "500m"."""
+        """Requests and limits: entries with a `name`, such as CPU, and a `value`, such as "500m"."""
         container = container_of(self.template)
         return ([], []) if container is None else container.resources()
 
     @property
     def env_vars(self) -> dict[str, str]:
-        """The environment variables that the task is deployed with."""
+        """The task's environment variables."""
         container = container_of(self.template)
         return {} if container is None else container.env()
 
@@ -212,7 +212,7 @@ class TaskDetails(TaskDetailsBase):
 
     @property
     def cache(self) -> Cache:
-        """Whether results are taken from earlier runs, and under which version."""
+        """Whether outputs are cached, and under which version."""
         metadata = self.template.metadata
         if metadata is None or not metadata.discoverable:
             return Cache("disable")
@@ -232,22 +232,22 @@ class TaskDetails(TaskDetailsBase):
         return [] if context is None else [secret.key for secret in context.secrets]
 
     def override(self, **changes: Unpack[Overrides]) -> Self:
-        """A copy with other settings. This object, and the deployed task, stay as they are.
+        """Return a copy with other settings. This object and the deployed task stay unchanged.
 
-        What is not named stays. None takes a setting away, and 0, "", {} and [] mean what they say.
+        Omitted settings stay unchanged. None removes a setting; 0, "", {} and [] are ordinary values.
 
         Args:
             changes: Any of resources: `Resources`; each that is given replaces request and limit of its kind. None: no
                 resources. retries: Attempts after the first, or a `RetryStrategy`. timeout: A `Timeout`, or a timedelta
                 or seconds for one attempt. None or 0: no limit. env_vars: Variables to add or change; a variable set to
                 None is removed. {} or None: no variables. cache: "disable", or a `Cache` whose behavior is "disable" or
-                "override". secrets: Names or `Secret`s, in place of all there were. [] or None: no secrets. short_name:
-                Name shown on screens. queue: Queue to run in. None: the task's own. service_account: Kubernetes service
-                account to run as. interruptible: Whether it may run on machines that can be taken away. None: as the
-                platform decides. max_inline_io_bytes: Largest size of inputs, and of outputs, that travel with a call.
+                "override". secrets: Names or `Secret`s, which replace all existing ones. [] or None: no secrets. short_name:
+                Display name. queue: Queue to run in. None: the task's own. service_account: Kubernetes service
+                account to run as. interruptible: Whether it may run on preemptible machines. None: the platform
+                decides. max_inline_io_bytes: Maximum size of the inputs, and of the outputs, of a call.
 
         Raises:
-            RemoteTaskUsageError: The setting does not exist, or the task has no container that it could apply to.
+            RemoteTaskUsageError: The setting does not exist, or the task has no container to apply it to.
             TypeError: A value of the wrong kind.
             ValueError: A value out of range.
         """
@@ -264,11 +264,11 @@ class TaskDetails(TaskDetailsBase):
         )
 
     def check_inputs(self, inputs: Mapping[str, Any], *, partial: bool = False) -> None:
-        """Refuse inputs that can't be a call of this task, by their names.
+        """Check the names of inputs for a call of this task.
 
         Args:
             inputs: The inputs by name.
-            partial: Whether others may follow, so that none counts as missing. Default: False.
+            partial: Whether further inputs may follow, so that none counts as missing. Default: False.
 
         Raises:
             RemoteTaskUsageError: An input is missing or unknown; all of them are named.
@@ -286,15 +286,15 @@ class TaskDetails(TaskDetailsBase):
             raise RemoteTaskUsageError(f"task {self.name} {' and '.join(problems)}; it takes {takes}")
 
     def inputs(self, values: Mapping[str, Any]) -> Inputs:
-        """The message of the inputs of a call.
+        """Build the inputs message of a call.
 
         Args:
-            values: The inputs by name; defaults fill in for what is left out.
+            values: The inputs by name. Defaults fill in omitted inputs.
 
         Raises:
             RemoteTaskUsageError: Inputs are missing or unknown; all of them are named.
             TypeError: An input has the wrong type.
-            ValueError: An input is out of range, or all together are larger than travels with a call.
+            ValueError: An input is out of range, or the inputs exceed `max_inline_io_bytes`.
         """
         from flyte.types import inputs_to_literals
 
@@ -304,17 +304,17 @@ class TaskDetails(TaskDetailsBase):
         return message
 
     def check_size(self, message: Inputs) -> None:
-        """Refuse inputs that are larger than travels with a call.
+        """Refuse inputs that exceed `max_inline_io_bytes`.
 
         Raises:
-            ValueError: They are; the largest one is named.
+            ValueError: The inputs are too large. The message names the largest one.
         """
         size = len(bytes(message))
         if size > self.max_inline_io_bytes:
             largest = max(message.literals, key=lambda item: len(bytes(item)))
             raise ValueError(
                 f"the inputs of task {self.name} have {size:,} bytes, {len(bytes(largest)):,} of them {largest.name}; "
-                f"{self.max_inline_io_bytes:,} travel with a call. Pass less, pass large data as a File "
+                f"the limit is {self.max_inline_io_bytes:,}. Pass less data, pass large data as a File "
                 "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
             )
 
@@ -326,13 +326,13 @@ class TaskDetails(TaskDetailsBase):
             kwargs: The inputs by name.
 
         Returns:
-            What the task returned: None for no outputs, a tuple for several. In async code, something to await for it.
+            The task's result: None for no outputs, a tuple for several. In async code, an awaitable of it.
 
         Raises:
-            RemoteTaskUsageError: Inputs by position, missing or unknown inputs, or no task around the call.
+            RemoteTaskUsageError: Inputs are positional, missing or unknown, or the code does not run in a task.
             TypeError: An input has the wrong type; nothing was submitted.
             BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
-            RpcError: It can't be submitted or followed.
+            RpcError: The child can't be submitted or watched.
 
         Calls `ActionsService.Enqueue` and `WatchForUpdates`, `DataProxyService.UploadInputs` and `GetActionData`.
         """
@@ -348,7 +348,7 @@ class TaskDetails(TaskDetailsBase):
 
 
 def require_context(name: str) -> None:
-    """Refuse a call that is not made from within a task.
+    """Require that the code runs in a task.
 
     Raises:
         RemoteTaskUsageError: The code does not run in a task.

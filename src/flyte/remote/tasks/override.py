@@ -49,10 +49,10 @@ _MAX_SHORT_NAME = 63
 
 
 def check_names(changes: Mapping[str, object]) -> None:
-    """Refuse settings that there are not.
+    """Refuse nonexistent settings.
 
     Raises:
-        RemoteTaskUsageError: With the nearest setting there is.
+        RemoteTaskUsageError: A setting does not exist. The message suggests a similar one.
     """
     known = Overrides.__annotations__
     for name in changes:
@@ -63,7 +63,7 @@ def check_names(changes: Mapping[str, object]) -> None:
 
 
 def changed_spec(spec: TaskSpec, changes: Mapping[str, Any]) -> TaskSpec:
-    """A copy of `spec` with the changes that belong into it; all of them are checked. See `TaskDetails.override`."""
+    """Return a copy of `spec` with its changes, after checking all changes. See `TaskDetails.override`."""
     check_names(changes)
     _check_own(changes)
     spec = deepcopy(spec)
@@ -103,7 +103,7 @@ def _container(spec: TaskSpec, setting: str) -> ContainerView:
     if found is None:
         raise RemoteTaskUsageError(
             f"{setting} can't be overridden: the task of type {_template(spec).type!r} has no container, "
-            "or a pod that does not say which container is the primary one"
+            "or a pod without a primary container"
         )
     return found
 

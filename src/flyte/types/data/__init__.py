@@ -1,4 +1,4 @@
-"""Plain data and the classes that hold it: annotations taken apart, values dumped by a schema and loaded by an annotation.
+"""Plain data and data classes: analyze annotations, dump values by a schema, and load values by an annotation.
 
 It imports `files`.
 """

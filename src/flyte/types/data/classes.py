@@ -1,4 +1,4 @@
-"""Classes of data, seen alike: dataclasses, attrs classes, pydantic models, named tuples and typed dicts.
+"""A uniform view of data classes: dataclasses, attrs classes, pydantic models, named tuples and typed dicts.
 
 pydantic is never imported here: a model can only exist if the program imported pydantic itself.
 """
@@ -15,12 +15,12 @@ from typing import Any, cast
 
 from .hints import substituted, type_arguments
 
-# Metadata of a field whose key on the wire is no Python name.
+# Metadata of a field with a key that is not a Python name.
 KEY = "flyte_key"
 
 
 class _Missing:
-    """Stands for a default that there is none of, or that only a call would make."""
+    """Marks a missing default, or one that only a factory call could create."""
 
 
 MISSING = _Missing()
@@ -28,14 +28,14 @@ MISSING = _Missing()
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a class of data.
+    """A field of a data class.
 
     Attributes:
         name: The attribute.
-        key: What the wire calls it.
-        argument: What the constructor calls it.
+        key: The key in encoded data.
+        argument: The constructor's argument.
         hint: Its annotation.
-        required: Whether an instance cannot be made without it.
+        required: Whether the constructor requires it.
         default: Its default, or `MISSING`.
     """
 
@@ -49,14 +49,14 @@ class Field:
 
 @dataclass(frozen=True)
 class DataClass:
-    """What kind of class it is ("dataclass", "attrs", "pydantic", "namedtuple", "typeddict"), and its fields."""
+    """The kind of a data class ("dataclass", "attrs", "pydantic", "namedtuple", "typeddict"), and its fields."""
 
     kind: str
     fields: tuple[Field, ...]
 
 
 def data_class(kind: Any) -> DataClass | None:
-    """The fields of a class of data, in order; None for any other type.
+    """Return the fields of a data class, in order; None for any other type.
 
     Args:
         kind: A class, or a generic one with its arguments, such as `Box[int]`.
@@ -80,32 +80,32 @@ def data_class(kind: Any) -> DataClass | None:
 
 
 def _specific(field: Field, own: Any, known: dict[Any, dict[Any, Any]]) -> Any:
-    """The annotation of a field of a generic class, with what the type variables stand for where it was written."""
+    """Return the annotation of a field of a generic class, with the type variables of its defining class replaced."""
     writers = [each for each in own.__mro__ if field.name in inspect.get_annotations(each)]
-    # A typed dict has its bases' annotations and no other trace of them.
+    # A typed dict has the annotations of its bases, but no reference to the bases.
     everywhere = {variable: hint for each in known.values() for variable, hint in each.items()}
     return substituted(field.hint, everywhere | known.get(writers[0] if writers else own, {}))
 
 
 def class_itself(kind: Any) -> Any:
-    """A class without the arguments that a generic one has."""
+    """Return a class without its generic arguments."""
     return typing.get_origin(kind) or kind
 
 
 def is_data_instance(value: Any) -> bool:
-    """Whether a value is an instance of a class of data; a dict is not told from any other."""
+    """Whether a value is an instance of a data class. A typed dict cannot be told from other dicts."""
     return any(recognised(type(value)) for recognised, _ in _KINDS)
 
 
 def is_model(kind: Any) -> bool:
-    """Whether it is a pydantic model."""
-    # The package itself loads its parts when they are asked for: asking it would import them.
+    """Whether a class is a pydantic model."""
+    # Accessing attributes of the package would import its lazy parts.
     loaded = sys.modules.get("pydantic.main")
     return loaded is not None and isinstance(kind, type) and issubclass(kind, loaded.BaseModel)
 
 
 def contents(value: Any) -> dict[str, Any]:
-    """The fields of an instance by their keys on the wire."""
+    """Return the fields of an instance by their keys."""
     found = data_class(type(value))
     fields = found.fields if found is not None else ()
     held = {field.key: getattr(value, field.name) for field in fields}
@@ -127,7 +127,7 @@ def _is_named_tuple(kind: Any) -> bool:
 
 
 def _is_typed_dict(kind: Any) -> bool:
-    # Those of typing_extensions too, which pydantic asks for on older Pythons.
+    # Includes those of typing_extensions, which pydantic requires on older Pythons.
     return isinstance(kind, type) and issubclass(kind, dict) and "__required_keys__" in dir(cast("object", kind))
 
 

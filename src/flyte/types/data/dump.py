@@ -1,4 +1,4 @@
-"""Python values as the plain data that a JSON schema describes: strict, and with the place of what does not fit."""
+"""Convert Python values to plain data by a JSON schema. Strict; errors have the place of the mismatch."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duratio
 
 
 class Dumper:
-    """Writes values as one schema describes them.
+    """Converts values according to one schema.
 
     Args:
-        schema: The whole schema, whose `$defs` references mean.
-        by_name: Whether members of enums are written by name, as in models, rather than by value.
+        schema: The whole schema. References point to its `$defs`.
+        by_name: Whether enum members are encoded by name, as in models, rather than by value.
     """
 
     def __init__(self, schema: Mapping[str, Any], *, by_name: bool = False) -> None:
@@ -34,7 +34,7 @@ class Dumper:
         self._around: list[int] = []
 
     def dump(self, value: Any, schema: Any, *, exact: bool = False) -> Any:
-        """The plain data of a value.
+        """Convert a value to plain data.
 
         Raises:
             Mismatch: The value does not fit the schema.
@@ -53,7 +53,7 @@ class Dumper:
         return self._dump(value, schema, exact)
 
     def resolve(self, schema: Any) -> Mapping[str, Any]:
-        """A schema without references at its top."""
+        """Resolve a reference at the top of a schema."""
         for _ in range(MAX_DEPTH):
             if not is_mapping(schema):
                 return {}
@@ -98,7 +98,7 @@ class Dumper:
         named = [each for each in variants if self.resolve(each).get("title") == type(value).__name__]
         return first_fit(
             [(variant, exact) for exact in (True, False) for variant in [*named, *variants]],
-            # Not `dump`, which would take the value for one that contains itself.
+            # Not `dump`, which would report the value as containing itself.
             lambda variant: self._dump(value, self.resolve(variant[0]), variant[1]),
             lambda: _mismatch(value, " | ".join(_words(self.resolve(each)) for each in variants)),
         )
@@ -109,7 +109,7 @@ class Dumper:
         if isinstance(value, enum.Enum):
             candidates = [value.name, value.value] if self.by_name else [value.value, value.name]
         for candidate in candidates:
-            # Nothing else: what an object of another kind says of `==` is its own affair.
+            # No other types, because their `==` may return anything.
             for each in allowed if isinstance(candidate, str | int | float | None) else ():
                 if each == candidate and isinstance(each, bool) == isinstance(candidate, bool):
                     return each
@@ -142,7 +142,7 @@ class Dumper:
         return self._complete(dumped, schema)
 
     def _members(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
-        """An instance of a class of data: of any that has the fields, for a reader has classes of its own."""
+        """Convert an instance of any data class with the right fields, because readers have their own classes."""
         properties: Mapping[str, Any] = schema.get("properties") or {}
         held = contents(value)
         required: list[Any] = schema.get("required") or []
@@ -162,7 +162,7 @@ class Dumper:
             except Mismatch:
                 if not is_model(type(value)):
                     raise
-                # A type of its own: the model knows how to write it.
+                # A custom type: the model knows how to encode it.
                 dumped[key] = self._part(f".{key}", value.model_dump(mode="json", include={key})[key], part, exact)
         return self._complete(dumped, schema)
 
@@ -207,7 +207,7 @@ class Dumper:
         if schema.get("format") == "time-delta" and isinstance(value, dt.timedelta):
             seconds = value.total_seconds()
             if dt.timedelta(seconds=seconds) != value:
-                raise Mismatch("this timedelta cannot be written to the microsecond as seconds", fits_type=True)
+                raise Mismatch("this timedelta cannot be expressed exactly as seconds", fits_type=True)
             return seconds
         if schema.get("format") == "integer":
             return self._integer(value)
@@ -243,7 +243,7 @@ class Dumper:
         raise _mismatch(value, _words(schema))
 
     def free(self, value: Any) -> Any:
-        """Data of no particular shape: what JSON holds, bytes, and classes of data."""
+        """Convert data without a schema: JSON values, bytes, and data classes."""
         match value:
             case enum.Enum():
                 return self.free(value.name if self.by_name else value.value)
@@ -267,14 +267,16 @@ class Dumper:
             return {_key(key): self._part(f"[{key!r}]", item, True, False) for key, item in value.items()}
         if is_list_or_tuple(value):
             return [self._part(f"[{i}]", item, True, False) for i, item in enumerate(value)]
-        raise Mismatch(f"a dict may hold JSON values, dataclasses and dicts of them; {type(value).__name__} is none")
+        raise Mismatch(
+            f"a dict may hold JSON values, dataclasses and dicts of them; {type(value).__name__} is none of these"
+        )
 
     def _part(self, step: str, value: Any, schema: Any, exact: bool) -> Any:
         return located(step, self.dump, value, schema, exact=exact)
 
 
 def integer(value: int) -> int:
-    """An integer that MessagePack can hold."""
+    """Check that MessagePack can encode an integer."""
     if value not in _INTEGERS:
         raise Mismatch(f"an int must fit into 64 bits, this one takes {value.bit_length() + 1}", fits_type=True)
     return int(value)
@@ -295,7 +297,7 @@ def _key(key: Any) -> Any:
 
 
 def _words(schema: Mapping[str, Any]) -> str:
-    """What a schema stands for, as an error names it."""
+    """Describe a schema for errors."""
     title, kind = schema.get("title"), schema.get("type")
     if kind == "object":
         return title.rpartition("Wrapper_")[2] if isinstance(title, str) else "dict"
@@ -321,7 +323,7 @@ _FORMAT_WORDS = {
 
 
 def _whole(value: Any) -> Any:
-    """A value of a schema: the message that schemas travel in knows floats only."""
+    """Convert a value in a schema: the schema's message stores all numbers as floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -341,7 +343,7 @@ def _iso_duration(value: dt.timedelta) -> str:
 
 
 def _bytes(value: bytes, *, readable: bool) -> str | bytes:
-    """Bytes of a model are text where they can be, as pydantic writes them."""
+    """Encode bytes in a model as text if possible, like pydantic."""
     if not readable:
         return value
     try:

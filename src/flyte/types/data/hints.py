@@ -1,4 +1,4 @@
-"""Annotations, taken apart."""
+"""Analysis of annotations."""
 
 import collections.abc
 import typing
@@ -8,7 +8,7 @@ LISTS: tuple[Any, ...] = (list, collections.abc.Sequence, collections.abc.Mutabl
 DICTS: tuple[Any, ...] = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 TUPLES: tuple[Any, ...] = (tuple,)
 SETS: tuple[Any, ...] = (set, frozenset)
-# Types that are written as text inside classes of data: by name, so that their modules need not be imported.
+# Types that are encoded as text inside data classes; by name, so that their modules need not be imported.
 _TEXTUAL = {
     ("uuid", "UUID"): "uuid",
     ("decimal", "Decimal"): "decimal",
@@ -20,7 +20,7 @@ _TEXTUAL = {
 
 
 def plain(annotation: Any) -> Any:
-    """An annotation without what wraps it: `Annotated`, `NewType`, `Required` and type aliases."""
+    """Unwrap `Annotated`, `NewType`, `Required` and type aliases."""
     while True:
         origin = typing.get_origin(annotation)
         if origin is typing.Annotated:
@@ -36,7 +36,7 @@ def plain(annotation: Any) -> Any:
 
 
 def type_arguments(kind: Any) -> dict[Any, dict[Any, Any]]:
-    """What the type variables of a generic class and of its bases stand for, by class: one may use the name of another."""
+    """Return the values of the type variables of a generic class and its bases, by class, as names may repeat."""
     origin = typing.get_origin(kind)
     own = origin if origin is not None else kind
     known = dict(zip(getattr(own, "__parameters__", ()), typing.get_args(kind), strict=False))
@@ -49,9 +49,9 @@ def type_arguments(kind: Any) -> dict[Any, dict[Any, Any]]:
 
 
 def substituted(hint: Any, known: dict[Any, Any]) -> Any:
-    """An annotation with what its type variables stand for."""
+    """Replace the type variables in an annotation."""
     if isinstance(hint, type) and typing.get_origin(hint) is None:
-        # A class by itself, whose variables are its own.
+        # An unparametrized class keeps its type variables.
         return hint
     if isinstance(hint, typing.TypeVar):
         return known.get(hint, hint)
@@ -63,15 +63,15 @@ def substituted(hint: Any, known: dict[Any, Any]) -> Any:
 
 
 def textual_format(kind: Any) -> str:
-    """The JSON schema format of a type that is written as text; empty for other types."""
+    """Return the JSON schema format of a type that is encoded as text; empty for other types."""
     if not isinstance(kind, type):
         return ""
-    # Some versions of Python have these classes in modules below those that are imported.
+    # Some versions of Python define these classes in submodules.
     return _TEXTUAL.get((kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__), "")
 
 
 def type_name(kind: Any) -> str:
-    """A type as one would write it."""
+    """Return a type as it is written in source code."""
     if kind is type(None):
         return "None"
     if isinstance(kind, type) and not hasattr(kind, "__origin__"):

@@ -1,4 +1,4 @@
-"""Plain data, as MessagePack and JSON hold it, as values of annotated types."""
+"""Convert plain data from MessagePack or JSON to values of annotated types."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _MAKE_SET: Mapping[Any, Callable[[Any], Any]] = _SETS
 
 
 class Mode(NamedTuple):
-    """How strictly to read.
+    """How to convert data.
 
     Attributes:
-        exact: Refuse what could be read but was not written for this type: unknown fields, whole floats for `int`. A
-            union is tried that way first.
-        by_name: Take text for the name of a member of an enum first, as models are written, and not for its value.
+        exact: Refuse data that was probably written for another type: unknown fields, whole floats for `int`. Unions are
+            first tried this way.
+        by_name: Read text first as the name of an enum member, as in models, then as its value.
     """
 
     exact: bool = False
@@ -43,12 +43,12 @@ _LENIENT = Mode()
 
 
 def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
-    """The value of an annotated type.
+    """Convert data to a value of an annotated type.
 
     Args:
         data: None, bools, numbers, text, bytes, lists and dicts.
         hint: An annotation.
-        mode: How strictly.
+        mode: How to convert.
 
     Raises:
         Mismatch: The data does not fit.
@@ -114,7 +114,7 @@ def _union(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
 
 def _tuple(data: Any, hint: Any, arguments: tuple[Any, ...], mode: Mode) -> Any:
     if is_dict(data) and set(data) == {f"item_{n}" for n in range(len(data))}:
-        # A tuple that is a value of its own, as other SDKs write it.
+        # A tuple encoded as a single value by other SDKs.
         data = [data[f"item_{n}"] for n in range(len(data))]
     if not is_list(data):
         raise _mismatch(data, hint)
@@ -143,7 +143,7 @@ def _member(data: Any, hint: type[enum.Enum], mode: Mode) -> enum.Enum:
 
 
 def _key(name: Any, hint: Any) -> Any:
-    """A key of a dict; JSON made text of it, MessagePack did not."""
+    """Convert a key of a dict, which is text in JSON but not in MessagePack."""
     try:
         return load(name, hint, Mode(exact=True))
     except Mismatch:
@@ -175,14 +175,14 @@ def _instance(data: Any, kind: Any, described: DataClass, mode: Mode) -> Any:
             continue
         item = data[field.key]
         if item is None and not field.required and described.kind == "typeddict":
-            # Other SDKs write a key that is not there as null.
+            # Other SDKs encode a missing key as null.
             continue
         try:
             arguments[field.argument] = located(f".{field.name}", load, item, field.hint, mode)
         except Mismatch:
             if described.kind != "pydantic":
                 raise
-            # A type of its own, or one that its validators convert: the model decides.
+            # A custom type, or one that validators convert: the model decides.
             arguments[field.argument] = item
     return _build(kind, described, arguments, {key: data[key] for key in unknown})
 
@@ -192,11 +192,11 @@ def _build(kind: Any, described: DataClass, arguments: dict[str, Any], others: d
         return arguments
     try:
         if described.kind == "pydantic":
-            # Its own configuration says what becomes of fields it does not know.
+            # Its configuration decides about unknown fields.
             return kind.model_validate(arguments | others)
         return class_itself(kind)(**arguments)
     except (TypeError, ValueError) as error:
-        # What the class itself refuses, in its constructor or validators.
+        # Errors of the class's constructor or validators.
         raise Mismatch(f"{type_name(kind)} rejects it: {error}") from error
 
 
@@ -226,7 +226,7 @@ def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
     if isinstance(data, bytes):
         return data
     if isinstance(data, str) and mode.by_name:
-        # Models write bytes that are text as text, dataclasses write all of them in base64.
+        # Models encode bytes as text if possible; dataclasses always use base64.
         return data.encode()
     if isinstance(data, str):
         try:
@@ -238,7 +238,7 @@ def _bytes(data: Any, hint: Any, mode: Mode) -> bytes:
 
 def _moment(data: Any, hint: Any, mode: Mode) -> dt.datetime:
     found: dt.datetime = _parsed(data, hint, dt.datetime.fromisoformat)
-    # What is written without a time zone means UTC to the SDKs that write it.
+    # Times without a time zone are in UTC.
     return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
 
 
@@ -279,7 +279,7 @@ def _time(data: Any, hint: Any, mode: Mode) -> dt.time:
 
 
 def _textual(data: Any, hint: Any, mode: Mode) -> Any:
-    """A type that is written as the text it is made of; numbers of decimals may come as numbers."""
+    """Convert data to a type with a text form. Decimals may also be numbers."""
     if hint.__name__ == "Decimal" and isinstance(data, (int, float)) and not isinstance(data, bool):
         data = str(data)
     return _parsed(data, hint, hint)

@@ -1,4 +1,4 @@
-"""Why a value does not fit a type, where inside the value, and how a conversion keeps track of both."""
+"""Mismatches between values and types, with the place inside the value."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ T = TypeVar("T")
 V = TypeVar("V")
 
 MAX_DEPTH = 100
-"""Levels that types and values may be nested in each other. Each level takes a few frames of Python's stack."""
+"""Maximum nesting depth of types and values. Each level takes a few frames of Python's stack."""
 
 _MAX_PLACE = 200
 
 
 class Mismatch(Exception):
-    """A value that does not fit a type, or data that does not.
+    """A value or data does not fit a type.
 
     Attributes:
         reason: What is wrong, as a phrase: `expected int, got str`.
-        fits_type: Whether the type is right and the value is not, such as an integer beyond 64 bits.
-        path: Where inside the value: `[0].name`; empty for the value itself.
+        fits_type: Whether only the value is wrong, not its type, such as an integer beyond 64 bits.
+        path: The place inside the value: `[0].name`; empty for the value itself.
     """
 
     def __init__(self, reason: str, *, fits_type: bool = False) -> None:
@@ -32,14 +32,14 @@ class Mismatch(Exception):
 
     @classmethod
     def between(cls, expected: str, actual: str) -> Mismatch:
-        """The mismatch of an expected type and what is there instead."""
+        """Return the mismatch of an expected and an actual type."""
         return cls(f"expected {expected}, got {actual}")
 
     def as_error(self, name: str) -> TypeError | ValueError:
-        """The exception for users: a `ValueError` when the type is right, else a `TypeError`.
+        """Convert to an exception for users: a `ValueError` if the type is right, else a `TypeError`.
 
         Args:
-            name: What to call the value, usually the name of an input.
+            name: The name of the value in errors, usually that of an input.
         """
         return (ValueError if self.fits_type else TypeError)(f"{name}{self._place()}: {self.reason}")
 
@@ -53,10 +53,10 @@ class Mismatch(Exception):
 
 
 def located(step: str, convert: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> T:
-    """Convert a part of a value; a mismatch in it says where the part is.
+    """Convert a part of a value. Mismatches in it include its place.
 
     Args:
-        step: Where the part is inside the value: `[0]` or `.name`.
+        step: The place of the part inside the value: `[0]` or `.name`.
         convert: The conversion.
         arguments: Its arguments.
         options: Its keyword arguments.
@@ -69,15 +69,15 @@ def located(step: str, convert: Callable[P, T], /, *arguments: P.args, **options
 
 
 def first_fit(variants: Iterable[V], convert: Callable[[V], T], mismatch: Callable[[], Mismatch]) -> T:
-    """The result of the first variant of a union that a value fits.
+    """Return the result of the first variant of a union that fits a value.
 
     Args:
         variants: The variants, in the order they are tried.
-        convert: Converts the value as one of them.
-        mismatch: What to raise when none fits and no attempt got inside the value.
+        convert: Converts the value to a variant.
+        mismatch: The error if no variant fits, and no attempt failed inside the value.
 
     Raises:
-        Mismatch: None fits. The first attempt that got inside the value says most about what is wrong.
+        Mismatch: No variant fits. Raises the error of the first attempt that failed inside the value, the most specific.
     """
     telling: Mismatch | None = None
     for variant in variants:
@@ -90,24 +90,24 @@ def first_fit(variants: Iterable[V], convert: Callable[[V], T], mismatch: Callab
 
 
 def type_of(value: Any) -> str:
-    """The type of a value, as a mismatch names it."""
+    """Return the type of a value, for errors."""
     return "None" if value is None else type(value).__name__
 
 
 def how_to_store(kind: str) -> str:
-    """What to do where a `File` or `Dir` is expected, and something else is given."""
+    """Return advice for a value that is not the expected `File` or `Dir`."""
     return f"upload from this machine with {kind}.from_local(path), or refer to stored data with {kind}(uri)"
 
 
 def encodable(value: str) -> str:
-    """Text that UTF-8 can express.
+    """Check that text can be encoded as UTF-8.
 
     Raises:
-        Mismatch: The text has half of a surrogate pair.
+        Mismatch: The text has a lone surrogate.
     """
     plain = str.__str__(value)
     try:
         plain.encode()
     except UnicodeEncodeError:
-        raise Mismatch("the text has half of a surrogate pair, which UTF-8 cannot express", fits_type=True) from None
+        raise Mismatch("the text has a lone surrogate, which UTF-8 cannot encode", fits_type=True) from None
     return plain

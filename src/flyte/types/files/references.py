@@ -1,4 +1,4 @@
-"""Files, directories and data frames: references to what is stored elsewhere, opened only when asked."""
+"""Files, directories and data frames: references to stored data, which is opened only on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
 
     class fetching:
-        """`flyte_rpc.sync.decorators.fetching`, imported when the method is used: a worker starts without an event loop."""
+        """Import `flyte_rpc.sync.decorators.fetching` lazily, so that a worker starts without an event loop."""
 
         def __init__(self, function):
             self.__wrapped__ = function.__func__
@@ -33,11 +33,11 @@ _WEB = ("http", "https")
 
 @dataclass(frozen=True)
 class File:
-    """A file that is stored somewhere.
+    """A reference to a stored file.
 
     Attributes:
-        uri: Where: a path of this machine, or a URI such as `file:///data/a.csv`, `https://...` or `s3://...`.
-        format: What is in it, such as "csv"; empty when nobody said.
+        uri: A path on this machine, or a URI such as `file:///data/a.csv`, `https://...` or `s3://...`.
+        format: File format, such as "csv"; empty if unknown.
         hash: Its content hash, if it is known.
     """
 
@@ -57,13 +57,13 @@ class File:
         timeout: float = _UPLOAD_TIMEOUT,
         client: Client | None = None,
     ) -> Any:
-        """Upload a file of this machine; `await File.from_local.aio(...)` in async code.
+        """Upload a local file; `await File.from_local.aio(...)` in async code.
 
-        The same content under the same name gets the same place, so uploading it again does no harm.
+        The same content under the same name gets the same URI, so uploads are idempotent.
 
         Args:
             local_path: The file.
-            format: What is in it, such as "csv".
+            format: File format, such as "csv".
             project: Project that it is stored for. Default: the client's.
             domain: Domain that it is stored for. Default: the client's.
             timeout: Seconds for the whole upload. Default: 600.
@@ -76,7 +76,7 @@ class File:
             OSError: The file cannot be read.
             InitializationError: There is no client, project or domain.
             WaitTimeoutError: `timeout` has passed.
-            RuntimeSystemError: The storage does not take it.
+            RuntimeSystemError: The storage refuses the file.
             RpcError: The call failed; the subclass says how.
 
         Calls `DataProxyService.CreateUploadLocation`, and puts the file to the link that it gives.
@@ -89,11 +89,11 @@ class File:
 
     @classmethod
     def from_existing_remote(cls, remote_path: str, file_cache_key: str | None = None) -> File:
-        """A reference to a file that is stored already; nothing is read.
+        """Create a reference to an existing remote file. Nothing is read.
 
         Args:
             remote_path: Its URI.
-            file_cache_key: What tells its content from another, for caches. Default: nothing, the URI does.
+            file_cache_key: A hash of its content, for caches. Default: none; caches use the URI.
         """
         return cls(remote_path, hash=file_cache_key)
 
@@ -103,22 +103,22 @@ class File:
         return _name(self.uri)
 
     def open(self, mode: str = "rb", *, encoding: str | None = None, timeout: float = _TIMEOUT) -> IO[Any]:
-        """Open it for reading.
+        """Open the file for reading.
 
         Args:
             mode: "rb" for bytes, "r" for text.
-            encoding: Encoding of text; UTF-8 unless given.
+            encoding: Text encoding. Default: UTF-8.
             timeout: Seconds to wait for each response of a web server.
 
         Returns:
             An open file; use it in a `with` statement.
 
         Raises:
-            ValueError: The mode is not for reading, or nothing here opens that kind of URI.
-            OSError: It cannot be opened.
+            ValueError: The mode is not for reading, or the URI's scheme is not supported.
+            OSError: The file cannot be opened.
         """
         if mode not in ("r", "rt", "rb"):
-            raise ValueError(f'a File is opened for reading, with mode "rb" or "r", not {mode!r}')
+            raise ValueError(f'a File can only be opened for reading, with mode "rb" or "r", not {mode!r}')
         path = local_path(self.uri)
         if path is not None:
             return path.open(mode, encoding=None if mode == "rb" else encoding or "utf-8")
@@ -132,17 +132,17 @@ class File:
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
     def download(self, path: str | os.PathLike[str] | None = None, *, timeout: float = _TIMEOUT) -> Path:
-        """Copy it to this machine.
+        """Copy the file to this machine.
 
         Args:
-            path: The file to write, or a directory to put it in; without it a new temporary directory.
+            path: The target file or directory. Default: a new temporary directory.
             timeout: Seconds to wait for each response of a web server.
 
         Returns:
-            Where the copy is. Nothing is left there if the copy fails.
+            The path of the copy. If the copy fails, no partial file is left.
 
         Raises:
-            ValueError: Nothing here opens that kind of URI.
+            ValueError: The URI's scheme is not supported.
             OSError: It cannot be read or written.
         """
         import shutil
@@ -163,11 +163,11 @@ class File:
 
 @dataclass(frozen=True)
 class Dir:
-    """A directory that is stored somewhere.
+    """A reference to a stored directory.
 
     Attributes:
-        uri: Where: a path of this machine, or a URI such as `file:///data` or `s3://...`.
-        format: What its files hold, such as "csv"; empty when nobody said.
+        uri: A path on this machine, or a URI such as `file:///data` or `s3://...`.
+        format: Format of its files, such as "csv"; empty if unknown.
         hash: Its content hash, if it is known.
     """
 
@@ -187,13 +187,13 @@ class Dir:
         timeout: float = _UPLOAD_TIMEOUT,
         client: Client | None = None,
     ) -> Any:
-        """Upload a directory of this machine with all files below it; `await Dir.from_local.aio(...)` in async code.
+        """Upload a local directory recursively; `await Dir.from_local.aio(...)` in async code.
 
-        Files go eight at a time. The same content gets the same place, so uploading it again does no harm.
+        Eight files are uploaded at a time. The same content gets the same URI, so uploads are idempotent.
 
         Args:
             local_path: The directory.
-            format: What its files hold, such as "csv".
+            format: Format of its files, such as "csv".
             project: Project that it is stored for. Default: the client's.
             domain: Domain that it is stored for. Default: the client's.
             timeout: Seconds for the whole upload. Default: 600.
@@ -203,11 +203,11 @@ class Dir:
             A reference to the copy, with a digest of names and contents as `hash`.
 
         Raises:
-            OSError: A file cannot be read, or it is no directory.
-            ValueError: It has no files, or one that cannot be uploaded, such as a link to a directory.
+            OSError: A file cannot be read, or `local_path` is not a directory.
+            ValueError: The directory has no files, or an entry that cannot be uploaded, such as a link to a directory.
             InitializationError: There is no client, project or domain.
             WaitTimeoutError: `timeout` has passed.
-            RuntimeSystemError: The storage does not take a file, or not under its name.
+            RuntimeSystemError: The storage refuses a file or its name.
             RpcError: A call failed; the subclass says how.
 
         Calls `DataProxyService.CreateUploadLocation` for each file.
@@ -220,11 +220,11 @@ class Dir:
 
     @classmethod
     def from_existing_remote(cls, remote_path: str, dir_cache_key: str | None = None) -> Dir:
-        """A reference to a directory that is stored already; nothing is read.
+        """Create a reference to an existing remote directory. Nothing is read.
 
         Args:
             remote_path: Its URI.
-            dir_cache_key: What tells its content from another, for caches. Default: nothing, the URI does.
+            dir_cache_key: A hash of its content, for caches. Default: none; caches use the URI.
         """
         return cls(remote_path, hash=dir_cache_key)
 
@@ -234,10 +234,10 @@ class Dir:
         return _name(self.uri)
 
     def files(self) -> Iterator[File]:
-        """The files in it and in the directories below, by path.
+        """List all files below the directory, by path.
 
         Raises:
-            ValueError: It is not on this machine.
+            ValueError: The directory is not on this machine.
             NotADirectoryError: The directory does not exist.
         """
         root = self._local()
@@ -246,13 +246,13 @@ class Dir:
                 yield File(found.as_uri(), self.format)
 
     def download(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Copy it, with all that is below it.
+        """Copy the directory recursively.
 
         Args:
-            path: The directory to make or to add to; without it a new temporary directory.
+            path: The target directory, which may exist. Default: a new temporary directory.
 
         Raises:
-            ValueError: It is not on this machine; nothing here lists a directory elsewhere.
+            ValueError: The directory is not on this machine; remote directories cannot be listed.
             OSError: It cannot be read or written.
         """
         import shutil
@@ -267,18 +267,18 @@ class Dir:
         if root is None:
             raise _unopened(self.uri, ())
         if not root.is_dir():
-            raise NotADirectoryError(f"{self.uri} is not a directory of this machine")
+            raise NotADirectoryError(f"{self.uri} is not a directory on this machine")
         return root.absolute()
 
 
 @dataclass(frozen=True)
 class StructuredDataset:
-    """A data frame that is stored somewhere. It is a reference: a library of data frames reads what `uri` names.
+    """A reference to a stored data frame. Use a data frame library to read `uri`.
 
     Attributes:
-        uri: Where.
-        format: How, such as "parquet"; empty when nobody said.
-        columns: Type of each column by name, where the task declares them. A type without Python form is `Any`.
+        uri: URI of the data.
+        format: Storage format, such as "parquet"; empty if unknown.
+        columns: Type of each column by name, if the task declares them. A type without a Python form is `Any`.
     """
 
     uri: str
@@ -287,24 +287,24 @@ class StructuredDataset:
 
 
 def local_path(uri: str) -> Path | None:
-    """The path that a URI means on this machine; None if it is elsewhere.
+    """Return the local path of a URI; None if it is not on this machine.
 
     Raises:
-        ValueError: It is a `file:` URI of another machine.
+        ValueError: It is a `file:` URI with another host.
     """
     parts = urlsplit(uri)
-    # One letter is the drive of a Windows path.
+    # A single letter is the drive of a Windows path.
     if len(parts.scheme) < 2:
         return Path(uri)
     if parts.scheme != "file":
         return None
     if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"{uri} is a file of the machine {parts.netloc!r}, not of this one")
+        raise ValueError(f"{uri} is a file on the machine {parts.netloc!r}, not on this one")
     return Path(unquote(parts.path))
 
 
 def absolute_uri(uri: str) -> str:
-    """A URI that means the same in another process: a plain path becomes a `file:` URI."""
+    """Return a URI that is valid in other processes: a plain path becomes a `file:` URI."""
     if len(urlsplit(uri).scheme) > 1:
         return uri
     return Path(uri).absolute().as_uri()
@@ -313,7 +313,7 @@ def absolute_uri(uri: str) -> str:
 def _unopened(uri: str, schemes: tuple[str, ...]) -> ValueError:
     scheme = urlsplit(uri).scheme
     able = ", ".join(["local paths", "file", *schemes])
-    return ValueError(f"{uri}: {scheme} is not a scheme that can be opened here (only {able}); use a library for it")
+    return ValueError(f"{uri}: {scheme} is not a supported scheme (only {able}); use a library that supports it")
 
 
 def _temporary() -> Path:

@@ -1,4 +1,4 @@
-"""Files of this machine put where tasks can read them: through links that the control plane signs."""
+"""Uploads local files for tasks, through links that the control plane signs."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _ANYTHING = "application/octet-stream"
 _AT_ONCE = 8
 _ATTEMPTS = 4
 _FIRST_PAUSE = 0.5
-# How long a store may say nothing; a thread that waits for it cannot be ended, and would keep the process.
+# Socket timeout. A thread that waits for the storage cannot be interrupted, and would keep the process alive.
 _IDLE = 60.0
-# Servers sign links for an hour at most.
+# Servers sign links for at most an hour.
 _LONGEST_LINK = 3600.0
 _SPARE = 300.0
 _LEAST = 0.001
@@ -52,7 +52,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Uploaded(NamedTuple):
-    """Where a file or directory is now, and a hash of what is in it."""
+    """The URI of an uploaded file or directory, and a hash of its content."""
 
     uri: str
     digest: str
@@ -65,11 +65,11 @@ class _Source(NamedTuple):
 
 
 Progress = Callable[[Path, int, int], object]
-"""Told of a file that is uploaded: which, bytes sent, bytes in all."""
+"""Called with the file, the bytes sent, and its total size."""
 
 
 class _Interrupted(Exception):
-    """The reading of a file was given up; urllib lets it pass, as it is no OSError."""
+    """An upload was cancelled while reading the file. Not an OSError, so that urllib does not wrap it."""
 
     def __init__(self, error: Exception | None = None) -> None:
         super().__init__(str(error or ""))
@@ -80,12 +80,12 @@ class Uploader:
     """Uploads to one project and domain, within one deadline.
 
     Args:
-        client: Whose control plane. Default: the current client's.
-        project: Project. Default: the client's.
-        domain: Domain. Default: the client's.
-        timeout: Seconds for everything.
-        progress: Called in the threads that upload, once at a time: for each MiB of a file, and when all of it was sent. A
-            file that is sent again begins anew. Default: nobody is told.
+        client: The client of the control plane. Default: the current client.
+        project: Project of the upload. Default: the client's.
+        domain: Domain of the upload. Default: the client's.
+        timeout: Total seconds.
+        progress: Called in the upload threads, never concurrently: after each MiB of a file, and at its end. A retry of a
+            file starts from 0. Default: none.
 
     Raises:
         InitializationError: There is no client, project or domain.
@@ -108,7 +108,7 @@ class Uploader:
         self._stopped = threading.Event()
         self._progress = progress
         self._telling = threading.Lock()
-        # Not the loop's own threads: there may be fewer, and others wait for them too.
+        # Not the loop's default executor, which may have fewer threads and is shared with others.
         self._threads = ThreadPoolExecutor(_AT_ONCE, "flyte-upload")
 
     def __enter__(self) -> Uploader:
@@ -119,14 +119,14 @@ class Uploader:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def file(self, path: Path, name: str = "", content_type: str = _ANYTHING) -> Uploaded:
-        """Upload one file under its own name, or the one given; the same content gets the same place."""
+        """Upload one file under its own name or the given one. The same content gets the same URI."""
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a directory; use Dir.from_local or upload_dir")
         source = await self._in_thread(path, lambda: self._read(path))
         return Uploaded(await self._put(source, name or path.name, "", content_type), source.md5.hex())
 
     async def directory(self, root: Path, prefix: str = "") -> Uploaded:
-        """Upload all files below a directory, to the place given, or one of its own for its content."""
+        """Upload all files below a directory to the given place, or to one derived from its content."""
         found = await self._in_thread(root, lambda: _files(root))
         turn = asyncio.Semaphore(_AT_ONCE)
 
@@ -138,7 +138,7 @@ class Uploader:
         digest = hashlib.sha256()
         for name, source in zip(found, sources, strict=True):
             digest.update(name.encode() + b"\0" + source.md5)
-        # A place of its own for each content: what is there already is what would be written.
+        # The place depends on the content, so existing files there are identical.
         place = prefix or digest.hexdigest()[:32]
 
         async def put(name: str, source: _Source) -> str:
@@ -147,11 +147,13 @@ class Uploader:
 
         above = await gather(put(name, source) for name, source in zip(found, sources, strict=True))
         if len({*above}) != 1:
-            raise RuntimeSystemError(f"the files of {root} were stored in several places", code="UploadFailed")
+            raise RuntimeSystemError(
+                f"the storage put the files of {root} into different directories", code="UploadFailed"
+            )
         return Uploaded(above[0], digest.hexdigest()[:32])
 
     async def _in_thread(self, path: Path, work: Callable[[], T]) -> T:
-        """What `work` gives. A thread cannot be cancelled, but it looks whether it is still wanted."""
+        """Return the result of `work`. A thread cannot be cancelled, but checks whether it was."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except _Interrupted as interrupted:
@@ -171,7 +173,7 @@ class Uploader:
         return _Source(path, size, digest.digest())
 
     async def _put(self, source: _Source, name: str, directory: str, content_type: str) -> str:
-        """Where the file is afterwards."""
+        """Upload a file. Return its URI."""
         left = self.left()
         if left <= 0:
             raise self._late(source.path)
@@ -210,7 +212,7 @@ class Uploader:
             await asyncio.sleep(pause)
 
     def _send(self, source: _Source, url: str, headers: dict[str, str]) -> str:
-        """Send the file once; returns what went wrong if that may pass, and nothing if it is there.
+        """Send the file once. Return the error if it may be temporary, and nothing on success.
 
         Raises:
             RuntimeSystemError: The storage refuses it.
@@ -224,7 +226,7 @@ class Uploader:
             with error:
                 said = error.read(500).decode(errors="replace")
             text = redact(f"{where} answered {error.code} {error.reason}: {said}".rstrip(": "))
-            # What S3 says of a connection that was idle for too long.
+            # S3's error for a connection that was idle for too long.
             if error.code in _PASSING or "RequestTimeout" in said:
                 return text
             raise RuntimeSystemError(f"{source.path} could not be uploaded: {text}", code="UploadFailed") from None
@@ -233,12 +235,12 @@ class Uploader:
                 raise _Interrupted from None
             return redact(f"{where} cannot be reached: {getattr(error, 'reason', error)}")
         except ValueError as error:
-            text = f"the server gave a link that cannot be used: {redact(str(error))}"
+            text = f"the server returned an invalid link: {redact(str(error))}"
             raise RuntimeSystemError(text, code="UploadFailed") from None
         return ""
 
     def tell(self, path: Path, sent: int, size: int) -> None:
-        """Report the progress of a file. An exception of the callback ends the upload."""
+        """Report the progress of a file. An exception in the callback ends the upload."""
         if self._progress is not None:
             with self._telling:
                 try:
@@ -251,12 +253,12 @@ class Uploader:
         return self._deadline - time.monotonic()
 
     def go_on(self) -> bool:
-        """Whether time is left and a caller still waits."""
+        """Whether the upload should continue: before the deadline, and not cancelled."""
         return self.left() > 0 and not self._stopped.is_set()
 
 
 class _Body:
-    """A file that is read until its uploader gives up; of one that is sent, whose size is known, its progress is told."""
+    """A file object that stops when the upload is cancelled, and reports progress if the size is known."""
 
     def __init__(self, path: Path, uploader: Uploader, size: int | None = None) -> None:
         try:
@@ -281,7 +283,7 @@ class _Body:
             chunk = self._file.read(size)
         except OSError as error:
             raise _Interrupted(error) from None
-        # A reader that asks for more has sent the previous part.
+        # A reader that requests more has sent the previous part.
         if self._size is not None and (not chunk or self._read - self._told >= _CHUNK):
             self._told = self._read
             self._uploader.tell(self._path, self._read, self._size)
@@ -290,7 +292,7 @@ class _Body:
 
 
 def _files(root: Path) -> list[str]:
-    """The names of all files below a directory, in order, with slashes in between."""
+    """Return the names of all files below a directory, sorted and separated by slashes."""
     if not root.is_dir():
         raise NotADirectoryError(
             f"{root} is not a directory" + ("; use File.from_local or upload_file" if root.exists() else "")
@@ -303,7 +305,7 @@ def _files(root: Path) -> list[str]:
     for directory, inner, names in os.walk(root, onerror=unlisted):
         for name in inner:
             if Path(directory, name).is_symlink():
-                raise ValueError(f"{Path(directory, name)} is a link to a directory; copy what is to be uploaded")
+                raise ValueError(f"{Path(directory, name)} is a link to a directory; replace it with a copy")
         for name in names:
             path = Path(directory, name)
             if not stat.S_ISREG(path.stat().st_mode):
@@ -314,25 +316,25 @@ def _files(root: Path) -> list[str]:
                 raise ValueError(f"{os.fsencode(path)!r} has a name that is not UTF-8") from None
             found.append(path.relative_to(root).as_posix())
     if not found:
-        raise ValueError(f"{root} has no files; there is nothing to upload")
+        raise ValueError(f"{root} contains no files to upload")
     return sorted(found)
 
 
 def _above(uri: str, name: str) -> str:
-    """The URI of the directory in which a file is stored under its relative name."""
+    """Return the URI of the directory that contains a file under its relative name."""
     wanted = name.split("/")
     parts = uri.split("/")
     stored = parts[-len(wanted) :]
     if len(stored) != len(wanted) or any(b not in (a, unquote(a)) for a, b in zip(stored, wanted, strict=True)):
         raise RuntimeSystemError(
-            f"the storage does not keep {name!r} under that name, but at {uri}: rename it, or upload without sub-directories",
+            f"the storage stored {name!r} as {uri}; rename the file, or upload without sub-directories",
             code="UploadFailed",
         )
     return "/".join(parts[: -len(wanted)])
 
 
 def _headers(place: CreateUploadLocationResponse, source: _Source, content_type: str) -> dict[str, str]:
-    """Those that the link was signed for, and those that every storage wants."""
+    """Return the headers that the link was signed for, and those that every storage requires."""
     wanted = {
         "Content-Length": str(source.size),
         "Content-MD5": base64.b64encode(source.md5).decode(),
@@ -345,6 +347,6 @@ def _headers(place: CreateUploadLocationResponse, source: _Source, content_type:
 
 
 def _opener(url: str) -> Any:
-    """What opens a link; a proxy that the environment names would only get in the way of this machine."""
+    """Return an opener for a link. It ignores proxies from the environment for this machine."""
     here = urlsplit(url).hostname in _LOOPBACK
     return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if here else []))

@@ -1,4 +1,4 @@
-"""Files of web servers, with errors that name the file and not the HTTP library."""
+"""Files on web servers. Errors name the file and do not expose the HTTP library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS: dict[int, type[OSError]] = {
 
 
 def opened(uri: str, timeout: float) -> IO[bytes]:
-    """A file of a web server, open for reading.
+    """Open a file on a web server for reading.
 
     Args:
         uri: An http: or https: URI.
@@ -27,7 +27,7 @@ def opened(uri: str, timeout: float) -> IO[bytes]:
 
     Raises:
         ValueError: The URI is not well-formed.
-        OSError: The server cannot be reached, or does not give the file.
+        OSError: The server cannot be reached, or does not return the file.
     """
     shown = redact(uri)
     try:
@@ -39,8 +39,8 @@ def opened(uri: str, timeout: float) -> IO[bytes]:
     except OSError as error:
         raise _trouble(shown, error) from None
     except (http.client.HTTPException, ValueError) as error:
-        # Spaces, control characters or an impossible host, each of which has an exception of its own.
-        raise ValueError(f"{shown} cannot be asked for: {error}") from None
+        # Spaces, control characters or an invalid host, each of which raises a different exception.
+        raise ValueError(f"{shown} cannot be requested: {error}") from None
     return io.BufferedReader(_Reader(shown, reply))
 
 
@@ -51,7 +51,7 @@ def _trouble(shown: str, error: Exception) -> OSError:
 
 
 class _Reader(io.RawIOBase):
-    """The body of a reply, which must have the length that was announced: a broken connection is not the file's end."""
+    """The body of a reply. It must have the announced length, so that a broken connection is not taken for its end."""
 
     def __init__(self, shown: str, reply: http.client.HTTPResponse) -> None:
         self._shown = shown

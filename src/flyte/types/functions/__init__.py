@@ -1,1 +1,1 @@
-"""Python functions as tasks: their interface, their arguments, the JSON schema of their inputs. It imports all other folders here."""
+"""Python functions as tasks: interface, arguments, and JSON schema of the inputs. It imports all other folders here."""

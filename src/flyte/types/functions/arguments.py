@@ -1,4 +1,4 @@
-"""Calling a task function: inputs as values of the very types that its parameters are annotated with."""
+"""Arguments for task functions: converts inputs to the annotated types of the parameters."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -13,14 +13,14 @@ from .interface import annotations_of
 
 
 def arguments_of(function: Callable[..., Any], literals: Iterable[NamedLiteral]) -> dict[str, Any]:
-    """The arguments to call a task function with.
+    """Return the arguments for calling a task function.
 
     Args:
-        function: The function; its own defaults apply to inputs that are not among the literals.
-        literals: The inputs of the action. Names that the function does not take are passed over.
+        function: The function. Its own defaults apply to missing inputs.
+        literals: The inputs of the action. Unknown names are ignored.
 
     Raises:
-        TypeError: A required input is missing, or a literal has no Python form of the annotated type.
+        TypeError: A required input is missing, or a literal does not fit its annotation.
     """
     title = getattr(function, "__qualname__", str(function))
     hints = annotations_of(function)

@@ -14,17 +14,17 @@ from flyte_api.messages.flyteidl2.task.common import NamedParameter
 
 
 def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[NamedParameter]]:
-    """The Flyte interface of a Python function, and its defaults as literals.
+    """Return the Flyte interface of a Python function, and its defaults as literals.
 
-    A tuple result becomes the outputs `o0`, `o1` and so on, a named tuple outputs of its names, any other result `o0`.
+    A tuple becomes the outputs `o0`, `o1` and so on, a named tuple becomes outputs with its names, any other result `o0`.
 
     Args:
-        function: A function whose parameters and result are annotated; asynchronous ones too.
+        function: A function with annotated parameters and result; `def` or `async def`.
 
     Raises:
-        TypeError: A parameter or the result has no annotation, or one without a Flyte type; a parameter cannot be given
-            by name; a default does not fit.
-        ValueError: A default fits but cannot be written, such as an integer beyond 64 bits.
+        TypeError: A parameter or the result has no annotation, or one without a Flyte type; a parameter is
+            positional-only; or a default does not fit.
+        ValueError: A default cannot be encoded, such as an integer beyond 64 bits.
     """
     title = getattr(function, "__qualname__", str(function))
     hints = annotations_of(function)
@@ -34,7 +34,7 @@ def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[Nam
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"{title}: a task cannot take *{name}; name each input")
         if parameter.kind is parameter.POSITIONAL_ONLY:
-            raise TypeError(f"{title}: inputs are given by name, and {name} can only be given by position")
+            raise TypeError(f"{title}: inputs are passed by name, but {name} is positional-only")
         if name not in hints:
             raise TypeError(f"{title}: parameter {name} has no annotation; write its type, such as {name}: int")
         variable = Variable(type=_hinted(f"{title}: parameter {name}", hints[name]))
@@ -43,7 +43,7 @@ def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[Nam
             literal = to_literal(parameter.default, variable_type(variable), name=f"{title}: default of {name}")
             defaults.append(NamedParameter(name=name, parameter=Parameter(var=variable, default=literal)))
     if "return" not in hints:
-        raise TypeError(f"{title}: the result has no annotation; write its type, or -> None when there is none")
+        raise TypeError(f"{title}: the result has no annotation; write its type, or -> None")
     outputs = [
         VariableEntry(key=name, value=Variable(type=_hinted(f"{title}: result", hint)))
         for name, hint in outputs_of(hints["return"], title).items()
@@ -52,12 +52,12 @@ def interface_of(function: Callable[..., Any]) -> tuple[TypedInterface, list[Nam
 
 
 def variable_type(variable: Variable) -> LiteralType:
-    """The type of a variable; an unset one when the variable has none."""
+    """Return the type of a variable; an empty type if it has none."""
     return variable.type if variable.type is not None else LiteralType()
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The resolved annotations of a function, `return` among them."""
+    """Return the resolved annotations of a function, including `return`."""
     try:
         return typing.get_type_hints(inspect.unwrap(function), include_extras=True)
     except NameError as error:
@@ -66,7 +66,7 @@ def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def outputs_of(hint: Any, title: str = "the function") -> dict[str, Any]:
-    """The outputs that a result annotation stands for: annotation by name."""
+    """Return the outputs for a result annotation: annotations by name."""
     hint = plain(hint)
     if hint is None or hint is type(None):
         return {}

@@ -28,11 +28,11 @@ _JSON = (str, int, float, bool, list, dict, type(None))
 def inputs_schema(
     interface: TypedInterface, defaults: Iterable[NamedParameter] = (), *, title: str = ""
 ) -> dict[str, Any]:
-    """The JSON schema of a task's inputs.
+    """Return the JSON schema of a task's inputs.
 
     Args:
         interface: The interface of the task.
-        defaults: The inputs that need not be given.
+        defaults: The optional inputs.
         title: Title of the schema. Default: none.
 
     Returns:
@@ -63,7 +63,7 @@ def inputs_schema(
 
 
 def type_schema(literal_type: LiteralType) -> dict[str, Any]:
-    """The JSON schema of one type."""
+    """Return the JSON schema of one type."""
     if literal_type.collection_type is not None:
         distinct = {"uniqueItems": True} if container_of(literal_type) in ("set", "frozenset") else {}
         return {"type": "array", "items": type_schema(literal_type.collection_type), **distinct}

@@ -1,4 +1,4 @@
-"""Flyte types as Python annotations, classes and words, and annotations as Flyte types.
+"""Conversion between Flyte types and Python annotations, classes and descriptions.
 
 It imports `data` and `files`.
 """

@@ -1,4 +1,4 @@
-"""Python annotations as Flyte types."""
+"""Convert Python annotations to Flyte types."""
 
 import datetime as dt
 import enum
@@ -53,7 +53,7 @@ _SIMPLE: dict[Any, LiteralType] = {
     dt.date: LiteralType(simple=SimpleType.DATETIME, structure=TypeStructure(tag=DATE_TAG)),
     dt.timedelta: LiteralType(simple=SimpleType.DURATION),
     type(None): LiteralType(simple=SimpleType.NONE),
-    # As the reference SDK describes them.
+    # Like the reference SDK.
     bytes: LiteralType(
         metadata=Struct.of({CLASS_KEY: BYTES_CLASS}),
         union_type=UnionType(
@@ -70,7 +70,7 @@ _SIMPLE: dict[Any, LiteralType] = {
 
 
 def literal_type_of(annotation: Any) -> LiteralType:
-    """The Flyte type of an annotation.
+    """Return the Flyte type of an annotation.
 
     Args:
         annotation: `int`, `float`, `str`, `bool`, `None`, `datetime`, `date`, `timedelta`, `bytes`, an enum,
@@ -79,7 +79,7 @@ def literal_type_of(annotation: Any) -> LiteralType:
             `Dir`, `StructuredDataset`, and unions of these.
 
     Raises:
-        TypeError: It is none of them, not resolved, or nested more than 100 levels deep.
+        TypeError: The annotation is not supported, not resolved, or nested more than 100 levels deep.
     """
     parts, depth = [annotation], 0
     while parts:
@@ -95,7 +95,7 @@ def _type_of(annotation: Any) -> LiteralType:
         annotation = type(None)
     try:
         known = _SIMPLE.get(annotation)
-    except TypeError:  # Unhashable, so none of ours.
+    except TypeError:  # Unhashable, so not in the table.
         known = None
     if known is not None:
         return LiteralType.parse(bytes(known))
@@ -115,9 +115,9 @@ def _type_of(annotation: Any) -> LiteralType:
         return json_type()
     if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
         if issubclass(annotation, enum.Flag):
-            raise TypeError(f"{annotation.__name__} is a Flag; its combinations have no Flyte type, use an Enum")
+            raise TypeError(f"{annotation.__name__} is a Flag; its combinations have no Flyte type; use an Enum")
         return LiteralType(enum_type=EnumType(values=list(annotation.__members__)))
-    # Most functions take none of these, and a worker should not wait for what it does not need.
+    # Imported late, because most functions take none of these, and a worker should start fast.
     from .schema_writer import struct_type
 
     found = struct_type(annotation)
@@ -127,7 +127,7 @@ def _type_of(annotation: Any) -> LiteralType:
 
 
 def tagged(annotation: Any) -> LiteralType:
-    """A variant of a union: its type, with the tag by which SDKs find the conversion of a value."""
+    """Return a variant of a union: its type, with the tag that SDKs use to select a conversion."""
     literal_type = _type_of(annotation)
     if tag_of(literal_type) in ("", MODEL_TAG):
         literal_type.structure = TypeStructure(tag=_tag(literal_type))
@@ -136,7 +136,7 @@ def tagged(annotation: Any) -> LiteralType:
 
 def _tag(literal_type: LiteralType) -> str:
     if tag_of(literal_type) == MODEL_TAG:
-        # Tuples and their like travel as models, and are told from them in unions only.
+        # Tuples and similar types are encoded as models, and differ from them only in unions.
         wrapper, _, _ = str(schema_of(literal_type).get("title")).partition("Wrapper_")
         return WRAPPER_TAGS.get(wrapper, MODEL_TAG)
     if literal_type.simple is not None:
@@ -157,7 +157,9 @@ def _tag(literal_type: LiteralType) -> str:
 def _choice(values: tuple[Any, ...]) -> LiteralType:
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) != len(values):
-        raise TypeError(f"Literal{list(values)} holds more than text; only Literal of strings has a Flyte type")
+        raise TypeError(
+            f"Literal{list(values)} contains values that are not strings; only a Literal of strings has a Flyte type"
+        )
     return LiteralType(enum_type=EnumType(values=texts))
 
 
@@ -166,10 +168,10 @@ def _complaint(annotation: Any, origin: Any) -> str:
     if isinstance(annotation, str):
         return f"{annotation!r} is text, not a type; resolve it first with typing.get_type_hints"
     if annotation in LISTS:
-        return f"{shown} does not say what it holds; write for example list[int]"
+        return f"{shown} has no item type; write for example list[int]"
     if annotation in SETS or annotation in TUPLES:
         written = "tuple[int, ...]" if annotation in TUPLES else f"{shown}[int]"
-        return f"{shown} does not say what it holds; write for example {written}"
+        return f"{shown} has no item type; write for example {written}"
     if origin in DICTS:
         return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
     return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"

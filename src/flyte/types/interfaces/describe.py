@@ -1,4 +1,4 @@
-"""Flyte types in the words of Python annotations."""
+"""Describe Flyte types in the syntax of Python annotations."""
 
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_rpc.codec.message import which_one_of
@@ -20,7 +20,7 @@ _SIMPLE = {
 
 
 def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
-    """A type as an error message names it, such as `list[int] | None`; nested deeper than 10 levels as `...`."""
+    """Describe a type for errors, such as `list[int] | None`. Levels deeper than 10 become `...`."""
     if depth > 10:
         return "..."
     kind, inner = which_one_of(literal_type, "type")

@@ -1,4 +1,4 @@
-"""Enums made of the names in a Flyte type, and the error for types without a Python counterpart."""
+"""Enums generated from a Flyte type, and the error for types without a Python counterpart."""
 
 import enum
 import functools
@@ -7,19 +7,19 @@ from typing import Any, cast
 
 
 class Unguessable(Exception):
-    """A type without a Python counterpart; the text says which."""
+    """A type has no Python counterpart. The message names it."""
 
 
 @functools.lru_cache(maxsize=1024)
 def enum_class(values: tuple[str, ...]) -> type[enum.Enum]:
-    """The enum of the given strings: the same class for the same strings, so that its members compare equal.
+    """Return the enum of the given strings. The same strings give the same class, so that members compare equal.
 
-    A member's value is the string; its name too, unless Python reserves it, in which case `v0_` stands in front.
+    A member's value and name are the string. Names that Python reserves get the prefix `v0_`.
     """
     members: dict[str, str] = {}
     distinct = dict.fromkeys(values)
     for value in distinct:
-        # With a letter in front any text is usable, so this ends.
+        # Any text is valid after a letter, so the loop ends.
         escaped = (f"v{number}_{value}" for number in itertools.count())
         names = itertools.chain([value] if _usable(value) else [], (name for name in escaped if name not in distinct))
         members[next(names)] = value
@@ -30,13 +30,13 @@ def enum_class(values: tuple[str, ...]) -> type[enum.Enum]:
 
 
 def _usable(name: str) -> bool:
-    # Python refuses `mro` and the empty name, and takes _sunder_, __dunder__ and mangled names for its own.
+    # Python refuses `mro` and the empty name, and reserves _sunder_, __dunder__ and mangled names.
     reserved = name in ("", "mro", "name", "value") or name.startswith("_DynamicEnum__")
     return not reserved and not (name.startswith("_") and name.endswith("_"))
 
 
 class _Pickled:
-    """Makes members of a class that no module holds picklable: by the strings it was made of."""
+    """Makes members of a generated class picklable, by its strings."""
 
     def __reduce_ex__(self, protocol: Any, /) -> Any:
         return _member, (tuple(member.value for member in type(self)), self.value)  # type: ignore[attr-defined]  # Mixed into enums only.

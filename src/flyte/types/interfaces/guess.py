@@ -1,4 +1,4 @@
-"""Flyte types as Python types."""
+"""Convert Flyte types to Python types."""
 
 import datetime as dt
 import inspect
@@ -33,14 +33,14 @@ _NUMBERED = re.compile(r"o[0-9]+")
 
 
 def guess_interface(typed_interface: TypedInterface, default_inputs: Iterable[NamedParameter] = ()) -> NativeInterface:
-    """The interface of a task in Python's terms.
+    """Return the interface of a task as Python types.
 
-    A variable whose type has no Python counterpart becomes `Any` and is explained in `NativeInterface.unsupported`; the
-    others are not affected.
+    A variable without a Python type becomes `Any`, with the reason in `NativeInterface.unsupported`. Other variables are
+    not affected.
 
     Args:
         typed_interface: Inputs and outputs of the task.
-        default_inputs: The inputs that need not be given, from `TaskSpec.default_inputs`.
+        default_inputs: The optional inputs, from `TaskSpec.default_inputs`.
     """
     defaults: dict[str, Literal | None] = {}
     for parameter in default_inputs:
@@ -59,19 +59,19 @@ def guess_interface(typed_interface: TypedInterface, default_inputs: Iterable[Na
 
 
 def variables(variable_map: VariableMap | None) -> list[tuple[str, LiteralType]]:
-    """Names and types of a variable map, in its order."""
+    """Return names and types of a variable map, in its order."""
     entries = variable_map.variables if variable_map is not None else []
     return [(entry.key, _type_of(entry.value)) for entry in entries]
 
 
 def output_variables(typed_interface: TypedInterface) -> list[tuple[str, LiteralType]]:
-    """Names and types of the outputs, in the order of `in_order`."""
+    """Return names and types of the outputs, sorted by `in_order`."""
     found = dict(variables(typed_interface.outputs))
     return [(name, found[name]) for name in in_order(found)]
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Names as they come; if all are numbered outputs, by number: deployment may have sorted them as text."""
+    """Sort numbered outputs by number, because deployment may have sorted them as text. Keep the order of others."""
     found = list(names)
     return sorted(found, key=lambda name: int(name[1:])) if all(map(_NUMBERED.fullmatch, found)) else found
 
@@ -89,14 +89,14 @@ def _guess_or_any(place: str, literal_type: LiteralType, unsupported: dict[str, 
 
 
 def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
-    """The Python type whose values a Flyte type holds.
+    """Return the Python type of a Flyte type.
 
     Args:
         literal_type: The type.
-        depth: How many types it is nested in.
+        depth: The nesting depth.
 
     Raises:
-        Unguessable: There is none, such as for pickled objects.
+        Unguessable: The type has no Python counterpart, for example a pickled object.
     """
     if depth > MAX_DEPTH:
         raise Unguessable(f"its type is nested more than {MAX_DEPTH} levels deep")
@@ -145,7 +145,7 @@ def _guess_simple(literal_type: LiteralType, simple: SimpleType) -> Any:
     if simple == SimpleType.DATETIME and tag == DATE_TAG:
         return dt.date
     if simple == SimpleType.STRUCT and literal_type.metadata is not None:
-        # Building classes needs machinery that most clients never need.
+        # Imported late, because most clients never build classes.
         from .struct_types import struct_class
 
         return struct_class(literal_type)

@@ -1,4 +1,4 @@
-"""The interface of a task in Python's terms."""
+"""The interface of a task as Python types."""
 
 import inspect
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from flyte_api.messages.flyteidl2.core.literals import Literal
 
 
 class has_default:
-    """Stands for a default that the server holds: the input may be left out. Never instantiated."""
+    """Marks an input with a default on the server. Never instantiated."""
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class NativeInterface:
     """Inputs and outputs of a task, as Python types.
 
     Attributes:
-        inputs: Type and default by name. The default is `inspect.Parameter.empty` for an input that must be given, and
-            `has_default` for one that need not.
+        inputs: Type and default by name. The default is `inspect.Parameter.empty` for a required input, and `has_default`
+            for an optional one.
         outputs: Type by name; `o0`, `o1` and so on are in numerical order.
-        defaults: The defaults of inputs, as the server holds them.
-        unsupported: Why a type is `Any`, by `inputs.<name>` or `outputs.<name>`. Such a value has no Python form; it is
-            read and passed on as a `Literal`.
+        defaults: The defaults of inputs, as stored on the server.
+        unsupported: Why a type is `Any`, by `inputs.<name>` or `outputs.<name>`. Such values have no Python form; read and
+            pass them as a `Literal`.
     """
 
     inputs: Mapping[str, tuple[Any, Any]]
@@ -32,15 +32,15 @@ class NativeInterface:
     unsupported: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def has_outputs(self) -> bool:
-        """Whether the task gives anything back."""
+        """Whether the task has outputs."""
         return bool(self.outputs)
 
     def required_inputs(self) -> list[str]:
-        """Names of the inputs that must be given."""
+        """Names of the required inputs."""
         return [name for name, (_, default) in self.inputs.items() if default is inspect.Parameter.empty]
 
     def num_required_inputs(self) -> int:
-        """How many inputs must be given."""
+        """Number of required inputs."""
         return len(self.required_inputs())
 
     def __str__(self) -> str:

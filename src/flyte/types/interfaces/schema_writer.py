@@ -1,7 +1,7 @@
-"""Classes of data as JSON schemas, in the two styles of the other Flyte SDKs.
+"""Write JSON schemas of data classes, in the two styles of the other Flyte SDKs.
 
-Dataclasses are described and written as mashumaro does: enums by value, timedeltas in seconds, nested classes in place.
-Models, tuples, named tuples and typed dicts as pydantic does: enums by name, ISO durations, nested classes in `$defs`.
+Dataclasses follow mashumaro: enums by value, timedeltas in seconds, nested classes inline. Models, tuples, named tuples
+and typed dicts follow pydantic: enums by name, ISO durations, nested classes in `$defs`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 
 
 def struct_type(annotation: Any) -> LiteralType | None:
-    """The Flyte type of a class of data or a tuple; None for any other annotation.
+    """Return the Flyte type of a data class or a tuple; None for any other annotation.
 
     Raises:
         TypeError: A part of it has no JSON schema.
@@ -68,7 +68,7 @@ def _model_schema(model: Any) -> dict[str, Any]:
     from pydantic.json_schema import GenerateJsonSchema
 
     class ByName(GenerateJsonSchema):
-        """Names the members of enums, as single enums do."""
+        """Writes enums by member name, like enums outside of classes."""
 
         def enum_schema(self, schema: Any) -> Any:
             made = super().enum_schema(schema)
@@ -93,7 +93,7 @@ class _Writer:
         return self.with_definitions(self._class(kind, described))
 
     def schema(self, hint: Any, place: str) -> dict[str, Any]:
-        """The schema of an annotation; `place` names it in errors."""
+        """Return the schema of an annotation; `place` is its name in errors."""
         hint = plain(hint)
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if hint in (Any, object):
@@ -129,7 +129,9 @@ class _Writer:
         if (described := data_class(hint)) is not None:
             return self._class(hint, described)
         if isinstance(hint, typing.TypeVar):
-            raise TypeError(f"{place}: {hint.__name__} stands for no type; say which, as in {place.split('.')[0]}[int]")
+            raise TypeError(
+                f"{place}: {hint.__name__} is a type variable; specify a type, as in {place.split('.')[0]}[int]"
+            )
         shown = hint.__name__ if isinstance(hint, type) else str(hint)
         raise TypeError(f"{place}: {shown} cannot be part of a JSON object")
 
@@ -160,7 +162,7 @@ class _Writer:
         values = [member.value for member in kind]
         if not all(isinstance(value, str | int | float) for value in values):
             raise TypeError(
-                f"{kind.__name__}: members in a dataclass are written by value; make them str, int or float"
+                f"{kind.__name__}: enum members in a dataclass are encoded by value; use str, int or float values"
             )
         return {"enum": values}
 
@@ -173,7 +175,7 @@ class _Writer:
         if described.kind == "namedtuple":
             return self._tuple(tuple(field.hint for field in described.fields), name)
         if kind in self.open:
-            # A class that contains itself can be described by reference only.
+            # A recursive class can only be described by reference.
             self.recursive.add(kind)
             return {"$ref": f"#/$defs/{name}"}
         self.open.append(kind)
@@ -182,11 +184,11 @@ class _Writer:
         if not (self.by_name or kind in self.recursive):
             return schema
         if self.definitions.setdefault(name, schema) != schema:
-            raise TypeError(f"two classes are called {name}; a JSON schema can hold only one")
+            raise TypeError(f"two classes are named {name}; a JSON schema can contain only one")
         return {"$ref": f"#/$defs/{name}"}
 
     def properties(self, described: DataClass, name: str) -> dict[str, Any]:
-        """The schema of a class as an object."""
+        """Return the schema of a class as an object."""
         parts: dict[str, Any] = {}
         for field in described.fields:
             part = self.schema(field.hint, f"{name}.{field.name}")
@@ -204,7 +206,7 @@ class _Writer:
         return schema
 
     def _default(self, value: Any, schema: dict[str, Any]) -> dict[str, Any]:
-        """The default of a field, where JSON can express it; elsewhere the class alone knows it."""
+        """Return the default of a field, if JSON can express it."""
         dumper = Dumper({"$defs": self.definitions}, by_name=self.by_name)
         try:
             default = dumper.dump(value, schema)

@@ -1,4 +1,4 @@
-"""JSON schemas of Flyte types as Python classes: the same class for the same definition, so that values compare equal."""
+"""Convert JSON schemas to Python classes. Equal definitions give the same class, so that values compare equal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FORMATS: Mapping[str, Any] = {
     "binary": bytes,
     "integer": int,
 }
-# Formats of text whose types live in modules that are not imported before one is met.
+# Text formats with types in modules that are imported on first use.
 _TEXTUAL: Mapping[str, tuple[str, str]] = {
     "uuid": ("uuid", "UUID"),
     "decimal": ("decimal", "Decimal"),
@@ -49,14 +49,14 @@ _lock = threading.Lock()
 
 
 def struct_class(literal_type: LiteralType) -> Any:
-    """The Python type of a type that carries a JSON schema.
+    """Return the Python type of a Flyte type with a JSON schema.
 
     Raises:
         Unguessable: The schema has no Python counterpart.
     """
     if literal_type.metadata is None:
         return dict
-    # The very bytes were seen before, most of the time; otherwise the definition may be, in another order.
+    # Usually the same bytes were seen before; otherwise the definition may be known in another order.
     try:
         key = (bytes(literal_type.metadata), by_value(literal_type))
         if (found := _seen.get(key)) is not None:
@@ -72,20 +72,20 @@ def struct_class(literal_type: LiteralType) -> Any:
 
 
 def class_of(schema: dict[str, Any], *, by_value: bool) -> Any:
-    """The Python type of a JSON schema.
+    """Return the Python type of a JSON schema.
 
     Args:
         schema: The schema, with its `$defs`.
-        by_value: Whether a bare `enum` is an enum written by value, as in dataclasses; else it is a `Literal`.
+        by_value: Whether a bare `enum` is an enum encoded by value, as in dataclasses; otherwise it is a `Literal`.
     """
     builder = _Builder(schema.get("$defs", {}), by_value)
     with _lock:
         try:
             found = builder.root(schema)
         except (TypeError, ValueError, AttributeError, KeyError) as error:
-            # The deployer of the task wrote it, and it may be anything.
+            # The schema is untrusted: it comes from the deployer of the task.
             raise Unguessable(f"its schema is malformed: {error}") from error
-        # Only now: a class of a schema that fails halfway would be half a class.
+        # Store classes only now: if the schema fails halfway, its classes are incomplete.
         _classes.update(builder.made)
         while len(_classes) > _MOST:
             del _classes[next(iter(_classes))]
@@ -133,7 +133,7 @@ class _Builder:
         if isinstance(reference := schema.get("$ref"), str):
             target = self.definitions.get(reference.rpartition("/")[2])
             if not reference.startswith("#/$defs/") or not is_dict(target):
-                raise Unguessable(f"its schema refers to {reference}, which is not there")
+                raise Unguessable(f"its schema refers to {reference}, which does not exist")
             return self.hint(target, depth + 1, referred=True)
         alone: Any = schema.get("allOf")
         if is_list(alone) and len(alone) == 1:
@@ -201,7 +201,7 @@ class _Builder:
                 return held[key]
         self.made[key] = made = make()
         if kind == "class":
-            # Known before its fields are: they may be of this very class.
+            # Registered before its fields, which may refer to this class.
             self._complete(made, schema, depth)
         return made
 
@@ -232,7 +232,7 @@ class _Builder:
 
 
 def _picklable(made: Any, schema: dict[str, Any], builder: _Builder, names: tuple[str, ...] | None) -> Any:
-    """Lets instances of a class that no module holds be pickled and copied: by its schema."""
+    """Makes instances of a generated class picklable and copyable, by its schema."""
     text = json.dumps({"$defs": builder.definitions, **schema})
     by_value = builder.by_value
 
@@ -249,14 +249,14 @@ def _rebuilt(schema: str, by_value: bool, values: tuple[Any, ...]) -> Any:
 
 
 def _in_order(schema: dict[str, Any]) -> list[str]:
-    """Names of the properties: the required ones as listed, which is as declared, then the others."""
+    """Return the names of the properties: the required ones in their listed (declared) order, then the others."""
     properties: dict[str, Any] = schema.get("properties") or {}
     required = [key for key in schema.get("required", []) if key in properties]
     return [*dict.fromkeys([*required, *properties])]
 
 
 def _with_default(hint: Any, schema: Any) -> tuple[Any, dict[str, Any]]:
-    """The annotation and default of a field that need not be given."""
+    """Return the annotation and default of an optional field."""
     from flyte.types.data.load import load
     from flyte.types.data.mismatch import Mismatch
 
@@ -265,7 +265,7 @@ def _with_default(hint: Any, schema: Any) -> tuple[Any, dict[str, Any]]:
         try:
             default: Any = load(given, hint)
         except Mismatch:
-            # Nothing that a reader could use, such as null for a field that is never null.
+            # An unusable default, such as null for a field that is never null.
             return typing.Optional[hint], {"default": None}  # noqa: UP045  # Made at run time.
         if isinstance(default, (list, dict, set)) or dataclasses.is_dataclass(default):
             return hint, {"default_factory": functools.partial(copy.deepcopy, default)}

@@ -1,4 +1,4 @@
-"""What a Flyte type says beside its kind: the tags, schemas and class names that SDKs put on it."""
+"""Additional information in Flyte types: tags, schemas and class names that SDKs add."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from flyte.types.data.mismatch import MAX_DEPTH
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType, TypeAnnotation, TypeStructure
 from flyte_api.messages.google.protobuf.struct import Struct
 
-# Tags that other Flyte SDKs put on the variants of a union; one that is missing makes them refuse the value.
+# Tags of union variants in other Flyte SDKs, which refuse values with a missing tag.
 TAGS = {
     SimpleType.INTEGER: "int",
     SimpleType.FLOAT: "float",
@@ -25,16 +25,16 @@ UNION_TAG = "Typed Union"
 ENUM_TAG = "DefaultEnumTransformer"
 DATACLASS_TAG = "Object-Dataclass-Transformer"
 MODEL_TAG = "Pydantic Transformer"
-# By what the title of their schema starts with.
+# Keyed by the start of their schema's title.
 WRAPPER_TAGS = {"Tuple": "Typed Tuple", "NamedTuple": "NamedTuple", "TypedDict": "TypedDict"}
 FILE_TAG = "File"
 DIR_TAG = "Dir"
 FRAME_TAG = "DataFrame Transformer"
-# A binary with this tag holds plain data.
+# The tag of binaries with plain data.
 MSGPACK_TAG = "msgpack"
 PICKLE_TAG = "FlytePickle"
 PICKLE_FORMAT = "PythonPickle"
-# Where other SDKs put the name of the class of a pickled value; ours says by it which container a collection was.
+# The key for the class name of a pickled value in other SDKs. Ours also uses it for the container of a collection.
 CLASS_KEY = "python_class_name"
 BYTES_CLASS = "<class 'bytes'>"
 CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
@@ -44,17 +44,17 @@ _CACHE_KEY = {"cache-key-metadata": {"serialization-format": MSGPACK_TAG}}
 
 
 def tag_of(literal_type: LiteralType) -> str:
-    """The structure tag of a type; empty when it has none."""
+    """Return the structure tag of a type; empty if it has none."""
     return literal_type.structure.tag if literal_type.structure is not None else ""
 
 
 def by_value(literal_type: LiteralType) -> bool:
-    """Whether enums inside a JSON object are written by value, as in dataclasses, rather than by name."""
+    """Whether enums inside a JSON object are encoded by value, as in dataclasses, rather than by name."""
     return tag_of(literal_type) in ("", DATACLASS_TAG)
 
 
 def class_name(literal_type: LiteralType) -> str:
-    """The class that a type names in its metadata: of a pickled value, or the container that became a collection."""
+    """Return the class name in a type's metadata: that of a pickled value, or the container of a collection."""
     if literal_type.metadata is None or literal_type.simple is not None:
         return ""
     name = schema_of(literal_type).get(CLASS_KEY)
@@ -62,18 +62,18 @@ def class_name(literal_type: LiteralType) -> str:
 
 
 def is_bytes(literal_type: LiteralType) -> bool:
-    """Whether it is the type of `bytes`, which travel as the pickle of bytes."""
+    """Whether it is the type of `bytes`, which are encoded as a pickle."""
     return literal_type.union_type is not None and class_name(literal_type) == BYTES_CLASS
 
 
 def container_of(literal_type: LiteralType) -> str:
-    """Which container a collection stands for, of `CONTAINERS`; empty for a list."""
+    """Return the container of a collection, one of `CONTAINERS`; empty for a list."""
     name = class_name(literal_type) if literal_type.collection_type is not None else ""
     return name if name in CONTAINERS else ""
 
 
 def schema_of(literal_type: LiteralType) -> dict[str, Any]:
-    """The JSON schema that a type carries; an empty one if it has none that can be read."""
+    """Return the JSON schema of a type; empty if it has none, or an invalid one."""
     try:
         return read_schema(literal_type)
     except ValueError:
@@ -81,10 +81,10 @@ def schema_of(literal_type: LiteralType) -> dict[str, Any]:
 
 
 def read_schema(literal_type: LiteralType) -> dict[str, Any]:
-    """The JSON schema that a type carries; an empty one if it has none.
+    """Return the JSON schema of a type; empty if it has none.
 
     Raises:
-        ValueError: It is damaged, or nested too deep.
+        ValueError: The schema is invalid, or nested too deep.
     """
     if literal_type.metadata is None:
         return {}
@@ -92,10 +92,10 @@ def read_schema(literal_type: LiteralType) -> dict[str, Any]:
 
 
 def whole(value: Any, depth: int = 0) -> Any:
-    """A JSON value with whole numbers as `int`, as they went in: the wire form knows floats only.
+    """Convert whole numbers in a JSON value back to `int`, because its message stores all numbers as floats.
 
     Raises:
-        ValueError: It is nested too deep.
+        ValueError: The value is nested too deep.
     """
     if depth > MAX_DEPTH:
         raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
@@ -109,7 +109,7 @@ def whole(value: Any, depth: int = 0) -> Any:
 
 
 def json_type(schema: dict[str, Any] | None = None, tag: str = "") -> LiteralType:
-    """The Flyte type of JSON objects: of any, or of those that a schema describes."""
+    """Return the Flyte type of JSON objects, with an optional schema."""
     return LiteralType(
         simple=SimpleType.STRUCT,
         metadata=Struct.of(schema) if schema is not None else None,

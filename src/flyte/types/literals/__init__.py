@@ -1,4 +1,4 @@
-"""Python values as Flyte literals, and literals as Python values.
+"""Conversion between Python values and Flyte literals.
 
 It imports `interfaces`, `data` and `files`.
 """

@@ -1,4 +1,4 @@
-"""Whole sets of inputs and outputs: as a client sends and reads them, and as a worker writes them."""
+"""Conversion of all inputs or outputs at once, for clients and workers."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from .read import read_as
 
 @dataclass(frozen=True)
 class NativeValues:
-    """Inputs or outputs in Python's terms.
+    """Inputs or outputs as Python values.
 
     Attributes:
         values: Value by name; numbered outputs are in numerical order. A value without a Python form is its `Literal`.
@@ -34,16 +34,16 @@ class NativeValues:
 def inputs_to_literals(
     typed_interface: TypedInterface, values: Mapping[str, Any], defaults: Iterable[NamedParameter] = ()
 ) -> list[NamedLiteral]:
-    """The inputs of a call, in the order of the interface.
+    """Convert the inputs of a call to literals, in the order of the interface.
 
     Args:
         typed_interface: The interface of the task.
-        values: Value by name of the input.
-        defaults: The inputs that need not be given; their literals fill in for what is missing.
+        values: Values by name.
+        defaults: The optional inputs. Their literals fill in missing inputs.
 
     Raises:
         TypeError: An input is missing or unknown, or a value has another type than its input.
-        ValueError: A value has the right type but cannot be written, such as an integer beyond 64 bits.
+        ValueError: A value has the right type but cannot be encoded, such as an integer beyond 64 bits.
     """
     declared = dict(variables(typed_interface.inputs))
     unknown = [name for name in values if name not in declared]
@@ -58,7 +58,7 @@ def inputs_to_literals(
     found: list[NamedLiteral] = []
     for name, literal_type in declared.items():
         literal = to_literal(values[name], literal_type, name=name) if name in values else held[name]
-        # A default that the server holds without telling it is left to the server.
+        # The server fills in defaults that it does not send to clients.
         if literal is not None:
             found.append(NamedLiteral(name=name, value=literal))
     return found
@@ -71,24 +71,24 @@ def literals_to_python(
     as_types: Mapping[str, Any] | None = None,
     allow_pickle: bool = False,
 ) -> NativeValues:
-    """Inputs or outputs as Python values; one that cannot be read does not affect the others.
+    """Convert inputs or outputs to Python values. An unreadable value does not affect the others.
 
     Args:
         literals: The values.
-        variable_map: Their declared types. Without it the literals speak for themselves.
-        as_types: Annotation by name, for values to be read as a class of the caller's, such as a dataclass of the same
-            fields as the task's.
-        allow_pickle: Load pickled objects. That runs whatever code their writer put into them.
+        variable_map: Their declared types. Default: derived from the literals.
+        as_types: Annotations by name, to read values as the caller's own classes, such as a dataclass with the same fields
+            as the task's.
+        allow_pickle: Load pickled objects. Loading a pickle runs the code inside it.
 
     Raises:
-        TypeError: `as_types` names a value that is not there, or one that is not of that type.
+        TypeError: `as_types` names a nonexistent value, or a value does not fit the given type.
     """
     declared = dict(variables(variable_map))
     given = {item.name: item.value if item.value is not None else Literal() for item in literals}
     wanted = as_types or {}
     absent = [name for name in wanted if name not in given]
     if absent:
-        raise TypeError(f"as_types: there is no value {absent[0]!r}; there are {', '.join(given) or 'none'}")
+        raise TypeError(f"as_types: no value is named {absent[0]!r}; the values are {', '.join(given) or 'none'}")
     values: dict[str, Any] = {}
     unsupported: dict[str, str] = {}
     for name in in_order(
@@ -108,7 +108,7 @@ def literals_to_python(
 
 
 def result_to_literals(typed_interface: TypedInterface, result: Any) -> list[NamedLiteral]:
-    """The outputs that a task function gave back.
+    """Convert the result of a task function to outputs.
 
     Args:
         typed_interface: The interface of the task.
@@ -116,7 +116,7 @@ def result_to_literals(typed_interface: TypedInterface, result: Any) -> list[Nam
 
     Raises:
         TypeError: The result does not fit the outputs.
-        ValueError: A value has the right type but cannot be written.
+        ValueError: A value has the right type but cannot be encoded.
     """
     declared = output_variables(typed_interface)
     if not declared:
@@ -134,7 +134,7 @@ def result_to_literals(typed_interface: TypedInterface, result: Any) -> list[Nam
 
 
 def _is_one_output(result: tuple[Any, ...], declared: list[tuple[str, LiteralType]]) -> bool:
-    """Whether a tuple is the only output itself, such as one of `tuple[int, str] | None`, and not all of them."""
+    """Whether a tuple is the value of a single output, such as `tuple[int, str] | None`, rather than all outputs."""
     if len(declared) != 1:
         return False
     try:

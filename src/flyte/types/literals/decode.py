@@ -1,4 +1,4 @@
-"""Flyte literals as Python values. Nothing is downloaded, and nothing is unpickled unless the caller allows it."""
+"""Convert Flyte literals to Python values. Nothing is downloaded, or unpickled without the caller's permission."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -36,17 +36,17 @@ from .pickled_bytes import bytes_of
 
 
 class Unreadable(Exception):
-    """A literal without a Python form; the text says why."""
+    """A literal has no Python form. The message has the reason."""
 
 
 def from_literal(literal: Literal, literal_type: LiteralType | None = None, *, allow_pickle: bool = False) -> Any:
-    """The Python value of a literal; the literal itself when it has none (see `unsupported_reason`).
+    """Return the Python value of a literal; the literal itself if it has none (see `unsupported_reason`).
 
     Args:
         literal: The value.
-        literal_type: Its declared type, which tells dates from times, enum members from text and whole floats from
-            integers. Without it the literal speaks for itself.
-        allow_pickle: Load pickled objects. That runs whatever code their writer put into them.
+        literal_type: Its declared type, which distinguishes dates from times, enum members from text and whole floats from
+            integers. Default: derived from the literal.
+        allow_pickle: Load pickled objects. Loading a pickle runs the code inside it.
     """
     try:
         return decode(literal, literal_type, allow_pickle=allow_pickle)
@@ -55,7 +55,7 @@ def from_literal(literal: Literal, literal_type: LiteralType | None = None, *, a
 
 
 def unsupported_reason(literal: Literal, literal_type: LiteralType | None = None) -> str | None:
-    """Why `from_literal` gives back the literal itself; None when it gives a Python value."""
+    """Return why `from_literal` returns the literal itself; None if it returns a Python value."""
     try:
         decode(literal, literal_type)
     except Unreadable as reason:
@@ -64,10 +64,10 @@ def unsupported_reason(literal: Literal, literal_type: LiteralType | None = None
 
 
 def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *, allow_pickle: bool = False) -> Any:
-    """The Python value of a literal.
+    """Convert a literal to a Python value.
 
     Raises:
-        Unreadable: It, or a part of it, has none.
+        Unreadable: The literal, or a part of it, has no Python form.
     """
     if depth > MAX_DEPTH:
         raise Unreadable(f"it is nested more than {MAX_DEPTH} levels deep")
@@ -98,7 +98,7 @@ def _contained(items: list[Any], container: str) -> Any:
     try:
         return CONTAINERS[container](items) if container else items
     except TypeError:
-        raise Unreadable(f"it holds what cannot be in a {container}") from None
+        raise Unreadable(f"it contains values that cannot be in a {container}") from None
 
 
 def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, depth: int, allow_pickle: bool) -> Any:
@@ -153,7 +153,7 @@ def _primitive(member: str, value: Any, literal_type: LiteralType | None) -> Any
             raise Unreadable(f"{found!r} is not among the values of its enum")
         return enum_class(tuple(inner.values))(found)
     if kind == "simple":
-        # A web form has one kind of number.
+        # Web forms have only one kind of number.
         if inner == SimpleType.INTEGER and isinstance(found, float) and found.is_integer():
             return int(found)
         if inner == SimpleType.FLOAT and isinstance(found, int) and not isinstance(found, bool):
@@ -194,7 +194,7 @@ def _binary(binary: Binary, literal_type: LiteralType | None, allow_pickle: bool
 
 
 def _as_declared(data: Any, literal_type: LiteralType | None) -> Any:
-    """An instance of the class that the declared schema describes; the plain data where there is no schema."""
+    """Convert plain data to an instance of the class in the declared schema; return it unchanged without a schema."""
     if literal_type is None or literal_type.metadata is None or literal_type.simple != SimpleType.STRUCT:
         return data
     from flyte.types.data.load import Mode, load
@@ -240,9 +240,7 @@ def _column(literal_type: LiteralType | None) -> Any:
 
 def _unpickled(read: Callable[[], bytes], allow_pickle: bool) -> Any:
     if not allow_pickle:
-        raise Unreadable(
-            "it is pickled; loading it could run any code, so it is not loaded unless allow_pickle is true"
-        )
+        raise Unreadable("it is pickled, and loading a pickle can run any code; pass allow_pickle=True to load it")
     import pickle
 
     try:

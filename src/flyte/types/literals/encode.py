@@ -1,4 +1,4 @@
-"""Python values as Flyte literals: strict, so that a mistake shows here and not in a container an hour later."""
+"""Convert Python values to Flyte literals. Strict, so that mistakes show here and not in a container an hour later."""
 
 import datetime as dt
 import enum
@@ -56,27 +56,27 @@ from .msgpack import pack
 from .pickled_bytes import pickled
 
 _INT64 = range(-(2**63), 2**63)
-# Beyond it, not every integer has a double of its own.
+# Larger integers may have no exact double.
 _EXACT_IN_DOUBLE = 2**53
 _MULTIPART = BlobTypeBlobDimensionality.MULTIPART
 _LONGEST = dt.timedelta(days=3652500)
 
 
 def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
-    """The literal of a Python value.
+    """Convert a Python value to a literal.
 
-    An `int` is taken for a float where that loses nothing; no other value is converted. A `Literal`, such as an output of
-    another run, is passed on as it is.
+    An `int` is accepted for a float if the conversion is exact; no other value is converted. A `Literal`, such as an
+    output of another run, is passed on unchanged.
 
     Args:
         value: The value.
-        literal_type: The type it must have.
-        name: What to call it in errors, usually the name of an input.
+        literal_type: The expected type.
+        name: The name of the value in errors, usually that of an input.
 
     Raises:
-        TypeError: The value is of another type.
-        ValueError: It is of the right type but cannot be written: an integer beyond 64 bits, a datetime without time
-            zone, text that is not Unicode.
+        TypeError: The value has another type.
+        ValueError: The value has the right type but cannot be encoded: an integer beyond 64 bits, a datetime without a
+            time zone, text with lone surrogates.
     """
     try:
         _check_depth(literal_type)
@@ -86,7 +86,7 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
 
 
 def _check_depth(literal_type: LiteralType) -> None:
-    """Refuse types nested too deep: the deployer of the task wrote the type, and Python's recursion is limited."""
+    """Refuse types that are nested too deep. Types are untrusted, and Python's recursion is limited."""
     level = [literal_type]
     for _ in range(MAX_DEPTH + 1):
         kinds = [which_one_of(each, "type") for each in level]
@@ -138,7 +138,7 @@ def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact:
     if is_tuple(value) if container == "tuple" else is_list(value) if not container else False:
         return [located(f"[{i}]", _encode, item, item_type, exact=exact) for i, item in enumerate(value)]
     if container in ("set", "frozenset") and is_set(value):
-        # A set has no order of its own; the same set must be the same literal, for caches.
+        # Sets are unordered, but equal sets must give equal literals, for caches.
         return sorted((located("{...}", _encode, item, item_type, exact=exact) for item in value), key=bytes)
     raise _mismatch(value, literal_type)
 
@@ -148,18 +148,18 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
     if literal_type.collection_type is not None and is_container(value) and not is_mapping(value):
         hint = f"; write {container_of(literal_type) or 'list'}(...) around it"
     elif isinstance(value, dt.date) and not isinstance(value, dt.datetime) and describe(literal_type) == "datetime":
-        hint = "; say which moment of the day, in which time zone"
+        hint = "; pass a datetime with a time zone"
     elif made := _stored(literal_type):
         hint = f"; {how_to_store(made)}"
     elif literal_type.structured_dataset_type is not None:
-        hint = "; give a StructuredDataset of flyte.types, or the literal of another run's output"
+        hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
-        hint = "; give the literal of another run's output"
+        hint = "; pass the literal of another run's output"
     return Mismatch.between(describe(literal_type), type_of(value) + hint)
 
 
 def _stored(literal_type: LiteralType) -> str:
-    """The class of files that a type, or a variant of it, takes; empty if it takes none."""
+    """Return the class of files that a type, or one of its variants, accepts; empty if none."""
     union = literal_type.union_type
     for each in [literal_type] if union is None else union.variants:
         if each.blob is not None:
@@ -245,13 +245,13 @@ def _binary(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 def _unpickled(literal_type: LiteralType) -> Mismatch:
     return Mismatch(
-        f"the task expects {describe(literal_type)}, which is not written here; give the literal of another run's output, "
-        "or annotate the task's input with a type that needs no pickling"
+        f"the task expects {describe(literal_type)}, which this client cannot encode; pass the literal of another run's "
+        "output, or annotate the task's input with a type that needs no pickling"
     )
 
 
 def _struct(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
-    # Not for a worker or a client that has none of these values.
+    # Imported late, because many workers and clients have none of these values.
     from flyte.types.data.classes import is_data_instance
     from flyte.types.data.dump import Dumper
 
@@ -279,7 +279,7 @@ _SIMPLE: Mapping[int, Callable[[Any, LiteralType, bool], Scalar]] = {
 
 
 def _enum(value: Any, literal_type: LiteralType, exact: bool) -> str:
-    """The wire string of an enum member, of ours or the caller's: its name, or else its value."""
+    """Return the encoded string of an enum member, of our enum or the caller's: its name, else its value."""
     allowed = literal_type.enum_type.values if literal_type.enum_type is not None else []
     if isinstance(value, enum.Enum):
         for candidate in (value.name, value.value):
@@ -294,7 +294,7 @@ def _enum(value: Any, literal_type: LiteralType, exact: bool) -> str:
 
 
 def _union(value: Any, literal_type: LiteralType, variants: list[LiteralType]) -> Literal:
-    """The first variant that takes the value as it is, else the first that takes it converted."""
+    """Convert with the first variant that accepts the value unchanged, else with the first that converts it."""
 
     def encode_as(variant: tuple[LiteralType, bool]) -> Literal:
         literal = _encode(value, variant[0], exact=variant[1])

@@ -1,7 +1,7 @@
-"""MessagePack, in which Flyte SDKs write dicts and classes of data. Plain data: reading it runs no code.
+"""MessagePack, which Flyte SDKs use for dicts and data classes. Reading it runs no code.
 
-Written here and not with the `msgpack` package: the part of the format that JSON-like values need is small, a worker
-starts without another compiled dependency, and what cannot be written is refused with its place inside the value.
+This is not the `msgpack` package, because JSON-like values need only a small part of the format, workers start without
+another compiled dependency, and errors have the place inside the value.
 """
 
 import struct
@@ -16,9 +16,9 @@ _NUMBERS = {
     0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
     0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q",
 }  # fmt: skip
-# Of each size the unsigned form first: for what is not negative, as other writers choose.
+# For each size, the unsigned form first: non-negative numbers use it, as in other implementations.
 _INTEGERS = (0xCC, 0xD0, 0xCD, 0xD1, 0xCE, 0xD2, 0xCF, 0xD3)
-# Size of the length that follows the tag.
+# Bytes of the length after each tag.
 _TEXTS = {0xD9: 1, 0xDA: 2, 0xDB: 4}
 _BYTES = {0xC4: 1, 0xC5: 2, 0xC6: 4}
 _ARRAYS = {0xDC: 2, 0xDD: 4}
@@ -27,26 +27,26 @@ _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 
 
 def unpack(data: bytes) -> Any:
-    """The value that a whole MessagePack message holds.
+    """Decode a whole MessagePack message.
 
     Raises:
-        ValueError: The message is cut, goes on after its value, or holds what has no plain Python form.
+        ValueError: The message is truncated, has trailing data, or contains values without a plain Python form.
     """
     reader = _Reader(data)
     value = reader.value(0)
     if reader.pos != len(data):
-        raise ValueError("it goes on after its end")
+        raise ValueError("it has trailing data")
     return value
 
 
 def pack(value: Any) -> bytes:
-    """The MessagePack message of a value.
+    """Encode a value as a MessagePack message.
 
     Args:
-        value: Made of None, `bool`, `int` within 64 bits, `float`, `str`, `bytes`, lists, tuples and dicts.
+        value: A combination of None, `bool`, `int` within 64 bits, `float`, `str`, `bytes`, lists, tuples and dicts.
 
     Raises:
-        ValueError: It holds anything else, or an integer beyond 64 bits.
+        ValueError: The value contains anything else, or an integer beyond 64 bits.
     """
     out = bytearray()
     _write(out, value)
@@ -98,7 +98,7 @@ def _write_int(out: bytearray, value: int) -> None:
 
 
 def _write_head(out: bytearray, length: int, tags: Mapping[int, int], short: tuple[int, int] | None) -> None:
-    """The length of what follows, with the shortest tag that can express it."""
+    """Write the length of the following data, with the shortest possible tag."""
     if short is not None and length < short[1]:
         out.append(short[0] | length)
         return
@@ -152,7 +152,7 @@ class _Reader:
             return self.array(self.length(_ARRAYS[tag]), depth)
         if tag in _MAPS:
             return self.map(self.length(_MAPS[tag]), depth)
-        raise ValueError(f"it holds an extension (0x{tag:02x})")
+        raise ValueError(f"it contains an extension (0x{tag:02x})")
 
     def text(self, size: int) -> str:
         try:
@@ -161,7 +161,7 @@ class _Reader:
             raise ValueError("text in it is not UTF-8") from None
 
     def array(self, size: int, depth: int) -> list[Any]:
-        # A claimed size is not believed: each item must take at least one byte.
+        # Do not trust the claimed size: each item takes at least one byte.
         if size > len(self.data) - self.pos:
             raise ValueError("it is cut")
         return [self.value(depth + 1) for _ in range(size)]

@@ -1,4 +1,4 @@
-"""Literals as values of the caller's own types: what a task function is called with, and what `as_types` asks for."""
+"""Convert literals to the caller's own types, for arguments of task functions and for `as_types`."""
 
 import enum
 import types
@@ -17,7 +17,7 @@ from .decode import Unreadable, decode
 
 
 def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
-    """A literal as a value of an annotated type.
+    """Convert a literal to a value of an annotated type.
 
     Args:
         literal: The value.
@@ -25,8 +25,8 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         allow_pickle: Load pickled objects.
 
     Raises:
-        Mismatch: It is of another type.
-        Unreadable: It has no Python form.
+        Mismatch: The literal has another type.
+        Unreadable: The literal has no Python form.
         TypeError: The annotation has no Flyte type.
     """
     hint = plain(hint)
@@ -36,7 +36,7 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _one_of(literal, hint, arguments, allow_pickle)
     while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
-        # Where a union is not asked for, it must be this variant of it.
+        # If the annotation is not a union, the value must be this variant.
         literal = literal.scalar.union.value
     if literal.collection is not None and _is_collection(origin, arguments):
         items = [
@@ -64,7 +64,7 @@ def _is_collection(origin: Any, arguments: tuple[Any, ...]) -> bool:
 
 
 def _is_data(literal: Literal) -> bool:
-    """Whether it holds JSON-like data, in either of its forms."""
+    """Whether a literal contains JSON-like data, in either form."""
     scalar = literal.scalar
     if scalar is None:
         return False
@@ -72,7 +72,7 @@ def _is_data(literal: Literal) -> bool:
 
 
 def _one_of(literal: Literal, hint: Any, arguments: tuple[Any, ...], allow_pickle: bool) -> Any:
-    """The value of a union: as the variant that its writer named, or else as the first that it fits."""
+    """Convert the value of a union: to the variant that its writer named, else to the first that fits."""
     value, named = literal, None
     if literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
         value, named = literal.scalar.union.value, literal.scalar.union.type
@@ -108,7 +108,7 @@ def _is_named(argument: Any, named: LiteralType | None) -> bool:
 
 
 def _as_annotated(value: Any, hint: Any) -> Any:
-    """A decoded value as one of a plain type, a choice or an enum."""
+    """Convert a decoded value to a plain type, a Literal or an enum."""
     if typing.get_origin(hint) is typing.Literal:
         text = value.value if isinstance(value, enum.Enum) else value
         if text in typing.get_args(hint):
@@ -119,7 +119,7 @@ def _as_annotated(value: Any, hint: Any) -> Any:
     elif hint is None or hint is type(None):
         if value is None:
             return None
-    # Not a subclass, as `bool` is of `int` and `datetime` of `date`.
+    # Exact types only: `bool` is a subclass of `int`, and `datetime` of `date`.
     elif type(value) is hint:
         return value
     raise Mismatch.between(type_name(hint), type_name(type(value)))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Action(Message):
-    """An action as it is asked for."""
+    """An action to submit."""
 
     FULL_NAME = "flyteidl2.actions.Action"
     FIELDS = (
@@ -51,9 +51,9 @@ class Action(Message):
         ("recovered_from", 10, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
-    """Its run and name; the caller chooses the name."""
+    """The run, and a name that the caller chooses."""
     parent_action_name: str | None = None
-    """The action that asks; unset for the root action."""
+    """The parent action; unset for the root action."""
     input_uri: str = ""
     """Directory that holds its `inputs.pb`."""
     run_output_base: str = ""
@@ -61,7 +61,7 @@ class Action(Message):
     group: str = ""
     """Group within the parent; empty for none."""
     subject: str = ""
-    """Subject on whose behalf it runs."""
+    """Subject that the action runs for."""
     task: TaskAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskAction")
     """Run a task."""
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
@@ -69,7 +69,7 @@ class Action(Message):
     condition: ConditionAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionAction")
     """Wait for a signal."""
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
-    """The action of an earlier run whose outputs to take over."""
+    """The action of an earlier run to take the outputs from."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -169,9 +169,9 @@ class EnqueueRequest(Message):
         ("run_spec", 2, "message", "optional"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.actions.actions_service:Action")
-    """The action asked for."""
+    """The action to submit."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
-    """Settings of the run; children take them over from their parent."""
+    """Settings of the run; children inherit them."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -223,9 +223,9 @@ class UpdateRequest(Message):
     attempt: int = 0
     """Number of the attempt, the first being 1."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
-    """How far it has come."""
+    """The current status."""
     address: ActionAddress | None = sub("flyte_api.messages.flyteidl2.common.address:ActionAddress")
-    """Where it can be reached."""
+    """The address of the action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -320,9 +320,9 @@ class WatchForUpdatesResponse(Message):
         ("control_message", 2, "message", "optional", "message"),
     )
     action_update: ActionUpdate | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ActionUpdate")
-    """An action as it is now."""
+    """The current state of an action."""
     control_message: ControlMessage | None = sub("flyte_api.messages.flyteidl2.workflow.state_service:ControlMessage")
-    """With `sentinel`, tells that everything up to the present has been sent."""
+    """`sentinel` marks the end of the initial state."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -374,9 +374,9 @@ class AbortRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
     reason: str | None = None
-    """Why."""
+    """The reason."""
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who asks."""
+    """The caller."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -430,13 +430,13 @@ class SignalRequest(Message):
         ("signalled_by", 4, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
-    """The condition that waits."""
+    """The condition."""
     parent_action_name: str = ""
-    """The action that set it up."""
+    """The action that created the condition."""
     value: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     """The answer: a boolean, integer, float or string, as the condition asks."""
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who answers."""
+    """The caller who answers."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -46,21 +46,21 @@ class StatusDeploymentStatus(Enum):
     __full_name__ = "flyteidl2.app.Status.DeploymentStatus"
     __proto_prefix__ = "DEPLOYMENT_STATUS_"
     UNSPECIFIED = 0
-    """Not told."""
+    """Unknown."""
     UNASSIGNED = 1
     """No cluster serves it."""
     ASSIGNED = 2
-    """A cluster was chosen, which has not begun yet."""
+    """A cluster was assigned and has not started yet."""
     PENDING = 3
     """The cluster is about to deploy it."""
     STOPPED = 4
     """Stopped on request; it answers nothing."""
     STARTED = 5
-    """Deprecated. Up. Use `DEPLOYMENT_STATUS_ACTIVE`."""
+    """Deprecated. Running. Use `DEPLOYMENT_STATUS_ACTIVE`."""
     FAILED = 6
     """Could not be deployed, or broke; the condition's message says why."""
     ACTIVE = 7
-    """Up: it answers requests, if need be after a replica was started for them."""
+    """Running: it answers requests, and starts a replica first if there is none."""
     SCALING_UP = 8
     """Deprecated. Gets more replicas. Use `SCALING_UP` of `Substate`."""
     SCALING_DOWN = 9
@@ -70,29 +70,29 @@ class StatusDeploymentStatus(Enum):
 
 
 class StatusSubstate(Enum):
-    """What happens within a state."""
+    """The sub-state of a deployment."""
 
     __full_name__ = "flyteidl2.app.Status.Substate"
     SUBSTATE_UNSPECIFIED = 0
-    """Not told."""
+    """Unknown."""
     PULLING_IMAGE = 1
-    """The image is on its way."""
+    """The image is being pulled."""
     INITIALIZING = 2
     """Containers start."""
     WEBHOOK_ERROR = 3
     """The cluster refused the pod."""
     IMAGE_PULL_ERROR = 4
-    """The image cannot be had."""
+    """The image cannot be pulled."""
     SECRET_MOUNT_ERROR = 5
-    """A secret cannot be had."""
+    """A secret is not available."""
     CRASH_LOOP = 6
-    """The program ends again and again."""
+    """The program exits again after each restart."""
     OOM_KILLED = 7
     """The program needed more memory than it may use."""
     RUNNING = 8
-    """Replicas answer."""
+    """Replicas are running."""
     SCALED_TO_ZERO = 9
-    """No replica is up, as there are no requests; the next one starts one."""
+    """No replica is running, because there are no requests. The next request starts one."""
     SCALING_FROM_ZERO = 10
     """A first replica starts."""
     SCALING_UP = 11
@@ -102,22 +102,22 @@ class StatusSubstate(Enum):
 
 
 class SpecDesiredState(Enum):
-    """What is wanted of an app."""
+    """The desired state of an app."""
 
     __full_name__ = "flyteidl2.app.Spec.DesiredState"
     __proto_prefix__ = "DESIRED_STATE_"
     UNSPECIFIED = 0
-    """Not told."""
+    """Unknown."""
     STOPPED = 1
-    """It is to be stopped."""
+    """The app should be stopped."""
     STARTED = 2
-    """Deprecated. It is to be up. Use `DESIRED_STATE_ACTIVE`."""
+    """Deprecated. The app should run. Use `DESIRED_STATE_ACTIVE`."""
     ACTIVE = 3
-    """It is to be up."""
+    """The app should run."""
 
 
 class Identifier(Message):
-    """What names an app."""
+    """The identifier of an app."""
 
     FULL_NAME = "flyteidl2.app.Identifier"
     FIELDS = (
@@ -177,7 +177,7 @@ class Identifier(Message):
 
 
 class Meta(Message):
-    """What is known of an app beside its definition and its state."""
+    """Metadata of an app, apart from its spec and status."""
 
     FULL_NAME = "flyteidl2.app.Meta"
     FIELDS = (
@@ -188,15 +188,15 @@ class Meta(Message):
         ("source_code", 5, "message", "optional"),
     )
     id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
-    """What names the app."""
+    """The identifier of the app."""
     revision: int = 0
     """Counts the changes of the app, from 1; 0 where the server does not count."""
     labels: dict[str, str] = map_field("string", "string")
     """Key-value pairs to find apps by."""
     code_bundle_uri: str = ""
-    """Where the archive with the app's source is kept; empty when its image has it."""
+    """URI of the archive with the app's source; empty if the image contains it."""
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
-    """Where the source can be read."""
+    """Location of the source code."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -246,7 +246,7 @@ class Meta(Message):
 
 
 class AppWrapper(Message):
-    """An app, or only its name, with the host it is reached at."""
+    """An app or its identifier, with its host name."""
 
     FULL_NAME = "flyteidl2.app.AppWrapper"
     FIELDS = (
@@ -259,7 +259,7 @@ class AppWrapper(Message):
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The app."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
-    """Its name alone."""
+    """Only the identifier."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -304,7 +304,7 @@ class AppWrapper(Message):
 
 
 class App(Message):
-    """A program that stays up and answers requests."""
+    """A long-running program that answers requests."""
 
     FULL_NAME = "flyteidl2.app.App"
     FIELDS = (
@@ -315,9 +315,9 @@ class App(Message):
     metadata: Meta | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Meta")
     """Name, revision and labels."""
     spec: Spec | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Spec")
-    """What is to run, and how."""
+    """The spec: what to run, and how."""
     status: Status | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Status")
-    """What becomes of it; set by the server."""
+    """The status, set by the server."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -355,7 +355,7 @@ class App(Message):
 
 
 class Condition(Message):
-    """A state that an app came into."""
+    """A state that an app entered."""
 
     FULL_NAME = "flyteidl2.app.Condition"
     FIELDS = (
@@ -368,21 +368,21 @@ class Condition(Message):
         ("deployment_id", 7, "string"),
     )
     last_transition_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it came into this state."""
+    """When the app entered the state."""
     deployment_status: StatusDeploymentStatus = enum_field(
         "flyte_api.messages.flyteidl2.app.app_definition:StatusDeploymentStatus"
     )
     """The state."""
     message: str = ""
-    """Why, for people."""
+    """The reason, for people to read."""
     revision: int = 0
     """The revision of the app that was deployed."""
     actor: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who caused it, where that is known."""
     substate: StatusSubstate = enum_field("flyte_api.messages.flyteidl2.app.app_definition:StatusSubstate")
-    """What happens within the state."""
+    """The sub-state."""
     deployment_id: str = ""
-    """What the cluster calls the deployment."""
+    """The cluster's id for the deployment."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -446,7 +446,7 @@ class Condition(Message):
 
 
 class Status(Message):
-    """What becomes of an app."""
+    """The status of an app."""
 
     FULL_NAME = "flyteidl2.app.Status"
     FIELDS = (
@@ -465,23 +465,23 @@ class Status(Message):
     assigned_cluster: str = ""
     """The cluster that serves it."""
     current_replicas: int = 0
-    """How many replicas are up."""
+    """Number of running replicas."""
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
-    """Where it is reached."""
+    """The addresses of the app."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was created."""
     last_updated_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was last changed."""
     conditions: list[Condition] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Condition")
-    """States that it came into, the latest last."""
+    """States that the app entered, the latest last."""
     lease_expiration: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """Until when its cluster may serve it without asking again."""
+    """When the cluster's lease on the app expires."""
     k8s_metadata: K8sMetadata | None = sub("flyte_api.messages.flyteidl2.app.app_definition:K8sMetadata")
-    """Where in the cluster it is."""
+    """The location in the cluster."""
     materialized_inputs: MaterializedInputs | None = sub(
         "flyte_api.messages.flyteidl2.app.app_definition:MaterializedInputs"
     )
-    """What its inputs stood for when it was deployed."""
+    """The resolved inputs of the deployment."""
     last_started_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was last started."""
     last_assigned_cluster: str = ""
@@ -579,7 +579,7 @@ class Status(Message):
 
 
 class K8sMetadata(Message):
-    """Where in a cluster an app is."""
+    """The location of an app in a cluster."""
 
     FULL_NAME = "flyteidl2.app.K8sMetadata"
     FIELDS = (("namespace", 1, "string"),)
@@ -610,7 +610,7 @@ class K8sMetadata(Message):
 
 
 class Ingress(Message):
-    """Addresses that an app is reached at."""
+    """Addresses of an app."""
 
     FULL_NAME = "flyteidl2.app.Ingress"
     FIELDS = (
@@ -619,7 +619,7 @@ class Ingress(Message):
         ("vpc_url", 3, "string"),
     )
     public_url: str = ""
-    """URL that is reached from anywhere; empty where there is none."""
+    """Public URL; empty if there is none."""
     cname_url: str = ""
     """URL under a host name of the owner's choice."""
     vpc_url: str = ""
@@ -687,35 +687,35 @@ class Spec(Message):
     pod: K8sPod | None = sub("flyte_api.messages.flyteidl2.core.tasks:K8sPod")
     """A whole pod."""
     autoscaling: AutoscalingConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:AutoscalingConfig")
-    """How many replicas there are, and when."""
+    """How to scale the number of replicas."""
     ingress: IngressConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:IngressConfig")
-    """How it is reached."""
+    """How the app can be reached."""
     desired_state: SpecDesiredState = enum_field("flyte_api.messages.flyteidl2.app.app_definition:SpecDesiredState")
-    """Whether it is to be up."""
+    """Whether the app should run."""
     cluster_pool: str = ""
     """The pool of clusters that may serve it; empty for the default one."""
     images: ImageSpecSet | None = sub("flyte_api.messages.flyteidl2.app.app_definition:ImageSpecSet")
-    """The images that it is made of."""
+    """The images of the app."""
     security_context: SecurityContext | None = sub("flyte_api.messages.flyteidl2.app.app_definition:SecurityContext")
-    """What it may do, and who may call it."""
+    """Permissions of the app, and who may call it."""
     extended_resources: ExtendedResources | None = sub("flyte_api.messages.flyteidl2.core.tasks:ExtendedResources")
     """Accelerators and shared memory."""
     runtime_metadata: RuntimeMetadata | None = sub(
         "flyte_api.messages.flyteidl2.common.runtime_version:RuntimeMetadata"
     )
-    """The SDK that it was written with."""
+    """The SDK that created the app."""
     profile: Profile | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Profile")
-    """How it is shown."""
+    """How to show the app."""
     creator: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
     """Who created it; set by the server."""
     inputs: InputList | None = sub("flyte_api.messages.flyteidl2.app.app_definition:InputList")
-    """What it is given at its start."""
+    """Inputs at startup."""
     links: list[Link] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:Link")
-    """Links that are shown with it."""
+    """Links to show with the app."""
     timeouts: TimeoutConfig | None = sub("flyte_api.messages.flyteidl2.app.app_definition:TimeoutConfig")
-    """How long things may take."""
+    """Time limits."""
     cluster: str = ""
-    """The one cluster that may serve it; empty for any of the pool."""
+    """The only cluster that may serve it; empty for any cluster of the pool."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -844,7 +844,7 @@ class Spec(Message):
 
 
 class Link(Message):
-    """A link that is shown with an app."""
+    """A link to show with an app."""
 
     FULL_NAME = "flyteidl2.app.Link"
     FIELDS = (
@@ -855,7 +855,7 @@ class Link(Message):
     path: str = ""
     """A URL, or a path within the app."""
     title: str = ""
-    """What it is called."""
+    """The name."""
     is_relative: bool = False
     """Whether the path is one within the app."""
 
@@ -895,7 +895,7 @@ class Link(Message):
 
 
 class Input(Message):
-    """Something that an app is given at its start."""
+    """An input that an app receives at startup."""
 
     FULL_NAME = "flyteidl2.app.Input"
     FIELDS = (
@@ -905,7 +905,7 @@ class Input(Message):
         ("artifact_id", 6, "message", "optional", "value"),
     )
     name: str = ""
-    """What it is called."""
+    """The name."""
     string_value: str | None = None
     """A text."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
@@ -965,7 +965,7 @@ class Input(Message):
 
 
 class MaterializedInputs(Message):
-    """What inputs stood for when an app was deployed."""
+    """The resolved inputs of a deployment."""
 
     FULL_NAME = "flyteidl2.app.MaterializedInputs"
     FIELDS = (
@@ -973,7 +973,7 @@ class MaterializedInputs(Message):
         ("revision", 2, "uint64"),
     )
     items: list[MaterializedInput] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:MaterializedInput")
-    """One entry for each input that stood for something."""
+    """One entry for each input that refers to an artifact."""
     revision: int = 0
     """The revision of the app."""
 
@@ -1007,7 +1007,7 @@ class MaterializedInputs(Message):
 
 
 class MaterializedInput(Message):
-    """What an input stood for."""
+    """A resolved input."""
 
     FULL_NAME = "flyteidl2.app.MaterializedInput"
     FIELDS = (
@@ -1053,7 +1053,7 @@ class MaterializedInput(Message):
 
 
 class InputList(Message):
-    """What an app is given at its start."""
+    """Inputs that an app receives at startup."""
 
     FULL_NAME = "flyteidl2.app.InputList"
     FIELDS = (("items", 1, "message", "repeated"),)
@@ -1084,7 +1084,7 @@ class InputList(Message):
 
 
 class Profile(Message):
-    """How an app is shown to people."""
+    """How to show an app."""
 
     FULL_NAME = "flyteidl2.app.Profile"
     FIELDS = (
@@ -1096,9 +1096,9 @@ class Profile(Message):
     type: str = ""
     """What kind of app it is, such as `streamlit`."""
     name: str = ""
-    """What it is called."""
+    """The name."""
     short_description: str = ""
-    """What it is for."""
+    """The purpose."""
     icon_url: str = ""
     """URL of its icon."""
 
@@ -1144,7 +1144,7 @@ class Profile(Message):
 
 
 class SecurityContext(Message):
-    """What an app may do, and who may call it."""
+    """Permissions of an app, and who may call it."""
 
     FULL_NAME = "flyteidl2.app.SecurityContext"
     FIELDS = (
@@ -1153,11 +1153,11 @@ class SecurityContext(Message):
         ("allow_anonymous", 5, "bool"),
     )
     run_as: Identity | None = sub("flyte_api.messages.flyteidl2.core.security:Identity")
-    """The identity that it runs with."""
+    """The identity of the running app."""
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.core.security:Secret")
-    """The secrets that it gets."""
+    """The secrets that the app can read."""
     allow_anonymous: bool = False
-    """Whether callers need not log in."""
+    """Whether calls without credentials are allowed."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1205,7 +1205,7 @@ class ImageSpec(Message):
     tag: str = ""
     """Its name with the tag."""
     build_job_url: str = ""
-    """Where the build of it can be looked at."""
+    """URL of the image's build."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1268,7 +1268,7 @@ class ImageSpecSet(Message):
 
 
 class IngressConfig(Message):
-    """How an app is to be reached."""
+    """How an app can be reached."""
 
     FULL_NAME = "flyteidl2.app.IngressConfig"
     FIELDS = (
@@ -1277,9 +1277,9 @@ class IngressConfig(Message):
         ("cname", 3, "string"),
     )
     private: bool = False
-    """Whether it is reached only from within the cluster's network."""
+    """Whether the app is reachable only from the cluster's network."""
     subdomain: str = ""
-    """First part of its host name. Empty for one that the server makes up."""
+    """First part of the host name; empty to let the server choose it."""
     cname: str = ""
     """A host name of the owner's choice."""
 
@@ -1319,7 +1319,7 @@ class IngressConfig(Message):
 
 
 class AutoscalingConfig(Message):
-    """How many replicas an app has, and when."""
+    """How to scale an app's replicas."""
 
     FULL_NAME = "flyteidl2.app.AutoscalingConfig"
     FIELDS = (
@@ -1328,11 +1328,11 @@ class AutoscalingConfig(Message):
         ("scaling_metric", 3, "message", "optional"),
     )
     replicas: Replicas | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Replicas")
-    """The bounds of their number."""
+    """Minimum and maximum number of replicas."""
     scaledown_period: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
-    """How long it has to be quiet before a replica is taken away."""
+    """How long the app must be idle before a replica is removed."""
     scaling_metric: ScalingMetric | None = sub("flyte_api.messages.flyteidl2.app.app_definition:ScalingMetric")
-    """What is measured."""
+    """The metric to scale by."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1374,7 +1374,7 @@ class AutoscalingConfig(Message):
 
 
 class ScalingMetric(Message):
-    """What the number of replicas follows."""
+    """The metric that determines the number of replicas."""
 
     FULL_NAME = "flyteidl2.app.ScalingMetric"
     FIELDS = (
@@ -1382,9 +1382,9 @@ class ScalingMetric(Message):
         ("concurrency", 2, "message", "optional", "metric"),
     )
     request_rate: RequestRate | None = sub("flyte_api.messages.flyteidl2.app.app_definition:RequestRate")
-    """Requests a second."""
+    """Requests per second."""
     concurrency: Concurrency | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Concurrency")
-    """Requests that are being answered."""
+    """Concurrent requests."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1423,12 +1423,12 @@ class ScalingMetric(Message):
 
 
 class Concurrency(Message):
-    """Scaling by requests that are being answered at a time."""
+    """Scale by the number of concurrent requests."""
 
     FULL_NAME = "flyteidl2.app.Concurrency"
     FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
-    """How many a replica is to have."""
+    """Target number of concurrent requests per replica."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1454,12 +1454,12 @@ class Concurrency(Message):
 
 
 class RequestRate(Message):
-    """Scaling by requests a second."""
+    """Scale by requests per second."""
 
     FULL_NAME = "flyteidl2.app.RequestRate"
     FIELDS = (("target_value", 1, "uint32"),)
     target_value: int = 0
-    """How many a replica is to get."""
+    """Target number of requests per second and replica."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1493,9 +1493,9 @@ class Replicas(Message):
         ("max", 2, "uint32"),
     )
     min: int = 0
-    """The fewest; 0 lets the app scale to zero."""
+    """Minimum; 0 lets the app scale to zero."""
     max: int = 0
-    """The most."""
+    """Maximum."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1527,7 +1527,7 @@ class Replicas(Message):
 
 
 class TimeoutConfig(Message):
-    """How long things may take."""
+    """Time limits."""
 
     FULL_NAME = "flyteidl2.app.TimeoutConfig"
     FIELDS = (("request_timeout", 1, "message", "optional"),)

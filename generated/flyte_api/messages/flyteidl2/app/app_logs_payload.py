@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class TailLogsRequest(Message):
-    """Whose lines are wanted."""
+    """The app or replica to read logs from."""
 
     FULL_NAME = "flyteidl2.app.TailLogsRequest"
     FIELDS = (
@@ -90,14 +90,14 @@ class TailLogsRequest(Message):
 
 
 class ReplicaIdentifierList(Message):
-    """Replicas that lines follow of."""
+    """Replicas that send log lines."""
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifierList"
     FIELDS = (("replicas", 1, "message", "repeated"),)
     replicas: list[ReplicaIdentifier] = sub_list(
         "flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier"
     )
-    """What names them."""
+    """The identifiers of the replicas."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -139,7 +139,7 @@ class LogLines(Message):
     structured_lines: list[LogLine] = sub_list("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLine")
     """The lines, with their times."""
     source: LogLineSource = enum_field("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLineSource")
-    """Where they come from."""
+    """The source of the lines."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -214,7 +214,7 @@ class LogLinesBatch(Message):
 
 
 class TailLogsResponse(Message):
-    """What there is to tell: who writes, or what was written."""
+    """Either the replicas that write, or lines that they wrote."""
 
     FULL_NAME = "flyteidl2.app.TailLogsResponse"
     FIELDS = (
@@ -225,7 +225,7 @@ class TailLogsResponse(Message):
     replicas: ReplicaIdentifierList | None = sub(
         "flyte_api.messages.flyteidl2.app.app_logs_payload:ReplicaIdentifierList"
     )
-    """The replicas that lines follow of; servers may send it first."""
+    """The replicas that write lines; servers may send this message first."""
     log_lines: DataplaneLogLines | None = deprecated_field(
         sub("flyte_api.messages.flyteidl2.logs.dataplane.payload:LogLines"), "Use `batches`."
     )

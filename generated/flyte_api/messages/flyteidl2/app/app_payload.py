@@ -65,7 +65,7 @@ class CreateResponse(Message):
     FULL_NAME = "flyteidl2.app.CreateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as the server keeps it."""
+    """The app as stored by the server."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -91,7 +91,7 @@ class CreateResponse(Message):
 
 
 class GetRequest(Message):
-    """Which app is wanted."""
+    """The app to fetch."""
 
     FULL_NAME = "flyteidl2.app.GetRequest"
     FIELDS = (
@@ -99,9 +99,9 @@ class GetRequest(Message):
         ("ingress", 2, "message", "optional", "identifier"),
     )
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
-    """The app of this name."""
+    """The app with this identifier."""
     ingress: Ingress | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Ingress")
-    """The app that is reached there; open-source servers refuse it."""
+    """The app at this address; open-source servers reject this."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -179,9 +179,9 @@ class UpdateRequest(Message):
         ("reason", 2, "string"),
     )
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as it is to be: it takes the place of what there was."""
+    """The new definition, which replaces the old one."""
     reason: str = ""
-    """Why, for those who look at its history."""
+    """The reason, shown in the app's history."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -218,7 +218,7 @@ class UpdateResponse(Message):
     FULL_NAME = "flyteidl2.app.UpdateResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as the server keeps it now."""
+    """The updated app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -249,7 +249,7 @@ class DeleteRequest(Message):
     FULL_NAME = "flyteidl2.app.DeleteRequest"
     FIELDS = (("app_id", 1, "message", "optional"),)
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
-    """What names it."""
+    """The identifier."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -281,7 +281,7 @@ class DeleteResponse(Message):
 
 
 class ConsumedArtifactFilter(Message):
-    """Apps that have an artifact as an input."""
+    """Selects apps that have an artifact as an input."""
 
     FULL_NAME = "flyteidl2.app.ConsumedArtifactFilter"
     FIELDS = (
@@ -341,7 +341,7 @@ class ConsumedArtifactFilter(Message):
 
 
 class ListRequest(Message):
-    """Which apps are wanted."""
+    """The apps to list."""
 
     FULL_NAME = "flyteidl2.app.ListRequest"
     FIELDS = (
@@ -356,17 +356,17 @@ class ListRequest(Message):
     request: CommonListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Filters, order and page."""
     org: str | None = None
-    """Those of an organization."""
+    """All apps of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
-    """Those that a cluster serves."""
+    """The apps that a cluster serves."""
     project: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Those of a project and domain."""
+    """The apps of a project and domain."""
     disable_identity_enrichment: bool = False
-    """Whether names and addresses of people may be left out, which is faster."""
+    """Whether to omit names and email addresses of users, which is faster."""
     include_total_count: bool = False
-    """Whether all matches are to be counted."""
+    """Whether to count all matches."""
     artifact: ConsumedArtifactFilter | None = sub("flyte_api.messages.flyteidl2.app.app_payload:ConsumedArtifactFilter")
-    """Those that have an artifact as an input."""
+    """The apps that have an artifact as an input."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -452,9 +452,9 @@ class ListResponse(Message):
     apps: list[App] = sub_list("flyte_api.messages.flyteidl2.app.app_definition:App")
     """The apps."""
     token: str = ""
-    """What to ask for the next page with; empty on the last one."""
+    """Token of the next page; empty on the last page."""
     total_count: int = 0
-    """How many match in all, where that was asked for."""
+    """Total number of matches, if requested."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -492,7 +492,7 @@ class ListResponse(Message):
 
 
 class WatchRequest(Message):
-    """Which apps are followed."""
+    """The apps to watch."""
 
     FULL_NAME = "flyteidl2.app.WatchRequest"
     FIELDS = (
@@ -502,11 +502,11 @@ class WatchRequest(Message):
         ("app_id", 4, "message", "optional", "target"),
     )
     org: str | None = None
-    """Those of an organization."""
+    """All apps of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
-    """Those that a cluster serves."""
+    """The apps that a cluster serves."""
     project: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Those of a project and domain."""
+    """The apps of a project and domain."""
     app_id: Identifier | None = sub("flyte_api.messages.flyteidl2.app.app_definition:Identifier")
     """One app."""
 
@@ -565,7 +565,7 @@ class WatchRequest(Message):
 
 
 class CreateEvent(Message):
-    """An app was created, or was there when the watch began."""
+    """An app was created, or existed when the watch began."""
 
     FULL_NAME = "flyteidl2.app.CreateEvent"
     FIELDS = (("app", 1, "message", "optional"),)
@@ -604,9 +604,9 @@ class UpdateEvent(Message):
         ("old_app", 2, "message", "optional"),
     )
     updated_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as it is now."""
+    """The current app."""
     old_app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as it was, where the server knows."""
+    """The previous version of the app, if the server knows it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -643,7 +643,7 @@ class DeleteEvent(Message):
     FULL_NAME = "flyteidl2.app.DeleteEvent"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as it was."""
+    """The deleted app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -669,7 +669,7 @@ class DeleteEvent(Message):
 
 
 class WatchResponse(Message):
-    """Something that happened to an app."""
+    """A change of an app."""
 
     FULL_NAME = "flyteidl2.app.WatchResponse"
     FIELDS = (
@@ -678,11 +678,11 @@ class WatchResponse(Message):
         ("delete_event", 3, "message", "optional", "event"),
     )
     create_event: CreateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:CreateEvent")
-    """It was created, or was there when the watch began."""
+    """The app was created, or existed when the watch began."""
     update_event: UpdateEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:UpdateEvent")
-    """It has changed."""
+    """The app has changed."""
     delete_event: DeleteEvent | None = sub("flyte_api.messages.flyteidl2.app.app_payload:DeleteEvent")
-    """It was deleted."""
+    """The app was deleted."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -730,7 +730,7 @@ class WatchResponse(Message):
 
 
 class UpdateStatusRequest(Message):
-    """What a cluster reports of an app."""
+    """A cluster's report about an app."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusRequest"
     FIELDS = (("app", 1, "message", "optional"),)
@@ -761,12 +761,12 @@ class UpdateStatusRequest(Message):
 
 
 class UpdateStatusResponse(Message):
-    """The app that was reported about."""
+    """The reported app."""
 
     FULL_NAME = "flyteidl2.app.UpdateStatusResponse"
     FIELDS = (("app", 1, "message", "optional"),)
     app: App | None = sub("flyte_api.messages.flyteidl2.app.app_definition:App")
-    """The app as the server keeps it now."""
+    """The updated app."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -792,12 +792,12 @@ class UpdateStatusResponse(Message):
 
 
 class LeaseRequest(Message):
-    """Which apps a cluster is to serve."""
+    """A cluster's request for the apps to serve."""
 
     FULL_NAME = "flyteidl2.app.LeaseRequest"
     FIELDS = (("id", 1, "message", "optional"),)
     id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
-    """The cluster that asks."""
+    """The cluster."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -823,7 +823,7 @@ class LeaseRequest(Message):
 
 
 class LeaseResponse(Message):
-    """Apps that a cluster is to serve."""
+    """Apps for a cluster to serve."""
 
     FULL_NAME = "flyteidl2.app.LeaseResponse"
     FIELDS = (("apps", 1, "message", "repeated"),)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ReplicaIdentifier(Message):
-    """What names a replica of an app."""
+    """The identifier of a replica of an app."""
 
     FULL_NAME = "flyteidl2.app.ReplicaIdentifier"
     FIELDS = (
@@ -67,7 +67,7 @@ class ReplicaIdentifier(Message):
 
 
 class ReplicaMeta(Message):
-    """Which replica it is."""
+    """Metadata of a replica."""
 
     FULL_NAME = "flyteidl2.app.ReplicaMeta"
     FIELDS = (
@@ -75,7 +75,7 @@ class ReplicaMeta(Message):
         ("revision", 2, "uint64"),
     )
     id: ReplicaIdentifier | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaIdentifier")
-    """What names it."""
+    """The identifier."""
     revision: int = 0
     """Counts its changes."""
 
@@ -148,9 +148,9 @@ class Replica(Message):
         ("status", 2, "message", "optional"),
     )
     metadata: ReplicaMeta | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaMeta")
-    """Which one it is."""
+    """Identifier and revision."""
     status: ReplicaStatus | None = sub("flyte_api.messages.flyteidl2.app.replica_definition:ReplicaStatus")
-    """What becomes of it."""
+    """The status."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -182,7 +182,7 @@ class Replica(Message):
 
 
 class ReplicaStatus(Message):
-    """What becomes of a replica."""
+    """The status of a replica."""
 
     FULL_NAME = "flyteidl2.app.ReplicaStatus"
     FIELDS = (
@@ -192,7 +192,7 @@ class ReplicaStatus(Message):
     deployment_status: str = ""
     """Its state, in the cluster's words."""
     reason: str = ""
-    """Why, for people."""
+    """The reason, for people to read."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

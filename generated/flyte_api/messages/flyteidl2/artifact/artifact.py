@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactName(Message):
-    """What all versions of an artifact have in common: its name, in a project and domain."""
+    """The identifier of an artifact, without a version."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactName"
     FIELDS = (
@@ -106,7 +106,7 @@ class ArtifactIdentifier(Message):
     )
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     version: str = ""
-    """Whatever its publisher calls it, at most 255 characters."""
+    """A version chosen by the publisher, at most 255 characters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -138,7 +138,7 @@ class ArtifactIdentifier(Message):
 
 
 class TimePartitionKey(Message):
-    """The key of partitions that are spans of time."""
+    """The key of time partitions."""
 
     FULL_NAME = "flyteidl2.artifact.TimePartitionKey"
     FIELDS = (
@@ -146,9 +146,9 @@ class TimePartitionKey(Message):
         ("granularity", 2, "enum"),
     )
     key: str = ""
-    """What the key is called, at most 64 characters."""
+    """Name of the key, at most 64 characters."""
     granularity: Granularity = enum_field("flyte_api.messages.flyteidl2.core.artifact_id:Granularity")
-    """How long a span is."""
+    """Length of a time partition."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -180,7 +180,7 @@ class TimePartitionKey(Message):
 
 
 class ArtifactPartitionSchema(Message):
-    """The keys by which the versions of an artifact are divided into partitions."""
+    """The partition keys of an artifact."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactPartitionSchema"
     FIELDS = (
@@ -188,9 +188,9 @@ class ArtifactPartitionSchema(Message):
         ("partition_keys", 2, "string", "repeated"),
     )
     time_partition: TimePartitionKey | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TimePartitionKey")
-    """The key that is a time; unset when there is none."""
+    """The time key; unset if there is none."""
     partition_keys: list[str] = scalar_list()
-    """The keys that are texts, 16 at most, in the order of their declaration."""
+    """The text keys, at most 16, in the order of their declaration."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -224,7 +224,7 @@ class ArtifactPartitionSchema(Message):
 
 
 class PartitionSchemaMismatch(Message):
-    """How the partition of a version differs from what its artifact is divided by."""
+    """The difference between the keys of a version's partition and the artifact's partition keys."""
 
     FULL_NAME = "flyteidl2.artifact.PartitionSchemaMismatch"
     FIELDS = (
@@ -241,7 +241,7 @@ class PartitionSchemaMismatch(Message):
     )
     """The keys of the version."""
     message: str = ""
-    """The difference, for people."""
+    """The difference, for people to read."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -321,7 +321,7 @@ class TaskActionSource(Message):
 
 
 class ArtifactSource(Message):
-    """Where a version comes from."""
+    """The source of a version."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSource"
     FIELDS = (
@@ -331,7 +331,7 @@ class ArtifactSource(Message):
     task_action: TaskActionSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:TaskActionSource")
     """An action of a run."""
     external_ref: str | None = None
-    """Another system: a URI or an id that means something there, at most 1024 characters."""
+    """Another system: a URI or id in that system, at most 1024 characters."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -370,7 +370,7 @@ class ArtifactSource(Message):
 
 
 class ArtifactSpec(Message):
-    """What the publisher of a version says of it."""
+    """A version as described by its publisher."""
 
     FULL_NAME = "flyteidl2.artifact.ArtifactSpec"
     FIELDS = (
@@ -389,15 +389,15 @@ class ArtifactSpec(Message):
     info: ArtifactInfo | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactInfo")
     """Description, attributes and card."""
     source: ArtifactSource | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSource")
-    """Where it comes from."""
+    """The source."""
     parent_artifacts: list[ArtifactVersionId] = sub_list(
         "flyte_api.messages.flyteidl2.core.artifact_id:ArtifactVersionId"
     )
-    """The versions that it was made of, the most important one first, 32 at most. They need not exist."""
+    """The versions it was made from, at most 32, the most important first. They need not exist."""
     partitions: Partitions | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
-    """Its values of the keys that are texts."""
+    """Values of the text keys."""
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
-    """Its value of the key that is a time."""
+    """Value of the time key."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -461,7 +461,7 @@ class ArtifactSpec(Message):
 
 
 class Artifact(Message):
-    """A version of an artifact, as the server keeps it."""
+    """A stored version of an artifact."""
 
     FULL_NAME = "flyteidl2.artifact.Artifact"
     FIELDS = (
@@ -472,9 +472,9 @@ class Artifact(Message):
         ("partition_schema_mismatch", 5, "message", "optional"),
     )
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
-    """What it is called."""
+    """The identifier."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
-    """What its publisher says of it."""
+    """The publisher's description."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was published."""
     created_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
@@ -482,7 +482,7 @@ class Artifact(Message):
     partition_schema_mismatch: PartitionSchemaMismatch | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:PartitionSchemaMismatch"
     )
-    """Set when its partition does not fit the keys of its artifact."""
+    """Set if its partition does not match the artifact's partition keys."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -47,7 +47,7 @@ class CreateArtifactRequest(Message):
     artifact_id: ArtifactIdentifier | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactIdentifier")
     """The version to publish."""
     spec: ArtifactSpec | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactSpec")
-    """What to say of it."""
+    """The spec of the version."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -84,7 +84,7 @@ class CreateArtifactResponse(Message):
     FULL_NAME = "flyteidl2.artifact.CreateArtifactResponse"
     FIELDS = (("artifact", 1, "message", "optional"),)
     artifact: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
-    """The version as it is kept."""
+    """The stored version."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -120,7 +120,7 @@ class GetArtifactRequest(Message):
     name: ArtifactName | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:ArtifactName")
     """The artifact."""
     version: str | None = None
-    """The version. The latest one when unset."""
+    """The version; unset for the latest."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -193,15 +193,15 @@ class ListArtifactsRequest(Message):
         ("latest_per_partition", 4, "bool"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
-    """Page, order and filters. Filters know `created_at`, `source_run`, `source_action`, `source_external_ref`,
+    """Page, order and filters. Filters support `created_at`, `source_run`, `source_action`, `source_external_ref`,
     `time_partition`, `partition.KEY` and `user_metadata.KEY`.
     """
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where to look."""
+    """Project and domain to search."""
     name: str | None = None
     """Only versions of this artifact."""
     latest_per_partition: bool = False
-    """Only the latest version of each partition. `name` has to be given too."""
+    """Only the latest version of each partition. Requires `name`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -255,7 +255,7 @@ class ListArtifactsResponse(Message):
     artifacts: list[Artifact] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The versions of this page."""
     token: str = ""
-    """What to ask for the next page with; empty on the last one."""
+    """Token of the next page; empty on the last page."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -295,9 +295,9 @@ class ListArtifactNamesRequest(Message):
         ("project_id", 2, "message", "optional"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
-    """Page, order and filters. Filters know `name`."""
+    """Page, order and filters. Filters support `name`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where to look."""
+    """Project and domain to search."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -342,15 +342,15 @@ class ArtifactGroup(Message):
     latest: Artifact | None = sub("flyte_api.messages.flyteidl2.artifact.artifact:Artifact")
     """The version that was published last."""
     versions: int = 0
-    """How many there are."""
+    """Number of versions."""
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
-    """The keys by which they are divided; unset when they are not."""
+    """The partition keys; unset if the artifact has no partitions."""
     latest_time_partition: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """The latest time that one of them is a partition of."""
+    """The latest time partition."""
     latest_partitions: list[Partitions] = sub_list("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
-    """The partitions of that time, by their other keys."""
+    """The partitions at that time, with their other keys."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -414,7 +414,7 @@ class ListArtifactNamesResponse(Message):
     groups: list[ArtifactGroup] = sub_list("flyte_api.messages.flyteidl2.artifact.artifact_service:ArtifactGroup")
     """The artifacts of this page."""
     token: str = ""
-    """What to ask for the next page with; empty on the last one."""
+    """Token of the next page; empty on the last page."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -454,9 +454,9 @@ class ListArtifactMetadataKeysRequest(Message):
         ("name", 2, "string", "optional"),
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where to look."""
+    """Project and domain to search."""
     name: str | None = None
-    """Only at the versions of this artifact."""
+    """Only versions of this artifact."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -572,7 +572,7 @@ class DeclareArtifactResponse(Message):
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
-    """The keys as they are kept."""
+    """The stored keys."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -641,9 +641,9 @@ class GetArtifactSchemaResponse(Message):
     partition_schema: ArtifactPartitionSchema | None = sub(
         "flyte_api.messages.flyteidl2.artifact.artifact:ArtifactPartitionSchema"
     )
-    """Its keys; those of its first version when nobody declared them."""
+    """The partition keys; taken from the first version if not declared."""
     declared: bool = False
-    """Whether they were declared."""
+    """Whether the keys were declared."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -687,9 +687,9 @@ class ListPartitionValuesRequest(Message):
         ("key", 4, "string"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
-    """Most values, and filters as in `ListArtifactsRequest`."""
+    """Maximum number of values, and filters as in `ListArtifactsRequest`."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where to look."""
+    """Project and domain to search."""
     name: str = ""
     """The artifact."""
     key: str = ""
@@ -742,7 +742,7 @@ class ListPartitionValuesResponse(Message):
     FULL_NAME = "flyteidl2.artifact.ListPartitionValuesResponse"
     FIELDS = (("values", 1, "string", "repeated"),)
     values: list[str] = scalar_list()
-    """The values; times as RFC 3339 says."""
+    """The values; times in RFC 3339."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

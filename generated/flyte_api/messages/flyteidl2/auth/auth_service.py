@@ -37,17 +37,17 @@ class GetOAuth2MetadataResponse(Message):
     response_types_supported: list[str] = scalar_list()
     """Values that it accepts for `response_type`."""
     scopes_supported: list[str] = scalar_list()
-    """Scopes that can be asked for."""
+    """Scopes that can be requested."""
     token_endpoint_auth_methods_supported: list[str] = scalar_list()
     """Ways for clients to authenticate at the token endpoint."""
     jwks_uri: str = ""
-    """URL of the keys that its tokens are signed with."""
+    """URL of the keys that verify tokens."""
     code_challenge_methods_supported: list[str] = scalar_list()
-    """Methods of PKCE that it accepts."""
+    """PKCE methods that it accepts."""
     grant_types_supported: list[str] = scalar_list()
     """Grants that it accepts."""
     device_authorization_endpoint: str = ""
-    """URL that begins a login on another device; empty where that is not offered."""
+    """URL that starts a device login; empty if not supported."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -133,7 +133,7 @@ class GetPublicClientConfigRequest(Message):
 
 
 class GetPublicClientConfigResponse(Message):
-    """An OAuth client that any program may be."""
+    """A public OAuth client, which any program may use."""
 
     FULL_NAME = "flyteidl2.auth.GetPublicClientConfigResponse"
     FIELDS = (
@@ -148,17 +148,17 @@ class GetPublicClientConfigResponse(Message):
     client_id: str = ""
     """Id of the client at the authorization server."""
     redirect_uri: str = ""
-    """Where the login page sends the browser back to."""
+    """URL that the login page redirects to."""
     scopes: list[str] = scalar_list()
-    """Scopes to ask for."""
+    """Scopes to request."""
     authorization_metadata_key: str = ""
     """Name of the request header that carries the token."""
     service_http_endpoint: str = ""
-    """Where the control plane answers plain HTTP; may be empty."""
+    """URL of the control plane's HTTP service; may be empty."""
     audience: str = ""
-    """Audience to ask for; may be empty."""
+    """Audience to request; may be empty."""
     dataplane_domain: str = ""
-    """Base URL of what the data plane serves; may be empty."""
+    """Base URL of the data plane; may be empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

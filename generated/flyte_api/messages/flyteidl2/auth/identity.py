@@ -18,7 +18,7 @@ class UserInfoRequest(Message):
 
 
 class UserInfoResponse(Message):
-    """What the identity provider says about the caller; fields it leaves out are empty."""
+    """The caller, as the identity provider describes them; missing fields are empty."""
 
     FULL_NAME = "flyteidl2.auth.UserInfoResponse"
     FIELDS = (
@@ -32,21 +32,21 @@ class UserInfoResponse(Message):
         ("additional_claims", 8, "message", "optional"),
     )
     subject: str = ""
-    """What the identity provider calls the caller; unique and unchangeable."""
+    """The identity provider's id of the caller; unique and permanent."""
     name: str = ""
     """Full name, for people to read."""
     preferred_username: str = ""
-    """Short name that the caller has chosen."""
+    """User name that the caller chose."""
     given_name: str = ""
     """First name."""
     family_name: str = ""
     """Surname."""
     email: str = ""
-    """Address for electronic mail."""
+    """Email address."""
     picture: str = ""
     """URL of a portrait."""
     additional_claims: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
-    """Whatever else the identity provider says."""
+    """Further claims of the identity provider."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -20,7 +20,7 @@ from flyte_rpc.v1 import (
 
 
 class ProjectIdentifier(Message):
-    """Names a project in one domain: the space that tasks and runs live in."""
+    """Identifies a project in one domain: the namespace of tasks and runs."""
 
     FULL_NAME = "flyteidl2.common.ProjectIdentifier"
     FIELDS = (
@@ -29,7 +29,7 @@ class ProjectIdentifier(Message):
         ("name", 3, "string"),
     )
     organization: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
     domain: str = ""
     """Domain of the project, such as `development`."""
     name: str = ""
@@ -545,7 +545,7 @@ class PolicyIdentifier(Message):
 
 
 class RunIdentifier(Message):
-    """Names a run. Unique within organisation, project and domain."""
+    """Names a run. Unique within organization, project and domain."""
 
     FULL_NAME = "flyteidl2.common.RunIdentifier"
     FIELDS = (
@@ -555,14 +555,14 @@ class RunIdentifier(Message):
         ("name", 4, "string"),
     )
     org: str = ""
-    """Organisation; servers with a single one ignore it and send it back empty."""
+    """Organization; servers with a single one ignore it and return it empty."""
     project: str = ""
     """Id of the project."""
     domain: str = ""
     """Domain of the project."""
     name: str = ""
     """Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a letter. The
-    server makes one up when a run is created without.
+    server generates a name if a run is created without one.
     """
 
     @staticmethod
@@ -702,7 +702,7 @@ class TriggerName(Message):
         ("task_name", 5, "string"),
     )
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
     project: str = ""
     """Id of the project."""
     domain: str = ""
@@ -770,7 +770,7 @@ class TriggerIdentifier(Message):
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The trigger."""
     revision: int = 0
-    """Its revision, counted from 1; every change makes a new one."""
+    """The revision, starting at 1; every change creates a new one."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -38,13 +38,13 @@ class User(Message):
         ("policies", 4, "message", "repeated"),
     )
     id: UserIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:UserIdentifier")
-    """The subject under which the identity provider knows the person."""
+    """The identity provider's subject of the person."""
     spec: UserSpec | None = sub("flyte_api.messages.flyteidl2.common.identity:UserSpec")
-    """Name, address and the like."""
+    """Name, email address and so on."""
     roles: list[Role] = deprecated_field(sub_list("flyte_api.messages.flyteidl2.common.role:Role"))
     """Deprecated."""
     policies: list[Policy] = sub_list("flyte_api.messages.flyteidl2.common.policy:Policy")
-    """What the person may do, where the server keeps such rules."""
+    """The person's policies, if the server has policies."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -88,7 +88,7 @@ class User(Message):
 
 
 class UserSpec(Message):
-    """What is known about a person. Any field may be empty."""
+    """Details of a person. Any field may be empty."""
 
     FULL_NAME = "flyteidl2.common.UserSpec"
     FIELDS = (
@@ -103,7 +103,7 @@ class UserSpec(Message):
     first_name: str = ""
     last_name: str = ""
     email: str = ""
-    """E-mail address."""
+    """Email address."""
     organization: str = ""
     user_handle: str = ""
     groups: list[str] = scalar_list()
@@ -170,7 +170,7 @@ class UserSpec(Message):
 
 
 class Application(Message):
-    """A program that acts under its own name, such as a CI job."""
+    """A program with its own identity, such as a CI job."""
 
     FULL_NAME = "flyteidl2.common.Application"
     FIELDS = (
@@ -250,7 +250,7 @@ class AppSpec(Message):
 
 
 class EnrichedIdentity(Message):
-    """Who did something, with what is known about them."""
+    """A person or program, with details."""
 
     FULL_NAME = "flyteidl2.common.EnrichedIdentity"
     FIELDS = (
@@ -299,7 +299,7 @@ class EnrichedIdentity(Message):
 
 
 class Identity(Message):
-    """Who did something, by id only."""
+    """A person or program, by id only."""
 
     FULL_NAME = "flyteidl2.common.Identity"
     FIELDS = (

@@ -34,37 +34,37 @@ class SortDirection(Enum):
 
 
 class FilterFunction(Enum):
-    """How a field is compared with the values of a filter. Everything is compared as text that the server turns into
-    the field's type.
+    """How a field is compared with the values of a filter. Values are text, and the server converts them to the
+    type of the field.
     """
 
     __full_name__ = "flyteidl2.common.Filter.Function"
     EQUAL = 0
-    """The field has this very value."""
+    """The field equals the value."""
     NOT_EQUAL = 1
-    """The field has another value; items without one do not match."""
+    """The field has another value; items without the field do not match."""
     GREATER_THAN = 2
-    """The field is above the value."""
+    """The field is greater than the value."""
     GREATER_THAN_OR_EQUAL = 3
-    """The field is the value or above it."""
+    """The field is greater than or equal to the value."""
     LESS_THAN = 4
-    """The field is below the value."""
+    """The field is less than the value."""
     LESS_THAN_OR_EQUAL = 5
-    """The field is the value or below it."""
+    """The field is less than or equal to the value."""
     CONTAINS = 6
-    """The text has the value somewhere in it, in the same case."""
+    """The text contains the value; case-sensitive."""
     VALUE_IN = 7
-    """The field has one of several values. For one value use `EQUAL`: some servers fail on a list of one."""
+    """The field has one of several values. For a single value use `EQUAL`; some servers fail on a list of one."""
     VALUE_NOT_IN = 9
     """The field has none of the values."""
     ENDS_WITH = 12
-    """The text ends in the value."""
+    """The text ends with the value."""
     NOT_ENDS_WITH = 13
-    """The text does not end in the value."""
+    """The text does not end with the value."""
     CONTAINS_CASE_INSENSITIVE = 14
-    """As `CONTAINS`, with upper and lower case alike."""
+    """Like `CONTAINS`, but case-insensitive."""
     EXISTS = 15
-    """The field is present, whatever its value; takes no values. For labels."""
+    """The field is present, with any value; takes no values. For labels."""
     NOT_EXISTS = 16
     """The field is absent; takes no values. For labels."""
 
@@ -78,11 +78,11 @@ class Sort(Message):
         ("direction", 2, "enum"),
     )
     key: str = ""
-    """Name of a sortable field, such as `created_at`. Which fields sort is up to the entity; an unknown one is
-    refused.
+    """Name of a sortable field, such as `created_at`. The sortable fields depend on the resource; other fields are
+    an error.
     """
     direction: SortDirection = enum_field("flyte_api.messages.flyteidl2.common.list:SortDirection")
-    """Descending unless said otherwise."""
+    """The direction; descending by default."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -114,7 +114,7 @@ class Sort(Message):
 
 
 class ListRequest(Message):
-    """What every paged listing takes: how many, from where, in which order, and which ones."""
+    """The settings of a paged listing: page size, page token, order and filters."""
 
     FULL_NAME = "flyteidl2.common.ListRequest"
     FIELDS = (
@@ -126,20 +126,20 @@ class ListRequest(Message):
         ("sort_by_fields", 6, "message", "repeated"),
     )
     limit: int = 0
-    """Most items per page. 0 leaves it to the server, which sends 50; more than 200 is refused."""
+    """Maximum number of items per page. 0 for the server's default, 50; more than 200 is an error."""
     token: str = ""
-    """Where to go on: the token of the page before, empty for the first page. Opaque to callers."""
+    """The opaque token from the previous page; empty for the first page."""
     sort_by: Sort | None = deprecated_field(
         sub("flyte_api.messages.flyteidl2.common.list:Sort"), "Use `sort_by_fields`."
     )
-    """Deprecated. A single sort key, used only while `sort_by_fields` is empty. Use `sort_by_fields`."""
+    """Deprecated. A single sort key, used only if `sort_by_fields` is empty. Use `sort_by_fields`."""
     filters: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
-    """Conditions that an item must all meet."""
+    """Conditions; items must meet all of them."""
     raw_filters: list[str] = scalar_list()
-    """Conditions as text, for servers that have a filter language; others ignore them."""
+    """Conditions as text, for servers with a filter language; others ignore them."""
     sort_by_fields: list[Sort] = sub_list("flyte_api.messages.flyteidl2.common.list:Sort")
-    """Sort keys, the most significant first. Empty leaves the order to the server: for runs the unfinished before the
-    finished, then the newest first.
+    """Sort keys, the most significant first. Empty for the server's order; for runs, unfinished before finished,
+    then newest first.
     """
 
     @staticmethod
@@ -209,7 +209,7 @@ class Filter(Message):
     field: str = ""
     """Name of the field, such as `task_name`, or `labels.team` for a label of a run."""
     values: list[str] = scalar_list()
-    """What to compare with, as text: numbers and enum numbers in decimal, booleans `true` or `false`, times in RFC
+    """The values to compare with, as text: numbers and enums in decimal, booleans as `true` or `false`, times in RFC
     3339.
     """
 

@@ -7,16 +7,16 @@ from flyte_rpc.v1 import Enum
 
 
 class ActionPhase(Enum):
-    """How far an action, or a run, has come. `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT` and `RECOVERED` are final."""
+    """The phase of an action or a run. `SUCCEEDED`, `FAILED`, `ABORTED`, `TIMED_OUT` and `RECOVERED` are final."""
 
     __full_name__ = "flyteidl2.common.ActionPhase"
     __proto_prefix__ = "ACTION_PHASE_"
     UNSPECIFIED = 0
-    """The server said nothing."""
+    """Unknown."""
     QUEUED = 1
     """Accepted, and waiting to be picked up."""
     WAITING_FOR_RESOURCES = 2
-    """Picked up, and waiting for the CPU, memory or GPU it asked for."""
+    """Picked up, and waiting for the requested CPU, memory or GPU."""
     INITIALIZING = 3
     """Being set up: the image is pulled, the container starts."""
     RUNNING = 4
@@ -26,10 +26,10 @@ class ActionPhase(Enum):
     FAILED = 6
     """Finished with an error, all retries used up."""
     ABORTED = 7
-    """Stopped on request, or because the run around it was."""
+    """Stopped on request, or together with its run."""
     TIMED_OUT = 8
     """Stopped because it took longer than allowed."""
     PAUSED = 9
     """Waiting for a signal from outside; only conditions pause."""
     RECOVERED = 10
-    """Not run: its outputs were taken over from an earlier run."""
+    """Not run: its outputs were taken from an earlier run."""

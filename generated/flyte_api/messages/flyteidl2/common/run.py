@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class RelationType(Enum):
-    """The ways in which one run leads to another."""
+    """The kinds of relation between runs."""
 
     __full_name__ = "flyteidl2.common.RelationType"
     __proto_prefix__ = "RELATION_TYPE_"
     UNSPECIFIED = 0
-    """The server said nothing."""
+    """Unknown."""
     RERUN = 1
-    """The other run was started again from the beginning."""
+    """This run reruns the other run from the beginning."""
     RECOVER = 2
-    """The other run was started again, keeping what had succeeded."""
+    """This run reruns the other run, and keeps the actions that succeeded."""
     SPAWN = 3
     """A task of the other run started this one."""
     TRIGGERED = 4
@@ -46,7 +46,7 @@ class RelationType(Enum):
 
 
 class OffloadedInputData(Message):
-    """Inputs that were uploaded beforehand, for instance because they are large."""
+    """Inputs that were uploaded beforehand, for example because they are large."""
 
     FULL_NAME = "flyteidl2.common.OffloadedInputData"
     FIELDS = (
@@ -56,7 +56,7 @@ class OffloadedInputData(Message):
     uri: str = ""
     """Directory in object storage that holds them as `inputs.pb`."""
     inputs_hash: str = ""
-    """Hash of the inputs, from which the cache key is made."""
+    """Hash of the inputs, used for the cache key."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -88,7 +88,7 @@ class OffloadedInputData(Message):
 
 
 class Relation(Message):
-    """How a run came out of another one."""
+    """The relation of a run to another run."""
 
     FULL_NAME = "flyteidl2.common.Relation"
     FIELDS = (
@@ -98,7 +98,7 @@ class Relation(Message):
     related_to: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The other run."""
     relation_type: RelationType = enum_field("flyte_api.messages.flyteidl2.common.run:RelationType")
-    """What happened to it."""
+    """The kind of relation."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

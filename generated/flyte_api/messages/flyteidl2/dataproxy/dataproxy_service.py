@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 
 class ArtifactType(Enum):
-    """Things that can be downloaded."""
+    """Kinds of downloads."""
 
     __full_name__ = "flyteidl2.dataproxy.ArtifactType"
     __proto_prefix__ = "ARTIFACT_TYPE_"
@@ -84,19 +84,19 @@ class CreateUploadLocationRequest(Message):
     filename: str = ""
     """Name of the file within its directory."""
     expires_in: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
-    """How long the link is good for; unset means one hour, which is usually also the most."""
+    """How long the link is valid; unset means one hour, usually also the maximum."""
     content_md5: bytes = b""
-    """MD5 of the content, 16 bytes. Required without `filename_root`, as it then makes up the path."""
+    """MD5 of the content, 16 bytes. Required without `filename_root`, because it becomes part of the path."""
     filename_root: str = ""
     """Directory to put the file in, instead of one made from `content_md5`."""
     add_content_md5_metadata: bool = False
-    """Whether the object shall carry its MD5, so that uploading it again is recognised as the same."""
+    """Whether to store the MD5 with the object, so that another upload of the same content is recognized."""
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
     content_length: int = 0
-    """Size in bytes; more than 100 MiB is refused by default. 0 does not say."""
+    """Size in bytes; 0 if unknown. By default, more than 100 MiB is an error."""
     queue: str = ""
-    """Queue whose storage to use; empty takes the default one."""
+    """Queue that determines the storage; empty for the default queue."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -186,13 +186,13 @@ class CreateUploadLocationResponse(Message):
         ("headers", 4, "map<string,string>", "map"),
     )
     signed_url: str = ""
-    """Where to send the content with PUT."""
+    """URL to send the content to with PUT."""
     native_url: str = ""
-    """How tasks refer to the file, such as `s3://...`."""
+    """URI of the file for tasks, such as `s3://...`."""
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When the link stops working."""
+    """When the link expires."""
     headers: dict[str, str] = map_field("string", "string")
-    """HTTP headers that must be sent with the content, exactly as they are."""
+    """HTTP headers to send with the content, unchanged."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -250,18 +250,18 @@ class UploadInputsRequest(Message):
         ("queue", 8, "string"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
-    """The run, if its name is known."""
+    """The run, if its name is already known."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """The project, if not."""
+    """Otherwise, the project."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
     """The inputs."""
     base_dir: str = ""
-    """Directory in object storage; empty takes the server's."""
+    """Directory in object storage; empty for the server's default."""
     queue: str = ""
-    """Queue whose storage to use; empty takes the default one."""
+    """Queue that determines the storage; empty for the default queue."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -351,7 +351,7 @@ class UploadInputsResponse(Message):
     FULL_NAME = "flyteidl2.dataproxy.UploadInputsResponse"
     FIELDS = (("offloaded_input_data", 1, "message", "optional"),)
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
-    """What to put into `CreateRunRequest`."""
+    """Reference to the inputs, for `CreateRunRequest`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -379,7 +379,7 @@ class UploadInputsResponse(Message):
 
 
 class PreSignedURLs(Message):
-    """Links that work without credentials, for a while."""
+    """Links that work without credentials until they expire."""
 
     FULL_NAME = "flyteidl2.dataproxy.PreSignedURLs"
     FIELDS = (
@@ -389,7 +389,7 @@ class PreSignedURLs(Message):
     signed_url: list[str] = scalar_list()
     """The links."""
     expires_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When they stop working."""
+    """When the links expire."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -434,7 +434,7 @@ class CreateDownloadLinkRequest(Message):
     artifact_type: ArtifactType = enum_field("flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:ArtifactType")
     """What to link to."""
     expires_in: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
-    """How long the link is good for; unset means one hour."""
+    """How long the link is valid; unset means one hour."""
     action_attempt_id: ActionAttemptIdentifier | None = sub(
         "flyte_api.messages.flyteidl2.common.identifier:ActionAttemptIdentifier"
     )
@@ -549,7 +549,7 @@ class GetActionDataRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action."""
     run_source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
-    """What kind of client started the run, where known."""
+    """The kind of client that started the run, if known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -595,9 +595,9 @@ class GetActionDataResponse(Message):
     outputs: Outputs | None = sub("flyte_api.messages.flyteidl2.task.common:Outputs")
     """The outputs; empty unless the action succeeded."""
     inputs_uri: str = ""
-    """Where the inputs were read from; empty if there were none."""
+    """Location of the inputs; empty if there are none."""
     outputs_uri: str = ""
-    """Where the outputs were read from; empty if there were none."""
+    """Location of the outputs; empty if there are none."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -663,7 +663,7 @@ class TailLogsRequest(Message):
     all_pods: bool | None = None
     """All of them, for distributed tasks."""
     primary_pod: bool | None = None
-    """Only the one that runs the task."""
+    """Only the pod that runs the task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

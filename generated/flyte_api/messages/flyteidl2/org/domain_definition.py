@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Domain(Message):
-    """A stage that the projects of an organization have in common."""
+    """A stage that all projects of an organization have."""
 
     FULL_NAME = "flyteidl2.org.Domain"
     FIELDS = (
@@ -26,7 +26,7 @@ class Domain(Message):
     org: str = ""
     """Organization that it belongs to."""
     friendly_name: str = ""
-    """What it is called on screens."""
+    """Display name."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was created; servers may leave it out."""
 

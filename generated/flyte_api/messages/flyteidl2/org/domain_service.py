@@ -35,7 +35,7 @@ class ListDomainsRequest(Message):
     org: str = ""
     """Organization; servers with a single one ignore it."""
     include_settings: bool = False
-    """Whether to fill in what the settings say of each domain."""
+    """Whether to include the settings of each domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -109,7 +109,7 @@ class CreateDomainRequest(Message):
     id: str = ""
     """Id, such as `staging`. It can't be changed later."""
     friendly_name: str = ""
-    """What it is called on screens."""
+    """Display name."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -189,7 +189,7 @@ class GetDomainRequest(Message):
     id: str = ""
     """Id, such as `development`."""
     include_settings: bool = False
-    """Whether to fill in what the settings say of the domain."""
+    """Whether to include the settings of the domain."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -269,7 +269,7 @@ class UpdateDomainRequest(Message):
     id: str = ""
     """The domain."""
     friendly_name: str = ""
-    """What it is to be called on screens."""
+    """The new display name."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

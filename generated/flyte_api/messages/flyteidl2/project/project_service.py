@@ -37,11 +37,11 @@ class ProjectState(Enum):
     ACTIVE = 0
     """In use."""
     ARCHIVED = 1
-    """Put away: hidden from listings, but not deleted."""
+    """Archived: hidden from listings, but not deleted."""
     SYSTEM_GENERATED = 2
-    """Made by the system for its own use."""
+    """Created by the system for its own use."""
     SYSTEM_ARCHIVED = 3
-    """Made by the system, and put away."""
+    """Created by the system, and archived."""
 
 
 class Domain(Message):
@@ -53,9 +53,9 @@ class Domain(Message):
         ("name", 2, "string"),
     )
     id: str = ""
-    """What identifiers and calls use, such as `development`."""
+    """Id, such as `development`."""
     name: str = ""
-    """What people read, such as `Development`."""
+    """Display name, such as `Development`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -87,7 +87,7 @@ class Domain(Message):
 
 
 class Project(Message):
-    """A space for tasks and runs, divided into domains."""
+    """A namespace for tasks and runs, divided into domains."""
 
     FULL_NAME = "flyteidl2.project.Project"
     FIELDS = (
@@ -100,11 +100,11 @@ class Project(Message):
         ("org", 7, "string"),
     )
     id: str = ""
-    """Unique and unchangeable."""
+    """Unique and permanent id."""
     name: str = ""
-    """What people read; may be empty and need not be unique."""
+    """Display name; may be empty, and need not be unique."""
     domains: list[Domain] = sub_list("flyte_api.messages.flyteidl2.project.project_service:Domain")
-    """The stages it is divided into. Set by the server; ignored when sent."""
+    """The domains of the project. Set by the server; ignored in requests."""
     description: str = ""
     """Free text of up to 300 characters."""
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
@@ -112,7 +112,7 @@ class Project(Message):
     state: ProjectState = enum_field("flyte_api.messages.flyteidl2.project.project_service:ProjectState")
     """Whether it is in use or archived."""
     org: str = ""
-    """Organisation; servers with a single one send it back empty."""
+    """Organization; servers with a single one return it empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -258,7 +258,7 @@ class UpdateProjectRequest(Message):
     FULL_NAME = "flyteidl2.project.UpdateProjectRequest"
     FIELDS = (("project", 1, "message", "optional"),)
     project: Project | None = sub("flyte_api.messages.flyteidl2.project.project_service:Project")
-    """The whole project as it shall be from now on; `id` says which."""
+    """The whole new definition; `id` selects the project."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -300,7 +300,7 @@ class GetProjectRequest(Message):
     id: str = ""
     """Id of the project."""
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -373,9 +373,9 @@ class ListProjectsRequest(Message):
         ("org", 5, "string"),
     )
     limit: int = 0
-    """Most projects per page; 0 sends them all on one page."""
+    """Maximum number of projects per page; 0 for all on one page."""
     token: str = ""
-    """Token of the page before; empty for the first page."""
+    """Token from the previous page; empty for the first page."""
     filters: str = ""
     """Conditions joined by `+`, each of the form `eq(name,value)` with `eq`, `ne`, `contains` or `value_in` (values
     between semicolons). Any condition also brings archived projects into view.
@@ -385,7 +385,7 @@ class ListProjectsRequest(Message):
     defined.
     """
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class SecretType(Enum):
-    """What a secret is for."""
+    """The purpose of a secret."""
 
     __full_name__ = "flyteidl2.secret.SecretType"
     __proto_prefix__ = "SECRET_TYPE_"
@@ -39,7 +39,7 @@ class SecretType(Enum):
 
 
 class OverallStatus(Enum):
-    """On how many clusters a secret is."""
+    """How many clusters have a secret."""
 
     __full_name__ = "flyteidl2.secret.OverallStatus"
     UNSPECIFIED = 0
@@ -49,7 +49,7 @@ class OverallStatus(Enum):
 
 
 class SecretPresenceStatus(Enum):
-    """Whether a secret is on a cluster."""
+    """Whether a cluster has a secret."""
 
     __full_name__ = "flyteidl2.secret.SecretPresenceStatus"
     UNKNOWN = 0
@@ -58,7 +58,7 @@ class SecretPresenceStatus(Enum):
 
 
 class SecretSpec(Message):
-    """What a secret holds."""
+    """The value of a secret."""
 
     FULL_NAME = "flyteidl2.secret.SecretSpec"
     FIELDS = (
@@ -71,7 +71,7 @@ class SecretSpec(Message):
     binary_value: bytes | None = None
     """Bytes."""
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
-    """What it is for."""
+    """The purpose."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -126,7 +126,7 @@ class SecretIdentifier(Message):
         ("project", 4, "string"),
     )
     name: str = ""
-    """What tasks ask for."""
+    """Name that tasks use."""
     organization: str = ""
     """Organization."""
     domain: str = ""
@@ -176,7 +176,7 @@ class SecretIdentifier(Message):
 
 
 class SecretMetadata(Message):
-    """What is known of a secret, but not its value."""
+    """Metadata of a secret, without its value."""
 
     FULL_NAME = "flyteidl2.secret.SecretMetadata"
     FIELDS = (
@@ -187,9 +187,9 @@ class SecretMetadata(Message):
     created_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was created."""
     secret_status: SecretStatus | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretStatus")
-    """On which clusters it is."""
+    """The clusters that have the secret."""
     type: SecretType = enum_field("flyte_api.messages.flyteidl2.secret.definition:SecretType")
-    """What it is for."""
+    """The purpose."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -227,7 +227,7 @@ class SecretMetadata(Message):
 
 
 class SecretStatus(Message):
-    """How far a secret has been spread."""
+    """How far a secret has been distributed."""
 
     FULL_NAME = "flyteidl2.secret.SecretStatus"
     FIELDS = (
@@ -321,9 +321,9 @@ class Secret(Message):
         ("secret_metadata", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
-    """What names it."""
+    """The identifier."""
     secret_metadata: SecretMetadata | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretMetadata")
-    """What is known of it."""
+    """Metadata."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

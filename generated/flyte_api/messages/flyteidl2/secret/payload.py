@@ -38,9 +38,9 @@ class CreateSecretRequest(Message):
         ("secret_spec", 2, "message", "optional"),
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
-    """What names it."""
+    """The identifier."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
-    """What it holds."""
+    """The value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -88,7 +88,7 @@ class UpdateSecretRequest(Message):
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     """The secret."""
     secret_spec: SecretSpec | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretSpec")
-    """What it is to hold."""
+    """The new value."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -135,7 +135,7 @@ class GetSecretRequest(Message):
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
-    """Whether to look among what the control plane keeps for itself, too."""
+    """Whether to include system secrets of the control plane."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -206,7 +206,7 @@ class DeleteSecretRequest(Message):
     )
     id: SecretIdentifier | None = sub("flyte_api.messages.flyteidl2.secret.definition:SecretIdentifier")
     include_system_secrets: bool = False
-    """Whether to look among what the control plane keeps for itself, too."""
+    """Whether to include system secrets of the control plane."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -262,9 +262,9 @@ class ListSecretsRequest(Message):
     limit: int = 0
     token: str = ""
     per_cluster_tokens: dict[str, str] = map_field("string", "string")
-    """Where to go on in each cluster, as the page before said."""
+    """Token per cluster from the previous page."""
     include_system_secrets: bool = False
-    """Whether to list what the control plane keeps for itself, too."""
+    """Whether to include system secrets of the control plane."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -337,7 +337,7 @@ class ListSecretsResponse(Message):
     secrets: list[Secret] = sub_list("flyte_api.messages.flyteidl2.secret.definition:Secret")
     token: str = ""
     per_cluster_tokens: dict[str, str] = map_field("string", "string")
-    """Where the next page goes on in each cluster."""
+    """Token of the next page per cluster."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

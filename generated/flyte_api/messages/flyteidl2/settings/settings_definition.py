@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 
 
 class SettingState(Enum):
-    """Whether a scope says anything about a setting."""
+    """Whether a scope sets, unsets or inherits a setting."""
 
     __full_name__ = "flyteidl2.settings.SettingState"
     __proto_prefix__ = "SETTING_STATE_"
     INHERIT = 0
-    """Nothing: the scope above counts."""
+    """Inherited from the scope above."""
     UNSET = 1
-    """That it has no value, whatever the scopes above say."""
+    """No value, regardless of the scopes above."""
     VALUE = 2
-    """That it has the value beside it."""
+    """The value given in the same message."""
 
 
 class ScopeLevel(Enum):
@@ -165,7 +165,7 @@ class SettingsKey(Message):
 
 
 class StringSetting(Message):
-    """A setting that is text."""
+    """A text setting."""
 
     FULL_NAME = "flyteidl2.settings.StringSetting"
     FIELDS = (
@@ -213,7 +213,7 @@ class StringSetting(Message):
 
 
 class Int64Setting(Message):
-    """A setting that is a whole number."""
+    """An integer setting."""
 
     FULL_NAME = "flyteidl2.settings.Int64Setting"
     FIELDS = (
@@ -261,7 +261,7 @@ class Int64Setting(Message):
 
 
 class BoolSetting(Message):
-    """A setting that is on or off."""
+    """A boolean setting."""
 
     FULL_NAME = "flyteidl2.settings.BoolSetting"
     FIELDS = (
@@ -309,7 +309,7 @@ class BoolSetting(Message):
 
 
 class StringMapSetting(Message):
-    """A setting that is texts by name. The entries of a scope are added to those of the scopes above."""
+    """A setting that maps names to texts. Entries of a scope are merged with those of the scopes above."""
 
     FULL_NAME = "flyteidl2.settings.StringMapSetting"
     FIELDS = (
@@ -357,7 +357,7 @@ class StringMapSetting(Message):
 
 
 class QuantitySetting(Message):
-    """A setting that is a quantity as Kubernetes writes it, such as `500m` or `2Gi`."""
+    """A quantity in Kubernetes notation, such as `500m` or `2Gi`."""
 
     FULL_NAME = "flyteidl2.settings.QuantitySetting"
     FIELDS = (
@@ -405,7 +405,7 @@ class QuantitySetting(Message):
 
 
 class AcceleratorSetting(Message):
-    """A setting that is a kind of accelerator."""
+    """An accelerator setting."""
 
     FULL_NAME = "flyteidl2.settings.AcceleratorSetting"
     FIELDS = (
@@ -507,7 +507,7 @@ class RunSettings(Message):
 
 
 class SecuritySettings(Message):
-    """As whom tasks run."""
+    """The identity of tasks."""
 
     FULL_NAME = "flyteidl2.settings.SecuritySettings"
     FIELDS = (("service_account", 1, "message", "optional"),)
@@ -627,7 +627,7 @@ class TaskResourceDefaults(Message):
 
 
 class TaskResourceSettings(Message):
-    """Bounds of what tasks ask for."""
+    """Bounds of the resources that tasks request."""
 
     FULL_NAME = "flyteidl2.settings.TaskResourceSettings"
     FIELDS = (
@@ -743,7 +743,7 @@ class AppSettings(Message):
 
 
 class Settings(Message):
-    """What can be set in a scope. What is left out is inherited from the scope above."""
+    """The settings of a scope. Omitted settings are inherited from the scope above."""
 
     FULL_NAME = "flyteidl2.settings.Settings"
     FIELDS = (

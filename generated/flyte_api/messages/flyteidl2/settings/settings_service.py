@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 class SettingsRecord(Message):
     """The settings of one scope.
-    What one scope sets.
+    The settings that one scope sets.
     """
 
     FULL_NAME = "flyteidl2.settings.SettingsRecord"
@@ -25,9 +25,9 @@ class SettingsRecord(Message):
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
-    """What it sets."""
+    """The settings."""
     version: int = 0
-    """Counts its changes, from 1; 0 where nothing is stored."""
+    """Number of changes, starting at 1; 0 if nothing is stored."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -280,7 +280,7 @@ class UpdateSettingsRequest(Message):
     key: SettingsKey | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:SettingsKey")
     """The scope."""
     settings: Settings | None = sub("flyte_api.messages.flyteidl2.settings.settings_definition:Settings")
-    """All that it is to set."""
+    """The new settings."""
     version: int = 0
     """The version that this replaces."""
 

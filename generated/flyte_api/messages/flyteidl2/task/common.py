@@ -42,7 +42,7 @@ class FixedRateUnit(Enum):
     __full_name__ = "flyteidl2.task.FixedRateUnit"
     __proto_prefix__ = "FIXED_RATE_UNIT_"
     UNSPECIFIED = 0
-    """Nothing that a scheduler understands."""
+    """Unknown; schedulers ignore it."""
     MINUTE = 1
     """Minutes."""
     HOUR = 2
@@ -52,12 +52,12 @@ class FixedRateUnit(Enum):
 
 
 class TriggerAutomationSpecType(Enum):
-    """What makes a trigger fire by itself."""
+    """The automation of a trigger: what makes it fire by itself."""
 
     __full_name__ = "flyteidl2.task.TriggerAutomationSpecType"
     TYPE_UNSPECIFIED = 0
     TYPE_NONE = 1
-    """Nothing: it fires when somebody asks."""
+    """None: it fires only on request."""
     TYPE_SCHEDULE = 2
     """The clock."""
     TYPE_ARTIFACT = 3
@@ -65,7 +65,7 @@ class TriggerAutomationSpecType(Enum):
 
 
 class NamedParameter(Message):
-    """An input that need not be given."""
+    """An optional input."""
 
     FULL_NAME = "flyteidl2.task.NamedParameter"
     FIELDS = (
@@ -107,7 +107,7 @@ class NamedParameter(Message):
 
 
 class FixedRate(Message):
-    """A schedule that fires at equal distances."""
+    """A schedule that fires at a fixed interval."""
 
     FULL_NAME = "flyteidl2.task.FixedRate"
     FIELDS = (
@@ -116,7 +116,7 @@ class FixedRate(Message):
         ("start_time", 3, "message", "optional"),
     )
     value: int = 0
-    """Distance, in units of `unit`."""
+    """Interval, in units of `unit`."""
     unit: FixedRateUnit = enum_field("flyte_api.messages.flyteidl2.task.common:FixedRateUnit")
     """Unit of `value`."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -168,7 +168,7 @@ class Cron(Message):
     expression: str = ""
     """Minute, hour, day of month, month and day of week, or a word such as `@hourly`."""
     timezone: str = ""
-    """IANA name of the zone the fields are read in; empty means UTC."""
+    """IANA name of the time zone of the expression; empty means UTC."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -210,11 +210,11 @@ class Schedule(Message):
         ("cron", 4, "message", "optional", "expression"),
     )
     rate: FixedRate | None = sub("flyte_api.messages.flyteidl2.task.common:FixedRate")
-    """At equal distances."""
+    """At a fixed interval."""
     cron_expression: str | None = deprecated_field(None, "Use `cron`.")
     """Deprecated. Use `cron`."""
     kickoff_time_input_arg: str = ""
-    """Name of the input that receives the time the run was due; empty passes none."""
+    """Name of the input that receives the scheduled time; empty to pass none."""
     cron: Cron | None = sub("flyte_api.messages.flyteidl2.task.common:Cron")
     """In cron notation."""
 
@@ -283,13 +283,13 @@ class ArtifactTrigger(Message):
     artifact_name: str = ""
     """Name of the artifact, in the trigger's own project and domain."""
     version: str = ""
-    """The only version that counts; empty for every new one."""
+    """The only version that fires the trigger; empty for every new version."""
     input_arg: str = ""
-    """Name of the input that receives the artifact; empty passes none."""
+    """Name of the input that receives the artifact; empty to pass none."""
     partitions: dict[str, str] = map_field("string", "string")
-    """Only versions with these partitions count."""
+    """Only versions with these partitions fire the trigger."""
     partition_input_args: dict[str, str] = map_field("string", "string")
-    """Names of inputs that receive a partition's value, each with the key of that partition."""
+    """Names of inputs that receive a partition's value, mapped to the partition's key."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -339,7 +339,7 @@ class ArtifactTrigger(Message):
 
 
 class TriggerAutomationSpec(Message):
-    """What makes a trigger fire by itself."""
+    """The automation of a trigger: what makes it fire by itself."""
 
     FULL_NAME = "flyteidl2.task.TriggerAutomationSpec"
     FIELDS = (
@@ -439,7 +439,7 @@ class NamedLiteral(Message):
 
 
 class OutputReferences(Message):
-    """Where an attempt leaves its results. The objects may not be there yet."""
+    """Where an attempt stores its results. The objects may not exist yet."""
 
     FULL_NAME = "flyteidl2.task.OutputReferences"
     FIELDS = (
@@ -491,7 +491,7 @@ class Inputs(Message):
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
     context: list[KeyValuePair] = sub_list("flyte_api.messages.flyteidl2.core.literals:KeyValuePair")
-    """Key-value pairs handed down from action to action, apart from the inputs."""
+    """Key-value pairs that child actions inherit, apart from the inputs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -541,9 +541,9 @@ class ProducedArtifact(Message):
     name: str = ""
     """Name of the artifact."""
     version: str = ""
-    """Its version; empty leaves it to the server."""
+    """Its version; empty to let the server choose."""
     info: ArtifactInfo | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:ArtifactInfo")
-    """What is known of it besides."""
+    """Further metadata."""
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
     """Type of the value."""
     parent_artifacts: list[ArtifactVersionId] = sub_list(
@@ -551,9 +551,9 @@ class ProducedArtifact(Message):
     )
     """The artifacts that it was made from."""
     partitions: Partitions | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:Partitions")
-    """Its place among others of its name."""
+    """Its partition."""
     time_partition: TimePartition | None = sub("flyte_api.messages.flyteidl2.core.artifact_id:TimePartition")
-    """Its place in time among others of its name."""
+    """Its time partition."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -633,7 +633,7 @@ class Outputs(Message):
     literals: list[NamedLiteral] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedLiteral")
     """The values, in the order of the interface."""
     produced_artifacts: list[ProducedArtifact] = sub_list("flyte_api.messages.flyteidl2.task.common:ProducedArtifact")
-    """Those outputs that are also published as artifacts."""
+    """The outputs that are also published as artifacts."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -45,33 +45,33 @@ if TYPE_CHECKING:
 
 
 class CacheLookupScope(Enum):
-    """How far a run looks for cached outputs."""
+    """Where a run looks for cached outputs."""
 
     __full_name__ = "flyteidl2.task.CacheLookupScope"
     __proto_prefix__ = "CACHE_LOOKUP_SCOPE_"
     UNSPECIFIED = 0
-    """As the server sees fit."""
+    """The server's default."""
     GLOBAL = 1
-    """Those of all projects and domains."""
+    """In all projects and domains."""
     PROJECT_DOMAIN = 2
-    """Only those of the run's own project and domain."""
+    """Only in the run's own project and domain."""
 
 
 class TaskSpecSource(Enum):
-    """Where the task of a run came from."""
+    """Origin of a run's task."""
 
     __full_name__ = "flyteidl2.task.TaskSpecSource"
     __proto_prefix__ = "TASK_SPEC_SOURCE_"
     UNSPECIFIED = 0
-    """The client did not say."""
+    """Unknown."""
     DEPLOYED = 1
     """From the deployed tasks."""
     EPHEMERAL = 2
-    """Sent with the run, and not kept as a task."""
+    """Sent with the run, and not stored as a task."""
 
 
 class Labels(Message):
-    """Key-value pairs to find and group things by."""
+    """Key-value pairs for searching and grouping."""
 
     FULL_NAME = "flyteidl2.task.Labels"
     FIELDS = (("values", 1, "map<string,string>", "map"),)
@@ -164,12 +164,12 @@ class Envs(Message):
 
 
 class RawDataStorage(Message):
-    """Where data that tasks pass by reference is kept."""
+    """Storage of data that tasks pass by reference."""
 
     FULL_NAME = "flyteidl2.task.RawDataStorage"
     FIELDS = (("raw_data_prefix", 1, "string"),)
     raw_data_prefix: str = ""
-    """Prefix in object storage. Empty takes the server's."""
+    """Prefix in object storage; empty for the server's default."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -203,9 +203,9 @@ class CacheConfig(Message):
         ("cache_lookup_scope", 2, "enum"),
     )
     overwrite_cache: bool = False
-    """Whether tasks run although their outputs are cached, and replace them."""
+    """Whether to run tasks even if their outputs are cached, and replace the cached outputs."""
     cache_lookup_scope: CacheLookupScope = enum_field("flyte_api.messages.flyteidl2.task.run:CacheLookupScope")
-    """Which cached outputs count."""
+    """The scope of cached outputs to use."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -237,12 +237,12 @@ class CacheConfig(Message):
 
 
 class Recover(Message):
-    """Starts a run from where another one failed; the other run is named by `RunSpec.relation`."""
+    """Continues from where another run failed; `RunSpec.relation` names the other run."""
 
     FULL_NAME = "flyteidl2.task.Recover"
     FIELDS = (("force_rerun_actions", 1, "string", "repeated"),)
     force_rerun_actions: list[str] = scalar_list()
-    """Names of actions to run again although they succeeded."""
+    """Names of actions to rerun even though they succeeded."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -268,7 +268,7 @@ class Recover(Message):
 
 
 class RunSpec(Message):
-    """Settings of a run that its task does not decide."""
+    """Settings of a run."""
 
     FULL_NAME = "flyteidl2.task.RunSpec"
     FIELDS = (
@@ -294,49 +294,47 @@ class RunSpec(Message):
         ("default_settings", 20, "message", "optional"),
     )
     labels: Labels | None = sub("flyte_api.messages.flyteidl2.task.run:Labels")
-    """Labels of the run, also put on what it starts in the cluster."""
+    """Labels of the run, also applied to its Kubernetes objects."""
     annotations: Annotations | None = sub("flyte_api.messages.flyteidl2.task.run:Annotations")
-    """Annotations put on what it starts in the cluster."""
+    """Annotations of the run's Kubernetes objects."""
     envs: Envs | None = sub("flyte_api.messages.flyteidl2.task.run:Envs")
     """Environment variables for every task of the run."""
     interruptible: BoolValue | None = sub("flyte_api.messages.google.protobuf.wrappers:BoolValue")
-    """Whether tasks may run on machines that can be taken away; unset leaves it to each task."""
+    """Whether tasks may run on preemptible machines; unset to let each task decide."""
     overwrite_cache: bool = deprecated_field(False, "Set `cache_config.overwrite_cache` instead.")
     """Deprecated. Set `cache_config.overwrite_cache` instead."""
     queue: str = ""
-    """Queue to run in, where the server has queues; empty takes the default one."""
+    """Queue to run in, if the server has queues; empty for the default queue."""
     raw_data_storage: RawDataStorage | None = sub("flyte_api.messages.flyteidl2.task.run:RawDataStorage")
-    """Where data passed by reference goes. The server fills in its own prefix when unset."""
+    """Storage of data passed by reference; unset for the server's default."""
     security_context: SecurityContext | None = sub("flyte_api.messages.flyteidl2.core.security:SecurityContext")
     """The identity and secrets that tasks run with."""
     cache_config: CacheConfig | None = sub("flyte_api.messages.flyteidl2.task.run:CacheConfig")
-    """How the cache is used."""
+    """Use of the cache."""
     notification_rule_name: str | None = None
-    """Name of a rule that the server knows."""
+    """Name of a rule on the server."""
     notification_rules: InlineRuleList | None = sub("flyte_api.messages.flyteidl2.task.run:InlineRuleList")
     """Rules for this run only."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """The time a task may take as the start of the run, such as the moment a schedule was due. The server sets it when
-    unset.
-    """
+    """The logical start time of the run, such as the scheduled time of a trigger. If unset, the server sets it."""
     max_action_concurrency: int = 0
-    """Most actions of the run at the same time; 0 sets no limit."""
+    """Maximum number of concurrent actions of the run; 0 for no limit."""
     run_base_dir: str = ""
-    """Directory in object storage for inputs and outputs of the run. Empty takes the server's."""
+    """Directory in object storage for inputs and outputs of the run; empty for the server's default."""
     related_to: RunIdentifier | None = deprecated_field(
         sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier"), "Set `relation` instead."
     )
     """Deprecated. Set `relation` instead."""
     cluster_pool: str = ""
-    """Pool of clusters to run in; empty leaves the choice to the server."""
+    """Pool of clusters to run in; empty to let the server choose."""
     task_spec_source: TaskSpecSource = enum_field("flyte_api.messages.flyteidl2.task.run:TaskSpecSource")
-    """Where the task of the run came from."""
+    """Origin of the run's task."""
     relation: Relation | None = sub("flyte_api.messages.flyteidl2.common.run:Relation")
-    """The run that this one came out of."""
+    """The run that this run is related to."""
     recover: Recover | None = sub("flyte_api.messages.flyteidl2.task.run:Recover")
-    """Set to go on from where the related run failed."""
+    """Set to continue from where the related run failed."""
     default_settings: DefaultSettings | None = sub("flyte_api.messages.flyteidl2.task.run:DefaultSettings")
-    """What applies to tasks that do not say otherwise."""
+    """Defaults for tasks without their own settings."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -493,7 +491,7 @@ class RunSpec(Message):
 
 
 class DefaultSettings(Message):
-    """What applies to tasks that do not say otherwise."""
+    """Defaults for tasks without their own settings."""
 
     FULL_NAME = "flyteidl2.task.DefaultSettings"
     FIELDS = (
@@ -505,7 +503,7 @@ class DefaultSettings(Message):
     task_resource_defaults: TaskResourceDefaults | None = sub(
         "flyte_api.messages.flyteidl2.task.run:TaskResourceDefaults"
     )
-    """Resources of tasks that ask for none, and the most that any may ask for."""
+    """Default resources of tasks, and upper bounds."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -539,7 +537,7 @@ class DefaultSettings(Message):
 
 
 class TaskResourceDefaults(Message):
-    """Resources of tasks that ask for none, and upper bounds."""
+    """Default resources of tasks, and upper bounds."""
 
     FULL_NAME = "flyteidl2.task.TaskResourceDefaults"
     FIELDS = (
@@ -548,11 +546,11 @@ class TaskResourceDefaults(Message):
         ("default_accelerator", 3, "message", "optional"),
     )
     requests: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
-    """What a task gets."""
+    """Default requests."""
     max: list[ResourcesResourceEntry] = sub_list("flyte_api.messages.flyteidl2.core.tasks:ResourcesResourceEntry")
-    """The most a task may ask for."""
+    """Maximum that a task may request."""
     default_accelerator: GPUAccelerator | None = sub("flyte_api.messages.flyteidl2.core.tasks:GPUAccelerator")
-    """Kind of GPU for tasks that want one and do not say which."""
+    """Kind of GPU for tasks that request a GPU without a kind."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -597,7 +595,7 @@ class InlineRuleList(Message):
     FULL_NAME = "flyteidl2.task.InlineRuleList"
     FIELDS = (("rules", 1, "message", "repeated"),)
     rules: list[InlineRule] = sub_list("flyte_api.messages.flyteidl2.task.run:InlineRule")
-    """The rules; each is looked at by itself."""
+    """The rules, which are independent of each other."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -623,7 +621,7 @@ class InlineRuleList(Message):
 
 
 class InlineRule(Message):
-    """Tells somebody when the run reaches certain phases."""
+    """Sends a notification when the run reaches certain phases."""
 
     FULL_NAME = "flyteidl2.task.InlineRule"
     FIELDS = (
@@ -634,7 +632,7 @@ class InlineRule(Message):
     on_phases: list[ActionPhase] = enum_list("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phases: SUCCEEDED, FAILED, ABORTED and TIMED_OUT in any combination, or PAUSED alone."""
     delivery_config_name: str | None = None
-    """Name of a delivery that the server knows."""
+    """Name of a delivery on the server."""
     delivery_template: DeliveryConfigTemplate | None = sub(
         "flyte_api.messages.flyteidl2.notification.definition:DeliveryConfigTemplate"
     )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class TaskName(Message):
-    """Names a task, whatever its version."""
+    """Identifies a task, without a version."""
 
     FULL_NAME = "flyteidl2.task.TaskName"
     FIELDS = (
@@ -48,7 +48,7 @@ class TaskName(Message):
         ("name", 4, "string"),
     )
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
     project: str = ""
     """Id of the project."""
     domain: str = ""
@@ -98,7 +98,7 @@ class TaskName(Message):
 
 
 class TaskIdentifier(Message):
-    """Names one version of a task."""
+    """Identifies one version of a task."""
 
     FULL_NAME = "flyteidl2.task.TaskIdentifier"
     FIELDS = (
@@ -109,7 +109,7 @@ class TaskIdentifier(Message):
         ("version", 5, "string"),
     )
     org: str = ""
-    """Organisation; servers with a single one ignore it."""
+    """Organization; servers with a single one ignore it."""
     project: str = ""
     """Id of the project."""
     domain: str = ""
@@ -117,7 +117,7 @@ class TaskIdentifier(Message):
     name: str = ""
     """Full name, usually `environment.function`."""
     version: str = ""
-    """Version, at most 63 characters of the deployer's choice, such as a commit hash."""
+    """Version chosen by the deployer, at most 63 characters, such as a commit hash."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -167,7 +167,7 @@ class TaskIdentifier(Message):
 
 
 class TaskTriggersSummary(Message):
-    """What a task row tells about its triggers: all of the only one, or how many there are."""
+    """Summary of a task's triggers: details of the only one, or their number."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary"
     FIELDS = (
@@ -231,7 +231,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
     name: str = ""
     """Name of the trigger."""
     active: bool = False
-    """Whether it fires."""
+    """Whether it is active."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
@@ -275,7 +275,7 @@ class TaskTriggersSummaryTriggerDetails(Message):
 
 
 class TaskTriggersSummaryTriggerStats(Message):
-    """How many triggers a task has."""
+    """Number of triggers of a task."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggersSummary.TriggerStats"
     FIELDS = (
@@ -283,9 +283,9 @@ class TaskTriggersSummaryTriggerStats(Message):
         ("active", 2, "uint32"),
     )
     total: int = 0
-    """All of them."""
+    """All triggers."""
     active: int = 0
-    """Those that fire."""
+    """Active triggers."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -331,9 +331,9 @@ class LatestRunSummary(Message):
     run_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it started."""
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
-    """How far it has come."""
+    """The current status."""
     root_task_name: str = ""
-    """Name of the task it started with."""
+    """Name of its root task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -377,7 +377,7 @@ class LatestRunSummary(Message):
 
 
 class TaskMetadata(Message):
-    """What the server knows about a deployed task beyond its spec."""
+    """Metadata of a deployed task, apart from its spec."""
 
     FULL_NAME = "flyteidl2.task.TaskMetadata"
     FIELDS = (
@@ -389,7 +389,7 @@ class TaskMetadata(Message):
         ("short_description", 6, "string"),
     )
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who deployed it, where known."""
+    """Who deployed it, if known."""
     short_name: str = ""
     """Name without its environment, usually that of the function."""
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -459,12 +459,12 @@ class TaskMetadata(Message):
 
 
 class TaskSummary(Message):
-    """What a task row tells about runs."""
+    """Summary of a task's runs."""
 
     FULL_NAME = "flyteidl2.task.TaskSummary"
     FIELDS = (("latest_run", 1, "message", "optional"),)
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
-    """The newest run, where the server keeps track."""
+    """The newest run, if the server records it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -490,7 +490,7 @@ class TaskSummary(Message):
 
 
 class Task(Message):
-    """A deployed task as listings show it: without its spec."""
+    """A deployed task without its spec, as in listings."""
 
     FULL_NAME = "flyteidl2.task.Task"
     FIELDS = (
@@ -503,7 +503,7 @@ class Task(Message):
     metadata: TaskMetadata | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskMetadata")
     """When and by whom it was deployed, and where it belongs."""
     task_summary: TaskSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSummary")
-    """What is known about its runs."""
+    """Summary of its runs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -541,7 +541,7 @@ class Task(Message):
 
 
 class SourceCode(Message):
-    """Where code can be read."""
+    """Location of source code."""
 
     FULL_NAME = "flyteidl2.task.SourceCode"
     FIELDS = (("link", 1, "string"),)
@@ -572,7 +572,7 @@ class SourceCode(Message):
 
 
 class DocumentationEntity(Message):
-    """What a task's author says about it."""
+    """A task's documentation."""
 
     FULL_NAME = "flyteidl2.task.DocumentationEntity"
     FIELDS = (
@@ -583,9 +583,9 @@ class DocumentationEntity(Message):
     short_description: str = ""
     """A sentence or two; cut off at 255 bytes."""
     long_description: str = ""
-    """As much as it takes; cut off at 2048 bytes."""
+    """Long description; cut off at 2048 bytes."""
     source_code: SourceCode | None = sub("flyte_api.messages.flyteidl2.task.task_definition:SourceCode")
-    """Where the code can be read."""
+    """Location of the source code."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -636,15 +636,15 @@ class TaskSpec(Message):
     task_template: TaskTemplate | None = sub("flyte_api.messages.flyteidl2.core.tasks:TaskTemplate")
     """Type, interface, container, resources and retries."""
     default_inputs: list[NamedParameter] = sub_list("flyte_api.messages.flyteidl2.task.common:NamedParameter")
-    """Values for the inputs that need not be given, in the order of the function's parameters."""
+    """Optional inputs with defaults, in the order of the function's parameters."""
     short_name: str = ""
-    """Name to show; empty takes the last part of the full name."""
+    """Display name; empty for the last part of the full name."""
     environment: Environment | None = sub("flyte_api.messages.flyteidl2.task.environment:Environment")
     """The environment it belongs to."""
     documentation: DocumentationEntity | None = sub(
         "flyte_api.messages.flyteidl2.task.task_definition:DocumentationEntity"
     )
-    """What its author says about it."""
+    """Documentation."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -694,7 +694,7 @@ class TaskSpec(Message):
 
 
 class TraceSpec(Message):
-    """What is known about a traced function: a step that runs inside its parent's container."""
+    """The spec of a traced function: a step that runs inside its parent's container."""
 
     FULL_NAME = "flyteidl2.task.TraceSpec"
     FIELDS = (("interface", 1, "message", "optional"),)
@@ -776,7 +776,7 @@ class TaskDetails(Message):
 
 
 class TaskTrigger(Message):
-    """A trigger as it is deployed together with its task."""
+    """A trigger that is deployed together with its task."""
 
     FULL_NAME = "flyteidl2.task.TaskTrigger"
     FIELDS = (
@@ -787,7 +787,7 @@ class TaskTrigger(Message):
     name: str = ""
     """Name, unique within the task."""
     spec: TaskTriggerSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskTriggerSpec")
-    """What it starts the task with."""
+    """Inputs and settings of its runs."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
@@ -831,7 +831,7 @@ class TaskTrigger(Message):
 
 
 class TaskTriggerSpec(Message):
-    """What a trigger starts its task with."""
+    """Inputs and settings of a trigger's runs."""
 
     FULL_NAME = "flyteidl2.task.TaskTriggerSpec"
     FIELDS = (
@@ -842,11 +842,11 @@ class TaskTriggerSpec(Message):
         ("offloaded_input_data", 5, "message", "optional", "input_wrapper"),
     )
     active: bool = False
-    """Whether it fires."""
+    """Whether it is active."""
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
-    """Inputs sent along."""
+    """The inputs themselves."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
-    """Settings of the runs it starts."""
+    """Settings of the runs."""
     description: str = ""
     """Free text."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")

@@ -47,12 +47,12 @@ class DeployTaskRequest(Message):
         ("triggers", 3, "message", "repeated"),
     )
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
-    """What to deploy it as. The project must exist."""
+    """Name and version of the task. The project must exist."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     """The task itself."""
     triggers: list[TaskTrigger] = sub_list("flyte_api.messages.flyteidl2.task.task_definition:TaskTrigger")
-    """The triggers it shall have. If any are given, other triggers of the task are deleted; if none are, nothing about
-    triggers changes.
+    """The triggers of the task. If any are given, other triggers of the task are deleted; otherwise, triggers do not
+    change.
     """
 
     @staticmethod
@@ -133,7 +133,7 @@ class GetTaskDetailsResponse(Message):
     FULL_NAME = "flyteidl2.task.GetTaskDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
     details: TaskDetails | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskDetails")
-    """The task found."""
+    """The task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -173,13 +173,13 @@ class ListTasksRequest(Message):
     created_at, updated_at and the trigger counts. The newest come first by default.
     """
     org: str | None = None
-    """Everywhere in an organisation."""
+    """In a whole organization."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     """In one project and domain."""
     known_filters: list[ListTasksRequestKnownFilter] = sub_list(
         "flyte_api.messages.flyteidl2.task.task_service:ListTasksRequestKnownFilter"
     )
-    """Further conditions with a meaning of their own; all must hold."""
+    """Further conditions; tasks must meet all of them."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -238,7 +238,7 @@ class ListTasksRequestKnownFilter(Message):
         ("is_entrypoint", 2, "bool", "optional", "filter_by"),
     )
     deployed_by: str | None = None
-    """Subject of whoever deployed the task."""
+    """Subject of the user who deployed the task."""
     is_entrypoint: bool | None = None
     """Whether the task is meant to be started by people rather than by other tasks."""
 
@@ -294,7 +294,7 @@ class ListTasksResponse(Message):
     metadata: ListTasksResponseListTasksMetadata | None = sub(
         "flyte_api.messages.flyteidl2.task.task_service:ListTasksResponseListTasksMetadata"
     )
-    """How many there are altogether."""
+    """Total numbers."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -384,7 +384,7 @@ class ListVersionsRequest(Message):
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters. Fields: version and created_at."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
-    """The task whose versions are listed."""
+    """The task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -474,9 +474,9 @@ class ListVersionsResponseVersionResponse(Message):
     deployed_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was first deployed."""
     deployed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who deployed it, where known."""
+    """Who deployed it, if known."""
     latest_run: LatestRunSummary | None = sub("flyte_api.messages.flyteidl2.task.task_definition:LatestRunSummary")
-    """Its newest run, where the server keeps track."""
+    """Its newest run, if the server records it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

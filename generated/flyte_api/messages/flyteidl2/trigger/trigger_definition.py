@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class TriggerRevisionAction(Enum):
-    """What makes a revision of a trigger."""
+    """The changes that create a revision of a trigger."""
 
     __full_name__ = "flyteidl2.trigger.TriggerRevisionAction"
     __proto_prefix__ = "TRIGGER_REVISION_ACTION_"
@@ -45,11 +45,11 @@ class TriggerRevisionAction(Enum):
     DEACTIVATE = 3
     """It was deactivated."""
     DELETE = 4
-    """It was deleted."""
+    """The app was deleted."""
 
 
 class TriggerMetadata(Message):
-    """Who has to do with a trigger."""
+    """Users who changed a trigger."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerMetadata"
     FIELDS = (
@@ -107,13 +107,13 @@ class TriggerSpec(Message):
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
     """Settings of the runs."""
     active: bool = False
-    """Whether its automation is at work. Asked to, an inactive trigger starts runs all the same."""
+    """Whether its automation is active. An inactive trigger can still start runs on request."""
     task_version: str = ""
     """The version of the task that the runs execute."""
     description: str = ""
-    """What the trigger is for."""
+    """Description of the trigger."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
-    """Where the values were stored before."""
+    """Reference to stored values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -178,7 +178,7 @@ class TriggerSpec(Message):
 
 
 class TriggerStatus(Message):
-    """When things happened to a trigger."""
+    """Times of a trigger's last events."""
 
     FULL_NAME = "flyteidl2.trigger.TriggerStatus"
     FIELDS = (
@@ -194,7 +194,7 @@ class TriggerStatus(Message):
     triggered_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it started a run last; unset before the first."""
     deleted_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it was deleted; unset unless it was."""
+    """When it was deleted; unset if it was not."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -253,11 +253,11 @@ class TriggerRevision(Message):
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
     """Who made it."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
-    """When things had happened to the trigger by then."""
+    """Times of the trigger's last events at that point."""
     action: TriggerRevisionAction = enum_field(
         "flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerRevisionAction"
     )
-    """What made the revision."""
+    """The change that created the revision."""
     created_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When the revision was made."""
 
@@ -323,17 +323,17 @@ class TriggerDetails(Message):
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of the revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
-    """Who has to do with it."""
+    """Users who changed it."""
     spec: TriggerSpec | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerSpec")
     """The runs that it starts."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
-    """When things happened to it."""
+    """Times of its last events."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )
     """What makes it fire by itself."""
     description: str | None = None
-    """What it is for. Servers may leave it to `spec`."""
+    """Description. Servers may set it only in `spec`."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -391,7 +391,7 @@ class TriggerDetails(Message):
 
 
 class Trigger(Message):
-    """What starts runs of a task."""
+    """A trigger: starts runs of a task."""
 
     FULL_NAME = "flyteidl2.trigger.Trigger"
     FIELDS = (
@@ -404,11 +404,11 @@ class Trigger(Message):
     id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger, and the number of its latest revision."""
     metadata: TriggerMetadata | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerMetadata")
-    """Who has to do with it."""
+    """Users who changed it."""
     status: TriggerStatus | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerStatus")
-    """When things happened to it."""
+    """Times of its last events."""
     active: bool = False
-    """Whether its automation is at work."""
+    """Whether its automation is active."""
     automation_spec: TriggerAutomationSpec | None = sub(
         "flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec"
     )

@@ -53,7 +53,7 @@ class DeployTriggerRequest(Message):
     name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The trigger."""
     revision: int = 0
-    """The revision that this replaces, which has to be the latest; 0 for whichever that is."""
+    """The revision to replace, which must be the latest; 0 for any."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -104,7 +104,7 @@ class DeployTriggerResponse(Message):
     FULL_NAME = "flyteidl2.trigger.DeployTriggerResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
-    """The trigger as the server keeps it."""
+    """The stored trigger."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -228,7 +228,7 @@ class GetTriggerRevisionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.trigger.GetTriggerRevisionDetailsResponse"
     FIELDS = (("trigger", 1, "message", "optional"),)
     trigger: TriggerDetails | None = sub("flyte_api.messages.flyteidl2.trigger.trigger_definition:TriggerDetails")
-    """Everything about it, as it was then."""
+    """Everything about the trigger at that revision."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -267,13 +267,13 @@ class ListTriggersRequest(Message):
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, filters and order."""
     org: str | None = None
-    """Those of an organisation."""
+    """The triggers of an organization."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Those of a project."""
+    """The triggers of a project."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
-    """Those of a version of a task."""
+    """The triggers of one version of a task."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
-    """Those of a task, whatever the version."""
+    """The triggers of all versions of a task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -346,7 +346,7 @@ class ListTriggersResponse(Message):
     triggers: list[Trigger] = sub_list("flyte_api.messages.flyteidl2.trigger.trigger_definition:Trigger")
     """The triggers."""
     token: str = ""
-    """What asks for the next page; empty on the last one."""
+    """Token of the next page; empty on the last page."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -432,7 +432,7 @@ class GetTriggerRevisionHistoryResponse(Message):
     )
     """The revisions."""
     token: str = ""
-    """What asks for the next page; empty on the last one."""
+    """Token of the next page; empty on the last page."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -474,7 +474,7 @@ class UpdateTriggersRequest(Message):
     names: list[TriggerName] = sub_list("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The triggers."""
     active: bool = False
-    """Whether they are to be active."""
+    """Whether the triggers should be active."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -56,16 +56,16 @@ if TYPE_CHECKING:
 
 
 class ErrorInfoKind(Enum):
-    """Whose fault an error was."""
+    """The origin of an error."""
 
     __full_name__ = "flyteidl2.workflow.ErrorInfo.Kind"
     __proto_prefix__ = "KIND_"
     UNSPECIFIED = 0
-    """Not known."""
+    """Unknown."""
     USER = 1
-    """The task's code; retried as often as the task allows."""
+    """The task's code. Retried as often as the task's retries allow."""
     SYSTEM = 2
-    """The platform; retried apart from the task's retries."""
+    """The platform. Retried in addition to the task's retries."""
 
 
 class ClusterEventType(Enum):
@@ -79,7 +79,7 @@ class ClusterEventType(Enum):
 
 
 class ConditionPromptType(Enum):
-    """How the question of a condition is written."""
+    """Format of a condition's question."""
 
     __full_name__ = "flyteidl2.workflow.ConditionPromptType"
     __proto_prefix__ = "CONDITION_PROMPT_TYPE_"
@@ -94,7 +94,7 @@ class ActionType(Enum):
     __full_name__ = "flyteidl2.workflow.ActionType"
     __proto_prefix__ = "ACTION_TYPE_"
     UNSPECIFIED = 0
-    """The server said nothing."""
+    """Unknown."""
     TASK = 1
     """Runs a task."""
     TRACE = 2
@@ -104,12 +104,12 @@ class ActionType(Enum):
 
 
 class RunSource(Enum):
-    """What kind of client started a run."""
+    """The kind of client that started a run."""
 
     __full_name__ = "flyteidl2.workflow.RunSource"
     __proto_prefix__ = "RUN_SOURCE_"
     UNSPECIFIED = 0
-    """The client did not say."""
+    """Unknown."""
     WEB = 1
     """The web console."""
     CLI = 2
@@ -117,13 +117,13 @@ class RunSource(Enum):
     SCHEDULE_TRIGGER = 3
     """A trigger, by the clock."""
     TRACKED = 4
-    """Something outside that only reports its progress here."""
+    """An external system that only reports its progress."""
     ARTIFACT_TRIGGER = 5
     """A trigger, on an artifact."""
 
 
 class Run(Message):
-    """A run, as listings show it."""
+    """A run, as in listings."""
 
     FULL_NAME = "flyteidl2.workflow.Run"
     FIELDS = (
@@ -131,7 +131,7 @@ class Run(Message):
         ("labels", 2, "map<string,string>", "map"),
     )
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
-    """The root action, which stands for the run: its phase and times are the run's."""
+    """The root action. Its phase and times are those of the run."""
     labels: dict[str, str] = map_field("string", "string")
     """Labels of the run; some servers leave them out."""
 
@@ -173,7 +173,7 @@ class RunDetails(Message):
         ("action", 2, "message", "optional"),
     )
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
-    """Settings, with what the server filled in."""
+    """Settings, including those that the server filled in."""
     action: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
     """Details of the root action."""
 
@@ -217,13 +217,13 @@ class TaskAction(Message):
         ("queue", 4, "string"),
     )
     id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
-    """The task, where it is deployed."""
+    """The deployed task."""
     spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     """The task itself."""
     cache_key: StringValue | None = sub("flyte_api.messages.google.protobuf.wrappers:StringValue")
-    """Key under which outputs are cached; unset for tasks that are not."""
+    """Key of cached outputs; unset if outputs are not cached."""
     queue: str = ""
-    """Queue to run in; empty takes the run's."""
+    """Queue to run in; empty for the run's queue."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -345,7 +345,7 @@ class TraceAction(Message):
 
 
 class ConditionAction(Message):
-    """A question to the outside world, on which the run waits."""
+    """A question that the run waits to have answered from outside."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionAction"
     FIELDS = (
@@ -362,17 +362,17 @@ class ConditionAction(Message):
     type: LiteralType | None = sub("flyte_api.messages.flyteidl2.core.types:LiteralType")
     """Type of the answer: boolean, integer, float or string."""
     prompt: str = ""
-    """The question as people see it."""
+    """The question, as shown to people."""
     description: str = ""
     """What the answer is for."""
     prompt_type: ConditionPromptType = enum_field(
         "flyte_api.messages.flyteidl2.workflow.run_definition:ConditionPromptType"
     )
-    """How `prompt` is written."""
+    """Format of `prompt`."""
     timeout: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
-    """How long to wait; unset waits for ever."""
+    """How long to wait; unset for no limit."""
     webhook: ConditionWebhook | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionWebhook")
-    """Whom to notify when the waiting begins."""
+    """Webhook to call when the wait begins."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -434,7 +434,7 @@ class ConditionAction(Message):
 
 
 class ConditionWebhook(Message):
-    """An address that is called when a condition starts to wait."""
+    """A webhook to call when a condition starts to wait."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionWebhook"
     FIELDS = (
@@ -444,7 +444,7 @@ class ConditionWebhook(Message):
     url: str = ""
     """The address."""
     payload: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
-    """JSON to send to it."""
+    """JSON to send."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -476,7 +476,7 @@ class ConditionWebhook(Message):
 
 
 class TaskActionMetadata(Message):
-    """What an action that runs a task is known by."""
+    """Metadata of an action that runs a task."""
 
     FULL_NAME = "flyteidl2.workflow.TaskActionMetadata"
     FIELDS = (
@@ -492,7 +492,7 @@ class TaskActionMetadata(Message):
     short_name: str = ""
     """Name to show."""
     queue: str | None = None
-    """Queue it was put in."""
+    """Queue of the action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -536,7 +536,7 @@ class TaskActionMetadata(Message):
 
 
 class TraceActionMetadata(Message):
-    """What a traced step is known by."""
+    """Metadata of a traced step."""
 
     FULL_NAME = "flyteidl2.workflow.TraceActionMetadata"
     FIELDS = (("name", 1, "string"),)
@@ -567,7 +567,7 @@ class TraceActionMetadata(Message):
 
 
 class ConditionActionMetadata(Message):
-    """What a condition is known by."""
+    """Metadata of a condition."""
 
     FULL_NAME = "flyteidl2.workflow.ConditionActionMetadata"
     FIELDS = (
@@ -609,7 +609,7 @@ class ConditionActionMetadata(Message):
 
 
 class ActionMetadata(Message):
-    """What does not change while an action runs."""
+    """Metadata of an action, which does not change while it runs."""
 
     FULL_NAME = "flyteidl2.workflow.ActionMetadata"
     FIELDS = (
@@ -634,7 +634,7 @@ class ActionMetadata(Message):
     group: str = ""
     """Group within the parent, to show related actions together; empty for none."""
     executed_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who started the run, where known."""
+    """Who started the run, if known."""
     task: TaskActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskActionMetadata")
     """It runs a task."""
     trace: TraceActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceActionMetadata")
@@ -644,7 +644,7 @@ class ActionMetadata(Message):
     )
     """It waits for a signal."""
     action_type: ActionType = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ActionType")
-    """The kind once more, as an enum."""
+    """The kind, as an enum."""
     trigger_id: TriggerIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerIdentifier")
     """The trigger that started the run, if one did."""
     environment_name: str = ""
@@ -654,13 +654,13 @@ class ActionMetadata(Message):
     trigger_name: str = ""
     """Name of the trigger that started the run; empty if none did."""
     trigger_type: TriggerAutomationSpec | None = sub("flyte_api.messages.flyteidl2.task.common:TriggerAutomationSpec")
-    """What made that trigger fire."""
+    """The automation that fired the trigger."""
     source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
-    """What kind of client started the run; unset below the root action."""
+    """The kind of client that started the run; set only on the root action."""
     relation: Relation | None = sub("flyte_api.messages.flyteidl2.common.run:Relation")
-    """The run that this one came out of, if any."""
+    """The run that this run is related to, if any."""
     recovered_from: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
-    """The action of an earlier run whose outputs were taken over."""
+    """The action of an earlier run that the outputs were taken from."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -782,7 +782,7 @@ class ActionMetadata(Message):
 
 
 class ActionStatus(Message):
-    """How far an action has come."""
+    """The status of an action."""
 
     FULL_NAME = "flyteidl2.workflow.ActionStatus"
     FIELDS = (
@@ -802,7 +802,7 @@ class ActionStatus(Message):
     attempts: int = 0
     """Number of attempts so far; may be 0 for a moment."""
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
-    """What the cache did for it."""
+    """Cache status."""
     duration_ms: int | None = None
     """Time from start to end in milliseconds; unset until it has ended."""
 
@@ -871,9 +871,9 @@ class Action(Message):
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
-    """What does not change about it."""
+    """Metadata."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
-    """How far it has come."""
+    """The current status."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -911,7 +911,7 @@ class Action(Message):
 
 
 class EnrichedAction(Message):
-    """An action as watchers of a run see it."""
+    """An action as sent to watchers of a run."""
 
     FULL_NAME = "flyteidl2.workflow.EnrichedAction"
     FIELDS = (
@@ -922,9 +922,9 @@ class EnrichedAction(Message):
     action: Action | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:Action")
     """The action."""
     meets_filter: bool = False
-    """Whether to show it. False takes back one that was shown before."""
+    """Whether to show the action. False means that it no longer matches the filter."""
     children_phase_counts: dict[int, int] = map_field("int32", "int32")
-    """Number of actions below it, at any depth, by number of the phase. Numbers that fell to 0 stay."""
+    """Number of descendants by phase number. Phases with a count of 0 may be included."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -972,13 +972,13 @@ class ErrorInfo(Message):
         ("gpu_fault", 4, "message", "optional"),
     )
     message: str = ""
-    """What was reported, often with a traceback."""
+    """The reported message, often with a traceback."""
     kind: ErrorInfoKind = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfoKind")
-    """Whose fault it was."""
+    """The origin of the error."""
     code: str = ""
     """Short name of the error, such as the class of an exception; may be empty."""
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
-    """What was wrong with a GPU, if that was the cause."""
+    """The GPU fault, if that was the cause."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1030,9 +1030,9 @@ class AbortInfo(Message):
         ("aborted_by", 2, "message", "optional"),
     )
     reason: str = ""
-    """What was said when it was stopped."""
+    """The given reason."""
     aborted_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who stopped it, where known."""
+    """Who stopped it, if known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1072,7 +1072,7 @@ class SignalInfo(Message):
         ("output", 2, "message", "optional"),
     )
     signalled_by: EnrichedIdentity | None = sub("flyte_api.messages.flyteidl2.common.identity:EnrichedIdentity")
-    """Who answered, where known."""
+    """Who answered, if known."""
     output: Literal | None = sub("flyte_api.messages.flyteidl2.core.literals:Literal")
     """The answer."""
 
@@ -1124,9 +1124,9 @@ class ActionDetails(Message):
     id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Run and name."""
     metadata: ActionMetadata | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionMetadata")
-    """What does not change about it."""
+    """Metadata."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
-    """How far it has come."""
+    """The current status."""
     error_info: ErrorInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ErrorInfo")
     """Why it failed."""
     abort_info: AbortInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:AbortInfo")
@@ -1134,11 +1134,11 @@ class ActionDetails(Message):
     task: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
     """The task it runs."""
     attempts: list[ActionAttempt] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ActionAttempt")
-    """Its attempts, the first first."""
+    """Its attempts, in order."""
     trace: TraceSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TraceSpec")
     """The traced function."""
     condition: ConditionAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ConditionAction")
-    """The condition it waits on."""
+    """The condition it waits for."""
     signal_info: SignalInfo | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:SignalInfo")
     """How the condition was answered."""
 
@@ -1260,7 +1260,7 @@ class ActionAttempt(Message):
         ("cache_metadata", 14, "message", "optional"),
     )
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
-    """How far this attempt has come."""
+    """The phase of the attempt."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it began."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
@@ -1272,13 +1272,13 @@ class ActionAttempt(Message):
     log_info: list[TaskLog] = sub_list("flyte_api.messages.flyteidl2.core.execution:TaskLog")
     """Links to its logs."""
     outputs: OutputReferences | None = sub("flyte_api.messages.flyteidl2.task.common:OutputReferences")
-    """Where it leaves its results."""
+    """Location of its results."""
     logs_available: bool = False
     """Whether logs can be read."""
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
-    """What the cache did for it."""
+    """Cache status."""
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
-    """What the cluster reported, in order."""
+    """Events reported by the cluster, in order."""
     phase_transitions: list[PhaseTransition] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:PhaseTransition"
     )
@@ -1394,7 +1394,7 @@ class ActionAttempt(Message):
 
 
 class ClusterEvent(Message):
-    """Something the cluster reported."""
+    """An event reported by the cluster."""
 
     FULL_NAME = "flyteidl2.workflow.ClusterEvent"
     FIELDS = (
@@ -1413,13 +1413,13 @@ class ClusterEvent(Message):
     type: ClusterEventType = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEventType")
     """How serious it is."""
     reason: str = ""
-    """One word for it, such as `Pulled`."""
+    """Short reason, such as `Pulled`."""
     source_component: str = ""
     """The part of the cluster that reported it."""
     count: int = 0
     """How often it happened."""
     gpu_fault: GpuFault | None = sub("flyte_api.messages.flyteidl2.core.execution:GpuFault")
-    """What was wrong with a GPU."""
+    """The GPU fault."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1481,7 +1481,7 @@ class ClusterEvent(Message):
 
 
 class PhaseTransition(Message):
-    """A stay in one phase."""
+    """A period in one phase."""
 
     FULL_NAME = "flyteidl2.workflow.PhaseTransition"
     FIELDS = (
@@ -1494,7 +1494,7 @@ class PhaseTransition(Message):
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it was entered."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it was left; unset for the present one."""
+    """When it ended; unset for the current phase."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1532,7 +1532,7 @@ class PhaseTransition(Message):
 
 
 class ActionEvent(Message):
-    """A report of progress, made by whatever runs the action."""
+    """A progress report from the executor of an action."""
 
     FULL_NAME = "flyteidl2.workflow.ActionEvent"
     FIELDS = (
@@ -1560,7 +1560,7 @@ class ActionEvent(Message):
     phase: ActionPhase = enum_field("flyte_api.messages.flyteidl2.common.phase:ActionPhase")
     """The phase reached."""
     version: int = 0
-    """Tells several reports of one phase apart."""
+    """Distinguishes several reports of one phase."""
     start_time: Timestamp | None = deprecated_field(
         sub("flyte_api.messages.google.protobuf.timestamp:Timestamp"), "Set `updated_time` instead."
     )
@@ -1579,7 +1579,7 @@ class ActionEvent(Message):
     cache_status: CatalogCacheStatus = enum_field("flyte_api.messages.flyteidl2.core.catalog:CatalogCacheStatus")
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
     reported_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it was reported, by which reports are put in order."""
+    """When it was reported. Reports are ordered by this time."""
     cache_metadata: CacheMetadata | None = sub("flyte_api.messages.flyteidl2.common.cache:CacheMetadata")
 
     @staticmethod
@@ -1698,7 +1698,7 @@ class ActionEvent(Message):
 
 
 class ActionSpec(Message):
-    """An action as it is asked for."""
+    """An action to submit."""
 
     FULL_NAME = "flyteidl2.workflow.ActionSpec"
     FIELDS = (
@@ -1715,7 +1715,7 @@ class ActionSpec(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """Its run and name."""
     parent_action_name: str | None = None
-    """The action that asks; unset for the root action."""
+    """The parent action; unset for the root action."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
     """Settings of the run."""
     input_uri: str = ""

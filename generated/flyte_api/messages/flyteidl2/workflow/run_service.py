@@ -94,25 +94,25 @@ class CreateRunRequest(Message):
         ("run_start_time", 10, "message", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
-    """The name of the run, chosen by the caller. Makes it safe to ask again after a lost answer."""
+    """The identifier of the run, chosen by the caller. It makes the call safe to repeat."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """A deployed task, version included."""
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
-    """A task that need not be deployed; it is not listed as one afterwards."""
+    """A task that is not deployed; it does not appear in listings of tasks."""
     inputs: Inputs | None = sub("flyte_api.messages.flyteidl2.task.common:Inputs")
-    """Inputs sent along."""
+    """The inputs themselves."""
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
-    """Settings of the run; unset takes those of the trigger, or the server's."""
+    """Settings of the run; unset for those of the trigger, or the server's."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where to start the run; the server names it."""
+    """Project and domain of the run; the server generates its name."""
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """The task of a trigger, at the version it was deployed with. Inactive triggers can be run too."""
     source: RunSource = enum_field("flyte_api.messages.flyteidl2.workflow.run_definition:RunSource")
-    """What kind of client asks."""
+    """The kind of client."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
     """Inputs uploaded beforehand with `DataProxyService.UploadInputs`."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """The time the run was due, for tasks that want to know; unset takes the present."""
+    """The scheduled time of the run, for tasks that use it; unset for the current time."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -261,7 +261,7 @@ class AbortRunRequest(Message):
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run to stop."""
     reason: str | None = None
-    """Why, shown with the run; unset takes a stock phrase."""
+    """The reason, shown with the run; unset for a default text."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -335,7 +335,7 @@ class GetRunDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.GetRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
-    """The run found."""
+    """The run."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -397,7 +397,7 @@ class WatchRunDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchRunDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
     details: RunDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:RunDetails")
-    """The run as it is now; may be empty."""
+    """The current run; may be empty."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -459,7 +459,7 @@ class GetActionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.GetActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
-    """The action found."""
+    """The action."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -521,7 +521,7 @@ class WatchActionDetailsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchActionDetailsResponse"
     FIELDS = (("details", 1, "message", "optional"),)
     details: ActionDetails | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionDetails")
-    """The action as it is now. The same may come twice."""
+    """The current action. The same state may be sent twice."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -656,9 +656,9 @@ class GetActionDataURIsResponse(Message):
         ("outputs_uri", 2, "string"),
     )
     inputs_uri: str = ""
-    """Object that holds the inputs."""
+    """URI of the inputs."""
     outputs_uri: str = ""
-    """Object that holds the outputs; empty until the action has succeeded."""
+    """URI of the outputs; empty until the action has succeeded."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -746,9 +746,9 @@ class GetActionLogContextResponse(Message):
     cluster: str = ""
     """The cluster it ran in."""
     start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it began, where known."""
+    """When it began, if known."""
     end_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When it ended, where known."""
+    """When it ended, if known."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -809,13 +809,13 @@ class ListRunsRequest(Message):
     trigger fields, created_at, updated_at, ended_at and duration_ms.
     """
     org: str | None = None
-    """Everywhere in an organisation."""
+    """In a whole organization."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     """In one project and domain."""
     trigger_name: TriggerName | None = sub("flyte_api.messages.flyteidl2.common.identifier:TriggerName")
     """Runs that a trigger started; needs the task's name too."""
     task_name: TaskName | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskName")
-    """Runs of a task, whatever its version."""
+    """Runs of all versions of a task."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
     """Runs of one version of a task."""
     paused_actions_only: bool = False
@@ -949,13 +949,13 @@ class WatchRunsRequest(Message):
         ("task_id", 5, "message", "optional", "target"),
     )
     org: str | None = None
-    """Those of an organisation."""
+    """All runs of an organization."""
     cluster_id: ClusterIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ClusterIdentifier")
-    """Those in a cluster."""
+    """All runs in a cluster."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Those of one project and domain."""
+    """All runs in a project and domain."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
-    """Those of one version of a task."""
+    """All runs of one version of a task."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1017,7 +1017,7 @@ class WatchRunsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchRunsResponse"
     FIELDS = (("runs", 1, "message", "repeated"),)
     runs: list[Run] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:Run")
-    """Runs as they are now."""
+    """The current state of runs."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1053,7 +1053,7 @@ class ListActionsRequest(Message):
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     """Page, order and filters, over the same fields as runs."""
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
-    """The run. One that does not exist has no actions."""
+    """The run. A nonexistent run has no actions."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1138,8 +1138,8 @@ class WatchActionsRequest(Message):
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
     """The run."""
     filter: list[Filter] = sub_list("flyte_api.messages.flyteidl2.common.list:Filter")
-    """Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are known. Parents of what
-    matches are sent too.
+    """Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are supported. Parents of
+    matching actions are sent too.
     """
     enable_run_store: bool = False
 
@@ -1186,7 +1186,7 @@ class WatchActionsResponse(Message):
     enriched_actions: list[EnrichedAction] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_definition:EnrichedAction"
     )
-    """Actions as they are now."""
+    """The current state of actions."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1956,7 +1956,7 @@ class WatchClusterEventsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.WatchClusterEventsResponse"
     FIELDS = (("cluster_events", 1, "message", "repeated"),)
     cluster_events: list[ClusterEvent] = sub_list("flyte_api.messages.flyteidl2.workflow.run_definition:ClusterEvent")
-    """Events since the message before."""
+    """Events since the previous message."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -1992,7 +1992,7 @@ class AbortActionRequest(Message):
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
     """The action to stop."""
     reason: str = ""
-    """Why, shown with the action; empty takes a stock phrase."""
+    """The reason, shown with the action; empty for a default text."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -2030,7 +2030,7 @@ class AbortActionResponse(Message):
 
 
 class EventPayload(Message):
-    """The answer to a condition, of the type that the condition asks for."""
+    """The answer to a condition, of the condition's type."""
 
     FULL_NAME = "flyteidl2.workflow.EventPayload"
     FIELDS = (
@@ -2110,9 +2110,9 @@ class SignalEventRequest(Message):
         ("payload", 3, "message", "optional"),
     )
     action_id: ActionIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ActionIdentifier")
-    """The condition that waits."""
+    """The condition."""
     parent_action_name: str = ""
-    """The action that set it up."""
+    """The action that created the condition."""
     payload: EventPayload | None = sub("flyte_api.messages.flyteidl2.workflow.run_service:EventPayload")
     """The answer."""
 
@@ -2170,9 +2170,9 @@ class WatchGroupsRequest(Message):
     )
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
     start_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """From when on runs are counted."""
+    """Start of the period in which runs are counted."""
     end_date: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """Until when runs are counted; unset for now."""
+    """End of that period; unset for now."""
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
     known_sort_fields: list[WatchGroupsRequestKnownSortField] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchGroupsRequestKnownSortField"

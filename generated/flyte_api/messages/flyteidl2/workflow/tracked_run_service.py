@@ -47,18 +47,18 @@ class CreateTrackedRunRequest(Message):
         ("run_start_time", 8, "message", "optional"),
     )
     run_id: RunIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:RunIdentifier")
-    """What names it."""
+    """The identifier."""
     project_id: ProjectIdentifier | None = sub("flyte_api.messages.flyteidl2.common.identifier:ProjectIdentifier")
-    """Where it belongs; the server makes up a name."""
+    """Its project; the server generates a name."""
     task_id: TaskIdentifier | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskIdentifier")
-    """The task that runs, where it is deployed."""
+    """The task, if it is deployed."""
     task_spec: TaskSpec | None = sub("flyte_api.messages.flyteidl2.task.task_definition:TaskSpec")
-    """The task that runs, where it is not."""
+    """The task, if it is not deployed."""
     offloaded_input_data: OffloadedInputData | None = sub("flyte_api.messages.flyteidl2.common.run:OffloadedInputData")
     run_spec: RunSpec | None = sub("flyte_api.messages.flyteidl2.task.run:RunSpec")
-    """Settings that it was started with."""
+    """Settings of the run."""
     labels: dict[str, str] = map_field("string", "string")
-    """Labels to find it by."""
+    """Labels of the run."""
     run_start_time: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     """When it began; unset for now."""
 
@@ -146,7 +146,7 @@ class CreateTrackedRunRequest(Message):
 
 
 class TrackedActionUpdate(Message):
-    """What has become of one action."""
+    """A progress update of one action."""
 
     FULL_NAME = "flyteidl2.workflow.TrackedActionUpdate"
     FIELDS = (
@@ -158,17 +158,17 @@ class TrackedActionUpdate(Message):
         ("status", 6, "message", "optional"),
     )
     event: ActionEvent | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionEvent")
-    """The action, its attempt and phase, and where its outputs and logs are."""
+    """The action, its attempt and phase, and the location of its outputs and logs."""
     parent_name: str = ""
     """Name of the action that started it; empty for the root."""
     group: str = ""
-    """The group that its parent put it in."""
+    """Group within the parent."""
     task: TaskAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TaskAction")
     """The task that it runs."""
     trace: TraceAction | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:TraceAction")
     """The function that it traces."""
     status: ActionStatus | None = sub("flyte_api.messages.flyteidl2.workflow.run_definition:ActionStatus")
-    """Its state, where the event does not tell it."""
+    """Its status, if the event does not have it."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -243,7 +243,7 @@ class ReportTrackedActionsRequest(Message):
     updates: list[TrackedActionUpdate] = sub_list(
         "flyte_api.messages.flyteidl2.workflow.tracked_run_service:TrackedActionUpdate"
     )
-    """What has become of actions, in order."""
+    """The progress updates, in order."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -280,7 +280,7 @@ class ReportTrackedActionsResponse(Message):
     FULL_NAME = "flyteidl2.workflow.ReportTrackedActionsResponse"
     FIELDS = (("statuses", 1, "message", "repeated"),)
     statuses: list[Status] = sub_list("flyte_api.messages.google.rpc.status:Status")
-    """Whether each update was taken, in their order."""
+    """The result of each update, in the same order."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -124,7 +124,7 @@ class LaunchFormJsonToLiteralsRequest(Message):
     FULL_NAME = "flyteidl2.workflow.LaunchFormJsonToLiteralsRequest"
     FIELDS = (("json", 1, "message", "optional"),)
     json: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
-    """The form, with what was entered into it."""
+    """The form with the entered values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -251,7 +251,7 @@ class JsonValuesToLiteralsRequest(Message):
     variables: VariableMap | None = sub("flyte_api.messages.flyteidl2.core.interface:VariableMap")
     """Names and types of the inputs."""
     values: Struct | None = sub("flyte_api.messages.google.protobuf.struct:Struct")
-    """Inputs by name, as JSON has them."""
+    """Inputs by name, as JSON values."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -26,7 +26,7 @@ class AuthMetadataService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Fetches the metadata of the authorization server. UNIMPLEMENTED where there is none."""
+    """Fetches the metadata of the authorization server. UNIMPLEMENTED if there is none."""
     GET_PUBLIC_CLIENT_CONFIG: Final[Rpc[GetPublicClientConfigRequest, GetPublicClientConfigResponse]] = Rpc(
         "/flyteidl2.auth.AuthMetadataService/GetPublicClientConfig",
         "flyte_api.messages.flyteidl2.auth.auth_service:GetPublicClientConfigRequest",
@@ -34,11 +34,11 @@ class AuthMetadataService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Fetches what programs without a secret of their own log in with."""
+    """Fetches the OAuth client for programs without a client secret."""
 
 
 class AuthMetadataServiceBase(ServiceBase):
-    """What a server of `flyteidl2.auth.AuthMetadataService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.auth.AuthMetadataService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("get_o_auth2_metadata", AuthMetadataService.GET_O_AUTH2_METADATA),

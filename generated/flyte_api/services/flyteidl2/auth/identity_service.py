@@ -21,11 +21,11 @@ class IdentityService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Tells whom the server takes the caller for. Fails with UNAUTHENTICATED when it does not know."""
+    """Returns the identity of the caller. Fails with UNAUTHENTICATED if the server does not know it."""
 
 
 class IdentityServiceBase(ServiceBase):
-    """What a server of `flyteidl2.auth.IdentityService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.auth.IdentityService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (("user_info", IdentityService.USER_INFO),)
 

@@ -63,7 +63,7 @@ class CacheService:
 
 
 class CacheServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cacheservice.CacheService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.cacheservice.CacheService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("get", CacheService.GET),

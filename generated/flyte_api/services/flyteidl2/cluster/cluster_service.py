@@ -24,7 +24,7 @@ class ClusterService:
 
 
 class ClusterServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cluster.ClusterService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.cluster.ClusterService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (("select_cluster", ClusterService.SELECT_CLUSTER),)
 

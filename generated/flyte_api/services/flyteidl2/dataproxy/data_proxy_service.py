@@ -33,7 +33,7 @@ class DataProxyService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Signs a link that a file can be uploaded to with HTTP PUT."""
+    """Creates a signed link for uploading a file with HTTP PUT."""
     UPLOAD_INPUTS: Final[Rpc[UploadInputsRequest, UploadInputsResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/UploadInputs",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:UploadInputsRequest",
@@ -41,7 +41,7 @@ class DataProxyService:
         Cardinality.UNARY,
         Effect.IDEMPOTENT,
     )
-    """Stores inputs ahead of a run. The same inputs end up in the same place."""
+    """Stores inputs before a run. The same inputs get the same location."""
     CREATE_DOWNLOAD_LINK: Final[Rpc[CreateDownloadLinkRequest, CreateDownloadLinkResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/CreateDownloadLink",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:CreateDownloadLinkRequest",
@@ -49,7 +49,7 @@ class DataProxyService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Signs a link to something an action made, such as its report."""
+    """Creates a signed link to something that an action produced, such as its report."""
     GET_ACTION_DATA: Final[Rpc[GetActionDataRequest, GetActionDataResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/GetActionData",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:GetActionDataRequest",
@@ -57,7 +57,7 @@ class DataProxyService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Fetches inputs and outputs of an action. What does not exist yet comes back empty."""
+    """Fetches inputs and outputs of an action. They are empty while they do not exist."""
     TAIL_LOGS: Final[Rpc[TailLogsRequest, TailLogsResponse]] = Rpc(
         "/flyteidl2.dataproxy.DataProxyService/TailLogs",
         "flyte_api.messages.flyteidl2.dataproxy.dataproxy_service:TailLogsRequest",
@@ -65,11 +65,11 @@ class DataProxyService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends the log lines of an attempt and goes on while it runs. NOT_FOUND until there are logs."""
+    """Sends the log lines of an attempt, and new ones while it runs. NOT_FOUND until there are logs."""
 
 
 class DataProxyServiceBase(ServiceBase):
-    """What a server of `flyteidl2.dataproxy.DataProxyService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.dataproxy.DataProxyService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("create_upload_location", DataProxyService.CREATE_UPLOAD_LOCATION),

@@ -68,7 +68,7 @@ class DomainService:
 
 
 class DomainServiceBase(ServiceBase):
-    """What a server of `flyteidl2.org.DomainService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.org.DomainService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("list_domains", DomainService.LIST_DOMAINS),

@@ -63,7 +63,7 @@ class SecretService:
 
 
 class SecretServiceBase(ServiceBase):
-    """What a server of `flyteidl2.secret.SecretService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.secret.SecretService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("create_secret", SecretService.CREATE_SECRET),

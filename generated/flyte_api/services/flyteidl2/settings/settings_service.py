@@ -30,7 +30,7 @@ class SettingsService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Fetches the settings that hold in a scope. The open-source server does not offer it."""
+    """Fetches the effective settings of a scope. The open-source server does not implement it."""
     GET_SETTINGS_FOR_EDIT: Final[Rpc[GetSettingsForEditRequest, GetSettingsForEditResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/GetSettingsForEdit",
         "flyte_api.messages.flyteidl2.settings.settings_service:GetSettingsForEditRequest",
@@ -38,7 +38,7 @@ class SettingsService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Fetches the settings of a scope and of those above it, the broadest first."""
+    """Fetches the settings of a scope and of the scopes above it, the broadest first."""
     CREATE_SETTINGS: Final[Rpc[CreateSettingsRequest, CreateSettingsResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/CreateSettings",
         "flyte_api.messages.flyteidl2.settings.settings_service:CreateSettingsRequest",
@@ -46,7 +46,7 @@ class SettingsService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Stores the first settings of a scope. ALREADY_EXISTS where there are some."""
+    """Stores the first settings of a scope. ALREADY_EXISTS if the scope has settings."""
     UPDATE_SETTINGS: Final[Rpc[UpdateSettingsRequest, UpdateSettingsResponse]] = Rpc(
         "/flyteidl2.settings.SettingsService/UpdateSettings",
         "flyte_api.messages.flyteidl2.settings.settings_service:UpdateSettingsRequest",
@@ -54,11 +54,11 @@ class SettingsService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Replaces all settings of a scope. FAILED_PRECONDITION unless `version` is the present one."""
+    """Replaces all settings of a scope. FAILED_PRECONDITION unless `version` is the current one."""
 
 
 class SettingsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.settings.SettingsService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.settings.SettingsService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("get_settings", SettingsService.GET_SETTINGS),

@@ -24,7 +24,7 @@ class EventsProxyService:
 
 
 class EventsProxyServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.EventsProxyService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.workflow.EventsProxyService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (("record", EventsProxyService.RECORD),)
 

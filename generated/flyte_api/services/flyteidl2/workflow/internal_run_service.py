@@ -73,7 +73,7 @@ class InternalRunService:
 
 
 class InternalRunServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.InternalRunService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.workflow.InternalRunService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("record_action", InternalRunService.RECORD_ACTION),

@@ -27,7 +27,7 @@ class RunLogsService:
 
 
 class RunLogsServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.RunLogsService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.workflow.RunLogsService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (("tail_logs", RunLogsService.TAIL_LOGS),)
 

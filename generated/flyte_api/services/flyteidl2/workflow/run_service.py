@@ -57,8 +57,8 @@ class RunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Starts a run of a deployed task, of a task sent along, or of a trigger. Returns at once, with the run still
-    queued. Asking again with the same run name returns the run that exists.
+    """Starts a run of a deployed task, of a task in the request, or of a trigger. Returns at once, while the run is
+    queued. A repeated call with the same run name returns the existing run.
     """
     ABORT_RUN: Final[Rpc[AbortRunRequest, AbortRunResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/AbortRun",
@@ -67,7 +67,7 @@ class RunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Stops a run with everything below it. It shows as aborted at once, while its containers may need a moment to
+    """Stops a run and all its actions. Its phase is ABORTED at once, while its containers may need a moment to
     stop.
     """
     GET_RUN_DETAILS: Final[Rpc[GetRunDetailsRequest, GetRunDetailsResponse]] = Rpc(
@@ -85,7 +85,7 @@ class RunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends the details of a run again whenever they change. Not every server fills them in: watch the action `a0`
+    """Sends the details of a run whenever they change. Some servers send empty details; watch the action `a0`
     instead.
     """
     GET_ACTION_DETAILS: Final[Rpc[GetActionDetailsRequest, GetActionDetailsResponse]] = Rpc(
@@ -103,7 +103,7 @@ class RunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends the details of an action, and again whenever they change, until an attempt ends for good. Short phases may
+    """Sends the details of an action, and again after each change, until the action ends. Short phases may
     be skipped.
     """
     GET_ACTION_DATA: Final[Rpc[GetActionDataRequest, GetActionDataResponse]] = Rpc(
@@ -122,7 +122,7 @@ class RunService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Lists runs a page at a time; unless sorted otherwise, the unfinished come before the finished, then the newest
+    """Lists runs a page at a time. By default, unfinished runs come before finished ones, then the newest
     first.
     """
     WATCH_RUNS: Final[Rpc[WatchRunsRequest, WatchRunsResponse]] = Rpc(
@@ -132,7 +132,7 @@ class RunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends the newest runs, about a hundred, and then each run that changes. Never ends by itself."""
+    """Sends about a hundred of the newest runs, then each run that changes. The server never ends the stream."""
     LIST_ACTIONS: Final[Rpc[ListActionsRequest, ListActionsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/ListActions",
         "flyte_api.messages.flyteidl2.workflow.run_service:ListActionsRequest",
@@ -140,8 +140,8 @@ class RunService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Lists the actions of a run a page at a time, the root action included. Some servers leave out what the action is
-    made of; `GetActionDetails` has it.
+    """Lists the actions of a run a page at a time, including the root action. Some servers omit the spec of the
+    actions; `GetActionDetails` has it.
     """
     WATCH_ACTIONS: Final[Rpc[WatchActionsRequest, WatchActionsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchActions",
@@ -150,8 +150,8 @@ class RunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends all actions of a run, the oldest first, and then those that change along with their parents. Never ends by
-    itself, not even with the run.
+    """Sends all actions of a run, the oldest first, then changed actions together with their parents. The server never
+    ends the stream, not even when the run ends.
     """
     WATCH_CLUSTER_EVENTS: Final[Rpc[WatchClusterEventsRequest, WatchClusterEventsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchClusterEvents",
@@ -160,7 +160,7 @@ class RunService:
         Cardinality.SERVER_STREAM,
         Effect.READ,
     )
-    """Sends what the cluster reports about an attempt, such as image pulls and evictions. Ends with the action."""
+    """Sends events of an attempt's cluster, such as image pulls and evictions. Ends with the action."""
     ABORT_ACTION: Final[Rpc[AbortActionRequest, AbortActionResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/AbortAction",
         "flyte_api.messages.flyteidl2.workflow.run_service:AbortActionRequest",
@@ -168,7 +168,7 @@ class RunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Stops one action with everything below it; the run goes on and sees the action fail."""
+    """Stops one action and its descendants. The run continues, and sees the action fail."""
     SIGNAL_EVENT: Final[Rpc[SignalEventRequest, SignalEventResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/SignalEvent",
         "flyte_api.messages.flyteidl2.workflow.run_service:SignalEventRequest",
@@ -176,7 +176,7 @@ class RunService:
         Cardinality.UNARY,
         Effect.WRITE,
     )
-    """Answers a condition that a run is waiting for."""
+    """Answers a condition that a run waits for."""
     WATCH_GROUPS: Final[Rpc[WatchGroupsRequest, WatchGroupsResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/WatchGroups",
         "flyte_api.messages.flyteidl2.workflow.run_service:WatchGroupsRequest",
@@ -192,7 +192,7 @@ class RunService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Tells where in object storage inputs and outputs are. Outputs only once the action has succeeded."""
+    """Returns the locations of inputs and outputs in object storage. Outputs exist only after the action succeeded."""
     GET_ACTION_LOG_CONTEXT: Final[Rpc[GetActionLogContextRequest, GetActionLogContextResponse]] = Rpc(
         "/flyteidl2.workflow.RunService/GetActionLogContext",
         "flyte_api.messages.flyteidl2.workflow.run_service:GetActionLogContextRequest",
@@ -200,11 +200,11 @@ class RunService:
         Cardinality.UNARY,
         Effect.READ,
     )
-    """Tells which pods and containers an attempt ran in."""
+    """Returns the pods and containers of an attempt."""
 
 
 class RunServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.RunService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.workflow.RunService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("create_run", RunService.CREATE_RUN),

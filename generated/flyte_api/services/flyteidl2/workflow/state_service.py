@@ -46,7 +46,7 @@ class StateService:
 
 
 class StateServiceBase(ServiceBase):
-    """What a server of `flyteidl2.workflow.StateService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.workflow.StateService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("put", StateService.PUT),

@@ -1,4 +1,4 @@
-"""The processes of attempts: starting and forking them, the worker inside, orphans of an earlier devbox.
+"""The processes of attempts: starting, forking, the worker, and orphans of an earlier devbox.
 
-It imports nothing of the devbox but keys. The worker is started for each task, so this file imports nothing.
+Modules here import only keys from the devbox. This file imports nothing, because every worker loads it.
 """

@@ -1,4 +1,4 @@
-"""What a task's process gets to see: its environment variables and the values in its command line."""
+"""The environment variables and the command line of a task's process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _REFERENCE = re.compile(r"\{\{\s*[.$]([A-Za-z]+)(?:\.([^}\s]+))?\s*\}\}")
 
 
 class TemplateError(Exception):
-    """A command line refers to something that has no value."""
+    """A command line refers to something without a value."""
 
 
 @frozen
 class AttemptContext:
-    """Who an attempt is and where its files are."""
+    """The identity of an attempt, and the location of its files."""
 
     key: ActionKey
     attempt: int
@@ -39,11 +39,11 @@ class AttemptContext:
 
 
 def inherited() -> dict[str, str]:
-    """What every process on a devbox gets of the devbox's own environment."""
+    """Return the variables that every process inherits from the devbox's environment."""
     found = {
         name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(_INHERITED_PREFIXES)
     }
-    # What Python tasks print is to be seen while they run, and stdout is a pipe.
+    # Unbuffered, because stdout is a pipe and output should be visible while the task runs.
     found["PYTHONUNBUFFERED"] = "1"
     return found
 
@@ -51,13 +51,13 @@ def inherited() -> dict[str, str]:
 def environment(
     context: AttemptContext, declared: Iterable[KeyValuePair], overrides: Iterable[KeyValuePair], own: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of an attempt: a few variables of the devbox, the task's, the run's, and the context, the last winning.
+    """Return the environment of an attempt. Later sources win: the devbox, the task, the run, the context.
 
     Args:
-        context: Who and where the attempt is.
+        context: Identity and files of the attempt.
         declared: Variables of the task.
         overrides: Variables of the run.
-        own: Variables that say where the devbox is.
+        own: Variables with the address of the devbox.
     """
     found = inherited()
     found.update((pair.key, pair.value) for pair in declared)
@@ -79,12 +79,12 @@ def environment(
 
 
 def render(command: Sequence[str], context: AttemptContext, inputs: Callable[[], Mapping[str, Literal]]) -> list[str]:
-    """The command line with its `{{.references}}` replaced.
+    """Return the command line with its `{{.references}}` replaced.
 
     Args:
         command: Program and arguments as the task declares them.
-        context: Where their values come from.
-        inputs: Reads the inputs; only called when one is referred to.
+        context: The source of their values.
+        inputs: Reads the inputs. Called only if the command refers to an input.
 
     Raises:
         TemplateError: An input is missing, or has no textual form.

@@ -1,4 +1,4 @@
-"""Starts processes, and forks workers instead wherever that comes to the same."""
+"""Starts processes. Workers are forked instead if the result is equivalent."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from .process import ExecutedProcess, Process
 _WORKER = ("-m", "flyte.devbox.executor.processes.worker")
 _SERVER = ("-m", "flyte.devbox.executor.processes.forkserver")
 _STARTED_WITH = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "MALLOC_")
-"""How the variables begin that an interpreter, or a library below it, only heeds when it starts."""
+"""Prefixes of variables that an interpreter or a library reads only at startup."""
 _START_TIMEOUT = 60.0
-"""Seconds that a worker waits at most for its fork: the first one also for the imports it is spared."""
+"""Maximum seconds to wait for a fork; for the first one, that includes the imports of the server."""
 _STOP_TIMEOUT = 10.0
 
 
 class ForkedProcess(Process, asyncio.Protocol):
-    """A worker that was forked; its output comes through a pipe."""
+    """A forked worker. Its output comes through a pipe."""
 
     def __init__(self, sink: Callable[[bytes], None]) -> None:
         super().__init__(sink)
         self.started: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        """Whether it began to work."""
+        """Resolved when the worker has started."""
         self._pipe: asyncio.BaseTransport | None = None
 
     def begun(self, pid: int) -> None:
-        """It is there, and leads a process group."""
+        """Handle the start of the process, which now leads a process group."""
         self.pid = pid
         if not self.started.done():
             self.started.set_result(True)
 
     def ended(self, code: int) -> None:
-        """It is gone."""
+        """Handle the end of the process."""
         if not self.started.done():
             self.started.set_result(False)
         if not self.exited.done():
             self.exited.set_result(code)
 
     def kill(self) -> None:
-        """End its group at once, if there is one."""
+        """Kill its process group, if it has one."""
         if self.started.done() and self.started.result():
             self._signal(signal.SIGKILL)
 
     def close(self) -> None:
-        """Let go of its pipe."""
+        """Close its pipe."""
         if self._pipe is not None:
             self._pipe.close()
 
@@ -73,7 +73,7 @@ class ForkedProcess(Process, asyncio.Protocol):
 
 
 class ProcessStarter:
-    """The process that workers are forked from; it is started with the first of them, and again should it die."""
+    """The server process that workers are forked from. It starts with the first worker, and again if it dies."""
 
     def __init__(self) -> None:
         self._base = inherited()
@@ -81,7 +81,7 @@ class ProcessStarter:
         self._socket: socket.socket | None = None
         self._workers: dict[int, ForkedProcess] = {}
         self._count = 0
-        # One start at a time: the socket has room for few requests, and the server forks one after the other anyway.
+        # One start at a time: the socket's buffer is small, and the server forks sequentially anyway.
         self._wait_for_slot = asyncio.Lock()
 
     async def start(
@@ -93,10 +93,10 @@ class ProcessStarter:
         sink: Callable[[bytes], None],
         memory: int | None = None,
     ) -> Process:
-        """Start a command; see `ExecutedProcess.start`, which does it wherever forking would not come to the same.
+        """Start a command by forking, or with `ExecutedProcess.start` if forking is not equivalent.
 
         Raises:
-            OSError: It cannot be started.
+            OSError: The command cannot be started.
         """
         self._count += 1
         request = {"id": self._count, "env": {**env}, "cwd": str(cwd), "memory": memory, "arguments": [*command[3:]]}
@@ -108,8 +108,8 @@ class ProcessStarter:
             return await self._fork(number, message, sink)
 
     def _same(self, command: Sequence[str], env: Mapping[str, str]) -> bool:
-        """Whether a forked worker cannot be told from an executed one."""
-        # Elsewhere some system libraries do not survive a fork without exec.
+        """Whether a forked worker would be equivalent to an executed one."""
+        # On other systems, some system libraries do not survive a fork without exec.
         if sys.platform != "linux" or (command[0], *command[1:3]) != (sys.executable, *_WORKER):
             return False
         names = {name for name in (*env, *self._base) if name.startswith(_STARTED_WITH)}
@@ -126,16 +126,16 @@ class ProcessStarter:
                 os.close(writing)
             async with asyncio.timeout(_START_TIMEOUT):
                 if not await asyncio.shield(worker.started):
-                    raise OSError(f"the worker ended with {worker.exited.result()} before it began")
+                    raise OSError(f"the worker exited with {worker.exited.result()} before it started")
         except BaseException:
-            # Also when it is cancelled and nobody waits any more: what the server says of it later ends it.
+            # Also after cancellation: a later message of the server about this worker ends it.
             worker.close()
             self._workers.pop(number, None)
             raise
         return worker
 
     def _connected(self) -> socket.socket:
-        """The socket of a server that runs."""
+        """Return the socket of a running server."""
         if self._socket is None:
             self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._socket.setblocking(False)
@@ -147,14 +147,14 @@ class ProcessStarter:
                     env=self._base,
                     cwd="/",
                     pass_fds=[theirs.fileno()],
-                    # Ctrl-C in the devbox's terminal is the devbox's affair.
+                    # The devbox alone handles Ctrl-C in its terminal.
                     start_new_session=True,
                 )
             asyncio.get_running_loop().add_reader(self._socket, self._hear, self._socket)
         return self._socket
 
     def _hear(self, connection: socket.socket) -> None:
-        """Take one message of the server about one worker."""
+        """Handle a message of the server about one worker."""
         try:
             message = connection.recv(LARGEST)
         except BlockingIOError:
@@ -167,7 +167,7 @@ class ProcessStarter:
         told: dict[str, Any] = json.loads(message)
         worker = self._workers.get(told["id"])
         if worker is None:
-            # Nobody waits for it any more.
+            # The wait for it was cancelled.
             if "pid" in told:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(told["pid"], signal.SIGKILL)
@@ -178,11 +178,11 @@ class ProcessStarter:
             worker.ended(told["code"])
 
     def close(self) -> None:
-        """End the server, and with it all that it has forked."""
+        """End the server, and with it all forked workers."""
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket)
-        # Closing alone would not do if a fork of this process has the socket as well.
+        # Closing is not enough if a fork of this process has the socket, too.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()

@@ -1,7 +1,7 @@
-"""ProcessStarter workers from a process that has their imports behind it: `python -m flyte.devbox.executor.processes.forkserver SOCKET`.
+"""Fork workers from a process that has done their imports: `python -m flyte.devbox.executor.processes.forkserver SOCKET`.
 
-A worker that is started from scratch spends nearly all of its time on imports. The socket is the devbox's end of the
-bargain: when it closes, the devbox is gone, and everything that was forked goes too.
+A worker that starts from scratch spends nearly all of its time on imports. The devbox holds the other end of the
+socket: when it closes, the devbox is gone, and the server ends with all forked workers.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ PRELOADED = (
     "flyte_api.messages.flyteidl2.core.execution",
     "flyte_api.messages.flyteidl2.task.common",
 )
-"""What workers import: enough for a task, and for a workflow that calls others."""
+"""Modules to import before forking: those of tasks, and of tasks that call others."""
 LARGEST = 1 << 16
-"""Bytes of the largest request; beyond it a worker is executed."""
+"""Maximum bytes of a request. Larger ones execute a worker instead."""
 
 
 def main(descriptor: int) -> int:
-    """Serve requests until the socket closes; in a forked process, run the worker. Returns the exit code of either."""
+    """Serve requests until the socket closes, or run the worker in a forked process. Return the exit code."""
     for name in PRELOADED:
         importlib.import_module(name)
     requests = socket.socket(fileno=descriptor)
-    # A pipe that tells select of ended children.
+    # A pipe that wakes select when a child ends.
     woken, wake = os.pipe()
     os.set_blocking(woken, False)
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, _wake)
     running: dict[int, int] = {}
-    # What is here now stays shared with the forked processes: no collection writes to its pages.
+    # Objects created so far stay shared with forked processes, because garbage collection does not touch their pages.
     gc.collect()
     gc.freeze()
     while True:
@@ -89,23 +89,23 @@ def main(descriptor: int) -> int:
 
 
 def _wake(number: int, frame: FrameType | None) -> None:
-    """Nothing to do here: a signal that has a handler writes to the pipe."""
+    """Do nothing. Signals with a handler write to the pipe, which wakes the loop."""
 
 
 def _reap(requests: socket.socket, running: dict[int, int]) -> None:
-    """Tell the devbox of the children that have ended."""
+    """Report ended children to the devbox."""
     while running:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
         number = running.pop(pid, None)
         if number is not None:
-            with suppress(OSError):  # the devbox is gone, which the next read shows
+            with suppress(OSError):  # the devbox is gone; the next read notices
                 requests.send(json.dumps({"id": number, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
 def _work(request: dict[str, Any], requests: socket.socket, output: int) -> int:
-    """Become what an executed worker would be: its own session, environment, directory and output."""
+    """Set up session, environment, directory and output like those of an executed worker, and run it."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -113,17 +113,17 @@ def _work(request: dict[str, Any], requests: socket.socket, output: int) -> int:
     os.dup2(output, 2)
     os.close(nothing)
     os.close(output)
-    # Not before it leads its own group: the devbox ends a worker by its group.
+    # Only after it leads its own group, because the devbox kills workers by group.
     requests.send(json.dumps({"id": request["id"], "pid": os.getpid()}).encode())
     requests.close()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
-    # As `python -m` has it.
+    # Like `python -m`.
     sys.path[0] = request["cwd"]
     sys.argv = [worker.__file__, *request["arguments"]]
     if request["memory"] is not None:
-        import resource  # POSIX only, while the devbox module can be imported anywhere
+        import resource  # POSIX only; the devbox module itself can be imported anywhere
 
         resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
     return worker.main(*request["arguments"])

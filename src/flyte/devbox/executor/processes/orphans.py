@@ -1,4 +1,4 @@
-"""Processes that outlived a devbox which was killed: recognised without doubt, and ended."""
+"""Finds and kills the processes of a devbox that was killed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 
 MARKER = "FLYTE_DEVBOX_PROCESS"
-"""Environment variable whose value is unique to an attempt."""
+"""Environment variable with a unique value per attempt."""
 
 _PROC = Path("/proc")
 
 
 def start_time(pid: int) -> str:
-    """When a process was started, in the system's own words; empty when there is no such process.
+    """Return the start time of a process as the system reports it; empty if the process does not exist.
 
-    Together with its id this tells a process from a later one that was given the same id.
+    Together with the process id, it identifies a process even if its id is reused.
     """
     if sys.platform == "linux":
         with suppress(OSError):
@@ -29,15 +29,15 @@ def start_time(pid: int) -> str:
 
 
 def kill(pid: int | None, birth: str, marker: str) -> bool:
-    """Kill what an attempt left behind; returns whether there was something.
+    """Kill the remaining processes of an attempt. Return whether there were any.
 
-    A process group is ours when its leader is still the process that was started, or when one of its members carries the
-    marker in its environment.
+    A process group belongs to the attempt if its leader is still the started process, or if a member has the marker in
+    its environment.
 
     Args:
-        pid: The process that was started, when that is known.
-        birth: When it was started, see `start_time`.
-        marker: The attempt's value of `MARKER`; empty when nothing was started.
+        pid: The started process, if known.
+        birth: Its start time; see `start_time`.
+        marker: The attempt's value of `MARKER`; empty if nothing was started.
     """
     groups = _marked(marker) if marker else set[int]()
     if pid is not None and birth and start_time(pid) == birth:
@@ -53,19 +53,19 @@ def _boot() -> str:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat behind the command name, which may itself contain blanks and parentheses."""
+    """Return the fields of /proc/<pid>/stat after the command name, which may contain spaces and parentheses."""
     return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
 
 
 def _marked(marker: str) -> set[int]:
-    """The groups of the processes that carry a marker."""
+    """Yield the groups of processes with a marker."""
     if sys.platform != "linux":
         return set()
     needle = f"{MARKER}={marker}".encode()
     found: set[int] = set()
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
-            # A process may end at any moment, and other users' are not readable.
+            # A process may end at any moment, and processes of other users are not readable.
             with suppress(OSError):
                 if needle in (entry / "environ").read_bytes().split(b"\0"):
                     found.add(int(_stat(int(entry.name))[2]))

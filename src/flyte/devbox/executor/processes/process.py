@@ -1,4 +1,4 @@
-"""One attempt's processes: in a group of their own, and ended as a group."""
+"""The processes of one attempt: a process group, which is killed as a whole."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from pathlib import Path
 from typing import cast
 
 _DRAIN = 2.0
-"""Seconds to wait for the end of the output when the process has ended; only a process that left the group delays it."""
+"""Seconds to wait for the end of the output after the exit; only processes that left the group delay it."""
 
 _LIMITED = 'ulimit -v "$1" && shift && exec "$@"'
 
 
 class Process(ABC):
-    """A running command and everything it started, standing in for a container."""
+    """A running command with its child processes, in place of a container."""
 
     pid: int
-    """Id of the process, and of its group."""
+    """Id of the process and of its group."""
 
     def __init__(self, sink: Callable[[bytes], None]) -> None:
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[int] = loop.create_future()
         """The exit code; negative for a signal."""
         self.unheard: asyncio.Future[OSError] = loop.create_future()
-        """Why the output could not be stored, when that happens."""
+        """Why the output could not be stored, if so."""
         self._drained: asyncio.Future[None] = loop.create_future()
         self._sink = sink
 
     async def stop(self, grace: float) -> None:
-        """End the group: SIGTERM, and SIGKILL if the command has not ended `grace` seconds later."""
+        """End the group with SIGTERM, and with SIGKILL if the command is still running after `grace` seconds."""
         self._signal(signal.SIGTERM)
         await asyncio.wait((self.exited,), timeout=grace)
         self._signal(signal.SIGKILL)
         await asyncio.wait((self.exited,))
 
     async def finish(self) -> None:
-        """After the exit: kill what the command left behind in its group, and take the rest of the output."""
+        """After the exit, kill the rest of the group, and read the rest of the output."""
         self._signal(signal.SIGKILL)
         await asyncio.wait((self._drained,), timeout=_DRAIN)
         self.close()
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of what connects us with it."""
+        """Close pipes and handles."""
 
     def heard(self, data: bytes) -> None:
-        """Take some output."""
+        """Handle output."""
         try:
             self._sink(data)
         except OSError as error:
@@ -58,18 +58,18 @@ class Process(ABC):
                 self.unheard.set_result(error)
 
     def heard_all(self) -> None:
-        """There is no further output."""
+        """Handle the end of the output."""
         if not self._drained.done():
             self._drained.set_result(None)
 
     def _signal(self, number: signal.Signals) -> None:
-        # ESRCH: nobody is left. EPERM: macOS says so when only zombies are.
+        # ESRCH: no process is left. EPERM: on macOS, only zombies are left.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
 
 
 class ExecutedProcess(Process, asyncio.SubprocessProtocol):
-    """A program that was started from scratch."""
+    """A program started with exec."""
 
     _transport: asyncio.SubprocessTransport
 
@@ -87,16 +87,16 @@ class ExecutedProcess(Process, asyncio.SubprocessProtocol):
 
         Args:
             command: Program and arguments.
-            env: Its whole environment.
-            cwd: Its working directory.
-            sink: Gets what it and its children write to stdout and stderr, in that order of writing.
-            memory: Most bytes of address space for each of its processes. Default: no limit.
+            env: The whole environment.
+            cwd: The working directory.
+            sink: Receives stdout and stderr of the process and its children, in order of writing.
+            memory: Maximum bytes of address space per process. Default: no limit.
 
         Raises:
-            OSError: It cannot be started.
+            OSError: The command cannot be started.
         """
         if memory is not None:
-            # Set by a shell that then becomes the command: forking Python to call setrlimit is not safe with threads.
+            # A shell sets the limit and then executes the command: calling setrlimit in a fork of Python is not thread-safe.
             command = ("/bin/sh", "-c", _LIMITED, "sh", str(memory // 1024), *command)
         transport, process = await asyncio.get_running_loop().subprocess_exec(
             lambda: cls(sink),
@@ -112,7 +112,7 @@ class ExecutedProcess(Process, asyncio.SubprocessProtocol):
         return process
 
     def close(self) -> None:
-        """Let go of its pipes."""
+        """Close its pipes."""
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,7 +1,7 @@
 """The process that runs a deployed Python function: `python -m flyte.devbox.executor.processes.worker ARCHIVE TARGET FUNCTION ROOT`.
 
-It reads inputs.pb, calls the function and writes outputs.pb, or error.pb with exit code 1. Its imports are few: a task
-waits for them.
+It reads inputs.pb, calls the function and writes outputs.pb, or error.pb with exit code 1. It imports little, because
+every task waits for its imports.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.task.common import Inputs
 
 _OWN = (os.path.dirname(os.path.abspath(__file__)), os.path.join(os.path.dirname(os.__file__), "importlib"), "")
-"""Directories of code that people do not need to see in a traceback; frozen modules have none."""
+"""Directories of code to leave out of tracebacks; frozen modules have none."""
 _SCRIPT = "__flyte_main__"
 
 
 class _Unusable(Exception):
-    """Inputs or result do not fit the function; trying again would not help."""
+    """Inputs or result do not fit the function, so a retry would not help."""
 
 
 def main(archive: str, target: str, function: str, root: str) -> int:
-    """Run the function; returns the exit code.
+    """Run the function. Return the exit code.
 
     Args:
-        archive: `file://` URI of the snapshot of its source.
-        target: Module or script in the snapshot, see `_snapshot.Snapshot`.
-        function: Its qualified name.
-        root: Where imports that are not in the snapshot are looked up.
+        archive: `file://` URI of the source snapshot.
+        target: Module or script in the snapshot; see `Snapshot.target`.
+        function: The function's qualified name.
+        root: Directory to look up imports that are not in the snapshot.
     """
     outputs = Path(os.environ["FLYTE_OUTPUT_PATH"])
     try:
         _run(archive, target, function, root, outputs)
     except BaseException as error:
-        # SystemExit too: a task that ends that way has not returned its outputs.
+        # SystemExit too: such a task has not returned outputs.
         text = _describe(error)
         print(text, file=sys.stderr, end="", flush=True)
         _write_error(outputs, error, text)
@@ -86,7 +86,7 @@ def _call(function: Callable[..., Any], inputs: Inputs, outputs: Path) -> None:
 
 
 def _unpack(archive: str) -> Path:
-    """The directory with the unpacked snapshot, shared by all actions that use it."""
+    """Return the directory of the unpacked snapshot, which all its actions share."""
     from urllib.parse import unquote, urlsplit
 
     file = Path(unquote(urlsplit(archive).path))
@@ -95,7 +95,7 @@ def _unpack(archive: str) -> Path:
         import shutil
         import zipfile
 
-        # Several workers may be at it: the first one to rename its copy wins.
+        # Several workers may unpack it concurrently; the first to rename its copy wins.
         part = file.with_name(f".{file.stem}.{os.getpid()}")
         zipfile.ZipFile(file).extractall(part)
         try:
@@ -106,7 +106,7 @@ def _unpack(archive: str) -> Path:
 
 
 def _load(directory: Path, target: str, name: str, root: str) -> Callable[..., Any]:
-    """Import the module of the snapshot, which is not `__main__` here, and find the function."""
+    """Import the module of the snapshot (not as `__main__`), and find the function."""
     import importlib
     import importlib.util
 
@@ -114,7 +114,7 @@ def _load(directory: Path, target: str, name: str, root: str) -> Callable[..., A
     sys.path.append(root)
     kind, _, module_name = target.partition(":")
     if kind == "script":
-        # By its path and under a name of its own: a script may be called like an installed module.
+        # Imported by path and under a separate name: a script may have the name of an installed module.
         spec = importlib.util.spec_from_file_location(_SCRIPT, directory / module_name)
         if spec is None or spec.loader is None:
             raise ImportError(f"{module_name} cannot be imported")
@@ -129,12 +129,12 @@ def _load(directory: Path, target: str, name: str, root: str) -> Callable[..., A
 
 
 def _describe(error: BaseException) -> str:
-    """The traceback from where the function's own code starts."""
+    """Return the traceback, starting with the function's own code."""
     if isinstance(error, _Unusable):
         return f"{error}\n"
     frames = start = error.__traceback__
     while frames is not None:
-        # What stands between our frames is the machinery that we call it through, such as asyncio.
+        # Frames between ours belong to the machinery that calls the function, such as asyncio.
         if os.path.dirname(frames.tb_frame.f_code.co_filename) in _OWN:
             start = frames.tb_next
         frames = frames.tb_next
@@ -163,7 +163,7 @@ def _write_error(outputs: Path, error: BaseException, text: str) -> None:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all."""
+    """Write a file atomically."""
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(data)
     part.replace(path)

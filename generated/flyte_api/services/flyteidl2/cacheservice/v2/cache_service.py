@@ -65,7 +65,7 @@ class CacheService:
 
 
 class CacheServiceBase(ServiceBase):
-    """What a server of `flyteidl2.cacheservice.v2.CacheService` subclasses; the rest answers UNIMPLEMENTED."""
+    """Base class of servers of `flyteidl2.cacheservice.v2.CacheService`. Methods not overridden answer UNIMPLEMENTED."""
 
     RPCS = (
         ("get", CacheService.GET),

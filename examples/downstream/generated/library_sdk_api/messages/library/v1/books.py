@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
 
 class BookState(Enum):
-    """Where a book is."""
+    """The state of a book."""
 
     __full_name__ = "library.v1.BookState"
     __proto_prefix__ = "BOOK_STATE_"
     UNSPECIFIED = 0
     SHELVED = 1
-    """On its shelf."""
+    """On the shelf."""
     LENT = 2
-    """With a reader."""
+    """Lent to a reader."""
     DISCARDED = 3
-    """Gone for good."""
+    """Removed from the library."""
 
 
 class BookId(Message):
-    """What names a book."""
+    """The identifier of a book."""
 
     FULL_NAME = "library.v1.BookId"
     FIELDS = (
@@ -61,7 +61,7 @@ class BookId(Message):
     branch: str = ""
     """The branch that owns it, such as "harbour"."""
     name: str = ""
-    """What it is called within its branch."""
+    """Id within the branch."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -93,7 +93,7 @@ class BookId(Message):
 
 
 class ShelfId(Message):
-    """What names a shelf."""
+    """The identifier of a shelf."""
 
     FULL_NAME = "library.v1.ShelfId"
     FIELDS = (
@@ -150,19 +150,19 @@ class Book(Message):
     )
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     title: str = ""
-    """As printed on its cover."""
+    """Title."""
     state: BookState = enum_field("library_sdk_api.messages.library.v1.books:BookState")
     acquired_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When the library got it."""
+    """When the library acquired it."""
     due_at: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
-    """When its reader has to bring it back; not there while it is on its shelf."""
+    """When the reader must return it; unset while it is on the shelf."""
     labels: dict[str, str] = map_field("string", "string")
-    """Whatever readers and staff have noted: genre, language, condition."""
+    """Notes, such as genre, language and condition."""
     authors: list[str] = scalar_list()
     donor: str | None = None
-    """Who gave it."""
+    """Donor."""
     price: int | None = None
-    """What it cost, in cents."""
+    """Price in cents."""
     shelf: ShelfId | None = sub("library_sdk_api.messages.library.v1.books:ShelfId")
 
     @staticmethod
@@ -259,7 +259,7 @@ class ListBooksRequest(Message):
         ("shelf", 3, "message", "optional", "scope"),
     )
     request: ListRequest | None = sub("flyte_api.messages.flyteidl2.common.list:ListRequest")
-    """How many, from where, in which order, and which ones: the message of Flyte's own listings."""
+    """Page, order and filters, in Flyte's listing message."""
     branch: str | None = None
     """All shelves of a branch."""
     shelf: ShelfId | None = sub("library_sdk_api.messages.library.v1.books:ShelfId")
@@ -482,17 +482,17 @@ class AddBookRequest(Message):
     )
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     title: str = ""
-    """As printed on its cover."""
+    """Title."""
     authors: list[str] = scalar_list()
-    """Who wrote it."""
+    """Author."""
     labels: dict[str, str] = map_field("string", "string")
-    """Whatever is worth noting: genre, language, condition."""
+    """Notes, such as genre, language and condition."""
     shelf: ShelfId | None = sub("library_sdk_api.messages.library.v1.books:ShelfId")
-    """Where it goes."""
+    """Its shelf."""
     donor: str | None = None
-    """Who gave it."""
+    """Donor."""
     price: int | None = None
-    """What it cost, in cents."""
+    """Price in cents."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -603,7 +603,7 @@ class LendBookRequest(Message):
     card: str = ""
     """Card number of the reader."""
     period: Duration | None = sub("flyte_api.messages.google.protobuf.duration:Duration")
-    """How long the reader may keep it."""
+    """Length of the loan."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -656,7 +656,7 @@ class DiscardBookRequest(Message):
     )
     id: BookId | None = sub("library_sdk_api.messages.library.v1.books:BookId")
     reason: str = ""
-    """Why."""
+    """Reason."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Reader(Message):
-    """Somebody with a library card."""
+    """A person with a library card."""
 
     FULL_NAME = "library.v1.Reader"
     FIELDS = (
@@ -36,7 +36,7 @@ class Reader(Message):
         ("contact", 4, "message", "optional"),
     )
     card: str = ""
-    """Number of the card."""
+    """Card number."""
     full_name: str = ""
     member_since: Timestamp | None = sub("flyte_api.messages.google.protobuf.timestamp:Timestamp")
     contact: ReaderContact | None = sub("library_sdk_api.messages.library.v1.readers:ReaderContact")
@@ -83,7 +83,7 @@ class Reader(Message):
 
 
 class ReaderContact(Message):
-    """How they may be reached."""
+    """Contact details."""
 
     FULL_NAME = "library.v1.Reader.Contact"
     FIELDS = (
@@ -123,7 +123,7 @@ class ReaderContact(Message):
 
 
 class PageRequest(Message):
-    """Which part of a long list is wanted."""
+    """Page size and page token."""
 
     FULL_NAME = "library.v1.PageRequest"
     FIELDS = (
@@ -163,7 +163,7 @@ class PageRequest(Message):
 
 
 class ReaderPage(Message):
-    """A part of the list of readers."""
+    """A page of readers."""
 
     FULL_NAME = "library.v1.ReaderPage"
     FIELDS = (
@@ -212,7 +212,7 @@ class ListReadersRequest(Message):
     )
     page: PageRequest | None = sub("library_sdk_api.messages.library.v1.readers:PageRequest")
     name_prefix: str = ""
-    """Only those whose name begins with this."""
+    """Only readers with this name prefix."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
@@ -279,7 +279,7 @@ class GetReaderRequest(Message):
     FULL_NAME = "library.v1.GetReaderRequest"
     FIELDS = (("card", 1, "string"),)
     card: str = ""
-    """Number of the card."""
+    """Card number."""
 
     @staticmethod
     def _decode(d: Slots, buf: bytes) -> None:
