@@ -22,6 +22,8 @@ from .retry import CALLS, Backoff
 if TYPE_CHECKING:
     import ssl
 
+    from flyte_rpc.transports.network.settings import Network
+
 _log = logging.getLogger("flyte_rpc")
 
 
@@ -66,6 +68,7 @@ class ClientSettings:
     retry: Backoff
     on_call: tuple[Observer, ...]
     transport: TransportName | TransportFactory = "auto"
+    network: Network | None = None
 
 
 class Client:
@@ -96,6 +99,7 @@ class Client:
         retry: Backoff = CALLS,
         on_call: Observer | Iterable[Observer] = (),
         transport: TransportName | TransportFactory = "auto",
+        network: Network | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Create a client. It connects at the first call.
@@ -120,7 +124,9 @@ class Client:
             transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
                 proxy does not pass gRPC. Or a function that makes the transport for an endpoint on the running event
                 loop. Default: `"auto"`.
-            ssl_context: TLS settings for `https://` endpoints. Default: the system's trust store, TLS 1.2 or newer.
+            network: Trusted and presented certificates, and proxies. Default: the system's trust store, and the proxies of
+                the environment.
+            ssl_context: TLS settings for calls that replace those of `network`.
 
         Raises:
             TypeError: An argument has the wrong type.
@@ -139,9 +145,10 @@ class Client:
             retry=_backoff(retry),
             on_call=_observers(on_call),
             transport=check_transport(transport),
+            network=network,
         )
         self._warn_of_cleartext()
-        self._pool = ConnectionPool(deferred(transport, self.user_agent, ssl_context))
+        self._pool = ConnectionPool(deferred(transport, self.user_agent, ssl_context, network))
         self._owns_pool = True
         self._closed = False
 

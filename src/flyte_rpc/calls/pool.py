@@ -15,9 +15,14 @@ from flyte_rpc.transports.transport import Transport, TransportFactory, Transpor
 if TYPE_CHECKING:
     import ssl
 
+    from flyte_rpc.transports.network.settings import Network
+
 
 def deferred(
-    transport: TransportName | TransportFactory, user_agent: str, ssl_context: ssl.SSLContext | None
+    transport: TransportName | TransportFactory,
+    user_agent: str,
+    ssl_context: ssl.SSLContext | None,
+    network: Network | None,
 ) -> TransportFactory:
     """The factory of a choice of transport. Transports are imported with the first connection.
 
@@ -35,7 +40,7 @@ def deferred(
         if factory is None:
             from flyte_rpc.transports.choice import transport_factory
 
-            factory = transport_factory(transport, user_agent, ssl_context)
+            factory = transport_factory(transport, user_agent, ssl_context, network)
         return factory(endpoint)
 
     return open_transport

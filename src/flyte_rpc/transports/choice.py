@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .connect.transport import ConnectTransport, HttpVersion
     from .grpc import GrpcTransport
     from .grpclib.transport import GrpclibTransport
+    from .network.settings import Network
 
 _REFUSED = frozenset((405, 415, 464))
 """HTTP statuses that refuse a request for its form, before any handler runs: method, content type, HTTP version.
@@ -44,30 +45,34 @@ class _Preference(enum.Enum):
 
 
 def transport_factory(
-    transport: TransportName, user_agent: str, ssl_context: ssl.SSLContext | None
+    transport: TransportName,
+    user_agent: str,
+    ssl_context: ssl.SSLContext | None = None,
+    network: Network | None = None,
 ) -> TransportFactory:
     """The factory of the chosen transport. Its modules are imported with the first connection.
 
     Args:
         transport: The choice.
         user_agent: The `user-agent` header.
-        ssl_context: TLS settings. Default: the system's trust store, and TLS 1.2 or newer.
+        ssl_context: TLS settings that replace those of `network`.
+        network: Trust and proxies. Default: the system's trust store and the proxies of the environment.
     """
 
     def grpc(endpoint: Endpoint) -> GrpcTransport:
         from .grpc import GrpcTransport
 
-        return GrpcTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context)
+        return GrpcTransport(endpoint, user_agent=user_agent, network=network, ssl_context=ssl_context)
 
     def connect(endpoint: Endpoint, http: HttpVersion = "auto") -> ConnectTransport:
         from .connect.transport import ConnectTransport
 
-        return ConnectTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context, http=http)
+        return ConnectTransport(endpoint, user_agent=user_agent, network=network, ssl_context=ssl_context, http=http)
 
     def grpclib(endpoint: Endpoint) -> GrpclibTransport:
         from .grpclib.transport import GrpclibTransport
 
-        return GrpclibTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context)
+        return GrpclibTransport(endpoint, user_agent=user_agent, network=network, ssl_context=ssl_context)
 
     preferences: dict[Endpoint, _Preference] = {}  # for the transports of all event loops
 

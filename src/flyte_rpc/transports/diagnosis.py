@@ -67,11 +67,28 @@ class MissingTrailers(Exception):
     """A gRPC reply was complete but for its trailers. The cause of the error that is raised for it."""
 
 
+def unreachable_proxy(address: str, error: OSError) -> EndpointError:
+    """The error for a proxy that cannot be connected to."""
+    if isinstance(error, socket.gaierror):
+        what = f"its host name cannot be resolved ({error.strerror})"
+    elif isinstance(error, ssl.SSLError):
+        what = f"the TLS handshake fails ({getattr(error, 'verify_message', '') or error.reason or 'no reason'})"
+    elif _is_refusal(error):
+        what = "nothing is listening there"
+    else:
+        what = error.strerror or str(error) or "it does not answer"
+    hint = "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY or the proxy setting, or add the endpoint to NO_PROXY."
+    return EndpointError(f"the proxy {address} cannot be reached: {what}", hint=hint, unprocessed=True)
+
+
 def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> EndpointError:
     """The error for a connection that could not be made."""
     where = endpoint.address
     hint = ""
-    if isinstance(error, ssl.SSLCertVerificationError):
+    if endpoint.socket_path and isinstance(error, FileNotFoundError):
+        what = f"there is no socket at {where}"
+        hint = "Start the server, or check the path."
+    elif isinstance(error, ssl.SSLCertVerificationError):
         what = f"the TLS certificate of {where} is not trusted ({error.verify_message})"
         hint = _certificate_hint(error)
     elif isinstance(error, ssl.SSLError):
@@ -98,8 +115,11 @@ def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in _VALIDITY:
         return "Renew the server's certificate, and check the clocks of both machines."
     if error.verify_code in _NAMES:
-        return "Use a host name that the certificate is for."
-    return "If a private authority issued it, name its bundle in the environment variable SSL_CERT_FILE."
+        return "Use a host name that the certificate is for, or set Network(server_name=...)."
+    return (
+        "If a private authority issued it, name its bundle with Network(ca_file=...) or in the environment variable "
+        "SSL_CERT_FILE."
+    )
 
 
 def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:

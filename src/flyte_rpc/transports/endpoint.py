@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-FORMS = "http://host[:port] (cleartext), https://host[:port] (TLS), dns:///host[:port] or host:port"
+FORMS = "http://host[:port] (cleartext), https://host[:port] (TLS), dns:///host[:port], host:port or unix:///path"
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 
@@ -19,10 +19,14 @@ class Endpoint(NamedTuple):
     """Name or address, IPv6 without brackets."""
     port: int
     tls: bool
+    socket_path: str = ""
+    """Path of a Unix socket, in place of host and port."""
 
     @property
     def address(self) -> str:
-        """`host:port`, with brackets around an IPv6 address."""
+        """`host:port`, with brackets around an IPv6 address; the path of a Unix socket."""
+        if self.socket_path:
+            return self.socket_path
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -32,10 +36,14 @@ class Endpoint(NamedTuple):
 
         Proxies compare it with the names of their virtual hosts as it stands.
         """
+        if self.socket_path:
+            return "localhost"
         default = f":{443 if self.tls else 80}"
         return self.address.removesuffix(default)
 
     def __str__(self) -> str:
+        if self.socket_path:
+            return f"unix://{self.socket_path}"
         return f"{'https' if self.tls else 'http'}://{self.address}"
 
 
@@ -56,6 +64,8 @@ def parse_endpoint(text: str, *, insecure: bool | None = None) -> Endpoint:
     scheme, separator, rest = given.partition("://")
     if not separator:
         scheme, rest = "", given
+    elif scheme.lower() == "unix":
+        return _socket(text, rest, insecure)
     elif scheme.lower() == "dns":
         scheme, rest = "", rest.removeprefix("/") if rest.startswith("/") else "\0"
     elif scheme.lower() not in ("http", "https"):
@@ -85,6 +95,14 @@ def _tls(text: str, scheme: str, host: str, insecure: bool | None) -> bool:
     if scheme:
         return scheme == "https"
     return not (is_loopback(host) if insecure is None else insecure)
+
+
+def _socket(text: str, path: str, insecure: bool | None) -> Endpoint:
+    if not path.startswith("/") or path.endswith("/") or "\0" in path:
+        raise _rejected(text, "a Unix socket has an absolute path")
+    if insecure is False:
+        raise ValueError(f"insecure=False contradicts the endpoint {text!r}: Unix sockets have no TLS")
+    return Endpoint("localhost", 0, False, path)
 
 
 def _is_ipv6(host: str) -> bool:

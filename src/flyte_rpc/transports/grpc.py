@@ -12,17 +12,18 @@ from flyte_rpc.version import USER_AGENT
 
 from . import diagnosis
 from .connections import Http2Connections
-from .dial import dial
 from .framing import frame
 from .grpc_call import GrpcCall, GrpcStreamingCall, seconds_text, timeout_header
 from .http2.connection import Http2Connection
 from .http2.headers import HeaderWriter
 from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT, PingPolicy
+from .network.opening import Opener
 
 if TYPE_CHECKING:
     import ssl
 
     from .endpoint import Endpoint
+    from .network.settings import Network
     from .transport import Metadata
 
 
@@ -33,6 +34,7 @@ class GrpcTransport:
         self,
         endpoint: Endpoint,
         *,
+        network: Network | None = None,
         ssl_context: ssl.SSLContext | None = None,
         user_agent: str = USER_AGENT,
         connect_seconds: float = 10.0,
@@ -44,8 +46,8 @@ class GrpcTransport:
 
         Args:
             endpoint: Where to connect to.
-            ssl_context: TLS settings for an endpoint with TLS. ALPN is set to `h2` on it. Default: the system's trust
-                store, and TLS 1.2 or newer.
+            network: Trust and proxies. Default: the system's trust store and the proxies of the environment.
+            ssl_context: TLS settings that replace those of `network`. ALPN is set to `h2` on it.
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
             ping_interval: Seconds of silence before a ping while calls are open. Later pings of one silence wait for five
@@ -54,6 +56,7 @@ class GrpcTransport:
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
         self._endpoint = endpoint
+        self._network = network
         self._ssl_context = ssl_context
         self._user_agent = user_agent
         self._connect_seconds = connect_seconds
@@ -166,25 +169,30 @@ class GrpcTransport:
             raise DeadlineExceededError(what, unprocessed=True) from None
 
     async def _connect(self) -> Http2Connection:
-        endpoint, made, tls = self._endpoint, list[Http2Connection](), self._tls()
+        endpoint, made = self._endpoint, list[Http2Connection]()
 
         def make_connection() -> Http2Connection:
             headers = HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent)
             made.append(Http2Connection(self._loop, headers, self.pings))
             return made[-1]
 
+        opener = Opener(
+            endpoint,
+            self._network,
+            self._ssl_context,
+            make_connection,
+            protocols=("h2",),
+            user_agent=self._user_agent,
+        )
+
         async def connect(address: str) -> Http2Connection:
-            name = None if tls is None else endpoint.host
-            _, connection = await self._loop.create_connection(
-                make_connection, address, endpoint.port, ssl=tls, server_hostname=name
-            )
+            connection = await opener.open(address)
             if not await connection.shake_hands():
                 raise diagnosis.not_http2(endpoint, connection.first_bytes)
             return connection
 
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                connection = await dial(endpoint, connect)
+            connection = await opener.dial(connect, self._connect_seconds)
         except OSError as error:
             if isinstance(error, RpcError):
                 raise
@@ -192,13 +200,3 @@ class GrpcTransport:
             raise diagnosis.unreachable(endpoint, error, connected=reached) from error
         self._connected = True
         return connection
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self._endpoint.tls:
-            return None
-        if self._ssl_context is None:
-            from .tls import default_context
-
-            self._ssl_context = default_context()
-        self._ssl_context.set_alpn_protocols(["h2"])
-        return self._ssl_context

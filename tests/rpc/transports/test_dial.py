@@ -10,8 +10,8 @@ import pytest
 from flyte import errors
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
-from flyte_rpc.transports import dial
 from flyte_rpc.transports.endpoint import parse_endpoint
+from flyte_rpc.transports.network import dial
 from flyte_rpc.transports.transport import TransportName
 from support.echo import Echo, Note
 from support.peers import scripted

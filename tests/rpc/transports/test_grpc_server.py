@@ -114,7 +114,7 @@ async def test_nobody_gets_past_authentication(asynchronous: bool) -> None:
         for token in (None, "wrong"):
             async with Client(server.endpoint, token=token) as anonymous:
                 with pytest.raises(
-                    errors.UnauthenticatedError, match=r"who are you\?.*Make the client with a valid token"
+                    errors.UnauthenticatedError, match=r"who are you\?.*Create the client with a valid token"
                 ):
                     await unary(anonymous, Echo.SAY, Note())
                 with pytest.raises(errors.UnauthenticatedError):

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from flyte_rpc.errors import EndpointError, RpcError
 from flyte_rpc.transports import diagnosis
-from flyte_rpc.transports.dial import dial
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.http2.connection import Http2Connection
 from flyte_rpc.transports.http2.headers import HeaderWriter
 from flyte_rpc.transports.http2.keepalive import PingPolicy
+from flyte_rpc.transports.network.opening import Opener
 
 from .http1 import Http1Connection
 from .protocol import PROTOCOL_VERSION, TIMEOUT_HEADER
 
 if TYPE_CHECKING:
     import ssl
+
+    from flyte_rpc.transports.network.settings import Network
 
 C = TypeVar("C", Http1Connection, Http2Connection)
 
@@ -35,17 +37,25 @@ class Dialer:
     """Opens connections to one endpoint."""
 
     def __init__(
-        self, endpoint: Endpoint, *, ssl_context: ssl.SSLContext | None, user_agent: str, connect_seconds: float
+        self,
+        endpoint: Endpoint,
+        *,
+        network: Network | None,
+        ssl_context: ssl.SSLContext | None,
+        user_agent: str,
+        connect_seconds: float,
     ) -> None:
         """Describe the connections.
 
         Args:
             endpoint: Where to connect to.
-            ssl_context: TLS settings. Default: the system's trust store, and TLS 1.2 or newer.
+            network: Trust and proxies. Default: the system's trust store and the proxies of the environment.
+            ssl_context: TLS settings that replace those of `network`.
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
         """
         self._endpoint = endpoint
+        self._network = network
         self._ssl_context = ssl_context
         self._user_agent = user_agent
         self._connect_seconds = connect_seconds
@@ -63,18 +73,23 @@ class Dialer:
         Raises:
             EndpointError: It cannot be opened. Nothing of a call was sent.
         """
-        made, tls = list[_Opening](), self._tls(versions)
+        made = list[_Opening]()
 
         def make_opening() -> _Opening:
             made.append(_Opening(versions[0], self._http1, self._http2))
             return made[-1]
 
+        opener = Opener(
+            self._endpoint,
+            self._network,
+            self._ssl_context,
+            make_opening,
+            protocols=tuple(_ALPN[version] for version in versions),
+            user_agent=self._user_agent,
+        )
+
         async def connect(address: str) -> Http1Connection | Http2Connection:
-            name = None if tls is None else self._endpoint.host
-            _, opening = await self._loop.create_connection(
-                make_opening, address, self._endpoint.port, ssl=tls, server_hostname=name
-            )
-            connection = opening.connection
+            connection = (await opener.open(address)).connection
             assert connection is not None  # it is made with the connection
             if isinstance(connection, Http2Connection) and not await connection.shake_hands():
                 error = diagnosis.not_http2(self._endpoint, connection.first_bytes)
@@ -83,8 +98,7 @@ class Dialer:
             return connection
 
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                connection = await dial(self._endpoint, connect)
+            connection = await opener.dial(connect, self._connect_seconds)
         except OSError as error:
             if isinstance(error, RpcError):
                 raise
@@ -112,16 +126,6 @@ class Dialer:
             where = self._endpoint.address
             return EndpointError(f"{where} accepts connections but sends no HTTP/2 settings", unprocessed=True)
         return diagnosis.unreachable(self._endpoint, error, connected=False)
-
-    def _tls(self, versions: tuple[Version, ...]) -> ssl.SSLContext | None:
-        if not self._endpoint.tls:
-            return None
-        if self._ssl_context is None:
-            from flyte_rpc.transports.tls import default_context
-
-            self._ssl_context = default_context()
-        self._ssl_context.set_alpn_protocols([_ALPN[version] for version in versions])
-        return self._ssl_context
 
     def _http1(self) -> Http1Connection:
         return Http1Connection(self._loop, self._endpoint, self._user_agent)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
 
     from flyte_rpc.transports.endpoint import Endpoint
+    from flyte_rpc.transports.network.settings import Network
     from flyte_rpc.transports.transport import Metadata
 
 HttpVersion = Literal["auto", "1.1", "2"]
@@ -38,6 +39,7 @@ class ConnectTransport:
         self,
         endpoint: Endpoint,
         *,
+        network: Network | None = None,
         ssl_context: ssl.SSLContext | None = None,
         user_agent: str = USER_AGENT,
         connect_seconds: float = 10.0,
@@ -49,8 +51,8 @@ class ConnectTransport:
 
         Args:
             endpoint: Where to connect to.
-            ssl_context: TLS settings for an endpoint with TLS. ALPN is set on it. Default: the system's trust store, and
-                TLS 1.2 or newer.
+            network: Trust and proxies. Default: the system's trust store and the proxies of the environment.
+            ssl_context: TLS settings that replace those of `network`. ALPN is set on it.
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
             http: The version of HTTP. `"auto"` lets the server choose with TLS, and is HTTP/1.1 in cleartext, or
@@ -64,7 +66,9 @@ class ConnectTransport:
         self._idle_seconds = idle_seconds
         self._close_seconds = close_seconds
         self._loop = asyncio.get_running_loop()
-        self._dialer = Dialer(endpoint, ssl_context=ssl_context, user_agent=user_agent, connect_seconds=connect_seconds)
+        self._dialer = Dialer(
+            endpoint, network=network, ssl_context=ssl_context, user_agent=user_agent, connect_seconds=connect_seconds
+        )
         self._pool: HttpPool | None = None
         self._streaming_pool: HttpPool | None = None
         """The connections of calls in which the client streams."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.transports import diagnosis
-from flyte_rpc.transports.dial import dial
 from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
 from flyte_rpc.transports.loop_guard import LoopGuard
+from flyte_rpc.transports.network.opening import Opener
 from flyte_rpc.transports.shared_task import SharedTask
 from flyte_rpc.version import USER_AGENT
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
     from flyte_rpc.transports.endpoint import Endpoint
+    from flyte_rpc.transports.network.settings import Network
     from flyte_rpc.transports.transport import Metadata
 
 _CLOSED = "the client was closed"
@@ -34,6 +35,7 @@ class GrpclibTransport:
         self,
         endpoint: Endpoint,
         *,
+        network: Network | None = None,
         ssl_context: ssl.SSLContext | None = None,
         user_agent: str = USER_AGENT,
         connect_seconds: float = 10.0,
@@ -43,13 +45,14 @@ class GrpclibTransport:
 
         Args:
             endpoint: Where to connect to.
-            ssl_context: TLS settings for an endpoint with TLS. ALPN is set to `h2` on it. Default: the system's trust
-                store, and TLS 1.2 or newer.
+            network: Trust and proxies. Default: the system's trust store and the proxies of the environment.
+            ssl_context: TLS settings that replace those of `network`. ALPN is set to `h2` on it.
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
         self._endpoint = endpoint
+        self._network = network
         self._ssl_context = ssl_context
         self._user_agent = user_agent
         self._connect_seconds = connect_seconds
@@ -139,17 +142,23 @@ class GrpclibTransport:
     async def _connect(self) -> GrpclibConnection:
         if self._connection is not None and self._connection.usable:
             return self._connection
-        endpoint, made, tls = self._endpoint, list[GrpclibConnection](), self._tls()
+        endpoint, made = self._endpoint, list[GrpclibConnection]()
 
         def make_connection() -> GrpclibConnection:
             made.append(GrpclibConnection(self._loop))
             return made[-1]
 
+        opener = Opener(
+            endpoint,
+            self._network,
+            self._ssl_context,
+            make_connection,
+            protocols=("h2",),
+            user_agent=self._user_agent,
+        )
+
         async def connect(address: str) -> GrpclibConnection:
-            name = None if tls is None else endpoint.host
-            _, connection = await self._loop.create_connection(
-                make_connection, address, endpoint.port, ssl=tls, server_hostname=name
-            )
+            connection = await opener.open(address)
             try:
                 await connection.ready
             finally:
@@ -160,8 +169,7 @@ class GrpclibTransport:
             return connection
 
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                connection = await dial(endpoint, connect)
+            connection = await opener.dial(connect, self._connect_seconds)
         except OSError as error:
             if isinstance(error, RpcError):
                 raise
@@ -178,13 +186,3 @@ class GrpclibTransport:
         if connection is not None and not connection.closed.done():
             self._retired.add(connection)
             connection.closed.add_done_callback(lambda _: self._retired.discard(connection))
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self._endpoint.tls:
-            return None
-        if self._ssl_context is None:
-            from flyte_rpc.transports.tls import default_context
-
-            self._ssl_context = default_context()
-        self._ssl_context.set_alpn_protocols(["h2"])
-        return self._ssl_context

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
-from .endpoint import Endpoint
+from flyte_rpc.transports.endpoint import Endpoint
 
 _STAGGER = 0.25
 """Seconds before the next address is tried beside the ones that have not answered yet."""
@@ -60,6 +60,8 @@ async def dial(endpoint: Endpoint, connect: Callable[[str], Coroutine[Any, Any, 
 
 async def _addresses(endpoint: Endpoint) -> list[str]:
     """The addresses of the host, alternating between IPv6 and IPv4."""
+    if endpoint.socket_path:
+        return [endpoint.socket_path]
     with suppress(ValueError):
         return [str(ipaddress.ip_address(endpoint.host))]
     loop = asyncio.get_running_loop()
