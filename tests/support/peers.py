@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -153,14 +154,27 @@ class Peer(asyncio.Protocol):
 
 @asynccontextmanager
 async def scripted(
-    script: Callable[[Peer, int], None], on_headers: Callable[[Peer, int], None] = lambda peer, stream_id: None
+    script: Callable[[Peer, int], None],
+    on_headers: Callable[[Peer, int], None] = lambda peer, stream_id: None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    path: str | None = None,
 ) -> AsyncGenerator[tuple[str, list[Peer]], None]:
-    """An HTTP/2 server over `script`. Gives its endpoint and the connections it has had."""
+    """An HTTP/2 server over `script`, on a port or a Unix socket. Gives its endpoint and the connections it has had."""
     peers: list[Peer] = []
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Peer(script, peers, on_headers), "127.0.0.1", 0)
+
+    def make() -> Peer:
+        return Peer(script, peers, on_headers)
+
+    if path is not None:
+        server = await loop.create_unix_server(make, path)
+        endpoint = f"unix://{path}"
+    else:
+        server = await loop.create_server(make, "127.0.0.1", 0, ssl=tls)
+        endpoint = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", peers
+        yield endpoint, peers
     finally:
         server.close()
         for peer in peers:

@@ -122,11 +122,20 @@ def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
     )
 
 
-def not_http2(endpoint: Endpoint, head: bytes) -> EndpointError:
-    """The error for a peer whose first bytes are not HTTP/2."""
+def not_http2(endpoint: Endpoint, head: bytes, ended: str = "") -> EndpointError:
+    """The error for a peer whose first bytes are not HTTP/2.
+
+    Args:
+        endpoint: The peer.
+        head: Its first bytes.
+        ended: Why the connection ended, if it did.
+    """
     where = endpoint.address
     hint = ""
-    if head.startswith(b"HTTP/1."):
+    if "CERTIFICATE_REQUIRED" in ended.upper().replace(" ", "_"):  # TLS 1.3 servers say so after the handshake
+        what = f"{where} asks for a client certificate"
+        hint = "Set Network(client_certificate=..., client_key=...)."
+    elif head.startswith(b"HTTP/1."):
         line = head.split(b"\r\n", 1)[0].decode("ascii", "replace")
         what = f"what answers on {where} speaks HTTP/1.1, not gRPC ({line!r})"
         hint = "A web server or proxy answers there: use the port of the gRPC service, or let the proxy pass HTTP/2 on."

@@ -188,7 +188,7 @@ class GrpcTransport:
         async def connect(address: str) -> Http2Connection:
             connection = await opener.open(address)
             if not await connection.shake_hands():
-                raise diagnosis.not_http2(endpoint, connection.first_bytes)
+                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
             return connection
 
         try:

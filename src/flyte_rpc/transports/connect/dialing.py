@@ -92,7 +92,7 @@ class Dialer:
             connection = (await opener.open(address)).connection
             assert connection is not None  # it is made with the connection
             if isinstance(connection, Http2Connection) and not await connection.shake_hands():
-                error = diagnosis.not_http2(self._endpoint, connection.first_bytes)
+                error = diagnosis.not_http2(self._endpoint, connection.first_bytes, connection.closed_because)
                 message = error.message.replace("gRPC", "HTTP/2")
                 raise EndpointError(message, hint=error.hint, unprocessed=True) from error.__cause__
             return connection

@@ -165,7 +165,7 @@ class GrpclibTransport:
                 if not connection.settings_received:
                     connection.close("the handshake failed")
             if not connection.settings_received:
-                raise diagnosis.not_http2(endpoint, connection.first_bytes)
+                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
             return connection
 
         try:
