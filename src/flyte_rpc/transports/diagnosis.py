@@ -234,5 +234,5 @@ def _is_refusal(error: OSError) -> bool:
 
 def _other_scheme(endpoint: Endpoint) -> str:
     if endpoint.tls:
-        return "Check the port."
+        return "Check the port, and whether the server asks for a client certificate."
     return f"Check the port; if the server expects TLS, use https://{endpoint.address}."

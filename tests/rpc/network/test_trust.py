@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,28 @@ def server_context(certificate: Path, authority: Authority | None = None) -> ssl
 
 def client_to(endpoint: str, transport: TransportName, network: Network) -> Client:
     return Client(endpoint, timeout=20, retry=AT_ONCE, transport=transport, network=network)
+
+
+@contextmanager
+def blocking_server(context: ssl.SSLContext) -> Generator[str]:
+    """A server on blocking sockets, where OpenSSL sends the alert of a failed handshake itself."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+                    secured.recv(1)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(10)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -101,12 +127,11 @@ class TestMutualTls:
 
     @pytest.mark.parametrize("transport", GRPC)
     async def test_without_one(self, authority: Authority, server_certificate: Path, transport: TransportName) -> None:
-        async with (
-            scripted(answer, tls=server_context(server_certificate, authority)) as (endpoint, _),
-            client_to(endpoint, transport, Network(ca_file=authority.certificate)) as client,
-        ):
-            with pytest.raises(errors.EndpointError, match="asks for a client certificate"):
-                await unary(client, Echo.WRITE, Note())
+        context = server_context(server_certificate, authority)
+        with blocking_server(context) as endpoint:
+            async with client_to(endpoint, transport, Network(ca_file=authority.certificate)) as client:
+                with pytest.raises(errors.EndpointError, match="client certificate"):
+                    await unary(client, Echo.WRITE, Note())
 
     def test_files_that_cannot_be_used(self, authority: Authority, tmp_path: Path) -> None:
         mine = authority.issue("grace")
