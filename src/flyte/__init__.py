@@ -9,8 +9,9 @@ from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from . import artifacts, devbox, errors, models, remote, types
-    from ._client import Client, current_client, init, use_client
+    from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
+    from ._init import current_domain, current_project, init, init_from_config, init_in_cluster
     from ._launch import run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
@@ -44,10 +45,14 @@ __all__ = [
     "artifacts",
     "ctx",
     "current_client",
+    "current_domain",
+    "current_project",
     "custom_context",
     "devbox",
     "errors",
     "init",
+    "init_from_config",
+    "init_in_cluster",
     "map",
     "models",
     "remote",
@@ -69,8 +74,9 @@ def _advice(name: str) -> str | None:
 __getattr__, __dir__ = lazy_exports(
     __name__,
     {
-        "._client": ("Client", "current_client", "init", "use_client"),
+        "._client": ("Client", "current_client", "use_client"),
         "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
+        "._init": ("current_domain", "current_project", "init", "init_from_config", "init_in_cluster"),
         "._launch": ("run", "with_runcontext"),
         "._map": ("map",),
         ".definitions.automation": (

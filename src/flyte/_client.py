@@ -5,30 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import ClassVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
 from flyte_rpc.calls.client import Client as RpcClient
-from flyte_rpc.calls.client import ClientSettings
-from flyte_rpc.calls.credentials import Token
+from flyte_rpc.calls.client import ClientSettings, Observer
+from flyte_rpc.lazy import resolve
 from flyte_rpc.transports.endpoint import Endpoint
-from flyte_rpc.transports.transport import TransportName
 from flyte_rpc.version import VERSION
 
-_ENVIRONMENT = {
-    "endpoint": ("FLYTE_ENDPOINT", "FLYTE_ADMIN_ENDPOINT"),
-    "org": ("FLYTE_ORG", "FLYTE_TASK_ORG"),
-    "project": ("FLYTE_PROJECT", "FLYTE_TASK_PROJECT"),
-    "domain": ("FLYTE_DOMAIN", "FLYTE_TASK_DOMAIN"),
-    "token": ("FLYTE_TOKEN",),
-    "insecure": ("FLYTE_INSECURE", "FLYTE_ADMIN_INSECURE"),
-    "transport": ("FLYTE_TRANSPORT",),
-}
-"""Environment variables for omitted arguments. The first one that is set wins."""
+if TYPE_CHECKING:
+    from .access.settings import Settings
 
-_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+Observers = Observer | Iterable[Observer]
 
 _lock = threading.Lock()
 
@@ -38,6 +30,49 @@ class Client(RpcClient):
 
     user_agent: ClassVar[str] = f"flyte-remote/{VERSION} (python {sys.version_info[0]}.{sys.version_info[1]})"
     constructors: ClassVar[str] = "flyte.init() or flyte.Client()"
+
+    @classmethod
+    def from_config(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        org: str | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """Return a client for the configuration file that Flyte tools share.
+
+        Args:
+            path: The file. Default: the first that exists in the places that `flyte.init_from_config` lists.
+            org: Organization. Arguments override environment variables, which override the file.
+            project: Default project of calls.
+            domain: Default domain of calls.
+            options: Other arguments of `Client`, such as `timeout` and `on_call`.
+
+        Raises:
+            InitializationError: The file does not exist or is not valid, or no endpoint is set.
+        """
+        from .access.config_file import config_file
+        from .access.settings import Settings
+
+        arguments = {"org": org or None, "project": project or None, "domain": domain or None}
+        return cls.from_settings(Settings(arguments, config_file(path)), **options)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, **options: Any) -> Self:
+        """Return a client for settings that were resolved already.
+
+        Args:
+            settings: The settings of the connection.
+            options: Other arguments of `Client`. They override the settings.
+
+        Raises:
+            InitializationError: No endpoint is set, or a setting cannot be used.
+        """
+        from .access.arguments import client_arguments
+
+        return cls(**{**client_arguments(settings), **options})
 
 
 resolve_client = registry.resolve
@@ -61,76 +96,12 @@ def use_client(client: RpcClient) -> AbstractContextManager[RpcClient]:
     return registry.use(client)
 
 
-def _client_of_task() -> RpcClient | None:
-    """Return the client of a process that executes a task, from its environment."""
-    if not os.environ.get("FLYTE_ENDPOINT") or not os.environ.get("FLYTE_ACTION_NAME"):
-        return None
-    init()
-    return registry.default
-
-
-registry.configure(
-    missing="No control plane is set. Call flyte.init(endpoint='http://host:port', project=..., domain=...), "
-    "pass client= to this call, or start a local control plane with flyte.devbox.start().",
-    discover=_client_of_task,
-)
-
-
-def init(
-    endpoint: str | None = None,
-    *,
-    org: str | None = None,
-    project: str | None = None,
-    domain: str | None = None,
-    token: Token | None = None,
-    insecure: bool | None = None,
-    timeout: float = 60.0,
-    page_size: int = 100,
-    transport: TransportName | None = None,
-    replace: bool = False,
-) -> None:
-    """Set the default client of the process. It connects at the first call.
-
-    Omitted settings are read from the environment: `FLYTE_ENDPOINT`, `FLYTE_ORG`, `FLYTE_PROJECT`, `FLYTE_DOMAIN`,
-    `FLYTE_TOKEN`, `FLYTE_INSECURE`, `FLYTE_TRANSPORT`; or `FLYTE_ADMIN_ENDPOINT`, `FLYTE_ADMIN_INSECURE` and `FLYTE_TASK_ORG`,
-    `FLYTE_TASK_PROJECT`, `FLYTE_TASK_DOMAIN`, the names of other Flyte tools.
-
-    To use several control planes or identities, create a `flyte.Client` for each and pass it as `client=`.
-
-    Args:
-        endpoint: `http://host[:port]` for cleartext, `https://host[:port]` for TLS, `dns:///host[:port]` or `host[:port]`.
-        org: Organization. Default: none.
-        project: Default project of calls.
-        domain: Default domain of calls.
-        token: Bearer token, or a function that returns one and is called before each attempt. Default: anonymous.
-        insecure: True for cleartext, False for TLS, for endpoints without a scheme. Default: TLS, except to this machine.
-        timeout: Maximum seconds per call, retries included. Default: 60.
-        page_size: Items per request of a listing. Default: 100.
-        transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
-            proxy does not pass gRPC. Default: `"auto"`.
-        replace: Replace and close the client of an earlier `init` with other settings. Default: False.
+def set_default(client: RpcClient, *, replace: bool) -> None:
+    """Make a client the default one of the process.
 
     Raises:
-        InitializationError: No endpoint is set, or an earlier `init` had other settings and `replace` is False.
-        ValueError: An argument or an environment variable is invalid.
+        InitializationError: There is one with other settings, and `replace` is False.
     """
-    where = endpoint or _variable("endpoint")
-    if not where:
-        raise InitializationError(
-            "No endpoint is set. Write flyte.init(endpoint='http://host:port'), set FLYTE_ENDPOINT, "
-            "or start a local control plane with flyte.devbox.start()."
-        )
-    client = Client(
-        where,
-        org=org or _variable("org") or "",
-        project=project or _variable("project"),
-        domain=domain or _variable("domain"),
-        token=token or _variable("token"),
-        insecure=_insecure() if insecure is None and not _has_scheme(where) else insecure,
-        timeout=timeout,
-        page_size=page_size,
-        transport=transport or _transport(),
-    )
     with _lock:
         previous = registry.default
         if previous is not None and not previous.closed:
@@ -147,31 +118,11 @@ def init(
         previous.close()
 
 
-def _has_scheme(endpoint: object) -> bool:
-    return str(endpoint).lower().startswith(("http://", "https://"))
-
-
-def _variable(argument: str) -> str | None:
-    return next((value for name in _ENVIRONMENT[argument] if (value := os.environ.get(name, "").strip())), None)
-
-
-def _transport() -> TransportName:
-    name = _variable("transport")
-    if name is None:
-        return "auto"
-    if name not in get_args(TransportName):
-        choices = ", ".join(f'"{choice}"' for choice in get_args(TransportName))
-        raise ValueError(f"FLYTE_TRANSPORT={name!r}: choose one of {choices}")
-    return cast(TransportName, name)
-
-
-def _insecure() -> bool | None:
-    text = _variable("insecure")
-    if text is None:
-        return None
-    if text.lower() not in _TRUTH:
-        raise ValueError(f"FLYTE_INSECURE (or FLYTE_ADMIN_INSECURE) is {text!r}; it must be true or false")
-    return _TRUTH[text.lower()]
+registry.configure(
+    missing="No control plane is set. Call flyte.init(endpoint='http://host:port', project=..., domain=...), "
+    "pass client= to this call, or start a local control plane with flyte.devbox.start().",
+    discover=lambda: resolve("flyte._init:client_of_task")(),
+)
 
 
 def _differences(before: ClientSettings, now: ClientSettings) -> list[str]:

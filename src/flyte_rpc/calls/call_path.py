@@ -165,7 +165,8 @@ class _Attempt:
         self._secret: frozenset[str] = frozenset()
         self._hidden: tuple[str, ...] = ()
         self._credentials = client.settings.credentials
-        self._authentication: Headers = ()
+        self._authentication: Headers | None = None
+        """The headers of the credentials; None if a block overrides them, or there are none."""
         self._renewed = False
 
     async def begin(self) -> None:
@@ -173,15 +174,16 @@ class _Attempt:
         blocks = {name for name, _ in added()}
         if self._credentials is not None and "authorization" not in blocks:
             self._authentication = await self._credentials.headers()
-        self.headers = self._client.headers(self._request_id, self._authentication)
+        authentication = self._authentication or ()
+        self.headers = self._client.headers(self._request_id, authentication)
         # Read them now: a stream may fail after its reader has left the block that added them.
-        self._secret = frozenset((*blocks, *(name for name, _ in self._authentication)))
+        self._secret = frozenset((*blocks, *(name for name, _ in authentication)))
         self._hidden = hidden()
         self._started = time.monotonic()
 
     async def renew(self) -> bool:
         """Renew the credentials that the server rejected. Returns whether the call is sent again; at most once."""
-        if self._credentials is None or self._renewed or not self._authentication:
+        if self._credentials is None or self._renewed or self._authentication is None:
             return False
         self._renewed = await self._credentials.renew(self._authentication)
         self._transparent += self._renewed

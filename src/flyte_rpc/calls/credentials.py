@@ -20,7 +20,9 @@ class Credentials(Protocol):
     """Headers that authenticate calls. Threads, event loops and clients share one object."""
 
     async def headers(self) -> Headers:
-        """Return the headers of the next attempt of a call. May log in, or renew what is about to expire.
+        """Return the headers of the next attempt of a call; none for an anonymous one.
+
+        May log in, or renew what is about to expire.
 
         The time that it takes does not count towards the deadline of the call, so it must be bounded.
 

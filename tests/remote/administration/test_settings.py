@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -353,13 +352,6 @@ def test_what_is_no_mapping_is_refused(content: str) -> None:
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(TypeError, match="yaml_content takes text, not int"):
         Settings.parse_yaml(5)  # type: ignore[arg-type]  # which is the point
-
-
-def test_without_a_yaml_library_it_is_told_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Settings.parse_yaml("") == {}
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(ImportError, match=r"flyte-remote\[yaml\]"):
-        Settings.parse_yaml("")
 
 
 async def test_what_the_server_works_out(book: Book, client: Client) -> None:

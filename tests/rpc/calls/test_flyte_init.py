@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from flyte._client import current_client, init
+from flyte import current_client, init
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
 
@@ -28,7 +28,7 @@ def test_sets_the_current_client() -> None:
 
 
 def test_without_an_endpoint_it_says_what_to_do() -> None:
-    with pytest.raises(InitializationError, match=r"FLYTE_ENDPOINT, or start .* flyte\.devbox\.start\(\)"):
+    with pytest.raises(InitializationError, match=r"set FLYTE_ENDPOINT, .* flyte\.devbox\.start\(\)"):
         init()
 
 
@@ -75,7 +75,7 @@ def test_arguments_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_truth_that_is_neither_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYTE_INSECURE", "maybe")
-    with pytest.raises(ValueError, match="'maybe'; it must be true or false"):
+    with pytest.raises(InitializationError, match="'maybe'; it must be true or false"):
         init("h:1")
 
 
@@ -93,7 +93,7 @@ def test_the_transport_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_a_transport_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYTE_TRANSPORT", "carrier pigeon")
-    with pytest.raises(ValueError, match='FLYTE_TRANSPORT=\'carrier pigeon\': choose one of "auto", "grpc"'):
+    with pytest.raises(ValueError, match=r'carrier pigeon.*choose one of "auto", "grpc"'):
         init("http://h:1")
 
 

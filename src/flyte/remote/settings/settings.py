@@ -168,7 +168,6 @@ class Settings(SettingsBase):
 
         Raises:
             ValueError: The text is not YAML, or not a mapping.
-            ImportError: PyYAML is not installed: `pip install 'flyte-remote[yaml]'`.
         """
         from .yaml_format import parse
 

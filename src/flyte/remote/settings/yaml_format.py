@@ -91,13 +91,8 @@ def _text(value: str) -> str:
 
 def parse(content: str) -> dict[str, Any]:
     """See `Settings.parse_yaml`."""
-    try:
-        import yaml
-    except ImportError as missing:
-        raise ImportError(
-            "Settings.parse_yaml reads YAML with PyYAML, which is not installed: pip install 'flyte-remote[yaml]'; or pass "
-            "a dict to update_settings"
-        ) from missing
+    import yaml
+
     try:
         found: object = yaml.safe_load(text("yaml_content", content))
     except (yaml.YAMLError, ValueError) as cause:

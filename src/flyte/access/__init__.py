@@ -1,0 +1,1 @@
+"""How a program gets to a control plane: configuration files, environment variables and log-in."""

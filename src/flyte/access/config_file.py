@@ -1,0 +1,174 @@
+"""Reading the configuration file that Flyte tools share."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flyte.errors import InitializationError
+
+from .keys import BY_FILE_KEY, OTHER_KEYS
+
+SEARCHED = (
+    "config.yaml and .flyte/config.yaml in the working directory, .flyte/config.yaml in the root of the git repository, "
+    "the files in UCTL_CONFIG and FLYTECTL_CONFIG, ~/.union/config.yaml and ~/.flyte/config.yaml"
+)
+"""Where a configuration file is looked for, for error messages."""
+
+
+class FileValue(NamedTuple):
+    """A value in a file."""
+
+    value: Any
+    line: int
+
+
+class ConfigFile(NamedTuple):
+    """The settings of a configuration file."""
+
+    path: Path
+    values: dict[str, FileValue]
+    """By `section.key`."""
+
+
+def find_config() -> Path | None:
+    """The first configuration file that exists, in the order of Flyte tools.
+
+    Raises:
+        InitializationError: `UCTL_CONFIG` or `FLYTECTL_CONFIG` names a file that does not exist.
+    """
+    return next((path for path, variable in _places() if _exists(path, variable)), None)
+
+
+def _places() -> Iterator[tuple[Path, str]]:
+    """Where a file may be, with the environment variable that says so."""
+    here = Path.cwd()
+    yield here / "config.yaml", ""
+    yield here / ".flyte" / "config.yaml", ""
+    if root := _git_root(here):
+        yield root / ".flyte" / "config.yaml", ""
+    for variable in ("UCTL_CONFIG", "FLYTECTL_CONFIG"):
+        if value := os.environ.get(variable, "").strip():
+            yield Path(value).expanduser(), variable
+    home = Path(os.path.expanduser("~"))
+    yield home / ".union" / "config.yaml", ""
+    yield home / ".flyte" / "config.yaml", ""
+
+
+def _git_root(folder: Path) -> Path | None:
+    return next((parent for parent in (folder, *folder.parents) if (parent / ".git").exists()), None)
+
+
+def _exists(path: Path, variable: str) -> bool:
+    if path.is_file():
+        return True
+    if variable:
+        raise InitializationError(f"The environment variable {variable} names {path}, which is not a file.")
+    return False
+
+
+def config_file(
+    path: str | os.PathLike[str] | None, root_dir: str | os.PathLike[str] | None = None
+) -> ConfigFile | None:
+    """Read a configuration file.
+
+    Args:
+        path: The file. Default: the first that exists in the places of Flyte tools.
+        root_dir: The folder at which a relative path starts.
+
+    Returns:
+        The file; None if no path is given and none exists.
+
+    Raises:
+        InitializationError: The file does not exist, or is not valid.
+    """
+    if path is None:
+        found = find_config()
+        return None if found is None else read_config(found)
+    where = Path(path).expanduser()
+    if root_dir is not None:
+        where = Path(root_dir).expanduser() / where
+    if not where.is_file():
+        raise InitializationError(
+            f"There is no configuration file {where}. Without a path, the first of these is used: {SEARCHED}."
+        )
+    return read_config(where)
+
+
+def read_config(path: Path) -> ConfigFile:
+    """Read a configuration file.
+
+    Unknown keys in the sections `admin` and `task` are warned of. All other sections belong to other tools.
+
+    Raises:
+        InitializationError: The file cannot be read, is not valid YAML, or has a section of the wrong form.
+    """
+    import yaml
+
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InitializationError(f"The configuration file {path} cannot be read: {error.strerror or error}.") from None
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise InitializationError(f"{_at(path, error)} is not valid YAML: {_problem(error)}.") from None
+    values: dict[str, FileValue] = {}
+    for section, node, line in _entries(path, root, "the file"):
+        if section in OTHER_KEYS:
+            for key, value, at in _entries(path, node, f"the section {section}"):
+                _check_key(path, section, key, at)
+                values[f"{section}.{key}"] = FileValue(_plain(yaml, value, path), at)
+        elif not section:
+            raise InitializationError(f"{path}, line {line}: the name of a section is missing.")
+    return ConfigFile(path, values)
+
+
+def _entries(path: Path, node: Any, what: str) -> Iterator[tuple[str, Any, int]]:
+    """The keys and values of a mapping, with line numbers. An empty file or section has none."""
+    import yaml
+
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
+        return
+    if not isinstance(node, yaml.MappingNode):
+        raise InitializationError(
+            f"{path}, line {node.start_mark.line + 1}: {what} must consist of lines of the form `key: value`."
+        )
+    seen: set[str] = set()
+    for key, value in node.value:
+        name, line = str(key.value), key.start_mark.line + 1
+        if name in seen:
+            raise InitializationError(f"{path}, line {line}: {name} is set twice in {what}.")
+        seen.add(name)
+        yield name, value, line
+
+
+def _plain(yaml: Any, node: Any, path: Path) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (yaml.YAMLError, ValueError) as error:
+        line = node.start_mark.line + 1
+        raise InitializationError(f"{path}, line {line}: the value cannot be read: {_problem(error)}.") from None
+
+
+def _check_key(path: Path, section: str, key: str, line: int) -> None:
+    if f"{section}.{key}" in BY_FILE_KEY or key in OTHER_KEYS[section]:
+        return
+    known = [name.partition(".")[2] for name in BY_FILE_KEY if name.startswith(f"{section}.")]
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(key.lower().replace("_", "").replace("-", ""), folded, 1, 0.6)
+    advice = f"Did you mean {folded[near[0]]}?" if near else f"Known keys: {', '.join(sorted(known))}."
+    warnings.warn(f"{path}, line {line}: {section}.{key} is not a setting and has no effect. {advice}", stacklevel=2)
+
+
+def _at(path: Path, error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}, line {mark.line + 1}," if mark is not None else str(path)
+
+
+def _problem(error: Exception) -> str:
+    return str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).splitlines()[0]
