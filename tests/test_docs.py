@@ -26,6 +26,7 @@ from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
 from remote.planes.trigger import Triggers
+from support.certificates import Authority
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -102,6 +103,15 @@ def test_examples_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # for the pages that write files
     text = page.read_text(encoding="utf-8")
+    if page.name in ("connecting.md", "tls-and-proxies.md"):
+        box: Devbox = namespace["box"]
+        task = "task: {project: flytesnacks, domain: development}"
+        (tmp_path / "config.yaml").write_text(f"admin: {{endpoint: '{box.endpoint}'}}\n{task}\n")
+        monkeypatch.setenv("FLYTE_TOKEN", box.token)
+        certificates = Authority(tmp_path)
+        namespace |= {"certificates": certificates.certificate, "my_certificate": certificates.issue("me")}
+        request.addfinalizer(lambda before=registry.default: registry.set_default(before))
+        registry.set_default(None)
     if page.name in ELSEWHERE:
         namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)
