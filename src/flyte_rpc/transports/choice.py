@@ -115,6 +115,14 @@ class _AutoTransport:
     def connected(self) -> bool:
         return self._grpc.connected or (self._connect is not None and self._connect.connected)
 
+    @property
+    def description(self) -> str:
+        """Protocol and HTTP version, for people; empty while undecided."""
+        if self._chosen is None:
+            return ""
+        used = self._grpc if self._chosen is self._grpc else self._connect_transport()
+        return f"{used.description}, chosen automatically"
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         chosen = self._chosen or self._known()
         if chosen is not None:

@@ -71,6 +71,11 @@ class GrpcTransport:
     def connected(self) -> bool:
         return self._connected
 
+    @property
+    def description(self) -> str:
+        """Protocol and HTTP version, for people."""
+        return "gRPC over HTTP/2"
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         # Until two messages have arrived, which is an error, only the end is of interest.
         call = await self._start_call(path, request, metadata, timeout, expected_messages=2, long=False)

@@ -81,6 +81,11 @@ class ConnectTransport:
     def connected(self) -> bool:
         return self._dialer.connected
 
+    @property
+    def description(self) -> str:
+        """Protocol and HTTP version, for people."""
+        return f"Connect over HTTP/{'2' if isinstance(self._pool, Http2Pool) else '1.1'}"
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         deadline = Deadline(self._loop, timeout)
         headers = (*protocol.UNARY_HEADERS, *metadata)

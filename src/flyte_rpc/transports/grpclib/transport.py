@@ -69,6 +69,11 @@ class GrpclibTransport:
     def connected(self) -> bool:
         return self._connected
 
+    @property
+    def description(self) -> str:
+        """Protocol and HTTP version, for people."""
+        return "gRPC over HTTP/2 of grpclib"
+
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
         async with self.open(path, metadata, timeout) as call:
             await call.send(request, end=True)

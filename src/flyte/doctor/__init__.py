@@ -1,0 +1,1 @@
+"""`python -m flyte doctor`: tests the connection to a control plane step by step, with a remedy for what fails."""
