@@ -50,13 +50,15 @@ class Mood(NamedTuple):
     paddings: tuple[int | None, ...] = (None, None, 0, 1, 255)
     variety: int = 5
     """How many headers there are beside those of the protocol."""
+    fresh: float = 0.0
+    """How often there is one that was never sent, so that all entries of the table move by one place."""
 
 
 MOODS = (
     Mood(),
     Mood(grants=0),
     Mood(sizes=(150, 200), paddings=(255,)),
-    Mood(tables=0, variety=1),
+    Mood(tables=0, variety=1, fresh=0.1),
 )
 
 
@@ -257,6 +259,8 @@ class RestlessPeer(asyncio.Protocol):
 
     def _headers(self) -> list[tuple[str, str]]:
         """Headers that enter the table, some of which are in it."""
+        if self.chance.random() < self.mood.fresh:
+            return [("x-fresh", self.chance.randbytes(8).hex())]
         sizes = (0, 1, 50, 500)[: self.mood.variety]
         return [
             (f"x-{self.chance.randrange(self.mood.variety)}", "v" * self.chance.choice(sizes))

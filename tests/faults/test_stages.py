@@ -1,0 +1,192 @@
+"""A connection that breaks at each stage of each kind of call: what the user sees, how soon, and what the server did.
+
+Against a devbox through the public API, and for a change that cannot be told from a repeated one, against the echo service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+import flyte
+import flyte.devbox
+from flyte import errors
+from flyte.devbox import Devbox
+from flyte.remote import Project, Run, Task, TaskDetails, upload_file
+from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_rpc.calls.call_path import unary
+from flyte_rpc.calls.client import Client
+from flyte_rpc.serving.server import serve
+from support.echo import Echo, EchoServer, Note
+from support.faults import ANSWERED, CONNECTING, SENDING, FaultProxy, Stage, fault_proxy
+
+from . import jobs
+
+SECONDS = 8.0
+"""Within which each operation ends, whatever breaks. Without the break, each takes some milliseconds."""
+
+RUNS = 5
+
+
+class World(NamedTuple):
+    """What the operations find at the devbox."""
+
+    box: Devbox
+    task: TaskDetails
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with flyte.devbox.start(memory=True, grace=1.0) as box:
+        box.connect()
+        task = flyte.devbox.deploy(jobs.talk)
+        run = flyte.run(task)
+        for _ in range(RUNS - 1):
+            flyte.run(task).wait(quiet=True, timeout=60)
+        run.wait(quiet=True, timeout=60)
+        yield World(box, task, run)
+
+
+async def read(world: World, client: Client) -> None:
+    assert (await Run.get.aio(world.run.name, project="flytesnacks", client=client)).phase == "succeeded"
+
+
+async def create(world: World, client: Client) -> None:
+    """Start a run, in a project in which there is no other."""
+    with flyte.use_client(client):
+        task = Task.get(world.task.name, version=world.task.version, project="flytesnacks", client=client)
+        run = await flyte.with_runcontext(project=client.project).run.aio(task)
+    assert (await Run.get.aio(run.name, client=world.box.connect(project=client.project))).name == run.name
+
+
+async def pages(world: World, client: Client) -> None:
+    names = [run.name async for run in Run.listall(project="flytesnacks", client=client)]
+    assert len(names) == len(set(names)) == RUNS
+
+
+async def watch(world: World, client: Client) -> None:
+    run = await Run.get.aio(world.run.name, project="flytesnacks", client=client)
+    phases = [str(details.phase) async for details in run.watch(timeout=SECONDS)]
+    assert phases[-1] == "succeeded"
+
+
+async def logs(world: World, client: Client) -> None:
+    run = await Run.get.aio(world.run.name, project="flytesnacks", client=client)
+    assert [line async for line in run.get_logs()] == [f"line {n}" for n in range(jobs.LINES)], (
+        "none lost, none doubled"
+    )
+
+
+async def upload(world: World, client: Client) -> None:
+    _, uri = await upload_file.aio(Path(__file__), project="flytesnacks", client=client)
+    assert uri.endswith(Path(__file__).name)
+
+
+class Operation(NamedTuple):
+    """What a user does, and which of its calls breaks."""
+
+    act: Callable[[World, Client], Awaitable[None]]
+    path: str
+    skip: int = 0
+
+
+OPERATIONS: Final = {
+    "read": Operation(read, RunService.GET_RUN_DETAILS.path),
+    "create": Operation(create, RunService.CREATE_RUN.path),
+    "pager": Operation(pages, RunService.LIST_RUNS.path, skip=1),
+    "watch": Operation(watch, RunService.WATCH_ACTION_DETAILS.path),
+    "logs": Operation(logs, DataProxyService.TAIL_LOGS.path),
+    "upload": Operation(upload, DataProxyService.CREATE_UPLOAD_LOCATION.path),
+}
+
+STAGES = pytest.mark.parametrize("stage", Stage, ids=lambda stage: stage.value)
+
+
+@pytest.fixture
+async def proxy(world: World) -> AsyncGenerator[FaultProxy, None]:
+    async with fault_proxy(world.box.endpoint) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(world: World, proxy: FaultProxy) -> AsyncGenerator[Client, None]:
+    """A client of a project of its own, in which there are no runs."""
+    name = f"p{uuid.uuid4().hex[:12]}"
+    direct = world.box.connect(project="flytesnacks")
+    await Project.create.aio(name, name, client=direct)
+    async with Client(proxy.endpoint, token=world.box.token, project=name, domain="development", page_size=2) as made:
+        yield made
+
+
+async def created(world: World, client: Client) -> int:
+    """How many runs there are in the client's project."""
+    return len(await Run.listall(client=world.box.connect(project=client.project)).collect.aio())
+
+
+@STAGES
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_every_operation_succeeds_all_the_same(
+    world: World, proxy: FaultProxy, client: Client, name: str, stage: Stage
+) -> None:
+    """The client is connected when the break comes. All of these operations can be repeated, starting a run included."""
+    operation = OPERATIONS[name]
+    await Project.get.aio("flytesnacks", client=client)
+    await proxy.arm(stage, operation.path, skip=operation.skip)
+    async with asyncio.timeout(SECONDS):
+        await operation.act(world, client)
+    if name != "watch" or stage not in (Stage.TRAILERS, Stage.REPLY):  # a watch leaves at the final phase
+        assert proxy.fired == 1
+    assert await created(world, client) == (1 if name == "create" else 0)
+
+
+@pytest.mark.parametrize("stage", CONNECTING, ids=lambda stage: stage.value)
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_an_endpoint_that_was_never_reached_is_reported_at_once(
+    world: World, proxy: FaultProxy, client: Client, name: str, stage: Stage
+) -> None:
+    await proxy.arm(stage, OPERATIONS[name].path)
+    async with asyncio.timeout(SECONDS):
+        with pytest.raises(errors.EndpointError) as raised:
+            await OPERATIONS[name].act(world, client)
+    assert proxy.fired == 1
+    assert raised.value.unprocessed
+    assert await created(world, client) == 0
+
+
+@STAGES
+async def test_a_change_is_made_once_and_its_error_says_that_it_may_have_been_made(stage: Stage) -> None:
+    """Nothing tells a repeated call of this method from another one, so it must not be repeated."""
+    echo = EchoServer()
+    async with (
+        await serve([echo]) as server,
+        fault_proxy(server.endpoint) as proxy,
+        Client(proxy.endpoint) as client,
+        asyncio.timeout(SECONDS),
+    ):
+        await unary(client, Echo.SAY, Note())
+        echo.calls.clear()
+        await proxy.arm(stage, Echo.WRITE.path)
+        await noticed()
+        if stage in (*SENDING, *ANSWERED):
+            with pytest.raises(errors.ConnectionLostError, match="It may have taken effect") as raised:
+                await unary(client, Echo.WRITE, Note(n=1))
+            assert not raised.value.unprocessed
+        else:
+            assert (await unary(client, Echo.WRITE, Note(n=1))).n == 1
+        assert proxy.fired == 1
+        assert len(echo.calls) == (0 if stage in SENDING else 1)
+        await noticed()
+        assert (await unary(client, Echo.WRITE, Note(n=2))).n == 2, "later calls use a new connection"
+
+
+async def noticed() -> None:
+    """Let the event loop tell the client that its socket was closed. What is sent before that is lost."""
+    for _ in range(10):
+        await asyncio.sleep(0)
