@@ -1,4 +1,4 @@
-"""A server of test.Echo on grpcio, whose HTTP/2 is gRPC's C core: python -m support.grpcio_server '{"option": value}'.
+"""A server of test.Echo on grpcio, whose HTTP/2 is gRPC's C core: python -m support.grpcio_server SETTINGS.
 
 It prints the port that it listens on and ends when its standard input does. It runs in a process of its own, because the
 C core starts threads, which tests that fork must not have. Messages are JSON text, as in `support.echo`.
@@ -44,7 +44,7 @@ class Recorder:
         return {"counts": self.counts, "writes": self.writes, "metadata": self.metadata}
 
 
-async def _serve(options: Mapping[str, int], compression: str) -> None:
+async def _serve(options: Mapping[str, int], compression: str, certificate: str) -> None:
     import grpc
 
     seen = Recorder()
@@ -107,7 +107,11 @@ async def _serve(options: Mapping[str, int], compression: str) -> None:
         compression=grpc.Compression.Gzip if compression else grpc.Compression.NoCompression,
     )
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
-    port = server.add_insecure_port("127.0.0.1:0")
+    if certificate:
+        pem = Path(certificate).read_bytes()
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)]))
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
@@ -118,26 +122,31 @@ class GrpcioServer(NamedTuple):
     """A running server."""
 
     port: int
+    tls: bool
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
 
 @contextmanager
-def grpcio_server(options: Mapping[str, int] | None = None, *, compression: str = "") -> Iterator[GrpcioServer]:
+def grpcio_server(
+    options: Mapping[str, int] | None = None, *, compression: str = "", certificate: Path | None = None
+) -> Iterator[GrpcioServer]:
     """Run the server in a process of its own.
 
     Args:
         options: Channel arguments of the C core, such as `grpc.max_connection_age_ms`.
         compression: `gzip` to compress replies.
+        certificate: A certificate with its key, for TLS.
     """
-    command = [sys.executable, "-m", "support.grpcio_server", json.dumps([options or {}, compression])]
+    settings = json.dumps([options or {}, compression, str(certificate or "")])
+    command = [sys.executable, "-m", "support.grpcio_server", settings]
     folder = Path(__file__).parent.parent
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder) as process:
         assert process.stdin is not None and process.stdout is not None
         try:
-            yield GrpcioServer(int(process.stdout.readline()))
+            yield GrpcioServer(int(process.stdout.readline()), certificate is not None)
         finally:
             process.stdin.close()  # which ends it
             process.wait(20)

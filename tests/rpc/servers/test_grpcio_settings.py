@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,14 @@ async def test_two_hundred_calls_where_ten_are_allowed(transport: Any) -> None:
         seen = await stats(server)
         assert set(seen.writes.values()) == {1} and len(seen.writes) == 200
         assert seen.counts["most"] <= 10
+
+
+async def test_tls(transport: Any, certificate: Path, trusting: ssl.SSLContext) -> None:
+    with grpcio_server(certificate=certificate) as server:
+        async with Client(server.endpoint, timeout=20, transport=transport, ssl_context=trusting) as client:
+            big = "x" * 3_000_000
+            assert (await unary(client, Echo.WRITE, Note(big=big))).big == big
+            assert [note.n async for note in stream(client, Echo.COUNT, Note(to=100))] == list(range(100))
 
 
 @pytest.mark.parametrize("age", [40, 200])
