@@ -6,6 +6,7 @@ Against a devbox through the public API, and for a change that cannot be told fr
 from __future__ import annotations
 
 import asyncio
+import pickle
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -54,37 +55,40 @@ def world() -> Iterator[World]:
         yield World(box, task, run)
 
 
-async def read(world: World, client: Client) -> None:
-    assert (await Run.get.aio(world.run.name, project="flytesnacks", client=client)).phase == "succeeded"
+async def found(world: World, client: Client) -> Run:
+    """The run that the operations follow."""
+    return await Run.get.aio(world.run.name, project="flytesnacks", client=client)
 
 
-async def create(world: World, client: Client) -> None:
+async def read(world: World, client: Client, run: Run) -> None:
+    assert (await found(world, client)).phase == "succeeded"
+
+
+async def create(world: World, client: Client, run: Run) -> None:
     """Start a run, in a project in which there is no other."""
     with flyte.use_client(client):
         task = Task.get(world.task.name, version=world.task.version, project="flytesnacks", client=client)
-        run = await flyte.with_runcontext(project=client.project).run.aio(task)
-    assert (await Run.get.aio(run.name, client=world.box.connect(project=client.project))).name == run.name
+        made = await flyte.with_runcontext(project=client.project).run.aio(task)
+    assert (await Run.get.aio(made.name, client=world.box.connect(project=client.project))).name == made.name
 
 
-async def pages(world: World, client: Client) -> None:
+async def pages(world: World, client: Client, run: Run) -> None:
     names = [run.name async for run in Run.listall(project="flytesnacks", client=client)]
     assert len(names) == len(set(names)) == RUNS
 
 
-async def watch(world: World, client: Client) -> None:
-    run = await Run.get.aio(world.run.name, project="flytesnacks", client=client)
+async def watch(world: World, client: Client, run: Run) -> None:
     phases = [str(details.phase) async for details in run.watch(timeout=SECONDS)]
     assert phases[-1] == "succeeded"
 
 
-async def logs(world: World, client: Client) -> None:
-    run = await Run.get.aio(world.run.name, project="flytesnacks", client=client)
+async def logs(world: World, client: Client, run: Run) -> None:
     assert [line async for line in run.get_logs()] == [f"line {n}" for n in range(jobs.LINES)], (
         "none lost, none doubled"
     )
 
 
-async def upload(world: World, client: Client) -> None:
+async def upload(world: World, client: Client, run: Run) -> None:
     _, uri = await upload_file.aio(Path(__file__), project="flytesnacks", client=client)
     assert uri.endswith(Path(__file__).name)
 
@@ -92,7 +96,7 @@ async def upload(world: World, client: Client) -> None:
 class Operation(NamedTuple):
     """What a user does, and which of its calls breaks."""
 
-    act: Callable[[World, Client], Awaitable[None]]
+    act: Callable[[World, Client, Run], Awaitable[None]]
     path: str
     skip: int = 0
 
@@ -137,10 +141,10 @@ async def test_every_operation_succeeds_all_the_same(
 ) -> None:
     """The client is connected when the break comes. All of these operations can be repeated, starting a run included."""
     operation = OPERATIONS[name]
-    await Project.get.aio("flytesnacks", client=client)
+    run = await found(world, client)
     await proxy.arm(stage, operation.path, skip=operation.skip)
     async with asyncio.timeout(SECONDS):
-        await operation.act(world, client)
+        await operation.act(world, client, run)
     if name != "watch" or stage not in (Stage.TRAILERS, Stage.REPLY):  # a watch leaves at the final phase
         assert proxy.fired == 1
     assert await created(world, client) == (1 if name == "create" else 0)
@@ -151,10 +155,11 @@ async def test_every_operation_succeeds_all_the_same(
 async def test_an_endpoint_that_was_never_reached_is_reported_at_once(
     world: World, proxy: FaultProxy, client: Client, name: str, stage: Stage
 ) -> None:
+    run = pickle.loads(pickle.dumps(world.run))  # without the client that it was fetched with
     await proxy.arm(stage, OPERATIONS[name].path)
     async with asyncio.timeout(SECONDS):
-        with pytest.raises(errors.EndpointError) as raised:
-            await OPERATIONS[name].act(world, client)
+        with flyte.use_client(client), pytest.raises(errors.EndpointError) as raised:
+            await OPERATIONS[name].act(world, client, run)
     assert proxy.fired == 1
     assert raised.value.unprocessed
     assert await created(world, client) == 0
