@@ -1,8 +1,8 @@
 """Work with a devbox over a network that keeps failing, and count what was lost, doubled or left unknown.
 
-python benchmarks/soak.py [--minutes N] [--seed N]
+python benchmarks/soak.py [--minutes N] [--lifetime SECONDS] [--seed N]
 
-The devbox has a process of its own. A forwarder cuts most connections at random moments. Behind it, one client with its
+The devbox has a process of its own. A forwarder cuts all connections at random moments. Behind it, one client with its
 default settings starts runs, watches them, reads their logs and lists them. In the end, everything is compared with what the
 devbox has, and the script fails if a goal is missed.
 """
@@ -50,10 +50,18 @@ def talk(number: int) -> int:
 
 
 class Forwarder:
-    """Forwards TCP connections, and cuts each after a random time, in one of several ways. Most live for half a second."""
+    """Forwards TCP connections, and cuts each after a random time, in one of several ways."""
 
-    def __init__(self, target: str, seed: int) -> None:
+    def __init__(self, target: str, lifetime: float, seed: int) -> None:
+        """Describe the faults.
+
+        Args:
+            target: The endpoint to forward to.
+            lifetime: Mean seconds until a connection is cut. One of seven lives five times as long.
+            seed: Chooses the faults.
+        """
         where = urlsplit(target)
+        self._lifetime = lifetime
         self._target = (where.hostname, where.port)
         self._chance = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,13 +94,13 @@ class Forwarder:
             self._tasks.discard(task)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        fault = self._chance.choices(("late", "reset", "close", "stall", "refuse"), (15, 40, 25, 10, 10))[0]
+        fault = self._chance.choices(("late", "reset", "close", "stall", "refuse"), (15, 45, 25, 5, 10))[0]
         self.faults[fault] += 1
         if fault == "refuse":
             return
         up_reader, up_writer = await asyncio.open_connection(*self._target)
         pumps = [asyncio.ensure_future(_pump(*pair)) for pair in ((reader, up_writer), (up_reader, writer))]
-        lifetime = self._chance.expovariate(0.3 if fault == "late" else 2.0)
+        lifetime = self._chance.expovariate(1.0) * self._lifetime * (5 if fault == "late" else 1)
         try:
             await asyncio.wait(pumps, timeout=lifetime, return_when=asyncio.FIRST_COMPLETED)
             if fault == "stall" and not pumps[1].done():
@@ -118,7 +126,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class Counts(logging.Handler):
-    """What has happened. As a handler of logs, it counts the warnings of the client: each is a stream that reconnects."""
+    """Everything that is counted. As a log handler, it counts warnings: the client logs one per reconnected stream."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -229,8 +237,8 @@ def devbox() -> Iterator[tuple[str, str]]:
                 process.wait(60)
 
 
-async def soak(endpoint: str, token: str, minutes: float, seed: int) -> list[Row]:
-    """Do it, and compare."""
+async def soak(endpoint: str, token: str, minutes: float, lifetime: float, seed: int) -> list[Row]:
+    """Work for some minutes, and compare the counts with the server."""
     counts = Counts()
     for name in ("flyte", "flyte_rpc"):
         logging.getLogger(name).addHandler(counts)
@@ -239,7 +247,7 @@ async def soak(endpoint: str, token: str, minutes: float, seed: int) -> list[Row
         task = await flyte.devbox.deploy.aio(talk, client=direct)
         gc.collect()
         descriptors_before = descriptors()
-        forwarder = Forwarder(endpoint, seed)
+        forwarder = Forwarder(endpoint, lifetime, seed)
         samples: list[float] = []
         async with forwarder.running() as cut:
             await work(cut, scope, task, minutes, counts, samples)
@@ -254,7 +262,7 @@ async def soak(endpoint: str, token: str, minutes: float, seed: int) -> list[Row
 async def work(
     endpoint: str, scope: dict[str, str], task: TaskDetails, minutes: float, counts: Counts, samples: list[float]
 ) -> None:
-    """Keep one client busy."""
+    """Run the workers until the time is over."""
 
     def observe(record: flyte.CallRecord) -> None:
         counts.attempts += 1
@@ -283,7 +291,7 @@ async def work(
 def rows(
     counts: Counts, forwarder: Forwarder, runs: list[Run], samples: list[float], descriptors_left: int, tasks: int
 ) -> list[Row]:
-    """The table."""
+    """Return the table."""
     present = {run.name for run in runs}
     lost = set(counts.acknowledged) - present
     twice = len(present) - len(counts.acknowledged) - len(counts.unknown)
@@ -321,15 +329,16 @@ def rows(
 
 
 def main() -> int:
-    """Run it, and print the table; returns the exit code."""
+    """Run the soak test and print the table. Returns the exit code."""
     parser = argparse.ArgumentParser(description="Work with a devbox over a network that keeps failing.")
     parser.add_argument("--minutes", type=float, default=10.0, help="how long; default 10")
+    parser.add_argument("--lifetime", type=float, default=2.0, help="mean seconds of a connection; default 2")
     parser.add_argument("--seed", type=int, default=1, help="chooses the faults; default 1")
     given = parser.parse_args()
     # The forwarder writes to sockets that it has just closed.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     with devbox() as (endpoint, token):
-        table = asyncio.run(soak(endpoint, token, given.minutes, given.seed))
+        table = asyncio.run(soak(endpoint, token, given.minutes, given.lifetime, given.seed))
     print("\n".join(map(str, table)))
     return 0 if all(row.reached for row in table) else 1
 

@@ -23,7 +23,7 @@ from support.echo import Echo, Note
 from support.faults import Stage
 from support.faults_http1 import HTTP1_STAGES, http1_fault_proxy
 
-from .test_stages import SECONDS, noticed
+from .test_stages import SECONDS, closed_socket_noticed
 
 STAGES = pytest.mark.parametrize("stage", HTTP1_STAGES, ids=lambda stage: stage.value)
 UNREAD = (Stage.AFTER_CONNECT, Stage.REQUEST_HEADERS, Stage.REQUEST_BODY)
@@ -62,7 +62,7 @@ async def test_a_change_is_sent_once(stage: Stage, connect_go: ConnectServer) ->
     ):
         await unary(client, Echo.SAY, Note())
         proxy.arm(stage, Echo.WRITE.path)
-        await noticed()
+        await closed_socket_noticed()
         if stage is Stage.REPLY:
             assert (await unary(client, Echo.WRITE, Note(n=1, size=100_000))).n == 1
         else:
@@ -71,7 +71,7 @@ async def test_a_change_is_sent_once(stage: Stage, connect_go: ConnectServer) ->
             assert not raised.value.unprocessed
         assert proxy.fired == 1
         assert await writes(connect_go) == (0 if stage in UNREAD else 1)
-        await noticed()
+        await closed_socket_noticed()
         assert (await unary(client, Echo.WRITE, Note(n=2))).n == 2, "later calls use a new connection"
 
 
@@ -85,7 +85,7 @@ async def test_a_stream_that_breaks_says_so(stage: Stage, connect_go: ConnectSer
     ):
         await unary(client, Echo.SAY, Note())
         proxy.arm(stage, Echo.COUNT.path)
-        await noticed()
+        await closed_socket_noticed()
         seen: list[int] = []
         try:
             async for note in stream(client, Echo.COUNT, Note(to=100)):

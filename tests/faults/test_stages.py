@@ -35,7 +35,7 @@ SECONDS = 8.0
 RUNS = 5
 
 
-class World(NamedTuple):
+class Scenario(NamedTuple):
     """What the operations find at the devbox."""
 
     box: Devbox
@@ -44,7 +44,7 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
+def scenario() -> Iterator[Scenario]:
     with flyte.devbox.start(memory=True, grace=1.0) as box:
         box.connect()
         task = flyte.devbox.deploy(jobs.talk)
@@ -52,43 +52,43 @@ def world() -> Iterator[World]:
         for _ in range(RUNS - 1):
             flyte.run(task).wait(quiet=True, timeout=60)
         run.wait(quiet=True, timeout=60)
-        yield World(box, task, run)
+        yield Scenario(box, task, run)
 
 
-async def found(world: World, client: Client) -> Run:
+async def fetch_run(scenario: Scenario, client: Client) -> Run:
     """The run that the operations follow."""
-    return await Run.get.aio(world.run.name, project="flytesnacks", client=client)
+    return await Run.get.aio(scenario.run.name, project="flytesnacks", client=client)
 
 
-async def read(world: World, client: Client, run: Run) -> None:
-    assert (await found(world, client)).phase == "succeeded"
+async def read(scenario: Scenario, client: Client, run: Run) -> None:
+    assert (await fetch_run(scenario, client)).phase == "succeeded"
 
 
-async def create(world: World, client: Client, run: Run) -> None:
+async def create(scenario: Scenario, client: Client, run: Run) -> None:
     """Start a run, in a project in which there is no other."""
     with flyte.use_client(client):
-        task = Task.get(world.task.name, version=world.task.version, project="flytesnacks", client=client)
+        task = Task.get(scenario.task.name, version=scenario.task.version, project="flytesnacks", client=client)
         made = await flyte.with_runcontext(project=client.project).run.aio(task)
-    assert (await Run.get.aio(made.name, client=world.box.connect(project=client.project))).name == made.name
+    assert (await Run.get.aio(made.name, client=scenario.box.connect(project=client.project))).name == made.name
 
 
-async def pages(world: World, client: Client, run: Run) -> None:
+async def pages(scenario: Scenario, client: Client, run: Run) -> None:
     names = [run.name async for run in Run.listall(project="flytesnacks", client=client)]
     assert len(names) == len(set(names)) == RUNS
 
 
-async def watch(world: World, client: Client, run: Run) -> None:
+async def watch(scenario: Scenario, client: Client, run: Run) -> None:
     phases = [str(details.phase) async for details in run.watch(timeout=SECONDS)]
     assert phases[-1] == "succeeded"
 
 
-async def logs(world: World, client: Client, run: Run) -> None:
+async def logs(scenario: Scenario, client: Client, run: Run) -> None:
     assert [line async for line in run.get_logs()] == [f"line {n}" for n in range(jobs.LINES)], (
         "none lost, none doubled"
     )
 
 
-async def upload(world: World, client: Client, run: Run) -> None:
+async def upload(scenario: Scenario, client: Client, run: Run) -> None:
     _, uri = await upload_file.aio(Path(__file__), project="flytesnacks", client=client)
     assert uri.endswith(Path(__file__).name)
 
@@ -96,7 +96,7 @@ async def upload(world: World, client: Client, run: Run) -> None:
 class Operation(NamedTuple):
     """What a user does, and which of its calls breaks."""
 
-    act: Callable[[World, Client, Run], Awaitable[None]]
+    act: Callable[[Scenario, Client, Run], Awaitable[None]]
     path: str
     skip: int = 0
 
@@ -114,55 +114,57 @@ STAGES = pytest.mark.parametrize("stage", Stage, ids=lambda stage: stage.value)
 
 
 @pytest.fixture
-async def proxy(world: World) -> AsyncGenerator[FaultProxy, None]:
-    async with fault_proxy(world.box.endpoint) as running:
+async def proxy(scenario: Scenario) -> AsyncGenerator[FaultProxy, None]:
+    async with fault_proxy(scenario.box.endpoint) as running:
         yield running
 
 
 @pytest.fixture
-async def client(world: World, proxy: FaultProxy) -> AsyncGenerator[Client, None]:
+async def client(scenario: Scenario, proxy: FaultProxy) -> AsyncGenerator[Client, None]:
     """A client of a project of its own, in which there are no runs."""
     name = f"p{uuid.uuid4().hex[:12]}"
-    direct = world.box.connect(project="flytesnacks")
+    direct = scenario.box.connect(project="flytesnacks")
     await Project.create.aio(name, name, client=direct)
-    async with Client(proxy.endpoint, token=world.box.token, project=name, domain="development", page_size=2) as made:
+    async with Client(
+        proxy.endpoint, token=scenario.box.token, project=name, domain="development", page_size=2
+    ) as made:
         yield made
 
 
-async def created(world: World, client: Client) -> int:
+async def created(scenario: Scenario, client: Client) -> int:
     """How many runs there are in the client's project."""
-    return len(await Run.listall(client=world.box.connect(project=client.project)).collect.aio())
+    return len(await Run.listall(client=scenario.box.connect(project=client.project)).collect.aio())
 
 
 @STAGES
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_every_operation_succeeds_all_the_same(
-    world: World, proxy: FaultProxy, client: Client, name: str, stage: Stage
+    scenario: Scenario, proxy: FaultProxy, client: Client, name: str, stage: Stage
 ) -> None:
     """The client is connected when the break comes. All of these operations can be repeated, starting a run included."""
     operation = OPERATIONS[name]
-    run = await found(world, client)
+    run = await fetch_run(scenario, client)
     await proxy.arm(stage, operation.path, skip=operation.skip)
     async with asyncio.timeout(SECONDS):
-        await operation.act(world, client, run)
+        await operation.act(scenario, client, run)
     if name != "watch" or stage not in (Stage.TRAILERS, Stage.REPLY):  # a watch leaves at the final phase
         assert proxy.fired == 1
-    assert await created(world, client) == (1 if name == "create" else 0)
+    assert await created(scenario, client) == (1 if name == "create" else 0)
 
 
 @pytest.mark.parametrize("stage", CONNECTING, ids=lambda stage: stage.value)
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_an_endpoint_that_was_never_reached_is_reported_at_once(
-    world: World, proxy: FaultProxy, client: Client, name: str, stage: Stage
+    scenario: Scenario, proxy: FaultProxy, client: Client, name: str, stage: Stage
 ) -> None:
-    run = pickle.loads(pickle.dumps(world.run))  # without the client that it was fetched with
+    run = pickle.loads(pickle.dumps(scenario.run))  # without the client that it was fetched with
     await proxy.arm(stage, OPERATIONS[name].path)
     async with asyncio.timeout(SECONDS):
         with flyte.use_client(client), pytest.raises(errors.EndpointError) as raised:
-            await OPERATIONS[name].act(world, client, run)
+            await OPERATIONS[name].act(scenario, client, run)
     assert proxy.fired == 1
     assert raised.value.unprocessed
-    assert await created(world, client) == 0
+    assert await created(scenario, client) == 0
 
 
 @STAGES
@@ -178,7 +180,7 @@ async def test_a_change_is_made_once_and_its_error_says_that_it_may_have_been_ma
         await unary(client, Echo.SAY, Note())
         echo.calls.clear()
         await proxy.arm(stage, Echo.WRITE.path)
-        await noticed()
+        await closed_socket_noticed()
         if stage in (*SENDING, *ANSWERED):
             with pytest.raises(errors.ConnectionLostError, match="It may have taken effect") as raised:
                 await unary(client, Echo.WRITE, Note(n=1))
@@ -187,11 +189,11 @@ async def test_a_change_is_made_once_and_its_error_says_that_it_may_have_been_ma
             assert (await unary(client, Echo.WRITE, Note(n=1))).n == 1
         assert proxy.fired == 1
         assert len(echo.calls) == (0 if stage in SENDING else 1)
-        await noticed()
+        await closed_socket_noticed()
         assert (await unary(client, Echo.WRITE, Note(n=2))).n == 2, "later calls use a new connection"
 
 
-async def noticed() -> None:
+async def closed_socket_noticed() -> None:
     """Let the event loop tell the client that its socket was closed. What is sent before that is lost."""
     for _ in range(10):
         await asyncio.sleep(0)

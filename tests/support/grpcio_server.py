@@ -37,27 +37,27 @@ class Recorder:
             self.counts[name] += change
             self.changed.notify_all()
 
-    async def reached(self, wanted: Mapping[str, int]) -> dict[str, Any]:
-        """Wait until all counters have reached at least these values. Return everything that was counted."""
+    async def reached(self, minimum: Mapping[str, int]) -> dict[str, Any]:
+        """Wait until all counters have reached their minimum. Return everything that was counted."""
         async with self.changed:
-            await self.changed.wait_for(lambda: all(self.counts[name] >= least for name, least in wanted.items()))
+            await self.changed.wait_for(lambda: all(self.counts[name] >= least for name, least in minimum.items()))
         return {"counts": self.counts, "writes": self.writes, "metadata": self.metadata}
 
 
 async def _serve(options: Mapping[str, int], compression: str, certificate: str) -> None:
     import grpc
 
-    seen = Recorder()
+    recorder = Recorder()
 
     async def hang() -> None:
-        await seen.add("entered")
+        await recorder.add("entered")
         try:
             await asyncio.Event().wait()
         finally:
             # The task is being cancelled, so another one tells the waiting tests.
-            told.append(asyncio.create_task(seen.add("cancelled")))
+            notifications.append(asyncio.create_task(recorder.add("cancelled")))
 
-    told: list[asyncio.Task[None]] = []
+    notifications: list[asyncio.Task[None]] = []
 
     async def fail(note: dict[str, Any], context: grpc.aio.ServicerContext[Any, Any]) -> None:
         if "status" in note:
@@ -67,15 +67,15 @@ async def _serve(options: Mapping[str, int], compression: str, certificate: str)
 
     async def say(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         peer = context.peer()
-        seen.open[peer] += 1
-        seen.counts["connections"] = len(seen.open)
-        seen.counts["most"] = max(seen.counts["most"], seen.open[peer])
+        recorder.open[peer] += 1
+        recorder.counts["connections"] = len(recorder.open)
+        recorder.counts["most"] = max(recorder.counts["most"], recorder.open[peer])
         try:
             note: dict[str, Any] = json.loads(request)
-            seen.metadata = {name: str(value) for name, value in context.invocation_metadata() or ()}
+            recorder.metadata = {name: str(value) for name, value in context.invocation_metadata() or ()}
             await fail(note, context)
             if "write" in note:
-                seen.writes[str(note["write"])] += 1
+                recorder.writes[str(note["write"])] += 1
             if "hang" in note:
                 await hang()
             if "size" in note:
@@ -83,20 +83,20 @@ async def _serve(options: Mapping[str, int], compression: str, certificate: str)
                 return json.dumps(note).encode()
             return request
         finally:
-            seen.open[peer] -= 1
+            recorder.open[peer] -= 1
 
     async def count(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
         note: dict[str, Any] = json.loads(request)
         padding = "x" * note.get("size", 0)
         for number in range(note["to"]):
             yield b'{"n": %d, "big": "%b"}' % (number, padding.encode())
-            seen.counts["items"] += 1
+            recorder.counts["items"] += 1
         await fail(note, context)
         if "hang" in note:
             await hang()
 
     async def stats(request: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        return json.dumps(await seen.reached(json.loads(request))).encode()
+        return json.dumps(await recorder.reached(json.loads(request))).encode()
 
     unary = grpc.unary_unary_rpc_method_handler
     handlers = {name: unary(say) for name in ("Say", "Keep", "Write")}

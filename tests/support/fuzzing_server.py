@@ -1,4 +1,4 @@
-"""An HTTP/2 server that changes its mind at random: settings, windows, tables and the form of frames, while calls run.
+"""An HTTP/2 server that changes settings, windows, header tables and the form of its frames at random while calls run.
 
 It is built on the h2 library, which checks everything that the client sends against the settings that the client has
 acknowledged. Each request has a digest of its metadata and body, and each reply is the body reversed.
@@ -38,8 +38,8 @@ _LARGEST_WINDOW = 2**20
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
-class Mood(NamedTuple):
-    """What a connection does rather often or never. Some faults show only if nothing else happens that hides them."""
+class Profile(NamedTuple):
+    """How often a connection does what. Some faults show only if nothing else hides them."""
 
     tables: int = 1
     """How often the server changes the size of its own header table."""
@@ -54,11 +54,11 @@ class Mood(NamedTuple):
     """How often there is one that was never sent, so that all entries of the table move by one place."""
 
 
-MOODS = (
-    Mood(),
-    Mood(grants=0),
-    Mood(sizes=(150, 200), paddings=(255,)),
-    Mood(tables=0, variety=1, fresh=0.1),
+PROFILES = (
+    Profile(),
+    Profile(grants=0),
+    Profile(sizes=(150, 200), paddings=(255,)),
+    Profile(tables=0, variety=1, fresh=0.1),
 )
 
 
@@ -77,12 +77,12 @@ class Exchange:
         return self.headers["content-type"] == "application/proto"
 
 
-class RestlessPeer(asyncio.Protocol):
+class FuzzingPeer(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, chance: random.Random, mood: Mood, violations: list[str]) -> None:
+    def __init__(self, chance: random.Random, profile: Profile, violations: list[str]) -> None:
         self.chance = chance
-        self.mood = mood
+        self.profile = profile
         self.violations = violations
         self.h2 = H2Connection(
             H2Configuration(client_side=False, header_encoding="utf-8", validate_outbound_headers=False)
@@ -100,7 +100,7 @@ class RestlessPeer(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.h2.initiate_connection()
         self.unacknowledged = True
-        if not self.mood.grants:
+        if not self.profile.grants:
             self.h2.increment_flow_control_window(2**30)
         self.flush()
         self.task = asyncio.ensure_future(self._run())
@@ -181,11 +181,11 @@ class RestlessPeer(asyncio.Protocol):
     def _step(self) -> None:
         steps: tuple[tuple[int, Callable[[], None]], ...] = (
             (1, self._change_settings),
-            (self.mood.tables, self._change_table),
+            (self.profile.tables, self._change_table),
             (1, self._ping),
             (1, self._send_unknown_frame),
-            (self.mood.grants, self._grant_connection),
-            (self.mood.grants, self._grant_stream),
+            (self.profile.grants, self._grant_connection),
+            (self.profile.grants, self._grant_stream),
             (20, self._send),
         )
         weights, actions = zip(*steps, strict=True)
@@ -249,21 +249,21 @@ class RestlessPeer(asyncio.Protocol):
 
     def _send_data(self, at: int, exchange: Exchange) -> None:
         room = min(self.h2.local_flow_control_window(at), self.h2.max_outbound_frame_size)
-        padding = self.chance.choice(self.mood.paddings)
+        padding = self.chance.choice(self.profile.paddings)
         room -= 0 if padding is None else padding + 1
         if room <= 0:
             return
-        size = min(room, self.chance.choice(self.mood.sizes))
+        size = min(room, self.chance.choice(self.profile.sizes))
         self.h2.send_data(at, exchange.reply[:size], pad_length=padding)
         exchange.reply = exchange.reply[size:]
 
     def _headers(self) -> list[tuple[str, str]]:
         """Headers that enter the table, some of which are in it."""
-        if self.chance.random() < self.mood.fresh:
+        if self.chance.random() < self.profile.fresh:
             return [("x-fresh", self.chance.randbytes(8).hex())]
-        sizes = (0, 1, 50, 500)[: self.mood.variety]
+        sizes = (0, 1, 50, 500)[: self.profile.variety]
         return [
-            (f"x-{self.chance.randrange(self.mood.variety)}", "v" * self.chance.choice(sizes))
+            (f"x-{self.chance.randrange(self.profile.variety)}", "v" * self.chance.choice(sizes))
             for _ in range(self.chance.randrange(4))
         ]
 
@@ -316,14 +316,16 @@ def _message(data: bytes, flag: int = 0) -> bytes:
 
 
 @asynccontextmanager
-async def restless_server(seed: int) -> AsyncGenerator[tuple[str, list[RestlessPeer], list[str]], None]:
+async def fuzzing_server(seed: int) -> AsyncGenerator[tuple[str, list[FuzzingPeer], list[str]], None]:
     """A server whose behavior a seed chooses. Gives its endpoint, its connections, and what clients did wrong."""
-    peers: list[RestlessPeer] = []
+    peers: list[FuzzingPeer] = []
     violations: list[str] = []
 
-    def connection() -> RestlessPeer:
+    def connection() -> FuzzingPeer:
         number = len(peers)
-        peers.append(RestlessPeer(random.Random(f"{seed}/{number}"), MOODS[(seed + number) % len(MOODS)], violations))
+        peers.append(
+            FuzzingPeer(random.Random(f"{seed}/{number}"), PROFILES[(seed + number) % len(PROFILES)], violations)
+        )
         return peers[-1]
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)

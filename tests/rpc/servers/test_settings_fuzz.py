@@ -18,9 +18,9 @@ from flyte_rpc.transports.connect.transport import ConnectTransport
 from flyte_rpc.transports.endpoint import parse_endpoint
 from flyte_rpc.transports.grpc import GrpcTransport
 from flyte_rpc.transports.transport import Transport
-from support.restless import MOODS, digest, restless_server
+from support.fuzzing_server import PROFILES, digest, fuzzing_server
 
-SEEDS = range(2 * len(MOODS))
+SEEDS = range(2 * len(PROFILES))
 CALLERS, CALLS = 12, 4
 TIMEOUT = 30.0
 
@@ -73,9 +73,9 @@ async def _caller(transport: Transport, chance: random.Random) -> None:
 @pytest.mark.parametrize("protocol", ["grpc", "connect"])
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_all_bytes_arrive(protocol: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = 1 if seed < len(MOODS) else 16  # of connections
+    limit = 1 if seed < len(PROFILES) else 16  # of connections
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", limit)
-    async with restless_server(seed) as (endpoint, peers, violations):
+    async with fuzzing_server(seed) as (endpoint, peers, violations):
         at = parse_endpoint(endpoint)
         transport: Transport = GrpcTransport(at) if protocol == "grpc" else ConnectTransport(at, http="2")
         try:
