@@ -94,25 +94,13 @@ def start(tmp_path: Path, proxies: dict[str, Running], record_property: Callable
 @pytest.fixture(scope="session")
 def grpc_go(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """Builds the grpc-go server at the first call."""
-    made: list[Path] = []
-
-    def get() -> Path:
-        made.extend([] if made else [programs.build_grpc_go(tmp_path_factory.mktemp("grpc_go"))])
-        return made[0]
-
-    return get
+    return programs.once(lambda: programs.build_grpc_go(tmp_path_factory.mktemp("grpc_go")))
 
 
 @pytest.fixture(scope="session")
 def grpc_js(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
     """Installs the grpc-js server at the first call."""
-    made: list[Path] = []
-
-    def get() -> Path:
-        made.extend([] if made else [programs.build_grpc_js(tmp_path_factory.mktemp("grpc_js"))])
-        return made[0]
-
-    return get
+    return programs.once(lambda: programs.build_grpc_js(tmp_path_factory.mktemp("grpc_js")))
 
 
 @pytest.fixture
@@ -134,7 +122,9 @@ def start_server(
 
 
 @pytest.fixture(scope="session")
-def connect_go(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[Callable[[], ConnectServer]]:
+def connect_go(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], ConnectServer]]:
     """Runs the connect-go server from the first call on."""
     running: list[ConnectServer] = []
     with ExitStack() as stack:
@@ -142,6 +132,7 @@ def connect_go(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> I
         def get() -> ConnectServer:
             if not running:
                 program = build(tmp_path_factory.mktemp("connect_go"))
+                certificate: Path = request.getfixturevalue("certificate")
                 running.append(stack.enter_context(connect_server(program, certificate)))
             running[0].reset()
             return running[0]
@@ -166,6 +157,7 @@ async def peer(
 ) -> Peer:
     """Each proxy and server in turn."""
     name: str = request.param
+    request.node.user_properties.append(("peer", name))
 
     async def written() -> int:
         count = sum(call.path == Echo.WRITE.path for call in echo.calls)
@@ -179,7 +171,6 @@ async def peer(
         endpoint = start(name, server.port)
         made = Peer(name, endpoint, lambda status: status.name, written)
     else:
-        request.node.user_properties.append(("peer", name))
         backend = connect_go().endpoints["http1"]
         endpoint = start(name.removesuffix("*"), int(backend.rpartition(":")[2]), connect=True)
         made = Peer(name, endpoint, int, lambda: counted(backend, "connect"))

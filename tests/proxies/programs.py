@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -60,7 +60,8 @@ def build_grpc_js(folder: Path) -> Path:
     npm = program("npm")
     program("node")
     shutil.copytree(_SUPPORT / "grpc_js", folder, dirs_exist_ok=True)
-    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"]
+    quick = ["--fetch-retries=1", "--fetch-timeout=30000"]
+    command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", *quick]
     return _built(command, folder, folder / "server.js", "grpc-js")
 
 
@@ -70,10 +71,30 @@ def grpc_js_version() -> str:
 
 
 def _built(command: list[str | Path], cwd: Path, made: Path, what: str) -> Path:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+    try:
+        done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"the {what} server cannot be built: it takes more than two minutes")
     if done.returncode:
-        pytest.skip(f"the {what} server cannot be built: {done.stderr.strip().splitlines()[-1:]}")
+        pytest.skip(f"the {what} server cannot be built: {' '.join(done.stderr.strip().splitlines()[-1:])}")
     return made
+
+
+def once(build: Callable[[], Path]) -> Callable[[], Path]:
+    """Build at the first call. Later calls return the same path, or skip their test for the same reason."""
+    outcomes: list[Path | pytest.skip.Exception] = []
+
+    def get() -> Path:
+        if not outcomes:
+            try:
+                outcomes.append(build())
+            except pytest.skip.Exception as skipped:
+                outcomes.append(skipped)
+        if isinstance(outcomes[0], Path):
+            return outcomes[0]
+        raise outcomes[0]
+
+    return get
 
 
 @contextmanager
