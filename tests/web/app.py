@@ -16,7 +16,10 @@ from flyte.remote import Run
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
     async with flyte.Client(
-        os.environ["DEVBOX"], token=os.environ["DEVBOX_TOKEN"], project="flytesnacks", domain="development"
+        os.environ["DEVBOX"],
+        token=os.environ["DEVBOX_TOKEN"],
+        project=os.environ["DEVBOX_PROJECT"],
+        domain="development",
     ) as client:
         app.state.client = client
         yield

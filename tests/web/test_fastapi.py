@@ -17,12 +17,14 @@ import pytest
 
 import flyte
 from flyte.devbox import Devbox
+from flyte.remote import Project
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 pytest.importorskip("uvloop")
 
 CALLS = 200
+PROJECT = "web"
 
 
 def nothing() -> None:
@@ -31,15 +33,16 @@ def nothing() -> None:
 
 @pytest.fixture
 def runs(flyte_devbox: Devbox) -> list[str]:
-    """Names of the runs that the devbox has, newest first."""
+    """Names of the runs in the project of the application, newest first."""
+    Project.create(PROJECT, PROJECT)
     task = flyte.devbox.deploy(nothing)
-    return [flyte.run(task).name for _ in range(7)][::-1]
+    return [flyte.with_runcontext(project=PROJECT).run(task).name for _ in range(7)][::-1]
 
 
 @pytest.fixture
 def server(flyte_devbox: Devbox, runs: list[str]) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """The application in a process of its own; its port, and the process."""
-    env = {**os.environ, "DEVBOX": flyte_devbox.endpoint, "DEVBOX_TOKEN": flyte_devbox.token}
+    env = {**os.environ, "DEVBOX": flyte_devbox.endpoint, "DEVBOX_TOKEN": flyte_devbox.token, "DEVBOX_PROJECT": PROJECT}
     with socket.create_server(("127.0.0.1", 0), backlog=2 * CALLS) as listener:
         # The socket listens before the server runs, so that nobody has to wait for it.
         options = ["--fd", str(listener.fileno()), "--loop", "uvloop", "--http", "httptools"]
