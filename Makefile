@@ -26,12 +26,10 @@ test-all: .venv/dev
 			&& .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
 	done
 
-# Calls through nginx and HAProxy. Tests of a proxy that is not installed are skipped.
+# Calls through foreign proxies and to foreign servers. A table says what passed with which version, and what is missing.
 interop: .venv/dev
-	@for proxy in nginx haproxy; do \
-		PATH="$$PATH:/usr/sbin" command -v $$proxy >/dev/null || echo "$$proxy is not installed: its tests are skipped" >&2; \
-	done
-	INTEROP=1 $(VENV)/python -m pytest tests/proxies
+	-@$(MAKE) --silent .peers/ready
+	INTEROP=1 $(VENV)/python -m pytest --numprocesses auto tests/proxies
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check
@@ -56,7 +54,7 @@ bench: .venv/dev .reference/ready
 setup: .venv/dev
 
 clean:
-	rm -rf .venv .venv-* .reference build/bench build/site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .reference .peers build/bench build/site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
@@ -79,4 +77,12 @@ clean:
 	@echo "Installing the reference SDK into .reference (some 20 seconds)"
 	@$(PYTHON) -m venv .reference
 	@.reference/bin/$(PIP) -r $<
+	@touch $@
+
+# Envoy, away from the client's environment.
+.peers/ready: tests/proxies/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
+	@echo "Installing Envoy into .peers (some 10 seconds)"
+	@$(PYTHON) -m venv .peers
+	@.peers/bin/$(PIP) -r $<
 	@touch $@

@@ -137,6 +137,7 @@ def watched(
         bounded=bounded,
         fetch=None if fetch is None else current,
         each=each,
+        reached=lambda: client.transport().connected,
         waited_for=f"{about} to end",
         phase=lambda item: str(getattr(item, "phase", "")),
     )

@@ -46,6 +46,7 @@ class Watch(Stream[T]):
         bounded: bool = False,
         fetch: Callable[[], Awaitable[T | None]] | None = None,
         each: Callable[[T], None] | None = None,
+        reached: Callable[[], bool] | None = None,
         silence: float | None = None,
         backoff: Backoff = SUBSCRIPTIONS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -63,6 +64,8 @@ class Watch(Stream[T]):
             fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are
                 waited out.
             each: Called with each item before the item is delivered.
+            reached: Returns whether the server has answered before. If so, a failure to connect is retried from the first
+                attempt on. Default: it has not.
             silence: Seconds without an item that make a silence. Default: 30.
             backoff: Maximum attempts and delays after a broken stream.
             sleep: Waits between attempts.
@@ -82,6 +85,7 @@ class Watch(Stream[T]):
         self._bounded = bounded
         self._fetch = fetch
         self._each = each
+        self._reached = reached
         self._silence = _SILENCE if silence is None else silence
         self._backoff = backoff
         self._sleep = sleep
@@ -97,6 +101,7 @@ class Watch(Stream[T]):
             label="a watch",
             is_over=_is_clean_end if self._bounded else None,
             backoff=self._backoff,
+            reached=self._reached is not None and self._reached(),
             sleep=self._sleep,
             clock=self._clock,
         )

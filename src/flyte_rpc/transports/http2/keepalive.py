@@ -84,7 +84,12 @@ class Keepalive:
 
     def reply_received(self) -> None:
         """Note that a part of a reply has arrived."""
-        self._pinged = 0
+        if self._pinged:
+            self._pinged = 0
+            if self._timer is not None and not self._waiting:
+                # The timer may be set for the long interval between later pings of one silence, which is over.
+                self._timer.cancel()
+                self._timer = self._loop.call_later(self._due(), self._check)
 
     def answered(self) -> None:
         """Note that the peer has answered a ping."""
