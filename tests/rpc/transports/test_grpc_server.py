@@ -169,7 +169,7 @@ async def test_small_writes_are_not_held_back(server: RunningServer) -> None:
     """Nagle's algorithm together with delayed acknowledgements would add 40 ms to each call."""
     async with Client(server.endpoint) as client:
         await unary(client, Echo.SAY, Note())
-        accepted = [protocol.connection._transport for protocol in server._server._protocols]
+        accepted = [connection._transport for connection in server.connections._open]
         assert len(accepted) == 1
         assert accepted[0].get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
