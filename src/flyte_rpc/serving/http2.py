@@ -12,6 +12,7 @@ from grpclib.protocol import H2Protocol, Stream
 from grpclib.server import Handler, Server
 from h2.errors import ErrorCodes
 
+from .batched_writes import BatchedWrites
 from .connect.http2 import BodyBuffer, serve_http2
 from .connect.router import Router
 from .connections import Connections
@@ -54,8 +55,8 @@ class Http2Connection(H2Protocol):
         self._connections = connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not of that class
+        self._transport = BatchedWrites(cast(asyncio.Transport, transport))  # uvloop's is not of that class
+        super().connection_made(self._transport)
         self.processor = TolerantProcessor(self.handler, self.connection)
         self._connections.add(self)
 

@@ -151,6 +151,8 @@ class Http1Connection(asyncio.Protocol):
 
     def _regulate(self) -> None:
         """Read from the socket only as long as there is room for what arrives."""
+        if self._lingering is not None:
+            return
         body = self._exchange.buffered if self._exchange is not None else 0
         reading = body <= _BUFFERED_BYTES and self._waiting_bytes <= _PIPELINED_BYTES
         if reading != self._reading and not self._transport.is_closing():
