@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, NamedTuple, Protocol
 
+from flyte_rpc.calls.metadata import HTTP_HEADERS
 from flyte_rpc.calls.rpc import Cardinality, Rpc
 from flyte_rpc.status import Status
 from flyte_rpc.transports.framing import BadFrame
@@ -16,6 +17,9 @@ from flyte_rpc.transports.framing import BadFrame
 from .service import Abort, ServerCall, ServiceBase, abort
 
 _log = logging.getLogger("flyte_rpc.server")
+
+NOT_METADATA = HTTP_HEADERS | {"accept", "content-type", "te", "trailer", "user-agent"}
+"""Headers of HTTP, which handlers do not see."""
 
 _CLIENT_STREAMS = (Cardinality.CLIENT_STREAM, Cardinality.BIDI)
 _ONE_REPLY = (Cardinality.UNARY, Cardinality.CLIENT_STREAM)

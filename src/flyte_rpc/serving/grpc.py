@@ -15,7 +15,7 @@ from grpclib.server import Stream
 from flyte_rpc.calls.rpc import Cardinality, Rpc
 from flyte_rpc.transports.rpc_status import packed_status
 
-from .dispatch import Dispatcher, Method
+from .dispatch import NOT_METADATA, Dispatcher, Method
 from .grpclib_compat import read_message
 from .service import Abort, ServerCall
 
@@ -95,7 +95,9 @@ def _handler(dispatcher: Dispatcher, method: Method) -> Callable[[Stream[Any, An
 def _call(rpc: Rpc[Any, Any], stream: Stream[Any, Any]) -> ServerCall:
     metadata: dict[str, str] = {}
     if stream.metadata is not None:
-        metadata.update((key, value) for key, value in stream.metadata.items() if isinstance(value, str))
+        for name, value in stream.metadata.items():
+            if isinstance(value, str) and name not in NOT_METADATA:
+                metadata[name] = value
     address = stream.peer.addr()
     return ServerCall(
         path=rpc.path,

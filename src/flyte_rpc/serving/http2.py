@@ -86,20 +86,23 @@ class _RoutingHandler(Handler):
         self._router = router
 
     def accept(self, stream: Stream, headers: list[tuple[str, str]], release_stream: Callable[[], Any]) -> None:
-        kind = ""
+        kind = path = ""
         pseudo = 0
         binary = False
         for name, value in headers:
             if name == "content-type":
                 kind = value
-            elif name in (":method", ":path"):
+            elif name == ":path":
+                path = value
+                pseudo += 1
+            elif name == ":method":
                 pseudo += 1
             elif name[-4:] == "-bin":
                 binary = True
         if pseudo != _PSEUDO_HEADERS or (binary and not _decodable(headers)):
             stream.reset_nowait(ErrorCodes.PROTOCOL_ERROR)
             release_stream()
-        elif kind.startswith(_GRPC) and not kind.startswith(_GRPC_WEB):
+        elif path in self.mapping and kind.startswith(_GRPC) and not kind.startswith(_GRPC_WEB):
             super().accept(stream, headers, release_stream)
         else:
             self.__gc_step__()

@@ -51,7 +51,7 @@ async def test_a_web_page_is_not_for_us(server: RunningServer) -> None:
         (SAY, [message(b"{}", flag=1)], Status.INVALID_ARGUMENT, "compressed"),
         (SAY, [message(b"", size=MAX_MESSAGE_BYTES + 1)], Status.RESOURCE_EXHAUSTED, "the limit is"),
         (CHAT, [message(b"not json")], Status.INVALID_ARGUMENT, "the request is not a Note"),
-        ("/test.Echo/None", [note()], Status.UNIMPLEMENTED, "not found"),
+        ("/test.Echo/None", [note()], Status.UNIMPLEMENTED, "there is no method /test.Echo/None"),
     ],
 )
 async def test_requests_that_are_not(

@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from flyte_rpc.calls.metadata import HTTP_HEADERS
-from flyte_rpc.serving.dispatch import Method
+from flyte_rpc.serving.dispatch import NOT_METADATA, Method
 from flyte_rpc.serving.service import ServerCall, abort
 from flyte_rpc.status import Status
 from flyte_rpc.transports.connect.protocol import PROTOCOL_VERSION, TIMEOUT_HEADER
 
 from .exchange import Exchange
 
+_PROTOCOL_PREFIXES = (":", "connect-", "grpc-")
+
 _CONNECT_DIGITS = 10
 
 _GRPC_DIGITS = 8
 _GRPC_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-
-_NOT_METADATA = HTTP_HEADERS | {"accept", "content-type", "te", "trailer", "user-agent"}
-"""Headers of HTTP, which handlers do not see."""
-
-_PROTOCOL_PREFIXES = (":", "connect-", "grpc-")
 
 
 def connect_timeout(exchange: Exchange) -> float | None:
@@ -71,5 +67,5 @@ def _metadata(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if name not in _NOT_METADATA and not name.startswith(_PROTOCOL_PREFIXES) and not name.endswith("-bin")
+        if name not in NOT_METADATA and not name.startswith(_PROTOCOL_PREFIXES) and not name.endswith("-bin")
     }

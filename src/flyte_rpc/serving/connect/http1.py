@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from http import HTTPStatus
 from typing import Literal, cast
 
 import h11
@@ -203,10 +204,11 @@ class Http1Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()  # aborts the connection
         elif self._http.our_state is h11.IDLE or self._http.our_state is h11.SEND_RESPONSE:
+            status = error.error_status_hint
             text = f"this is not a valid HTTP/1.1 request: {error}\n".encode()
             headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
             headers.append(("content-length", str(len(text))))
-            self._write(h11.Response(status_code=error.error_status_hint, headers=headers))
+            self._write(h11.Response(status_code=status, headers=headers, reason=_reason(status)))
             self._write(h11.Data(data=text))
             self._write(h11.EndOfMessage())
             self._linger()
@@ -307,4 +309,11 @@ class Http1Exchange:
 
     def _response(self, status: int, headers: Headers) -> h11.Response:
         closing = [("connection", "close")] if self._connection.must_close() else []
-        return h11.Response(status_code=status, headers=[*headers, *closing])
+        return h11.Response(status_code=status, headers=[*headers, *closing], reason=_reason(status))
+
+
+def _reason(status: int) -> bytes:
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:  # 499 is only a convention
+        return b"Client Closed Request"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from typing import NamedTuple
+from urllib.parse import quote
 
 from flyte_rpc.calls.rpc import Cardinality, Effect
 from flyte_rpc.serving.dispatch import Disconnected, Dispatcher, Method
@@ -12,7 +13,7 @@ from flyte_rpc.status import Status
 
 from .codecs import JSON, PROTO, MessageCodec
 from .exchange import Exchange, content_type
-from .streams import CONNECT, GRPC_WEB, GRPC_WEB_TEXT, Envelopes, serve_stream
+from .streams import CONNECT, GRPC_WEB, GRPC_WEB_TEXT, UNQUOTED, Envelopes, serve_stream
 from .unary import respond_error, serve_get, serve_post
 
 _log = logging.getLogger("flyte_rpc.server")
@@ -123,7 +124,11 @@ async def _not_found(exchange: Exchange) -> None:
     given = content_type(exchange)
     kind = _KINDS.get(given) if exchange.method == "POST" else None
     error = Abort(Status.UNIMPLEMENTED, f"there is no method {exchange.target.partition('?')[0]}")
-    if kind is None:
+    if kind is None and exchange.method == "POST" and given.startswith("application/grpc") and exchange.http == "2":
+        # Trailers without a reply may be sent as headers. Some clients ignore them without a content type.
+        status = ("grpc-status", str(error.status.value)), ("grpc-message", quote(error.message, safe=UNQUOTED))
+        await exchange.respond(200, [("content-type", given), *status], b"")
+    elif kind is None:
         await exchange.respond(404, [_TEXT], b"not found\n")
     elif kind.envelopes is None or kind.envelopes is CONNECT:
         await respond_error(exchange, error, 404)

@@ -25,6 +25,9 @@ from .exchange import Exchange
 
 _PREFIX = struct.Struct(">BL")
 
+UNQUOTED = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+"""Characters of an error's message that gRPC sends as they are."""
+
 _TRAILERS = 0x80
 """The flag of the trailers of gRPC-Web."""
 
@@ -182,15 +185,12 @@ def _connect_end(failure: Abort | None) -> bytes:
 def _grpc_web_end(failure: Abort | None) -> bytes:
     lines = [f"grpc-status: {0 if failure is None else failure.status.value}"]
     if failure is not None:
-        lines.append(f"grpc-message: {quote(failure.message, safe=_UNQUOTED)}")
+        lines.append(f"grpc-message: {quote(failure.message, safe=UNQUOTED)}")
         if failure.details:
             packed = packed_status(failure.status, failure.message, failure.details)
             lines.append(f"grpc-status-details-bin: {b64encode(packed).decode().rstrip('=')}")
     data = "".join(f"{line}\r\n" for line in lines).encode()
     return _PREFIX.pack(_TRAILERS, len(data)) + data
-
-
-_UNQUOTED = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
 CONNECT = Envelopes("connect-content-encoding", "connect-accept-encoding", connect_timeout, _connect_end)
