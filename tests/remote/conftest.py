@@ -18,7 +18,6 @@ from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.sync.decorators import blocking_function
-
 from support.transport_modes import MODE, transport_of
 
 from . import tasks

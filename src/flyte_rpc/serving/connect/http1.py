@@ -139,6 +139,9 @@ class Http1Connection(asyncio.Protocol):
         self._regulate()
 
     def _begin(self, request: h11.Request) -> None:
+        if not request.http_version.startswith(b"1."):
+            version = request.http_version.decode("ascii")
+            raise h11.RemoteProtocolError(f"HTTP/{version} is not supported", error_status_hint=505)
         self._exchange = Http1Exchange(self, request)
         self._task = self._loop.create_task(self._answer(self._exchange))
 
