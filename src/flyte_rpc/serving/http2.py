@@ -10,6 +10,7 @@ from typing import Any, cast
 from grpclib.metadata import decode_metadata
 from grpclib.protocol import H2Protocol, Stream
 from grpclib.server import Handler, Server
+from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 
 from .batched_writes import BatchedWrites
@@ -32,6 +33,14 @@ class Http2Server(Server):
 
     def __init__(self, dispatcher: Dispatcher, router: Router) -> None:
         super().__init__([GrpcRoutes(dispatcher)], codec=Codec(), status_details_codec=DetailsCodec())
+        self._h2_config = H2Configuration(
+            client_side=False,
+            header_encoding="latin-1",  # decodes everything; grpclib's ASCII would drop the connection
+            validate_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_inbound_headers=False,
+            normalize_outbound_headers=False,
+        )
         self._router = router
 
     def connection(self, connections: Connections) -> Http2Connection:
