@@ -32,7 +32,8 @@ class BatchedWrites(asyncio.Transport):
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
             self._pending.clear()
             self._size = 0
-            self._transport.write(data)
+            if not self._transport.is_closing():  # uvloop's raises an error then
+                self._transport.write(data)
 
     def close(self) -> None:
         self._flush()

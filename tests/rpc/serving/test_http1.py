@@ -304,8 +304,9 @@ class TestUnaryCalls:
         browser.writer.write(b"3e9\r\n" + b" " * 1001 + b"\r\n")
         assert (await browser.reply()).error["code"] == "resource_exhausted"
 
-    async def test_a_bomb(self, browser: Browser) -> None:
-        bomb = gzip.compress(bytes(MAX_MESSAGE_BYTES + 1))
+    async def test_a_bomb(self, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("flyte_rpc.serving.connect.compression.MAX_MESSAGE_BYTES", 10_000_000)
+        bomb = gzip.compress(bytes(10_000_001))
         reply = await browser.call("POST", SAY, PROTO, "Content-Encoding: gzip", body=bomb)
         assert reply.error["code"] == "resource_exhausted" and "expands" in reply.error["message"]
 

@@ -112,7 +112,7 @@ class TestCurl:
         body, _, status = out.rpartition(b"\n")
         return int(status), body
 
-    @pytest.mark.parametrize("version", ["--http1.1", "--http1.0", "--http2-prior-knowledge"])
+    @pytest.mark.parametrize("version", ["--http1.1", "--http1.0", "--http2", "--http2-prior-knowledge"])
     async def test_calls(self, server: RunningServer, version: str) -> None:
         kind = ("-H", "Content-Type: application/json")
         url = server.endpoint + GET

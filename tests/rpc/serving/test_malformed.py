@@ -103,9 +103,11 @@ async def test_damaged_requests(make: Callable[[Random], bytes], server: Running
         try:
             async with asyncio.timeout(10):
                 for at in range(0, len(data), size := random.choice([1000, 1000, 50])):
-                    writer.write(data[at : at + size])
+                    if not writer.is_closing():
+                        writer.write(data[at : at + size])
                     await asyncio.sleep(0)
-                writer.write_eof()
+                if not writer.is_closing():
+                    writer.write_eof()
                 while await reader.read(2**16):
                     pass
                 while server.connections:

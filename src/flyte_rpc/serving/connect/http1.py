@@ -75,7 +75,7 @@ class Http1Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering is not None or self._malformed:
             return
-        if self._http.their_state is h11.DONE:
+        if self._http.their_state in (h11.DONE, h11.MIGHT_SWITCH_PROTOCOL):
             self._waiting_bytes += len(data)
         self._http.receive_data(data)
         self._advance()
@@ -249,7 +249,7 @@ class Http1Connection(asyncio.Protocol):
             if self.lost or self._transport.is_closing():
                 raise Disconnected from None
             raise error
-        if data:
+        if data and not self._transport.is_closing():  # uvloop's transport raises an error then
             self._transport.write(data)
 
 
