@@ -75,7 +75,7 @@ class Http1Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._lingering is not None or self._malformed:
             return
-        if self._http.their_state in (h11.DONE, h11.MIGHT_SWITCH_PROTOCOL):
+        if self._http.their_state not in (h11.IDLE, h11.SEND_BODY):
             self._waiting_bytes += len(data)
         self._http.receive_data(data)
         self._advance()
