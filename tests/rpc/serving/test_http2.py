@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from h2.events import Event, StreamEnded, StreamReset
 
 from flyte_rpc.serving.server import RunningServer
 from support.echo import Echo, EchoServer, Note
@@ -55,10 +56,32 @@ async def test_refusals(server: RunningServer, path: str, headers: dict[str, str
         assert (await client.call(SAY, note(n=1), **PROTO)).headers[":status"] == "200"
 
 
-async def test_a_reply_to_a_request_that_has_not_ended(server: RunningServer) -> None:
+async def test_a_refused_body_is_skipped(server: RunningServer) -> None:
     async with raw_client(server.port) as client:
-        answer = await client.answer(client.begin(SAY, **{"content-type": "text/html"}))
-        assert answer.headers[":status"] == "415"
+        stream = client.begin(SAY, **{"content-type": "text/html"})
+        assert (await client.answer(stream)).headers[":status"] == "415"
+        for _ in range(5):
+            client.send(stream, bytes(10_000))
+        client.send(stream, b"", end=True)
+        resets: list[Event] = []
+        answered = client.begin(SAY, **PROTO)
+        client.send(answered, note(n=1), end=True)
+        ended = False
+        while not ended:
+            for event in client.h2.receive_data(await client.reader.read(65_536)):
+                resets += [event] if isinstance(event, StreamReset) else []
+                ended = ended or (isinstance(event, StreamEnded) and event.stream_id == answered)
+        assert resets == []
+
+
+async def test_a_refused_body_that_does_not_end(server: RunningServer) -> None:
+    async with raw_client(server.port) as client:
+        stream = client.begin(SAY, **{"content-type": "text/html"})
+        assert (await client.answer(stream)).headers[":status"] == "415"
+        for _ in range(70):
+            client.send(stream, bytes(16_000))
+        answer = await client.answer(stream)
+        assert answer.headers == {}, "the stream was reset"
         assert (await client.call(SAY, note(n=1), **PROTO)).data == note(n=1)
 
 

@@ -16,6 +16,10 @@ from flyte_rpc.serving.dispatch import Disconnected
 from .exchange import Headers
 from .router import Router
 
+_SKIPPED_BYTES = 2**20
+_SKIP_SECONDS = 2.0
+"""How much of a body that nobody reads is skipped, and for how long, before the client is told to stop."""
+
 _CONNECTION_HEADERS = frozenset(("connection", "keep-alive"))
 """Headers that HTTP/2 forbids."""
 
@@ -117,10 +121,22 @@ class Http2Exchange:
             raise Disconnected from None
         self._torn = False
 
-    def close(self, *, answered: bool) -> None:
+    async def close(self, *, answered: bool) -> None:
         """Reset the stream, unless both sides have ended it."""
+        if answered and self._stream.closable:
+            await self._skip_body()
         if self._stream.closable:
             self._stream.reset_nowait(ErrorCodes.NO_ERROR if answered else ErrorCodes.INTERNAL_ERROR)
+
+    async def _skip_body(self) -> None:
+        # Some clients, curl among them, lose the reply to a request that is reset while they send it.
+        skipped = 0
+        try:
+            async with asyncio.timeout(_SKIP_SECONDS):
+                while skipped < _SKIPPED_BYTES and (piece := await self._body.read()):
+                    skipped += len(piece)
+        except TimeoutError:
+            pass
 
 
 async def serve_http2(
@@ -130,6 +146,6 @@ async def serve_http2(
     try:
         exchange = Http2Exchange(stream, headers, body)
         answered = await router.answer(exchange)
-        exchange.close(answered=answered)
+        await exchange.close(answered=answered)
     finally:
         release()
