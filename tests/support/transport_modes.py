@@ -24,9 +24,6 @@ _HTTP: dict[str, HttpVersion] = {"connect-1.1": "1.1", "connect-2": "2"}
 
 MODE = os.environ.get(VARIABLE, "")
 
-needs_grpc = pytest.mark.skipif(MODE in _HTTP, reason="the test is about gRPC")
-"""Marks tests that say nothing about other protocols."""
-
 
 @contextmanager
 def transport_of(mode: str) -> Iterator[None]:
