@@ -8,7 +8,10 @@ PIP := pip install --quiet --disable-pip-version-check
 # The interpreters of `make test-all`: all that are installed.
 PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/null && echo python$$v; done)
 
-.PHONY: demo test test-all interop check generate docs bench setup clean
+# The transports of `make test-transports`, besides the default one that `make test` uses.
+TRANSPORTS ?= connect-1.1 connect-2 grpclib
+
+.PHONY: demo test test-all test-transports interop check generate docs bench setup clean
 
 demo: .venv/demo
 	$(VENV)/python examples/tour.py
@@ -24,6 +27,12 @@ test-all: .venv/dev
 		echo "== $$python"; \
 		$$python -m venv .venv-$$python && .venv-$$python/bin/$(PIP) -e '.[dev]' \
 			&& .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
+	done
+
+test-transports: .venv/dev
+	@for transport in $(TRANSPORTS); do \
+		echo "== $$transport"; \
+		FLYTE_TEST_TRANSPORT=$$transport $(VENV)/python -m pytest --numprocesses auto tests/remote || exit 1; \
 	done
 
 # Calls through foreign proxies and to foreign servers. A table says what passed with which version, and what is missing.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,6 +33,7 @@ from support.certificates import Authority
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHELL = re.compile(r"^```bash\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Examples for a cluster run on the devbox here.
 INIT = re.compile(r'^flyte\.init\("https://flyte\.example\.com".*\)$', re.MULTILINE)
 
@@ -119,6 +122,17 @@ def test_examples_run(
         line = text[: match.start()].count("\n") + 1
         code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_commands_run(flyte_devbox: Devbox) -> None:
+    environment = {**os.environ, "FLYTE_ENDPOINT": flyte_devbox.endpoint, "FLYTE_TOKEN": flyte_devbox.token}
+    commands = [command for page in PAGES for command in SHELL.findall(page.read_text("utf-8"))]
+    assert len(commands) >= 3
+    for command in commands:
+        done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert "flytesnacks" in done.stdout or done.stdout == "ok\n"
 
 
 def test_the_first_example_of_the_readme_runs_as_a_file(tmp_path: Path) -> None:

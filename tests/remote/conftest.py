@@ -18,8 +18,16 @@ from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.sync.decorators import blocking_function
+from support.transport_modes import MODE, transport_of
 
 from . import tasks
+
+
+@pytest.fixture(scope="session", autouse=True)
+def transport() -> Iterator[None]:
+    """The transport that the environment names, for all tests of this folder."""
+    with transport_of(MODE):
+        yield
 
 
 @pytest.fixture

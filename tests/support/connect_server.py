@@ -38,15 +38,15 @@ class ConnectServer:
         urllib.request.urlopen(f"{self.endpoints['http1']}/reset", timeout=20).read()
 
 
-def build(folder: Path) -> Path:
-    """Build the server. Skips the test where that is impossible."""
+def build(folder: Path, package: str = ".") -> Path:
+    """Build the server, or the client in `./client`. Skips the test where that is impossible."""
     go = shutil.which("go")
     if go is None:
-        pytest.skip("Go is needed to build the connect-go server: https://go.dev/dl")
+        pytest.skip("Go is needed to build programs on connect-go: https://go.dev/dl")
     program = folder / "connect_go"
-    done = subprocess.run([go, "build", "-o", program, "."], cwd=_SOURCE, capture_output=True, text=True)
+    done = subprocess.run([go, "build", "-o", program, package], cwd=_SOURCE, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"the connect-go server cannot be built:\n{done.stderr}")
+        pytest.skip(f"connect-go cannot be built:\n{done.stderr}")
     return program
 
 

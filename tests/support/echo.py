@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any, Final, Self
 
+from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_rpc.calls.rpc import Cardinality, Effect, Rpc
 from flyte_rpc.serving.server import ServerCall, ServiceBase, Status, abort
 
@@ -63,6 +64,13 @@ class EchoServer(ServiceBase):
         self.entered = asyncio.Event()
         self.failures: list[Status] = []
         """Statuses that the next calls end with, first one first."""
+        self.sent = 0
+        """The number in the reply that a stream is sending."""
+        self.read = 0
+        """How many requests the streams of clients have read."""
+        self.reading = asyncio.Event()
+        """Streams of clients are only read while it is set."""
+        self.reading.set()
 
     async def say(self, request: Note, call: ServerCall) -> Note:
         self.calls.append(call)
@@ -70,25 +78,37 @@ class EchoServer(ServiceBase):
         if self.failures:
             abort(self.failures.pop(0), "as you wish")
         if "status" in request.fields:
-            abort(Status[request.status], request.fields.get("message", "as you wish"))
+            details = [Duration(seconds=90)] if "details" in request.fields else []
+            abort(Status[request.status], request.fields.get("message", "as you wish"), details)
         if "crash" in request.fields:
             raise RuntimeError("secret path /etc/shadow")
         if "hang" in request.fields:
             await self._hang()
+        if "size" in request.fields:
+            return Note(big="x" * request.size)
         return Note(**request.fields)
 
     async def count(self, request: Note, call: ServerCall) -> AsyncIterator[Note]:
         self.calls.append(call)
         self.entered.set()
+        big = {"big": "x" * request.size} if "size" in request.fields else {}
         for n in range(request.to):
-            yield Note(n=n)
+            self.sent = n
+            yield Note(n=n, **big)
         if "status" in request.fields:
             abort(Status[request.status], "after the last")
         if "hang" in request.fields:
             await self._hang()
 
     async def sum(self, requests: AsyncIterator[Note], call: ServerCall) -> Note:
-        return Note(total=sum([request.n async for request in requests]))
+        self.calls.append(call)
+        total = 0
+        async for request in requests:
+            self.entered.set()
+            self.read += 1
+            total += request.n
+            await self.reading.wait()
+        return Note(total=total)
 
     async def chat(self, requests: AsyncIterator[Note], call: ServerCall) -> AsyncIterator[Note]:
         async for request in requests:

@@ -17,7 +17,7 @@ Pairs = tuple[tuple[str, str], ...]
 _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
 _OURS = ("te", "content-type", "user-agent", "x-request-id")
-_HTTP = frozenset(
+HTTP_HEADERS = frozenset(
     (
         "accept-encoding",
         "connection",
@@ -91,7 +91,7 @@ def checked(
                 f"{called} has the header {name!r}; header names are lower-case, without grpc- or connect- in front "
                 "and without -bin at the end"
             )
-        if name in ours or name in _HTTP:
+        if name in ours or name in HTTP_HEADERS:
             raise ValueError(f"{called} cannot set {name!r}, which the client sets itself")
         if not _PRINTABLE.fullmatch(value):
             raise ValueError(f"the {called} value of {name!r} is empty or not printable ASCII")

@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, NoReturn
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from attrs import field, frozen
 
 from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.status import Status
 
+if TYPE_CHECKING:
+    from flyte_rpc.codec.message import Message
+
 
 class Abort(Exception):
     """Ends a call with a status other than OK. Raise it with `abort`."""
 
-    def __init__(self, status: Status, message: str) -> None:
+    def __init__(self, status: Status, message: str, details: Iterable[Message] = ()) -> None:
         super().__init__(status, message)
         self.status = status
         self.message = message
+        self.details = tuple((detail.FULL_NAME, bytes(detail)) for detail in details)
+        """Full names and encoded messages of the details."""
 
 
-def abort(status: Status, message: str) -> NoReturn:
+def abort(status: Status, message: str, details: Iterable[Message] = ()) -> NoReturn:
     """End the call that is being handled.
 
     Args:
         status: What the client sees; not OK.
         message: One sentence for the person at the other end.
+        details: Messages that programs can read, such as `google.protobuf.Duration`. Default: none.
 
     Raises:
         Abort: Always.
     """
-    raise Abort(status, message)
+    raise Abort(status, message, details)
 
 
 @frozen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+from base64 import b85encode
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import pytest
@@ -32,8 +33,10 @@ START = 1_700_000_000
 
 
 def line(number: int, seconds: int | None = None, padding: int = 0) -> LogLine:
+    # Nothing that compression makes small, so that the lines are as large on their way.
+    noise = b85encode(random.Random(number).randbytes(padding * 4 // 5)).decode()
     return LogLine(
-        message=f"{number}{'x' * padding}\n",
+        message=f"{number}{noise}\n",
         timestamp=Timestamp(seconds=START + (number if seconds is None else seconds)),
         originator=LogLineOriginator.SYSTEM if number % 10 == 9 else LogLineOriginator.USER,
     )
@@ -111,10 +114,10 @@ async def test_a_reader_that_stops_stops_the_server(blocking: bool) -> None:
         lines = Action(ActionMessage(id=succeeded().id), client).get_logs()
         if blocking:
             reader = iter(lines)
-            assert await asyncio.to_thread(next, reader) == "0" + "x" * 1000
+            assert await asyncio.to_thread(next, reader) == line(0, padding=1000).message.rstrip("\n")
         else:
             items = aiter(lines)
-            assert await anext(items) == "0" + "x" * 1000
+            assert await anext(items) == line(0, padding=1000).message.rstrip("\n")
         sent = -1  # nothing tells that the server is held up, except that its counter stands still
         while sent != log.sent:
             sent = log.sent

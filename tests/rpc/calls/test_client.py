@@ -167,7 +167,7 @@ async def test_the_connection_ends_with_its_event_loop(echo: EchoServer, server:
 
     await asyncio.to_thread(asyncio.run, call())
     async with asyncio.timeout(20):
-        while server._server._protocols:
+        while server.connections:
             await asyncio.sleep(0)
 
 

@@ -51,7 +51,7 @@ async def test_a_web_page_is_not_for_us(server: RunningServer) -> None:
         (SAY, [message(b"{}", flag=1)], Status.INVALID_ARGUMENT, "compressed"),
         (SAY, [message(b"", size=MAX_MESSAGE_BYTES + 1)], Status.RESOURCE_EXHAUSTED, "the limit is"),
         (CHAT, [message(b"not json")], Status.INVALID_ARGUMENT, "the request is not a Note"),
-        ("/test.Echo/None", [note()], Status.UNIMPLEMENTED, "not found"),
+        ("/test.Echo/None", [note()], Status.UNIMPLEMENTED, "there is no method /test.Echo/None"),
     ],
 )
 async def test_requests_that_are_not(
@@ -169,7 +169,7 @@ async def test_small_writes_are_not_held_back(server: RunningServer) -> None:
     """Nagle's algorithm together with delayed acknowledgements would add 40 ms to each call."""
     async with Client(server.endpoint) as client:
         await unary(client, Echo.SAY, Note())
-        accepted = [protocol.connection._transport for protocol in server._server._protocols]
+        accepted = [connection._transport for connection in server.connections._open]
         assert len(accepted) == 1
         assert accepted[0].get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

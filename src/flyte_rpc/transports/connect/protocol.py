@@ -13,6 +13,7 @@ from flyte_rpc.errors import DecodeError, EndpointError, RpcError, UnknownError,
 from flyte_rpc.status import Status
 from flyte_rpc.transports.diagnosis import ForeignReply
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, BadFrame, gunzip
+from flyte_rpc.transports.rpc_status import packed_status
 
 UNARY_TYPE = "application/proto"
 STREAM_TYPE = "application/connect+proto"
@@ -20,6 +21,12 @@ STREAM_TYPE = "application/connect+proto"
 TIMEOUT_HEADER = "connect-timeout-ms"
 
 PROTOCOL_VERSION = ("connect-protocol-version", "1")
+
+COMPRESSED = 1
+"""The flag of a compressed message in a stream."""
+
+END_OF_STREAM = 2
+"""The flag of the message that ends a stream."""
 
 UNARY_HEADERS = (("content-type", UNARY_TYPE), ("accept-encoding", "gzip"))
 # `accept-encoding: identity` keeps proxies from compressing the stream as a whole, which would hold its messages back.
@@ -32,12 +39,14 @@ STREAM_HEADERS = (
 _MAX_TIMEOUT = 9_999_999_999
 """What fits into the ten digits of `connect-timeout-ms`."""
 
-_COMPRESSED = 1
-_END_OF_STREAM = 2
 _PREFIX = struct.Struct(">BL")
 
-_STATUS_OF_CODE = {status.name.lower(): status for status in Status if status is not Status.OK}
-_STATUS_OF_CODE["canceled"] = Status.CANCELLED  # Connect spells this one otherwise
+CODES: dict[Status, str] = {status: status.name.lower() for status in Status if status is not Status.OK}
+"""What Connect calls the statuses."""
+CODES[Status.CANCELLED] = "canceled"
+
+_STATUS_OF_CODE = {code: status for status, code in CODES.items()}
+_STATUS_OF_CODE["cancelled"] = Status.CANCELLED  # some servers spell it as gRPC does
 
 _STATUS_OF_HTTP = {
     400: Status.INTERNAL,
@@ -129,18 +138,18 @@ class EnvelopeReader:
             flags, size = cast("tuple[int, int]", _PREFIX.unpack_from(partial))
             if size > MAX_MESSAGE_BYTES:
                 raise DecodeError(f"the message has {size:,} bytes; the limit is {MAX_MESSAGE_BYTES:,}")
-            if flags & ~(_COMPRESSED | _END_OF_STREAM):
+            if flags & ~(COMPRESSED | END_OF_STREAM):
                 raise DecodeError(f"a message of the stream has the unknown flags {flags:#x}")
             end = _PREFIX.size + size
             if len(partial) < end:
                 return
             message = bytes(partial[_PREFIX.size : end])
             del partial[:end]
-            if flags & _COMPRESSED:
+            if flags & COMPRESSED:
                 if not self._encoding:
                     raise DecodeError("a message of the stream is compressed, but the reply does not say how")
                 message = decompress(self._encoding, message)
-            if flags & _END_OF_STREAM:
+            if flags & END_OF_STREAM:
                 partial.clear()
                 self.ended = True
                 self.error = _end_error(message)
@@ -176,44 +185,22 @@ def _connect_error(error: Mapping[str, Any]) -> RpcError | None:
 
 def _packed_details(status: int, message: str, details: object) -> bytes:
     """The `google.rpc.Status` that a gRPC server would attach. Empty without details."""
-    packed = b""
+    unpacked: list[tuple[str, bytes]] = []
     for detail in cast("list[object]", details) if isinstance(details, list) else []:
-        if isinstance(detail, dict) and (packed_any := _packed_any(cast("dict[str, Any]", detail))):
-            packed += _field(3, packed_any)
-    if not packed:
-        return b""
-    return b"\x08" + _varint(status) + (_field(2, _utf8(message)) if message else b"") + packed
+        if isinstance(detail, dict) and (found := _detail(cast("dict[str, Any]", detail))) is not None:
+            unpacked.append(found)
+    return packed_status(status, message, unpacked) if unpacked else b""
 
 
-def _packed_any(detail: Mapping[str, Any]) -> bytes:
-    """A `google.protobuf.Any`. Empty for a detail that is malformed: it must not hide the error that it belongs to."""
+def _detail(detail: Mapping[str, Any]) -> tuple[str, bytes] | None:
+    """Type and data of a detail. None if it is malformed: it must not hide the error that it belongs to."""
     name, value = detail.get("type"), detail.get("value", "")
     if not isinstance(name, str) or not isinstance(value, str):
-        return b""
+        return None
     try:
-        data = b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
+        return name, b64decode(value.rstrip("=") + "=" * (-len(value.rstrip("=")) % 4), validate=True)
     except ValueError:
-        return b""
-    url = name if "/" in name else f"type.googleapis.com/{name}"
-    return _field(1, _utf8(url)) + (_field(2, data) if data else b"")
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "replace")  # JSON may hold half of a surrogate pair
-
-
-def _field(number: int, data: bytes) -> bytes:
-    """A field of a protobuf message that holds bytes."""
-    return bytes((number << 3 | 2,)) + _varint(len(data)) + data
-
-
-def _varint(value: int) -> bytes:
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+        return None
 
 
 def _foreign(status: int, headers: Mapping[str, str], body: bytes) -> RpcError:
