@@ -66,7 +66,7 @@ async def test_a_change_is_sent_once(stage: Stage, connect_go: ConnectServer) ->
         if stage is Stage.REPLY:
             assert (await unary(client, Echo.WRITE, Note(n=1, size=100_000))).n == 1
         else:
-            with pytest.raises(errors.ConnectionLostError, match="It may have taken effect") as raised:
+            with pytest.raises(errors.ConnectionLostError, match="may have taken effect") as raised:
                 await unary(client, Echo.WRITE, Note(n=1, size=100_000))
             assert not raised.value.unprocessed
         assert proxy.fired == 1

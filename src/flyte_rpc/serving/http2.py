@@ -13,13 +13,14 @@ from grpclib.server import Handler, Server
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 
+from flyte_rpc.transports.grpclib.connection import TolerantProcessor
+
 from .batched_writes import BatchedWrites
 from .connect.http2 import BodyBuffer, serve_http2
 from .connect.router import Router
 from .connections import Connections
 from .dispatch import Dispatcher
 from .grpc import Codec, DetailsCodec, GrpcRoutes
-from .grpclib_compat import TolerantProcessor
 
 _GRPC = "application/grpc"
 _GRPC_WEB = "application/grpc-web"
