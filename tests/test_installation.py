@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import flyte
-from flyte._other_names import ADVICE
+from flyte._package.other_names import ADVICE
 from flyte_rpc.installation import conflict
 
 _WITHOUT_POSIX = """

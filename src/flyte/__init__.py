@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
 
-if _exists(_dirname(__file__) + "/_initialize.py"):  # a single stat; `_installation` tells what it means
-    from ._installation import check
+if _exists(_dirname(__file__) + "/_initialize.py"):  # a single stat; `_package.installation` says what it means
+    from ._package.installation import check
 
     check()
 
@@ -66,7 +66,7 @@ __all__ = [
 
 
 def _advice(name: str) -> str | None:
-    from ._other_names import ADVICE
+    from ._package.other_names import ADVICE
 
     return ADVICE.get(name)
 

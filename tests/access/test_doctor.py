@@ -15,7 +15,7 @@ from flyte.__main__ import main
 from flyte.devbox import Devbox, start
 from rpc.network.test_trust import blocking_server, server_context
 from support.certificates import Authority
-from support.http_proxy import http_proxy
+from support.proxies.http_proxy import http_proxy
 
 Config = Callable[..., Path]
 

@@ -20,8 +20,8 @@ from rpc.conftest import certificate as certificate
 from rpc.conftest import connect_go as connect_go
 from support.connect_server import STATS, ConnectServer
 from support.echo import Echo, Note
-from support.faults import Stage
-from support.faults_http1 import HTTP1_STAGES, http1_fault_proxy
+from support.proxies.faults import Stage
+from support.proxies.faults_http1 import HTTP1_STAGES, http1_fault_proxy
 
 from .test_stages import SECONDS, closed_socket_noticed
 

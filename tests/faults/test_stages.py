@@ -25,7 +25,7 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import serve
 from support.echo import Echo, EchoServer, Note
-from support.faults import ANSWERED, CONNECTING, SENDING, FaultProxy, Stage, fault_proxy
+from support.proxies.faults import ANSWERED, CONNECTING, SENDING, FaultProxy, Stage, fault_proxy
 
 from . import jobs
 

@@ -139,7 +139,7 @@ def test_endpoint_that_is_none(endpoint: str) -> None:
         (lambda: Run.get("nope"), NotFoundError, "nope"),
         (lambda: Action.get("nope"), NotFoundError, "GetActionDetails"),
         (lambda: list(Run.listall(task_name=3)), TypeError, "task_name takes a string, not int"),  # type: ignore[arg-type]
-        (lambda: list(Run.listall(task_name="")), ValueError, "task_name is empty; omit it to have all"),
+        (lambda: list(Run.listall(task_name="")), ValueError, "task_name is empty; omit it to list all items"),
         (lambda: Run.listall(project=3), TypeError, "project takes"),  # type: ignore[arg-type]
         (lambda: pickle.dumps(Run.listall()), TypeError, "pickle list"),
         (lambda: list(Run.listall(sort_by=3)), TypeError, "sort_by takes"),  # type: ignore[arg-type]

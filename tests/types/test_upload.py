@@ -243,9 +243,7 @@ async def test_a_name_that_the_storage_changes_is_refused(plane: Plane, client: 
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "c").write_text("x")
     plane.rename = lambda name: name.replace("/", "%2F")
-    with pytest.raises(
-        RuntimeSystemError, match=r"the storage does not keep 'b/c' under that name, but at s3://.*b%2Fc"
-    ):
+    with pytest.raises(RuntimeSystemError, match=r"the storage stored 'b/c' as s3://.*b%2Fc"):
         await Dir.from_local.aio(tmp_path, client=client)
     plane.rename = lambda name: name.replace(" ", "%20")
     (tmp_path / "b" / "c").rename(tmp_path / "a b")

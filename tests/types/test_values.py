@@ -313,7 +313,7 @@ def test_a_value_that_cannot_be_written_is_refused_by_name(value: Any, annotatio
             LiteralType(blob=BlobType()),
             "x: expected a file, got str; upload from this machine with File.from_local",
         ),
-        (b"f", PICKLED, "x: the task expects a pickled object, which is not written here"),
+        (b"f", PICKLED, "x: the task expects a pickled object, which this client cannot encode"),
         (1, LiteralType(), "x: expected a value of unknown type, got int"),
         (1, LiteralType(union_type=UnionType()), "x: expected a union of nothing, got int"),
     ],

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flyte._installation import check as _check_installation
+from flyte._package.installation import check as _check_installation
 from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import RunningServer, Status, abort, serve
 from remote.planes.app import DAWN, AppLogs, Apps, Form, batches, containers, message, plain_batches, plain_containers
 from remote.planes.cluster import Clusters
-from support.proxy import cutting_proxy
+from support.proxies.proxy import cutting_proxy
 
 DEADLINE = 20
 

@@ -25,7 +25,7 @@ from flyte_api.messages.flyteidl2.app.app_payload import UpdateRequest, UpdateRe
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import RunningServer, ServerCall, Status, abort, serve
 from remote.planes.app import Apps, message
-from support.proxy import cutting_proxy
+from support.proxies.proxy import cutting_proxy
 
 DEADLINE = 20
 

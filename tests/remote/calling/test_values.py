@@ -161,6 +161,6 @@ def test_a_bad_argument_is_refused_by_its_name(box: Devbox, value: Any, complain
 
 
 def test_a_declared_pickle_is_refused_with_a_remedy() -> None:
-    with pytest.raises(TypeError, match=r"x: the task expects a pickled object, .*; give the literal of another run's"):
+    with pytest.raises(TypeError, match=r"x: the task expects a pickled object, .*; pass the literal of another run's"):
         to_literal({1}, LiteralType(simple=SimpleType.BINARY), name="x")
     assert to_literal(b"x", literal_type_of(bytes), name="x").scalar is not None

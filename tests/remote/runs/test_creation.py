@@ -45,7 +45,7 @@ from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from remote.planes.dataproxy import Data
 from remote.planes.run import Runs
-from support.proxy import CuttingProxy, cutting_proxy
+from support.proxies.proxy import CuttingProxy, cutting_proxy
 
 AT_ONCE = Backoff(attempts=4, first=0.001, longest=0.001)
 TASK = TaskIdentifier(project="p", domain="d", name="t", version="1")

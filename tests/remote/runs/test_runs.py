@@ -20,7 +20,7 @@ from flyte.models import ActionPhase
 from flyte.remote import Action, Project, Run, TaskDetails, TimeFilter
 from flyte_rpc.calls.client import CallRecord, Client
 from remote import tasks
-from support.proxy import cutting_proxy
+from support.proxies.proxy import cutting_proxy
 
 
 @pytest.fixture(scope="module")

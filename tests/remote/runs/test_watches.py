@@ -36,7 +36,7 @@ from flyte_rpc.entities import watch as watches
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from remote.planes.run import Runs, succeeded
 from remote.planes.tracked import Tracker
-from support.proxy import CuttingProxy, cutting_proxy
+from support.proxies.proxy import CuttingProxy, cutting_proxy
 
 AT_ONCE = Backoff(attempts=6, first=0.001, longest=0.001)
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)

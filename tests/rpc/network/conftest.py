@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.certificates import Authority
-from support.http_proxy import http_proxy
+from support.proxies.http_proxy import http_proxy
 
 CREDENTIALS = "ada:open sesame%40"
 

@@ -34,5 +34,8 @@ def bytes_of(pickle: bytes) -> bytes | None:
 
 
 def _unframed(pickle: bytes, start: int) -> int:
-    """Return the position of the opcode, after the frame size if there is one."""
-    return start + 9 if pickle[start : start + 1] == _FRAME else start
+    """Return the position of the opcode, after the frame size if there is one; the end if the frame does not fit."""
+    if pickle[start : start + 1] != _FRAME:
+        return start
+    size = int.from_bytes(pickle[start + 1 : start + 9], "little")
+    return start + 9 if size <= len(pickle) - start - 9 else len(pickle)

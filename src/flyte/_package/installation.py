@@ -21,6 +21,8 @@ def check() -> None:
     """
     # Without an `__init__.py`, Python makes a namespace package, which has no file.
     whole = getattr(sys.modules["flyte"], "__file__", None) is not None
-    problem = conflict("flyte", dirname(__file__), whole=whole, marker=_MARKER, ours="flyte-remote", theirs="flyte")
+    problem = conflict(
+        "flyte", dirname(dirname(__file__)), whole=whole, marker=_MARKER, ours="flyte-remote", theirs="flyte"
+    )
     if problem is not None:
         raise ImportError(problem, name="flyte")
