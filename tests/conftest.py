@@ -30,7 +30,7 @@ def pytest_asyncio_loop_factories(
     """Tests of calls and transports run on both event loops that users have."""
     factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
     if (
-        item.path.parent.name in ("calls", "transports", "connect", "network", "servers", "serving")
+        item.path.parent.name in ("calls", "transports", "connect", "network")
         and uvloop is not None
     ):
         factories["uvloop"] = uvloop.new_event_loop
