@@ -11,7 +11,7 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event, PingAckReceived, SettingsAcknowledged, WindowUpdated
 from h2.settings import SettingCodes
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flyte import errors
@@ -455,6 +455,7 @@ _frames = st.lists(
 
 
 @given(_frames)
+@example([(HEADERS, END_HEADERS, 2, _BLOCKS[0])])
 @settings(max_examples=100, deadline=None)
 def test_whatever_a_server_sends_ends_in_a_reply_or_an_error_of_ours(frames: list[tuple[int, int, int, bytes]]) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

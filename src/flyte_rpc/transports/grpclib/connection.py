@@ -10,7 +10,15 @@ from grpclib.config import Configuration
 from grpclib.protocol import EventsProcessor, H2Protocol, Stream
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
-from h2.events import ConnectionTerminated, DataReceived, Event, RemoteSettingsChanged, StreamEnded, StreamReset
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+)
 
 from flyte_rpc.errors import ConnectionLostError
 from flyte_rpc.transports.http2 import frames
@@ -67,6 +75,9 @@ class _ClientProcessor(TolerantProcessor):
         super().process_remote_settings_changed(event)
         self._protocol.settings_received = True
         self._protocol.resolve_ready()
+
+    def process_request_received(self, event: RequestReceived) -> None:
+        self.close("the server broke the rules of HTTP/2 (it opened a stream)")
 
     def process_stream_ended(self, event: StreamEnded) -> None:
         super().process_stream_ended(event)
