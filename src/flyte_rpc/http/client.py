@@ -258,10 +258,10 @@ def _reason(error: Exception, timeout: float) -> tuple[str, bool]:
         return f"the proxy refuses or cannot be reached ({_plain(inner)})", True
     if isinstance(error, exceptions.NameResolutionError):
         return "the host name cannot be resolved", True
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return "nothing answers at this address", True
     if isinstance(error, exceptions.NewConnectionError):
         return f"no connection ({_plain(error.__cause__)})", True
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return "nothing answers at this address", True
     if isinstance(error, (exceptions.SSLError, OSError)) and "CERTIFICATE" in str(error).upper():
         return f"its TLS certificate is not accepted ({_plain(error)})", True
     if isinstance(error, exceptions.TimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
 from typing import Any
 
 _log = logging.getLogger("flyte_rpc.auth")
@@ -51,8 +52,8 @@ class KeyringStore:
 
 def _keyring() -> Any:
     try:
-        import keyring
-        from keyring.backends import fail
+        keyring: Any = import_module("keyring")
+        fail: Any = import_module("keyring.backends.fail")
     except ImportError:
         _log.debug("The package keyring is not installed; tokens are kept in a file")
         return None
