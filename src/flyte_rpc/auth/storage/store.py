@@ -83,13 +83,14 @@ class TokenStore:
         Raises:
             AuthenticationError: Others can read their file.
         """
-        keyring, file = KeyringStore(), FileStore(self._where())
-        text = keyring.read(self._name)
+        text = None
+        try:
+            # A file is newer than what the keyring has: whoever writes to the keyring removes the file.
+            text = FileStore(self._where()).read(self._name)
+        except OSError as error:
+            _log.debug("The file of tokens cannot be read: %s", error.strerror or type(error).__name__)
         if text is None:
-            try:
-                text = file.read(self._name)
-            except OSError as error:
-                _log.debug("The file of tokens cannot be read: %s", error.strerror or type(error).__name__)
+            text = KeyringStore().read(self._name)
         return None if text is None else Tokens.from_json(text, self._clock(), self._wall())
 
     def write(self, tokens: Tokens) -> None:
