@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 from oauthlib.oauth2 import DeviceApplicationServer, RequestValidator, Server
 from oauthlib.oauth2.rfc8628.grant_types import DeviceCodeGrant
@@ -42,7 +43,8 @@ class _Rules(RequestValidator):
         return "Authorization" in request.headers
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
-        expected = "Basic cm9ib3Q6czNjcmV0JTJGd2l0aCUyQnNpZ25zK2FuZCUzQWNvbG9u"
+        pair = f"robot:{quote_plus(self._state.secret)}"
+        expected = "Basic " + b64encode(pair.encode()).decode()
         request.client = _Client("robot")
         return bool(request.headers.get("Authorization") == expected)
 
@@ -142,6 +144,10 @@ class OAuthServer:
         self.fault: Callable[[str, dict[str, str]], Reply | None] = lambda path, form: None
         """May answer a request in place of the server."""
         self.lifetime = 3600
+        self.interval: float = 5
+        """Seconds between polls for a device code."""
+        self.device_lifetime: float = 1800
+        self.secret = SECRET
         self.url = ""
         self._rules = _Rules(self)
         self._oauth = Server(self._rules, token_expires_in=lambda request: self.lifetime)
@@ -170,7 +176,8 @@ class OAuthServer:
         replaced = self.fault(parts.path, form)
         if replaced is not None:
             return replaced[0], {"Content-Type": replaced[1]}, replaced[2]
-        url = f"https://localhost{target}"  # oauthlib refuses cleartext
+        # oauthlib refuses cleartext, and queries of requests for tokens.
+        url = f"https://localhost{target if parts.path == '/authorize' else parts.path}"
         match parts.path:
             case "/.well-known/oauth-authorization-server":
                 return 200, {"Content-Type": "application/json"}, json.dumps(self.metadata())
@@ -180,15 +187,18 @@ class OAuthServer:
                 found, text, status = self._oauth.create_token_response(url, method, body, headers)
                 return status, found, text
             case "/device":
-                device = DeviceApplicationServer(self._rules, f"{self.url}/activate", interval=5)
-                found, data, status = device.create_device_authorization_response(url, method, body, headers)
-                text = data if isinstance(data, str) else json.dumps(data)
-                if status == 200:
-                    code = json.loads(text)["device_code"]
-                    self.device_codes.add(code)
-                    self.issued.add(code)
-                return status, {**found, "Content-Type": "application/json"}, text
+                return self._device(url, method, body, headers)
         return 404, {"Content-Type": "text/plain"}, "not found"
+
+    def _device(self, url: str, method: str, body: str, headers: dict[str, str]) -> tuple[int, dict[str, str], str]:
+        device = DeviceApplicationServer(self._rules, f"{self.url}/activate", interval=self.interval)
+        found, data, status = device.create_device_authorization_response(url, method, body, headers)
+        reply = json.loads(data) if isinstance(data, str) else data
+        if status == 200:
+            reply["expires_in"] = self.device_lifetime
+            self.device_codes.add(reply["device_code"])
+            self.issued.add(reply["device_code"])
+        return status, {**found, "Content-Type": "application/json"}, json.dumps(reply)
 
     def _authorize(self, url: str) -> tuple[int, dict[str, str], str]:
         scopes, request = self._oauth.validate_authorization_request(url)

@@ -136,7 +136,8 @@ def _well_known(endpoint: Endpoint, http: HttpClient, failure: RpcError | None) 
             problem = "" if reply.status == 200 else f"{reply.url} answers with status {reply.status}"
         except HttpError as error:
             problem, unsent = str(error), error.unsent
-    if unsent and failure is not None:
+    nobody_there = unsent or (bool(endpoint.socket_path) and isinstance(failure, EndpointError))
+    if nobody_there and failure is not None:
         raise failure
     if isinstance(found.get("token_endpoint"), str):
         return {name: url for name in _URLS if isinstance(url := found.get(name, ""), str)}

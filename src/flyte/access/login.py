@@ -122,10 +122,10 @@ def credentials_for(
         printer = TokenCommand(argv, header=header or "authorization")
         session = _session(("command", argv, header), lambda: OAuthCredentials(printer, label="the control plane"))
         return _with_proxy(proxy, session)
-    if not endpoint:
-        raise _wrong(f"auth_type={kind!r} needs an endpoint; write endpoint='https://host'")
     if kind == "ClientSecret" and not client_id:
         raise _wrong("auth_type='ClientSecret' needs client_id='...'")
+    if not endpoint:
+        raise _wrong(f"auth_type={kind!r} needs an endpoint; write endpoint='https://host'")
     where = parse_endpoint(endpoint, insecure=insecure)
     overrides: dict[str, Any] = {
         "client_id": client_id,

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from html import escape
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import parse_qs, urlsplit
 
 from flyte_rpc.errors import AuthenticationError, InitializationError
@@ -168,10 +168,10 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _REQUEST_SECONDS
-    server: _Server
 
     def do_GET(self) -> None:
-        status, title, text = self.server.handle(self.path)
+        server = cast(_Server, self.server)
+        status, title, text = server.handle(self.path)
         page = _PAGE.format(title=escape(title), text=escape(text)).encode()
         try:
             self.send_response(status)
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(page)
         finally:
-            self.server.sent()
+            server.sent()
 
     def version_string(self) -> str:
         return "log-in"
