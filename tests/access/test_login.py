@@ -140,7 +140,7 @@ class TestClientSecret:
 
     async def test_from_the_environment(self, plane: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
         settings = {"client_id": "robot", "scopes": ["all"], "client_secret_env_var": "MY_SECRET"}
-        with pytest.raises(AuthenticationError, match="environment variable MY_SECRET .* is not set"):
+        with pytest.raises(AuthenticationError, match=r"environment variable MY_SECRET .* is not set"):
             await call(plane.endpoint, **settings)
         monkeypatch.setenv("MY_SECRET", SECRET)
         assert await call(plane.endpoint, **settings) == 6

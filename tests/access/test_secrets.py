@@ -137,14 +137,16 @@ def oauth() -> Iterator[OAuthServer]:
 
 
 @pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
+def written() -> Iterator[Written]:
     found = Written()
     recorder = Recorder(found)
     root = logging.getLogger()
-    monkeypatch.setattr(root, "level", logging.DEBUG)
+    before = root.level
+    root.setLevel(logging.DEBUG)
     root.addHandler(recorder)
     yield found
     root.removeHandler(recorder)
+    root.setLevel(before)
 
 
 @pytest.fixture(autouse=True)
@@ -213,10 +215,10 @@ async def test_nothing_is_written(
         oauth.device_answers = ["access_denied"]
     path, _, name = step.partition(" ")
     fault: Callable[[str, dict[str, str]], Reply] | None = FAULTS.get(name)
-    refreshing = False
+    refreshing = [False]
 
     def answer(asked: str, form: dict[str, str]) -> Reply | None:
-        if fault is not None and asked == path and (form.get("grant_type") == "refresh_token") == refreshing:
+        if fault is not None and asked == path and (form.get("grant_type") == "refresh_token") == refreshing[0]:
             return fault(asked, form)
         return None
 
@@ -231,7 +233,7 @@ async def test_nothing_is_written(
         async with await serve([EchoServer(), Access(metadata)], authenticate=guard) as server:
             settings = settings_of(way, server.endpoint, seen)
             failures = 0
-            for refreshing in (False, True) if fault is not None else (False,):
+            for refreshing[0] in (False, True) if fault is not None else (False,):
                 failures += await use(server.endpoint, oauth, written, settings, step)
     written.add(*(warning.message for warning in warned), *capfd.readouterr())
     written.add(*(line for _, line in browser.pages))

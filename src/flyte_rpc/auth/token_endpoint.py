@@ -104,17 +104,17 @@ class TokenEndpoint:
             TokenRequestError: The server refuses, or cannot be reached.
         """
         where = origin_and_path(url)
-        problem = ""
+        problem, unreachable = "", False
         reply: HttpReply | None = None
         found: dict[str, Any] = {}
         try:
             reply = self._http.post_form(url, {**form, **self._identity()}, headers=self._headers())
             found = reply.json()
         except HttpError as error:
-            problem = str(error)
+            problem, unreachable = str(error), error.transient
         # Raised outside of the handler, so that the chain has no error with more in it than ours.
         if reply is None:
-            raise TokenRequestError(f"No token: {problem}.", transient=True)
+            raise TokenRequestError(f"No token: {problem}.", transient=unreachable)
         if reply.status == 200 and not problem and "error" not in found:
             return found
         transient = reply.status >= 500 or reply.status == _BUSY

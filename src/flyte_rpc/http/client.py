@@ -194,8 +194,7 @@ class HttpClient:
             **dict(self._headers_for(url)),
             **dict(headers),
         }
-        reason = ""
-        unsent = False
+        reason, unsent, transient = "", False, False
         with _quiet(), self._manager(url) as manager:
             try:
                 response = manager.request(
@@ -217,8 +216,9 @@ class HttpClient:
                 if isinstance(error, HttpError):
                     raise
                 reason, unsent = _reason(error, self._timeout)
+                transient = "certificate" not in reason
         # Outside of the handler: the errors of urllib3 have the whole URL in them.
-        raise HttpError(f"{where} cannot be reached: {reason}", unsent=unsent)
+        raise HttpError(f"{where} cannot be reached: {reason}", unsent=unsent, transient=transient)
 
     def _read(self, response: urllib3.BaseHTTPResponse, where: str, end: float) -> bytes:
         data = bytearray()
@@ -227,7 +227,7 @@ class HttpClient:
             if len(data) > _REPLY_BYTES:
                 raise HttpError(f"{where} sends more than {_REPLY_BYTES >> 20} MiB")
             if self._clock() >= end:
-                raise HttpError(f"{where} has not sent its whole reply within {self._timeout:g} s")
+                raise HttpError(f"{where} has not sent its whole reply within {self._timeout:g} s", transient=True)
         return bytes(data)
 
     def _manager(self, url: str) -> urllib3.PoolManager:

@@ -219,12 +219,12 @@ class TestKeyring:
 class TestLock:
     def test_one_at_a_time(self, tmp_path: Path) -> None:
         clock = Clock()
-        with process_lock(tmp_path / "lock", 1):
-            with (
-                pytest.raises(AuthenticationError, match="Another process has been logging in for 7 s"),
-                process_lock(tmp_path / "lock", 7, sleep=clock.sleep, clock=clock),
-            ):
-                raise AssertionError("the lock was held twice")
+        with (
+            process_lock(tmp_path / "lock", 1),
+            pytest.raises(AuthenticationError, match="Another process has been logging in for 7 s"),
+            process_lock(tmp_path / "lock", 7, sleep=clock.sleep, clock=clock),
+        ):
+            raise AssertionError("the lock was held twice")
         with process_lock(tmp_path / "lock", 1):
             assert sum(clock.slept) == pytest.approx(7, abs=0.1)
 

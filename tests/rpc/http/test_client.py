@@ -248,6 +248,6 @@ class TestNetwork:
                     if works:
                         assert http.get(site.url).status == 200
                     else:
-                        with pytest.raises(HttpError, match="the proxy refuses .*407") as raised:
+                        with pytest.raises(HttpError, match=r"the proxy refuses .*407") as raised:
                             http.get(site.url)
                         assert "wrong" not in str(raised.value)
