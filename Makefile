@@ -8,8 +8,8 @@ PIP := pip install --quiet --disable-pip-version-check
 # The interpreters of `make test-all`: all that are installed.
 PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/null && echo python$$v; done)
 
-# The transports of `make test-transports`, besides the default one that `make test` uses.
-TRANSPORTS ?= connect-1.1 connect-2 grpclib
+# The transports of `make test-transports`, besides the default one that `make test` uses. It takes `grpclib` as well.
+TRANSPORTS ?= connect-1.1 connect-2
 
 .PHONY: demo test test-all test-transports interop check generate docs bench setup clean
 

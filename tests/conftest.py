@@ -29,9 +29,6 @@ def pytest_asyncio_loop_factories(
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests of calls and transports run on both event loops that users have."""
     factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if (
-        item.path.parent.name in ("calls", "transports", "connect", "network", "servers", "serving")
-        and uvloop is not None
-    ):
+    if item.path.parent.name in ("calls", "transports", "connect", "network") and uvloop is not None:
         factories["uvloop"] = uvloop.new_event_loop
     return factories

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -13,9 +13,6 @@ from flyte_rpc.transports import choice
 from flyte_rpc.transports.connect.transport import ConnectTransport, HttpVersion
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.transport import TransportFactory
-
-if TYPE_CHECKING:
-    import ssl
 
 VARIABLE = "FLYTE_TEST_TRANSPORT"
 """The environment variable that names the transport: grpc, grpclib, connect-1.1 or connect-2. Default: what clients choose."""
@@ -37,14 +34,14 @@ def transport_of(mode: str) -> Iterator[None]:
         return
     original = choice.transport_factory
 
-    def chosen(transport: Any, user_agent: str, ssl_context: ssl.SSLContext | None) -> TransportFactory:
+    def chosen(transport: Any, user_agent: str, *network: Any) -> TransportFactory:
         if transport != "auto":
-            return original(transport, user_agent, ssl_context)
+            return original(transport, user_agent, *network)
         if mode not in _HTTP:
-            return original(mode, user_agent, ssl_context)  # type: ignore[arg-type]
+            return original(mode, user_agent, *network)  # type: ignore[arg-type]
 
         def connect(endpoint: Endpoint) -> ConnectTransport:
-            return ConnectTransport(endpoint, user_agent=user_agent, ssl_context=ssl_context, http=_HTTP[mode])
+            return ConnectTransport(endpoint, user_agent=user_agent, http=_HTTP[mode])
 
         return connect
 
