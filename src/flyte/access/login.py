@@ -38,6 +38,9 @@ from .discovery import discover
 AUTH_TYPES = ("Pkce", "DeviceFlow", "ClientSecret", "ExternalCommand", "Passthrough")
 """The values of `auth_type`."""
 
+_APPLICATION = "flyte-remote"
+"""The name of this SDK in the keyring, and of its folder."""
+
 _INTERACTIVE = ("Pkce", "DeviceFlow")
 
 _lock = threading.Lock()
@@ -140,7 +143,7 @@ def credentials_for(
     identity = Identity(str(where), kind, client_id or "", tuple(scopes or ()), audience or "", subject or "")
     flow = _flow(kind, http, find, _secret(*sources.values()), headless=headless, subject=subject or "")
     # A client secret yields new tokens at any time, so that there is nothing to keep.
-    store = None if kind == "ClientSecret" or disable_keyring else TokenStore(identity)
+    store = None if kind == "ClientSecret" or disable_keyring else TokenStore(identity, _APPLICATION)
     marks = (identity, network, header, redirect_uri, disable_keyring, headless, interactive)
     sealed = tuple(_digest(str(source or "")) for source in sources.values())
     session = _session(

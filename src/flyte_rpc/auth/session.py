@@ -119,7 +119,7 @@ class OAuthCredentials:
     def _start(self, current: Tokens | None, rejected: str | None) -> Future[Tokens]:
         flight: Future[Tokens] = Future()
         flight.set_running_or_notify_cancel()  # a caller that gives up must not take it from the others
-        thread = threading.Thread(target=self._run, args=(flight, current, rejected), name="flyte-login", daemon=True)
+        thread = threading.Thread(target=self._run, args=(flight, current, rejected), name="login", daemon=True)
         thread.start()
         return flight
 

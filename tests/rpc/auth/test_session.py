@@ -215,7 +215,9 @@ class TestStored:
         monkeypatch.setattr("flyte_rpc.auth.storage.keyrings._keyring", lambda: None)
 
     def store(self, folder: Path, clock: Clock, identity: Identity = ME, wall: float = 0.0) -> TokenStore:
-        return TokenStore(identity, folder=folder / "tokens", clock=clock, wall=lambda: clock.now + wall)
+        return TokenStore(
+            identity, "flyte-remote", folder=folder / "tokens", clock=clock, wall=lambda: clock.now + wall
+        )
 
     def session(self, flow: Scripted, store: TokenStore, clock: Clock) -> OAuthCredentials:
         return OAuthCredentials(flow, label="flyte.example.com", store=store, clock=clock)

@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(folder: Path) -> TokenStore:
     clock = Clock()
-    return TokenStore(ME, folder=folder, clock=clock, wall=clock)
+    return TokenStore(ME, "flyte-remote", folder=folder, clock=clock, wall=clock)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ class TestFiles:
 
     def test_nowhere_to_write(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "file").write_text("")
-        store = TokenStore(ME, folder=tmp_path / "file" / "tokens")
+        store = TokenStore(ME, "flyte-remote", folder=tmp_path / "file" / "tokens")
         with caplog.at_level(logging.WARNING), store.locked(1):
             store.write(TOKENS)
             assert store.read() is None
@@ -134,7 +134,7 @@ class TestStateFolder:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(folders.sys, "platform", platform)
-        assert folders.state_folder().as_posix() == expected
+        assert folders.state_folder("flyte-remote").as_posix() == expected
 
 
 class TestKeyring:
@@ -243,7 +243,7 @@ folder, url, rejected = sys.argv[1:]
 server = AuthServer(token_endpoint=url + "/token", client_id="people", scopes=("all", "offline"))
 flow = DeviceFlow(HttpClient(Network()), lambda: server, show=print)
 identity = Identity("https://flyte.example.com:443", "Pkce", "people", ("all",), "", "")
-session = OAuthCredentials(flow, label="x", store=TokenStore(identity, folder=Path(folder)))
+session = OAuthCredentials(flow, label="x", store=TokenStore(identity, "flyte-remote", folder=Path(folder)))
 old = (("authorization", "Bearer " + rejected),)
 found = []
 
@@ -268,7 +268,7 @@ def test_ten_threads_in_each_of_two_processes_renew_once(
     flows: Flows, oauth: OAuthServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    session = OAuthCredentials(flows.pkce(), label="x", store=TokenStore(ME, folder=folder))
+    session = OAuthCredentials(flows.pkce(), label="x", store=TokenStore(ME, "flyte-remote", folder=folder))
     [(_, value)] = asyncio.run(session.headers())  # type: ignore[arg-type]
     rejected = value.removeprefix("Bearer ")
     oauth.grants.clear()

@@ -83,7 +83,7 @@ class Callback:
             )
         self.redirect_uri = f"http://{host}:{self._server.server_address[1]}{self._path}"
         """Where the log-in page has to redirect to."""
-        self._thread = threading.Thread(target=self._serve, name="flyte-login-callback", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="login-callback", daemon=True)
         self._thread.start()
 
     def wait(self, seconds: float) -> Answer | None:
@@ -128,7 +128,8 @@ class Callback:
             self._answer = Answer("" if error else query["code"], error)
             self._answering = threading.get_ident()
         self._answered.set()
-        self._settled.wait(_OUTCOME_SECONDS)
+        if not self._settled.wait(_OUTCOME_SECONDS):
+            return 200, "Almost done", "Return to your program, which is still completing the log-in."
         if self._problem:
             return 400, "Log-in failed", self._problem
         return 200, "You are logged in", "You can close this page and return to your program."

@@ -8,11 +8,17 @@ from typing import Any
 
 _log = logging.getLogger("flyte_rpc.auth")
 
-_SERVICE = "flyte-remote"
-
 
 class KeyringStore:
     """Keeps texts in the system's keyring. Whatever fails there is logged at debug level, and counts as absent."""
+
+    def __init__(self, service: str) -> None:
+        """Use a keyring. It is opened when something is read or written.
+
+        Args:
+            service: The name under which the keyring shows the texts.
+        """
+        self._service = service
 
     def read(self, name: str) -> str | None:
         """Return a text; None if there is none, or no keyring."""
@@ -20,7 +26,7 @@ class KeyringStore:
         if keyring is None:
             return None
         try:
-            found = keyring.get_password(_SERVICE, name)
+            found = keyring.get_password(self._service, name)
         except Exception as error:  # backends raise what they like
             _failed("read", error)
             return None
@@ -32,7 +38,7 @@ class KeyringStore:
         if keyring is None:
             return False
         try:
-            keyring.set_password(_SERVICE, name, text)
+            keyring.set_password(self._service, name, text)
         except Exception as error:  # as above
             _failed("written", error)
             return False
@@ -44,8 +50,8 @@ class KeyringStore:
         if keyring is None:
             return
         try:
-            if keyring.get_password(_SERVICE, name) is not None:
-                keyring.delete_password(_SERVICE, name)
+            if keyring.get_password(self._service, name) is not None:
+                keyring.delete_password(self._service, name)
         except Exception as error:  # as above
             _failed("changed", error)
 

@@ -9,11 +9,9 @@ from pathlib import Path
 
 from flyte_rpc.errors import AuthenticationError
 
-_NAME = "flyte-remote"
 
-
-def state_folder() -> Path:
-    """Where programs on this system keep state of the user, for us. It need not exist."""
+def state_folder(application: str) -> Path:
+    """Where an application keeps state of the user on this system. It need not exist."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or os.path.join("~", "AppData", "Local")
     elif sys.platform == "darwin":
@@ -22,7 +20,7 @@ def state_folder() -> Path:
         base = os.environ.get("XDG_STATE_HOME", "")
         if not os.path.isabs(base):  # the specification says to ignore relative paths
             base = os.path.join("~", ".local", "state")
-    return Path(base).expanduser() / _NAME
+    return Path(base).expanduser() / application
 
 
 def private_folder(path: Path) -> Path:

@@ -44,6 +44,7 @@ class TokenStore:
     def __init__(
         self,
         identity: Identity,
+        application: str,
         *,
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -53,11 +54,13 @@ class TokenStore:
 
         Args:
             identity: Whose tokens to keep.
+            application: The name of the SDK in the keyring, and of its folder.
             folder: The folder of files and locks. Default: `tokens` in the user's state folder.
             clock: The monotonic clock.
             wall: The wall clock.
         """
         self._name = identity.name
+        self._application = application
         self._folder = folder
         self._clock = clock
         self._wall = wall
@@ -90,7 +93,7 @@ class TokenStore:
         except OSError as error:
             _log.debug("The file of tokens cannot be read: %s", error.strerror or type(error).__name__)
         if text is None:
-            text = KeyringStore().read(self._name)
+            text = KeyringStore(self._application).read(self._name)
         return None if text is None else Tokens.from_json(text, self._clock(), self._wall())
 
     def write(self, tokens: Tokens) -> None:
@@ -101,7 +104,7 @@ class TokenStore:
         """
         text = tokens.to_json(self._clock(), self._wall())
         file = FileStore(self._where())
-        if KeyringStore().write(self._name, text):
+        if KeyringStore(self._application).write(self._name, text):
             file.delete(self._name)
             return
         try:
@@ -111,8 +114,8 @@ class TokenStore:
 
     def delete(self) -> None:
         """Forget the tokens."""
-        KeyringStore().delete(self._name)
+        KeyringStore(self._application).delete(self._name)
         FileStore(self._where()).delete(self._name)
 
     def _where(self) -> Path:
-        return self._folder or state_folder() / "tokens"
+        return self._folder or state_folder(self._application) / "tokens"
