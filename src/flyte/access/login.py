@@ -35,6 +35,8 @@ from flyte_rpc.transports.network.settings import Network
 from .api_key import parse_api_key
 from .discovery import discover
 
+__all__ = ["AUTH_TYPES", "credentials_for"]
+
 AUTH_TYPES = ("Pkce", "DeviceFlow", "ClientSecret", "ExternalCommand", "Passthrough")
 """The values of `auth_type`."""
 
