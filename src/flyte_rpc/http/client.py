@@ -162,20 +162,20 @@ class HttpClient:
     def _retrying(self, method: str, url: str, headers: Iterable[tuple[str, str]], body: bytes | None) -> HttpReply:
         end = self._clock() + self._timeout
         for attempt in range(1, _ATTEMPTS + 1):
-            wait: float | None = _FIRST_WAIT * 2 ** (attempt - 1)
+            wait = _FIRST_WAIT * 2 ** (attempt - 1)
             try:
                 reply = self._send(method, url, headers, body, end)
             except HttpError as error:
-                if not error.unsent or attempt == _ATTEMPTS or self._clock() + (wait or 0.0) >= end:
+                if not error.unsent or attempt == _ATTEMPTS or self._clock() + wait >= end:
                     raise
             else:
                 if reply.status not in _BUSY or attempt == _ATTEMPTS:
                     return reply
                 asked = retry_after(reply.headers.get("retry-after"), longest=_LONGEST_WAIT)
                 wait = wait if asked is None else asked
-                if self._clock() + (wait or 0.0) >= end:
+                if self._clock() + wait >= end:
                     return reply
-            self._sleep(wait or 0.0)
+            self._sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     def _send(
@@ -205,7 +205,7 @@ class HttpClient:
                     redirect=False,
                     retries=False,
                     preload_content=False,
-                    timeout=urllib3.Timeout(connect=min(left, _CONNECT_TIMEOUT), read=left),
+                    timeout=urllib3.Timeout(total=left, connect=min(left, _CONNECT_TIMEOUT)),
                 )
                 try:
                     data = self._read(response, where, end)
