@@ -32,6 +32,7 @@ MODULES = {
     "flyte.models": ("src/flyte/models.py", "Phases and states."),
     "flyte.types": ("src/flyte/types/__init__.py", "Python values as Flyte literals, and back."),
     "flyte.artifacts": ("src/flyte/artifacts.py", "Metadata of artifacts."),
+    "flyte.access.login": ("src/flyte/access/login.py", "Credentials that log in."),
     "flyte.devbox": ("src/flyte/devbox/__init__.py", "The embedded control plane."),
     "flyte_rpc.v1": ("src/flyte_rpc/v1.py", "The runtime of generated clients."),
 }

@@ -7,7 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,24 @@ import pytest
 import flyte
 from flyte.devbox import Devbox
 from flyte_api.registry import registry
+from flyte_rpc.auth import notices
 from flyte_rpc.calls.client import Client
-from flyte_rpc.serving.server import ServiceBase, serve
+from flyte_rpc.serving.server import Authenticate, ServiceBase, serve
 from flyte_rpc.sync import bridge
 from remote import tasks
 from remote.planes.app import AppLogs, Apps
 from remote.planes.artifact import Registry
 from remote.planes.org import Domains
+from remote.planes.project import ThreeProjects
 from remote.planes.secret import Vault
 from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
 from remote.planes.trigger import Triggers
+from rpc.auth.conftest import Browser
 from support.certificates import Authority
+from support.control_plane import Access, TokenGuard
+from support.oauth_server import oauth_server
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -67,8 +73,9 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
 class Elsewhere:
     """A control plane in the place of the devbox."""
 
-    def __init__(self, services: list[ServiceBase]) -> None:
-        self._server = bridge.run(serve(services))
+    def __init__(self, services: list[ServiceBase], authenticate: Authenticate | None = None) -> None:
+        self._server = bridge.run(serve(services, authenticate=authenticate))
+        self.endpoint = self._server.endpoint
         self._client = Client(
             self._server.endpoint, org="acme", project="flytesnacks", domain="development", timeout=20
         )
@@ -95,6 +102,21 @@ def namespace(flyte_devbox: Devbox) -> dict[str, Any]:
     return {"flyte": flyte, "box": flyte_devbox, "my_function": tasks.multiply, "__name__": "docs"}
 
 
+@pytest.fixture
+def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
+    """A control plane that wants a log-in, and a browser in which somebody logs in."""
+    browser = Browser()
+    monkeypatch.setattr(notices, "open_browser", browser)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    with oauth_server() as oauth:
+        plane = Elsewhere([Access(oauth.metadata()), ThreeProjects()], TokenGuard(oauth))
+        yield plane
+        browser.join()
+        plane.close()
+        assert oauth.grants == {"authorization_code": 1}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_examples_run(
     page: Path,
@@ -115,6 +137,9 @@ def test_examples_run(
         namespace |= {"certificates": certificates.certificate, "my_certificate": certificates.issue("me")}
         request.addfinalizer(lambda before=registry.default: registry.set_default(before))
         registry.set_default(None)
+    if page.name == "login.md":
+        text = text.replace("https://flyte.example.com", request.getfixturevalue("secured").endpoint)
+        namespace["api_key"] = b64encode(b"flyte.example.com:id:secret:org").decode()
     if page.name in ELSEWHERE:
         namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)

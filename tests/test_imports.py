@@ -8,11 +8,27 @@ import sys
 
 import pytest
 
+from flyte.devbox import Devbox
+
 # Modules outside the standard library, whose own imports differ between versions of Python. A budget, not a record: raise it
 # only for something every user needs.
 _BUDGETS = {"import flyte": 4, "from flyte.remote import Run": 115}
 
-_HEAVY = ("rich", "click", "httpx", "grpclib", "h11", "h2", "jinja2", "google", "pydantic", "sqlite3", "ssl")
+_HEAVY = (
+    "rich",
+    "click",
+    "httpx",
+    "grpclib",
+    "h11",
+    "h2",
+    "jinja2",
+    "google",
+    "pydantic",
+    "sqlite3",
+    "ssl",
+    "urllib3",
+    "keyring",
+)
 _OURS = ("flyte.devbox", "flyte_codegen", "flyte_rpc.serving.server", "flyte.types")
 
 
@@ -33,6 +49,15 @@ def test_modules_loaded(statement: str) -> None:
     assert heavy == []
     counted = sorted(m for m in loaded if m.split(".")[0] not in sys.stdlib_module_names)
     assert len(counted) <= _BUDGETS[statement], counted
+
+
+def test_calls_with_a_token_need_no_log_in(flyte_devbox: Devbox) -> None:
+    statement = (
+        f"import flyte; flyte.init({flyte_devbox.endpoint!r}, token={flyte_devbox.token!r}); "
+        "from flyte.remote import Project; assert Project.listall(limit=1).first() is not None"
+    )
+    loaded = _loaded(statement)
+    assert sorted(m for m in loaded if m.startswith(("urllib3", "keyring", "flyte_rpc.auth", "flyte_rpc.http"))) == []
 
 
 def test_every_public_name_can_be_had() -> None:

@@ -2,6 +2,7 @@
 
     FlyteError
       InitializationError             no endpoint, project or domain is set
+      AuthenticationError             logging in failed
       WaitTimeoutError                a wait timed out; the run continues
       NotDoneError                    the outcome was requested before the end
       AppStateError                   an app cannot reach the requested state
@@ -25,6 +26,7 @@ from typing import ClassVar, Literal
 from flyte_rpc.errors import (
     AbortedError,
     AlreadyExistsError,
+    AuthenticationError,
     BlockingCallError,
     ConnectionLostError,
     DataLossError,
@@ -59,6 +61,7 @@ __all__ = [
     "AppDeletedError",
     "AppFailedError",
     "AppStateError",
+    "AuthenticationError",
     "BaseRuntimeError",
     "BlockingCallError",
     "ConnectionLostError",

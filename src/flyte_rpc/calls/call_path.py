@@ -25,7 +25,7 @@ from flyte_rpc.redaction import hidden, redact
 from flyte_rpc.transports.transport import Transport
 
 from .client import CallRecord, Client
-from .credentials import Headers
+from .credentials import Headers, beside_blocks
 from .metadata import added
 from .retry import Backoff
 from .rpc import Effect, Rpc
@@ -172,7 +172,7 @@ class _Attempt:
     async def begin(self) -> None:
         self.number += 1
         blocks = {name for name, _ in added()}
-        if self._credentials is not None and "authorization" not in blocks:
+        if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
             self._authentication = await self._credentials.headers()
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)

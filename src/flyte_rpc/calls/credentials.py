@@ -44,6 +44,14 @@ class Credentials(Protocol):
         ...
 
 
+def beside_blocks(credentials: Credentials) -> bool:
+    """Whether credentials are asked even if an `auth_metadata` block sets `authorization`.
+
+    Credentials that send other headers as well, such as those for a proxy, say so with an attribute of this name.
+    """
+    return bool(getattr(credentials, "beside_blocks", False))
+
+
 class BearerToken:
     """A token that never changes."""
 

@@ -1,0 +1,1 @@
+"""The ways to log in. They are blocking code, which a session runs in a thread."""

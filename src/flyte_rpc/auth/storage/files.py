@@ -1,0 +1,66 @@
+"""Files that only their owner can read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from .state_folder import check_private, private_folder
+
+_BYTES = 1 << 20
+
+
+class FileStore:
+    """Keeps texts in files of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use a folder. It is created when something is written.
+
+        Args:
+            folder: The folder.
+        """
+        self._folder = folder
+
+    def read(self, name: str) -> str | None:
+        """Return a text; None if there is none.
+
+        Raises:
+            AuthenticationError: Others can read the file, or it is a link.
+        """
+        path = self._path(name)
+        try:
+            check_private(path, os.lstat(path), "chmod 600")
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as stream:
+            check_private(path, os.fstat(stream.fileno()), "chmod 600")
+            return stream.read(_BYTES).decode("utf-8", "replace")
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a text.
+
+        Raises:
+            AuthenticationError: Others can use the folder.
+            OSError: The file cannot be written.
+        """
+        private_folder(self._folder)
+        part = self._folder / f"{name}.{secrets.token_hex(8)}.part"
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
+                stream.write(text)
+            part.replace(self._path(name))
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+    def delete(self, name: str) -> None:
+        """Forget a text, if there is one."""
+        with suppress(OSError):
+            self._path(name).unlink()
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name}.json"
