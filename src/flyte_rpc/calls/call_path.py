@@ -25,7 +25,7 @@ from flyte_rpc.redaction import hidden, redact
 from flyte_rpc.transports.transport import Transport
 
 from .client import CallRecord, Client
-from .credentials import Headers, beside_blocks
+from .credentials import Headers, authentication_of, beside_blocks
 from .metadata import added
 from .retry import Backoff
 from .rpc import Effect, Rpc
@@ -167,13 +167,15 @@ class _Attempt:
         self._credentials = client.settings.credentials
         self._authentication: Headers | None = None
         """The headers of the credentials; None if a block overrides them, or there are none."""
-        self._renewed = False
+        self._renewals = 0
+        self._anonymous = False
+        """Whether the first attempt that was rejected had no credentials."""
 
     async def begin(self) -> None:
         self.number += 1
         blocks = {name for name, _ in added()}
         if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
-            self._authentication = await self._credentials.headers()
+            self._authentication = await authentication_of(self._credentials)
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)
         # Read them now: a stream may fail after its reader has left the block that added them.
@@ -182,12 +184,18 @@ class _Attempt:
         self._started = time.monotonic()
 
     async def renew(self) -> bool:
-        """Renew the credentials that the server rejected. Returns whether the call is sent again; at most once."""
-        if self._credentials is None or self._renewed or self._authentication is None:
+        """Renew the credentials that the server rejected. Returns whether the call is sent again.
+
+        It is once, and once more if the first attempt was anonymous, since the credentials got then may be old ones.
+        """
+        if self._credentials is None or self._authentication is None or self._renewals > self._anonymous:
             return False
-        self._renewed = await self._credentials.renew(self._authentication)
-        self._transparent += self._renewed
-        return self._renewed
+        if not self._renewals:
+            self._anonymous = not self._authentication
+        renewed = await self._credentials.renew(self._authentication)
+        self._renewals += renewed
+        self._transparent += renewed
+        return renewed
 
     def delay_after(self, error: RpcError, retry: Backoff) -> float | None:
         """Seconds to wait before the next attempt; None if this was the last."""

@@ -16,7 +16,9 @@ Pairs = tuple[tuple[str, str], ...]
 
 _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
-_OURS = ("te", "content-type", "user-agent", "x-request-id")
+OURS = ("te", "content-type", "user-agent", "x-request-id")
+"""Headers that a call sets itself."""
+
 HTTP_HEADERS = frozenset(
     (
         "accept-encoding",
@@ -58,7 +60,7 @@ def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
     if not pairs:
         raise ValueError('auth_metadata takes at least one pair, such as ("authorization", "Bearer ...")')
     given = ((name.lower(), value) for name, value in (_pair("auth_metadata", pair) for pair in pairs))
-    with _more(checked(given, called="auth_metadata", ours=_OURS)):
+    with _more(checked(given, called="auth_metadata", ours=OURS)):
         yield
 
 
@@ -71,7 +73,7 @@ def _pair(called: str, pair: object) -> tuple[str, str]:
 
 
 def checked(
-    metadata: Iterable[tuple[str, str]], *, called: str = "metadata", ours: tuple[str, ...] = ("authorization", *_OURS)
+    metadata: Iterable[tuple[str, str]], *, called: str = "metadata", ours: tuple[str, ...] = ("authorization", *OURS)
 ) -> Pairs:
     """Validate pairs for sending.
 
