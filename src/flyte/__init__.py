@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from . import artifacts, devbox, errors, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
-    from ._init import current_domain, current_project, init, init_from_config, init_in_cluster
+    from ._init import (
+        current_domain,
+        current_project,
+        init,
+        init_from_api_key,
+        init_from_config,
+        init_in_cluster,
+        init_passthrough,
+    )
     from ._launch import run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
@@ -51,8 +59,10 @@ __all__ = [
     "devbox",
     "errors",
     "init",
+    "init_from_api_key",
     "init_from_config",
     "init_in_cluster",
+    "init_passthrough",
     "map",
     "models",
     "remote",
@@ -76,7 +86,15 @@ __getattr__, __dir__ = lazy_exports(
     {
         "._client": ("Client", "current_client", "use_client"),
         "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
-        "._init": ("current_domain", "current_project", "init", "init_from_config", "init_in_cluster"),
+        "._init": (
+            "current_domain",
+            "current_project",
+            "init",
+            "init_from_api_key",
+            "init_from_config",
+            "init_in_cluster",
+            "init_passthrough",
+        ),
         "._launch": ("run", "with_runcontext"),
         "._map": ("map",),
         ".definitions.automation": (

@@ -122,7 +122,7 @@ def read_config(path: Path) -> ConfigFile:
         if section in OTHER_KEYS:
             for key, value, at in _entries(path, node, f"the section {section}"):
                 _check_key(path, section, key, at)
-                values[f"{section}.{key}"] = FileValue(_plain(yaml, value, path), at)
+                values[f"{section}.{key}"] = FileValue(_plain(yaml, value), at)
         elif not section:
             raise InitializationError(f"{path}, line {line}: the name of a section is missing.")
     return ConfigFile(path, values)
@@ -147,12 +147,13 @@ def _entries(path: Path, node: Any, what: str) -> Iterator[tuple[str, Any, int]]
         yield name, value, line
 
 
-def _plain(yaml: Any, node: Any, path: Path) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        line = node.start_mark.line + 1
-        raise InitializationError(f"{path}, line {line}: the value cannot be read: {_problem(error)}.") from None
+def _plain(yaml: Any, node: Any) -> Any:
+    """The value of a node: text as it is written, a list, or None. YAML's numbers would change names such as `007`."""
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(yaml, item) for item in node.value]
+    return {str(key.value): _plain(yaml, value) for key, value in node.value}
 
 
 def _check_key(path: Path, section: str, key: str, line: int) -> None:

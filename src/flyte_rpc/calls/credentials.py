@@ -152,13 +152,15 @@ class TokenFunction:
 class OnDemand:
     """Credentials that are not used before the server asks for them with UNAUTHENTICATED."""
 
-    def __init__(self, make: Callable[[], Credentials]) -> None:
+    def __init__(self, make: Callable[[], Credentials], *, identity: object = None) -> None:
         """Keep a function that creates the credentials.
 
         Args:
             make: Creates them. It is called when the server has rejected an anonymous call.
+            identity: What they are for. Objects of the same identity are equal. Default: equal to no other.
         """
         self._make = make
+        self._identity = identity
         self._made: Credentials | None = None
 
     async def headers(self) -> Headers:
@@ -171,6 +173,13 @@ class OnDemand:
         found = await made.headers()
         self._made = made
         return bool(found)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, OnDemand) and self._identity is not None and self._identity == other._identity
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"OnDemand({self._made!r})"
