@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
@@ -154,19 +154,13 @@ def _differences(before: ClientSettings, now: ClientSettings) -> tuple[list[str]
             continue  # the tokens are compared
         if old == new:
             continue
-        if _function_like(old) and _function_like(new):
+        if (callable(old) and callable(new)) or (name == "on_call" and old and new):
             functions = True
         elif name in _SHOWN:
             different.append(f"{name} {_shown(old)}, now {_shown(new)}")
         else:
             different.append(f"{name} (not shown)")
     return different, functions
-
-
-def _function_like(value: object) -> bool:
-    return callable(value) or (
-        isinstance(value, tuple) and bool(value) and all(map(callable, cast("tuple[Any]", value)))
-    )
 
 
 _SHOWN = ("endpoint", "org", "project", "domain", "timeout", "page_size", "transport", "retry", "network")

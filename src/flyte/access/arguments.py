@@ -7,6 +7,7 @@ from typing import Any
 from flyte.errors import InitializationError
 from flyte_rpc.calls.retry import CALLS
 from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
+from flyte_rpc.transports.network.proxies import parse_proxy
 from flyte_rpc.transports.network.settings import Network
 from flyte_rpc.transports.transport import check_transport
 
@@ -91,7 +92,9 @@ def network_of(settings: Settings) -> Network | None:
     verify = not skip or bool(ca_file)
     if verify and proxy is None and not (ca_file or certificate or key):
         return None
-    settings.checked("http_proxy_url", lambda url: Network(proxy=url))
+    if proxy:
+        source = settings.source("http_proxy_url")
+        parse_proxy(proxy, "http_proxy_url" if source == "argument" else f"http_proxy_url, which is set by {source},")
     for name in OF_NETWORK[:3]:
         if settings[name]:
             _check_file(settings, name)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from flyte_rpc.arguments import text, whole
 
@@ -60,10 +59,14 @@ def _listed(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str) and value.lstrip().startswith("["):
         value = json.loads(value)
     if isinstance(value, list):
-        return tuple(as_text(item) for item in cast("list[Any]", value))
+        return tuple(as_text(item) for item in _items(value))
     if not isinstance(value, str):
         raise ValueError("must be text or a list")
     return None
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value)
 
 
 def given_text(name: str, value: Any) -> str:
@@ -73,9 +76,10 @@ def given_text(name: str, value: Any) -> str:
 
 def given_path(name: str, value: Any) -> str:
     """Check an argument that takes the path of a file."""
-    if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
+    path = value.__fspath__() if hasattr(value, "__fspath__") else value
+    if not isinstance(path, str):
         raise TypeError(f"{name} takes a path, not {type(value).__name__} ({value!r})")
-    return os.fspath(cast("str | os.PathLike[str]", value))
+    return path
 
 
 def given_truth(name: str, value: Any) -> bool:
@@ -94,11 +98,18 @@ def given_words(name: str, value: Any) -> tuple[str, ...]:
     """Check an argument that takes a list of texts."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise TypeError(f"{name} takes a list of texts, such as {name}=['a', 'b'], not {type(value).__name__}")
-    return tuple(text(f"{name}[{n}]", word) for n, word in enumerate(cast("Sequence[Any]", value)))
+    return tuple(text(f"{name}[{n}]", word) for n, word in enumerate(_items(value)))
+
+
+def given_secret(name: str, value: Any) -> str:
+    """Check an argument that takes text which an error must not repeat."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} takes text, not {type(value).__name__}")
+    return value
 
 
 def given_anything(name: str, value: Any) -> Any:
-    """For an argument that is checked where it is used, such as a secret, which an error must not repeat."""
+    """For an argument that is checked where it is used."""
     return value
 
 
@@ -137,7 +148,7 @@ def _key(
 ) -> Key:
     if in_file:
         variables = (*variables, "FLYTE_" + in_file.replace(".", "_").upper())
-    return Key(name, in_file, variables, read, given or (given_anything if secret else _GIVEN[read]), secret)
+    return Key(name, in_file, variables, read, given or (given_secret if secret else _GIVEN[read]), secret)
 
 
 KEYS = (
@@ -168,7 +179,7 @@ KEYS = (
     _key("org", "task.org", "FLYTE_ORG"),
     _key("project", "task.project", "FLYTE_PROJECT"),
     _key("domain", "task.domain", "FLYTE_DOMAIN"),
-    _key("token", "", "FLYTE_TOKEN", secret=True),
+    _key("token", "", "FLYTE_TOKEN", given=given_anything, secret=True),
     _key("transport", "", "FLYTE_TRANSPORT", given=given_anything),
 )
 """All settings that an argument, the environment or a file can set."""

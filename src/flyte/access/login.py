@@ -209,7 +209,8 @@ class _Finder:
 
     def __call__(self) -> AuthServer:
         if all(self._overrides.get(name) for name in _NEEDED_URLS[self._kind]):
-            server = AuthServer(**{"redirect_uri": DEFAULT_REDIRECT_URI, **self._overrides})
+            fields: dict[str, Any] = {"redirect_uri": DEFAULT_REDIRECT_URI, **self._overrides}
+            server = AuthServer(**fields)
         else:
             server = attrs.evolve(discover(*self._where), **self._overrides)
         if not server.client_id:

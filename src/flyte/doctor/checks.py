@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 from flyte._client import Client
 from flyte.access.arguments import client_arguments
@@ -41,7 +42,7 @@ async def diagnose(settings: Settings, timeout: float) -> AsyncGenerator[Result,
         endpoint = parse_endpoint(str(arguments["endpoint"]))
         client = Client.from_settings(settings, timeout=timeout)
         # Whether the server answers at all must not depend on a log-in.
-        plain = {name: arguments.get(name) for name in ("token", "transport", "network")}
+        plain: dict[str, Any] = {name: arguments.get(name) for name in ("token", "transport", "network")}
         anonymous = Client(arguments["endpoint"], timeout=timeout, **plain)
     except (SdkError, ValueError, TypeError) as error:
         yield Result("settings", FAILED, redact(str(error)), "", 0.0)

@@ -24,10 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
-        arguments = {name: getattr(options, name) for name in _ARGUMENTS}
-        arguments["interactive"] = False if options.unattended else None
+        given = {name: getattr(options, name) for name in _ARGUMENTS}
+        given["interactive"] = False if options.unattended else None
         try:
-            settings = Settings(arguments, config_file(options.config))
+            settings = Settings(given, config_file(options.config))
         except SdkError as error:
             failure = report.Result("settings", report.FAILED, redact(str(error)), "", 0.0)
             print(report.as_json([], [failure]) if options.json else report.line(failure))

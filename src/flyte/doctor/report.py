@@ -52,7 +52,7 @@ def _shown(key: Key, value: Any) -> str:
         return "***"
     if key.name in ("command", "proxy_command"):  # whose arguments may be secret
         return " ".join((value[0], *("..." for _ in value[1:2])))
-    text = redact(", ".join(value) if isinstance(value, tuple) else str(value))
+    text = redact(str(value) if isinstance(value, (str, bool, int)) else ", ".join(value))
     # An endpoint has no user or password in it. If one is there, it may lack the scheme that redact needs.
     return f"***@{text.rpartition('@')[2]}" if key.name == "endpoint" and "@" in text and "://" not in text else text
 
