@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -134,12 +133,15 @@ def test_examples_run(
         (tmp_path / "config.yaml").write_text(f"admin: {{endpoint: '{box.endpoint}'}}\n{task}\n")
         monkeypatch.setenv("FLYTE_TOKEN", box.token)
         certificates = Authority(tmp_path)
-        namespace |= {"certificates": certificates.certificate, "my_certificate": certificates.issue("me")}
+        shutil.copy(certificates.certificate, "ca.pem")
+        certificates.issue("me")  # writes me.pem
         request.addfinalizer(lambda before=registry.default: registry.set_default(before))
         registry.set_default(None)
     if page.name == "login.md":
         text = text.replace("https://flyte.example.com", request.getfixturevalue("secured").endpoint)
-        namespace["api_key"] = b64encode(b"flyte.example.com:id:secret:org").decode()
+        request.addfinalizer(lambda before=registry.default: registry.set_default(before))
+        registry.set_default(None)
+        monkeypatch.setenv("FLYTE_API_KEY", "")  # which the page sets
     if page.name in ELSEWHERE:
         namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)

@@ -8,6 +8,8 @@ from flyte_rpc.lazy import lazy_exports
 from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from flyte_rpc.transports.network.settings import Network
+
     from . import artifacts, devbox, errors, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
@@ -39,6 +41,7 @@ __all__ = [
     "Cron",
     "Device",
     "FixedRate",
+    "Network",
     "OnArtifact",
     "Resources",
     "RetryStrategy",
@@ -97,6 +100,7 @@ __getattr__, __dir__ = lazy_exports(
         ),
         "._launch": ("run", "with_runcontext"),
         "._map": ("map",),
+        "flyte_rpc.transports.network.settings": ("Network",),
         ".definitions.automation": (
             "Cron",
             "FixedRate",

@@ -9,7 +9,7 @@ from typing import Any
 from flyte._client import Client
 from flyte.access.arguments import client_arguments
 from flyte.access.settings import Settings
-from flyte.errors import NotFoundError, UnauthenticatedError, UnimplementedError
+from flyte.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError, UnimplementedError
 from flyte.remote import Project, Run, User
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import CreateUploadLocationRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
@@ -101,17 +101,16 @@ async def _run(name: str, check: _CHECK) -> Result:
 
 async def _calls(client: Client) -> str:
     """Make a call. Whatever the control plane answers, it has answered."""
+    refused = ""
     try:
         await Project.listall(limit=1, client=client).first.aio()
     except EndpointError:
         raise
     except RpcError as error:
-        if (
-            not isinstance(error, (UnauthenticatedError, UnimplementedError))
-            and error.status.name != "PERMISSION_DENIED"
-        ):
+        if not isinstance(error, (UnauthenticatedError, UnimplementedError, PermissionDeniedError)):
             raise
-    return _transport(client) or "the server answers, and rejects anonymous calls"
+        refused = f"the server answers {error.status.name}"
+    return _transport(client) or refused
 
 
 def _transport(client: Client) -> str:

@@ -23,6 +23,14 @@ _BUSY = 429
 _TRANSIENT = frozenset(("server_error", "temporarily_unavailable"))
 
 
+_REMEDIES = {
+    "invalid_client": "Check the client id and the secret.",
+    "unauthorized_client": "Its operators have to allow this way to log in for the client.",
+    "invalid_scope": "Set scopes to some that it knows.",
+}
+"""What to do about an OAuth error code."""
+
+
 class TokenRequestError(AuthenticationError):
     """The token endpoint issued no token."""
 
@@ -123,7 +131,8 @@ class TokenEndpoint:
         code, description = self._explanation(found, form)
         transient = transient or code in _TRANSIENT
         said = f"{code} ({description})" if description else code or f"status {reply.status}"
-        raise TokenRequestError(f"{where} refuses: {said}.", code=code, transient=transient)
+        remedy = _REMEDIES.get(code, "")
+        raise TokenRequestError(f"{where} refuses: {said}.{remedy and ' '}{remedy}", code=code, transient=transient)
 
     def _identity(self) -> dict[str, str]:
         return {} if self._secret is not None else {"client_id": self._server.client_id}
