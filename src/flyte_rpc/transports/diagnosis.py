@@ -148,7 +148,7 @@ def not_http2(endpoint: Endpoint, head: bytes, ended: str = "") -> EndpointError
     elif head:
         what = f"what answers on {where} is not a gRPC server (it sends {head[:40]!r})"
     else:
-        what = f"{where} closes the connection without a word"
+        what = f"{where} closes the connection without an answer"
         hint = _other_scheme(endpoint)
     error = EndpointError(what, hint=hint, unprocessed=True)
     # Python's own server is one that answers a version of HTTP it does not know with a page that has no headers.
