@@ -51,10 +51,11 @@ def trained() -> Tasks:
 
 
 def apps() -> list[ServiceBase]:
-    """Apps that have written something."""
+    """Apps that have written as many lines as the page reads."""
     logs = AppLogs()
     logs.open = False
-    logs.write("dashboard-1", "listening")
+    for number in range(10):
+        logs.write("dashboard-1", f"request {number}")
     return [Apps(), logs]
 
 
