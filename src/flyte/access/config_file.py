@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flyte.errors import InitializationError
 
 from .keys import BY_FILE_KEY, OTHER_KEYS
+from .yaml_depth import check_depth
 
 SEARCHED = (
     "config.yaml and .flyte/config.yaml in the working directory, .flyte/config.yaml in the root of the git repository, "
@@ -114,8 +115,9 @@ def read_config(path: Path) -> ConfigFile:
     except OSError as error:
         raise InitializationError(f"The configuration file {path} cannot be read: {error.strerror or error}.") from None
     try:
+        check_depth(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InitializationError(f"{_at(path, error)} is not valid YAML: {_problem(error)}.") from None
     values: dict[str, FileValue] = {}
     for section, node, line in _entries(path, root, "the file"):
