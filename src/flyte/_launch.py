@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from flyte.access.authoring import note
 from flyte.remote._run import Run
 from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
@@ -63,7 +64,24 @@ class Runner:
         return f"Runner({self.context!r})"
 
 
+_AUTHORING = frozenset(
+    (
+        "copy_bundle_to",
+        "copy_style",
+        "interactive_mode",
+        "log_format",
+        "log_level",
+        "preserve_original_types",
+        "reset_root_logger",
+        "user_log_level",
+        "version",
+    )
+)
+"""Arguments of the official SDK for tasks whose code is here."""
+
+
 def with_runcontext(
+    mode: Literal["remote"] | None = None,
     *,
     name: str | None = None,
     project: str | None = None,
@@ -81,10 +99,12 @@ def with_runcontext(
     max_action_concurrency: int | None = None,
     custom_context: Mapping[str, str] | None = None,
     client: Client | None = None,
+    **authoring: Any,
 ) -> Runner:
     """Return a runner with settings: `flyte.with_runcontext(name="nightly").run(task, x=1)`.
 
     Args:
+        mode: "remote". Every run is executed by the control plane.
         name: Name of the run: at most 30 lower-case letters, digits and dashes, starting with a letter. Default: a
             random name.
         project: Project to run in. Default: the task's.
@@ -102,11 +122,16 @@ def with_runcontext(
         max_action_concurrency: Maximum number of concurrent actions of the run. Default: no limit.
         custom_context: Texts for `flyte.ctx().custom_context` of its tasks. They override those of the current context.
         client: The client for the calls. Default: the task's.
+        authoring: Arguments of the official SDK for tasks whose code is here, such as `copy_style` and `log_level`. They
+            have no effect; a warning says so, once.
 
     Raises:
         TypeError: A value has the wrong type.
-        ValueError: The name, the scope or a number is invalid.
+        ValueError: The mode, the name, the scope or a number is invalid.
     """
+    if mode not in (None, "remote"):
+        raise ValueError(f"mode must be 'remote', not {mode!r}: this package runs deployed tasks on a control plane")
+    note("with_runcontext", authoring, _AUTHORING, stacklevel=3)
     return Runner(
         RunContext(
             name=name,
