@@ -10,7 +10,7 @@ from flyte_rpc.version import VERSION as __version__
 if TYPE_CHECKING:
     from flyte_rpc.transports.network.settings import Network
 
-    from . import artifacts, devbox, errors, models, remote, types
+    from . import artifacts, devbox, errors, io, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import (
@@ -66,6 +66,7 @@ __all__ = [
     "init_from_config",
     "init_in_cluster",
     "init_passthrough",
+    "io",
     "map",
     "models",
     "remote",
@@ -113,6 +114,6 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.resources": ("Device", "Resources"),
         ".definitions.trigger": ("Trigger",),
     },
-    submodules=("artifacts", "devbox", "errors", "models", "remote", "types"),
+    submodules=("artifacts", "devbox", "errors", "io", "models", "remote", "types"),
     advice=_advice,
 )
