@@ -165,6 +165,7 @@ class RunLike(Entity[Any]):
         *,
         max_lines: int | None = None,
         show_ts: bool = False,
+        raw: bool = False,
         filter_system: bool = False,
     ) -> None:
         """Print the logs as they arrive, until the attempt ends. Errors are those of `get_logs`.
@@ -173,6 +174,7 @@ class RunLike(Entity[Any]):
             attempt: Which attempt, from 1. Default: the latest.
             max_lines: Stop after this many lines. Default: no limit.
             show_ts: Begin each line with its time in UTC. Default: False.
+            raw: Accepted for programs of the official SDK. Lines are always printed as they are.
             filter_system: Omit lines of the platform. Default: False.
         """
         from .logs import show
