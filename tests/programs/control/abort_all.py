@@ -1,7 +1,7 @@
 """Abort all runs that have run for too long."""
 
 import asyncio
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import flyte
 import flyte.remote as remote
@@ -19,11 +19,13 @@ async def main() -> None:
     await flyte.init_from_config.aio("config.yaml")
     await start()
     running = [run async for run in remote.Run.listall.aio(in_phase=("running",))]
-    latest = datetime.now(timezone.utc) - LIMIT
+    latest = datetime.now(UTC) - LIMIT
     for run in running:
         if run.action.start_time < latest:
             await run.abort.aio()
-    print("aborted", len(running), "and now there are", len([r async for r in remote.Run.listall(in_phase=("running",))]))
+    print(
+        "aborted", len(running), "and now there are", len([r async for r in remote.Run.listall(in_phase=("running",))])
+    )
 
 
 asyncio.run(main())

@@ -1,6 +1,6 @@
 """List the runs of a period, and those since the last look."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import flyte
 from flyte.remote import Run, Task, TimeFilter
@@ -12,7 +12,7 @@ first, second = (flyte.run(task, celsius=value) for value in (1.0, 2.0))
 for run in (first, second):
     run.wait(quiet=True)
 
-now = datetime.now(timezone.utc)
+now = datetime.now(UTC)
 today = Run.listall(created_at=TimeFilter(after=now - timedelta(hours=1)), sort_by=("created_at", "asc"))
 print([run.name for run in today] == [first.name, second.name])
 

@@ -1,6 +1,6 @@
 """Publish artifacts from outside of a task, and find them again."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import flyte
 from flyte.io import File
@@ -22,7 +22,7 @@ Artifact.create(File.from_existing_remote("s3://weather/new.bin"), name="forecas
 
 newest = Artifact.get("forecast-model")
 print(newest.name, newest.version, Artifact.get("forecast-model", version="v1").source)
-recent = Artifact.listall("forecast-model", datetime.now(timezone.utc) - timedelta(days=36500), limit=5)
+recent = Artifact.listall("forecast-model", datetime.now(UTC) - timedelta(days=36500), limit=5)
 print([each.version for each in recent], [each.kind for each in Artifact.listall(kind="model", limit=-1)])
 
 # Prints:

@@ -12,5 +12,5 @@ again = Settings.get_settings_for_edit(project="weather", domain="development")
 print(again.local_overrides())
 
 # Prints:
-# PROJECT(weather/development...) {}
-# {'run.default_queue': 'night', 'labels...': ...}
+# PROJECT(development/weather) {}
+# {'run.default_queue': 'night', 'labels': {'team': 'vision'}}

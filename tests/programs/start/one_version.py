@@ -5,9 +5,7 @@ from flyte.remote import Task
 
 flyte.init_from_config()
 
-task = Task.get(
-    "weather.summary", project=flyte.current_project(), domain=flyte.current_domain(), version="v1"
-)
+task = Task.get("weather.summary", project=flyte.current_project(), domain=flyte.current_domain(), version="v1")
 run = flyte.run(task, values=[1.5, 2.5, 5.0], station="Zugspitze")
 run.wait(quiet=True)
 text, mean, count = run.outputs()

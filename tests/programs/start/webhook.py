@@ -1,12 +1,17 @@
-"""A web service that starts runs with the rights of its callers."""
+"""A web service that starts runs on behalf of its callers."""
 
+import asyncio
+import json
+import socket
+from http.client import HTTPConnection
 from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
 
 import flyte
 import flyte.errors
 import flyte.remote as remote
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.testclient import TestClient
 
 flyte.init_from_config()
 app = FastAPI()
@@ -31,11 +36,26 @@ async def status(name: str) -> dict[str, Any]:
     return {"phase": details.action_details.phase.name, "done": details.done()}
 
 
-with TestClient(app) as browser:
+def ask(port: int, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    connection = HTTPConnection("127.0.0.1", port)
+    connection.request(method, path, json.dumps(body), {"content-type": "application/json", "connection": "close"})
+    return json.loads(connection.getresponse().read())
+
+
+async def main() -> None:
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     place = f"/run/{flyte.current_project()}/development"
-    started = browser.post(f"{place}/weather.fahrenheit", json={"celsius": 1}, headers={"x-user": "ada"}).json()
-    print(sorted(started), browser.get(f"/status/{started['name']}").json())
-    print(browser.post(f"{place}/weather.rain", json={}).json())
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        started = await asyncio.to_thread(ask, port, "POST", f"{place}/weather.fahrenheit", {"celsius": 1})
+        print(sorted(started), await asyncio.to_thread(ask, port, "GET", f"/status/{started['name']}"))
+        print(await asyncio.to_thread(ask, port, "POST", f"{place}/weather.rain", {}))
+        server.should_exit = True
+        await serving
+
+
+asyncio.run(main())
 
 # Prints:
 # ['name', 'url'] {'phase': 'SUCCEEDED', 'done': True}
