@@ -18,6 +18,7 @@ from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
 from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionAction
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_rpc.calls.call_path import unary
+from flyte_rpc.sync.decorators import blocking_function
 
 _fahrenheit = Task.get("weather.fahrenheit", auto_version="latest")
 _measure = Task.get("weather.measure", auto_version="latest")
@@ -99,21 +100,24 @@ def careful(values: list[float]) -> float:
     return sum(_measure(value=each) for each in values)
 
 
-@flyte.task
-def publish(title: str) -> str:
-    """Wait for an approval, like tasks of the official SDK do."""
+@blocking_function
+async def ask(question: str) -> None:
+    """Create a condition, as the tasks of the official SDK do."""
     here = flyte.ctx()
     run = RunIdentifier(project=here.project, domain=here.domain, name=here.run_name)
-    question = NewAction(
-        action_id=ActionIdentifier(run=run, name="review-1"),
+    action = NewAction(
+        action_id=ActionIdentifier(run=run, name=f"{question}-1"),
         parent_action_name=here.action,
-        condition=ConditionAction(name="review", type=LiteralType(simple=SimpleType.BOOLEAN)),
+        condition=ConditionAction(name=question, type=LiteralType(simple=SimpleType.BOOLEAN)),
     )
-    flyte.remote.Condition  # noqa: B018  # imports the client's conditions before anything is sent
-    from flyte_rpc.sync.bridge import run as wait_for
+    await unary(flyte.current_client(), ActionsService.ENQUEUE, EnqueueRequest(action=action))
 
-    wait_for(unary(flyte.current_client(), ActionsService.ENQUEUE, EnqueueRequest(action=question)))
-    phase = Action.get(here.run_name, "review-1").wait(quiet=True, timeout=60)
+
+@flyte.task
+def publish(title: str) -> str:
+    """Wait until somebody answers a question."""
+    ask("review")
+    phase = Action.get(flyte.ctx().run_name, "review-1").wait(quiet=True, timeout=60)
     return f"{title}: review {phase}"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
+import os
 import re
 import runpy
 import uuid
@@ -23,23 +25,34 @@ from flyte_rpc.sync import bridge
 from remote.planes.app import AppLogs, Apps, message
 from remote.planes.artifact import Registry
 from remote.planes.auth import Identity
+from remote.planes.run import Runs
 from remote.planes.secret import Vault
 from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.trigger import Triggers
 
 HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "examples.md"
 PROGRAMS = sorted(HERE.glob("*/*.py"))
 FIRST = re.compile(r"^ *(await )?flyte\.init_from_config(\.aio)?\(", re.MULTILINE)
 PRINTS = re.compile(r"^# Prints:\n((?:#.*\n)+)\Z", re.MULTILINE)
+CALLS = {"weather.week": "weather.fahrenheit", "weather.careful": "weather.measure"}
+"""The task that a task calls."""
 COMPARED = doctest.ELLIPSIS | doctest.REPORT_NDIFF
 
 
 def triggers() -> list[ServiceBase]:
-    """A task to start, without a devbox."""
+    """Triggers, and a task for them."""
     tasks = Tasks()
     tasks.put(deployed.fahrenheit, "weather.fahrenheit", "v1")
     return [Triggers(), tasks]
+
+
+def artifacts() -> list[ServiceBase]:
+    """Artifacts, a task that takes one, and a service that accepts each run without executing it."""
+    tasks = Tasks()
+    tasks.put(deployed.lines, "weather.lines", "v1")
+    return [Registry(), tasks, Runs()]
 
 
 def apps() -> list[ServiceBase]:
@@ -53,7 +66,7 @@ def apps() -> list[ServiceBase]:
 # Fake services for programs about services that a devbox lacks, by the name that the program imports or uses.
 ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     r"\bApp\.": apps,
-    r"\bArtifact\.": lambda: [Registry()],
+    r"\bArtifact\.": artifacts,
     r"\bSecret\.": lambda: [Vault()],
     r"\bSettings\.": lambda: [Book()],
     r"\bTrigger\.": triggers,
@@ -70,7 +83,8 @@ def services_of(text: str) -> list[ServiceBase]:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory without a default client. The client of the program is closed afterwards."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in [name for name in os.environ if name.startswith(("FLYTE_", "FLYTECTL_", "UCTL_"))]:
+        monkeypatch.delenv(name)
     before = registry.default
     registry.set_default(None)
     yield tmp_path
@@ -96,11 +110,7 @@ def devbox(place: Path, flyte_devbox_session: Devbox, monkeypatch: pytest.Monkey
         with Client(box.endpoint, token=box.token, project=project, domain="development", timeout=20) as client:
             Project.create(project, "Weather", client=client)
             for name, function in deployed.TASKS.items():
-                if (
-                    name in text
-                    or ("weather.week" in text and name == "weather.fahrenheit")
-                    or ("weather.careful" in text and name == "weather.measure")
-                ):
+                if name in text or any(name == called and caller in text for caller, called in CALLS.items()):
                     flyte.devbox.deploy(function, name=name, version="v1", environment="weather", client=client)
         configure(place, box.endpoint, project)
         monkeypatch.setenv("FLYTE_TOKEN", box.token)
@@ -155,6 +165,27 @@ def expectation(text: str) -> str:
     match = PRINTS.search(text)
     assert match is not None, "a program ends with the lines that it prints"
     return "".join(line[2:] or "\n" for line in match[1].splitlines(keepends=True))
+
+
+def test_the_page_lists_all_programs() -> None:
+    page = PAGE.read_text("utf-8")
+    rows = dict(re.findall(r"^\| \[[^\]]+\]\(\.\./tests/programs/([^)]+)\) \| (.+) \|$", page, re.MULTILINE))
+    assert rows == {program.relative_to(HERE).as_posix(): summary(program).removesuffix(".") for program in PROGRAMS}
+
+
+def test_the_programs_on_the_page_are_those_that_run() -> None:
+    shown = re.findall(r"^```py\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    texts = [PRINTS.sub("", program.read_text("utf-8")) for program in PROGRAMS]
+    assert len(shown) >= 2
+    for block in shown:
+        assert f"{block}\n" in texts, f"no program is\n{block}"
+
+
+def summary(program: Path) -> str:
+    """The sentence at the top of a program."""
+    text = ast.get_docstring(ast.parse(program.read_text("utf-8")))
+    assert text, f"{program.name} says what it does"
+    return text
 
 
 def test_programs_are_those_of_users() -> None:
