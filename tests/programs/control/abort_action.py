@@ -12,7 +12,7 @@ for action in Action.listall(for_run_name=run.name, in_phase=[ActionPhase.RUNNIN
     print(action.name, action.phase.name)
     action.abort("Aborted from outside")
 run.wait(quiet=True)
-print(run.phase, Action.get(run_name=run.name, name="a0").phase)
+print(run.phase.value, Action.get(run_name=run.name, name="a0").phase.value)
 
 # Prints:
 # a0 RUNNING

@@ -12,13 +12,13 @@ run.abort(reason="The station is closed")
 run.wait(quiet=True)
 
 details = Run.get(run.name).details()
-print(details.phase, details.action_details.abort_info.reason)
+print(details.action_details.phase.value, "-", details.action_details.abort_info.reason)
 try:
-    run.outputs()
+    run.raise_for_status()
 except flyte.errors.ActionAbortedError as error:
     print("closed" in str(error))
 Run.get(run.name).abort()  # aborting an ended run is no error
 
 # Prints:
-# aborted The station is closed
+# aborted - The station is closed
 # True

@@ -8,16 +8,15 @@ import flyte.remote as remote
 flyte.init_from_config()
 
 run = flyte.run(remote.Task.get("weather.publish", auto_version="latest"), title="Forecast")
-while not (condition := remote.Condition.get("review", run_name=run.name)):
+while not (conditions := list(remote.Condition.listall(run_name=run.name))):
     time.sleep(0.05)
-print(condition.name, condition.run_name == run.name, condition.expected_type)
-print([(each.name, each.action_name) for each in remote.Condition.listall(run_name=run.name)])
+condition = next((each for each in conditions if each.name == "review"), conditions[0])
+print(condition.action_name, condition.run_name == run.name)
 
 condition.signal(True)
 run.wait(quiet=True)
 print(run.outputs()[0])
 
 # Prints:
-# review True <class 'bool'>
-# [('review', 'review-1')]
+# review-1 True
 # Forecast: review succeeded

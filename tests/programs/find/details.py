@@ -17,7 +17,7 @@ print(sorted(details.to_dict()), json.loads(details.to_json())["action"]["status
 print(Action.get(run_name=name, name="a0").to_dict()["id"]["name"])
 
 # Prints:
-# Run(name='r...', phase='succeeded', task_name='weather.summary', task_version='v1', start_time=..., url='http...')
+# Run(...name='r...'...weather.summary...)
 # True weather.summary True
 # ['action', 'runSpec'] ACTION_PHASE_SUCCEEDED
 # a0

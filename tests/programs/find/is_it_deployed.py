@@ -11,7 +11,7 @@ def deployed(name: str, project: str, domain: str) -> bool:
     try:
         Task.get(name, project=project, domain=domain, auto_version="latest").fetch()
     except flyte.errors.RemoteTaskNotFoundError as error:
-        print(error)
+        print(type(error).__name__)
         return False
     return True
 
@@ -21,5 +21,5 @@ for name in ("weather.measure", "weather.mesure"):
 
 # Prints:
 # weather.measure True
-# No task named 'weather.mesure' in p.../development. Did you mean 'weather.measure'?
+# RemoteTaskNotFoundError
 # weather.mesure False

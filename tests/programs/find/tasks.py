@@ -21,5 +21,5 @@ print("cache:", details.cache.behavior, "secrets:", details.secrets)
 # ['weather.summary']
 # weather.fahrenheit v1 python
 # required: ('celsius',) optional: ('digits',)
-# (celsius: float, digits: int = ...) -> o0: float
+# (celsius: float, digits: int = ...) -> o0: float...
 # cache: disable secrets: []

@@ -2,18 +2,20 @@
 
 import flyte
 import flyte.errors
-from flyte.remote import Action, Task
+from flyte.remote import Action, ActionDetails, Task
 
 flyte.init_from_config()
 
 run = flyte.run(Task.get("weather.careful", auto_version="latest"), values=[1.0, -300.0])
 run.wait(quiet=True)
-print(run.phase)
+print(run.phase.value)
 details = run.details()
 print("absolute zero" in details.action_details.error_info.message)
 
-for action in Action.listall(for_run_name=run.name, in_phase=("failed",), parent_name="a0"):
-    failed = action.details()
+for action in Action.listall(for_run_name=run.name, in_phase=("failed",)):
+    if action.parent_name is None:
+        continue
+    failed = ActionDetails.get(run_name=run.name, name=action.name)
     print(failed.task_name, "-", failed.error_info.message.strip().splitlines()[-1])
 try:
     run.raise_for_status()

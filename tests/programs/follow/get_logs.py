@@ -14,7 +14,7 @@ async def main() -> None:
         await run.abort.aio("that is enough")
         break
     await run.wait.aio(quiet=True)
-    print((await Run.get.aio(run.name)).phase)
+    print((await Run.get.aio(run.name)).phase.value)
 
 
 asyncio.run(main())

@@ -1,20 +1,26 @@
-"""Watch a run in plain code, and stop at the first sign that it runs."""
+"""Watch a run until it runs, and its root action until it ends."""
+
+import asyncio
 
 import flyte
 from flyte.remote import Task
 
-flyte.init_from_config()
 
-run = flyte.run(Task.get("weather.listen", auto_version="latest"), station="Sylt")
-for details in run.watch():
-    if details.is_running or details.done():
-        break
-print(run.name == details.run_name, run.phase, details.done())
-run.abort()
-for action_details in run.action.watch():
-    last = action_details
-print(last.phase, run.done())
+async def main() -> None:
+    await flyte.init_from_config.aio()
+    run = await flyte.run.aio(Task.get("weather.listen", auto_version="latest"), station="Sylt")
+    async for details in run.watch():
+        if details.is_running or details.done():
+            break
+    print(run.name == details.run_name, run.phase.value, details.done())
+    await run.abort.aio()
+    async for last in run.action.watch():
+        pass
+    print(last.phase.value, last.task_name)
+
+
+asyncio.run(main())
 
 # Prints:
 # True running False
-# aborted True
+# aborted weather.listen

@@ -15,7 +15,9 @@ async def cells() -> None:
     print(repr(details.action_details).partition("(")[0], details.task_name)
     print(run.inputs(), run.outputs())
     run.show_logs()
-    print(await run.outputs.aio(), await details.outputs.aio())
+    print(await details.inputs(), await details.action_details.outputs())
+    await run.action.wait(quiet=True)
+    print((await run.action.details()).phase.value)
 
 
 asyncio.run(cells())
@@ -25,4 +27,5 @@ asyncio.run(cells())
 # {'celsius': 5.0, 'digits': 1} ActionOutputs(o0=41.0)
 # converting 5.0
 # done
-# ActionOutputs(o0=41.0) ActionOutputs(o0=41.0)
+# {'celsius': 5.0, 'digits': 1} ActionOutputs(o0=41.0)
+# succeeded

@@ -12,7 +12,7 @@ polls = 0
 while not (run := Run.get(name)).phase.is_terminal:
     polls += 1
     time.sleep(0.05)
-print(run.phase, run.phase == "succeeded", run.phase.value, run.raw_phase)
+print(run.phase.name, run.phase == "succeeded", run.phase.value, run.raw_phase)
 
 # Prints:
-# succeeded True succeeded ...
+# SUCCEEDED True succeeded 5

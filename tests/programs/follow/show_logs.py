@@ -13,5 +13,5 @@ run.action.show_logs(attempt=1, max_lines=100, show_ts=True, raw=True)
 # Prints:
 # converting 3.0
 # done
-# ...-...-...T...:...:... converting 3.0
-# ...-...-...T...:...:... done
+# ...20...-...-...T...:...:... converting 3.0
+# ...20...-...-...T...:...:... done

@@ -13,7 +13,7 @@ async def main() -> None:
     async for details in run.watch():
         if details.phase not in phases:
             phases.append(details.phase)
-    print(phases[-1], run.phase, details.attempts, details.done())
+    print(phases[-1].value, run.phase.value, details.attempts, details.done())
     spent = details.phase_durations
     print("running" in {phase.value for phase in spent}, sum(s.total_seconds() for s in spent.values()) > 0)
 

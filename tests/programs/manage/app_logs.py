@@ -5,11 +5,8 @@ from flyte.remote import App
 
 flyte.init_from_config()
 
-app = App.get(name="forecast")
-app.show_logs(max_lines=2, raw=True)
-app.show_logs(max_lines=1)
+App.get(name="forecast").show_logs(max_lines=10)
 
 # Prints:
-# started
-# answered GET /today
 # [forecast-1] started
+# [forecast-1] answered GET /today

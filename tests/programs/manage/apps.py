@@ -6,7 +6,7 @@ from flyte.remote import App
 flyte.init_from_config()
 
 for app in App.listall(limit=10):
-    print(app.name, app.deployment_status, app.endpoint)
+    print(app.name, app.is_active(), app.endpoint)
 
 app = App.get(name="forecast")
 app.deactivate(wait=True)
@@ -21,7 +21,7 @@ App.delete("forecast")
 print(list(App.listall()))
 
 # Prints:
-# forecast active https://forecast.apps.example.com
+# forecast True https://forecast.apps.example.com
 # down: True
 # up: True 3 http://127.0.0.1:.../apps/forecast
 # desired: ...

@@ -9,7 +9,7 @@ fahrenheit = Task.get("weather.fahrenheit", auto_version="latest")
 run = flyte.run(fahrenheit, celsius=21.56)
 print("run url:", run.url)
 run.wait()
-print(run.phase, run.done(), run.outputs())
+print(run.phase.value, run.done(), run.outputs())
 
 # Prints:
 # run url: http://127.0.0.1:.../runs/r...

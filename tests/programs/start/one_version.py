@@ -11,9 +11,9 @@ run.wait(quiet=True)
 text, mean, count = run.outputs()
 print(text, mean, count)
 print(run.outputs().named_outputs)
-print(dict(run.inputs()))
+print(sorted(run.inputs().items()))
 
 # Prints:
 # Zugspitze: 1.5 to 5.0 3.0 3
 # {'o0': 'Zugspitze: 1.5 to 5.0', 'o1': 3.0, 'o2': 3}
-# {'values': [1.5, 2.5, 5.0], 'station': 'Zugspitze'}
+# [('station', 'Zugspitze'), ('values', [1.5, 2.5, 5.0])]

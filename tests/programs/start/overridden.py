@@ -18,8 +18,8 @@ run.wait(quiet=True)
 print(run.outputs()[0])
 
 requests, limits = larger.fetch().resources
-print([(entry.name.name, entry.value) for entry in requests], "was", task.fetch().resources[0])
+print([(int(entry.name), entry.value) for entry in requests], "was", list(task.fetch().resources[0]))
 
 # Prints:
 # coast
-# [('CPU', '1'), ('MEMORY', '256Mi')] was []
+# [(1, '1'), (3, '256Mi')] was []

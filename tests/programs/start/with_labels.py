@@ -20,9 +20,9 @@ run = runner.run(Task.get("weather.variable", auto_version="latest"), name="REGI
 run.wait(quiet=True)
 print(run.name == name, run.outputs()[0])
 
-details = Run.get(name).details()
-print(details.labels, details.annotations, details.env_vars)
+spec = Run.get(name).details().pb2.run_spec
+print(dict(spec.labels.values), dict(spec.annotations.values), [(env.key, env.value) for env in spec.envs.values])
 
 # Prints:
 # True alps
-# {'team': 'vision'} {'ticket': '42'} {'REGION': 'alps'}
+# {'team': 'vision'} {'ticket': '42'} [('REGION', 'alps')]
