@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from flyte.models import at_once
 from flyte_api.entities.action_details import ActionDetailsBase
 from flyte_rpc.arguments import whole
 from flyte_rpc.sync.decorators import blocking
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 class ActionDetails(AttemptHistory, ActionDetailsBase):
     """The details of an action: its attempts, their phases and errors, and its task."""
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return at_once(self)
 
     @blocking
     async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
