@@ -7,8 +7,8 @@ flyte.init_from_config()
 
 user = remote.User.get()
 print({"subject": user.subject(), "name": user.name()})
-print(user)
+print(user.pb2.email)
 
 # Prints:
 # {'subject': 'ada', 'name': 'Ada Lovelace'}
-# User(subject='ada', name='Ada Lovelace', email='ada@example.com')
+# ada@example.com

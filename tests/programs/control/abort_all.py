@@ -24,7 +24,10 @@ async def main() -> None:
         if run.action.start_time < latest:
             await run.abort.aio()
     print(
-        "aborted", len(running), "and now there are", len([r async for r in remote.Run.listall.aio(in_phase=("running",))])
+        "aborted",
+        len(running),
+        "and now there are",
+        len([r async for r in remote.Run.listall.aio(in_phase=("running",))]),
     )
 
 

@@ -14,13 +14,12 @@ async def main() -> None:
             break
     print(run.name == details.run_name, run.phase.value, details.done())
     await run.abort.aio()
-    async for last in run.action.watch():
-        pass
-    print(last.phase.value, last.task_name)
+    phases = [details.phase.value async for details in run.action.watch()]
+    print(phases[-1], run.action.done())
 
 
 asyncio.run(main())
 
 # Prints:
 # True running False
-# aborted weather.listen
+# aborted True

@@ -13,7 +13,7 @@ Trigger.update("hourly", "weather.fahrenheit", True)
 print([(each.name, each.is_active) for each in Trigger.listall(task_name="weather.fahrenheit", limit=10)])
 Trigger.update(name="hourly", task_name="weather.fahrenheit", active=False)
 details = Trigger.get(name="hourly", task_name="weather.fahrenheit")
-print(details.name, details.is_active, details.trigger.automation)
+print(details.name, details.task_name, details.is_active)
 
 Trigger.delete("hourly", task_name="weather.fahrenheit")
 print(list(Trigger.listall()))
@@ -21,5 +21,5 @@ print(list(Trigger.listall()))
 # Prints:
 # hourly weather.fahrenheit False
 # [('hourly', True)]
-# hourly False Cron(expression='0 * * * *', timezone='UTC')
+# hourly weather.fahrenheit False
 # []

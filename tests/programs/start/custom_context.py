@@ -8,7 +8,7 @@ flyte.init_from_config()
 task = Task.get("weather.metadata", auto_version="latest")
 run = flyte.with_runcontext(custom_context={"customer": "acme", "tier": "gold"}).run(task)
 run.wait(quiet=True)
-print(run.outputs()[0])
+print(sorted(run.outputs()[0].items()))
 
 # Prints:
-# {'customer': 'acme', 'tier': 'gold'}
+# [('customer', 'acme'), ('tier', 'gold')]

@@ -21,8 +21,10 @@ run.wait(quiet=True)
 print(run.name == name, run.outputs()[0])
 
 spec = Run.get(name).details().pb2.run_spec
-print(dict(spec.labels.values), dict(spec.annotations.values), [(env.key, env.value) for env in spec.envs.values])
+print(
+    dict(spec.labels.values), dict(spec.annotations.values), {env.key: env.value for env in spec.envs.values}["REGION"]
+)
 
 # Prints:
 # True alps
-# {'team': 'vision'} {'ticket': '42'} [('REGION', 'alps')]
+# {'team': 'vision'} {'ticket': '42'} alps
