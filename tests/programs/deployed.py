@@ -1,4 +1,4 @@
-"""The deployed tasks that the programs use. Workers import this module, so handles of other tasks are made lazily."""
+"""The deployed tasks that the programs use. Workers import this module, so handles of other tasks must not fetch anything here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _measure = Task.get("weather.measure", auto_version="latest")
 
 @dataclass
 class Station:
-    """Where somebody measures."""
+    """A weather station."""
 
     name: str
     height: float = 0.0
@@ -51,7 +51,7 @@ def measure(value: float) -> float:
 
 @flyte.task
 def summary(values: list[float], station: str = "here") -> tuple[str, float, int]:
-    """Give three outputs."""
+    """Return three outputs."""
     return f"{station}: {min(values)} to {max(values)}", sum(values) / len(values), len(values)
 
 
@@ -82,7 +82,7 @@ def metadata() -> dict[str, str]:
 
 @flyte.task
 def listen(station: str = "here") -> str:
-    """Run until somebody aborts it."""
+    """Run until a user aborts it."""
     print(f"listening to {station}", flush=True)
     while True:
         time.sleep(0.05)
@@ -115,7 +115,7 @@ async def ask(question: str) -> None:
 
 @flyte.task
 def publish(title: str) -> str:
-    """Wait until somebody answers a question."""
+    """Ask a question, and wait for its answer."""
     ask("review")
     phase = Action.get(flyte.ctx().run_name, "review-1").wait(quiet=True, timeout=60)
     return f"{title}: review {phase}"

@@ -1,4 +1,4 @@
-"""Small programs as users of the official SDK write them, each run as it stands, with its printed lines compared."""
+"""Run small programs as users of the official SDK write them, and compare what they print."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def apps() -> list[ServiceBase]:
     return [Apps(), logs]
 
 
-# Fake services for programs about services that a devbox lacks, by the name that the program imports or uses.
+# Fake services for programs that use what a devbox lacks, by a pattern of the program's text.
 ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
     r"\bApp\.": apps,
     r"\bArtifact\.": artifacts,
@@ -75,13 +75,13 @@ ELSEWHERE: dict[str, Callable[[], list[ServiceBase]]] = {
 
 
 def services_of(text: str) -> list[ServiceBase]:
-    """The fake services that a program needs; empty for the devbox."""
+    """Return the fake services that a program needs; an empty list for the devbox."""
     return [service for use, made in ELSEWHERE.items() if re.search(use, text) for service in made()]
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory without a default client. The client of the program is closed afterwards."""
+    """Return a new working directory, and close the client of the program afterwards."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("FLYTE_", "FLYTECTL_", "UCTL_"))]:
         monkeypatch.delenv(name)
@@ -102,7 +102,7 @@ def configure(place: Path, endpoint: str, project: str, org: str = "") -> None:
 
 @pytest.fixture
 def devbox(place: Path, flyte_devbox_session: Devbox, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Prepares a project of the program's own with the tasks that it names."""
+    """Return a function that creates a project for a program and deploys the tasks that it names."""
     box = flyte_devbox_session
 
     def prepare(text: str) -> None:
@@ -120,7 +120,7 @@ def devbox(place: Path, flyte_devbox_session: Devbox, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[ServiceBase]], None]]:
-    """Starts a control plane of fake services."""
+    """Return a function that starts a control plane of fake services."""
     servers = []
 
     def prepare(services: list[ServiceBase]) -> None:
@@ -161,7 +161,7 @@ def test_program(
 
 
 def expectation(text: str) -> str:
-    """The lines that a program prints, from the comment at its end."""
+    """Return the lines that a program should print, from the comment at its end."""
     match = PRINTS.search(text)
     assert match is not None, "a program ends with the lines that it prints"
     return "".join(line[2:] or "\n" for line in match[1].splitlines(keepends=True))
@@ -182,7 +182,7 @@ def test_the_programs_on_the_page_are_those_that_run() -> None:
 
 
 def summary(program: Path) -> str:
-    """The sentence at the top of a program."""
+    """Return the sentence at the top of a program."""
     text = ast.get_docstring(ast.parse(program.read_text("utf-8")))
     assert text, f"{program.name} says what it does"
     return text

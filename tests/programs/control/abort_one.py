@@ -1,4 +1,4 @@
-"""Abort a run, and read who aborted it and why."""
+"""Abort a run, and read the reason."""
 
 import flyte
 import flyte.errors

@@ -1,4 +1,4 @@
-"""Find the runs that wait for an answer, and give all of them the same one."""
+"""Find all runs that wait for an answer, and answer them."""
 
 import asyncio
 

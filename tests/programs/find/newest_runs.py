@@ -1,4 +1,4 @@
-"""Show only the newest runs, as a page of a web console does."""
+"""List only the newest runs, with a limit."""
 
 import flyte
 from flyte.remote import Run, Task

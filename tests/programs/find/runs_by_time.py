@@ -1,4 +1,4 @@
-"""List the runs of a period, and those since the last look."""
+"""List the runs of the last hour, and those since a given run."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The cells of a notebook: plain calls while an event loop runs, as in Jupyter."""
+"""Use plain calls while an event loop runs, as in the cells of a Jupyter notebook."""
 
 import asyncio
 

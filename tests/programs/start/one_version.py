@@ -1,4 +1,4 @@
-"""Run one version of a deployed task, of a project that is named."""
+"""Run one version of a deployed task in a given project, and read its inputs and outputs."""
 
 import flyte
 from flyte.remote import Task

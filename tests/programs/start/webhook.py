@@ -1,4 +1,4 @@
-"""A web service that starts runs on behalf of its callers."""
+"""Serve an HTTP endpoint that starts runs, with FastAPI."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Wrong inputs fail at once, before a run is started."""
+"""See how wrong inputs fail before a run starts."""
 
 import flyte
 from flyte.remote import Run, Task

@@ -1,4 +1,4 @@
-"""Watch a run until it runs, and its root action until it ends."""
+"""Watch a run until it is running, and its root action until it ends."""
 
 import asyncio
 
