@@ -8,6 +8,8 @@ from flyte_rpc.lazy import lazy_exports
 from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from flyte_rpc.calls.options import call_options
+
     from . import artifacts, devbox, errors, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
@@ -43,6 +45,7 @@ __all__ = [
     "TriggeredPartition",
     "__version__",
     "artifacts",
+    "call_options",
     "ctx",
     "current_client",
     "current_domain",
@@ -90,6 +93,7 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.policies": ("Backoff", "Cache", "RetryStrategy", "Secret", "Timeout"),
         ".definitions.resources": ("Device", "Resources"),
         ".definitions.trigger": ("Trigger",),
+        "flyte_rpc.calls.options": ("call_options",),
     },
     submodules=("artifacts", "devbox", "errors", "models", "remote", "types"),
     advice=_advice,

@@ -13,6 +13,7 @@ from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.metadata import Pairs, added
+from flyte_rpc.calls.options import before_deadline, unbounded
 from flyte_rpc.codec.message import Message
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
 
@@ -85,10 +86,12 @@ class _Routes:
         question = (key, added())
         task = asking.get(question)
         if task is None:
-            task = asking[question] = asyncio.create_task(self._ask(client, key, request))
+            with unbounded():  # callers with other deadlines share the request
+                task = asking[question] = asyncio.create_task(self._ask(client, key, request))
             task.add_done_callback(lambda done: (asking.pop(question), done.cancelled() or done.exception()))
         # Cancelling one caller does not cancel the request of the others.
-        return await asyncio.shield(task)
+        async with before_deadline("the search for the cluster that has the data"):
+            return await asyncio.shield(task)
 
     async def _ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
         rpc = ClusterService.SELECT_CLUSTER

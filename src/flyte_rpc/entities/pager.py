@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyte_rpc.arguments import whole
-from flyte_rpc.calls.metadata import carrying
+from flyte_rpc.calls.options import carrying
 from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
