@@ -36,7 +36,8 @@ class CallOptions(NamedTuple):
         )
 
 
-_options: ContextVar[CallOptions] = ContextVar("rpc_call_options", default=CallOptions())
+_NONE = CallOptions()
+_options: ContextVar[CallOptions] = ContextVar("rpc_call_options", default=_NONE)
 
 options = _options.get
 """Return the options of the enclosing blocks."""
@@ -91,7 +92,7 @@ def _setting(given: CallOptions, pairs: Pairs) -> Generator[None]:
 def carrying(function: Callable[[A, B], Awaitable[T]]) -> Callable[[A, B], Awaitable[T]]:
     """Wrap a function so that its calls have the options and headers of the current blocks, wherever it is called."""
     given, pairs = _options.get(), added()
-    if not pairs and given == CallOptions():
+    if not pairs and given == _NONE:
         return function
 
     async def call(first: A, second: B) -> T:
@@ -106,7 +107,7 @@ def carrying_stream(source: Callable[[], AsyncGenerator[T, None]]) -> Callable[[
     read.
     """
     given, pairs = _options.get(), added()
-    if not pairs and given == CallOptions():
+    if not pairs and given == _NONE:
         return source
 
     async def items() -> AsyncGenerator[T, None]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TypeVar
 
 from flyte_rpc.arguments import seconds
@@ -40,7 +41,7 @@ class Watch(Stream[T]):
         subscribe: Callable[[], AsyncGenerator[T, None]],
         *,
         is_final: Callable[[T], bool],
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         waited_for: str = "the end of a watch",
         phase: Callable[[T], str] | None = None,
         bounded: bool = False,
@@ -57,7 +58,7 @@ class Watch(Stream[T]):
         Args:
             subscribe: Opens one stream.
             is_final: Returns whether an item is the last one.
-            timeout: Total seconds. None for no limit.
+            timeout: Total seconds, or a timedelta. None for no limit.
             waited_for: The event that `WaitTimeoutError` names.
             phase: Returns the phase of the last item, for `WaitTimeoutError`.
             bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
@@ -72,14 +73,13 @@ class Watch(Stream[T]):
             clock: Tells the time in seconds.
 
         Raises:
+            TypeError: `timeout` is not a number of seconds.
             ValueError: `timeout` is not positive.
         """
-        if timeout is not None:
-            seconds("timeout", timeout)
+        self._timeout = None if timeout is None else seconds("timeout", timeout)
         super().__init__(self._follow)
         self._subscribe = subscribe
         self._is_final = is_final
-        self._timeout = timeout
         self._waited_for = waited_for
         self._phase = phase
         self._bounded = bounded
