@@ -29,7 +29,7 @@ from flyte_rpc.transports.transport import Transport
 from .client import CallRecord, Client
 from .credentials import Headers, beside_blocks
 from .metadata import added
-from .options import Deadline, deadline_of_call, options
+from .options import Deadline, deadline_of_call, options, unbounded
 from .retry import Backoff
 from .rpc import Effect, Rpc
 
@@ -104,7 +104,7 @@ async def _unary(
             if isinstance(error, UnauthenticatedError):
                 started = time.monotonic()
                 if await attempt.renew():
-                    deadline.add_since(started)  # a person may have to log in
+                    deadline.add_since(started)
                     continue
             delay = attempt.delay_after(error, retry) if _may_repeat(rpc, error, transport) else None
             if delay is None or time.monotonic() + delay >= deadline.end:
@@ -218,7 +218,8 @@ class _Attempt:
         self.number += 1
         blocks = {name for name, _ in added()}
         if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
-            self._authentication = await self._credentials.headers()
+            with unbounded():  # a person may have to log in
+                self._authentication = await self._credentials.headers()
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)
         if self._span is not None:
@@ -232,7 +233,8 @@ class _Attempt:
         """Renew the credentials that the server rejected. Returns whether the call is sent again; at most once."""
         if self._credentials is None or self._renewed or self._authentication is None:
             return False
-        self._renewed = await self._credentials.renew(self._authentication)
+        with unbounded():
+            self._renewed = await self._credentials.renew(self._authentication)
         self._transparent += self._renewed
         return self._renewed
 

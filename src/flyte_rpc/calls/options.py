@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import timedelta
-from typing import NamedTuple, TypeVar
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 
 from flyte_rpc.arguments import seconds
 from flyte_rpc.errors import DeadlineExceededError, RpcError
@@ -20,6 +21,7 @@ from .retry import Backoff, check_backoff
 
 A = TypeVar("A")
 B = TypeVar("B")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 T = TypeVar("T")
 
 
@@ -204,6 +206,17 @@ def within(timeout: float | timedelta | None) -> Generator[None]:
         _deadline.reset(reset)
 
 
+def within_timeout(function: F) -> F:
+    """Bound all calls of a coroutine function together by its keyword argument `timeout`, as `within` does."""
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with within(kwargs.get("timeout")):
+            return await function(*args, **kwargs)
+
+    return cast(F, call)
+
+
 def is_bounded() -> bool:
     """Whether the code runs in a `within` block with a deadline."""
     return _deadline.get() is not None
@@ -211,7 +224,7 @@ def is_bounded() -> bool:
 
 @contextmanager
 def unbounded() -> Generator[None]:
-    """Leave the enclosing `within` block, to start a task that others share."""
+    """Leave the enclosing `within` block, to start a task that others share, or to log in."""
     reset = _deadline.set(None)
     try:
         yield

@@ -69,8 +69,6 @@ def paged(
         TypeError: `timeout`, `limit` or `page_size` has the wrong type.
         ValueError: `timeout`, `limit` or `page_size` is out of range.
     """
-    if timeout is not None:
-        seconds("timeout", timeout)
     carried: dict[str, dict[str, Any]] = {}
 
     async def fetch(at: str, size: int) -> Page[T]:
@@ -84,7 +82,7 @@ def paged(
                 setattr(page_request, page, holder)
             for name, value in zip(names, (size, at), strict=True):
                 setattr(holder, name, value)
-        reply = await unary(client, rpc, page_request, timeout=timeout)
+        reply = await unary(client, rpc, page_request)
         entities = [make(item, client) for item in items(reply) or ()]
         if keep is not None:
             entities = [entity for entity in entities if keep(entity)]
@@ -93,7 +91,8 @@ def paged(
             carried[next_token] = {name: getattr(reply, name) for name in carry}
         return Page(entities, next_token)
 
-    return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
+    size = client.page_size if page_size is None else page_size
+    return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
 
 
 def watched(

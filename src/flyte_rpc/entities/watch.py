@@ -16,8 +16,8 @@ from flyte_rpc.errors import RpcError, WaitTimeoutError
 from .idle import with_checks
 from .reconnecting import resuming
 from .stream import Stream
+from .time_limit import ExpiredError, before
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 _SILENCE = 30.0
@@ -120,7 +120,7 @@ class Watch(Stream[T]):
             ):
                 while True:
                     try:
-                        item = await (anext(items) if end is None else _before(end, anext(items)))
+                        item = await (anext(items) if end is None else before(end, anext(items)))
                     except StopAsyncIteration:  # a bounded watch has ended
                         return
                     last = item
@@ -129,7 +129,7 @@ class Watch(Stream[T]):
                     yield item
                     if self._is_final(item):
                         return
-        except _ExpiredError:
+        except ExpiredError:
             phase = "" if self._phase is None or last is None else self._phase(last)
             raise WaitTimeoutError(self._waited_for, elapsed=clock() - start, last_phase=phase) from None
 
@@ -141,18 +141,3 @@ async def _is_clean_end(error: RpcError | None) -> bool:
 def _state(item: object) -> object:
     """The state of an item. Entities are equal if they identify the same resource, whatever its state."""
     return getattr(item, "pb2", item)
-
-
-class _ExpiredError(Exception):
-    """The watch as a whole timed out, as opposed to the deadline of one stream."""
-
-
-async def _before(end: float | None, awaitable: Awaitable[R]) -> R:
-    limit = asyncio.timeout_at(end)
-    try:
-        async with limit:
-            return await awaitable
-    except TimeoutError as error:
-        if limit.expired() and not isinstance(error, RpcError):
-            raise _ExpiredError from None
-        raise
