@@ -14,10 +14,6 @@ import flyte.remote
 from flyte.remote import Run
 from flyte_api import exports
 from flyte_rpc.calls.client import Client
-from flyte_rpc.calls.rpc import Rpc
-from flyte_rpc.entities.pager import Pager
-from flyte_rpc.entities.stream import Stream
-from flyte_rpc.lazy import resolve
 from flyte_rpc.sync.decorators import Blocking, Streaming
 
 _EXCEPT = {
