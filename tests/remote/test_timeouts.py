@@ -112,9 +112,9 @@ _NAMED = {"Trigger.revisions", "TriggerDetails.revisions"}
 @pytest.mark.parametrize("name", [name for name in TIMED if not name.startswith("upload_") and name not in _NAMED])
 def test_zero_is_refused_before_the_call(name: str) -> None:
     records: list[object] = []
-    with Client("http://127.0.0.1:1", project="p", domain="d", on_call=records.append) as client:
-        with flyte.use_client(client), pytest.raises(ValueError, match="^timeout is 0; it must be a positive number"):
-            _call(name, client, 0)
+    client = Client("http://127.0.0.1:1", project="p", domain="d", on_call=records.append)
+    with client, flyte.use_client(client), pytest.raises(ValueError, match=r"^timeout is 0; it must be a positive"):
+        _call(name, client, 0)
     assert records == []
 
 

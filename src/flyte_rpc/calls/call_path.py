@@ -48,7 +48,7 @@ _TOLERANCE = 0.02
 """Seconds before the deadline in which a failure may already be the server's reaction to it."""
 
 _SHORTEST = 0.001
-"""Minimum seconds for a stream. A transport takes no 0; it reports that such a deadline has passed."""
+"""Minimum seconds for a request: less time cannot bring an answer, and a transport takes no 0."""
 
 _SECRET = 6
 """Minimum length of a secret to redact. Shorter texts, such as numbers, would match unrelated parts of messages."""
@@ -297,7 +297,7 @@ def _span(client: Client, rpc: Rpc[Any, Any]) -> Span | None:
 def _time_left(deadline: Deadline) -> float:
     """Seconds for the next request. A request that cannot be answered in time is not sent, because it may be a write."""
     left = deadline.left()
-    if left == 0:
+    if left < _SHORTEST:
         raise DeadlineExceededError("no time was left to send the request", unprocessed=True)
     return left
 

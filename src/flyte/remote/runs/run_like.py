@@ -15,13 +15,12 @@ from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
 
-from .waiting import WaitFor, check_wait_for, wait
-
 if TYPE_CHECKING:
     from .action_details import ActionDetails
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
     from .logs import LogSource
+    from .waiting import WaitFor
 
 
 class RunLike(Entity[Any]):
@@ -66,6 +65,8 @@ class RunLike(Entity[Any]):
 
         Calls `RunService.WatchActionDetails`.
         """
+        from .waiting import check_wait_for, wait
+
         check_wait_for(wait_for)
         return await wait(self._watch_action(timeout), wait_for=wait_for, quiet=quiet, title=self._title())
 
