@@ -37,11 +37,15 @@ AT_ONCE = Backoff(attempts=4, first=0.0, longest=0.0)
 
 @pytest.fixture(scope="module", autouse=True)
 def provider() -> Iterator[None]:
-    made = TracerProvider()
-    made.add_span_processor(SimpleSpanProcessor(_EXPORTER))
-    trace.set_tracer_provider(made)
+    """The provider of the process, which can be set only once."""
+    current = trace.get_tracer_provider()
+    if not isinstance(current, TracerProvider):
+        current = TracerProvider()
+        trace.set_tracer_provider(current)
+    processor = SimpleSpanProcessor(_EXPORTER)
+    current.add_span_processor(processor)
     yield
-    made.shutdown()
+    processor.shutdown()
 
 
 @pytest.fixture
