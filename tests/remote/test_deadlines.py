@@ -21,6 +21,7 @@ from flyte_api.messages.flyteidl2.project.project_service import (
 )
 from flyte_api.messages.flyteidl2.task.task_service import GetTaskDetailsRequest, GetTaskDetailsResponse
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
+from flyte_api.messages.flyteidl2.workflow.run_service import WatchActionDetailsRequest, WatchActionDetailsResponse
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import before_deadline, within
 from flyte_rpc.gather import gather
@@ -78,6 +79,19 @@ class EndlessLog(Data):
         async for reply in super().tail_logs(request, call):
             yield reply
         await forever()
+
+
+class Recording(Runs):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[ServerCall] = []
+
+    async def watch_action_details(
+        self, request: WatchActionDetailsRequest, call: ServerCall
+    ) -> AsyncIterator[WatchActionDetailsResponse]:
+        self.calls.append(call)
+        async for reply in super().watch_action_details(request, call):
+            yield reply
 
 
 @pytest.fixture
@@ -198,3 +212,13 @@ async def test_nothing_is_sent_after_the_deadline(projects: Projects, client: Cl
         with pytest.raises(DeadlineExceededError, match="no time was left to send the request"):
             await Project.get.aio("a", client=client)
     assert projects.calls == []
+
+
+async def test_a_wait_is_in_the_block() -> None:
+    runs = Recording()
+    async with await serve([runs]) as running, Client(running.endpoint, timeout=20) as other:
+        action = Action(ActionMessage(id=succeeded().id), other)
+        with flyte.call_options(metadata=[("x-a", "wait")]):
+            await action.wait.aio(quiet=True)
+            await asyncio.to_thread(lambda: action.wait(quiet=True))
+    assert [call.metadata.get("x-a") for call in runs.calls] == ["wait", "wait"]

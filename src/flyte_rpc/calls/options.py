@@ -223,13 +223,18 @@ def is_bounded() -> bool:
 
 
 @contextmanager
-def unbounded() -> Generator[None]:
-    """Leave the enclosing `within` block, to start a task that others share, or to log in."""
-    reset = _deadline.set(None)
+def unbounded(*, keep_options: bool = False) -> Generator[None]:
+    """Leave the enclosing blocks: `within`, to start a task that others share, and `call_options`, to log in.
+
+    Args:
+        keep_options: Stay in the `call_options` blocks. Default: False.
+    """
+    deadline, given = _deadline.set(None), _options.set(_options.get() if keep_options else _NONE)
     try:
         yield
     finally:
-        _deadline.reset(reset)
+        _deadline.reset(deadline)
+        _options.reset(given)
 
 
 @asynccontextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncGenerator, Callable
+from contextlib import ExitStack, aclosing
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,14 +17,18 @@ import flyte
 from flyte import errors
 from flyte.remote import auth_metadata
 from flyte_api.registry import registry
+from flyte_rpc.calls import options as options_module
 from flyte_rpc.calls.block import Block
 from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
-from flyte_rpc.calls.options import call_options
+from flyte_rpc.calls.options import CallOptions, Deadline, call_options, is_bounded, within
+from flyte_rpc.calls.options import options as current_options
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.watch import Watch
 from flyte_rpc.gather import gather
+from flyte_rpc.serving.server import RunningServer
 from flyte_rpc.sync import bridge
 from rpc.conftest import AT_ONCE
 from support.echo import Echo, EchoServer, Note
@@ -171,3 +176,55 @@ async def test_a_listing_made_in_a_block_keeps_its_timeout(client: Client) -> No
         pager = Pager(fetch, limit=None, page_size=1)
     with pytest.raises(errors.DeadlineExceededError):
         await pager.first.aio()
+
+
+async def test_a_watch_that_reconnects_keeps_the_options(echo: EchoServer, client: Client) -> None:
+    with call_options(metadata=[("x-a", "made")]):
+        numbers = Watch(
+            lambda: _numbers(stream(client, Echo.COUNT, Note(to=2, status="UNAVAILABLE"))),
+            is_final=lambda number: False,
+            backoff=AT_ONCE,
+        )
+    found: list[int] = []
+    async for number in numbers:
+        found.append(number)
+        if len(found) == 4:
+            break
+    assert found == [0, 1, 0, 1]
+    assert seen(echo, "x-a") == [("made",), ("made",)]
+
+
+async def _numbers(notes: AsyncGenerator[Note, None]) -> AsyncGenerator[int, None]:
+    async with aclosing(notes):
+        async for note in notes:
+            yield note.n
+
+
+def test_overlapping_times_are_added_to_a_deadline_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(options_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    outer = Deadline(10)
+    inner = Deadline(5, outer)
+    now[0] = 103.0
+    inner.add_since(100.0)
+    outer.add_since(101.0)
+    assert (inner.left(), inner.end, outer.end) == (5.0, 108.0, 113.0)
+    now[0] = 104.0
+    outer.add_since(102.0)
+    assert outer.end == 114.0
+    now[0] = 200.0
+    assert (inner.left(), outer.left()) == (0.0, 0.0)
+
+
+async def test_credentials_are_outside_of_all_limits(server: RunningServer) -> None:
+    limits: list[tuple[bool, CallOptions]] = []
+
+    def token() -> str:
+        limits.append((is_bounded(), current_options()))
+        return "t"
+
+    async with Client(server.endpoint, token=token) as client:
+        with within(20), call_options(timeout=20, retry=AT_ONCE):
+            await unary(client, Echo.SAY, Note())
+            assert (is_bounded(), current_options()) == (True, CallOptions(20.0, AT_ONCE))
+    assert limits == [(False, CallOptions())]
