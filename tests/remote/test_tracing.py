@@ -243,3 +243,23 @@ async def test_programs_without_traces_do_not_pay(server: RunningServer) -> None
     command = [sys.executable, "-c", _CALL, server.endpoint]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == []
+
+
+_WITHOUT_SDK = """
+import sys
+from opentelemetry import context, propagate
+from flyte.remote import Project
+from flyte_rpc.calls.client import Client
+with Client(sys.argv[1], timeout=60) as client:
+    Project.get("a", client=client)
+    context.attach(propagate.extract({"traceparent": sys.argv[2]}))
+    Project.get("b", client=client)
+"""
+
+
+async def test_without_a_provider_the_context_is_passed_on() -> None:
+    projects, parent = ThreeProjects(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with await serve([projects]) as server:
+        command = [sys.executable, "-c", _WITHOUT_SDK, server.endpoint, parent]
+        await asyncio.to_thread(subprocess.run, command, check=True)
+    assert [call.metadata.get("traceparent") for call in projects.calls] == [None, parent]

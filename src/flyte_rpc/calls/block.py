@@ -35,7 +35,7 @@ class Block(AbstractContextManager[T, None], Generic[T]):
             stacklevel: Number of frames between the caller to name in the warning and this call. 1 is the caller of the
                 function that creates the block.
         """
-        place = sys._getframe(stacklevel + 1)
+        place = sys._getframe(stacklevel + 1)  # pyright: ignore[reportPrivateUsage]  # no public function gives one frame
         self._file, self._line = place.f_code.co_filename, place.f_lineno
         self._example = example
         self._enter = enter

@@ -29,7 +29,7 @@ from flyte_rpc.transports.transport import Transport
 from .client import CallRecord, Client
 from .credentials import Headers, beside_blocks
 from .metadata import added
-from .options import Deadline, deadline_of_call, options, unbounded
+from .options import Deadline, deadline_of_call, is_limited, options, unbounded
 from .retry import Backoff
 from .rpc import Effect, Rpc
 
@@ -218,7 +218,10 @@ class _Attempt:
         self.number += 1
         blocks = {name for name, _ in added()}
         if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
-            with unbounded():  # a person may have to log in
+            if is_limited():
+                with unbounded():  # a person may have to log in
+                    self._authentication = await self._credentials.headers()
+            else:
                 self._authentication = await self._credentials.headers()
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)

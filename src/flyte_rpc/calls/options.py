@@ -222,6 +222,11 @@ def is_bounded() -> bool:
     return _deadline.get() is not None
 
 
+def is_limited() -> bool:
+    """Whether the code runs in a block that `unbounded` leaves."""
+    return _deadline.get() is not None or _options.get() is not _NONE
+
+
 @contextmanager
 def unbounded(*, keep_options: bool = False) -> Generator[None]:
     """Leave the enclosing blocks: `within`, to start a task that others share, and `call_options`, to log in.

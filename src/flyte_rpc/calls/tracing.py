@@ -29,6 +29,9 @@ _SWITCH = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 _SUPPRESSED = getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")
 """The key that `opentelemetry.instrumentation.utils.suppress_instrumentation` sets."""
 
+_latest: tuple[trace.TracerProvider, trace.Tracer] | None = None
+"""The provider of the last span, and its tracer: making a tracer costs as much as a span."""
+
 
 class Span:
     """The span of one call, with all its attempts. Leaving the `with` block ends it."""
@@ -38,6 +41,8 @@ class Span:
         self._span = span
         self._client = client
         self._retries = 0
+        self._attributes: dict[str, AttributeValue] = {}
+        """Set together at the end, because each change of a span takes its lock."""
 
     def headers(self, request_id: str, present: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         """Return the headers that tell the server the span, as the configured propagator writes them.
@@ -46,7 +51,7 @@ class Span:
             request_id: The id of the call.
             present: The headers of the call. They win over those of the propagator.
         """
-        self._span.set_attribute("flyte_rpc.request_id", request_id)
+        self._attributes["flyte_rpc.request_id"] = request_id
         carrier: dict[str, str] = {}
         propagate.inject(carrier, context=trace.set_span_in_context(self._span))
         names = {name for name, _ in present}
@@ -71,22 +76,23 @@ class Span:
     ) -> None:
         status = _status(error)
         connect = _is_connect(self._client)
-        self._span.set_attribute("rpc.system", _system(connect))
+        self._attributes["rpc.system"] = _system(connect)
         if self._retries:
-            self._span.set_attribute("flyte_rpc.retries", self._retries)
+            self._attributes["flyte_rpc.retries"] = self._retries
         if not connect and status is not None:
-            self._span.set_attribute("rpc.grpc.status_code", int(status))
+            self._attributes["rpc.grpc.status_code"] = int(status)
         elif status:  # a successful call of Connect has no code
-            self._span.set_attribute("rpc.connect_rpc.error_code", status.name.lower())
+            self._attributes["rpc.connect_rpc.error_code"] = status.name.lower()
         if error is not None and not isinstance(error, GeneratorExit):
             self._fail(error, status)
+        self._span.set_attributes(self._attributes)
         self._span.end()
 
     def _fail(self, error: BaseException, status: Status | None) -> None:
         # Without the stack trace, whose causes have the server's text unredacted. Errors of other kinds may show arguments.
         message = error.message if isinstance(error, RpcError) else ""
         kind = type(error)
-        self._span.set_attribute("error.type", kind.__qualname__ if status is None else status.name)
+        self._attributes["error.type"] = kind.__qualname__ if status is None else status.name
         self._span.set_status(trace.Status(trace.StatusCode.ERROR, message or None))
         self._span.add_event(
             "exception",
@@ -95,7 +101,11 @@ class Span:
 
 
 def span_of(client: Client, rpc: Rpc[Any, Any]) -> Span | None:
-    """Start the span of a call, as a child of the current span. None if the spans of this library are turned off."""
+    """Start the span of a call, as a child of the current span.
+
+    Returns:
+        The span; None if the spans of this library are turned off, or nobody receives them and there is no context to send.
+    """
     if context.get_value(_SUPPRESSED) or _is_off(os.environ.get(_SWITCH, "")):
         return None
     endpoint = client.settings.endpoint
@@ -107,8 +117,18 @@ def span_of(client: Client, rpc: Rpc[Any, Any]) -> Span | None:
     }
     if not endpoint.socket_path:
         attributes["server.port"] = endpoint.port
-    tracer = trace.get_tracer(_NAME, VERSION)
-    return Span(tracer.start_span(f"{rpc.service}/{rpc.method}", None, trace.SpanKind.CLIENT, attributes), client)
+    span = _tracer().start_span(f"{rpc.service}/{rpc.method}", None, trace.SpanKind.CLIENT, attributes)
+    if not span.get_span_context().is_valid and not context.get_current():
+        return None
+    return Span(span, client)
+
+
+def _tracer() -> trace.Tracer:
+    global _latest
+    provider = trace.get_tracer_provider()
+    if _latest is None or _latest[0] is not provider:
+        _latest = provider, trace.get_tracer(_NAME, VERSION, provider)
+    return _latest[1]
 
 
 def _is_off(disabled: str) -> bool:
