@@ -39,6 +39,7 @@ _MAKE: dict[str, Callable[[], Block[Any]]] = {
     "registry": lambda: registry.use(_CLIENT),
     "auth_metadata": lambda: auth_metadata(("x-user", "u1")),
     "call_options": lambda: flyte.call_options(timeout=1),
+    "custom_context": lambda: flyte.custom_context(team="vision"),
 }
 makers = pytest.mark.parametrize("make", _MAKE.values(), ids=_MAKE)
 
