@@ -9,10 +9,13 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import export
 
 import flyte
 from flyte.devbox import Devbox
@@ -35,6 +38,7 @@ from rpc.auth.conftest import Browser
 from support.certificates import Authority
 from support.control_plane import Access, TokenGuard
 from support.oauth_server import oauth_server
+from support.tracing import own_provider
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -117,6 +121,15 @@ def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhe
         assert oauth.grants == {"authorization_code": 1}
 
 
+@pytest.fixture
+def printed_spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What the exporter of the page prints."""
+    printed = StringIO()
+    monkeypatch.setattr(export, "ConsoleSpanExporter", partial(export.ConsoleSpanExporter, out=printed))
+    with own_provider():
+        yield printed
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_examples_run(
     page: Path,
@@ -140,6 +153,8 @@ def test_examples_run(
     if page.name == "login.md":
         text = text.replace("https://flyte.example.com", request.getfixturevalue("secured").endpoint)
         namespace["api_key"] = b64encode(b"flyte.example.com:id:secret:org").decode()
+    if page.name == "tracing.md":
+        spans = request.getfixturevalue("printed_spans")
     if page.name in ELSEWHERE:
         namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)
@@ -147,6 +162,9 @@ def test_examples_run(
         line = text[: match.start()].count("\n") + 1
         code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
+    if page.name == "tracing.md":
+        names = re.findall(r'^    "name": "(.*)"', spans.getvalue(), re.MULTILINE)
+        assert names == ["flyteidl2.workflow.RunService/ListRuns", "report"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -30,6 +30,7 @@ from flyte_rpc.serving.server import RunningServer, ServerCall, serve
 from flyte_rpc.sync import bridge
 from remote.planes.project import ThreeProjects
 from support.echo import Echo, EchoServer, Note
+from support.tracing import own_provider
 
 _EXPORTER = InMemorySpanExporter()
 AT_ONCE = Backoff(attempts=4, first=0.0, longest=0.0)
@@ -37,15 +38,11 @@ AT_ONCE = Backoff(attempts=4, first=0.0, longest=0.0)
 
 @pytest.fixture(scope="module", autouse=True)
 def provider() -> Iterator[None]:
-    """The provider of the process, which can be set only once."""
-    current = trace.get_tracer_provider()
-    if not isinstance(current, TracerProvider):
-        current = TracerProvider()
-        trace.set_tracer_provider(current)
-    processor = SimpleSpanProcessor(_EXPORTER)
-    current.add_span_processor(processor)
-    yield
-    processor.shutdown()
+    with own_provider():
+        made = TracerProvider()
+        made.add_span_processor(SimpleSpanProcessor(_EXPORTER))
+        trace.set_tracer_provider(made)
+        yield
 
 
 @pytest.fixture
