@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import sys
-import threading
-from collections import Counter
+import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.utils import formatdate
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,7 +22,6 @@ from flyte.errors import (
 )
 from flyte.remote import upload_dir, upload_file
 from flyte.types import Dir, File
-from flyte.types.files import upload as _upload
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
     CreateUploadLocationResponse,
@@ -32,67 +29,19 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
-
-
-class Storage(ThreadingHTTPServer):
-    """A store that saves uploads, after a test's own handler."""
-
-    daemon_threads = True
-    # Links to it are made as quickly as tests can ask for them.
-    request_queue_size = 64
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Put)
-        self.files: dict[str, bytes] = {}
-        self.headers: dict[str, dict[str, str]] = {}
-        self.tries: Counter[str] = Counter()
-        self.answers: list[tuple[int, str]] = []
-        self.release = threading.Event()
-        self.release.set()
-        self.now = 0
-        self.most = 0
-        self.lock = threading.Lock()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore the disconnects of cancelled uploads; report other errors."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Put(BaseHTTPRequestHandler):
-    server: Storage
-
-    def do_PUT(self) -> None:
-        path = self.path.partition("?")[0]
-        with self.server.lock:
-            self.server.tries[path] += 1
-            self.server.now += 1
-            self.server.most = max(self.server.most, self.server.now)
-            status, text = self.server.answers.pop(0) if self.server.answers else (200, "")
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.release.wait(20)
-        with self.server.lock:
-            self.server.now -= 1
-            if status == 200:
-                self.server.files[path] = content
-                self.server.headers[path] = {name.lower(): value for name, value in self.headers.items()}
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Do not log to the tests' output."""
+from support.storage import Answer, Storage, running
 
 
 class Plane(DataProxyServiceBase):
-    """Signs links to a store that keeps names unchanged."""
+    """Signs links to a store that keeps names unchanged, and takes a directory for one name."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.largest = 1000
         self.requests: list[CreateUploadLocationRequest] = []
         self.rename: Callable[[str], str] = lambda name: name
+        self.headers: dict[str, str] = {}
+        self.base = ""
 
     async def create_upload_location(
         self, request: CreateUploadLocationRequest, call: ServerCall
@@ -101,27 +50,24 @@ class Plane(DataProxyServiceBase):
         if request.content_length > self.largest:
             abort(Status.INVALID_ARGUMENT, f"content_length exceeds the maximum of {self.largest} bytes")
         directory = request.filename_root or base64.b32encode(request.content_md5).decode()
+        # As servers do, which take the directory for one name.
+        directory = directory.replace("/", "%2F")
         path = f"/{request.project}/{request.domain}/{directory}/{self.rename(request.filename)}"
         known = self.storage.files.get(path)
         if known is not None and hashlib.md5(known).digest() != request.content_md5:
             abort(Status.ALREADY_EXISTS, f"{path} exists with other content")
         return CreateUploadLocationResponse(
-            signed_url=f"http://127.0.0.1:{self.storage.server_port}{path.replace(' ', '%20')}?signature=secret",
+            signed_url=f"{self.base or self.storage.url}{path.replace(' ', '%20')}?signature=secret",
             native_url=f"s3://bucket{path}",
-            headers={"Content-MD5": base64.b64encode(request.content_md5).decode(), "X-Signed": "yes"},
+            headers={"Content-MD5": base64.b64encode(request.content_md5).decode(), "X-Signed": "yes", **self.headers},
         )
 
 
 @pytest.fixture
 def storage() -> Iterator[Storage]:
     server = Storage()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
+    with running(server):
+        yield server
 
 
 @pytest.fixture
@@ -137,8 +83,8 @@ async def client(plane: Plane) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without pauses."""
-    monkeypatch.setattr(_upload, "_FIRST_PAUSE", 0.0)
+    """Retries with very short pauses."""
+    monkeypatch.setattr("flyte_rpc.http.retry_after._FIRST_PAUSE", 0.001)
 
 
 async def until(happened: Callable[[], bool]) -> None:
@@ -192,25 +138,78 @@ async def test_a_few_files_go_at_once(storage: Storage, client: Client, tmp_path
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("answer", [(503, "busy"), (429, ""), (400, "<Code>RequestTimeout</Code>")])
-async def test_what_may_pass_is_tried_again(
-    answer: tuple[int, str], storage: Storage, client: Client, tmp_path: Path
+@pytest.mark.parametrize("answer", [Answer(503, "busy"), Answer(429), Answer(400, "<Code>RequestTimeout</Code>")])
+async def test_what_may_pass_is_tried_again_until_the_timeout(
+    answer: Answer, storage: Storage, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_text("x")
-    storage.answers = [answer] * 3
+    storage.answers = [answer] * 7
     file = await File.from_local.aio(tmp_path / "a", client=client)
-    assert storage.tries.total() == 4 and file.uri.endswith("/a")
-    storage.answers = [answer] * 4
-    with pytest.raises(RuntimeSystemError, match=rf"a could not be uploaded: http://.* answered {answer[0]}") as raised:
-        await File.from_local.aio(tmp_path / "a", client=client)
-    assert (raised.value.code, storage.tries.total()) == ("UploadFailed", 8)
+    assert storage.tries.total() == 8 and file.uri.endswith("/a")
+    storage.answers = [answer] * 100_000
+    shown = rf"a was not uploaded within 0\.6 seconds \(0\.\d s have passed, with (\d+) attempts; http://.* answered {answer.status}"
+    with pytest.raises(WaitTimeoutError, match=shown) as raised:
+        await File.from_local.aio(tmp_path / "a", timeout=0.6, client=client)
+    attempts = re.search(shown, str(raised.value))
+    assert attempts is not None and int(attempts[1]) == storage.tries.total() - 8 > 3
+
+
+async def test_the_storage_says_when_to_come_back(
+    storage: Storage, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("x")
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("flyte.types.files.upload.asyncio.sleep", sleep)
+    date = formatdate(time.time() + 100, usegmt=True)
+    storage.answers = [Answer(503, headers={"Retry-After": "40"}), Answer(429, headers={"Retry-After": date})]
+    await upload_file.aio(tmp_path / "a", client=client)
+    assert waits[0] == 40 and 80 < waits[1] <= 100
+    storage.answers = [Answer(503, headers={"Retry-After": "601"})]
+    with pytest.raises(WaitTimeoutError, match=r"with 1 attempt; .*answered 503.*; the storage asks to wait 601 s\)"):
+        await upload_file.aio(tmp_path / "a", client=client)
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "content-length", "CONTENT-LENGTH", "Transfer-Encoding", "host"])
+async def test_the_length_of_the_body_is_its_own(
+    name: str, plane: Plane, storage: Storage, client: Client, tmp_path: Path
+) -> None:
+    content = bytes(range(100))
+    (tmp_path / "a").write_bytes(content)
+    plane.headers = {name: "24"}
+    await upload_file.aio(tmp_path / "a", client=client)
+    assert [*storage.files.values()] == [content]
+    (headers,) = storage.headers.values()
+    assert headers["content-length"] == "100" and "transfer-encoding" not in headers
+    assert headers["host"] == f"127.0.0.1:{storage.server_port}"
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_reply_that_is_cut_is_no_success(client: Client, plane: Plane, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    replies = [b"", b"HTTP/1.1 200 OK\r\nContent-", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]
+    taken: list[bytes] = []
+
+    async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        taken.append(await reader.readexactly(1))
+        writer.write(replies[len(taken) - 1])
+        writer.close()
+
+    async with await asyncio.start_server(reply, "127.0.0.1", 0) as server:
+        plane.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await upload_file.aio(tmp_path / "a", client=client)
+    assert taken == [b"x"] * 3
 
 
 async def test_what_the_storage_refuses_is_told_without_the_signature(
     storage: Storage, client: Client, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_text("x")
-    storage.answers = [(403, "Request has expired; see http://s/?signature=secret")]
+    storage.answers = [Answer(403, "Request has expired; see http://s/?signature=secret")]
     with pytest.raises(RuntimeSystemError, match="answered 403 Forbidden: Request has expired") as raised:
         await File.from_local.aio(tmp_path / "a", client=client)
     assert "secret" not in str(raised.value) and storage.tries.total() == 1
@@ -222,14 +221,17 @@ async def test_a_storage_that_is_not_there_is_named(storage: Storage, client: Cl
     # Bound and never accepted from is not refused; closed is.
     storage.shutdown()
     storage.server_close()
-    with pytest.raises(RuntimeSystemError, match=r"a could not be uploaded: http://127.* cannot be reached: .*refused"):
-        await File.from_local.aio(tmp_path / "a", client=client)
+    with pytest.raises(WaitTimeoutError, match=r"attempts; http://127.* cannot be reached: .*refused"):
+        await File.from_local.aio(tmp_path / "a", timeout=0.5, client=client)
 
 
 async def test_the_deadline_and_a_cancellation_end_an_upload(storage: Storage, client: Client, tmp_path: Path) -> None:
     (tmp_path / "a").write_text("x")
     storage.release.clear()
-    with pytest.raises(WaitTimeoutError, match=r"a was not uploaded within 0\.2 seconds; pass a longer timeout="):
+    with pytest.raises(
+        WaitTimeoutError,
+        match=r"a was not uploaded within 0\.2 seconds \(0\.\d s .* 1 attempt\); pass a longer timeout=",
+    ):
         await File.from_local.aio(tmp_path / "a", timeout=0.2, client=client)
     before = storage.tries.total()
     upload = asyncio.create_task(File.from_local.aio(tmp_path / "a", client=client))
@@ -318,10 +320,10 @@ async def test_a_directory_goes_to_the_place_that_is_wanted(plane: Plane, client
 async def test_whoever_wants_to_know_is_told_how_far_it_is(
     plane: Plane, storage: Storage, client: Client, tmp_path: Path
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[str, int, int | None]] = []
 
-    def progress(path: Path, sent: int, size: int) -> None:
-        told.append((path.name, sent, size))
+    def progress(done: int, total: int | None, name: str) -> None:
+        told.append((name, done, total))
 
     plane.largest = size = (5 << 20) + 7
     (tmp_path / "big").write_bytes(bytes(size))
@@ -330,10 +332,11 @@ async def test_whoever_wants_to_know_is_told_how_far_it_is(
     told.clear()
     (tmp_path / "big").unlink()
     (tmp_path / "empty").touch()
-    (tmp_path / "one").write_text("1")
-    storage.answers = [(503, "busy")]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "one").write_text("1")
+    storage.answers = [Answer(503, "busy")]
     await upload_dir.aio(tmp_path, progress=progress, client=client)
-    assert {*told} == {("empty", 0, 0), ("one", 1, 1)} and len(told) == 3
+    assert {*told} == {("empty", 0, 0), ("sub/one", 1, 1)} and len(told) == 3
 
 
 async def test_progress_that_raises_ends_the_upload(storage: Storage, client: Client, tmp_path: Path) -> None:

@@ -277,7 +277,9 @@ def _checked(url: str) -> str:
     except ValueError:
         valid = False
     if not valid or any(letter <= " " or letter == "\x7f" for letter in url):
-        raise HttpUrlError(f"{redact(url)!r} is not an http:// or https:// URL; percent-encode special characters")
+        # Without what follows a question mark, wherever the URL is not well-formed.
+        shown = redact(url.partition("?")[0])
+        raise HttpUrlError(f"{shown!r} is not an http:// or https:// URL; percent-encode special characters")
     return origin_and_path(url)
 
 
@@ -296,8 +298,8 @@ def _errors(where: str, transfer: Transfer) -> Generator[None]:
     # Outside of the handler: the errors of urllib3 have the whole URL in them.
     transfer.check()
     kind = HttpTimeoutError if failure.timed_out else HttpError
-    what = "cannot be reached: " if failure.unsent else ""
-    raise kind(f"{where} {what}{failure.reason}", unsent=failure.unsent, transient=failure.transient)
+    what = " cannot be reached" if failure.unsent else ""
+    raise kind(f"{where}{what}: {failure.reason}", unsent=failure.unsent, transient=failure.transient)
 
 
 def _refusal(reply: StreamedReply) -> HttpStatusError:
