@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from flyte_rpc.arguments import seconds
@@ -20,22 +21,23 @@ from .web import download_url
 
 _CHUNK = 1 << 20
 _NAME_BYTES = 180
+_IDLE = 60.0
 
 
 async def download_file(
+    uri: str,
     name: str,
-    source: Path | str,
     path: str | os.PathLike[str] | None,
     *,
     timeout: float,
     progress: Progress,
     client: Client | None,
 ) -> Path:
-    """Copy a file to this machine. See `File.download`.
+    """Download a file from a web server. See `File.download`.
 
     Args:
+        uri: An http: or https: URI.
         name: Name of the copy in a directory.
-        source: A path, or a URL.
         path: The target.
         timeout: Seconds without new data.
         progress: The caller's function, or whether to show a bar.
@@ -44,28 +46,47 @@ async def download_file(
     idle = seconds("timeout", timeout)
 
     def work(transfer: Transfer) -> Path:
-        target = Path(path) if path is not None else temporary_directory()
-        if target.is_dir():
-            target = target / name
-        if isinstance(source, Path):
-            _copy(source, target, transfer, reporter, name)
-        else:
-            with streaming_client(client) as http:
-                download_url(
-                    http,
-                    source,
-                    target,
-                    transfer,
-                    timeout=idle,
-                    report=lambda done, total: reporter.report(done, total, name),
-                )
+        target = _target(path, name)
+        download_url(http, uri, target, transfer, timeout=idle, report=partial(_report, reporter, name))
         return target
 
-    with ProgressReporter(progress, name) as reporter, TransferThreads(1) as threads:
+    with (
+        ProgressReporter(progress, name) as reporter,
+        streaming_client(client) as http,
+        TransferThreads(1) as threads,
+    ):
         return await threads.run(work, idle=idle)
 
 
-async def download_dir(root: Path, target: Path, *, progress: Progress) -> Path:
+async def copy_file(source: Path, name: str, path: str | os.PathLike[str] | None, *, progress: Progress) -> Path:
+    """Copy a file of this machine. See `File.download`.
+
+    Args:
+        source: The file.
+        name: Name of the copy in a directory.
+        path: The target.
+        progress: The caller's function, or whether to show a bar.
+    """
+
+    def work(transfer: Transfer) -> Path:
+        target = _target(path, name)
+        _copy(source, target, transfer, reporter, name)
+        return target
+
+    with ProgressReporter(progress, name) as reporter, TransferThreads(1) as threads:
+        return await threads.run(work, idle=_IDLE)
+
+
+def _target(path: str | os.PathLike[str] | None, name: str) -> Path:
+    target = Path(path) if path is not None else temporary_directory()
+    return target / name if target.is_dir() else target
+
+
+def _report(reporter: ProgressReporter, name: str, done: int, total: int | None) -> None:
+    reporter.report(done, total, name)
+
+
+async def copy_dir(root: Path, target: Path, *, progress: Progress) -> Path:
     """Copy a directory of this machine, one file at a time. See `Dir.download`.
 
     Args:
@@ -88,7 +109,7 @@ async def download_dir(root: Path, target: Path, *, progress: Progress) -> Path:
         return target
 
     with ProgressReporter(progress, root.name) as reporter, TransferThreads(1) as threads:
-        return await threads.run(work, idle=60)
+        return await threads.run(work, idle=_IDLE)
 
 
 def _entries(root: Path, transfer: Transfer) -> Iterator[Path]:

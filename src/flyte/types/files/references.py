@@ -181,12 +181,15 @@ class File:
             ValueError: The URI's scheme is not supported.
             OSError: It cannot be read or written. `TimeoutError` after `timeout` seconds without new data.
         """
-        from .download import download_file
+        from .download import copy_file, download_file
 
-        source = local_path(self.uri) or self.uri
-        if isinstance(source, str) and urlsplit(source).scheme not in _WEB:
-            raise _unopened(source, _WEB)
-        return await download_file(self.name or "file", source, path, timeout=timeout, progress=progress, client=client)
+        name = self.name or "file"
+        source = local_path(self.uri)
+        if source is not None:
+            return await copy_file(source, name, path, progress=progress)
+        if urlsplit(self.uri).scheme not in _WEB:
+            raise _unopened(self.uri, _WEB)
+        return await download_file(self.uri, name, path, timeout=timeout, progress=progress, client=client)
 
     def __repr__(self) -> str:
         return f"File(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
@@ -295,11 +298,11 @@ class Dir:
             ValueError: The directory is not on this machine; remote directories cannot be listed.
             OSError: It cannot be read or written.
         """
-        from .download import download_dir, temporary_directory
+        from .download import copy_dir, temporary_directory
 
         root = self._local()
         target = Path(path) if path is not None else temporary_directory() / (self.name or "dir")
-        return await download_dir(root, target, progress=progress)
+        return await copy_dir(root, target, progress=progress)
 
     def __repr__(self) -> str:
         return f"Dir(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Self, TypeVar
 
 from flyte_rpc.http.transfer import Transfer
@@ -37,7 +38,7 @@ class TransferThreads:
         """Run a transfer in a thread, and cancel it together with this coroutine.
 
         Args:
-            work: The transfer.
+            work: The transfer. It sees the context variables of the caller.
             idle: The most seconds that the peer may send or accept nothing.
             timeout: The most seconds for the transfer. Default: no limit.
 
@@ -45,7 +46,7 @@ class TransferThreads:
             TimeoutError: The time is over. The transfer is cancelled.
         """
         transfer = Transfer(idle)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, work, transfer)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, copy_context().run, work, transfer)
         try:
             await asyncio.wait([future], timeout=timeout)
             if not future.done():
