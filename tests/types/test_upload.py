@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from email.utils import formatdate
@@ -18,7 +19,7 @@ from flyte.errors import (
     InitializationError,
     InvalidArgumentError,
     RuntimeSystemError,
-    WaitTimeoutError,
+    UploadTimeoutError,
 )
 from flyte.remote import upload_dir, upload_file
 from flyte.types import Dir, File
@@ -147,8 +148,8 @@ async def test_what_may_pass_is_tried_again_until_the_timeout(
     file = await File.from_local.aio(tmp_path / "a", client=client)
     assert storage.tries.total() == 8 and file.uri.endswith("/a")
     storage.answers = [answer] * 100_000
-    shown = rf"a was not uploaded within 0\.6 seconds \(0\.\d s have passed, with (\d+) attempts; http://.* answered {answer.status}"
-    with pytest.raises(WaitTimeoutError, match=shown) as raised:
+    shown = rf"a was not uploaded: gave up after 0\.\d s and (\d+) attempts .*0\.6 s\)\. .* http://.* answered {answer.status}"
+    with pytest.raises(UploadTimeoutError, match=shown) as raised:
         await File.from_local.aio(tmp_path / "a", timeout=0.6, client=client)
     attempts = re.search(shown, str(raised.value))
     assert attempts is not None and int(attempts[1]) == storage.tries.total() - 8 > 3
@@ -169,7 +170,7 @@ async def test_the_storage_says_when_to_come_back(
     await upload_file.aio(tmp_path / "a", client=client)
     assert waits[0] == 40 and 80 < waits[1] <= 100
     storage.answers = [Answer(503, headers={"Retry-After": "601"})]
-    with pytest.raises(WaitTimeoutError, match=r"with 1 attempt; .*answered 503.*; the storage asks to wait 601 s\)"):
+    with pytest.raises(UploadTimeoutError, match=r"and 1 attempt .*answered 503.*; the storage asks to wait 601 s\."):
         await upload_file.aio(tmp_path / "a", client=client)
 
 
@@ -221,7 +222,7 @@ async def test_a_storage_that_is_not_there_is_named(storage: Storage, client: Cl
     # Bound and never accepted from is not refused; closed is.
     storage.shutdown()
     storage.server_close()
-    with pytest.raises(WaitTimeoutError, match=r"attempts; http://127.* cannot be reached: .*refused"):
+    with pytest.raises(UploadTimeoutError, match=r"attempts .*http://127.* cannot be reached: .*refused"):
         await File.from_local.aio(tmp_path / "a", timeout=0.5, client=client)
 
 
@@ -229,8 +230,8 @@ async def test_the_deadline_and_a_cancellation_end_an_upload(storage: Storage, c
     (tmp_path / "a").write_text("x")
     storage.release.clear()
     with pytest.raises(
-        WaitTimeoutError,
-        match=r"a was not uploaded within 0\.2 seconds \(0\.\d s .* 1 attempt\); pass a longer timeout=",
+        UploadTimeoutError,
+        match=r"a was not uploaded: gave up after 0\.\d s and 1 attempt \(timeout: 0\.2 s\)\..* Pass a longer timeout=",
     ):
         await File.from_local.aio(tmp_path / "a", timeout=0.2, client=client)
     before = storage.tries.total()
@@ -239,6 +240,39 @@ async def test_the_deadline_and_a_cancellation_end_an_upload(storage: Storage, c
     upload.cancel()
     with pytest.raises(asyncio.CancelledError):
         await upload
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_cancelled_upload_stops_soon(answers: bool, client: Client, plane: Plane, tmp_path: Path) -> None:
+    plane.largest = size = 50_000_000
+    (tmp_path / "a").write_bytes(bytes(size))
+    busy, gone = asyncio.Event(), asyncio.Event()
+
+    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Either the whole body is read and nothing answers, or the body is not read to its end.
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(size if answers else 1000)
+        busy.set()
+        try:
+            while await reader.read(1 << 20):
+                pass
+        except ConnectionError:
+            pass
+        gone.set()
+        writer.close()
+
+    async with await asyncio.start_server(stall, "127.0.0.1", 0) as server:
+        plane.base = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        upload = asyncio.create_task(upload_file.aio(tmp_path / "a", client=client))
+        await busy.wait()
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(upload, 4)
+        await asyncio.wait_for(gone.wait(), 10)
+        threads = [thread for thread in threading.enumerate() if thread.name.startswith("flyte-transfer")]
+        for thread in threads:
+            await asyncio.to_thread(thread.join, 10)
+        assert not any(thread.is_alive() for thread in threads)
 
 
 async def test_a_name_that_the_storage_changes_is_refused(plane: Plane, client: Client, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ async def upload_file(
         OSError: The file cannot be read.
         ValueError: An argument is invalid; nothing was sent.
         InitializationError: No client, project or domain is set.
-        WaitTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
+        UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
         RuntimeSystemError: The storage refuses the file.
         RpcError: The call failed; the subclass says how.
 
@@ -103,7 +103,7 @@ async def upload_dir(
             as a link to a directory; nothing was sent.
         InitializationError: No client, project or domain is set.
         AlreadyExistsError: A different file of that name exists below `prefix`.
-        WaitTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
+        UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
         RuntimeSystemError: The storage refuses a file or its name.
         RpcError: A call failed; the subclass says how.
 

@@ -81,7 +81,7 @@ class _Watched(HTTPConnection):
         if self.sock is None:
             self.connect()
         transfer = current_transfer()
-        if transfer is not None:
+        if transfer is not None and self.sock is not None:
             transfer.watch(self.sock)
             # Until now it has the time limit for connecting.
             self.sock.settimeout(transfer.idle)
@@ -93,11 +93,14 @@ class _WatchedTls(_Watched, HTTPSConnection):
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Watched
+    ConnectionCls = cast(Any, _Watched)
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTls
+    ConnectionCls = cast(Any, _WatchedTls)
+
+
+_POOLS: dict[str, type[HTTPConnectionPool] | type[HTTPSConnectionPool]] = {"http": _Pool, "https": _TlsPool}
 
 
 def open_pool(network: NetworkSettings, url: str, *, connections: int = 1) -> PoolManager:
@@ -123,7 +126,7 @@ def open_pool(network: NetworkSettings, url: str, *, connections: int = 1) -> Po
         pool = ProxyManager(
             address, proxy_headers=headers, proxy_ssl_context=tls, ssl_context=context, maxsize=connections
         )
-    pool.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    pool.pool_classes_by_scheme = _POOLS
     return pool
 
 
@@ -147,7 +150,7 @@ def describe(error: Exception, timeout: float) -> Failure:
             return Failure("the server asks for a client certificate that it accepts", True, False)
         return Failure(f"its TLS certificate is not accepted ({_plain(error)})", True, False)
     if isinstance(error, exceptions.TimeoutError):
-        return Failure(f"no reply within {timeout:g} s", False, True, True)
+        return Failure(f"no reply within {f'{timeout:.1f}'.removesuffix('.0')} s", False, True, True)
     invalid = isinstance(error, (exceptions.LocationValueError, ValueError)) and not isinstance(error, OSError)
     if invalid:
         return Failure("the request is not valid HTTP", True, False)

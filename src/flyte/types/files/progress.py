@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -134,7 +133,7 @@ def _rich_progress() -> rich.progress.Progress:
         DownloadColumn(),
         TransferSpeedColumn(),
         TimeRemainingColumn(),
-        console=Console(file=sys.stderr),
+        console=Console(stderr=True),
         refresh_per_second=4,
         redirect_stdout=False,
         redirect_stderr=False,

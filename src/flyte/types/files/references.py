@@ -91,7 +91,7 @@ class File:
         Raises:
             OSError: The file cannot be read.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
+            UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
             RuntimeSystemError: The storage refuses the file.
             RpcError: The call failed; the subclass says how.
 
@@ -243,7 +243,7 @@ class Dir:
             OSError: A file cannot be read, or `local_path` is not a directory.
             ValueError: The directory has no files, or an entry that cannot be uploaded, such as a link to a directory.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
+            UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
             RuntimeSystemError: The storage refuses a file or its name.
             RpcError: A call failed; the subclass says how.
 

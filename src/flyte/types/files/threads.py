@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Self, TypeVar
 
 from flyte_rpc.http.transfer import Transfer
@@ -46,7 +47,7 @@ class TransferThreads:
             TimeoutError: The time is over. The transfer is cancelled.
         """
         transfer = Transfer(idle)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, copy_context().run, work, transfer)
+        future = asyncio.get_running_loop().run_in_executor(self._executor, partial(copy_context().run, work, transfer))
         try:
             await asyncio.wait([future], timeout=timeout)
             if not future.done():

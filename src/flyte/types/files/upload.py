@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from flyte._client import resolve_client
 from flyte._routing import Operation, route
-from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
+from flyte.errors import DeadlineExceededError, RuntimeSystemError, UploadTimeoutError
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
@@ -168,12 +168,9 @@ class Uploader:
                 raise self._late(path) from None
             raise
 
-    def _late(self, path: Path, attempts: int = 0, reason: str = "") -> WaitTimeoutError:
-        text = f"{path} was not uploaded within {self._timeout:g} seconds"
-        text += f" ({time.monotonic() - self._start:.1f} s have passed"
-        if attempts:
-            text += f", with {attempts} {'attempt' if attempts == 1 else 'attempts'}"
-        return WaitTimeoutError(f"{text}{f'; {reason}' if reason else ''}); pass a longer timeout=")
+    def _late(self, path: Path, attempts: int = 0, reason: str = "") -> UploadTimeoutError:
+        elapsed = time.monotonic() - self._start
+        return UploadTimeoutError(str(path), timeout=self._timeout, elapsed=elapsed, attempts=attempts, reason=reason)
 
     async def _sign(self, source: _Source, name: str, directory: str, content_type: str) -> _Link:
         """Ask the control plane for a link."""
@@ -216,7 +213,7 @@ class Uploader:
             try:
                 await self._in_thread(source.path, partial(self._send, source, link))
                 return link.uri
-            except WaitTimeoutError:
+            except UploadTimeoutError:
                 raise self._late(source.path, attempts, reason) from None
             except HttpError as error:
                 if not error.transient:
