@@ -32,12 +32,6 @@ def file(storage: Storage) -> File:
     return File(f"{storage.url}/a.bin?X-Amz-Signature=hush")
 
 
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries with very short pauses."""
-    monkeypatch.setattr("flyte_rpc.http.retry_after._FIRST_PAUSE", 0.001)
-
-
 class Told:
     """A progress function that remembers."""
 
