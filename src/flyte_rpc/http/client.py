@@ -142,7 +142,7 @@ class HttpClient:
             try:
                 reply = self._send(method, url, headers, body, end)
             except HttpError as error:
-                if not error.unsent or attempt == _ATTEMPTS or self._clock() + wait >= end:
+                if not (error.unsent and error.transient) or attempt == _ATTEMPTS or self._clock() + wait >= end:
                     raise
             else:
                 if reply.status not in _BUSY or attempt == _ATTEMPTS:
