@@ -64,6 +64,8 @@ async def test_a_few_files_go_at_once(storage: Storage, client: Client, tmp_path
     await upload
     assert storage.most == 8
     assert len(storage.files) == 30
+    # Connections are used again.
+    assert storage.connections == 8
 
 
 async def test_a_name_that_the_storage_changes_is_refused(plane: Plane, client: Client, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ class Storage(ThreadingHTTPServer):
         self.before_body: Callable[[], None] = lambda: None
         self.release = threading.Event()
         self.release.set()
+        self.connections = 0
         self.now = 0
         self.most = 0
         self.lock = threading.Lock()
@@ -77,6 +78,8 @@ class Storage(ThreadingHTTPServer):
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Do the handshake in the thread of the connection."""
+        with self.lock:
+            self.connections += 1
         if self.tls is not None:
             request = self.tls.wrap_socket(request, server_side=True)
         super().finish_request(request, client_address)
