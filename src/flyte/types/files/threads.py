@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial
 from typing import Self, TypeVar
 
 from flyte_rpc.http.transfer import Transfer
@@ -47,7 +46,8 @@ class TransferThreads:
             TimeoutError: The time is over. The transfer is cancelled.
         """
         transfer = Transfer(idle)
-        future = asyncio.get_running_loop().run_in_executor(self._executor, partial(copy_context().run, work, transfer))
+        context = copy_context()
+        future = asyncio.get_running_loop().run_in_executor(self._executor, lambda: context.run(work, transfer))
         try:
             await asyncio.wait([future], timeout=timeout)
             if not future.done():
