@@ -100,11 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.most = max(self.server.most, self.server.now)
             answer = self.server.answers.pop(0) if self.server.answers else Answer()
         try:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            content = self.rfile.read(length)
             self.server.release.wait(_SECONDS)
         finally:
             with self.server.lock:
                 self.server.now -= 1
+        if len(content) < length:  # the client has given up
+            self.close_connection = True
+            return
         if answer.status == 200:
             with self.server.lock:
                 self.server.files[path] = content
