@@ -31,6 +31,7 @@ from flyte_rpc.gather import gather
 from flyte_rpc.http.errors import HttpError, HttpStatusError
 from flyte_rpc.http.retry_after import retry_pause
 from flyte_rpc.http.transfer import Transfer
+from flyte_rpc.redaction import redact
 
 from .listing import regular_files
 from .network import streaming_client
@@ -71,6 +72,9 @@ class _Link(NamedTuple):
     uri: str
     headers: dict[str, str]
     renew_at: float
+
+    def __repr__(self) -> str:
+        return f"_Link({redact(self.url)!r})"
 
 
 class Uploader:
