@@ -27,6 +27,8 @@ _REFUSED = frozenset((405, 415, 464))
 464 is what load balancers of AWS answer if the protocol of a request is not that of the servers behind them.
 """
 
+_LEAST = 0.001
+"""Minimum seconds that a second attempt gets. Transports reject zero."""
 
 _NO_ALPN = "no application protocol"
 """What a TLS alert says if the server speaks no HTTP/2, which is all that gRPC offers. OpenSSL writes it in two ways."""
@@ -135,7 +137,7 @@ class _AutoTransport:
             other = self._fallback(first, error)
             if other is None:
                 raise
-            left = max(end - self._loop.time(), 0.0)
+            left = max(end - self._loop.time(), _LEAST)
             try:
                 reply = await other.unary(path, request, metadata, left)
             except RpcError as second:
@@ -172,7 +174,7 @@ class _AutoTransport:
         if error is None or other is None:
             self._choose(first)
             return
-        left = None if end is None else max(end - self._loop.time(), 0.0)
+        left = None if end is None else max(end - self._loop.time(), _LEAST)
         async with aclosing(other.server_stream(path, request, metadata, left)) as replies:
             try:
                 async for reply in replies:
@@ -205,7 +207,7 @@ class _AutoTransport:
             other = self._fallback(transport, failure)
             if other is None or started:
                 raise
-        left = None if end is None else max(end - self._loop.time(), 0.0)
+        left = None if end is None else max(end - self._loop.time(), _LEAST)
         async with other.open(path, metadata, left, bidirectional=bidirectional) as call:
             yield call
 

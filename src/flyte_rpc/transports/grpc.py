@@ -11,6 +11,7 @@ from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeE
 from flyte_rpc.version import USER_AGENT
 
 from . import diagnosis
+from .checks import CheckedStream, check_call
 from .connections import Http2Connections
 from .framing import frame
 from .grpc_call import GrpcCall, GrpcStreamingCall, seconds_text, timeout_header
@@ -110,11 +111,13 @@ class GrpcTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[GrpcStreamingCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
         call = await self._start_call(path, None, metadata, timeout, expected_messages=1, long=True)
+        stream = CheckedStream(GrpcStreamingCall(call), self._loop)
         try:
-            yield GrpcStreamingCall(call)
+            yield stream
         finally:
+            stream.leave()
             call.release()
 
     def close(self) -> None:
@@ -135,6 +138,7 @@ class GrpcTransport:
         long: bool,
     ) -> GrpcCall:
         """Send a request; None if the messages follow. The caller releases the call in the end."""
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         connection = self._connections.pick(long=long) or await self._acquire_before(end, timeout, long=long)
         streaming = request is None

@@ -125,23 +125,18 @@ class GrpcCall:
 
 
 class GrpcStreamingCall:
-    """A call in which the client streams."""
+    """A call in which the client streams. One task sends, and another one may receive."""
 
-    __slots__ = ("_call", "_ended")
+    __slots__ = ("_call",)
 
     def __init__(self, call: GrpcCall) -> None:
         self._call = call
-        self._ended = False
 
     async def send(self, message: bytes) -> bool:
-        if self._ended:
-            raise RuntimeError("no message can be sent after end()")
         return await self._write(frame(message), end=False)
 
     async def end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            await self._write(b"", end=True)
+        await self._write(b"", end=True)
 
     async def receive(self) -> bytes | None:
         stream = self._call.stream

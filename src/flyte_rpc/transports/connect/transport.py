@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 from flyte_rpc.errors import ConnectionLostError, EndpointError, RpcError, UnimplementedError
+from flyte_rpc.transports.checks import CheckedStream, check_call
 from flyte_rpc.transports.diagnosis import ForeignReply
 from flyte_rpc.transports.shared_task import SharedTask
 from flyte_rpc.version import USER_AGENT
@@ -87,6 +88,7 @@ class ConnectTransport:
         return f"Connect over HTTP/{'2' if isinstance(self._pool, Http2Pool) else '1.1'}"
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         headers = (*protocol.UNARY_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, request, streaming=False)
@@ -102,6 +104,7 @@ class ConnectTransport:
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         headers = (*protocol.STREAM_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, protocol.envelope(request), streaming=True)
@@ -117,12 +120,18 @@ class ConnectTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[ConnectStreamingCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         call = await deadline.apply(self._open_streaming(bidirectional=bidirectional), None)
         try:
             call.begin(Request(path, (*protocol.STREAM_HEADERS, *metadata), deadline.header(), b""))
-            yield ConnectStreamingCall(call, deadline, ReplyStream(call, deadline, self._error))
+            replies = ReplyStream(call, deadline, self._error)
+            stream = CheckedStream(ConnectStreamingCall(call, deadline, replies), self._loop)
+            try:
+                yield stream
+            finally:
+                stream.leave()
         finally:
             call.release()
 

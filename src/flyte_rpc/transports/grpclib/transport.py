@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.transports import diagnosis
+from flyte_rpc.transports.checks import CheckedStream, check_call
 from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
 from flyte_rpc.transports.loop_guard import LoopGuard
 from flyte_rpc.transports.network.opening import Opener
@@ -75,7 +76,7 @@ class GrpclibTransport:
         return "gRPC over HTTP/2 of grpclib"
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
-        async with self.open(path, metadata, timeout) as call:
+        async with self._call(path, metadata, timeout) as call:
             await call.send(request, end=True)
             reply = await call.receive()
             if reply is None:
@@ -87,7 +88,7 @@ class GrpclibTransport:
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        async with self.open(path, metadata, timeout) as call:
+        async with self._call(path, metadata, timeout) as call:
             await call.send(request, end=True)
             while (reply := await call.receive()) is not None:
                 yield reply
@@ -95,7 +96,17 @@ class GrpclibTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[GrpclibCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
+        async with self._call(path, metadata, timeout) as call:
+            stream = CheckedStream(call, self._loop)
+            try:
+                yield stream
+            finally:
+                stream.leave()
+
+    @asynccontextmanager
+    async def _call(self, path: str, metadata: Metadata, timeout: float | None) -> AsyncGenerator[GrpclibCall, None]:
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         connection = self._connection
         if connection is None or not connection.usable:
