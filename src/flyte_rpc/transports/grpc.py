@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
 from flyte_rpc.version import USER_AGENT
 
-from . import diagnosis
 from .checks import CheckedStream, check_call
 from .connections import Http2Connections
 from .framing import frame
@@ -178,12 +177,11 @@ class GrpcTransport:
             raise DeadlineExceededError(what, unprocessed=True) from None
 
     async def _connect(self) -> Http2Connection:
-        endpoint, made = self._endpoint, list[Http2Connection]()
+        endpoint = self._endpoint
 
         def make_connection() -> Http2Connection:
             headers = HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent)
-            made.append(Http2Connection(self._loop, headers, self.pings))
-            return made[-1]
+            return Http2Connection(self._loop, headers, self.pings)
 
         opener = Opener(
             endpoint,
@@ -192,20 +190,8 @@ class GrpcTransport:
             make_connection,
             protocols=("h2",),
             user_agent=self._user_agent,
+            expected="gRPC",
         )
-
-        async def connect(address: str) -> Http2Connection:
-            connection = await opener.open(address)
-            if not await connection.shake_hands():
-                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
-            return connection
-
-        try:
-            connection = await opener.dial(connect, self._connect_seconds)
-        except OSError as error:
-            if isinstance(error, RpcError):
-                raise
-            reached = any(connection.reached for connection in made)
-            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        connection = await opener.connect(opener.check_http2, self._connect_seconds)
         self._connected = True
         return connection

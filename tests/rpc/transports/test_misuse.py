@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from flyte_rpc.transports.connect.transport import ConnectTransport
 from flyte_rpc.transports.endpoint import parse_endpoint
 from flyte_rpc.transports.transport import StreamingCall, Transport
 from support.echo import Echo, EchoServer, Note
+from support.peers import raw_server
 
 CHAT, SUM, SAY = Echo.CHAT.path, Echo.SUM.path, Echo.SAY.path
 NAMES = ["grpc", "grpclib", "connect", "connect-2", "auto"]
@@ -115,9 +117,9 @@ class TestArguments:
                     await call
 
 
-def rejecting(name: str) -> aclosing[Transport]:  # type: ignore[type-var]
-    """A transport whose endpoint cannot be connected to: what reaches the network fails with another error."""
-    return aclosing(opened(name, "http://127.0.0.1:1"))  # type: ignore[type-var]
+def rejecting(name: str, endpoint: str = "http://127.0.0.1:1") -> aclosing[Transport]:  # type: ignore[type-var]
+    """A transport. Nothing listens at its default endpoint, so that what reaches the network fails with another error."""
+    return aclosing(opened(name, endpoint))  # type: ignore[type-var]
 
 
 def calls(transport: Transport, path: str, timeout: float) -> list[Awaitable[object]]:
@@ -132,7 +134,7 @@ async def test_another_event_loop_is_rejected(transport: Transport) -> None:
     await transport.unary(SAY, bytes(Note(n=1)), [], 20)
     async with transport.open(SUM, [], 20, bidirectional=False) as call:
         for step in [*calls(transport, SAY, 20), call.send(b""), call.receive(), call.end()]:
-            with pytest.raises(RuntimeError, match="this connection belongs to another event loop.*share a Client"):
+            with pytest.raises(RuntimeError, match=r"this connection belongs to another event loop.*share a Client"):
                 await asyncio.to_thread(asyncio.run, awaited(step))
 
 
@@ -142,5 +144,40 @@ async def awaited(step: Awaitable[object]) -> object:
 
 async def test_a_closed_client_says_what_to_do(transport: Transport) -> None:
     await transport.aclose()
-    with pytest.raises(errors.ConnectionLostError, match="the client was closed.* Create a new Client"):
+    with pytest.raises(errors.ConnectionLostError, match=r"the client was closed.* Create a new Client"):
         await transport.unary(SAY, b"", [], 20)
+
+
+class TestUnixSockets:
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize(
+        ("kind", "shown"),
+        [
+            ("file", "is a regular file, not a socket"),
+            ("folder", "is a directory, not a socket"),
+            ("", "there is no socket"),
+        ],
+    )
+    async def test_something_else_at_the_path(self, name: str, kind: str, shown: str, tmp_path: Path) -> None:
+        path = tmp_path / "server"
+        if kind == "file":
+            path.touch()
+        elif kind == "folder":
+            path.mkdir()
+        async with rejecting(name, f"unix://{path}") as transport:
+            with pytest.raises(errors.EndpointError, match=shown) as raised:
+                await transport.unary(SAY, b"", [], 20)
+        assert str(path) in str(raised.value) and "check the path" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["grpc", "grpclib"])
+async def test_an_http1_server_that_keeps_the_socket_open(name: str) -> None:
+    """It says no more, so that the deadline would be the next event."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await reader.read(-1)
+
+    async with raw_server(talk) as address, asyncio.timeout(5), rejecting(name, f"http://{address}") as transport:
+        with pytest.raises(errors.EndpointError, match=r"speaks HTTP/1.1, not gRPC \('HTTP/1.1 400 Bad Request'\)"):
+            await transport.unary(SAY, b"", [], 20)

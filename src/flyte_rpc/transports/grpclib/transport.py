@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
-from flyte_rpc.transports import diagnosis
 from flyte_rpc.transports.checks import CheckedStream, check_call
 from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
 from flyte_rpc.transports.loop_guard import LoopGuard
@@ -158,39 +157,16 @@ class GrpclibTransport:
     async def _connect(self) -> GrpclibConnection:
         if self._connection is not None and self._connection.usable:
             return self._connection
-        endpoint, made = self._endpoint, list[GrpclibConnection]()
-
-        def make_connection() -> GrpclibConnection:
-            made.append(GrpclibConnection(self._loop))
-            return made[-1]
-
         opener = Opener(
-            endpoint,
+            self._endpoint,
             self._network,
             self._ssl_context,
-            make_connection,
+            lambda: GrpclibConnection(self._loop),
             protocols=("h2",),
             user_agent=self._user_agent,
+            expected="gRPC",
         )
-
-        async def connect(address: str) -> GrpclibConnection:
-            connection = await opener.open(address)
-            try:
-                await connection.ready
-            finally:
-                if not connection.settings_received:
-                    connection.close("the handshake failed")
-            if not connection.settings_received:
-                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
-            return connection
-
-        try:
-            connection = await opener.dial(connect, self._connect_seconds)
-        except OSError as error:
-            if isinstance(error, RpcError):
-                raise
-            reached = any(connection.last_received or not connection.closed.done() for connection in made)
-            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        connection = await opener.connect(opener.check_http2, self._connect_seconds)
         await self._guard.start()
         self._connected = True
         self._retire(self._connection)
