@@ -69,6 +69,10 @@ class MissingTrailers(Exception):
     """A gRPC reply was complete but for its trailers. The cause of the error that is raised for it."""
 
 
+class NoReply(Exception):
+    """A server closed an HTTP/1.1 connection without a byte, as those do that speak HTTP/2 only. The cause of the error."""
+
+
 def unreachable_proxy(address: str, error: OSError) -> EndpointError:
     """The error for a proxy that cannot be connected to."""
     if isinstance(error, socket.gaierror):

@@ -10,7 +10,7 @@ from typing import cast
 import h11
 
 from flyte_rpc.errors import ConnectionLostError, EndpointError, InternalError, RpcError
-from flyte_rpc.transports.diagnosis import ForeignReply, no_tunnel
+from flyte_rpc.transports.diagnosis import ForeignReply, NoReply, no_tunnel
 from flyte_rpc.transports.endpoint import Endpoint
 
 from .http_call import Reply, Request
@@ -138,7 +138,10 @@ class Http1Connection(asyncio.Protocol):
                 f"{ConnectionLostError.default_hint} If the server expects TLS, use https://{self._endpoint.address}; "
                 "if it speaks HTTP/2 only, use transport='grpc'."
             )
-        return ConnectionLostError(reason, hint=hint)
+        error = ConnectionLostError(reason, hint=hint)
+        if self._used and self._first_bytes == b"":
+            error.__cause__ = NoReply("the connection ended without a byte")
+        return error
 
     def _closed_reason(self) -> str:
         if self._reply is None:
@@ -194,6 +197,19 @@ class Http1Connection(asyncio.Protocol):
         self._transport.write(head + body)
         return await self.reply()
 
+    async def refuses_http1(self) -> bool:
+        """Whether the server closes a new connection without a byte, whatever it is asked over HTTP/1.1.
+
+        The request of this test, `OPTIONS *`, changes nothing. A server that speaks HTTP/1.1 answers it, be it with an error.
+        """
+        head = self._head(Request("*", (), "", b""), ("content-length", "0"), method="OPTIONS")
+        self._transport.write(head + (self._http.send(h11.EndOfMessage()) or b""))
+        try:
+            await self.reply()
+        except RpcError as error:
+            return isinstance(error.__cause__, NoReply)
+        return False
+
     def begin(self, request: Request) -> None:
         """Send the headers of a request whose body follows with `write`.
 
@@ -202,7 +218,7 @@ class Http1Connection(asyncio.Protocol):
         """
         self._transport.write(self._head(request, ("transfer-encoding", "chunked")))
 
-    def _head(self, request: Request, length: tuple[str, str]) -> bytes:
+    def _head(self, request: Request, length: tuple[str, str], *, method: str = "POST") -> bytes:
         """The headers of a request, which is under way from now on."""
         if self._failure is not None and isinstance(self._failure.__cause__, ForeignReply):
             raise self._failure
@@ -213,7 +229,7 @@ class Http1Connection(asyncio.Protocol):
             headers.append((TIMEOUT_HEADER, request.timeout))
         headers.append(length)
         try:
-            head = self._http.send(h11.Request(method="POST", target=request.path, headers=headers)) or b""
+            head = self._http.send(h11.Request(method=method, target=request.path, headers=headers)) or b""
         except h11.LocalProtocolError as error:
             self.abort()
             raise InternalError(f"the request cannot be sent as HTTP/1.1: {error}", unprocessed=True) from None
