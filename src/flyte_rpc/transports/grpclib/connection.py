@@ -23,10 +23,14 @@ from h2.events import (
 from flyte_rpc.errors import ConnectionLostError
 from flyte_rpc.transports.http2 import frames
 from flyte_rpc.transports.http2.keepalive import PING_INTERVAL, PING_TIMEOUT
+from flyte_rpc.transports.http2.receive_windows import WINDOW_BYTES
 
 _FIRST_BYTES = 512
 
-_CONFIGURATION = Configuration(_keepalive_time=PING_INTERVAL, _keepalive_timeout=PING_TIMEOUT).__for_client__()
+# The window of the connection is larger than the 4 MiB of a stream, so that a slow reader holds up no other call.
+_CONFIGURATION = Configuration(
+    http2_connection_window_size=WINDOW_BYTES, _keepalive_time=PING_INTERVAL, _keepalive_timeout=PING_TIMEOUT
+).__for_client__()
 
 # Header values are decoded where they are used: one that is not UTF-8 must not end the connection.
 _H2_CONFIGURATION = H2Configuration(
