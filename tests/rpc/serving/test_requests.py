@@ -41,7 +41,9 @@ async def test_a_deadline_of_zero_has_passed(
     assert echo.calls == []
 
 
-@pytest.mark.parametrize("data", [b"not gzip", gzip.compress(b"{}")[:-9], gzip.compress(b"{}") * 20])
+@pytest.mark.parametrize(
+    "data", [b"not gzip", gzip.compress(b"{}")[:-9], gzip.compress(b"{}") * 20], ids=["other", "cut", "parts"]
+)
 async def test_a_broken_request_is_not_called_a_reply(server: RunningServer, data: bytes) -> None:
     async with raw_client(server.port) as client:
         unary = await client.call(SAY, data, **PROTO, **{"content-encoding": "gzip"})
