@@ -84,7 +84,8 @@ class Http2Connection(H2Protocol):
         self._transport = BatchedWrites(cast(asyncio.Transport, transport))  # uvloop's is not of that class
         super().connection_made(self._transport)
         # The client has been told the limit; this only stops h2 from enforcing it.
-        del self.connection._connection.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS]
+        settings = self.connection._connection.local_settings  # pyright: ignore[reportPrivateUsage]
+        del settings[SettingCodes.MAX_CONCURRENT_STREAMS]
         self.processor = _ServerProcessor(self.handler, self.connection)
         self._connections.add(self)
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from math import isinf
+from math import inf
 from typing import TypeVar
-
-from flyte_rpc.arguments import seconds
 
 from .transport import StreamingCall
 
@@ -34,8 +32,12 @@ def check_call(loop: asyncio.AbstractEventLoop, path: str, timeout: float | None
     _check_loop(loop)
     if not _PATH.fullmatch(path):
         raise ValueError(f"path={path!r} is not the path of a method. Write /package.Service/Method.")
-    if timeout is not None and isinf(seconds("timeout", timeout)):
-        raise ValueError("timeout is infinite; it must be a finite number of seconds")
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"timeout takes a number of seconds, not {type(timeout).__name__} ({timeout!r})")
+    if not 0 < timeout < inf:
+        raise ValueError(f"timeout is {timeout!r}; it must be a positive, finite number of seconds")
 
 
 def _check_loop(loop: asyncio.AbstractEventLoop) -> None:

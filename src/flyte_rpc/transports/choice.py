@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnavailableError, UnknownError
 
+from .checks import check_call
 from .endpoint import Endpoint
 from .transport import Metadata, StreamingCall, Transport, TransportFactory, TransportName
 
@@ -129,6 +130,7 @@ class _AutoTransport:
         chosen = self._chosen or self._known()
         if chosen is not None:
             return await chosen.unary(path, request, metadata, timeout)
+        check_call(self._loop, path, timeout)
         end = self._loop.time() + timeout
         first = self._first()
         try:
@@ -158,6 +160,7 @@ class _AutoTransport:
     async def _first_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         first = self._first()
         error: RpcError | None = None
@@ -193,6 +196,7 @@ class _AutoTransport:
 
         Messages cannot be sent again, so a call that is refused later fails. The next call uses the other transport.
         """
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         transport = self._chosen or self._known() or self._first()
         started = False

@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.errors import ConnectionLostError, DecodeError
 from flyte_rpc.version import USER_AGENT
 
 from .checks import CheckedStream, check_call
 from .connections import Http2Connections
 from .framing import frame
-from .grpc_call import GrpcCall, GrpcStreamingCall, seconds_text, timeout_header
+from .grpc_call import GrpcCall, GrpcStreamingCall, connected_before, timeout_header
 from .http2.connection import Http2Connection
 from .http2.headers import HeaderWriter
 from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT, PingPolicy
@@ -139,7 +139,9 @@ class GrpcTransport:
         """Send a request; None if the messages follow. The caller releases the call in the end."""
         check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
-        connection = self._connections.pick(long=long) or await self._acquire_before(end, timeout, long=long)
+        connection = self._connections.pick(long=long)
+        if connection is None:
+            connection = await connected_before(self._connections.acquire(long=long), end, timeout)
         streaming = request is None
         call = GrpcCall(
             self._connections, connection, self._loop, expected_messages, end, timeout, long=long, streaming=streaming
@@ -164,17 +166,6 @@ class GrpcTransport:
             call.release()
             raise
         return call
-
-    async def _acquire_before(self, end: float | None, timeout: float | None, *, long: bool) -> Http2Connection:
-        limit = asyncio.timeout_at(end)
-        try:
-            async with limit:
-                return await self._connections.acquire(long=long)
-        except TimeoutError as error:
-            if isinstance(error, RpcError) or not limit.expired():
-                raise
-            what = f"not connected to the server after {seconds_text(timeout)}"
-            raise DeadlineExceededError(what, unprocessed=True) from None
 
     async def _connect(self) -> Http2Connection:
         endpoint = self._endpoint

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,14 @@ class TestArguments:
         async with rejecting(name) as transport:
             for call in calls(transport, SAY, timeout):
                 with pytest.raises(ValueError, match=r"timeout is .*; it must be"):
+                    await call
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("timeout", ["1", True])
+    async def test_a_timeout_is_a_number(self, name: str, timeout: Any) -> None:
+        async with rejecting(name) as transport:
+            for call in calls(transport, SAY, timeout):
+                with pytest.raises(TypeError, match=r"timeout takes a number of seconds, not (str|bool)"):
                     await call
 
     @pytest.mark.parametrize("name", NAMES)

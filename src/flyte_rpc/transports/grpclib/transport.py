@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.errors import DecodeError
 from flyte_rpc.transports.checks import CheckedStream, check_call
-from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
+from flyte_rpc.transports.grpc_call import connected_before, timeout_header
 from flyte_rpc.transports.loop_guard import LoopGuard
 from flyte_rpc.transports.network.opening import Opener
 from flyte_rpc.transports.shared_task import SharedTask
@@ -109,7 +109,7 @@ class GrpclibTransport:
         end = None if timeout is None else self._loop.time() + timeout
         connection = self._connection
         if connection is None or not connection.usable:
-            connection = await self._connect_before(end, timeout)
+            connection = await connected_before(self._connecting.run(), end, timeout)
         call = GrpclibCall(connection, self._loop, end, timeout)
         try:
             await call.open(self._headers(path, metadata, end))
@@ -142,17 +142,6 @@ class GrpclibTransport:
             headers.append(("grpc-timeout", timeout_header(end - self._loop.time())))
         headers += [("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", self._user_agent)]
         return [*headers, *metadata]
-
-    async def _connect_before(self, end: float | None, timeout: float | None) -> GrpclibConnection:
-        limit = asyncio.timeout_at(end)
-        try:
-            async with limit:
-                return await self._connecting.run()
-        except TimeoutError as error:
-            if isinstance(error, RpcError) or not limit.expired():
-                raise
-            what = f"not connected to the server after {seconds_text(timeout)}"
-            raise DeadlineExceededError(what, unprocessed=True) from None
 
     async def _connect(self) -> GrpclibConnection:
         if self._connection is not None and self._connection.usable:
