@@ -175,7 +175,7 @@ def not_http2(
     if "CERTIFICATE_REQUIRED" in ended.upper().replace(" ", "_"):  # TLS 1.3 servers say so after the handshake
         what = f"{where} asks for a client certificate"
         hint = "Set Network(client_certificate=..., client_key=...)."
-    elif head.startswith(b"HTTP/1."):
+    elif _is_http1(head):
         line = head.split(b"\r\n", 1)[0].decode("utf-8", "replace")
         what = f"what answers on {where} speaks HTTP/1.1, not {expected} ({line!r})"
         hint = "A web server or proxy answers there: use the port of the gRPC service, or let the proxy pass HTTP/2 on."
@@ -190,13 +190,19 @@ def not_http2(
     elif head:
         what = f"what answers on {where} does not speak {expected} (it sends {head[:40]!r})"
     else:
-        what = f"{where} closes the connection without a word"
-        hint = _other_scheme(endpoint)
+        return closed_at_once(endpoint)
     error = EndpointError(what, hint=hint, unprocessed=True)
     # Python's own server is one that answers a version of HTTP it does not know with a page that has no headers.
-    http1 = head.startswith(b"HTTP/1.") or head.lstrip().startswith(b"<")
+    http1 = _is_http1(head) or head.lstrip().startswith(b"<")
     error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=http1)
     return error
+
+
+def closed_at_once(endpoint: Endpoint) -> EndpointError:
+    """The error for a peer that accepts connections and closes them before anything is sent."""
+    return EndpointError(
+        f"{endpoint.address} closes the connection without a word", hint=_other_scheme(endpoint), unprocessed=True
+    )
 
 
 def missing_status(*, complete: bool) -> ConnectionLostError:
@@ -264,6 +270,11 @@ def _status_error(status: int, trailers: Mapping[str, str]) -> RpcError:
     except ValueError:
         details = b""  # broken details must not hide the error that they belong to
     return rpc_error(status, message, details=details)
+
+
+def _is_http1(head: bytes) -> bool:
+    """Whether first bytes, of which there may be few, begin an HTTP/1.1 reply."""
+    return bool(head) and b"HTTP/1.".startswith(head[:7])
 
 
 def _is_not_tls(error: ssl.SSLError) -> bool:

@@ -180,3 +180,16 @@ class TestCallsOfTheWrongKind:
         ):
             with pytest.raises(errors.EndpointError, match="not a Connect server"):
                 await unary(client, Echo.WRITE, Note())
+
+
+async def test_a_server_that_closes_every_connection_at_once_is_not_asked_for_ever(calls: list[CallRecord]) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    async with (
+        raw_server(talk) as address,
+        Client(f"http://{address}", timeout=20, retry=AT_ONCE, transport="connect", on_call=calls.append) as client,
+    ):
+        with pytest.raises((errors.EndpointError, errors.ConnectionLostError)):
+            await unary(client, Echo.SAY, Note())
+    assert len(calls) <= AT_ONCE.attempts

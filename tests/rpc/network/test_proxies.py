@@ -186,7 +186,7 @@ class TestTunnels:
     @pytest.mark.parametrize("rpc", [Echo.SAY, Echo.WRITE])
     @pytest.mark.parametrize(
         ("scheme", "junk", "protocol"),
-        [("https", b"JUNKJUNKJUNK", "TLS"), ("https", b"", "TLS"), ("http", b"JUNKJUNKJUNK", "gRPC|HTTP/1.1")],
+        [("https", b"JUNKJUNKJUNK", "TLS"), ("https", b"", "TLS"), ("http", b"JUNK", "gRPC|HTTP/1.1")],
     )
     async def test_a_tunnel_that_carries_something_else(
         self, transport: TransportName, rpc: Any, scheme: str, junk: bytes, protocol: str
@@ -195,7 +195,8 @@ class TestTunnels:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + junk)
             await reader.read(1)
-            writer.write(b"JUNKJUNKJUNK")
+            if not junk:
+                writer.write(b"JUNKJUNKJUNK")
             await reader.read(-1)
 
         calls: list[CallRecord] = []

@@ -10,7 +10,7 @@ from typing import cast
 import h11
 
 from flyte_rpc.errors import ConnectionLostError, EndpointError, InternalError, RpcError
-from flyte_rpc.transports.diagnosis import ForeignReply, NoReply, no_tunnel
+from flyte_rpc.transports.diagnosis import ForeignReply, NoReply, closed_at_once, no_tunnel
 from flyte_rpc.transports.endpoint import Endpoint
 
 from .http_call import Reply, Request
@@ -222,6 +222,8 @@ class Http1Connection(asyncio.Protocol):
         """The headers of a request, which is under way from now on."""
         if self._failure is not None and isinstance(self._failure.__cause__, ForeignReply):
             raise self._failure
+        if (self._failure is not None or self._transport.is_closing()) and not self._used:
+            raise closed_at_once(self._endpoint)
         if self._failure is not None or self._transport.is_closing():
             raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
         headers = [*self._fixed, *((name, value.strip()) for name, value in request.headers)]

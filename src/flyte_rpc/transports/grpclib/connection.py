@@ -161,7 +161,7 @@ class GrpclibConnection(H2Protocol):
         if not self.settings_received:
             self.first_bytes = (self.first_bytes + data)[:_FIRST_BYTES]
             # h2 takes other bytes for a frame, and would wait for the rest of it.
-            if len(self.first_bytes) >= frames.HEAD.size and self.first_bytes[3] != frames.SETTINGS:
+            if len(self.first_bytes) > 3 and self.first_bytes[3] != frames.SETTINGS:
                 self.close("Protocol error: it does not begin with settings")
         if not self.closed_because:
             super().data_received(data)
