@@ -41,6 +41,9 @@ _IMMEDIATE = 12
 _TOLERANCE = 0.02
 """Seconds before the deadline in which a failure may already be the server's reaction to it."""
 
+_LEAST = 0.001
+"""Minimum seconds that an attempt gets. Transports reject zero, and an attempt may begin just after the deadline."""
+
 _SECRET = 6
 """Minimum length of a secret to redact. Shorter texts, such as numbers, would match unrelated parts of messages."""
 
@@ -84,7 +87,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
                 started = time.monotonic()
                 if await attempt.renew():
                     end += time.monotonic() - started  # a person may have to log in
-                    left = max(end - time.monotonic(), 0.0)
+                    left = max(end - time.monotonic(), _LEAST)
                     continue
             delay = attempt.delay_after(error, client.retry) if _may_repeat(rpc, error, transport) else None
             if delay is None or time.monotonic() + delay >= end:
@@ -95,7 +98,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
             attempt.succeeded()
             return result
         await asyncio.sleep(delay)
-        left = max(end - time.monotonic(), 0.0)
+        left = max(end - time.monotonic(), _LEAST)
 
 
 async def stream(
@@ -222,9 +225,9 @@ class _Attempt:
         error.attempts = self.number
         secrets = [text for text in self._hidden if len(text) >= _SECRET]
         for name, value in self.headers:
-            if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
+            if name == "authorization" or name in self._secret:
                 # The whole value, and the value without the scheme.
-                secrets += [value, value.rpartition(" ")[2]]
+                secrets += [text for text in (value, value.rpartition(" ")[2]) if len(text) >= _SECRET]
         if secrets:
             error.message = redact(error.message, *secrets)
         if any(secret and secret.encode() in error.details for secret in secrets):
