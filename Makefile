@@ -11,6 +11,9 @@ PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/n
 # The transports of `make test-transports`, besides the default one that `make test` uses. It takes `grpclib` as well.
 TRANSPORTS ?= connect-1.1 connect-2
 
+# Without bytecode, each of the thousands of processes of the tests would compile the generated code again.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses auto
+
 .PHONY: demo test test-all test-transports interop check generate docs bench setup clean
 
 demo: .venv/demo
@@ -19,26 +22,26 @@ demo: .venv/demo
 # Without the reference SDK, which is large, the tests that exchange values with it are skipped and say so.
 test: .venv/dev
 	-@$(MAKE) --silent .reference/ready
-	$(VENV)/python -m pytest --numprocesses auto
+	$(PYTEST)
 
 test-all: .venv/dev
 	-@$(MAKE) --silent .reference/ready
 	@for python in $(PYTHONS); do \
 		echo "== $$python"; \
 		$$python -m venv .venv-$$python && .venv-$$python/bin/$(PIP) -e '.[dev]' \
-			&& .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
+			&& env -u PYTHONDONTWRITEBYTECODE .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
 	done
 
 test-transports: .venv/dev
 	@for transport in $(TRANSPORTS); do \
 		echo "== $$transport"; \
-		FLYTE_TEST_TRANSPORT=$$transport $(VENV)/python -m pytest --numprocesses auto tests/remote || exit 1; \
+		FLYTE_TEST_TRANSPORT=$$transport $(PYTEST) tests/remote || exit 1; \
 	done
 
 # Calls through foreign proxies and to foreign servers. A table says what passed with which version, and what is missing.
 interop: .venv/dev
 	-@$(MAKE) --silent .peers/ready
-	INTEROP=1 $(VENV)/python -m pytest --numprocesses auto tests/proxies
+	INTEROP=1 $(PYTEST) tests/proxies
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check

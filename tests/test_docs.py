@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
@@ -34,11 +33,11 @@ from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
 from remote.planes.trigger import Triggers
+from remote.span_provider import own_provider
 from rpc.auth.conftest import Browser
 from support.certificates import Authority
 from support.control_plane import Access, TokenGuard
 from support.oauth_server import oauth_server
-from support.tracing import own_provider
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -56,10 +55,11 @@ def trained() -> Tasks:
 
 
 def apps() -> list[ServiceBase]:
-    """Apps that have written something."""
+    """Apps that have written as many lines as the page reads."""
     logs = AppLogs()
     logs.open = False
-    logs.write("dashboard-1", "listening")
+    for number in range(10):
+        logs.write("dashboard-1", f"request {number}")
     return [Apps(), logs]
 
 
@@ -147,12 +147,15 @@ def test_examples_run(
         (tmp_path / "config.yaml").write_text(f"admin: {{endpoint: '{box.endpoint}'}}\n{task}\n")
         monkeypatch.setenv("FLYTE_TOKEN", box.token)
         certificates = Authority(tmp_path)
-        namespace |= {"certificates": certificates.certificate, "my_certificate": certificates.issue("me")}
+        shutil.copy(certificates.certificate, "ca.pem")
+        certificates.issue("me")  # writes me.pem
         request.addfinalizer(lambda before=registry.default: registry.set_default(before))
         registry.set_default(None)
     if page.name == "login.md":
         text = text.replace("https://flyte.example.com", request.getfixturevalue("secured").endpoint)
-        namespace["api_key"] = b64encode(b"flyte.example.com:id:secret:org").decode()
+        request.addfinalizer(lambda before=registry.default: registry.set_default(before))
+        registry.set_default(None)
+        monkeypatch.setenv("FLYTE_API_KEY", "")  # which the page sets
     if page.name == "tracing.md":
         spans = request.getfixturevalue("printed_spans")
     if page.name in ELSEWHERE:

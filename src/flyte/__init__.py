@@ -9,11 +9,20 @@ from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from flyte_rpc.calls.options import call_options
+    from flyte_rpc.transports.network.settings import Network
 
     from . import artifacts, devbox, errors, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
-    from ._init import current_domain, current_project, init, init_from_config, init_in_cluster
+    from ._init import (
+        current_domain,
+        current_project,
+        init,
+        init_from_api_key,
+        init_from_config,
+        init_in_cluster,
+        init_passthrough,
+    )
     from ._launch import run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
@@ -33,6 +42,7 @@ __all__ = [
     "Cron",
     "Device",
     "FixedRate",
+    "Network",
     "OnArtifact",
     "Resources",
     "RetryStrategy",
@@ -54,8 +64,10 @@ __all__ = [
     "devbox",
     "errors",
     "init",
+    "init_from_api_key",
     "init_from_config",
     "init_in_cluster",
+    "init_passthrough",
     "map",
     "models",
     "remote",
@@ -79,9 +91,18 @@ __getattr__, __dir__ = lazy_exports(
     {
         "._client": ("Client", "current_client", "use_client"),
         "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
-        "._init": ("current_domain", "current_project", "init", "init_from_config", "init_in_cluster"),
+        "._init": (
+            "current_domain",
+            "current_project",
+            "init",
+            "init_from_api_key",
+            "init_from_config",
+            "init_in_cluster",
+            "init_passthrough",
+        ),
         "._launch": ("run", "with_runcontext"),
         "._map": ("map",),
+        "flyte_rpc.transports.network.settings": ("Network",),
         ".definitions.automation": (
             "Cron",
             "FixedRate",

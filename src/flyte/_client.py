@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import attrs
+
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
 from flyte_rpc.calls.block import Block
@@ -45,34 +47,47 @@ class Client(RpcClient):
 
         Args:
             path: The file. Default: the first that exists in the places that `flyte.init_from_config` lists.
-            org: Organization. Arguments override environment variables, which override the file.
-            project: Default project of calls.
-            domain: Default domain of calls.
-            options: Other arguments of `Client`, such as `timeout` and `on_call`.
+            org: Organization. `""` stands for none. Arguments override environment variables, which override the file.
+            project: Default project of calls. `""` stands for none.
+            domain: Default domain of calls. `""` stands for none.
+            options: Other arguments of `flyte.init`, such as `auth_type`, and of `Client`, such as `timeout`, `on_call` and
+                `credentials`.
 
         Raises:
             InitializationError: The file does not exist or is not valid, or no endpoint is set.
+            TypeError: An argument has the wrong type, or does not exist.
+            ValueError: An argument cannot be used.
         """
         from .access.config_file import config_file
+        from .access.keys import BY_NAME
         from .access.settings import Settings
 
-        arguments = {"org": org or None, "project": project or None, "domain": domain or None}
+        given = {name: options.pop(name) for name in BY_NAME if name in options}
+        arguments = {"org": org, "project": project, "domain": domain, **given}
         return cls.from_settings(Settings(arguments, config_file(path)), **options)
 
     @classmethod
-    def from_settings(cls, settings: Settings, **options: Any) -> Self:
+    def from_settings(cls, settings: Settings, *, attended: bool = True, **options: Any) -> Self:
         """Return a client for settings that were resolved already.
 
         Args:
             settings: The settings of the connection.
+            attended: Whether a person may be asked to log in, unless the settings say so.
             options: Other arguments of `Client`. They override the settings.
 
         Raises:
-            InitializationError: No endpoint is set, or a setting cannot be used.
+            InitializationError: No endpoint is set, or a variable or file has a value that cannot be used.
+            TypeError: An argument has the wrong type.
+            ValueError: An argument cannot be used.
         """
         from .access.arguments import client_arguments
 
-        return cls(**{**client_arguments(settings), **options})
+        arguments = client_arguments(settings, network=options.get("network"), attended=attended)
+        if options.get("credentials") is not None:
+            if settings.source("token") == "argument":
+                raise TypeError("pass token= or credentials=, not both")
+            arguments.pop("token", None)
+        return cls(**{**arguments, **options})
 
 
 resolve_client = registry.resolve
@@ -102,14 +117,18 @@ def use_client(client: RpcClient) -> Block[RpcClient]:
 def set_default(client: RpcClient, *, replace: bool) -> None:
     """Make a client the default one of the process.
 
+    Args:
+        client: The client.
+        replace: Replace and close the one that is set, whatever its settings. Otherwise it stays if its settings are the same.
+
     Raises:
         InitializationError: There is one with other settings, and `replace` is False.
     """
     with _lock:
         previous = registry.default
         if previous is not None and not previous.closed:
-            different = _differences(previous.settings, client.settings)
-            if not different and previous.settings.token == client.settings.token:
+            different, replaceable = _differences(previous.settings, client.settings)
+            if not (different or replaceable or replace):
                 return
             if different and not replace:
                 raise InitializationError(
@@ -128,16 +147,26 @@ registry.configure(
 )
 
 
-def _differences(before: ClientSettings, now: ClientSettings) -> list[str]:
-    """Describe how two clients differ. Functions that return tokens cannot be compared, and count as equal."""
+def _differences(before: ClientSettings, now: ClientSettings) -> tuple[list[str], bool]:
+    """Describe how two clients differ, and whether functions do, which cannot be compared and may be replaced."""
     different: list[str] = []
-    for name in ("endpoint", "org", "project", "domain", "timeout", "page_size", "transport"):
+    functions = False
+    for name in attrs.fields_dict(ClientSettings):
         old, new = getattr(before, name), getattr(now, name)
-        if old != new:
+        if name == "credentials" and (before.token is not None or now.token is not None):
+            continue  # the tokens are compared
+        if old == new:
+            continue
+        if (callable(old) and callable(new)) or (name == "on_call" and old and new):
+            functions = True
+        elif name in _SHOWN:
             different.append(f"{name} {_shown(old)}, now {_shown(new)}")
-    if before.token != now.token and not (callable(before.token) and callable(now.token)):
-        different.append("token (not shown)")
-    return different
+        else:
+            different.append(f"{name} (not shown)")
+    return different, functions
+
+
+_SHOWN = ("endpoint", "org", "project", "domain", "timeout", "page_size", "transport", "retry", "network")
 
 
 def _shown(value: object) -> str:

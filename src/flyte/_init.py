@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from flyte.errors import InitializationError
-from flyte_rpc.calls.credentials import Token
+from flyte_rpc.calls.credentials import Credentials, Token
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.transports.transport import TransportName
 
 from ._client import Client, Observers, current_client, set_default
+from .access.authoring import note
+from .access.cluster import cluster_settings, passthrough_settings
 from .access.config_file import config_file
-from .access.settings import Settings
+from .access.settings import OF_NETWORK, Settings
+from .access.ways_in import WAYS
+
+if TYPE_CHECKING:
+    from flyte_rpc.transports.network.settings import Network
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_noted: set[str] = set()
-"""Arguments without effect that were warned of."""
+StrPath = str | os.PathLike[str]
 
 
 class WithAio(Generic[P, R]):
@@ -43,7 +46,7 @@ def client_of_task() -> Any:
     """Return the client of a process that executes a task, from its environment."""
     if not os.environ.get("FLYTE_ENDPOINT") or not os.environ.get("FLYTE_ACTION_NAME"):
         return None
-    init()
+    set_default(Client.from_settings(Settings({}, None), attended=False), replace=False)
     return current_client()
 
 
@@ -55,10 +58,26 @@ def init(
     project: str | None = None,
     domain: str | None = None,
     token: Token | None = None,
+    credentials: Credentials | None = None,
+    auth_type: str | None = None,
+    client_id: str | None = None,
+    client_credentials_secret: str | None = None,
+    api_key: str | None = None,
+    command: Sequence[str] | None = None,
+    proxy_command: Sequence[str] | None = None,
+    scopes: Sequence[str] | None = None,
+    auth_client_config: object = None,
+    disable_keyring: bool | None = None,
+    headless: bool | None = None,
+    interactive: bool | None = None,
+    subject: str | None = None,
     insecure: bool | None = None,
     insecure_skip_verify: bool | None = None,
-    ca_cert_file_path: str | os.PathLike[str] | None = None,
+    ca_cert_file_path: StrPath | None = None,
+    client_cert_file_path: StrPath | None = None,
+    client_key_file_path: StrPath | None = None,
     http_proxy_url: str | None = None,
+    network: Network | None = None,
     rpc_retries: int | None = None,
     timeout: float = 60.0,
     page_size: int = 100,
@@ -75,20 +94,40 @@ def init(
     `FLYTE_TOKEN`, `FLYTE_INSECURE`, `FLYTE_TRANSPORT`, and the names of other Flyte tools, such as `FLYTE_ADMIN_ENDPOINT` and
     `FLYTE_TASK_PROJECT`. Configuration files are read by `flyte.init_from_config` only.
 
+    If nothing says how to authenticate, the client logs in with a browser when an `https://` control plane rejects an anonymous
+    call and says how to log in.
+
     To use several control planes or identities, create a `flyte.Client` for each and pass it as `client=`.
 
     Args:
         endpoint: `http://host[:port]` for cleartext, `https://host[:port]` for TLS, `dns:///host[:port]`, `host[:port]` or
             `unix:///path`.
-        org: Organization. Default: none, and for hosts of Union the first label of the host name.
-        project: Default project of calls.
-        domain: Default domain of calls.
-        token: Bearer token, or a function or coroutine function that returns one and is called before each attempt. Default:
-            anonymous.
+        org: Organization; `""` for none. Default: none, and for hosts of Union the first label of the host name.
+        project: Default project of calls; `""` for none.
+        domain: Default domain of calls; `""` for none.
+        token: Bearer token, or a function or coroutine function that returns one and is called before each attempt.
+        credentials: An object that supplies the headers of each attempt and renews them, in place of a token or log-in.
+        auth_type: `"Pkce"` (a browser on this machine), `"DeviceFlow"` (a browser elsewhere), `"ClientSecret"`,
+            `"ExternalCommand"` or `"Passthrough"`. Default: what the other arguments ask for.
+        client_id: The OAuth client. Default for log-ins of people: the one that the control plane names.
+        client_credentials_secret: The client's secret.
+        api_key: Endpoint, client id and secret in one text.
+        command: Program with arguments that prints a token.
+        proxy_command: Program with arguments that prints a token for a proxy in front of the control plane.
+        scopes: Scopes to request. Default: those that the control plane names.
+        auth_client_config: What the control plane would say about its log-in, as a mapping or an object with attributes.
+        disable_keyring: Keep tokens in memory only. Default: False.
+        headless: Never open a browser; print the link to standard error. Default: False.
+        interactive: False never asks a person, and raises an error instead. Default: True.
+        subject: The account to log in with, to keep several accounts at one endpoint apart.
         insecure: True for cleartext, False for TLS, for endpoints without a scheme. Default: TLS, except to this machine.
         insecure_skip_verify: Accept any TLS certificate. For tests only.
-        ca_cert_file_path: PEM file of the certificate authorities to trust. Default: the system's.
+        ca_cert_file_path: PEM file of the certificate authorities to trust; overrides `insecure_skip_verify`. Default: the
+            system's.
+        client_cert_file_path: PEM file of the certificate to present (mutual TLS).
+        client_key_file_path: PEM file of its private key. Default: the key is in the file of the certificate.
         http_proxy_url: `http://[user:password@]host:port` of a proxy; `""` for none. Default: `HTTPS_PROXY` and its relatives.
+        network: Trust and proxies, in place of the five arguments above.
         rpc_retries: Retries of calls that are safe to retry. Default: 3.
         timeout: Maximum seconds per call, retries included. Default: 60.
         page_size: Items per request of a listing. Default: 100.
@@ -97,45 +136,35 @@ def init(
         on_call: A function, or several, that receives a record of every attempt.
         transport: `"grpc"`, `"connect"`, `"grpclib"`, or `"auto"`: gRPC where it works, and Connect where a server or
             proxy does not pass gRPC. Default: `"auto"`.
-        replace: Replace and close the client of an earlier `init` with other settings. Default: False.
+        replace: Replace and close the client of an earlier `init`. Default: False.
         authoring: Arguments of the official SDK for writing and deploying tasks, such as `root_dir` and `image_builder`. They
-            have no effect, which is warned of once.
+            have no effect; a warning says so, once.
 
     Raises:
-        InitializationError: No endpoint is set, an earlier `init` had other settings and `replace` is False, or a variable
-            or file has a value that cannot be used.
+        InitializationError: No endpoint is set, an earlier `init` had other settings and `replace` is False, arguments
+            contradict each other, or a variable has a value that cannot be used.
+        TypeError: An argument has the wrong type.
         ValueError: An argument is not valid.
     """
-    _note_authoring("init", authoring)
-    arguments = {
-        "endpoint": endpoint,
-        "org": org or None,
-        "project": project or None,
-        "domain": domain or None,
-        "token": token or None,
-        "insecure": insecure,
-        "insecure_skip_verify": insecure_skip_verify,
-        "ca_cert_file_path": ca_cert_file_path,
-        "http_proxy_url": http_proxy_url,
-        "rpc_retries": rpc_retries,
-        "transport": transport,
-    }
-    options: dict[str, Any] = {"timeout": timeout, "page_size": page_size, "metadata": metadata, "on_call": on_call}
-    if retry is not None:
-        options["retry"] = retry
-    set_default(Client.from_settings(Settings(arguments, None), **options), replace=replace)
+    given = dict(locals())
+    note("init", given.pop("authoring"))
+    options = {name: given.pop(name) for name in ("timeout", "page_size", "metadata", "on_call")}
+    options |= {name: value for name in ("credentials", "network", "retry") if (value := given.pop(name)) is not None}
+    given.pop("replace")
+    _exclusive(given, options)
+    set_default(Client.from_settings(Settings(given, None), **options), replace=replace)
 
 
 @WithAio
 def init_from_config(
-    path: str | os.PathLike[str] | None = None,
+    path: StrPath | None = None,
     *,
     org: str | None = None,
     project: str | None = None,
     domain: str | None = None,
     replace: bool = False,
-    path_or_config: str | os.PathLike[str] | None = None,
-    root_dir: str | os.PathLike[str] | None = None,
+    path_or_config: StrPath | None = None,
+    root_dir: StrPath | None = None,
     **authoring: Any,
 ) -> None:
     """Set the default client from the configuration file that Flyte tools share. Nothing is sent before the first call.
@@ -147,25 +176,63 @@ def init_from_config(
 
     Args:
         path: The file. A relative path starts at `root_dir`, or at the working directory.
-        org: Organization.
-        project: Default project of calls.
-        domain: Default domain of calls.
-        replace: Replace and close the client of an earlier `init` with other settings. Default: False.
+        org: Organization; `""` for none.
+        project: Default project of calls; `""` for none.
+        domain: Default domain of calls; `""` for none.
+        replace: Replace and close the client of an earlier `init`. Default: False.
         path_or_config: The name that the official SDK has for `path`.
         root_dir: The folder at which a relative path starts.
         authoring: Arguments of the official SDK for writing and deploying tasks, such as `image_builder`. They have no
-            effect, which is warned of once.
+            effect; a warning says so, once.
 
     Raises:
         InitializationError: The file does not exist or is not valid, no endpoint is set, or an earlier `init` had other
             settings and `replace` is False.
     """
-    _note_authoring("init_from_config", authoring)
+    note("init_from_config", authoring)
     if path is not None and path_or_config is not None:
         raise TypeError("pass path or path_or_config, not both")
-    file = config_file(path or path_or_config, root_dir)
-    arguments = {"org": org or None, "project": project or None, "domain": domain or None}
+    file = config_file(path_or_config if path is None else path, root_dir)
+    arguments = {"org": org, "project": project, "domain": domain}
     set_default(Client.from_settings(Settings(arguments, file)), replace=replace)
+
+
+@WithAio
+def init_from_api_key(
+    api_key: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+    *,
+    endpoint: str | None = None,
+    insecure: bool | None = None,
+    insecure_skip_verify: bool | None = None,
+    ca_cert_file_path: StrPath | None = None,
+    replace: bool = False,
+    **authoring: Any,
+) -> None:
+    """Set the default client from an API key, which has an endpoint and a client secret in it.
+
+    Args:
+        api_key: The key. Default: the environment variable `FLYTE_API_KEY`.
+        project: Default project of calls.
+        domain: Default domain of calls.
+        endpoint: The control plane, in place of the one in the key.
+        insecure: True for cleartext, False for TLS, if the endpoint has no scheme.
+        insecure_skip_verify: Accept any TLS certificate. For tests only.
+        ca_cert_file_path: PEM file of the certificate authorities to trust.
+        replace: Replace and close the client of an earlier `init`. Default: False.
+        authoring: Arguments of the official SDK for writing and deploying tasks. They have no effect.
+
+    Raises:
+        InitializationError: There is no key, it is not valid, or an earlier `init` had other settings and `replace` is False.
+    """
+    given = dict(locals())
+    note("init_from_api_key", given.pop("authoring"))
+    given.pop("replace")
+    given["api_key"] = api_key if api_key is not None else os.environ.get("FLYTE_API_KEY", "").strip() or None
+    if given["api_key"] is None:
+        raise InitializationError("No API key is set. Pass api_key=..., or set FLYTE_API_KEY.")
+    set_default(Client.from_settings(Settings(given, None), attended=False), replace=replace)
 
 
 @WithAio
@@ -173,46 +240,84 @@ def init_in_cluster(
     org: str | None = None,
     project: str | None = None,
     domain: str | None = None,
-    *,
+    api_key: str | None = None,
     endpoint: str | None = None,
     insecure: bool | None = None,
+    *,
     replace: bool = False,
 ) -> dict[str, Any]:
     """Set the default client in a pod of a Flyte cluster, from the variables that the cluster sets.
 
     `_U_EP_OVERRIDE` names the endpoint, `_U_INSECURE` and `_U_INSECURE_SKIP_VERIFY` its security, `_U_ORG_NAME` the
     organization, `FLYTE_INTERNAL_EXECUTION_PROJECT` and `FLYTE_INTERNAL_EXECUTION_DOMAIN` project and domain. A
-    configuration file in `UCTL_CONFIG` or `FLYTECTL_CONFIG` supplies what they leave out.
+    configuration file in `UCTL_CONFIG` or `FLYTECTL_CONFIG` supplies what they leave out. If nothing says how to log in,
+    the API key in `_UNION_EAGER_API_KEY` or `EAGER_API_KEY` is used. Nobody is asked to log in, and no token is stored.
 
     Args:
         org: Organization.
         project: Default project of calls.
         domain: Default domain of calls.
+        api_key: The API key, in place of the cluster's.
         endpoint: The control plane.
         insecure: True for cleartext, False for TLS.
-        replace: Replace and close the client of an earlier `init` with other settings. Default: False.
+        replace: Replace and close the client of an earlier `init`. Default: False.
 
     Returns:
-        The settings that were used, without credentials.
+        Endpoint, organization, project and domain that are used now.
+
+    Raises:
+        InitializationError: No endpoint is set, or a variable or file has a value that cannot be used.
+    """
+    given = dict(locals())
+    given.pop("replace")
+    return _unattended(cluster_settings({**given, "disable_keyring": True}), replace=replace)
+
+
+@WithAio
+def init_passthrough(
+    endpoint: str | None = None,
+    org: str | None = None,
+    project: str | None = None,
+    domain: str | None = None,
+    insecure: bool | None = None,
+    *,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Set a default client that sends the credentials of the program's own callers.
+
+    Every call must be in a block `with flyte.remote.auth_metadata(("authorization", ...)):`.
+
+    Args:
+        endpoint: The control plane. Default: the environment variable `_U_EP_OVERRIDE`.
+        org: Organization.
+        project: Default project of calls.
+        domain: Default domain of calls.
+        insecure: True for cleartext, False for TLS, for endpoints without a scheme.
+        replace: Replace and close the client of an earlier `init`. Default: False.
+
+    Returns:
+        Endpoint, organization, project and domain that are used now.
 
     Raises:
         InitializationError: No endpoint is set.
     """
-    named = next((value for name in ("UCTL_CONFIG", "FLYTECTL_CONFIG") if (value := os.environ.get(name))), None)
-    settings = Settings(
-        {
-            "org": org or _variable("_U_ORG_NAME"),
-            "project": project or _variable("FLYTE_INTERNAL_EXECUTION_PROJECT"),
-            "domain": domain or _variable("FLYTE_INTERNAL_EXECUTION_DOMAIN"),
-            "endpoint": endpoint or _variable("_U_EP_OVERRIDE"),
-            "insecure": _truth("_U_INSECURE") if insecure is None else insecure,
-            "insecure_skip_verify": _truth("_U_INSECURE_SKIP_VERIFY"),
-        },
-        None if named is None else config_file(named),
-    )
-    client = Client.from_settings(settings)
+    given = dict(locals())
+    given.pop("replace")
+    return _unattended(passthrough_settings(given), replace=replace)
+
+
+def _unattended(settings: Settings, *, replace: bool) -> dict[str, Any]:
+    client = Client.from_settings(settings, attended=False)
     set_default(client, replace=replace)
     return {"endpoint": client.endpoint, "org": client.org, "project": client.project, "domain": client.domain}
+
+
+def _exclusive(given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Refuse arguments that say the same as an object that is passed."""
+    for option, names in (("network", OF_NETWORK), ("credentials", ("token", *WAYS)), ("retry", ("rpc_retries",))):
+        both = next((name for name in names if given.get(name) is not None), None)
+        if option in options and both:
+            raise TypeError(f"pass {option}= or {both}=, not both")
 
 
 def current_project() -> str:
@@ -231,53 +336,3 @@ def current_domain() -> str:
         InitializationError: There is no client, or it has no default domain.
     """
     return current_client().scope(demand=("domain",)).domain
-
-
-def _note_authoring(function: str, arguments: Mapping[str, Any]) -> None:
-    unknown = sorted(set(arguments) - _AUTHORING)
-    if unknown:
-        raise TypeError(f"flyte.{function}() got an unexpected keyword argument {unknown[0]!r}")
-    if fresh := sorted(set(arguments) - _noted):
-        _noted.update(fresh)
-        warnings.warn(
-            f"flyte.{function}(): {', '.join(fresh)} of the official SDK {'has' if len(fresh) == 1 else 'have'} no effect "
-            "in flyte-remote, which does not write or deploy tasks",
-            stacklevel=4,
-        )
-
-
-_AUTHORING = frozenset(
-    (
-        "batch_size",
-        "image_builder",
-        "image_registry",
-        "images",
-        "load_plugin_type_transformers",
-        "local_persistence",
-        "local_tracked",
-        "local_tracked_strict",
-        "log_format",
-        "log_level",
-        "reset_root_logger",
-        "root_dir",
-        "source_config_path",
-        "storage",
-        "sync_local_sys_paths",
-        "user_log_level",
-    )
-)
-"""Arguments of the official SDK that have no meaning here."""
-
-
-def _variable(name: str) -> str | None:
-    return os.environ.get(name, "").strip() or None
-
-
-def _truth(name: str) -> bool | None:
-    from .access.keys import as_truth
-
-    text = _variable(name)
-    try:
-        return None if text is None else as_truth(text)
-    except ValueError:
-        raise InitializationError(f"The environment variable {name} is {text!r}; it must be true or false.") from None

@@ -198,7 +198,7 @@ class UnimplementedError(RpcError, NotImplementedError):
     _verb = "is not offered by the server (UNIMPLEMENTED)"
     default_hint = (
         "The server is older than this client, or runs without the service that has this method: "
-        "upgrade the server, or do without the call. Trying again does not help."
+        "upgrade the server, or avoid the call. Trying again does not help."
     )
 
 

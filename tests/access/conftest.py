@@ -2,12 +2,20 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from flyte.access import discovery
 from flyte_api.registry import registry
+from flyte_rpc.auth import notices
+from flyte_rpc.serving.server import RunningServer, serve
+from rpc.auth.conftest import Browser
+from support.control_plane import Access, TokenGuard
+from support.echo import EchoServer
+from support.oauth_server import OAuthServer, oauth_server
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +56,36 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "work"
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     return root
+
+
+@pytest.fixture
+def oauth() -> Iterator[OAuthServer]:
+    with oauth_server() as server:
+        yield server
+
+
+@pytest.fixture
+def guard(oauth: OAuthServer) -> TokenGuard:
+    return TokenGuard(oauth)
+
+
+@pytest.fixture
+def access(oauth: OAuthServer) -> Access:
+    return Access(oauth.metadata())
+
+
+@pytest.fixture
+async def plane(access: Access, guard: TokenGuard) -> AsyncGenerator[RunningServer, None]:
+    discovery.forget()
+    async with await serve([EchoServer(), access], authenticate=guard) as server:
+        yield server
+
+
+@pytest.fixture
+def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """The browser of the user, who has no keyring."""
+    made = Browser()
+    monkeypatch.setattr(notices, "open_browser", made)
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    yield made
+    made.join()

@@ -137,7 +137,31 @@ def test_certificates(checks: Checks, tmp_path: Path) -> None:
 def test_a_file_with_a_mistake(config: Config, capsys: pytest.CaptureFixture[str]) -> None:
     config("admin: [")
     assert main(["doctor"]) == 1
-    assert "config.yaml, line" in capsys.readouterr().err
+    assert "FAILED  settings: " in (text := capsys.readouterr().out)
+    assert "config.yaml, line" in text
+
+
+def test_a_file_that_does_not_exist_as_json(checks: Checks) -> None:
+    assert "There is no configuration file" in checks("--config", "/nope", code=1)["settings"]["detail"]
+
+
+def test_a_proxy_of_the_environment_that_cannot_be_used(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://ada:hunter2@p:1")
+    found = checks("--endpoint", "https://flyte.example.com", code=1)
+    assert [name for name, check in found.items() if name != "settings shown" and check["outcome"] == "failed"] == [
+        "proxy"
+    ]
+    assert "hunter2" not in json.dumps(found)
+
+
+@pytest.mark.parametrize("endpoint", ["https://ada:hunter2@h", "ftp://ada:hunter2@h", "ada:hunter2@h"])
+def test_passwords_in_endpoints_are_not_shown(
+    endpoint: str, checks: Checks, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYTE_ENDPOINT", endpoint)
+    assert "hunter2" not in json.dumps(checks(code=1))
+    main(["doctor"])
+    assert "hunter2" not in "".join(capsys.readouterr())
 
 
 def test_commands() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import threading
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,40 +23,9 @@ from flyte_rpc.serving.server import RunningServer, serve
 from rpc.auth.conftest import Browser
 from support.control_plane import Access, TokenGuard
 from support.echo import Echo, EchoServer, Note
-from support.oauth_server import DEVICE_GRANT, SECRET, OAuthServer, oauth_server
+from support.oauth_server import DEVICE_GRANT, SECRET, OAuthServer
 
-
-@pytest.fixture
-def oauth() -> Iterator[OAuthServer]:
-    with oauth_server() as server:
-        yield server
-
-
-@pytest.fixture
-def guard(oauth: OAuthServer) -> TokenGuard:
-    return TokenGuard(oauth)
-
-
-@pytest.fixture
-def access(oauth: OAuthServer) -> Access:
-    return Access(oauth.metadata())
-
-
-@pytest.fixture
-async def plane(access: Access, guard: TokenGuard) -> AsyncGenerator[RunningServer, None]:
-    discovery.forget()
-    async with await serve([EchoServer(), access], authenticate=guard) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """The browser of the user, who has no keyring."""
-    made = Browser()
-    monkeypatch.setattr(notices, "open_browser", made)
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    yield made
-    made.join()
+pytestmark = pytest.mark.usefixtures("browser")
 
 
 async def call(endpoint: str, **settings: Any) -> int:

@@ -23,10 +23,18 @@ VALUES: dict[str, tuple[Any, str, str, Any, Any]] = {
     "insecure": (True, "false", "true", False, True),
     "insecure_skip_verify": (True, "0", "yes", False, True),
     "ca_cert_file_path": ("/a", "/b", "/c", "/b", "/c"),
+    "client_cert_file_path": ("/a", "/b", "/c", "/b", "/c"),
+    "client_key_file_path": ("/a", "/b", "/c", "/b", "/c"),
     "http_proxy_url": ("http://a", "http://b", "http://c", "http://b", "http://c"),
     "auth_type": ("Pkce", "DeviceFlow", "ClientSecret", "DeviceFlow", "ClientSecret"),
     "command": (("a",), "b --x 'y z'", "[c, d]", ("b", "--x", "y z"), ("c", "d")),
     "proxy_command": (("a",), '["b", "y z"]', "c d", ("b", "y z"), ("c", "d")),
+    "api_key": ("a", "", "", None, None),
+    "client_credentials_secret": ("a", "", "", None, None),
+    "auth_client_config": ({"client_id": "a"}, "", "", None, None),
+    "subject": ("a", "", "", None, None),
+    "headless": (True, "", "", None, None),
+    "interactive": (False, "", "", None, None),
     "client_id": ("a", "b", "c", "b", "c"),
     "client_secret_location": ("/a", "/b", "/c", "/b", "/c"),
     "client_secret_env_var": ("A", "B", "C", "B", "C"),
@@ -150,7 +158,7 @@ def test_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestArgumentsOfTheOfficialSdk:
     def test_authoring_arguments_are_noted_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("flyte._init._noted", set())
+        monkeypatch.setattr("flyte.access.authoring._noted", set())
         with pytest.warns(UserWarning, match=r"image_builder, root_dir of the official SDK have no effect") as caught:
             for _ in range(2):
                 flyte.init("http://h:1", root_dir=tmp_path, image_builder="local", replace=True)

@@ -29,8 +29,8 @@ from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import RunningServer, ServerCall, serve
 from flyte_rpc.sync import bridge
 from remote.planes.project import ThreeProjects
+from remote.span_provider import own_provider
 from support.echo import Echo, EchoServer, Note
-from support.tracing import own_provider
 
 _EXPORTER = InMemorySpanExporter()
 AT_ONCE = Backoff(attempts=4, first=0.0, longest=0.0)

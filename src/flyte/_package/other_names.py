@@ -9,7 +9,6 @@ _AUTHORING = (
     "here, flyte.remote.Task.get finds deployed tasks, and flyte.devbox.deploy deploys functions to a devbox"
 )
 _RUNNING = "it works only inside tasks of the official SDK; this package manages runs from outside"
-_INIT = "use flyte.init(endpoint, token=..., project=..., domain=...)"
 
 ADVICE = {
     **dict.fromkeys(
@@ -36,9 +35,7 @@ ADVICE = {
         ("Checkpoint", "get_custom_context", "group", "latest_checkpoint", "new_condition", "trace"), _RUNNING
     ),
     "app": "use flyte.remote.App to start, stop and follow deployed apps",
-    "config": _INIT,
-    "init_from_api_key": _INIT,
-    "init_passthrough": f"{_INIT}; pass per-call headers with flyte.remote.auth_metadata",
+    "config": "use flyte.init_from_config(path), or flyte.init(endpoint, ...)",
     "io": "File and Dir are in flyte.types",
     "is_control_plane_available": "use flyte.current_client(), which raises InitializationError if there is none",
     "logger": "use logging.getLogger('flyte')",

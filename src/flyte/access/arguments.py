@@ -6,51 +6,118 @@ from typing import Any
 
 from flyte.errors import InitializationError
 from flyte_rpc.calls.retry import CALLS
-from flyte_rpc.transports.endpoint import parse_endpoint
+from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
+from flyte_rpc.transports.network.proxies import parse_proxy
 from flyte_rpc.transports.network.settings import Network
+from flyte_rpc.transports.transport import check_transport
 
-from .settings import Settings
+from .settings import OF_NETWORK, Settings
+from .ways_in import authentication
 
 _UNION = (".union.ai", ".unionai.cloud")
 """Domains whose hosts are named after the organization that they belong to."""
 
 
-def client_arguments(settings: Settings) -> dict[str, Any]:
+def client_arguments(settings: Settings, *, network: Network | None = None, attended: bool = True) -> dict[str, Any]:
     """The arguments of `flyte.Client` for settings.
 
+    Args:
+        settings: The settings.
+        network: Trust and proxies, in place of those of the settings.
+        attended: Whether a person may be asked to log in, unless the settings say so.
+
     Raises:
-        InitializationError: No endpoint is set, or a setting cannot be used.
-        ValueError: The endpoint is not valid.
+        InitializationError: No endpoint is set, or a variable or file has a value that cannot be used.
+        TypeError: An argument has the wrong type.
+        ValueError: An argument has a value that cannot be used.
     """
-    endpoint = settings["endpoint"]
-    if not endpoint:
-        raise InitializationError(missing_endpoint(settings))
-    has_scheme = str(endpoint).lower().startswith(("http://", "https://", "unix://"))
-    by_argument = settings.source("insecure") == "argument"
-    insecure = settings["insecure"] if by_argument or not has_scheme else None
+    endpoint, key_org = endpoint_of(settings)
+    network = network or network_of(settings)
+    org = settings["org"]
+    if org is None:
+        org = key_org or _organization(endpoint)
     arguments: dict[str, Any] = {
-        "endpoint": endpoint,
-        "insecure": insecure,
-        "org": settings["org"] or _organization(endpoint, insecure),
+        "endpoint": str(endpoint),
+        "org": org,
         "project": settings["project"],
         "domain": settings["domain"],
-        "token": settings["token"],
-        "transport": settings["transport"] or "auto",
-        "network": network_of(settings),
+        "transport": settings.checked("transport", lambda name: check_transport("auto" if name is None else name)),
+        "network": network,
+        **authentication(settings, endpoint, network, attended=attended),
     }
     if settings["rpc_retries"] is not None:
         arguments["retry"] = CALLS._replace(attempts=settings["rpc_retries"] + 1)
     return arguments
 
 
+def endpoint_of(settings: Settings) -> tuple[Endpoint, str]:
+    """The endpoint, and the organization of the API key that names it.
+
+    Raises:
+        InitializationError: None is set, or a variable or file has one that is not valid.
+        ValueError: The argument is not valid.
+    """
+    given, org = settings["endpoint"], ""
+    if settings["api_key"] is not None:
+        from .api_key import parse_api_key
+
+        key = parse_api_key(settings["api_key"])
+        org = key.org
+        if settings.source("endpoint") != "argument":  # a secret goes to the control plane that it is for
+            return parse_endpoint(key.endpoint, insecure=_insecure(settings, key.endpoint)), org
+    if not given:
+        raise InitializationError(missing_endpoint(settings))
+    insecure = _insecure(settings, given)
+    return settings.checked("endpoint", lambda text: parse_endpoint(text, insecure=insecure)), org
+
+
+def _insecure(settings: Settings, endpoint: str) -> bool | None:
+    """A scheme counts more than what a variable or file says."""
+    has_scheme = endpoint.lower().startswith(("http://", "https://", "unix://"))
+    if has_scheme and settings.source("insecure") != "argument":
+        return None
+    value: bool | None = settings["insecure"]
+    return value
+
+
 def network_of(settings: Settings) -> Network | None:
-    """Trust and proxies; None if nothing is set."""
-    skip, ca_file, proxy = (settings[name] for name in ("insecure_skip_verify", "ca_cert_file_path", "http_proxy_url"))
+    """Trust and proxies; None if nothing is set.
+
+    Raises:
+        InitializationError: A file does not exist, or a variable or file has a value that cannot be used.
+        ValueError: An argument cannot be used.
+    """
+    ca_file, certificate, key, skip, proxy = (settings[name] for name in OF_NETWORK)
     # A certificate authority is the stricter choice of the two.
     verify = not skip or bool(ca_file)
-    if verify and not ca_file and proxy is None:
+    if verify and proxy is None and not (ca_file or certificate or key):
         return None
-    return Network(ca_file=ca_file or None, verify=verify, proxy=proxy)
+    if proxy:
+        source = settings.source("http_proxy_url")
+        parse_proxy(proxy, "http_proxy_url" if source == "argument" else f"http_proxy_url, which is set by {source},")
+    for name in OF_NETWORK[:3]:
+        if settings[name]:
+            _check_file(settings, name)
+    if key and not certificate:
+        raise InitializationError(
+            f"client_key_file_path is set ({settings.source('client_key_file_path')}) without client_cert_file_path."
+        )
+    return Network(
+        ca_file=ca_file or None,
+        client_certificate=certificate or None,
+        client_key=key or None,
+        verify=verify,
+        proxy=proxy,
+    )
+
+
+def _check_file(settings: Settings, name: str) -> None:
+    try:
+        Network(ca_file=settings[name])
+    except InitializationError:
+        source = settings.source(name)
+        where = "" if source == "argument" else f", which is set by {source},"
+        raise InitializationError(f"{name}={settings[name]!r}{where} is not a file.") from None
 
 
 def missing_endpoint(settings: Settings) -> str:
@@ -63,7 +130,7 @@ def missing_endpoint(settings: Settings) -> str:
     )
 
 
-def _organization(endpoint: str, insecure: bool | None) -> str:
+def _organization(endpoint: Endpoint) -> str:
     """The organization of an endpoint of Union, whose host name begins with it; empty elsewhere."""
-    host = parse_endpoint(endpoint, insecure=insecure).host.lower()
+    host = endpoint.host.lower()
     return host.split(".")[0] if host.endswith(_UNION) and host.count(".") > 2 - host.endswith(".union.ai") else ""

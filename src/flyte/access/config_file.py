@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from flyte.errors import InitializationError
 
 from .keys import BY_FILE_KEY, OTHER_KEYS
+from .yaml_depth import check_depth
 
 SEARCHED = (
     "config.yaml and .flyte/config.yaml in the working directory, .flyte/config.yaml in the root of the git repository, "
@@ -114,15 +115,16 @@ def read_config(path: Path) -> ConfigFile:
     except OSError as error:
         raise InitializationError(f"The configuration file {path} cannot be read: {error.strerror or error}.") from None
     try:
+        check_depth(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise InitializationError(f"{_at(path, error)} is not valid YAML: {_problem(error)}.") from None
     values: dict[str, FileValue] = {}
     for section, node, line in _entries(path, root, "the file"):
         if section in OTHER_KEYS:
             for key, value, at in _entries(path, node, f"the section {section}"):
                 _check_key(path, section, key, at)
-                values[f"{section}.{key}"] = FileValue(_plain(yaml, value, path), at)
+                values[f"{section}.{key}"] = FileValue(_plain(yaml, value), at)
         elif not section:
             raise InitializationError(f"{path}, line {line}: the name of a section is missing.")
     return ConfigFile(path, values)
@@ -147,12 +149,13 @@ def _entries(path: Path, node: Any, what: str) -> Iterator[tuple[str, Any, int]]
         yield name, value, line
 
 
-def _plain(yaml: Any, node: Any, path: Path) -> Any:
-    try:
-        return yaml.SafeLoader("").construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        line = node.start_mark.line + 1
-        raise InitializationError(f"{path}, line {line}: the value cannot be read: {_problem(error)}.") from None
+def _plain(yaml: Any, node: Any) -> Any:
+    """The value of a node: text as it is written, a list, or None. YAML's numbers would change names such as `007`."""
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.tag == "tag:yaml.org,2002:null" else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(yaml, item) for item in node.value]
+    return {str(key.value): _plain(yaml, value) for key, value in node.value}
 
 
 def _check_key(path: Path, section: str, key: str, line: int) -> None:

@@ -30,20 +30,25 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.credentials import Credentials
 from flyte_rpc.calls.metadata import checked
-from flyte_rpc.http.client import HttpClient, origin_and_path
+from flyte_rpc.http.addresses import origin_and_path
+from flyte_rpc.http.client import HttpClient
 from flyte_rpc.http.errors import HttpError
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback
 from flyte_rpc.transports.network.settings import Network
 
 _WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _TIMEOUT = 30.0
-_REDIRECT_URI = "http://localhost:53593/callback"
+DEFAULT_REDIRECT_URI = "http://localhost:53593/callback"
 """What Flyte's own authorization server allows, for servers that do not say."""
 
 _URLS = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
 
 _lock = threading.Lock()
 _found: dict[tuple[str, Network], AuthServer] = {}
+
+
+class NoLogInError(InitializationError):
+    """The control plane does not say how to log in."""
 
 
 def discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Credentials | None = None) -> AuthServer:
@@ -59,7 +64,8 @@ def discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Cred
         proxy: Credentials for a proxy in front of the control plane. Those for the control plane are not needed.
 
     Raises:
-        InitializationError: The control plane does not say how to log in.
+        NoLogInError: The control plane does not say how to log in.
+        InitializationError: It names URLs to which secrets must not go.
         RpcError: The control plane cannot be reached.
     """
     key = (str(endpoint), network)
@@ -90,14 +96,14 @@ def _discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Cre
         token_endpoint=urls["token_endpoint"],
         authorization_endpoint=urls.get("authorization_endpoint", ""),
         device_authorization_endpoint=urls.get("device_authorization_endpoint", ""),
-        redirect_uri=_REDIRECT_URI,
+        redirect_uri=DEFAULT_REDIRECT_URI,
     )
     if config is None:
         return server
     return attrs.evolve(
         server,
         client_id=config.client_id,
-        redirect_uri=config.redirect_uri or _REDIRECT_URI,
+        redirect_uri=config.redirect_uri or DEFAULT_REDIRECT_URI,
         scopes=tuple(config.scopes),
         audience=config.audience,
         header=_header(config.authorization_metadata_key),
@@ -145,7 +151,7 @@ def _well_known(endpoint: Endpoint, http: HttpClient, failure: RpcError | None) 
         problem = failure.message or problem
     elif failure is not None and not isinstance(failure, UnimplementedError):
         problem = f"{failure.status.name}: {failure.message}"
-    raise InitializationError(
+    raise NoLogInError(
         f"{endpoint} does not say how to log in{f' ({problem})' if problem else ''}. Check that the endpoint is that of the "
         "control plane and not of its web console, or pass token= if its log-in is of another kind."
     )

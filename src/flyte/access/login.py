@@ -7,9 +7,9 @@ import hashlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -33,7 +33,7 @@ from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
 from flyte_rpc.transports.network.settings import Network
 
 from .api_key import parse_api_key
-from .discovery import discover
+from .discovery import DEFAULT_REDIRECT_URI, discover
 
 __all__ = ["AUTH_TYPES", "credentials_for"]
 
@@ -44,6 +44,13 @@ _APPLICATION = "flyte-remote"
 """The name of this SDK in the keyring, and of its folder."""
 
 _INTERACTIVE = ("Pkce", "DeviceFlow")
+
+_NEEDED_URLS = {
+    "Pkce": ("token_endpoint", "authorization_endpoint"),
+    "DeviceFlow": ("token_endpoint", "device_authorization_endpoint"),
+    "ClientSecret": ("token_endpoint",),
+}
+"""What a log-in needs to know of the authorization server."""
 
 _lock = threading.Lock()
 _sessions: weakref.WeakValueDictionary[tuple[Any, ...], OAuthCredentials] = weakref.WeakValueDictionary()
@@ -67,6 +74,7 @@ def credentials_for(
     audience: str | None = None,
     redirect_uri: str | None = None,
     authorization_header: str | None = None,
+    auth_client_config: object = None,
     subject: str | None = None,
     disable_keyring: bool = False,
     headless: bool = False,
@@ -94,6 +102,9 @@ def credentials_for(
             plane names.
         authorization_header: The request header that carries the token. Default: the one that the control plane names, else
             `authorization`.
+        auth_client_config: What discovery would find: a mapping, or an object with attributes, with `token_endpoint`,
+            `authorization_endpoint`, `device_authorization_endpoint`, `client_id`, `redirect_uri`, `scopes`, `audience` and
+            `header_key`, any of which may be missing. If the URLs that the log-in needs are there, nothing is asked for.
         subject: The account to log in with, to keep several accounts at one endpoint apart. The log-in page suggests it.
         disable_keyring: Keep tokens in memory only, and neither in the system's keyring nor in a file.
         headless: Never open a browser. The link is printed to standard error.
@@ -102,6 +113,35 @@ def credentials_for(
     Raises:
         InitializationError: An argument is missing, or arguments contradict each other.
     """
+    given = dict(locals())
+    proxy = proxy_session(given.pop("proxy_command"))
+    return with_proxy(proxy, login_for(proxy=proxy, **given))
+
+
+def login_for(
+    auth_type: str | None = None,
+    *,
+    proxy: Credentials | None = None,
+    endpoint: str = "",
+    insecure: bool | None = None,
+    network: Network | None = None,
+    command: Sequence[str] | None = None,
+    api_key: str | None = None,
+    client_id: str | None = None,
+    client_credentials_secret: str | None = None,
+    client_secret_location: str | os.PathLike[str] | None = None,
+    client_secret_env_var: str | None = None,
+    scopes: Sequence[str] | None = None,
+    audience: str | None = None,
+    redirect_uri: str | None = None,
+    authorization_header: str | None = None,
+    auth_client_config: object = None,
+    subject: str | None = None,
+    disable_keyring: bool = False,
+    headless: bool = False,
+    interactive: bool = True,
+) -> Credentials:
+    """Return credentials for the control plane alone, which a log-in gets through a proxy that may want its own."""
     sources: dict[str, _Source] = {
         "client_credentials_secret": client_credentials_secret,
         "client_secret_location": client_secret_location,
@@ -117,42 +157,38 @@ def credentials_for(
     kind = _kind(auth_type, given, command)
     header = _header_name(authorization_header)
     network = network or Network()
-    proxy = None
-    if proxy_command is not None:
-        proxy = _proxy_session(_argv("proxy_command", proxy_command))
     if kind == "Passthrough":
-        return _with_proxy(proxy, Passthrough())
+        return Passthrough()
     if kind == "ExternalCommand":
         argv = _argv("command", command)
         printer = TokenCommand(argv, header=header or "authorization")
-        session = _session(("command", argv, header), lambda: OAuthCredentials(printer, label="the control plane"))
-        return _with_proxy(proxy, session)
-    if kind == "ClientSecret" and not client_id:
+        return _session(("command", argv, header), lambda: OAuthCredentials(printer, label="the control plane"))
+    configured = _configured(auth_client_config)
+    if kind == "ClientSecret" and not (client_id or configured.get("client_id")):
         raise _wrong("auth_type='ClientSecret' needs client_id='...'")
     if not endpoint:
         raise _wrong(f"auth_type={kind!r} needs an endpoint; write endpoint='https://host'")
     where = parse_endpoint(endpoint, insecure=insecure)
     overrides: dict[str, Any] = {
-        "client_id": client_id,
+        "client_id": client_id or None,
         "scopes": tuple(scopes) if scopes is not None else None,
         "audience": audience,
         "redirect_uri": redirect_uri,
         "header": header,
     }
-    overrides = {name: value for name, value in overrides.items() if value is not None}
+    overrides = {**configured, **{name: value for name, value in overrides.items() if value is not None}}
     http = HttpClient(network, headers_for=_proxy_headers(where, proxy))
     find = _Finder(where, network, http, proxy, overrides, kind)
     identity = Identity(str(where), kind, client_id or "", tuple(scopes or ()), audience or "", subject or "")
     flow = _flow(kind, http, find, _secret(*sources.values()), headless=headless, subject=subject or "")
     # A client secret yields new tokens at any time, so that there is nothing to keep.
     store = None if kind == "ClientSecret" or disable_keyring else TokenStore(identity, _APPLICATION)
-    marks = (identity, network, header, redirect_uri, disable_keyring, headless, interactive)
+    marks = (identity, network, tuple(sorted(overrides.items())), disable_keyring, headless, interactive)
     sealed = tuple(_digest(str(source or "")) for source in sources.values())
-    session = _session(
-        (*marks, *sealed, tuple(proxy_command or ())),
+    return _session(
+        (*marks, *sealed, proxy),
         lambda: OAuthCredentials(flow, label=str(where), store=store, interactive=interactive),
     )
-    return _with_proxy(proxy, session)
 
 
 class _Finder:
@@ -172,13 +208,40 @@ class _Finder:
         self._kind = kind
 
     def __call__(self) -> AuthServer:
-        server = attrs.evolve(discover(*self._where), **self._overrides)
+        if all(self._overrides.get(name) for name in _NEEDED_URLS[self._kind]):
+            fields: dict[str, Any] = {"redirect_uri": DEFAULT_REDIRECT_URI, **self._overrides}
+            server = AuthServer(**fields)
+        else:
+            server = attrs.evolve(discover(*self._where), **self._overrides)
         if not server.client_id:
             raise InitializationError(
                 f"{self._where[0]} names no OAuth client for auth_type={self._kind!r}. Pass client_id='...', which its operators "
                 "know."
             )
         return server
+
+
+def _configured(config: object) -> dict[str, Any]:
+    """The fields of the authorization server that `auth_client_config` names."""
+    if config is None:
+        return {}
+    names = {field.name: field.name for field in attrs.fields(AuthServer)} | {"header": "header_key"}
+    found: dict[str, Any] = {}
+    for ours, theirs in names.items():
+        value: Any = (
+            cast("Mapping[str, Any]", config).get(theirs)
+            if isinstance(config, Mapping)
+            else getattr(config, theirs, None)
+        )
+        if value is None or value == "":
+            continue
+        texts: list[Any] = list(value) if ours == "scopes" and not isinstance(value, str) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise _wrong(f"auth_client_config has a {theirs} that is not text")
+        found[ours] = tuple(texts) if ours == "scopes" else _header_name(value) if ours == "header" else value
+    if not found:
+        raise _wrong("auth_client_config has none of the attributes that describe an authorization server")
+    return found
 
 
 def _kind(auth_type: str | None, secrets: Sequence[str], command: Sequence[str] | None) -> str:
@@ -283,13 +346,22 @@ def _from_file(path: Path) -> str:
     return found
 
 
-def _proxy_session(argv: tuple[str, ...]) -> OAuthCredentials:
+def proxy_session(command: Sequence[str] | None) -> Credentials | None:
+    """Credentials for a proxy, from a command that prints its token; None without a command.
+
+    Raises:
+        InitializationError: The command is not a list of texts.
+    """
+    if command is None:
+        return None
+    argv = _argv("proxy_command", command)
     flow = TokenCommand(argv, argument="proxy_command", header=HEADER)
     return _session(("proxy", argv), lambda: OAuthCredentials(flow, label="the proxy"))
 
 
-def _with_proxy(proxy: Credentials | None, inner: Credentials) -> Credentials:
-    return inner if proxy is None else WithProxyAuthorization(proxy, inner)
+def with_proxy(proxy: Credentials | None, inner: Credentials | None) -> Credentials:
+    """Credentials for the control plane, and for the proxy in front of it if there is one."""
+    return WithProxyAuthorization(proxy, inner) if proxy is not None else cast(Credentials, inner)
 
 
 def _proxy_headers(endpoint: Endpoint, proxy: Credentials | None) -> Callable[[str], Iterable[tuple[str, str]]]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 from flyte.errors import InitializationError
 
 from .config_file import ConfigFile
 from .keys import KEYS, Key
+
+T = TypeVar("T")
+
+
+OF_NETWORK = (
+    "ca_cert_file_path",
+    "client_cert_file_path",
+    "client_key_file_path",
+    "insecure_skip_verify",
+    "http_proxy_url",
+)
+"""The settings that a `Network` object replaces."""
 
 
 class Setting(NamedTuple):
@@ -23,20 +35,28 @@ class Setting(NamedTuple):
 class Settings:
     """The settings of a connection. An argument overrides the environment, which overrides the file."""
 
-    def __init__(self, arguments: Mapping[str, Any], file: ConfigFile | None) -> None:
+    def __init__(
+        self,
+        arguments: Mapping[str, Any],
+        file: ConfigFile | None,
+        platform: Mapping[str, Setting] | None = None,
+    ) -> None:
         """Resolve all settings.
 
         Args:
             arguments: Arguments by name. None stands for an omitted one.
             file: The configuration file, if one is used.
+            platform: Settings that a cluster gives to its pods. They come after the arguments.
 
         Raises:
+            TypeError: An argument has the wrong type.
+            ValueError: An argument has a value that cannot be used.
             InitializationError: A variable or the file has a value that cannot be used.
         """
         self.file = file
         self._found: dict[str, Setting] = {}
         for key in KEYS:
-            setting = _resolve(key, arguments.get(key.name), file)
+            setting = _resolve(key, arguments.get(key.name), file, (platform or {}).get(key.name))
             if setting is not None:
                 self._found[key.name] = setting
 
@@ -50,10 +70,28 @@ class Settings:
         setting = self._found.get(name)
         return "" if setting is None else setting.source
 
+    def checked(self, name: str, check: Callable[[Any], T]) -> T:
+        """Pass the value of a setting to a function that raises if the value cannot be used.
 
-def _resolve(key: Key, argument: Any, file: ConfigFile | None) -> Setting | None:
+        Raises:
+            TypeError: The value is an argument of the wrong type.
+            ValueError: The value is an argument that cannot be used.
+            InitializationError: The value is from a variable or file. The message says which.
+        """
+        try:
+            return check(self[name])
+        except (TypeError, ValueError) as error:
+            source = self.source(name)
+            if source in ("", "argument"):
+                raise
+            raise InitializationError(f"{name}, which is set by {source}, cannot be used: {error}.") from None
+
+
+def _resolve(key: Key, argument: Any, file: ConfigFile | None, platform: Setting | None) -> Setting | None:
     if argument is not None:
-        return Setting(argument, "argument")
+        return Setting(key.given(key.name, argument), "argument")
+    if platform is not None:
+        return platform
     for variable in key.variables:
         text = os.environ.get(variable, "").strip()
         if text:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
 
 from flyte._client import Client
 from flyte.access.arguments import client_arguments
 from flyte.access.settings import Settings
-from flyte.errors import NotFoundError, UnauthenticatedError, UnimplementedError
+from flyte.errors import NotFoundError, PermissionDeniedError, UnauthenticatedError, UnimplementedError
 from flyte.remote import Project, Run, User
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import CreateUploadLocationRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls import call_path
 from flyte_rpc.errors import EndpointError, RpcError, SdkError
+from flyte_rpc.redaction import redact
 from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
 from flyte_rpc.transports.network.settings import Network
 
@@ -21,7 +23,7 @@ from . import network
 from .report import FAILED, PASSED, SKIPPED, Failed, Result, Skipped
 
 _CHECK = Callable[[], Awaitable[str]]
-_NEEDED = frozenset(("name", "connection", "TLS", "calls", "log-in"))
+_NEEDED = frozenset(("proxy", "name", "connection", "TLS", "calls", "log-in"))
 """Checks without which no later one can succeed."""
 
 
@@ -37,15 +39,18 @@ async def diagnose(settings: Settings, timeout: float) -> AsyncGenerator[Result,
     """
     try:
         arguments = client_arguments(settings)
-        endpoint = parse_endpoint(str(arguments["endpoint"]), insecure=arguments["insecure"])
+        endpoint = parse_endpoint(str(arguments["endpoint"]))
         client = Client.from_settings(settings, timeout=timeout)
+        # Whether the server answers at all must not depend on a log-in.
+        plain: dict[str, Any] = {name: arguments.get(name) for name in ("token", "transport", "network")}
+        anonymous = Client(arguments["endpoint"], timeout=timeout, **plain)
     except (SdkError, ValueError, TypeError) as error:
-        yield Result("settings", FAILED, str(error), "", 0.0)
+        yield Result("settings", FAILED, redact(str(error)), "", 0.0)
         return
     yield Result("settings", PASSED, f"the endpoint is {endpoint}", "", 0.0)
-    async with client:
+    async with client, anonymous:
         broken = False
-        for name, check in _checks(client, endpoint, arguments["network"] or Network()):
+        for name, check in _checks(client, anonymous, endpoint, arguments["network"] or Network()):
             if broken:
                 yield Result(name, SKIPPED, "because of the failure above", "", 0.0)
                 continue
@@ -54,7 +59,7 @@ async def diagnose(settings: Settings, timeout: float) -> AsyncGenerator[Result,
             yield result
 
 
-def _checks(client: Client, endpoint: Endpoint, settings: Network) -> list[tuple[str, _CHECK]]:
+def _checks(client: Client, anonymous: Client, endpoint: Endpoint, settings: Network) -> list[tuple[str, _CHECK]]:
     async def proxy() -> str:
         found = settings.proxy_of(endpoint)
         return "none" if found is None else f"{found.address}{' with credentials' if found.authorization else ''}"
@@ -67,7 +72,7 @@ def _checks(client: Client, endpoint: Endpoint, settings: Network) -> list[tuple
         ("name", name),
         ("connection", lambda: network.connect(endpoint, settings)),
         ("TLS", lambda: network.handshake(endpoint, settings)),
-        ("calls", lambda: _calls(client)),
+        ("calls", lambda: _calls(anonymous)),
         ("log-in", lambda: _identity(client)),
         ("project", lambda: _project(client)),
         ("listing", lambda: _listing(client)),
@@ -79,7 +84,7 @@ async def _run(name: str, check: _CHECK) -> Result:
     started = time.perf_counter()
 
     def result(outcome: str, detail: str, remedy: str = "") -> Result:
-        return Result(name, outcome, detail, remedy, time.perf_counter() - started)
+        return Result(name, outcome, redact(detail), redact(remedy), time.perf_counter() - started)
 
     try:
         return result(PASSED, await check())
@@ -96,18 +101,21 @@ async def _run(name: str, check: _CHECK) -> Result:
 
 async def _calls(client: Client) -> str:
     """Make a call. Whatever the control plane answers, it has answered."""
+    refused = ""
     try:
         await Project.listall(limit=1, client=client).first.aio()
     except EndpointError:
         raise
     except RpcError as error:
-        if (
-            not isinstance(error, (UnauthenticatedError, UnimplementedError))
-            and error.status.name != "PERMISSION_DENIED"
-        ):
+        if not isinstance(error, (UnauthenticatedError, UnimplementedError, PermissionDeniedError)):
             raise
-    described = getattr(client.transport(), "description", "a transport of your own")
-    return described or "the server answers; the first successful call chooses the transport"
+        refused = f"the server answers {error.status.name}"
+    return _transport(client) or refused
+
+
+def _transport(client: Client) -> str:
+    """What the transport is; empty before a call has succeeded."""
+    return str(getattr(client.transport(), "description", "a transport of your own"))
 
 
 async def _identity(client: Client) -> str:
@@ -115,9 +123,11 @@ async def _identity(client: Client) -> str:
     try:
         user = await User.get.aio(client=client)
     except (UnimplementedError, UnauthenticatedError):
-        raise Skipped("the server accepts the calls, but does not say who you are") from None
+        raise Skipped(f"the server accepts the calls ({_transport(client)}), but does not say who you are") from None
     shown = user.name or user.email or user.preferred_username or user.subject
-    return f"you are {shown}" if shown else "anonymous"
+    if not shown and client.settings.credentials is None:
+        return "anonymous"
+    return f"you are {shown}" if shown else "the server accepts the credentials"
 
 
 async def _project(client: Client) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from flyte.access.config_file import config_file
 from flyte.access.settings import Settings
 from flyte_rpc.errors import SdkError
+from flyte_rpc.redaction import redact
 
 from . import report
 from .checks import diagnose
@@ -23,10 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings(record=True) as noted:
         warnings.simplefilter("always")
+        given = {name: getattr(options, name) for name in _ARGUMENTS}
+        given["interactive"] = False if options.unattended else None
         try:
-            settings = Settings({name: getattr(options, name) for name in _ARGUMENTS}, config_file(options.config))
+            settings = Settings(given, config_file(options.config))
         except SdkError as error:
-            print(f"flyte doctor: {error}", file=sys.stderr)
+            failure = report.Result("settings", report.FAILED, redact(str(error)), "", 0.0)
+            print(report.as_json([], [failure]) if options.json else report.line(failure))
             return 1
     for warning in noted:
         print(f"warning: {warning.message}", file=sys.stderr)
@@ -60,5 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ca-cert-file-path", help="PEM file of the authorities to trust")
     parser.add_argument("--http-proxy-url", help="http://[user:password@]host:port of a proxy")
     parser.add_argument("--timeout", type=float, default=15.0, help="seconds for each call (default: 15)")
+    parser.add_argument("--unattended", action="store_true", help="ask nobody to log in")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from flyte.access.keys import KEYS
+from flyte.access.keys import KEYS, Key
 from flyte.access.settings import Settings
+from flyte_rpc.redaction import redact
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 _MARKS = {PASSED: "ok", FAILED: "FAILED", SKIPPED: "skipped"}
@@ -42,9 +43,18 @@ def described(settings: Settings) -> list[dict[str, str]]:
     for key in KEYS:
         value = settings[key.name]
         if value is not None:
-            shown = "***" if key.secret else str(value)
-            rows.append({"setting": key.name, "value": shown, "source": settings.source(key.name)})
+            rows.append({"setting": key.name, "value": _shown(key, value), "source": settings.source(key.name)})
     return rows
+
+
+def _shown(key: Key, value: Any) -> str:
+    if key.secret:
+        return "***"
+    if key.name in ("command", "proxy_command"):  # whose arguments may be secret
+        return " ".join((value[0], *("..." for _ in value[1:2])))
+    text = redact(str(value) if isinstance(value, (str, bool, int)) else ", ".join(value))
+    # An endpoint has no user or password in it. If one is there, it may lack the scheme that redact needs.
+    return f"***@{text.rpartition('@')[2]}" if key.name == "endpoint" and "@" in text and "://" not in text else text
 
 
 def as_text(settings: list[dict[str, str]]) -> str:

@@ -51,6 +51,11 @@ class WithProxyAuthorization:
             changed = await self._inner.renew(tuple(pair for pair in rejected if pair[0] != HEADER)) or changed
         return changed
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WithProxyAuthorization) and (self._proxy, self._inner) == (other._proxy, other._inner)
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"WithProxyAuthorization({self._proxy!r}, {self._inner!r})"
 

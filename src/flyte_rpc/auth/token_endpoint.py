@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from flyte_rpc.errors import AuthenticationError
-from flyte_rpc.http.client import HttpClient, HttpReply, origin_and_path
+from flyte_rpc.http.addresses import origin_and_path
+from flyte_rpc.http.client import HttpClient, HttpReply
 from flyte_rpc.http.errors import HttpError
 from flyte_rpc.redaction import redact
 
@@ -21,6 +22,14 @@ _DESCRIPTION = 200
 
 _BUSY = 429
 _TRANSIENT = frozenset(("server_error", "temporarily_unavailable"))
+
+
+_REMEDIES = {
+    "invalid_client": "Check the client id and the secret.",
+    "unauthorized_client": "Its operators have to allow this way to log in for the client.",
+    "invalid_scope": "Set scopes to some that it knows.",
+}
+"""What to do about an OAuth error code."""
 
 
 class TokenRequestError(AuthenticationError):
@@ -123,7 +132,8 @@ class TokenEndpoint:
         code, description = self._explanation(found, form)
         transient = transient or code in _TRANSIENT
         said = f"{code} ({description})" if description else code or f"status {reply.status}"
-        raise TokenRequestError(f"{where} refuses: {said}.", code=code, transient=transient)
+        remedy = _REMEDIES.get(code, "")
+        raise TokenRequestError(f"{where} refuses: {said}.{remedy and ' '}{remedy}", code=code, transient=transient)
 
     def _identity(self) -> dict[str, str]:
         return {} if self._secret is not None else {"client_id": self._server.client_id}

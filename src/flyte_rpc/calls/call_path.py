@@ -27,7 +27,7 @@ from flyte_rpc.redaction import hidden, redact
 from flyte_rpc.transports.transport import Transport
 
 from .client import CallRecord, Client
-from .credentials import Headers, beside_blocks
+from .credentials import Headers, authentication_of, beside_blocks
 from .metadata import added
 from .options import Deadline, deadline_of_call, is_limited, options, unbounded
 from .retry import Backoff
@@ -212,7 +212,9 @@ class _Attempt:
         self._credentials = client.settings.credentials
         self._authentication: Headers | None = None
         """The headers of the credentials; None if a block overrides them, or there are none."""
-        self._renewed = False
+        self._renewals = 0
+        self._anonymous = False
+        """Whether the first attempt that was rejected had no credentials."""
 
     async def begin(self) -> None:
         self.number += 1
@@ -220,9 +222,9 @@ class _Attempt:
         if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
             if is_limited():
                 with unbounded():  # a person may have to log in
-                    self._authentication = await self._credentials.headers()
+                    self._authentication = await authentication_of(self._credentials)
             else:
-                self._authentication = await self._credentials.headers()
+                self._authentication = await authentication_of(self._credentials)
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)
         if self._span is not None:
@@ -233,13 +235,19 @@ class _Attempt:
         self._started = time.monotonic()
 
     async def renew(self) -> bool:
-        """Renew the credentials that the server rejected. Returns whether the call is sent again; at most once."""
-        if self._credentials is None or self._renewed or self._authentication is None:
+        """Renew the credentials that the server rejected. Returns whether the call is sent again.
+
+        It is once, and once more if the first attempt was anonymous, since the credentials got then may be old ones.
+        """
+        if self._credentials is None or self._authentication is None or self._renewals > self._anonymous:
             return False
+        if not self._renewals:
+            self._anonymous = not self._authentication
         with unbounded():
-            self._renewed = await self._credentials.renew(self._authentication)
-        self._transparent += self._renewed
-        return self._renewed
+            renewed = await self._credentials.renew(self._authentication)
+        self._renewals += renewed
+        self._transparent += renewed
+        return renewed
 
     def delay_after(self, error: RpcError, retry: Backoff) -> float | None:
         """Seconds to wait before the next attempt; None if this was the last."""
@@ -266,9 +274,9 @@ class _Attempt:
         error.attempts = self.number
         secrets = [text for text in self._hidden if len(text) >= _SECRET]
         for name, value in self.headers:
-            if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
+            if name == "authorization" or name in self._secret:
                 # The whole value, and the value without the scheme.
-                secrets += [value, value.rpartition(" ")[2]]
+                secrets += [text for text in (value, value.rpartition(" ")[2]) if len(text) >= _SECRET]
         if secrets:
             error.message = redact(error.message, *secrets)
         if any(secret and secret.encode() in error.details for secret in secrets):

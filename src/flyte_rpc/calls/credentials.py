@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from .metadata import check_token
+from flyte_rpc.errors import AuthenticationError
+
+from .metadata import OURS, check_token, checked
+
+_TOKEN_SECONDS = 60.0
+"""How long a token function may take."""
 
 Headers = Sequence[tuple[str, str]]
 """Request headers: lower-case names, printable ASCII values."""
@@ -52,6 +58,19 @@ def beside_blocks(credentials: Credentials) -> bool:
     return bool(getattr(credentials, "beside_blocks", False))
 
 
+async def authentication_of(credentials: Credentials) -> Headers:
+    """Return the headers of credentials for an attempt.
+
+    Raises:
+        TypeError: They are no pairs of texts.
+        ValueError: A name or value cannot be sent. The message does not repeat values.
+    """
+    headers = await credentials.headers()
+    if isinstance(credentials, BearerToken):  # whose only header was checked when it was created
+        return headers
+    return checked(headers, called=f"{type(credentials).__name__}.headers()", ours=OURS)
+
+
 class BearerToken:
     """A token that never changes."""
 
@@ -77,35 +96,93 @@ class BearerToken:
 class TokenFunction:
     """A function that returns the token of each attempt."""
 
-    __slots__ = ("_function", "_next")
+    __slots__ = ("_function",)
 
     def __init__(self, function: Callable[[], str | Awaitable[str]]) -> None:
         """Keep a function.
 
         Args:
-            function: Returns the token, or an awaitable of it. It is called before each attempt.
+            function: Returns the token, or an awaitable of it. It is called before each attempt and for each renewal. A
+                coroutine function runs on the event loop of the call, another function in a thread, since it may block.
         """
         self._function = function
-        self._next: Headers | None = None
-        """What a renewal has found, for the attempt that follows it."""
 
     async def headers(self) -> Headers:
-        found, self._next = self._next, None
-        return found or await self._call()
+        """Return the header with the function's token.
 
-    async def renew(self, rejected: Headers) -> bool:
-        found = await self._call()
-        if found == tuple(rejected):
-            return False
-        self._next = found
-        return True
-
-    async def _call(self) -> Headers:
-        token = self._function()
-        if inspect.isawaitable(token):
-            token = await token
+        Raises:
+            AuthenticationError: The function has not returned within 60 s.
+            TypeError: It returned something else than text.
+            ValueError: The token is empty, or has characters that a header cannot carry.
+        """
+        timer = asyncio.timeout(_TOKEN_SECONDS)
+        try:
+            async with timer:
+                token = await self._token()
+        except TimeoutError:
+            if not timer.expired():
+                raise  # it is the function's own
+            name = getattr(self._function, "__qualname__", type(self._function).__name__)
+            raise AuthenticationError(
+                f"The token function {name} has not returned within {_TOKEN_SECONDS:.0f} s. Give what it waits for a timeout."
+            ) from None
         check_token(token)
         return (("authorization", f"Bearer {token}"),)
+
+    async def _token(self) -> object:
+        function: Callable[[], object] = self._function
+        if inspect.iscoroutinefunction(function):
+            return await function()
+
+        def call() -> tuple[object, BaseException | None]:
+            try:
+                return function(), None
+            except BaseException as error:  # returned, since a future does not take every exception
+                return None, error
+
+        token, error = await asyncio.to_thread(call)
+        if error is not None:
+            raise error
+        return await token if inspect.isawaitable(token) else token
+
+    async def renew(self, rejected: Headers) -> bool:
+        return await self.headers() != tuple(rejected)
+
+
+class OnDemand:
+    """Credentials that are not used before the server asks for them with UNAUTHENTICATED."""
+
+    def __init__(self, make: Callable[[], Credentials], *, identity: object = None) -> None:
+        """Keep a function that creates the credentials.
+
+        Args:
+            make: Creates them. It is called when the server has rejected an anonymous call.
+            identity: What they are for. Objects of the same identity are equal. Default: equal to no other.
+        """
+        self._make = make
+        self._identity = identity
+        self._made: Credentials | None = None
+
+    async def headers(self) -> Headers:
+        return () if self._made is None else await self._made.headers()
+
+    async def renew(self, rejected: Headers) -> bool:
+        if rejected and self._made is not None:
+            return await self._made.renew(rejected)
+        made = self._made or self._make()
+        found = await made.headers()
+        self._made = made
+        return bool(found)
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        return isinstance(other, OnDemand) and self._identity is not None and self._identity == other._identity
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"OnDemand({self._made!r})"
 
 
 def credentials_of(token: Token | None, credentials: Credentials | None) -> Credentials | None:

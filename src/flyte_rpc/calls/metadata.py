@@ -13,7 +13,9 @@ Pairs = tuple[tuple[str, str], ...]
 
 _PRINTABLE = re.compile(r"[ -~]+")
 _NAME = re.compile(r"[0-9a-z_.-]+")
-_OURS = ("te", "content-type", "user-agent", "x-request-id")
+OURS = ("te", "content-type", "user-agent", "x-request-id")
+"""Headers that a call sets itself."""
+
 HTTP_HEADERS = frozenset(
     (
         "accept-encoding",
@@ -57,7 +59,7 @@ def auth_metadata(*pairs: tuple[str, str]) -> Block[None]:
     if not pairs:
         raise ValueError('auth_metadata takes at least one pair, such as ("authorization", "Bearer ...")')
     given = ((name.lower(), value) for name, value in (_pair("auth_metadata", pair) for pair in pairs))
-    more = checked(given, called="auth_metadata", ours=_OURS)
+    more = checked(given, called="auth_metadata", ours=OURS)
     return Block("auth_metadata(...)", lambda: setting(_added, _merged(more), None))
 
 
@@ -70,7 +72,7 @@ def _pair(called: str, pair: object) -> tuple[str, str]:
 
 
 def checked(
-    metadata: Iterable[tuple[str, str]], *, called: str = "metadata", ours: tuple[str, ...] = ("authorization", *_OURS)
+    metadata: Iterable[tuple[str, str]], *, called: str = "metadata", ours: tuple[str, ...] = ("authorization", *OURS)
 ) -> Pairs:
     """Validate pairs for sending.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from flyte_codegen.diagnostics import Diagnostic
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from support.fragments import Fragment, importable, proto
+
+REPO = Path(__file__).parents[3]
 
 BODY = """
 import "google/protobuf/duration.proto";
@@ -365,6 +368,7 @@ def test_type_checkers_know_the_keys(garden: Fragment, monkeypatch: pytest.Monke
     from mypy import api
 
     monkeypatch.setenv("MYPYPATH", str(garden.root / "out"))
+    monkeypatch.chdir(REPO)  # whose settings and cache it uses
 
     use = f"""
 from {garden.package}.entities.plant import PlantBase
@@ -377,7 +381,7 @@ words: int = PlantBase.words
 """
     path = garden.root / "use.py"
     path.write_text(use, encoding="utf-8")
-    out, _, _ = api.run(["--strict", "--no-error-summary", "--cache-dir", str(garden.root / "cache"), str(path)])
+    out, _, _ = api.run(["--no-error-summary", str(path)])
     assert [line.split(": ")[0].rpartition(":")[2] for line in out.splitlines() if ": error:" in line] == ["6", "8"]
 
 

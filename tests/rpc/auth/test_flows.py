@@ -215,7 +215,7 @@ class TestClientSecret:
         oauth.fault = lambda path, form: (401, "application/json", json.dumps(said))
         with pytest.raises(TokenRequestError) as raised:
             flows.robot("hush-hush-1").log_in()
-        assert str(raised.value).endswith("refuses: invalid_client (secret *** is wrong, bearer ***).")
+        assert "refuses: invalid_client (secret *** is wrong, bearer ***)." in str(raised.value)
 
     def test_a_slow_token_endpoint(self, flows: Flows, oauth: OAuthServer) -> None:
         release = threading.Event()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import traceback
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextvars import ContextVar
 
 import pytest
 
 from flyte import errors
+from flyte_rpc.calls import credentials
 from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import CallRecord, Client
-from flyte_rpc.calls.credentials import BearerToken, Credentials, TokenFunction
+from flyte_rpc.calls.credentials import BearerToken, Credentials, OnDemand, TokenFunction
 from flyte_rpc.calls.metadata import auth_metadata
 from flyte_rpc.entities.reconnecting import resuming
 from flyte_rpc.errors import AuthenticationError
@@ -107,13 +110,13 @@ async def test_credentials_that_are_rejected_twice_are_an_error(make: Make, guar
 
 
 @pytest.mark.parametrize(
-    ("credentials", "calls"), [(Session(renewable=False), 1), (BearerToken("stale-token"), 1), (None, 1)]
+    ("given", "calls"), [(Session(renewable=False), 1), (BearerToken("stale-token"), 1), (None, 1)]
 )
 async def test_what_cannot_be_renewed_is_sent_once(
-    make: Make, guard: Guard, credentials: Credentials | None, calls: int
+    make: Make, guard: Guard, given: Credentials | None, calls: int
 ) -> None:
     with pytest.raises(errors.UnauthenticatedError):
-        await unary(make(credentials=credentials), Echo.SAY, Note())
+        await unary(make(credentials=given), Echo.SAY, Note())
     assert guard.rejected == calls
 
 
@@ -190,7 +193,7 @@ async def _true() -> bool:
 
 class TestTokenFunctions:
     async def test_it_is_asked_again_when_its_token_is_rejected(self, make: Make, guard: Guard) -> None:
-        tokens = iter(["token-number-1", "token-number-2", "token-number-2"])
+        tokens = iter(["token-number-1", *["token-number-2"] * 3])
         client = make(token=lambda: next(tokens))
         assert (await unary(client, Echo.WRITE, Note(n=1))).n == 1
         assert guard.rejected == 1
@@ -214,6 +217,126 @@ class TestTokenFunctions:
 
         with pytest.raises(LookupError, match="the vault is closed"):
             await unary(make(token=broken), Echo.SAY, Note())
+
+    async def test_an_iterator_that_ends_does_not_stop_the_call_for_ever(self, make: Make) -> None:
+        empty: Iterator[str] = iter(())
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await unary(make(token=lambda: next(empty)), Echo.SAY, Note())
+
+    async def test_a_blocking_one_does_not_stop_other_calls(self, make: Make) -> None:
+        release = threading.Event()
+
+        def slow() -> str:
+            assert release.wait(20)
+            return "token-number-2"
+
+        waiting = asyncio.create_task(unary(make(token=slow), Echo.SAY, Note(n=1)))
+        assert (await unary(make(token="token-number-2"), Echo.SAY, Note(n=2))).n == 2
+        assert not waiting.done()
+        release.set()
+        assert (await waiting).n == 1
+
+    async def test_one_that_does_not_return(self, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def hanging() -> str:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        monkeypatch.setattr(credentials, "_TOKEN_SECONDS", 0.01)
+        with pytest.raises(AuthenticationError, match=r"hanging has not returned within .* timeout"):
+            await unary(make(token=hanging), Echo.SAY, Note())
+
+    async def test_its_own_timeout_is_raised(self, make: Make) -> None:
+        async def impatient() -> str:
+            raise TimeoutError("the vault does not answer")
+
+        with pytest.raises(TimeoutError, match="the vault"):
+            await unary(make(token=impatient), Echo.SAY, Note())
+
+    async def test_it_sees_the_context_of_the_call(self, make: Make) -> None:
+        tenant = ContextVar[str]("tenant")
+        tenant.set("2")
+        assert (await unary(make(token=lambda: f"token-number-{tenant.get()}"), Echo.SAY, Note(n=1))).n == 1
+
+
+class TestOnDemand:
+    async def test_they_are_created_when_the_server_asks(self, make: Make, guard: Guard, echo: EchoServer) -> None:
+        made = list[BearerToken]()
+
+        def create() -> BearerToken:
+            made.append(BearerToken("token-number-2"))
+            return made[-1]
+
+        client = make(credentials=OnDemand(create))
+        for n in range(3):
+            assert (await unary(client, Echo.WRITE, Note(n=n))).n == n
+        assert (len(made), guard.rejected, len(echo.calls)) == (1, 1, 3)
+
+    async def test_they_are_not_created_for_an_open_server(self) -> None:
+        def create() -> BearerToken:
+            raise AssertionError
+
+        async with (
+            await serve([EchoServer()]) as open_server,
+            Client(open_server.endpoint, credentials=OnDemand(create)) as client,
+        ):
+            assert (await unary(client, Echo.SAY, Note(n=1))).n == 1
+
+    async def test_they_are_renewed_as_any_others(self, make: Make, guard: Guard) -> None:
+        assert (await unary(make(credentials=OnDemand(Session)), Echo.WRITE, Note(n=1))).n == 1
+        assert guard.rejected == 2  # the anonymous attempt, and the token from before the renewal
+
+    async def test_the_call_is_sent_three_times_at_most(self, make: Make, guard: Guard) -> None:
+        guard.valid.clear()
+        with pytest.raises(errors.UnauthenticatedError):
+            await unary(make(credentials=OnDemand(Session)), Echo.WRITE, Note())
+        assert guard.rejected == 3
+
+    async def test_a_failed_log_in_is_raised_and_tried_again_by_the_next_call(self, make: Make) -> None:
+        outcomes = iter([AuthenticationError("denied"), None])
+
+        def create() -> BearerToken:
+            if failure := next(outcomes):
+                raise failure
+            return BearerToken("token-number-2")
+
+        client = make(credentials=OnDemand(create))
+        with pytest.raises(AuthenticationError, match="denied"):
+            await unary(client, Echo.SAY, Note(n=1))
+        assert (await unary(client, Echo.SAY, Note(n=1))).n == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x-team", "a\r\nx-admin: 1"),
+        ("X-Team", "a"),
+        ("host", "elsewhere"),
+        ("connection", "close"),
+        ("x-request-id", "mine"),
+        ("grpc-timeout", "1S"),
+        (":path", "/other"),
+        ("authorization", "Bearer hunter2\n"),
+        ("authorization", ""),
+    ],
+)
+async def test_headers_that_cannot_be_sent(make: Make, echo: EchoServer, name: str, value: str) -> None:
+    class Custom(Session):
+        async def headers(self) -> Sequence[tuple[str, str]]:
+            return ((name, value),)
+
+    with pytest.raises(ValueError, match=rf"Custom.headers\(\).*{name}") as raised:
+        await unary(make(credentials=Custom()), Echo.WRITE, Note())
+    assert "hunter2" not in str(raised.value)
+    assert not echo.calls
+
+
+async def test_headers_of_the_wrong_type(make: Make) -> None:
+    class Custom(Session):
+        async def headers(self) -> Sequence[tuple[str, str]]:
+            return ("authorization: Bearer t",)  # type: ignore[return-value]
+
+    with pytest.raises(TypeError, match=r"Custom.headers\(\) takes \(name, value\) tuples"):
+        await unary(make(credentials=Custom()), Echo.SAY, Note())
 
 
 def test_arguments() -> None:

@@ -93,8 +93,10 @@ def test_the_transport_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
 
 def test_a_transport_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLYTE_TRANSPORT", "carrier pigeon")
-    with pytest.raises(ValueError, match=r'carrier pigeon.*choose one of "auto", "grpc"'):
+    with pytest.raises(InitializationError, match=r'FLYTE_TRANSPORT.*carrier pigeon.*choose one of "auto", "grpc"'):
         init("http://h:1")
+    with pytest.raises(ValueError, match=r"carrier pigeon"):
+        init("http://h:1", transport="carrier pigeon")  # type: ignore[arg-type]
 
 
 def test_the_same_again_does_nothing() -> None:

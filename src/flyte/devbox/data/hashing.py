@@ -8,8 +8,8 @@ from flyte._hashing import canonical, without_ignored
 from flyte_api.messages.flyteidl2.core.tasks import TaskMetadata
 from flyte_api.messages.flyteidl2.task.common import Inputs
 
-_FNV_32 = (0x811C9DC5, 0x01000193, 2**32)
-_FNV_64 = (0xCBF29CE484222325, 0x100000001B3, 2**64)
+_FNV_32 = (0x811C9DC5, 0x01000193, 2**32 - 1)
+_FNV_64 = (0xCBF29CE484222325, 0x100000001B3, 2**64 - 1)
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -39,8 +39,8 @@ def uploaded_inputs_hash(inputs: Inputs, metadata: TaskMetadata | None) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _fnv1a(data: bytes, basis: int, prime: int, modulus: int) -> int:
+def _fnv1a(data: bytes, basis: int, prime: int, mask: int) -> int:
     value = basis
     for byte in data:
-        value = (value ^ byte) * prime % modulus
+        value = (value ^ byte) * prime & mask
     return value

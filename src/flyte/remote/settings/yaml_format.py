@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flyte.access.yaml_depth import check_depth
 from flyte_api.messages.flyteidl2.settings.settings_definition import BoolSetting, Int64Setting, StringMapSetting
 from flyte_rpc.arguments import text
 from flyte_rpc.codec.message import Message
@@ -94,11 +95,10 @@ def parse(content: str) -> dict[str, Any]:
     import yaml
 
     try:
-        found: object = yaml.safe_load(text("yaml_content", content))
+        check_depth(text("yaml_content", content))
+        found: object = yaml.safe_load(content)
     except (yaml.YAMLError, ValueError) as cause:
         raise ValueError(f"the text is not valid YAML: {cause}") from None
-    except RecursionError:
-        raise ValueError("the YAML is nested too deep; settings are a mapping of keys to values") from None
     if found is None:
         return {}
     if not is_dict(found):

@@ -1,0 +1,49 @@
+"""Arguments of the official SDK for writing and deploying tasks, which have no meaning here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+_ARGUMENTS = frozenset(
+    (
+        "batch_size",
+        "image_builder",
+        "image_registry",
+        "images",
+        "load_plugin_type_transformers",
+        "local_persistence",
+        "local_tracked",
+        "local_tracked_strict",
+        "log_format",
+        "log_level",
+        "reset_root_logger",
+        "root_dir",
+        "source_config_path",
+        "storage",
+        "sync_local_sys_paths",
+        "user_log_level",
+    )
+)
+
+_noted: set[str] = set()
+"""Arguments of which the program was told."""
+
+
+def note(function: str, arguments: Mapping[str, Any]) -> None:
+    """Warn of arguments without effect, the first time that each is given.
+
+    Raises:
+        TypeError: The official SDK has no such argument either.
+    """
+    unknown = sorted(set(arguments) - _ARGUMENTS)
+    if unknown:
+        raise TypeError(f"flyte.{function}() got an unexpected keyword argument {unknown[0]!r}")
+    if fresh := sorted(set(arguments) - _noted):
+        _noted.update(fresh)
+        warnings.warn(
+            f"flyte.{function}(): {', '.join(fresh)} of the official SDK {'has' if len(fresh) == 1 else 'have'} no effect "
+            "in flyte-remote, which does not write or deploy tasks",
+            stacklevel=4,
+        )
