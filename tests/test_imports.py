@@ -28,6 +28,7 @@ _HEAVY = (
     "ssl",
     "urllib3",
     "keyring",
+    "opentelemetry",
 )
 _OURS = ("flyte.devbox", "flyte_codegen", "flyte_rpc.serving.server", "flyte.types")
 
