@@ -51,6 +51,7 @@ check: .venv/dev
 	$(VENV)/lint-imports
 	$(VENV)/mypy src generated codegen
 	$(VENV)/pyright
+	$(PYTEST) -m static tests/downstream
 	@$(MAKE) --silent docs
 
 generate: .venv/dev

@@ -24,11 +24,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+_ON_UVLOOP = ("calls", "transports", "connect", "network")
+_ON_ONE_LOOP = ("test_servers.py",)
+"""Tests that move much data, of transports that other tests run on both loops."""
+
+
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Tests of calls and transports run on both event loops that users have."""
     factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-    if item.path.parent.name in ("calls", "transports", "connect", "network") and uvloop is not None:
+    if item.path.parent.name in _ON_UVLOOP and item.path.name not in _ON_ONE_LOOP and uvloop is not None:
         factories["uvloop"] = uvloop.new_event_loop
     return factories

@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import export
 
 import flyte
 from flyte.devbox import Devbox
@@ -30,6 +33,7 @@ from remote.planes.settings import Book
 from remote.planes.task import Tasks
 from remote.planes.tracked import Tracker
 from remote.planes.trigger import Triggers
+from remote.span_provider import own_provider
 from rpc.auth.conftest import Browser
 from support.certificates import Authority
 from support.control_plane import Access, TokenGuard
@@ -117,6 +121,15 @@ def secured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhe
         assert oauth.grants == {"authorization_code": 1}
 
 
+@pytest.fixture
+def printed_spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What the exporter of the page prints."""
+    printed = StringIO()
+    monkeypatch.setattr(export, "ConsoleSpanExporter", partial(export.ConsoleSpanExporter, out=printed))
+    with own_provider():
+        yield printed
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_examples_run(
     page: Path,
@@ -143,6 +156,8 @@ def test_examples_run(
         request.addfinalizer(lambda before=registry.default: registry.set_default(before))
         registry.set_default(None)
         monkeypatch.setenv("FLYTE_API_KEY", "")  # which the page sets
+    if page.name == "tracing.md":
+        spans = request.getfixturevalue("printed_spans")
     if page.name in ELSEWHERE:
         namespace["box"] = elsewhere = Elsewhere(ELSEWHERE[page.name]())
         request.addfinalizer(elsewhere.close)
@@ -150,6 +165,9 @@ def test_examples_run(
         line = text[: match.start()].count("\n") + 1
         code = INIT.sub('box.connect(project="flytesnacks", domain="development")', match[1])
         exec(compile("\n" * line + code, str(page), "exec"), namespace)
+    if page.name == "tracing.md":
+        names = re.findall(r'^    "name": "(.*)"', spans.getvalue(), re.MULTILINE)
+        assert names == ["flyteidl2.workflow.RunService/ListRuns", "report"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -28,6 +28,7 @@ _HEAVY = (
     "ssl",
     "urllib3",
     "keyring",
+    "opentelemetry",
 )
 _OURS = ("flyte.devbox", "flyte_codegen", "flyte_rpc.serving.server", "flyte.types")
 
@@ -58,6 +59,19 @@ def test_calls_with_a_token_need_no_log_in(flyte_devbox: Devbox) -> None:
     )
     loaded = _loaded(statement)
     assert sorted(m for m in loaded if m.startswith(("urllib3", "keyring", "flyte_rpc.auth", "flyte_rpc.http"))) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from flyte.remote import upload_file, upload_dir",
+        "from flyte.types import File; File('https://h/a').name",
+        "from flyte.types import File; File(__import__('sys').executable).download()",
+    ],
+)
+def test_files_need_http_when_they_are_transferred(statement: str) -> None:
+    heavy = ("urllib3", "rich", "http.client", "ssl", "grpclib", "h11")
+    assert sorted(module for module in _loaded(statement) if module.startswith(heavy)) == []
 
 
 def test_every_public_name_can_be_had() -> None:

@@ -8,6 +8,7 @@ from flyte_rpc.lazy import lazy_exports
 from flyte_rpc.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from flyte_rpc.calls.options import call_options
     from flyte_rpc.transports.network.settings import Network
 
     from . import artifacts, devbox, errors, io, models, remote, types
@@ -54,6 +55,7 @@ __all__ = [
     "TriggeredPartition",
     "__version__",
     "artifacts",
+    "call_options",
     "ctx",
     "current_client",
     "current_domain",
@@ -113,6 +115,7 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.policies": ("Backoff", "Cache", "RetryStrategy", "Secret", "Timeout"),
         ".definitions.resources": ("Device", "Resources"),
         ".definitions.trigger": ("Trigger",),
+        "flyte_rpc.calls.options": ("call_options",),
     },
     submodules=("artifacts", "devbox", "errors", "io", "models", "remote", "types"),
     advice=_advice,

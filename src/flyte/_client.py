@@ -6,13 +6,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
 
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
+from flyte_rpc.calls.block import Block
 from flyte_rpc.calls.client import Client as RpcClient
 from flyte_rpc.calls.client import ClientSettings, Observer
 from flyte_rpc.lazy import resolve
@@ -102,13 +102,16 @@ def current_client() -> RpcClient:
     return registry.current()
 
 
-def use_client(client: RpcClient) -> AbstractContextManager[RpcClient]:
+def use_client(client: RpcClient) -> Block[RpcClient]:
     """Use a client in a `with` block, in this thread or task and in tasks that it starts.
+
+    Returns:
+        The block. Used without `with`, it has no effect, and warns.
 
     Raises:
         TypeError: `client` is not a client.
     """
-    return registry.use(client)
+    return registry.use(client, stacklevel=2)
 
 
 def set_default(client: RpcClient, *, replace: bool) -> None:

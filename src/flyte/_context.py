@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import attrs
+
+from flyte_rpc.calls.block import Block, Entered, setting
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,12 +85,14 @@ def ctx() -> TaskContext:
     )
 
 
-@contextmanager
-def custom_context(**texts: str) -> Generator[Mapping[str, str]]:
+def custom_context(**texts: str) -> Block[Mapping[str, str]]:
     """Pass texts to all tasks that are called or started in a `with` block, and to the tasks that they call.
 
     Args:
         texts: Texts by name. They are merged with those of an outer block.
+
+    Returns:
+        The block. Used without `with`, it has no effect, and warns.
 
     Raises:
         TypeError: A value is not text.
@@ -97,11 +100,12 @@ def custom_context(**texts: str) -> Generator[Mapping[str, str]]:
     for name, value in texts.items():
         if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"custom_context takes text, not {name}={value!r}")
-    reset = _custom.set(MappingProxyType({**_custom.get(), **texts}))
-    try:
-        yield _custom.get()
-    finally:
-        _custom.reset(reset)
+
+    def enter() -> Entered[Mapping[str, str]]:
+        merged = MappingProxyType({**_custom.get(), **texts})
+        return setting(_custom, merged, merged)
+
+    return Block("custom_context(...)", enter)
 
 
 def task(function: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Literal
 
 from flyte.access.authoring import note
@@ -11,7 +12,9 @@ from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
 from flyte.remote.launch.run_context import RunContext
 from flyte.remote.tasks.details import TaskDetails
+from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within
 from flyte_rpc.sync.decorators import blocking, blocking_function
 
 
@@ -21,7 +24,8 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
 
     Args:
         task: What to run: the result of `Task.get`, of its `fetch`, or of `override`.
-        inputs: The task's inputs by name. Those with defaults may be left out.
+        inputs: The task's inputs by name. Those with defaults may be left out. To limit the time of the calls, use
+            `flyte.with_runcontext(timeout=...).run` or `flyte.call_options`.
 
     Returns:
         The new run. Wait for it with `run.wait()`.
@@ -58,7 +62,8 @@ class Runner:
         Returns:
             The run. Arguments, errors and calls are those of `flyte.run`.
         """
-        return await _start(self.context, task, inputs)
+        with within(self.context.timeout):
+            return await _start(self.context, task, inputs)
 
     def __repr__(self) -> str:
         return f"Runner({self.context!r})"
@@ -98,6 +103,7 @@ def with_runcontext(
     run_base_dir: str | None = None,
     max_action_concurrency: int | None = None,
     custom_context: Mapping[str, str] | None = None,
+    timeout: float | timedelta | None = None,
     client: Client | None = None,
     **authoring: Any,
 ) -> Runner:
@@ -121,13 +127,15 @@ def with_runcontext(
         run_base_dir: Location of inputs and outputs. Default: the server's.
         max_action_concurrency: Maximum number of concurrent actions of the run. Default: no limit.
         custom_context: Texts for `flyte.ctx().custom_context` of its tasks. They override those of the current context.
+        timeout: Maximum seconds to start the run, for all calls together, or a timedelta. It does not limit the run.
+            Default: the client's for each call.
         client: The client for the calls. Default: the task's.
         authoring: Arguments of the official SDK for tasks whose code is here, such as `copy_style` and `log_level`. They
             have no effect; a warning says so, once.
 
     Raises:
         TypeError: A value has the wrong type.
-        ValueError: The mode, the name, the scope or a number is invalid.
+        ValueError: The mode, the name, the scope, the timeout or a number is invalid.
     """
     if mode not in (None, "remote"):
         raise ValueError(f"mode must be 'remote', not {mode!r}: this package runs deployed tasks on a control plane")
@@ -149,6 +157,7 @@ def with_runcontext(
             run_base_dir=run_base_dir,
             max_action_concurrency=max_action_concurrency,
             custom_context=custom_context,
+            timeout=None if timeout is None else seconds("timeout", timeout),
             client=client,
         )
     )

@@ -13,6 +13,7 @@ from flyte_api.services.flyteidl2.cluster.cluster_service import ClusterService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.metadata import Pairs, added
+from flyte_rpc.calls.options import CallOptions, before_deadline, options, unbounded
 from flyte_rpc.codec.message import Message
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback, parse_endpoint
 
@@ -40,6 +41,7 @@ _RESOURCES = {
 """Message names of resources and their fields in the request. Names avoid importing the messages."""
 
 _Key = tuple[int, str, bytes]
+_Question = tuple[_Key, Pairs, CallOptions]
 _ALL = ""
 """In place of a specific resource."""
 
@@ -56,7 +58,7 @@ class _Routes:
     def __init__(self) -> None:
         self._answers: dict[_Key, _Answer] = {}
         self._clients: dict[Endpoint, Client] = {}
-        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[_Key, Pairs], asyncio.Task[_Answer]]]
+        self._asking: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Question, asyncio.Task[_Answer]]]
         self._asking = WeakKeyDictionary()
 
     def client_at(self, client: Client, endpoint: Endpoint) -> Client:
@@ -80,15 +82,17 @@ class _Routes:
         return answer
 
     async def ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
-        """Ask the server. Concurrent equal questions with the same identity on this event loop share one request."""
+        """Ask the server. Concurrent equal questions with the same identity and options on this event loop share one request."""
         asking = self._asking.setdefault(asyncio.get_running_loop(), {})
-        question = (key, added())
+        question = (key, added(), options())
         task = asking.get(question)
         if task is None:
-            task = asking[question] = asyncio.create_task(self._ask(client, key, request))
+            with unbounded(keep_options=True):  # callers with other deadlines share the request
+                task = asking[question] = asyncio.create_task(self._ask(client, key, request))
             task.add_done_callback(lambda done: (asking.pop(question), done.cancelled() or done.exception()))
         # Cancelling one caller does not cancel the request of the others.
-        return await asyncio.shield(task)
+        async with before_deadline("the search for the cluster that has the data"):
+            return await asyncio.shield(task)
 
     async def _ask(self, client: Client, key: _Key, request: SelectClusterRequest) -> _Answer:
         rpc = ClusterService.SELECT_CLUSTER

@@ -4,6 +4,7 @@
       InitializationError             no endpoint, project or domain is set
       AuthenticationError             logging in failed
       WaitTimeoutError                a wait timed out; the run continues
+        UploadTimeoutError            a file was not uploaded in time
       NotDoneError                    the outcome was requested before the end
       AppStateError                   an app cannot reach the requested state
         AppFailedError, AppDeletedError
@@ -101,9 +102,40 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "UnknownError",
+    "UploadTimeoutError",
     "WaitTimeoutError",
     "rpc_error",
 ]
+
+
+class UploadTimeoutError(WaitTimeoutError):
+    """A file was not uploaded in time."""
+
+    def __init__(
+        self, path: str = "", *, timeout: float = 0.0, elapsed: float = 0.0, attempts: int = 0, reason: str = ""
+    ) -> None:
+        """Build the message.
+
+        Args:
+            path: The file.
+            timeout: Seconds that the upload was allowed to take.
+            elapsed: Seconds that it took. Less than `timeout` if the storage asks for a longer wait than there is time for.
+            attempts: How often the file was sent.
+            reason: Why the last attempt failed; empty if it did not end.
+        """
+        super().__init__(f"the upload of {path}", elapsed=elapsed)
+        self.path = path
+        self.timeout = timeout
+        self.attempts = attempts
+        self.reason = redact(reason)
+
+    def __str__(self) -> str:
+        count = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        last = f" The last attempt failed: {self.reason}." if self.reason else ""
+        return (
+            f"{self.path} was not uploaded: gave up after {self.elapsed:.1f} s and {count} (timeout: {self.timeout:g} s)."
+            f"{last} Pass a longer timeout=."
+        )
 
 
 class NotDoneError(FlyteError, RuntimeError):

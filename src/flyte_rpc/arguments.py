@@ -15,6 +15,9 @@ Moment = TypeVar("Moment", bound="TimestampMixin")
 Span = TypeVar("Span", bound="DurationMixin")
 Object = TypeVar("Object", bound="StructMixin")
 
+_LONGEST = 1e9
+"""Maximum number of seconds, about 30 years. Event loops and headers do not take any number."""
+
 
 def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
     """Check that a value is text of an allowed length.
@@ -88,17 +91,21 @@ def instant(argument: str, value: object) -> datetime:
 
 
 def seconds(argument: str, value: object) -> float:
-    """Check that a value is a positive, finite number of seconds.
+    """Check that a value is a positive number of seconds, or a positive timedelta.
 
     Raises:
-        TypeError: The value is not a number.
-        ValueError: The value is zero, negative, infinite or NaN.
+        TypeError: The value is neither a number nor a timedelta.
+        ValueError: The value is zero, negative, NaN, or more than 30 years.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{argument} takes a number of seconds, not {type(value).__name__} ({value!r})")
-    if not value > 0:
-        raise ValueError(f"{argument} is {value!r}; it must be a positive number of seconds")
-    return float(value)
+    if isinstance(value, timedelta):
+        number: float = value.total_seconds()
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{argument} takes a number of seconds or a timedelta, not {type(value).__name__} ({value!r})")
+    else:
+        number = value
+    if not 0 < number <= _LONGEST:
+        raise ValueError(f"{argument} is {value!r}; it must be a positive number of seconds, at most {_LONGEST:.0e}")
+    return float(number)
 
 
 def as_timestamp(message: type[Moment], argument: str, value: datetime | Moment | None) -> Moment | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from downstream.conftest import EXAMPLE, REPO, Place
 
 
@@ -17,6 +19,7 @@ def test_their_tests_pass(place: Place, project: Path) -> None:
     assert " passed" in place.run("make", "test", cwd=project)
 
 
+@pytest.mark.static
 def test_their_checks_pass(place: Place, project: Path) -> None:
     said = place.run("make", "check", cwd=project)
     assert "is up to date" in said

@@ -156,13 +156,7 @@ STARTS: dict[str, Callable[[Settings], Running]] = {
 
 
 def _envoy_bootstrap(settings: Settings, listeners: Path) -> dict[str, Any]:
-    # The h2 library, on which the test server is built, counts streams a little longer than Envoy does, and closes the
-    # connection for one too many. Half of its limit leaves room.
-    version = (
-        {"http_protocol_options": {}}
-        if settings.connect
-        else {"http2_protocol_options": {"max_concurrent_streams": 50}}
-    )
+    version: dict[str, Any] = {"http_protocol_options" if settings.connect else "http2_protocol_options": {}}
     options = {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": version,

@@ -237,8 +237,8 @@ def test_values_that_cannot_be_meant(box: Devbox, ask: Callable[[], object], mes
         (lambda: Run.listall(limit=True), "limit takes a whole number, not bool"),
         (lambda: Run.get("r1", client="x"), r"client takes a Client, not str"),
         (lambda: Client(None), "endpoint takes text"),
-        (lambda: Client("http://h", timeout="5"), "timeout takes a number of seconds, not str"),
-        (lambda: Run(RunMessage()).wait(timeout="5"), "timeout takes a number of seconds, not str"),
+        (lambda: Client("http://h", timeout="5"), "timeout takes a number of seconds or a timedelta, not str"),
+        (lambda: Run(RunMessage()).wait(timeout="5"), "timeout takes a number of seconds or a timedelta, not str"),
         (lambda: Project.listall(filters={"a": 1}), "filters takes text, not dict"),
     ],
 )

@@ -14,7 +14,7 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.certificate = folder / "authority.pem"
-        self._key = folder / "authority.key"
+        self.key = folder / "authority.key"
         self._openssl(
             *[
                 "req",
@@ -29,7 +29,7 @@ class Authority:
                 "-subj",
                 "/CN=tests",
             ],
-            *("-keyout", self._key, "-out", self.certificate),
+            *("-keyout", self.key, "-out", self.certificate),
         )
 
     def issue(self, name: str, *hosts: str) -> Path:
@@ -43,7 +43,7 @@ class Authority:
         extensions.write_text(f"subjectAltName={','.join(hosts)}\n" if hosts else "")
         self._openssl(
             *["x509", "-req", "-days", "2", "-CAcreateserial"],
-            *("-in", request, "-CA", self.certificate, "-CAkey", self._key, "-out", made, "-extfile", extensions),
+            *("-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", made, "-extfile", extensions),
         )
         both = self._folder / f"{name}.pem"
         both.write_text(key.read_text() + made.read_text())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, assert_type
 
 from things import Special, Thing
 
-from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Trigger
+import flyte
+from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Run, Trigger
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
@@ -55,6 +57,15 @@ assert_type(Artifact.list_names("a"), Pager[ArtifactGroup])
 assert_type(Artifact.declare("a", {"region": str}), PartitionSchema)
 assert_type(Artifact.partition_values("a", "region", date=date(2026, 8, 1)), list[str | date])
 
+# Timeouts, and blocks.
+assert_type(Artifact.get("a", timeout=timedelta(seconds=3)), Artifact)
+assert_type(Artifact.listall("a", timeout=3), Pager[Artifact])
+assert_type(Run.listall(timeout=3).first(), Run | None)
+assert_type(Run.get("r1", timeout=2.5).abort(timeout=3), bool)
+with flyte.use_client(Client("localhost:1")) as client, flyte.call_options(timeout=3) as nothing:
+    assert_type(client, Client)
+    assert_type(nothing, None)
+
 # Streams.
 assert_type(special.watch(timeout=1.5), Watch[Thing])
 assert_type(Special.watch(special), Watch[Thing])
@@ -90,6 +101,7 @@ async def awaiting() -> None:
     assert_type(await Special.listall().first.aio(), Special | None)
     assert_type(await Special.listall().collect.aio(), list[Special])
     assert_type(await Artifact.get.aio("a", region="us"), Artifact)
+    assert_type(await Run.get.aio("r1", timeout=timedelta(minutes=1)), Run)
     assert_type(await Artifact.get_schema.aio("a"), PartitionSchema)
     assert_type(await Artifact.declare.aio("a", {"region": str}), PartitionSchema)
     assert_type(await Artifact.partition_values.aio("a", "region", date=date(2026, 8, 1)), list[str | date])

@@ -68,9 +68,7 @@ def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
 
 
 def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
-    out: list[str] = []
-    if any(p.name not in ("client", "timeout") for p in signature.params):
-        out.append("ValueError: An argument is invalid; nothing was sent.")
+    out = ["ValueError: An argument is invalid; nothing was sent."]
     if kind is Kind.CREATE or rpc.name.startswith("Create"):
         out.append("AlreadyExistsError: The name is taken.")
     elif kind is not Kind.LIST and not missing_ok:

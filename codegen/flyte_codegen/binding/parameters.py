@@ -38,12 +38,29 @@ _PAGES = (
     _LIMIT,
     Param("page_size", "int | None", "None", "Items per request. Default: the client's."),
 )
-_TIMEOUT = Param("timeout", "float | None", "None", "Seconds after which the watch gives up. Default: never.")
-_TIMEOUT_OF_STREAM = attrs.evolve(_TIMEOUT, doc="Seconds after which the stream is cut. Default: never.")
+_TIMEOUT = Param(
+    "timeout",
+    "float | timedelta | None",
+    "None",
+    "Maximum seconds for the call, retries included, or a timedelta. Default: the client's.",
+)
+_TIMEOUT_OF_PAGE = attrs.evolve(
+    _TIMEOUT, doc="Maximum seconds for each page, retries included, or a timedelta. Default: the client's."
+)
+_TIMEOUT_OF_WATCH = attrs.evolve(
+    _TIMEOUT, doc="Seconds after which the watch gives up, or a timedelta. Default: never."
+)
+_TIMEOUT_OF_STREAM = attrs.evolve(
+    _TIMEOUT, doc="Seconds after which the stream is cut, or a timedelta. Default: never."
+)
 _CLIENT = Param("client", "Client | None", "None", "The client for the calls. Default: the current one.")
 
 
-_EXTRA = {Kind.LIST: _PAGES, Kind.WATCH: (_TIMEOUT,), Kind.STREAM: (_TIMEOUT_OF_STREAM,)}
+_EXTRA = {
+    Kind.LIST: (*_PAGES, _TIMEOUT_OF_PAGE),
+    Kind.WATCH: (_TIMEOUT_OF_WATCH,),
+    Kind.STREAM: (_TIMEOUT_OF_STREAM,),
+}
 
 
 @attrs.frozen
@@ -122,7 +139,7 @@ def signature(
     """
     by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
     by_keyword = [p for p in params if p not in by_position]
-    by_keyword += (_LIMIT,) if kind is Kind.LIST and not pages else _EXTRA.get(kind, ())
+    by_keyword += (_LIMIT, _TIMEOUT_OF_PAGE) if kind is Kind.LIST and not pages else _EXTRA.get(kind, (_TIMEOUT,))
     by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
     # Required parameters first. The sort is stable, so both groups keep the order of the request.

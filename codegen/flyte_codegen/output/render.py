@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, ClassVar
 
 import attrs
 import jinja2
+from jinja2.bccache import Bucket
 
 from flyte_codegen import names
 from flyte_codegen.configuration.fingerprint import built_in_templates
@@ -29,6 +31,19 @@ _RUNTIME = {
 _NAMES = ("full_name", "name", "source", "path")
 # The exceptions that expressions in a template can raise, and those of the template engine.
 _FAILURES = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+class _CompiledTemplates(jinja2.BytecodeCache):
+    """Compiled templates, for all runs of a process. Compiling takes half the time of a run over few definitions."""
+
+    _found: ClassVar[dict[tuple[str, str], CodeType]] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._found.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self._found[bucket.key, bucket.checksum] = bucket.code
 
 
 @attrs.frozen
@@ -89,6 +104,7 @@ def _environment(config: Config) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,
+        bytecode_cache=_CompiledTemplates(),
     )
     filters: dict[str, Any] = {
         "docstring": text.docstring,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -122,6 +122,7 @@ class ActionBase(Entity[WorkflowAction]):
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -141,6 +142,7 @@ class ActionBase(Entity[WorkflowAction]):
                 Default: `created_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -185,14 +187,16 @@ class ActionBase(Entity[WorkflowAction]):
             keep=having("parent_name", parent_name),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @blocking
-    async def abort(self, reason: str = "") -> bool:
+    async def abort(self, reason: str = "", *, timeout: float | timedelta | None = None) -> bool:
         """Abort the action and the actions that it started.
 
         Args:
             reason: The reason, shown with the action; empty for a default text.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             True if the server acted; False if the resource does not exist.
@@ -206,7 +210,7 @@ class ActionBase(Entity[WorkflowAction]):
         caller = self.client
         request = AbortActionRequest(action_id=self._identity(), reason=reason)
         try:
-            await unary(caller, RunService.ABORT_ACTION, request)
+            await unary(caller, RunService.ABORT_ACTION, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
@@ -219,17 +223,18 @@ class ActionBase(Entity[WorkflowAction]):
         return None
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the action until it ends: its current details, then the details after each change. Each item also
         updates the action itself.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; the subclass says how.
@@ -258,7 +263,7 @@ class ActionBase(Entity[WorkflowAction]):
         for_run_name: str,
         *,
         filter: Collection[Filter] = (),
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -271,7 +276,7 @@ class ActionBase(Entity[WorkflowAction]):
                 starting with a letter. The server generates a name if a run is created without one.
             filter: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
                 supported. Parents of matching actions are sent too.
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -309,12 +314,12 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @streaming
-    def cluster_events(self, *, attempt: int = 0, timeout: float | None = None) -> Stream[ClusterEvent]:
+    def cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
         """Watch the events of the action on its cluster: scheduling, image pulls, evictions.
 
         Args:
             attempt: Number of the attempt, the first being 1.
-            timeout: Seconds after which the stream is cut. Default: never.
+            timeout: Seconds after which the stream is cut, or a timedelta. Default: never.
 
         Returns:
             A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
@@ -334,11 +339,14 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @blocking
-    async def log_context(self, attempt: int = 0) -> GetActionLogContextResponse:
+    async def log_context(
+        self, attempt: int = 0, *, timeout: float | timedelta | None = None
+    ) -> GetActionLogContextResponse:
         """Fetch the pods and containers of one attempt, and when they ran.
 
         Args:
             attempt: Number of the attempt, the first being 1.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             The reply of the server.
@@ -352,7 +360,7 @@ class ActionBase(Entity[WorkflowAction]):
         """
         caller = self.client
         request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
-        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request)
+        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request, timeout=timeout)
 
 
 def action_summary(details: WorkflowActionDetails) -> WorkflowAction:

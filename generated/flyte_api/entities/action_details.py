@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
@@ -73,6 +73,7 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         run_name: str,
         name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -84,6 +85,7 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
                 with a letter. The server generates a name if a run is created without one.
             name: Name within the run, at most 30 characters. The root action, which stands for the run itself,
                 is `a0`.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -108,5 +110,5 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
                 name=as_text("name", name, 1, 30),
             )
         )
-        reply = await unary(caller, RunService.GET_ACTION_DETAILS, request)
+        reply = await unary(caller, RunService.GET_ACTION_DETAILS, request, timeout=timeout)
         return cls._of(reply.details, caller)

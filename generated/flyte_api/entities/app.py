@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
@@ -100,11 +101,14 @@ class AppBase(Entity[AppApp]):
 
     @fetching
     @classmethod
-    async def _create(cls, app: AppApp, *, client: Client | None = None) -> Self:
+    async def _create(
+        cls, app: AppApp, *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Create an app.
 
         Args:
             app: The app, without status.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -119,18 +123,25 @@ class AppBase(Entity[AppApp]):
         """
         caller = registry.resolve(client)
         request = CreateRequest(app=app)
-        reply = await unary(caller, AppService.CREATE, request)
+        reply = await unary(caller, AppService.CREATE, request, timeout=timeout)
         return cls._of(reply.app, caller)
 
     @fetching
     @classmethod
     async def get(
-        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+        cls,
+        name: str,
+        *,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
     ) -> Self:
         """Fetch an app.
 
         Args:
             name: Name, unique within project and domain; at most 30 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -149,17 +160,20 @@ class AppBase(Entity[AppApp]):
                 org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 30)
             )
         )
-        reply = await unary(caller, AppService.GET, request)
+        reply = await unary(caller, AppService.GET, request, timeout=timeout)
         return cls._of(reply.app, caller)
 
     @fetching
     @classmethod
-    async def _update(cls, app: AppApp, reason: str = "", *, client: Client | None = None) -> Self:
+    async def _update(
+        cls, app: AppApp, reason: str = "", *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Change an app.
 
         Args:
             app: The new definition, which replaces the old one.
             reason: The reason, shown in the app's history; at most 100 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -174,18 +188,25 @@ class AppBase(Entity[AppApp]):
         """
         caller = registry.resolve(client)
         request = UpdateRequest(app=app, reason=as_text("reason", reason, 0, 100))
-        reply = await unary(caller, AppService.UPDATE, request)
+        reply = await unary(caller, AppService.UPDATE, request, timeout=timeout)
         return cls._of(reply.app, caller)
 
     @blocking
     @classmethod
     async def delete(
-        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+        cls,
+        name: str,
+        *,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
     ) -> bool:
         """Delete an app. Open-source servers do not report whether it existed.
 
         Args:
             name: Name, unique within project and domain; at most 30 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -207,22 +228,23 @@ class AppBase(Entity[AppApp]):
             )
         )
         try:
-            await unary(caller, AppService.DELETE, request)
+            await unary(caller, AppService.DELETE, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
 
     @streaming
-    def _watch(self, *, timeout: float | None = None) -> Watch[WatchResponse]:
+    def _watch(self, *, timeout: float | timedelta | None = None) -> Watch[WatchResponse]:
         """Watch changes of the app.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; the subclass says how.
@@ -251,6 +273,7 @@ class AppBase(Entity[AppApp]):
         sort_by: SortBy | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -265,6 +288,7 @@ class AppBase(Entity[AppApp]):
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -301,4 +325,5 @@ class AppBase(Entity[AppApp]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactArtifact
@@ -102,6 +102,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         version: str,
         spec: ArtifactSpec,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -112,6 +113,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             name: At most 255 letters, digits, dots, dashes and underscores.
             version: A version chosen by the publisher, at most 255 characters.
             spec: The spec of the version.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -137,7 +139,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             ),
             spec=spec,
         )
-        reply = await unary(caller, ArtifactService.CREATE_ARTIFACT, request)
+        reply = await unary(caller, ArtifactService.CREATE_ARTIFACT, request, timeout=timeout)
         return cls._of(reply.artifact, caller)
 
     @fetching
@@ -147,6 +149,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         name: str,
         *,
         version: str | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -156,6 +159,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         Args:
             name: At most 255 letters, digits, dots, dashes and underscores.
             version: The version; unset for the latest; at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -175,17 +179,21 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             ),
             version=None if version is None else as_text("version", version, 0, 255),
         )
-        reply = await unary(caller, ArtifactService.GET_ARTIFACT, request)
+        reply = await unary(caller, ArtifactService.GET_ARTIFACT, request, timeout=timeout)
         return cls._of(reply.artifact, caller)
 
     @blocking
-    async def delete(self) -> bool:
+    async def delete(self, *, timeout: float | timedelta | None = None) -> bool:
         """Delete this version. The data that it refers to is kept.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             True if the server acted; False if the resource does not exist.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
         Calls `ArtifactService.DeleteArtifact`.
@@ -193,7 +201,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         caller = self.client
         request = DeleteArtifactRequest(artifact_id=self._identity())
         try:
-            await unary(caller, ArtifactService.DELETE_ARTIFACT, request)
+            await unary(caller, ArtifactService.DELETE_ARTIFACT, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
@@ -204,6 +212,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         cls,
         name: str | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -212,6 +221,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
 
         Args:
             name: Only versions of this artifact; at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -232,7 +242,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             project_id=ProjectIdentifier(organization=caller.org, domain=scope.domain, name=scope.project),
             name=None if name is None else as_text("name", name, 0, 255),
         )
-        reply = await unary(caller, ArtifactService.LIST_ARTIFACT_METADATA_KEYS, request)
+        reply = await unary(caller, ArtifactService.LIST_ARTIFACT_METADATA_KEYS, request, timeout=timeout)
         return reply.keys
 
     @listing
@@ -249,6 +259,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
         latest_per_partition: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -266,6 +277,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             latest_per_partition: Only the latest version of each partition. Requires `name`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -306,4 +318,5 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

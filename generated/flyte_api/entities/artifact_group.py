@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.artifact.artifact import ArtifactName, ArtifactPartitionSchema
@@ -85,6 +86,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         sort_by: SortBy | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -97,6 +99,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -128,6 +131,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @blocking
@@ -137,6 +141,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         name: str,
         partition_schema: ArtifactPartitionSchema,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -146,6 +151,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         Args:
             name: At most 255 letters, digits, dots, dashes and underscores.
             partition_schema: Its partition keys. They cannot be changed later.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -168,18 +174,25 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             ),
             partition_schema=partition_schema,
         )
-        reply = await unary(caller, ArtifactService.DECLARE_ARTIFACT, request)
+        reply = await unary(caller, ArtifactService.DECLARE_ARTIFACT, request, timeout=timeout)
         return reply.partition_schema
 
     @blocking
     @classmethod
     async def _schema(
-        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+        cls,
+        name: str,
+        *,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
     ) -> GetArtifactSchemaResponse:
         """Fetch the partition keys of an artifact.
 
         Args:
             name: At most 255 letters, digits, dots, dashes and underscores.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -201,7 +214,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
                 org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
             )
         )
-        return await unary(caller, ArtifactService.GET_ARTIFACT_SCHEMA, request)
+        return await unary(caller, ArtifactService.GET_ARTIFACT_SCHEMA, request, timeout=timeout)
 
     @blocking
     @classmethod
@@ -213,6 +226,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
         sort_by: SortBy | None = None,
         limit: int = 0,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -226,6 +240,7 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.
             limit: Most items; 0 for as many as the server gives.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -252,5 +267,5 @@ class ArtifactGroupBase(Entity[ArtifactArtifactGroup]):
             name=as_text("name", name, 1, 255),
             key=as_text("key", key, 1, 64),
         )
-        reply = await unary(caller, ArtifactService.LIST_PARTITION_VALUES, request)
+        reply = await unary(caller, ArtifactService.LIST_PARTITION_VALUES, request, timeout=timeout)
         return reply.values

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetOAuth2MetadataRequest, GetOAuth2MetadataResponse
@@ -62,13 +63,15 @@ class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
 
     @fetching
     @classmethod
-    async def get(cls, *, client: Client | None = None) -> Self:
+    async def get(cls, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch the metadata of the authorization server.
 
         Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             RpcError: The call failed; the subclass says how.
 
@@ -76,5 +79,5 @@ class AuthMetadataBase(Entity[GetOAuth2MetadataResponse]):
         """
         caller = registry.resolve(client)
         request = GetOAuth2MetadataRequest()
-        reply = await unary(caller, AuthMetadataService.GET_O_AUTH2_METADATA, request)
+        reply = await unary(caller, AuthMetadataService.GET_O_AUTH2_METADATA, request, timeout=timeout)
         return cls._of(reply, caller)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -92,12 +92,15 @@ class ConditionBase(Entity[WorkflowAction]):
         return _END_TIME(self.pb2)
 
     @blocking
-    async def _signal(self, payload: EventPayload, parent_action_name: str = "") -> None:
+    async def _signal(
+        self, payload: EventPayload, parent_action_name: str = "", *, timeout: float | timedelta | None = None
+    ) -> None:
         """Send the run the value it waits for.
 
         Args:
             payload: The answer.
             parent_action_name: The action that created the condition.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
@@ -108,7 +111,7 @@ class ConditionBase(Entity[WorkflowAction]):
         """
         caller = self.client
         request = SignalEventRequest(action_id=self._identity(), parent_action_name=parent_action_name, payload=payload)
-        await unary(caller, RunService.SIGNAL_EVENT, request)
+        await unary(caller, RunService.SIGNAL_EVENT, request, timeout=timeout)
 
     @listing
     @classmethod
@@ -121,6 +124,7 @@ class ConditionBase(Entity[WorkflowAction]):
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -137,6 +141,7 @@ class ConditionBase(Entity[WorkflowAction]):
                 Default: `created_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -174,4 +179,5 @@ class ConditionBase(Entity[WorkflowAction]):
             keep=having("parent_action_name", parent_action_name),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

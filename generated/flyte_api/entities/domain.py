@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.org.domain_definition import Domain as OrgDomain
@@ -47,13 +47,19 @@ class DomainBase(Entity[OrgDomain]):
     @listing
     @classmethod
     def listall(
-        cls, *, include_settings: bool = False, limit: int | None = None, client: Client | None = None
+        cls,
+        *,
+        include_settings: bool = False,
+        limit: int | None = None,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
     ) -> Pager[Self]:
         """List the domains of the organization.
 
         Args:
             include_settings: Whether to include the settings of each domain.
             limit: Maximum number of items. Default: all.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -74,16 +80,25 @@ class DomainBase(Entity[OrgDomain]):
             request,
             items=lambda reply: reply.domains,
             limit=limit,
+            timeout=timeout,
         )
 
     @fetching
     @classmethod
-    async def get(cls, id: str, *, include_settings: bool = False, client: Client | None = None) -> Self:
+    async def get(
+        cls,
+        id: str,
+        *,
+        include_settings: bool = False,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> Self:
         """Fetch a domain.
 
         Args:
             id: Id, such as `development`.
             include_settings: Whether to include the settings of the domain.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -95,17 +110,20 @@ class DomainBase(Entity[OrgDomain]):
         """
         caller = registry.resolve(client)
         request = GetDomainRequest(org=caller.org, id=as_text("id", id, 1, 0), include_settings=include_settings)
-        reply = await unary(caller, DomainService.GET_DOMAIN, request)
+        reply = await unary(caller, DomainService.GET_DOMAIN, request, timeout=timeout)
         return cls._of(reply.domain, caller)
 
     @fetching
     @classmethod
-    async def create(cls, id: str, name: str = "", *, client: Client | None = None) -> Self:
+    async def create(
+        cls, id: str, name: str = "", *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Create a domain, for all projects of the organization.
 
         Args:
             id: Id, such as `staging`. It can't be changed later.
             name: Display name; at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -122,17 +140,20 @@ class DomainBase(Entity[OrgDomain]):
         request = CreateDomainRequest(
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
-        reply = await unary(caller, DomainService.CREATE_DOMAIN, request)
+        reply = await unary(caller, DomainService.CREATE_DOMAIN, request, timeout=timeout)
         return cls._of(reply.domain, caller)
 
     @fetching
     @classmethod
-    async def update(cls, id: str, name: str = "", *, client: Client | None = None) -> Self:
+    async def update(
+        cls, id: str, name: str = "", *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Rename a domain.
 
         Args:
             id: The domain.
             name: The new display name; at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -149,16 +170,17 @@ class DomainBase(Entity[OrgDomain]):
         request = UpdateDomainRequest(
             org=caller.org, id=as_text("id", id, 1, 0), friendly_name=as_text("name", name, 0, 255)
         )
-        reply = await unary(caller, DomainService.UPDATE_DOMAIN, request)
+        reply = await unary(caller, DomainService.UPDATE_DOMAIN, request, timeout=timeout)
         return cls._of(reply.domain, caller)
 
     @blocking
     @classmethod
-    async def delete(cls, id: str, *, client: Client | None = None) -> bool:
+    async def delete(cls, id: str, *, timeout: float | timedelta | None = None, client: Client | None = None) -> bool:
         """Delete a domain. The tasks and runs of projects in the domain become unreachable.
 
         Args:
             id: The domain.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -173,7 +195,7 @@ class DomainBase(Entity[OrgDomain]):
         caller = registry.resolve(client)
         request = DeleteDomainRequest(org=caller.org, id=as_text("id", id, 1, 0))
         try:
-            await unary(caller, DomainService.DELETE_DOMAIN, request)
+            await unary(caller, DomainService.DELETE_DOMAIN, request, timeout=timeout)
         except NotFoundError:
             return False
         return True

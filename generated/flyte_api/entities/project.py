@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.list import Sort
@@ -53,11 +54,12 @@ class ProjectBase(Entity[ProjectProject]):
 
     @fetching
     @classmethod
-    async def get(cls, id: str, *, client: Client | None = None) -> Self:
+    async def get(cls, id: str, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch a project, even if it is archived.
 
         Args:
             id: Id of the project; at most 63 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -69,7 +71,7 @@ class ProjectBase(Entity[ProjectProject]):
         """
         caller = registry.resolve(client)
         request = GetProjectRequest(id=as_text("id", id, 1, 63))
-        reply = await unary(caller, ProjectService.GET_PROJECT, request)
+        reply = await unary(caller, ProjectService.GET_PROJECT, request, timeout=timeout)
         return cls._of(reply.project, caller)
 
     @listing
@@ -81,6 +83,7 @@ class ProjectBase(Entity[ProjectProject]):
         sort_by: SortedBy[ProjectKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List projects.
@@ -92,6 +95,7 @@ class ProjectBase(Entity[ProjectProject]):
                 Default: the newest first.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -116,4 +120,5 @@ class ProjectBase(Entity[ProjectProject]):
             token=lambda reply: at_path(reply, "projects.token"),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.auth_service import GetPublicClientConfigRequest, GetPublicClientConfigResponse
@@ -57,13 +58,15 @@ class PublicClientBase(Entity[GetPublicClientConfigResponse]):
 
     @fetching
     @classmethod
-    async def get(cls, *, client: Client | None = None) -> Self:
+    async def get(cls, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch the OAuth client to log in with.
 
         Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             RpcError: The call failed; the subclass says how.
 
@@ -71,5 +74,5 @@ class PublicClientBase(Entity[GetPublicClientConfigResponse]):
         """
         caller = registry.resolve(client)
         request = GetPublicClientConfigRequest()
-        reply = await unary(caller, AuthMetadataService.GET_PUBLIC_CLIENT_CONFIG, request)
+        reply = await unary(caller, AuthMetadataService.GET_PUBLIC_CLIENT_CONFIG, request, timeout=timeout)
         return cls._of(reply, caller)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKey
@@ -23,11 +24,14 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
 
     @fetching
     @classmethod
-    async def _get(cls, key: SettingsKey, *, client: Client | None = None) -> Self:
+    async def _get(
+        cls, key: SettingsKey, *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Fetch the effective settings of a scope.
 
         Args:
             key: A scope: an organization, a domain of it, or a project in a domain.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -39,5 +43,5 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
         """
         caller = registry.resolve(client)
         request = GetSettingsRequest(key=key)
-        reply = await unary(caller, SettingsService.GET_SETTINGS, request)
+        reply = await unary(caller, SettingsService.GET_SETTINGS, request, timeout=timeout)
         return cls._of(reply.settingsRecord, caller)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
@@ -125,6 +125,7 @@ class RunBase(Entity[WorkflowRun]):
         paused_actions_only: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -144,6 +145,7 @@ class RunBase(Entity[WorkflowRun]):
             paused_actions_only: Only runs with an action that waits for a signal.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -185,6 +187,7 @@ class RunBase(Entity[WorkflowRun]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @listing
@@ -202,6 +205,7 @@ class RunBase(Entity[WorkflowRun]):
         paused_actions_only: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -221,6 +225,7 @@ class RunBase(Entity[WorkflowRun]):
             paused_actions_only: Only runs with an action that waits for a signal.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -266,6 +271,7 @@ class RunBase(Entity[WorkflowRun]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @streaming
@@ -273,7 +279,7 @@ class RunBase(Entity[WorkflowRun]):
     def watchall(
         cls,
         *,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -282,7 +288,7 @@ class RunBase(Entity[WorkflowRun]):
         100 at first, and a new run only after its first change of phase.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -314,11 +320,12 @@ class RunBase(Entity[WorkflowRun]):
         )
 
     @blocking
-    async def abort(self, reason: str | None = None) -> bool:
+    async def abort(self, reason: str | None = None, *, timeout: float | timedelta | None = None) -> bool:
         """Abort the run and all its actions. A run that has already ended is marked as aborted, too.
 
         Args:
             reason: The reason, shown with the run; unset for a default text.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             True if the server acted; False if the resource does not exist.
@@ -332,7 +339,7 @@ class RunBase(Entity[WorkflowRun]):
         caller = self.client
         request = AbortRunRequest(run_id=self._identity(), reason=reason)
         try:
-            await unary(caller, RunService.ABORT_RUN, request)
+            await unary(caller, RunService.ABORT_RUN, request, timeout=timeout)
         except NotFoundError:
             return False
         return True

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -51,13 +52,20 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
     @fetching
     @classmethod
     async def get(
-        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+        cls,
+        name: str,
+        *,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
     ) -> Self:
         """Fetch the details of a run.
 
         Args:
             name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a
                 letter. The server generates a name if a run is created without one.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -76,5 +84,5 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
                 org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 30)
             )
         )
-        reply = await unary(caller, RunService.GET_RUN_DETAILS, request)
+        reply = await unary(caller, RunService.GET_RUN_DETAILS, request, timeout=timeout)
         return cls._of(reply.details, caller)

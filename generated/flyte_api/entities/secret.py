@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.secret.definition import Secret as SecretSecret
@@ -81,6 +81,7 @@ class SecretBase(Entity[SecretSecret]):
         name: str,
         *,
         include_system_secrets: bool = False,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -90,6 +91,7 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: Name that tasks use.
             include_system_secrets: Whether to include system secrets of the control plane.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -109,7 +111,7 @@ class SecretBase(Entity[SecretSecret]):
             ),
             include_system_secrets=include_system_secrets,
         )
-        reply = await unary(caller, SecretService.GET_SECRET, request)
+        reply = await unary(caller, SecretService.GET_SECRET, request, timeout=timeout)
         return cls._of(reply.secret, caller)
 
     @blocking
@@ -119,6 +121,7 @@ class SecretBase(Entity[SecretSecret]):
         name: str,
         secret_spec: SecretSpec | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -128,6 +131,7 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: Name that tasks use.
             secret_spec: The value.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -147,7 +151,7 @@ class SecretBase(Entity[SecretSecret]):
             ),
             secret_spec=secret_spec,
         )
-        await unary(caller, SecretService.CREATE_SECRET, request)
+        await unary(caller, SecretService.CREATE_SECRET, request, timeout=timeout)
 
     @blocking
     @classmethod
@@ -156,6 +160,7 @@ class SecretBase(Entity[SecretSecret]):
         name: str,
         secret_spec: SecretSpec | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -165,6 +170,7 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: Name that tasks use.
             secret_spec: The new value.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -184,7 +190,7 @@ class SecretBase(Entity[SecretSecret]):
             ),
             secret_spec=secret_spec,
         )
-        await unary(caller, SecretService.UPDATE_SECRET, request)
+        await unary(caller, SecretService.UPDATE_SECRET, request, timeout=timeout)
 
     @blocking
     @classmethod
@@ -193,6 +199,7 @@ class SecretBase(Entity[SecretSecret]):
         name: str,
         include_system_secrets: bool = False,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -202,6 +209,7 @@ class SecretBase(Entity[SecretSecret]):
         Args:
             name: Name that tasks use.
             include_system_secrets: Whether to include system secrets of the control plane.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -224,7 +232,7 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets=include_system_secrets,
         )
         try:
-            await unary(caller, SecretService.DELETE_SECRET, request)
+            await unary(caller, SecretService.DELETE_SECRET, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
@@ -237,6 +245,7 @@ class SecretBase(Entity[SecretSecret]):
         include_system_secrets: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -247,6 +256,7 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets: Whether to include system secrets of the control plane.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's.
             domain: Domain id; "" for none. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -278,4 +288,5 @@ class SecretBase(Entity[SecretSecret]):
             carry=("per_cluster_tokens",),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
@@ -127,6 +127,7 @@ class TaskBase(Entity[TaskTask]):
         known_filters: Collection[ListTasksRequestKnownFilter] = (),
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -141,6 +142,7 @@ class TaskBase(Entity[TaskTask]):
             known_filters: Further conditions; tasks must meet all of them.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -179,6 +181,7 @@ class TaskBase(Entity[TaskTask]):
             keep=beginning("name", by_task_env),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @streaming
@@ -190,6 +193,7 @@ class TaskBase(Entity[TaskTask]):
         sort_by: SortedBy[TaskVersionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -202,6 +206,7 @@ class TaskBase(Entity[TaskTask]):
                 Default: the newest first.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -233,6 +238,7 @@ class TaskBase(Entity[TaskTask]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @streaming
@@ -242,7 +248,7 @@ class TaskBase(Entity[TaskTask]):
         start_date: datetime,
         *,
         end_date: datetime | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -253,7 +259,7 @@ class TaskBase(Entity[TaskTask]):
         Args:
             start_date: Start of the period in which runs are counted.
             end_date: End of that period; unset for now.
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.

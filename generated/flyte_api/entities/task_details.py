@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.core.interface import VariableMap
@@ -83,6 +84,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         name: str,
         version: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -92,6 +94,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         Args:
             name: Full name, usually `environment.function`; at most 255 characters.
             version: Version chosen by the deployer, at most 63 characters, such as a commit hash.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -114,16 +117,23 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
                 version=as_text("version", version, 1, 63),
             )
         )
-        reply = await unary(caller, TaskService.GET_TASK_DETAILS, request)
+        reply = await unary(caller, TaskService.GET_TASK_DETAILS, request, timeout=timeout)
         return cls._of(reply.details, caller)
 
     @blocking
     @classmethod
-    async def _launch_form(cls, task_spec: TaskSpec | None = None, *, client: Client | None = None) -> Struct | None:
+    async def _launch_form(
+        cls,
+        task_spec: TaskSpec | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> Struct | None:
         """Fetch a JSON Schema of the task's inputs, for input forms.
 
         Args:
             task_spec: The task.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -138,7 +148,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """
         caller = registry.resolve(client)
         request = TaskSpecToLaunchFormJsonRequest(task_spec=task_spec)
-        reply = await unary(caller, TranslatorService.TASK_SPEC_TO_LAUNCH_FORM_JSON, request)
+        reply = await unary(caller, TranslatorService.TASK_SPEC_TO_LAUNCH_FORM_JSON, request, timeout=timeout)
         return reply.json
 
     @blocking
@@ -148,6 +158,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         literals: Collection[NamedLiteral] = (),
         variables: VariableMap | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Struct | None:
         """Fetch the JSON Schema of inputs, with values filled in.
@@ -155,6 +166,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         Args:
             literals: The values.
             variables: Names and types of the inputs.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -169,18 +181,23 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """
         caller = registry.resolve(client)
         request = LiteralsToLaunchFormJsonRequest(literals=as_list("literals", literals), variables=variables)
-        reply = await unary(caller, TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON, request)
+        reply = await unary(caller, TranslatorService.LITERALS_TO_LAUNCH_FORM_JSON, request, timeout=timeout)
         return reply.json
 
     @blocking
     @classmethod
     async def literals_of_form(
-        cls, json: Mapping[str, object] | None = None, *, client: Client | None = None
+        cls,
+        json: Mapping[str, object] | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
     ) -> list[NamedLiteral]:
         """Convert the values of a launch form to the inputs of a run.
 
         Args:
             json: The form with the entered values.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -195,7 +212,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """
         caller = registry.resolve(client)
         request = LaunchFormJsonToLiteralsRequest(json=as_struct(Struct, "json", json))
-        reply = await unary(caller, TranslatorService.LAUNCH_FORM_JSON_TO_LITERALS, request)
+        reply = await unary(caller, TranslatorService.LAUNCH_FORM_JSON_TO_LITERALS, request, timeout=timeout)
         return reply.literals
 
     @blocking
@@ -205,6 +222,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         variables: VariableMap | None = None,
         values: Mapping[str, object] | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> list[NamedLiteral]:
         """Convert plain JSON values to the inputs of a run.
@@ -212,6 +230,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         Args:
             variables: Names and types of the inputs.
             values: Inputs by name, as JSON values.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -226,5 +245,5 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         """
         caller = registry.resolve(client)
         request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
-        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request)
+        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request, timeout=timeout)
         return reply.literals

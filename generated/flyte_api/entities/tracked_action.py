@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -97,7 +97,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
         for_run_name: str,
         *,
         filter: Collection[Filter] = (),
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -109,7 +109,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
                 starting with a letter. The server generates a name if a run is created without one.
             filter: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
                 supported. Parents of matching actions are sent too.
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -159,6 +159,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -177,6 +178,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
                 Default: `created_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -220,4 +222,5 @@ class TrackedActionBase(Entity[WorkflowAction]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
@@ -88,6 +88,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
         run_name: str,
         name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -99,6 +100,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
                 with a letter. The server generates a name if a run is created without one.
             name: Name within the run, at most 30 characters. The root action, which stands for the run itself,
                 is `a0`.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -123,7 +125,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
                 name=as_text("name", name, 1, 30),
             )
         )
-        reply = await unary(caller, TrackedRunService.GET_ACTION_DETAILS, request)
+        reply = await unary(caller, TrackedRunService.GET_ACTION_DETAILS, request, timeout=timeout)
         return cls._of(reply.details, caller)
 
     async def _fetch_details(self) -> TrackedActionDetails | None:
@@ -131,16 +133,17 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
         return None
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[TrackedActionDetails]:
         """Watch the action until it ends.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; the subclass says how.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, RunIdentifier
@@ -133,6 +133,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
         labels: Mapping[str, str] | None = None,
         run_start_time: datetime | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -148,6 +149,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
             run_spec: Settings of the run.
             labels: Labels of the run.
             run_start_time: When it began; unset for now.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -175,15 +177,18 @@ class TrackedRunBase(Entity[WorkflowRun]):
             labels=dict(labels or {}),
             run_start_time=as_timestamp(Timestamp, "run_start_time", run_start_time),
         )
-        reply = await unary(caller, TrackedRunService.CREATE_RUN, request)
+        reply = await unary(caller, TrackedRunService.CREATE_RUN, request, timeout=timeout)
         return cls._of(reply.run, caller)
 
     @blocking
-    async def report(self, updates: Collection[TrackedActionUpdate] = ()) -> list[Status]:
+    async def report(
+        self, updates: Collection[TrackedActionUpdate] = (), *, timeout: float | timedelta | None = None
+    ) -> list[Status]:
         """Report progress of actions. Returns a status for each update.
 
         Args:
             updates: The progress updates, in order.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             The reply of the server.
@@ -197,15 +202,16 @@ class TrackedRunBase(Entity[WorkflowRun]):
         """
         caller = self.client
         request = ReportTrackedActionsRequest(run_id=self._identity(), updates=as_list("updates", updates))
-        reply = await unary(caller, TrackedRunService.REPORT_ACTIONS, request)
+        reply = await unary(caller, TrackedRunService.REPORT_ACTIONS, request, timeout=timeout)
         return reply.statuses
 
     @blocking
-    async def abort(self, reason: str | None = None) -> bool:
+    async def abort(self, reason: str | None = None, *, timeout: float | timedelta | None = None) -> bool:
         """Mark the run as aborted.
 
         Args:
             reason: The reason, shown with the run; unset for a default text.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             True if the server acted; False if the resource does not exist.
@@ -219,7 +225,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
         caller = self.client
         request = AbortRunRequest(run_id=self._identity(), reason=reason)
         try:
-            await unary(caller, TrackedRunService.ABORT_RUN, request)
+            await unary(caller, TrackedRunService.ABORT_RUN, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
@@ -229,7 +235,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
     def watchall(
         cls,
         *,
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -237,7 +243,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
         """Watch the runs of a project.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -283,6 +289,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
         paused_actions_only: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -302,6 +309,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
             paused_actions_only: Only runs with an action that waits for a signal.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -343,4 +351,5 @@ class TrackedRunBase(Entity[WorkflowRun]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -57,13 +58,20 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
     @fetching
     @classmethod
     async def get(
-        cls, name: str, *, project: str | None = None, domain: str | None = None, client: Client | None = None
+        cls,
+        name: str,
+        *,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
     ) -> Self:
         """Fetch the details of a run.
 
         Args:
             name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a
                 letter. The server generates a name if a run is created without one.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -82,7 +90,7 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
                 org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 30)
             )
         )
-        reply = await unary(caller, TrackedRunService.GET_RUN_DETAILS, request)
+        reply = await unary(caller, TrackedRunService.GET_RUN_DETAILS, request, timeout=timeout)
         return cls._of(reply.details, caller)
 
     async def _fetch_details(self) -> TrackedRunDetails | None:
@@ -90,16 +98,17 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
         return None
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[TrackedRunDetails]:
         """Watch the run until it ends.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; the subclass says how.

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier, TriggerName
@@ -132,6 +132,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         automation_spec: TriggerAutomationSpec | None = None,
         revision: int = 0,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -144,6 +145,7 @@ class TriggerBase(Entity[TriggerTrigger]):
             task_name: Full name of the task that it starts; at most 255 characters.
             automation_spec: What makes it fire by itself.
             revision: The revision to replace, which must be the latest; 0 for any.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -172,19 +174,25 @@ class TriggerBase(Entity[TriggerTrigger]):
             ),
             revision=revision,
         )
-        reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request)
+        reply = await unary(caller, TriggerService.DEPLOY_TRIGGER, request, timeout=timeout)
         return cast("type[TriggerDetails]", resolve("flyte.remote:TriggerDetails"))._of(reply.trigger, caller)
 
     @blocking
     @classmethod
     async def _update(
-        cls, names: Collection[TriggerName] = (), active: bool = False, *, client: Client | None = None
+        cls,
+        names: Collection[TriggerName] = (),
+        active: bool = False,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
     ) -> None:
         """Activate or deactivate triggers.
 
         Args:
             names: The triggers.
             active: Whether the triggers should be active.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -196,15 +204,22 @@ class TriggerBase(Entity[TriggerTrigger]):
         """
         caller = registry.resolve(client)
         request = UpdateTriggersRequest(names=as_list("names", names), active=active)
-        await unary(caller, TriggerService.UPDATE_TRIGGERS, request)
+        await unary(caller, TriggerService.UPDATE_TRIGGERS, request, timeout=timeout)
 
     @blocking
     @classmethod
-    async def _delete(cls, names: Collection[TriggerName] = (), *, client: Client | None = None) -> None:
+    async def _delete(
+        cls,
+        names: Collection[TriggerName] = (),
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> None:
         """Delete triggers.
 
         Args:
             names: The triggers.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -216,7 +231,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         """
         caller = registry.resolve(client)
         request = DeleteTriggersRequest(names=as_list("names", names))
-        await unary(caller, TriggerService.DELETE_TRIGGERS, request)
+        await unary(caller, TriggerService.DELETE_TRIGGERS, request, timeout=timeout)
 
     @listing
     @classmethod
@@ -229,6 +244,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         sort_by: SortedBy[TriggerKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -243,6 +259,7 @@ class TriggerBase(Entity[TriggerTrigger]):
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -280,6 +297,7 @@ class TriggerBase(Entity[TriggerTrigger]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @listing
@@ -294,6 +312,7 @@ class TriggerBase(Entity[TriggerTrigger]):
         sort_by: SortedBy[TriggerKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -309,6 +328,7 @@ class TriggerBase(Entity[TriggerTrigger]):
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -348,6 +368,7 @@ class TriggerBase(Entity[TriggerTrigger]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
@@ -112,6 +112,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
         name: str,
         task_name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -121,6 +122,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
         Args:
             name: Name of the trigger, unique within its task; at most 255 characters.
             task_name: Full name of the task that it starts; at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -143,7 +145,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
                 task_name=as_text("task_name", task_name, 1, 255),
             )
         )
-        reply = await unary(caller, TriggerService.GET_TRIGGER_DETAILS, request)
+        reply = await unary(caller, TriggerService.GET_TRIGGER_DETAILS, request, timeout=timeout)
         return cls._of(reply.trigger, caller)
 
     @fetching
@@ -154,6 +156,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
         task_name: str,
         *,
         revision: int = 0,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -164,6 +167,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
             name: Name of the trigger, unique within its task; at most 255 characters.
             task_name: Full name of the task that it starts; at most 255 characters.
             revision: The revision, starting at 1; every change creates a new one.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -189,5 +193,5 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
                 revision=revision,
             )
         )
-        reply = await unary(caller, TriggerService.GET_TRIGGER_REVISION_DETAILS, request)
+        reply = await unary(caller, TriggerService.GET_TRIGGER_REVISION_DETAILS, request, timeout=timeout)
         return cls._of(reply.trigger, caller)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import TriggerName
@@ -79,6 +79,7 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
         sort_by: SortedBy[TriggerRevisionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -92,6 +93,7 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -127,4 +129,5 @@ class TriggerRevisionBase(Entity[TriggerTriggerRevision]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar
 
 from flyte_api.messages.flyteidl2.auth.identity import UserInfoRequest, UserInfoResponse
@@ -57,13 +58,15 @@ class UserBase(Entity[UserInfoResponse]):
 
     @fetching
     @classmethod
-    async def get(cls, *, client: Client | None = None) -> Self:
+    async def get(cls, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch the caller's identity, as the server sees it.
 
         Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             RpcError: The call failed; the subclass says how.
 
@@ -71,5 +74,5 @@ class UserBase(Entity[UserInfoResponse]):
         """
         caller = registry.resolve(client)
         request = UserInfoRequest()
-        reply = await unary(caller, IdentityService.USER_INFO, request)
+        reply = await unary(caller, IdentityService.USER_INFO, request, timeout=timeout)
         return cls._of(reply, caller)

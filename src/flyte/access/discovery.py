@@ -30,7 +30,8 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.credentials import Credentials
 from flyte_rpc.calls.metadata import checked
-from flyte_rpc.http.client import HttpClient, origin_and_path
+from flyte_rpc.http.addresses import origin_and_path
+from flyte_rpc.http.client import HttpClient
 from flyte_rpc.http.errors import HttpError
 from flyte_rpc.transports.endpoint import Endpoint, is_loopback
 from flyte_rpc.transports.network.settings import Network

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import hashlib
 import inspect
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Never
@@ -21,9 +18,14 @@ from flyte.definitions.resources import Resources
 from flyte.remote import TaskDetails
 from flyte.remote.tasks.override import Overrides, changed_spec
 from flyte.types import interface_of
+from flyte.types.files.network import streaming_client
+from flyte.types.files.threads import TransferThreads
 from flyte_api.messages.flyteidl2.core.identifier import Identifier, ResourceType
 from flyte_api.messages.flyteidl2.core.tasks import Container, RuntimeMetadata, TaskMetadata, TaskTemplate
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import CreateUploadLocationRequest
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    CreateUploadLocationRequest,
+    CreateUploadLocationResponse,
+)
 from flyte_api.messages.flyteidl2.task.environment import Environment
 from flyte_api.messages.flyteidl2.task.task_definition import (
     DocumentationEntity,
@@ -35,6 +37,8 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_rpc.calls import call_path
 from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.http.errors import HttpError
+from flyte_rpc.http.transfer import Transfer
 from flyte_rpc.sync.decorators import blocking_function
 from flyte_rpc.version import VERSION
 
@@ -188,19 +192,20 @@ async def _upload(client: Client, scope: Scope, snapshot: Snapshot) -> str:
             f"{client.endpoint} is not a devbox: it stores files at {place.native_url}. flyte.devbox.deploy makes tasks that "
             "run in processes of this machine; deploy to a cluster with the tools of that cluster."
         )
-    await asyncio.to_thread(_put, place.signed_url, dict(place.headers), snapshot.archive)
+    await _put(client, place, snapshot.archive)
     return place.native_url
 
 
-def _put(url: str, headers: dict[str, str], data: bytes) -> None:
-    request = urllib.request.Request(url, data=data, headers=headers, method="PUT")
-    # Loopback: ignore proxies from the environment.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+async def _put(client: Client, place: CreateUploadLocationResponse, archive: bytes) -> None:
+    def send(transfer: Transfer) -> None:
+        with streaming_client(client) as http:
+            http.put(place.signed_url, [archive], len(archive), transfer, headers=place.headers)
+
     try:
-        opener.open(request, timeout=_UPLOAD_TIMEOUT).close()
-    except urllib.error.URLError as error:
-        where = url.partition("?")[0]
-        raise DevboxError(f"the source could not be uploaded to {where}: {error}") from error
+        with TransferThreads(1) as threads:
+            await threads.run(send, idle=_UPLOAD_TIMEOUT, timeout=_UPLOAD_TIMEOUT)
+    except HttpError as error:
+        raise DevboxError(f"the source could not be uploaded: {error}") from None
 
 
 def _documentation(function: Callable[..., Any], description: str | None) -> DocumentationEntity | None:

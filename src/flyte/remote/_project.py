@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal, Self
 
 from flyte._client import resolve_client
@@ -19,6 +20,7 @@ from flyte_api.sorting import ProjectKey
 from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
@@ -57,6 +59,7 @@ class Project(ProjectBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def create(
         cls,
         id: str,
@@ -64,6 +67,7 @@ class Project(ProjectBase):
         description: str = "",
         labels: Mapping[str, str] | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Self:
         """Create a project.
@@ -73,6 +77,8 @@ class Project(ProjectBase):
             name: Display name.
             description: Description, at most 300 characters. Default: none.
             labels: Labels. Default: none.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -97,6 +103,7 @@ class Project(ProjectBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def update(
         cls,
         id: str,
@@ -105,6 +112,7 @@ class Project(ProjectBase):
         labels: Mapping[str, str] | None = None,
         state: Literal["active", "archived"] | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Self:
         """Update a project. Omitted arguments stay unchanged.
@@ -118,6 +126,8 @@ class Project(ProjectBase):
             description: New description; "" for none.
             labels: New labels, which replace all existing ones; {} for none.
             state: "active" or "archived".
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -150,13 +160,19 @@ class Project(ProjectBase):
         return await cls.get.aio(id, client=caller)
 
     @blocking
-    async def archive(self) -> Project:
+    @within_timeout
+    async def archive(self, *, timeout: float | timedelta | None = None) -> Project:
         """Archive the project. Listings omit it by default; its contents are kept.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             This project, updated.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The project no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -165,13 +181,19 @@ class Project(ProjectBase):
         return await self._move("archived")
 
     @blocking
-    async def unarchive(self) -> Project:
+    @within_timeout
+    async def unarchive(self, *, timeout: float | timedelta | None = None) -> Project:
         """Make an archived project active again.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             This project, updated.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The project no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -193,6 +215,7 @@ class Project(ProjectBase):
         archived: bool = False,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List projects: the active ones, or the archived ones.
@@ -205,6 +228,7 @@ class Project(ProjectBase):
             archived: List the archived projects instead of the active ones. Default: False.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -223,5 +247,6 @@ class Project(ProjectBase):
             sort_by=sort_by,
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
             client=client,
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from flyte_api.entities.run import RunBase, run_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
 from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.paths import Reads, path
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
@@ -43,7 +45,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
     def _action_id(self) -> ActionIdentifier:
         return self.action.action_id
 
-    def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
+    def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         return self.action.watch(timeout=timeout)
 
     async def _fetch_details(self) -> ActionDetails:
@@ -54,10 +56,12 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @fetching
     @classmethod
+    @within_timeout
     async def get(
         cls,
         name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -66,6 +70,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
         Args:
             name: Name of the run, at most 30 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -105,10 +110,15 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         return await cls.get.aio(name or "", project=scope.project, domain=scope.domain, client=client)
 
     @blocking
-    async def details(self) -> RunDetails:
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> RunDetails:
         """Fetch the details of the run, and update the run.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The run no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -119,13 +129,18 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         return details
 
     @blocking
-    async def sync(self) -> Run:
+    @within_timeout
+    async def sync(self, *, timeout: float | timedelta | None = None) -> Run:
         """Fetch the newest state of the run.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             This run.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The run no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -135,13 +150,13 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         return self
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[ActionDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the run until it ends: the current details of its root action, then the details after each change.
 
         Each item also updates the run.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal, NamedTuple, Self
 
 from flyte._client import resolve_client
@@ -17,6 +18,7 @@ from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.message import Message
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
@@ -63,6 +65,7 @@ class Secret(SecretBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def create(
         cls,
         name: str,
@@ -70,6 +73,7 @@ class Secret(SecretBase):
         type: SecretType = "regular",
         *,
         cluster_pool: str | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -82,6 +86,8 @@ class Secret(SecretBase):
             type: "regular", or "image_pull" for image registry credentials, which belong to the organization.
                 Default: "regular".
             cluster_pool: Store it only on the clusters of this pool. It then belongs to the organization. Default: all.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
@@ -101,6 +107,7 @@ class Secret(SecretBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def update(
         cls,
         name: str,
@@ -108,6 +115,7 @@ class Secret(SecretBase):
         type: SecretType = "regular",
         *,
         cluster_pool: str | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -119,6 +127,8 @@ class Secret(SecretBase):
             value: The new value, text or bytes.
             type: The type, as in `create`. Default: "regular".
             cluster_pool: The cluster pool of the secret. Default: none.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
@@ -138,11 +148,13 @@ class Secret(SecretBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def get(
         cls,
         name: str,
         *,
         cluster_pool: str | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -152,6 +164,8 @@ class Secret(SecretBase):
         Args:
             name: The secret.
             cluster_pool: The cluster pool of the secret. Default: none.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
@@ -176,6 +190,7 @@ class Secret(SecretBase):
         cluster_pool: str | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -187,6 +202,7 @@ class Secret(SecretBase):
             cluster_pool: Only secrets of this cluster pool. Default: none.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.
@@ -218,15 +234,18 @@ class Secret(SecretBase):
             page = await there[0].page(token, size)
             return Page([cls(item.pb2, client) for item in page.items], page.token)
 
-        return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
+        size = caller.page_size if page_size is None else page_size
+        return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
 
     @blocking
     @classmethod
+    @within_timeout
     async def delete(
         cls,
         name: str,
         *,
         cluster_pool: str | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -236,6 +255,8 @@ class Secret(SecretBase):
         Args:
             name: The secret.
             cluster_pool: The cluster pool of the secret. Default: none.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id; "" for none. Default: the client's, if it has one.
             domain: Domain id; "" for none. Default: the client's, if it has one.
             client: The client for the calls. Default: the current one.

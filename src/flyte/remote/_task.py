@@ -7,17 +7,19 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from copy import deepcopy
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from flyte._client import resolve_client
-from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError, RpcError
+from flyte.errors import DeadlineExceededError, RemoteTaskNotFoundError, RemoteTaskUsageError, RpcError
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
 from flyte_api.sorting import TaskKey
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import before_deadline, is_bounded, within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
@@ -98,6 +100,7 @@ class Task(TaskBase):
         sort_by: SortedBy[TaskKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -113,6 +116,7 @@ class Task(TaskBase):
                 the newest first.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -134,6 +138,7 @@ class Task(TaskBase):
             sort_by=sort_by,
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
             project=project,
             domain=domain,
             client=client,
@@ -193,8 +198,13 @@ class LazyEntity:
         return self._version if self._details is None else self._details.version
 
     @blocking
-    async def fetch(self) -> TaskDetails:
+    @within_timeout
+    async def fetch(self, *, timeout: float | timedelta | None = None) -> TaskDetails:
         """Fetch the definition, or return the fetched one.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             The definition.
@@ -220,7 +230,8 @@ class LazyEntity:
             if mine:
                 return await self._load(pending)
             try:
-                return await asyncio.wrap_future(pending)
+                async with before_deadline(f"another fetch of task {self._name}"):
+                    return await asyncio.wrap_future(pending)
             except _Interrupted:
                 continue
 
@@ -233,8 +244,9 @@ class LazyEntity:
         except BaseException as cause:
             with self._lock:
                 self._pending = None
-            # If the fetch is cancelled, its waiters fetch again.
-            pending.set_exception(cause if isinstance(cause, Exception) else _Interrupted())
+            # If the fetch is cancelled, or its caller gave it less time, its waiters fetch again.
+            hasty = isinstance(cause, DeadlineExceededError) and is_bounded()
+            pending.set_exception(cause if isinstance(cause, Exception) and not hasty else _Interrupted())
             raise
         with self._lock:
             self._details, self._pending = found, None

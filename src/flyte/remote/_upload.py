@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from flyte.types.files.upload import Progress, Uploader
+from flyte.types.files.progress import Progress
+from flyte.types.files.upload import Uploader
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking_function
@@ -24,7 +25,7 @@ async def upload_file(
     project: str | None = None,
     domain: str | None = None,
     timeout: float = _TIMEOUT,
-    progress: Progress | None = None,
+    progress: Progress = True,
     client: Client | None = None,
 ) -> tuple[str, str]:
     """Upload a file; `await upload_file.aio(...)` in async code.
@@ -37,9 +38,10 @@ async def upload_file(
         content_type: Media type. Default: "application/octet-stream".
         project: Project id. Default: the client's.
         domain: Domain id. Default: the client's.
-        timeout: Seconds for the whole upload. Default: 600.
-        progress: Called as `progress(path, sent, size)` with byte counts: after each MiB and at the end. It runs
-            in an upload thread; an exception ends the upload. Default: none.
+        timeout: Seconds for the whole upload, retries included. Default: 600.
+        progress: A function `progress(done, total, name)`, called with byte counts after each MiB and at the end, from 0
+            again in a retry. It runs in an upload thread; an exception ends the upload. True shows a bar on a terminal or
+            in a notebook, False shows nothing. Default: True.
         client: The client for the calls. Default: the current one.
 
     Returns:
@@ -49,7 +51,7 @@ async def upload_file(
         OSError: The file cannot be read.
         ValueError: An argument is invalid; nothing was sent.
         InitializationError: No client, project or domain is set.
-        WaitTimeoutError: `timeout` has passed.
+        UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
         RuntimeSystemError: The storage refuses the file.
         RpcError: The call failed; the subclass says how.
 
@@ -61,8 +63,8 @@ async def upload_file(
     kind = "application/octet-stream" if content_type is None else text("content_type", content_type)
     if not _TYPE.fullmatch(kind):
         raise ValueError(f"content_type must be a media type such as 'text/csv', not {kind!r}")
-    with Uploader(client, project, domain, timeout, progress=progress) as uploader:
-        stored = await uploader.file(Path(path), name, kind)
+    with Uploader(client, project, domain, timeout, Path(path), progress=progress) as uploader:
+        stored = await uploader.file(name, kind)
     return stored.digest, stored.uri
 
 
@@ -74,7 +76,7 @@ async def upload_dir(
     project: str | None = None,
     domain: str | None = None,
     timeout: float = _TIMEOUT,
-    progress: Progress | None = None,
+    progress: Progress = True,
     client: Client | None = None,
 ) -> str:
     """Upload a directory recursively; `await upload_dir.aio(...)` in async code.
@@ -87,8 +89,9 @@ async def upload_dir(
             name is an error. Default: derived from the content, so that uploads are idempotent.
         project: Project id. Default: the client's.
         domain: Domain id. Default: the client's.
-        timeout: Seconds for the whole upload. Default: 600.
-        progress: Called as `progress(path, sent, size)` for each file, as in `upload_file`. Default: none.
+        timeout: Seconds for the whole upload, retries included. Default: 600.
+        progress: A function `progress(done, total, name)` for each file, or whether to show a bar, as in `upload_file`.
+            The name is relative to the directory. Default: True.
         client: The client for the calls. Default: the current one.
 
     Returns:
@@ -100,7 +103,7 @@ async def upload_dir(
             as a link to a directory; nothing was sent.
         InitializationError: No client, project or domain is set.
         AlreadyExistsError: A different file of that name exists below `prefix`.
-        WaitTimeoutError: `timeout` has passed.
+        UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
         RuntimeSystemError: The storage refuses a file or its name.
         RpcError: A call failed; the subclass says how.
 
@@ -109,5 +112,5 @@ async def upload_dir(
     place = "" if prefix is None else text("prefix", prefix, 1)
     if place and not {"", ".", ".."}.isdisjoint(place.split("/")):
         raise ValueError(f"prefix must be a relative directory such as 'models/v1', not {place!r}")
-    with Uploader(client, project, domain, timeout, progress=progress) as uploader:
-        return (await uploader.directory(Path(path), place)).uri
+    with Uploader(client, project, domain, timeout, Path(path), progress=progress) as uploader:
+        return (await uploader.directory(place)).uri

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from flyte_rpc.errors import AuthenticationError
-from flyte_rpc.http.client import HttpClient, HttpReply, origin_and_path
+from flyte_rpc.http.addresses import origin_and_path
+from flyte_rpc.http.client import HttpClient, HttpReply
 from flyte_rpc.http.errors import HttpError
 from flyte_rpc.redaction import redact
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
+import sys
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Any, TypeVar
+from contextlib import aclosing, nullcontext
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flyte_rpc.arguments import seconds
 from flyte_rpc.errors import (
     ConnectionLostError,
     DeadlineExceededError,
@@ -27,8 +29,12 @@ from flyte_rpc.transports.transport import Transport
 from .client import CallRecord, Client
 from .credentials import Headers, authentication_of, beside_blocks
 from .metadata import added
+from .options import Deadline, deadline_of_call, is_limited, options, unbounded
 from .retry import Backoff
 from .rpc import Effect, Rpc
+
+if TYPE_CHECKING:
+    from .tracing import Span
 
 _log = logging.getLogger("flyte_rpc.calls")
 
@@ -41,6 +47,9 @@ _IMMEDIATE = 12
 _TOLERANCE = 0.02
 """Seconds before the deadline in which a failure may already be the server's reaction to it."""
 
+_SHORTEST = 0.001
+"""Minimum seconds for a request: less time cannot bring an answer, and a transport takes no 0."""
+
 _SECRET = 6
 """Minimum length of a secret to redact. Shorter texts, such as numbers, would match unrelated parts of messages."""
 
@@ -48,7 +57,7 @@ Req = TypeVar("Req")
 Res = TypeVar("Res")
 
 
-async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None) -> Res:
+async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | timedelta | None = None) -> Res:
     """Call a unary method.
 
     Within the deadline, the call is retried if that is safe. Reads and idempotent calls are retried
@@ -60,46 +69,58 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
         client: The client.
         rpc: The method.
         request: Its request.
-        timeout: Total seconds, retries included. Default: the client's.
+        timeout: Total seconds, retries included. Default: what is left of an enclosing deadline, else the timeout of the
+            enclosing `call_options` block, else the client's.
 
     Raises:
         RpcError: The call failed; the class says how.
         InitializationError: The client was closed.
     """
+    span = _span(client, rpc)
+    if span is None:
+        return await _unary(client, rpc, request, timeout, None)
+    with span:
+        return await _unary(client, rpc, request, timeout, span)
+
+
+async def _unary(
+    client: Client, rpc: Rpc[Req, Res], request: Req, timeout: float | timedelta | None, span: Span | None
+) -> Res:
     data = _encode(request)
-    left = seconds("timeout", client.timeout if timeout is None else timeout)
-    attempt = _Attempt(client, rpc)
-    end = 0.0
+    deadline = deadline_of_call(timeout, client.timeout)
+    retry = options().retry or client.retry
+    attempt = _Attempt(client, rpc, span)
     while True:
         transport = client.transport()
+        started = time.monotonic()
         await attempt.begin()
-        end = end or time.monotonic() + left
+        deadline.add_since(started)
         try:
-            reply = await transport.unary(rpc.path, data, attempt.headers, left)
+            reply = await transport.unary(rpc.path, data, attempt.headers, _time_left(deadline))
             result = _decode(rpc, reply)
         except RpcError as cause:
-            error = _at_deadline(cause, end)
+            error = _at_deadline(cause, deadline.end)
             attempt.failed(error)
             if isinstance(error, UnauthenticatedError):
                 started = time.monotonic()
                 if await attempt.renew():
-                    end += time.monotonic() - started  # a person may have to log in
-                    left = max(end - time.monotonic(), 0.0)
+                    deadline.add_since(started)
                     continue
-            delay = attempt.delay_after(error, client.retry) if _may_repeat(rpc, error, transport) else None
-            if delay is None or time.monotonic() + delay >= end:
+            delay = attempt.delay_after(error, retry) if _may_repeat(rpc, error, transport) else None
+            if delay is None or time.monotonic() + delay >= deadline.end:
                 if error is cause:
                     raise
                 raise error from None  # the cause has the server's text unredacted
         else:
             attempt.succeeded()
             return result
+        if span is not None:
+            span.retry(error, delay)
         await asyncio.sleep(delay)
-        left = max(end - time.monotonic(), 0.0)
 
 
-async def stream(
-    client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | None = None
+def stream(
+    client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | timedelta | None = None
 ) -> AsyncGenerator[Res, None]:
     """Call a server-streaming method.
 
@@ -110,7 +131,8 @@ async def stream(
         client: The client.
         rpc: The method.
         request: Its request.
-        timeout: Seconds for the whole stream. Default: no end; pings detect a dead connection.
+        timeout: Seconds for the whole stream. Default: what is left of an enclosing deadline, else no end; pings detect a
+            dead connection.
 
     Yields:
         The replies as they arrive. Closing the generator cancels the call.
@@ -119,14 +141,34 @@ async def stream(
         RpcError: The call failed; the class says how.
         InitializationError: The client was closed.
     """
+    if "opentelemetry.trace" not in sys.modules:
+        return _stream(client, rpc, request, timeout, None)
+    return _traced(client, rpc, request, timeout)
+
+
+async def _traced(
+    client: Client, rpc: Rpc[Req, Res], request: Req, timeout: float | timedelta | None
+) -> AsyncGenerator[Res, None]:
+    span = _span(client, rpc)
+    with span or nullcontext():
+        async with aclosing(_stream(client, rpc, request, timeout, span)) as results:
+            async for result in results:
+                yield result
+
+
+async def _stream(
+    client: Client, rpc: Rpc[Req, Res], request: Req, timeout: float | timedelta | None, span: Span | None
+) -> AsyncGenerator[Res, None]:
     data = _encode(request)
-    attempt = _Attempt(client, rpc)
-    limit = None if timeout is None else seconds("timeout", timeout)
+    attempt = _Attempt(client, rpc, span)
+    deadline = deadline_of_call(timeout, None)
     received = False
     while True:
         transport = client.transport()
+        started = time.monotonic()
         await attempt.begin()
-        end = None if limit is None else time.monotonic() + limit
+        deadline.add_since(started)
+        limit = None if deadline.end == math.inf else max(deadline.left(), _SHORTEST)
         async with aclosing(transport.server_stream(rpc.path, data, attempt.headers, limit)) as replies:
             while True:
                 try:
@@ -135,9 +177,11 @@ async def stream(
                     attempt.succeeded()
                     return
                 except RpcError as cause:
-                    error = cause if end is None else _at_deadline(cause, end)
+                    error = _at_deadline(cause, deadline.end)
                     attempt.failed(error)
+                    started = time.monotonic()
                     if isinstance(error, UnauthenticatedError) and await attempt.renew():
+                        deadline.add_since(started)
                         if not received:
                             break  # the server has refused the call, so nothing is delivered twice
                         error.renewed = True
@@ -151,8 +195,9 @@ async def stream(
 class _Attempt:
     """Bookkeeping for the attempts of one call."""
 
-    def __init__(self, client: Client, rpc: Rpc[Any, Any]) -> None:
+    def __init__(self, client: Client, rpc: Rpc[Any, Any], span: Span | None) -> None:
         self._client = client
+        self._span = span
         self._method = rpc.path.lstrip("/")
         self._request_id = os.urandom(16).hex()
         self._started = 0.0
@@ -175,9 +220,15 @@ class _Attempt:
         self.number += 1
         blocks = {name for name, _ in added()}
         if self._credentials is not None and ("authorization" not in blocks or beside_blocks(self._credentials)):
-            self._authentication = await authentication_of(self._credentials)
+            if is_limited():
+                with unbounded():  # a person may have to log in
+                    self._authentication = await authentication_of(self._credentials)
+            else:
+                self._authentication = await authentication_of(self._credentials)
         authentication = self._authentication or ()
         self.headers = self._client.headers(self._request_id, authentication)
+        if self._span is not None:
+            self.headers += self._span.headers(self._request_id, self.headers)
         # Read them now: a stream may fail after its reader has left the block that added them.
         self._secret = frozenset((*blocks, *(name for name, _ in authentication)))
         self._hidden = hidden()
@@ -192,7 +243,8 @@ class _Attempt:
             return False
         if not self._renewals:
             self._anonymous = not self._authentication
-        renewed = await self._credentials.renew(self._authentication)
+        with unbounded():
+            renewed = await self._credentials.renew(self._authentication)
         self._renewals += renewed
         self._transparent += renewed
         return renewed
@@ -222,9 +274,9 @@ class _Attempt:
         error.attempts = self.number
         secrets = [text for text in self._hidden if len(text) >= _SECRET]
         for name, value in self.headers:
-            if name == "authorization" or (name in self._secret and len(value) >= _SECRET):
+            if name == "authorization" or name in self._secret:
                 # The whole value, and the value without the scheme.
-                secrets += [value, value.rpartition(" ")[2]]
+                secrets += [text for text in (value, value.rpartition(" ")[2]) if len(text) >= _SECRET]
         if secrets:
             error.message = redact(error.message, *secrets)
         if any(secret and secret.encode() in error.details for secret in secrets):
@@ -242,6 +294,23 @@ class _Attempt:
                 *(self._method, endpoint, outcome, seconds * 1e3, self._request_id, self.number),
             )
         self._client.observe(CallRecord(self._method, endpoint, self._request_id, self.number, seconds, error))
+
+
+def _span(client: Client, rpc: Rpc[Any, Any]) -> Span | None:
+    """Return the span of a call. A process that traces calls has imported OpenTelemetry; others do not pay for it."""
+    if "opentelemetry.trace" not in sys.modules:
+        return None
+    from .tracing import span_of
+
+    return span_of(client, rpc)
+
+
+def _time_left(deadline: Deadline) -> float:
+    """Seconds for the next request. A request that cannot be answered in time is not sent, because it may be a write."""
+    left = deadline.left()
+    if left < _SHORTEST:
+        raise DeadlineExceededError("no time was left to send the request", unprocessed=True)
+    return left
 
 
 def _at_deadline(error: RpcError, end: float) -> RpcError:

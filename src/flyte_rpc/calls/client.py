@@ -17,7 +17,7 @@ from flyte_rpc.version import USER_AGENT
 from .credentials import Credentials, Headers, Token, credentials_of
 from .metadata import added, checked
 from .pool import ConnectionPool, deferred
-from .retry import CALLS, Backoff
+from .retry import CALLS, Backoff, check_backoff
 
 if TYPE_CHECKING:
     import ssl
@@ -142,7 +142,7 @@ class Client:
             timeout=seconds("timeout", timeout),
             page_size=whole("page_size", page_size, 1),
             metadata=checked(metadata),
-            retry=_backoff(retry),
+            retry=check_backoff(retry),
             on_call=_observers(on_call),
             transport=check_transport(transport),
             network=network,
@@ -195,7 +195,7 @@ class Client:
         if on_call is not None:
             changes["on_call"] = _observers(on_call)
         if retry is not None:
-            changes["retry"] = _backoff(retry)
+            changes["retry"] = check_backoff(retry)
         if token is not None:
             changes["token"] = token
             changes["credentials"] = credentials_of(token, None)
@@ -376,9 +376,3 @@ def _observers(on_call: Observer | Iterable[Observer]) -> tuple[Observer, ...]:
     if not isinstance(on_call, Iterable) or not all(map(callable, found := tuple(on_call))):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"on_call takes a function or several, not {type(on_call).__name__}")
     return found
-
-
-def _backoff(retry: Backoff) -> Backoff:
-    if not isinstance(retry, Backoff):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"retry takes a Backoff, not {type(retry).__name__}")
-    return retry

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
-from contextlib import aclosing, contextmanager
+from collections.abc import Coroutine, Generator, Iterable
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TypeVar
 
-A = TypeVar("A")
-B = TypeVar("B")
-T = TypeVar("T")
+from .block import Block, setting
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -40,8 +37,7 @@ added = _added.get
 """Return the pairs that the enclosing blocks add to a call."""
 
 
-@contextmanager
-def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
+def auth_metadata(*pairs: tuple[str, str]) -> Block[None]:
     """Add request headers, such as the credentials of a user, to all calls in a `with` block.
 
     Use it in a service that acts for its users: `with auth_metadata(("authorization", f"Bearer {token}")):`. Each
@@ -53,6 +49,9 @@ def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
         pairs: Names, in any case, and printable ASCII values. A name may occur several times. `authorization` replaces
             the client's token.
 
+    Returns:
+        The block. Used without `with`, it has no effect, and warns.
+
     Raises:
         TypeError: A pair is not a tuple of two strings.
         ValueError: No pair is given, or a name or value is not valid in a header.
@@ -60,8 +59,8 @@ def auth_metadata(*pairs: tuple[str, str]) -> Generator[None]:
     if not pairs:
         raise ValueError('auth_metadata takes at least one pair, such as ("authorization", "Bearer ...")')
     given = ((name.lower(), value) for name, value in (_pair("auth_metadata", pair) for pair in pairs))
-    with _more(checked(given, called="auth_metadata", ours=OURS)):
-        yield
+    more = checked(given, called="auth_metadata", ours=OURS)
+    return Block("auth_metadata(...)", lambda: setting(_added, _merged(more), None))
 
 
 def _pair(called: str, pair: object) -> tuple[str, str]:
@@ -117,43 +116,15 @@ def check_token(token: object) -> None:
 
 
 @contextmanager
-def _more(pairs: Pairs) -> Generator[None]:
-    names = {name for name, _ in pairs}
-    reset = _added.set((*(pair for pair in _added.get() if pair[0] not in names), *pairs))
+def adding(pairs: Pairs) -> Generator[None]:
+    """Add checked pairs to the calls of a block. They replace those of outer blocks with the same names."""
+    reset = _added.set(_merged(pairs))
     try:
         yield
     finally:
         _added.reset(reset)
 
 
-def carrying(function: Callable[[A, B], Awaitable[T]]) -> Callable[[A, B], Awaitable[T]]:
-    """Wrap a function so that its calls send the pairs of the current block, wherever it is called."""
-    pairs = _added.get()
-    if not pairs:
-        return function
-
-    async def call(first: A, second: B) -> T:
-        with _more(pairs):
-            return await function(first, second)
-
-    return call
-
-
-def carrying_stream(source: Callable[[], AsyncGenerator[T, None]]) -> Callable[[], AsyncGenerator[T, None]]:
-    """Wrap a stream so that it sends the pairs of the current block when it opens and reopens, wherever it is read."""
-    pairs = _added.get()
-    if not pairs:
-        return source
-
-    async def items() -> AsyncGenerator[T, None]:
-        async with aclosing(source()) as found:
-            while True:
-                # Set them per item: between two items the context belongs to the reader.
-                with _more(pairs):
-                    try:
-                        item = await anext(found)
-                    except StopAsyncIteration:
-                        return
-                yield item
-
-    return items
+def _merged(pairs: Pairs) -> Pairs:
+    names = {name for name, _ in pairs}
+    return (*(pair for pair in _added.get() if pair[0] not in names), *pairs)

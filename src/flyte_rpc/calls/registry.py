@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from flyte_rpc.errors import InitializationError
 
+from .block import Block, setting
 from .client import Client
 
 
@@ -69,14 +69,19 @@ class ClientRegistry:
         """
         return self.current() if client is None else _checked(client)
 
-    @contextmanager
-    def use(self, client: Client) -> Generator[Client, None, None]:
-        """Use a client in a `with` block, in this thread or task and in tasks that it starts."""
-        reset = self._of_block.set(_checked(client))
-        try:
-            yield client
-        finally:
-            self._of_block.reset(reset)
+    def use(self, client: Client, *, stacklevel: int = 1) -> Block[Client]:
+        """Use a client in a `with` block, in this thread or task and in tasks that it starts.
+
+        Args:
+            client: The client.
+            stacklevel: The frame that a warning names, which is given if the result is not used with `with`: 1 for the
+                caller of this method, 2 for that one's caller.
+
+        Raises:
+            TypeError: `client` is not a client.
+        """
+        _checked(client)
+        return Block("use_client(client)", lambda: setting(self._of_block, client, client), stacklevel=stacklevel)
 
 
 def _checked(value: object) -> Client:

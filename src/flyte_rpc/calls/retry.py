@@ -30,6 +30,17 @@ class Backoff(NamedTuple):
         return min(self.longest, mean * random.uniform(0.75, 1.25))
 
 
+def check_backoff(retry: object) -> Backoff:
+    """Check the argument `retry`.
+
+    Raises:
+        TypeError: It is not a `Backoff`.
+    """
+    if not isinstance(retry, Backoff):
+        raise TypeError(f"retry takes a Backoff, not {type(retry).__name__}")
+    return retry
+
+
 CALLS = Backoff(attempts=4, first=0.1, longest=2.0)
 """Calls that are safe to retry."""
 

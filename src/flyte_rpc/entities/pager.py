@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
-from flyte_rpc.arguments import whole
-from flyte_rpc.calls.metadata import carrying
+from flyte_rpc.arguments import seconds, whole
+from flyte_rpc.calls.options import carrying, within
 from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
@@ -39,7 +40,12 @@ class Pager(Generic[T]):
     """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page."""
 
     def __init__(
-        self, fetch_page: Callable[[str, int], Awaitable[Page[T]]], *, limit: int | None, page_size: int
+        self,
+        fetch_page: Callable[[str, int], Awaitable[Page[T]]],
+        *,
+        limit: int | None,
+        page_size: int,
+        timeout: float | timedelta | None = None,
     ) -> None:
         """Create the listing without fetching anything.
 
@@ -47,14 +53,16 @@ class Pager(Generic[T]):
             fetch_page: Fetches the page of a token (empty for the first page) with at most the given number of items.
             limit: Maximum number of items. None for all.
             page_size: Items per request, at least 1.
+            timeout: Maximum seconds for each page, or a timedelta. Default: each call has its own limit.
 
         Raises:
-            TypeError: `limit` or `page_size` is not an int.
-            ValueError: `limit` is negative, or `page_size` below 1.
+            TypeError: `limit` or `page_size` is not an int, or `timeout` is not a number of seconds.
+            ValueError: `limit` is negative, `page_size` below 1, or `timeout` not positive.
         """
         if limit is not None:
             whole("limit", limit, 0)
         whole("page_size", page_size, 1)
+        self._timeout = None if timeout is None else seconds("timeout", timeout)
         self._fetch = carrying(fetch_page)
         self._limit = limit
         self._page_size = page_size
@@ -81,7 +89,7 @@ class Pager(Generic[T]):
     async def first(self) -> T | None:
         """Fetch only the first item. Returns None if the listing is empty."""
         limit = 1 if self._limit is None else min(1, self._limit)
-        async with aclosing(Pager(self._fetch, limit=limit, page_size=1)._items()) as items:
+        async with aclosing(Pager(self._fetch, limit=limit, page_size=1, timeout=self._timeout)._items()) as items:
             return await anext(items, None)
 
     @blocking
@@ -100,7 +108,8 @@ class Pager(Generic[T]):
             token: The token that came with the previous page; empty for the first page.
             size: Maximum number of items.
         """
-        return await self._fetch(token, size)
+        with within(self._timeout):
+            return await self._fetch(token, size)
 
     async def _items(self) -> AsyncGenerator[T, None]:
         async with aclosing(self._walk()) as pages:
@@ -142,7 +151,7 @@ class Pager(Generic[T]):
                     ahead.exception()  # marks the exception as retrieved; the page is not needed
 
     async def _get(self, token: str, left: int | None) -> Page[T]:
-        return await self._fetch(token, self._page_size if left is None else min(self._page_size, left))
+        return await self.page(token, self._page_size if left is None else min(self._page_size, left))
 
 
 class _Pages(Generic[T]):

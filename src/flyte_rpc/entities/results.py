@@ -6,8 +6,10 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from copy import copy
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.rpc import Rpc
@@ -44,6 +46,7 @@ def paged(
     carry: Collection[str] = (),
     limit: int | None,
     page_size: int | None = None,
+    timeout: float | timedelta | None = None,
 ) -> Pager[T]:
     """The pager of a list method.
 
@@ -60,8 +63,12 @@ def paged(
         carry: Fields of a reply that the request for the next page must repeat. Default: none.
         limit: Maximum number of items; None for all.
         page_size: Items per request; None for the client's.
-    """
+        timeout: Seconds for each page; None for the client's.
 
+    Raises:
+        TypeError: `timeout`, `limit` or `page_size` has the wrong type.
+        ValueError: `timeout`, `limit` or `page_size` is out of range.
+    """
     carried: dict[str, dict[str, Any]] = {}
 
     async def fetch(at: str, size: int) -> Page[T]:
@@ -84,7 +91,8 @@ def paged(
             carried[next_token] = {name: getattr(reply, name) for name in carry}
         return Page(entities, next_token)
 
-    return Pager(fetch, limit=limit, page_size=client.page_size if page_size is None else page_size)
+    size = client.page_size if page_size is None else page_size
+    return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
 
 
 def watched(
@@ -99,7 +107,7 @@ def watched(
     fetch: Callable[[], Awaitable[T | None]] | None = None,
     bounded: bool = False,
     about: str,
-    timeout: float | None,
+    timeout: float | timedelta | None,
 ) -> Watch[T]:
     """The watch of a streaming method.
 
@@ -144,9 +152,21 @@ def watched(
 
 
 def streamed(
-    client: Client, rpc: Rpc[Req, Res], request: Req, *, items: Callable[[Res], Sequence[Any]], timeout: float | None
+    client: Client,
+    rpc: Rpc[Req, Res],
+    request: Req,
+    *,
+    items: Callable[[Res], Sequence[Any]],
+    timeout: float | timedelta | None,
 ) -> Stream[Any]:
-    """The stream of a method. Each loop opens it once and never reconnects, because that would deliver items twice."""
+    """The stream of a method. Each loop opens it once and never reconnects, because that would deliver items twice.
+
+    Raises:
+        TypeError: `timeout` is not a number of seconds.
+        ValueError: `timeout` is not positive.
+    """
+    if timeout is not None:
+        seconds("timeout", timeout)
     return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
 
 

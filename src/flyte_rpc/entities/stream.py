@@ -11,7 +11,7 @@ from types import AsyncGeneratorType
 from typing import Generic, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
-from flyte_rpc.calls.metadata import carrying_stream
+from flyte_rpc.calls.options import carrying_stream
 from flyte_rpc.sync import bridge
 
 T = TypeVar("T")

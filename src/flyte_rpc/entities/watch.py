@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TypeVar
 
 from flyte_rpc.arguments import seconds
@@ -15,8 +16,8 @@ from flyte_rpc.errors import RpcError, WaitTimeoutError
 from .idle import with_checks
 from .reconnecting import resuming
 from .stream import Stream
+from .time_limit import ExpiredError, before
 
-R = TypeVar("R")
 T = TypeVar("T")
 
 _SILENCE = 30.0
@@ -40,7 +41,7 @@ class Watch(Stream[T]):
         subscribe: Callable[[], AsyncGenerator[T, None]],
         *,
         is_final: Callable[[T], bool],
-        timeout: float | None = None,
+        timeout: float | timedelta | None = None,
         waited_for: str = "the end of a watch",
         phase: Callable[[T], str] | None = None,
         bounded: bool = False,
@@ -57,7 +58,7 @@ class Watch(Stream[T]):
         Args:
             subscribe: Opens one stream.
             is_final: Returns whether an item is the last one.
-            timeout: Total seconds. None for no limit.
+            timeout: Total seconds, or a timedelta. None for no limit.
             waited_for: The event that `WaitTimeoutError` names.
             phase: Returns the phase of the last item, for `WaitTimeoutError`.
             bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
@@ -72,14 +73,13 @@ class Watch(Stream[T]):
             clock: Tells the time in seconds.
 
         Raises:
+            TypeError: `timeout` is not a number of seconds.
             ValueError: `timeout` is not positive.
         """
-        if timeout is not None:
-            seconds("timeout", timeout)
+        self._timeout = None if timeout is None else seconds("timeout", timeout)
         super().__init__(self._follow)
         self._subscribe = subscribe
         self._is_final = is_final
-        self._timeout = timeout
         self._waited_for = waited_for
         self._phase = phase
         self._bounded = bounded
@@ -120,7 +120,7 @@ class Watch(Stream[T]):
             ):
                 while True:
                     try:
-                        item = await (anext(items) if end is None else _before(end, anext(items)))
+                        item = await (anext(items) if end is None else before(end, anext(items)))
                     except StopAsyncIteration:  # a bounded watch has ended
                         return
                     last = item
@@ -129,7 +129,7 @@ class Watch(Stream[T]):
                     yield item
                     if self._is_final(item):
                         return
-        except _ExpiredError:
+        except ExpiredError:
             phase = "" if self._phase is None or last is None else self._phase(last)
             raise WaitTimeoutError(self._waited_for, elapsed=clock() - start, last_phase=phase) from None
 
@@ -141,18 +141,3 @@ async def _is_clean_end(error: RpcError | None) -> bool:
 def _state(item: object) -> object:
     """The state of an item. Entities are equal if they identify the same resource, whatever its state."""
     return getattr(item, "pb2", item)
-
-
-class _ExpiredError(Exception):
-    """The watch as a whole timed out, as opposed to the deadline of one stream."""
-
-
-async def _before(end: float | None, awaitable: Awaitable[R]) -> R:
-    limit = asyncio.timeout_at(end)
-    try:
-        async with limit:
-            return await awaitable
-    except TimeoutError as error:
-        if limit.expired() and not isinstance(error, RpcError):
-            raise _ExpiredError from None
-        raise

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
-from base64 import b64encode
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
-from urllib.parse import unquote, urlencode, urljoin, urlsplit
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from flyte_rpc.version import USER_AGENT
 
+from .addresses import origin_and_path
 from .errors import HttpError
+from .network_settings import NetworkSettings
 from .retry_after import retry_after
 
 if TYPE_CHECKING:
-    import ssl
-
     import urllib3
 
 _TIMEOUT = 30.0
@@ -33,20 +29,6 @@ _BUSY = frozenset((429, 503))
 """Statuses of servers that did not act on a request and want it again later."""
 
 _REDIRECT = frozenset((301, 302, 303, 307, 308))
-
-_ours: ContextVar[bool] = ContextVar("http_ours", default=False)
-
-
-class NetworkSettings(Protocol):
-    """What the client needs to know to open sockets."""
-
-    def ssl_context(self, *protocols: str) -> ssl.SSLContext:
-        """TLS settings that offer these protocols by ALPN."""
-        ...
-
-    def proxy_for(self, url: str) -> str | None:
-        """The URL of the proxy for a request, credentials included; None for a direct connection."""
-        ...
 
 
 class HttpReply(NamedTuple):
@@ -83,12 +65,6 @@ class HttpReply(NamedTuple):
 
     def __repr__(self) -> str:
         return f"HttpReply({self.url!r}, {self.status}, {len(self.body)} bytes)"
-
-
-def origin_and_path(url: str) -> str:
-    """The URL without user, query and fragment, for messages."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class HttpClient:
@@ -166,7 +142,7 @@ class HttpClient:
             try:
                 reply = self._send(method, url, headers, body, end)
             except HttpError as error:
-                if not error.unsent or attempt == _ATTEMPTS or self._clock() + wait >= end:
+                if not (error.unsent and error.transient) or attempt == _ATTEMPTS or self._clock() + wait >= end:
                     raise
             else:
                 if reply.status not in _BUSY or attempt == _ATTEMPTS:
@@ -183,7 +159,8 @@ class HttpClient:
     ) -> HttpReply:
         import urllib3
 
-        _install_filter()
+        from .pools import describe, open_pool, without_logs
+
         where = origin_and_path(url)
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise HttpError(f"{where!r} is not an http:// or https:// URL")
@@ -194,10 +171,9 @@ class HttpClient:
             **dict(self._headers_for(url)),
             **dict(headers),
         }
-        reason, unsent, transient = "", False, False
-        with _quiet(), self._manager(url) as manager:
+        with without_logs(), open_pool(self._network, url) as pool:
             try:
-                response = manager.request(
+                response = pool.request(
                     method,
                     url,
                     body=body,
@@ -215,10 +191,10 @@ class HttpClient:
             except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 if isinstance(error, HttpError):
                     raise
-                reason, unsent = _reason(error, self._timeout)
-                transient = "certificate" not in reason
+                failure = describe(error, self._timeout)
         # Outside of the handler: the errors of urllib3 have the whole URL in them.
-        raise HttpError(f"{where} cannot be reached: {reason}", unsent=unsent, transient=transient)
+        message = f"{where} cannot be reached: {failure.reason}"
+        raise HttpError(message, unsent=failure.unsent, transient=failure.transient)
 
     def _read(self, response: urllib3.BaseHTTPResponse, where: str, end: float) -> bytes:
         data = bytearray()
@@ -229,74 +205,3 @@ class HttpClient:
             if self._clock() >= end:
                 raise HttpError(f"{where} has not sent its whole reply within {self._timeout:g} s", transient=True)
         return bytes(data)
-
-    def _manager(self, url: str) -> urllib3.PoolManager:
-        import urllib3
-
-        proxy = self._network.proxy_for(url)
-        context = self._network.ssl_context("http/1.1") if urlsplit(url).scheme == "https" else None
-        if proxy is None:
-            return urllib3.PoolManager(ssl_context=context)
-        parts = urlsplit(proxy)
-        headers: dict[str, str] = {}
-        if parts.username is not None:
-            pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers["proxy-authorization"] = "Basic " + b64encode(pair.encode()).decode()
-        address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        tls = self._network.ssl_context("http/1.1") if parts.scheme == "https" else None
-        return urllib3.ProxyManager(address, proxy_headers=headers, proxy_ssl_context=tls, ssl_context=context)
-
-
-def _reason(error: Exception, timeout: float) -> tuple[str, bool]:
-    """What went wrong, without the URL, and whether the server certainly did not read the request."""
-    from urllib3 import exceptions
-
-    if isinstance(error, exceptions.MaxRetryError) and error.reason is not None:
-        error = error.reason
-    if isinstance(error, exceptions.ProxyError):
-        inner = error.original_error
-        return f"the proxy refuses or cannot be reached ({_plain(inner)})", True
-    if isinstance(error, exceptions.NameResolutionError):
-        return "the host name cannot be resolved", True
-    if isinstance(error, exceptions.NewConnectionError):
-        return f"no connection ({_plain(error.__cause__)})", True
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return "nothing answers at this address", True
-    if isinstance(error, (exceptions.SSLError, OSError)) and "CERTIFICATE" in str(error).upper():
-        return f"its TLS certificate is not accepted ({_plain(error)})", True
-    if isinstance(error, exceptions.TimeoutError):
-        return f"no reply within {timeout:g} s", False
-    return f"the connection broke ({_plain(error)})", False
-
-
-def _plain(error: object) -> str:
-    """The reason that the operating system or OpenSSL gives; else the kind of error."""
-    inner = (
-        error.args[0] if isinstance(error, Exception) and error.args and isinstance(error.args[0], Exception) else error
-    )
-    text = getattr(inner, "verify_message", None) or getattr(inner, "strerror", None) or getattr(inner, "reason", None)
-    if isinstance(text, str):
-        return text
-    if isinstance(inner, OSError) and str(inner).startswith("Tunnel connection failed"):
-        return str(inner)[:100]
-    return type(inner).__name__
-
-
-@contextmanager
-def _quiet() -> Generator[None]:
-    """Drop what urllib3 logs about a request: it has URLs with their queries in it."""
-    reset = _ours.set(True)
-    try:
-        yield
-    finally:
-        _ours.reset(reset)
-
-
-def _not_ours(record: logging.LogRecord) -> bool:
-    return not _ours.get()
-
-
-def _install_filter() -> None:
-    # Adding the same filter again does nothing. Requests of other libraries are logged as before.
-    for name in ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry", "urllib3.response"):
-        logging.getLogger(name).addFilter(_not_ours)

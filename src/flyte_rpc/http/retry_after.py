@@ -1,10 +1,15 @@
-"""The header `Retry-After`: when a busy server wants to be asked again."""
+"""When to send a request again: the header `Retry-After` of a busy server, and pauses that grow."""
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 10.0
+_LEAST_LEFT = 0.1
 
 
 def retry_after(value: str | None, *, longest: float, now: Callable[[], float] = time.time) -> float | None:
@@ -30,3 +35,19 @@ def retry_after(value: str | None, *, longest: float, now: Callable[[], float] =
     except (OverflowError, OSError):
         return None
     return min(max(seconds, 0.0), longest)
+
+
+def retry_pause(failures: int, left: float) -> float | None:
+    """Return the seconds to wait after consecutive failures: growing, and varied, so that clients spread.
+
+    Args:
+        failures: How many there were.
+        left: Seconds until the deadline. The pause leaves time for another attempt.
+
+    Returns:
+        The seconds; None if no time is left.
+    """
+    if left < _LEAST_LEFT:
+        return None
+    pause = min(_FIRST_PAUSE * 2.0 ** min(failures - 1, 10), _LONGEST_PAUSE)
+    return min(pause * random.uniform(0.75, 1.25), left / 2)

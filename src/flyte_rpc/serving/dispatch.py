@@ -7,7 +7,7 @@ import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from flyte_rpc.calls.metadata import HTTP_HEADERS
 from flyte_rpc.calls.rpc import Cardinality, Rpc
@@ -84,6 +84,8 @@ class Dispatcher:
             Abort: The call ends with a status other than OK.
             Disconnected: The client is gone.
         """
+        if call.deadline is not None and call.deadline <= 0:
+            _abort_late()  # a handler that never waits would not be interrupted
         try:
             if self._authenticate is not None:
                 verdict = self._authenticate(call)
@@ -117,7 +119,7 @@ class Dispatcher:
             async with asyncio.timeout_at(deadline):
                 await self.run(method, call, wire)
         except TimeoutError:
-            abort(Status.DEADLINE_EXCEEDED, "the deadline of the call has passed")
+            _abort_late()
 
     @staticmethod
     def _crash(method: Method, call: ServerCall, error: BaseException) -> Abort:
@@ -125,6 +127,10 @@ class Dispatcher:
         _log.error("%s failed (request id %s)", method.rpc.path, call.request_id or "none", exc_info=error)
         hint = f"; its log has the request id {call.request_id}" if call.request_id else ""
         return Abort(Status.INTERNAL, f"the server failed to handle the call{hint}")
+
+
+def _abort_late() -> NoReturn:
+    abort(Status.DEADLINE_EXCEEDED, "the deadline of the call has passed")
 
 
 async def _serve(method: Method, call: ServerCall, wire: Wire) -> None:

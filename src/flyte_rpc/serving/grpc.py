@@ -15,6 +15,7 @@ from grpclib.server import Stream
 from flyte_rpc.calls.rpc import Cardinality, Rpc
 from flyte_rpc.transports.rpc_status import packed_status
 
+from .connect.call import end_time, parse_grpc_timeout
 from .dispatch import NOT_METADATA, Dispatcher, Method
 from .grpclib_compat import read_message
 from .service import Abort, ServerCall
@@ -80,19 +81,35 @@ class _GrpcWire:
         await self._stream.send_message(reply)
 
 
+def take_timeout(stream: Any, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Note the deadline of a new call, and return its headers without it.
+
+    grpclib answers UNKNOWN when a deadline passes before the task of the call has begun.
+    """
+    for at, (name, text) in enumerate(headers):
+        if name == "grpc-timeout" and (timeout := parse_grpc_timeout(text)) is not None:
+            stream.flyte_rpc_timeout = timeout
+            stream.flyte_rpc_end = end_time(timeout)
+            return [*headers[:at], *headers[at + 1 :]]
+    return headers
+
+
 def _handler(dispatcher: Dispatcher, method: Method) -> Callable[[Stream[Any, Any]], Awaitable[None]]:
     """The coroutine function that grpclib calls for one method."""
 
     async def handle(stream: Stream[Any, Any]) -> None:
         try:
-            await dispatcher.run(method, _call(method.rpc, stream), _GrpcWire(method.rpc, stream))
+            http2: Any = stream._stream  # pyright: ignore[reportPrivateUsage]
+            timeout, end = getattr(http2, "flyte_rpc_timeout", None), getattr(http2, "flyte_rpc_end", None)
+            wire = _GrpcWire(method.rpc, stream)
+            await dispatcher.run_until(end, method, _call(method.rpc, stream, timeout), wire)
         except Abort as error:
             raise GRPCError(WireStatus(error.status.value), error.message, error.details or None) from None
 
     return handle
 
 
-def _call(rpc: Rpc[Any, Any], stream: Stream[Any, Any]) -> ServerCall:
+def _call(rpc: Rpc[Any, Any], stream: Stream[Any, Any], timeout: float | None) -> ServerCall:
     metadata: dict[str, str] = {}
     if stream.metadata is not None:
         for name, value in stream.metadata.items():
@@ -103,5 +120,5 @@ def _call(rpc: Rpc[Any, Any], stream: Stream[Any, Any]) -> ServerCall:
         path=rpc.path,
         metadata=metadata,
         peer=f"{address[0]}:{address[1]}" if address else "",
-        deadline=stream.deadline.time_remaining() if stream.deadline is not None else None,
+        deadline=timeout,
     )

@@ -7,23 +7,37 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
+from grpclib.config import Configuration
 from grpclib.metadata import decode_metadata
 from grpclib.protocol import H2Protocol, Stream
 from grpclib.server import Handler, Server
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
+from h2.events import RequestReceived
+from h2.settings import SettingCodes
 
 from flyte_rpc.transports.grpclib.connection import TolerantProcessor
+from flyte_rpc.transports.http2.receive_windows import WINDOW_BYTES
 
 from .batched_writes import BatchedWrites
 from .connect.http2 import BodyBuffer, serve_http2
 from .connect.router import Router
 from .connections import Connections
 from .dispatch import Dispatcher
-from .grpc import Codec, DetailsCodec, GrpcRoutes
+from .grpc import Codec, DetailsCodec, GrpcRoutes, take_timeout
 
 _GRPC = "application/grpc"
 _GRPC_WEB = "application/grpc-web"
+
+_MAX_STREAMS = 1024
+"""Streams that a connection serves at a time; more are refused, each for itself.
+
+Clients are told h2's limit of 100. Until that has reached them, they may open any number: Envoy opens one for each waiting
+call. h2 would count them all and end the connection at the 101st.
+"""
+
+_CONFIGURATION = Configuration(http2_connection_window_size=WINDOW_BYTES)
+"""A connection receives more than the 4 MiB of one stream, so that a handler that does not read holds up no other call."""
 
 _PSEUDO_HEADERS = 2
 """Method and path: what a request cannot do without."""
@@ -33,7 +47,9 @@ class Http2Server(Server):
     """Makes the connections. It never listens itself."""
 
     def __init__(self, dispatcher: Dispatcher, router: Router) -> None:
-        super().__init__([GrpcRoutes(dispatcher)], codec=Codec(), status_details_codec=DetailsCodec())
+        super().__init__(
+            [GrpcRoutes(dispatcher)], codec=Codec(), status_details_codec=DetailsCodec(), config=_CONFIGURATION
+        )
         self._h2_config = H2Configuration(
             client_side=False,
             header_encoding="latin-1",  # decodes everything; grpclib's ASCII would drop the connection
@@ -67,7 +83,10 @@ class Http2Connection(H2Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = BatchedWrites(cast(asyncio.Transport, transport))  # uvloop's is not of that class
         super().connection_made(self._transport)
-        self.processor = TolerantProcessor(self.handler, self.connection)
+        # The client has been told the limit; this only stops h2 from enforcing it.
+        settings = self.connection._connection.local_settings  # pyright: ignore[reportPrivateUsage]
+        del settings[SettingCodes.MAX_CONCURRENT_STREAMS]
+        self.processor = _ServerProcessor(self.handler, self.connection)
         self._connections.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -86,6 +105,16 @@ class Http2Connection(H2Protocol):
     def abort(self) -> None:
         """Close the socket at once."""
         self._transport.abort()
+
+
+class _ServerProcessor(TolerantProcessor):
+    """Refuses streams beyond the limit."""
+
+    def process_request_received(self, event: RequestReceived) -> None:
+        if len(self.streams) < _MAX_STREAMS:
+            super().process_request_received(event)
+        else:
+            self.connection.create_stream(stream_id=event.stream_id).reset_nowait(ErrorCodes.REFUSED_STREAM)
 
 
 class _RoutingHandler(Handler):
@@ -113,7 +142,7 @@ class _RoutingHandler(Handler):
             stream.reset_nowait(ErrorCodes.PROTOCOL_ERROR)
             release_stream()
         elif path in self.mapping and kind.startswith(_GRPC) and not kind.startswith(_GRPC_WEB):
-            super().accept(stream, headers, release_stream)
+            super().accept(stream, take_timeout(stream, headers), release_stream)
         else:
             self.__gc_step__()
             # grpclib gave the stream a buffer of its own a moment ago, which has nothing in it yet.

@@ -73,8 +73,12 @@ async def serve(
 
     Raises:
         OSError: The address cannot be bound.
-        ValueError: Two services offer the same method.
+        ValueError: Two services offer the same method, or `host` is a path: the server does not listen on Unix sockets.
     """
+    if "/" in host:
+        raise ValueError(
+            f"host={host!r} is a path or URL. The server listens on TCP only: write a host name or an address."
+        )
     dispatcher = Dispatcher(services, authenticate)
     router = Router(dispatcher)
     http2 = Http2Server(dispatcher, router)

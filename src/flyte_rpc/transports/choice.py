@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from flyte_rpc.errors import EndpointError, InternalError, RpcError, UnavailableError, UnknownError
 
+from .checks import check_call
 from .endpoint import Endpoint
 from .transport import Metadata, StreamingCall, Transport, TransportFactory, TransportName
 
@@ -27,6 +28,8 @@ _REFUSED = frozenset((405, 415, 464))
 464 is what load balancers of AWS answer if the protocol of a request is not that of the servers behind them.
 """
 
+_LEAST = 0.001
+"""Minimum seconds that a second attempt gets. Transports reject zero."""
 
 _NO_ALPN = "no application protocol"
 """What a TLS alert says if the server speaks no HTTP/2, which is all that gRPC offers. OpenSSL writes it in two ways."""
@@ -127,6 +130,7 @@ class _AutoTransport:
         chosen = self._chosen or self._known()
         if chosen is not None:
             return await chosen.unary(path, request, metadata, timeout)
+        check_call(self._loop, path, timeout)
         end = self._loop.time() + timeout
         first = self._first()
         try:
@@ -135,7 +139,7 @@ class _AutoTransport:
             other = self._fallback(first, error)
             if other is None:
                 raise
-            left = max(end - self._loop.time(), 0.0)
+            left = max(end - self._loop.time(), _LEAST)
             try:
                 reply = await other.unary(path, request, metadata, left)
             except RpcError as second:
@@ -156,6 +160,7 @@ class _AutoTransport:
     async def _first_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         first = self._first()
         error: RpcError | None = None
@@ -172,7 +177,7 @@ class _AutoTransport:
         if error is None or other is None:
             self._choose(first)
             return
-        left = None if end is None else max(end - self._loop.time(), 0.0)
+        left = None if end is None else max(end - self._loop.time(), _LEAST)
         async with aclosing(other.server_stream(path, request, metadata, left)) as replies:
             try:
                 async for reply in replies:
@@ -191,6 +196,7 @@ class _AutoTransport:
 
         Messages cannot be sent again, so a call that is refused later fails. The next call uses the other transport.
         """
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         transport = self._chosen or self._known() or self._first()
         started = False
@@ -205,7 +211,7 @@ class _AutoTransport:
             other = self._fallback(transport, failure)
             if other is None or started:
                 raise
-        left = None if end is None else max(end - self._loop.time(), 0.0)
+        left = None if end is None else max(end - self._loop.time(), _LEAST)
         async with other.open(path, metadata, left, bidirectional=bidirectional) as call:
             yield call
 

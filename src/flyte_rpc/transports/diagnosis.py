@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
+import stat
 from base64 import b64decode
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -67,6 +69,10 @@ class MissingTrailers(Exception):
     """A gRPC reply was complete but for its trailers. The cause of the error that is raised for it."""
 
 
+class NoReply(Exception):
+    """A server closed an HTTP/1.1 connection without a byte, as those do that speak HTTP/2 only. The cause of the error."""
+
+
 def unreachable_proxy(address: str, error: OSError) -> EndpointError:
     """The error for a proxy that cannot be connected to."""
     if isinstance(error, socket.gaierror):
@@ -81,19 +87,48 @@ def unreachable_proxy(address: str, error: OSError) -> EndpointError:
     return EndpointError(f"the proxy {address} cannot be reached: {what}", hint=hint, unprocessed=True)
 
 
-def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> EndpointError:
-    """The error for a connection that could not be made."""
+def no_tunnel(endpoint: Endpoint, proxy: str, expected: str) -> EndpointError:
+    """The error for a proxy that says that it has connected, but passes on something else.
+
+    Args:
+        endpoint: The peer at the other end.
+        proxy: Address of the proxy.
+        expected: What the peer should speak.
+    """
+    return EndpointError(
+        f"the tunnel of the proxy {proxy} to {endpoint.address} does not speak {expected}",
+        hint="Check the address of the proxy, and host, port and scheme of the endpoint.",
+        unprocessed=True,
+    )
+
+
+def unreachable(
+    endpoint: Endpoint, error: OSError, *, connected: bool, expected: str = "gRPC", proxy: str = ""
+) -> EndpointError:
+    """The error for a connection that could not be made.
+
+    Args:
+        endpoint: The peer.
+        error: What failed.
+        connected: Whether the peer has accepted the connection.
+        expected: What the peer should speak.
+        proxy: Address of the proxy to it, if there is one.
+    """
     where = endpoint.address
     hint = ""
-    if endpoint.socket_path and isinstance(error, FileNotFoundError):
-        what = f"there is no socket at {where}"
-        hint = "Start the server, or check the path."
+    if endpoint.socket_path and (found := _other_file(endpoint.socket_path)):
+        what, hint = found, "Start the server, or check the path."
+    elif proxy and isinstance(error, ssl.SSLError) and _is_not_tls(error):
+        return no_tunnel(endpoint, proxy, "TLS")
+    elif proxy and isinstance(error, TimeoutError) and not connected:
+        what = f"the proxy {proxy} does not connect to {where} in time"
+        hint = f"Check host and port of both, and that the proxy allows {where}."
     elif isinstance(error, ssl.SSLCertVerificationError):
         what = f"the TLS certificate of {where} is not trusted ({error.verify_message})"
         hint = _certificate_hint(error)
     elif isinstance(error, ssl.SSLError):
         what = f"the TLS handshake with {where} failed ({error.reason or error})"
-        if "WRONG_VERSION" in str(error) or "RECORD_LAYER" in str(error):
+        if _is_not_tls(error):
             hint = f"The server seems to speak cleartext: use http://{where}."
     elif isinstance(error, socket.gaierror):
         what = f"the host name {endpoint.host!r} cannot be resolved ({error.strerror})"
@@ -101,7 +136,8 @@ def unreachable(endpoint: Endpoint, error: OSError, *, connected: bool) -> Endpo
         what = f"nothing is listening on {where}"
         hint = "Start the server, or check host and port."
     elif isinstance(error, TimeoutError) and connected:
-        what = f"{where} accepts connections but sends no HTTP/2 settings, so it is not a gRPC server"
+        so = ", so it is not a gRPC server" if expected == "gRPC" else ""
+        what = f"{where} accepts connections but sends no HTTP/2 settings{so}"
         hint = _other_scheme(endpoint)
     elif isinstance(error, TimeoutError):
         what = f"{where} does not answer"
@@ -122,39 +158,51 @@ def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
     )
 
 
-def not_http2(endpoint: Endpoint, head: bytes, ended: str = "") -> EndpointError:
+def not_http2(
+    endpoint: Endpoint, head: bytes, ended: str = "", *, expected: str = "gRPC", proxy: str = ""
+) -> EndpointError:
     """The error for a peer whose first bytes are not HTTP/2.
 
     Args:
         endpoint: The peer.
         head: Its first bytes.
         ended: Why the connection ended, if it did.
+        expected: What the peer should speak: `gRPC` or `HTTP/2`.
+        proxy: Address of the proxy to it, if there is one.
     """
     where = endpoint.address
     hint = ""
     if "CERTIFICATE_REQUIRED" in ended.upper().replace(" ", "_"):  # TLS 1.3 servers say so after the handshake
         what = f"{where} asks for a client certificate"
         hint = "Set Network(client_certificate=..., client_key=...)."
-    elif head.startswith(b"HTTP/1."):
-        line = head.split(b"\r\n", 1)[0].decode("ascii", "replace")
-        what = f"what answers on {where} speaks HTTP/1.1, not gRPC ({line!r})"
+    elif _is_http1(head):
+        line = head.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+        what = f"what answers on {where} speaks HTTP/1.1, not {expected} ({line!r})"
         hint = "A web server or proxy answers there: use the port of the gRPC service, or let the proxy pass HTTP/2 on."
     elif head.lstrip().startswith(b"<"):
-        what = f"what answers on {where} sends an HTML page, not gRPC"
+        what = f"what answers on {where} sends an HTML page, not {expected}"
         hint = "A web server answers there: use the port of the gRPC service."
     elif head.startswith(b"\x15\x03"):
         what = f"what answers on {where} expects TLS"
         hint = f"Use https://{where}."
+    elif head and proxy:
+        return no_tunnel(endpoint, proxy, expected)
     elif head:
-        what = f"what answers on {where} is not a gRPC server (it sends {head[:40]!r})"
+        what = f"what answers on {where} does not speak {expected} (it sends {head[:40]!r})"
     else:
-        what = f"{where} closes the connection without an answer"
-        hint = _other_scheme(endpoint)
+        return closed_at_once(endpoint)
     error = EndpointError(what, hint=hint, unprocessed=True)
     # Python's own server is one that answers a version of HTTP it does not know with a page that has no headers.
-    http1 = head.startswith(b"HTTP/1.") or head.lstrip().startswith(b"<")
+    http1 = _is_http1(head) or head.lstrip().startswith(b"<")
     error.__cause__ = ForeignReply("the first bytes are not HTTP/2", http1=http1)
     return error
+
+
+def closed_at_once(endpoint: Endpoint) -> EndpointError:
+    """The error for a peer that accepts connections and closes them before anything is sent."""
+    return EndpointError(
+        f"{endpoint.address} closes the connection without an answer", hint=_other_scheme(endpoint), unprocessed=True
+    )
 
 
 def missing_status(*, complete: bool) -> ConnectionLostError:
@@ -222,6 +270,29 @@ def _status_error(status: int, trailers: Mapping[str, str]) -> RpcError:
     except ValueError:
         details = b""  # broken details must not hide the error that they belong to
     return rpc_error(status, message, details=details)
+
+
+def _is_http1(head: bytes) -> bool:
+    """Whether first bytes, of which there may be few, begin an HTTP/1.1 reply."""
+    return bool(head) and b"HTTP/1.".startswith(head[:7])
+
+
+def _is_not_tls(error: ssl.SSLError) -> bool:
+    return "WRONG_VERSION" in str(error) or "RECORD_LAYER" in str(error)
+
+
+def _other_file(path: str) -> str:
+    """What is at the path of a Unix socket in its place; empty for a socket."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return f"there is no socket at {path}"
+    except OSError:
+        return ""  # the error of the connection says why
+    if stat.S_ISSOCK(mode):
+        return ""
+    kind = "a directory" if stat.S_ISDIR(mode) else "a regular file" if stat.S_ISREG(mode) else "another kind of file"
+    return f"{path} is {kind}, not a socket"
 
 
 def _is_refusal(error: OSError) -> bool:

@@ -79,7 +79,7 @@ def parse_endpoint(text: str, *, insecure: bool | None = None) -> Endpoint:
         raise ValueError("an endpoint carries no user or password; pass token= instead")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise _rejected(text, "a path or query has no meaning here")
-    if not (_is_ipv6(host) if ":" in host else _HOST.fullmatch(host)):
+    if not is_host(host):
         raise _rejected(text, "there is no valid host name in it")
     tls = _tls(text, scheme.lower(), host, insecure)
     if port is None:
@@ -105,9 +105,12 @@ def _socket(text: str, path: str, insecure: bool | None) -> Endpoint:
     return Endpoint("localhost", 0, False, path)
 
 
-def _is_ipv6(host: str) -> bool:
+def is_host(text: str) -> bool:
+    """Whether text is a host name or an address, IPv6 without brackets."""
+    if ":" not in text:
+        return _HOST.fullmatch(text) is not None
     try:
-        ipaddress.IPv6Address(host)
+        ipaddress.IPv6Address(text)
     except ValueError:
         return False
     return True

@@ -79,17 +79,17 @@ def gunzip(data: bytes, limit: int) -> bytes:
     size = 0
     while data:
         if len(parts) == _MAX_MEMBERS:
-            raise BadFrame("the compressed reply has too many parts")
+            raise BadFrame("the compressed message has too many parts")
         member = zlib.decompressobj(wbits=_GZIP)
         try:
             part = member.decompress(data, limit - size + 1)
         except zlib.error as error:
-            raise BadFrame(f"the compressed reply is broken ({error})") from None
+            raise BadFrame(f"the compressed message is broken ({error})") from None
         size += len(part)
         if size > limit:
             raise BadFrame(f"the compressed message expands to more than the limit of {limit:,} bytes", too_large=True)
         if not member.eof:
-            raise BadFrame("the compressed reply is cut short")
+            raise BadFrame("the compressed message is cut short")
         parts.append(part)
         data = member.unused_data
     return parts[0] if len(parts) == 1 else b"".join(parts)

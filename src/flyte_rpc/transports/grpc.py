@@ -7,13 +7,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from flyte_rpc.errors import ConnectionLostError, DeadlineExceededError, DecodeError, RpcError
+from flyte_rpc.errors import ConnectionLostError, DecodeError
 from flyte_rpc.version import USER_AGENT
 
-from . import diagnosis
+from .checks import CheckedStream, check_call
 from .connections import Http2Connections
 from .framing import frame
-from .grpc_call import GrpcCall, GrpcStreamingCall, seconds_text, timeout_header
+from .grpc_call import GrpcCall, GrpcStreamingCall, connected_before, timeout_header
 from .http2.connection import Http2Connection
 from .http2.headers import HeaderWriter
 from .http2.keepalive import PING_INTERVAL, PING_TIMEOUT, PingPolicy
@@ -110,11 +110,13 @@ class GrpcTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[GrpcStreamingCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
         call = await self._start_call(path, None, metadata, timeout, expected_messages=1, long=True)
+        stream = CheckedStream(GrpcStreamingCall(call), self._loop)
         try:
-            yield GrpcStreamingCall(call)
+            yield stream
         finally:
+            stream.leave()
             call.release()
 
     def close(self) -> None:
@@ -135,8 +137,11 @@ class GrpcTransport:
         long: bool,
     ) -> GrpcCall:
         """Send a request; None if the messages follow. The caller releases the call in the end."""
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
-        connection = self._connections.pick(long=long) or await self._acquire_before(end, timeout, long=long)
+        connection = self._connections.pick(long=long)
+        if connection is None:
+            connection = await connected_before(self._connections.acquire(long=long), end, timeout)
         streaming = request is None
         call = GrpcCall(
             self._connections, connection, self._loop, expected_messages, end, timeout, long=long, streaming=streaming
@@ -162,24 +167,12 @@ class GrpcTransport:
             raise
         return call
 
-    async def _acquire_before(self, end: float | None, timeout: float | None, *, long: bool) -> Http2Connection:
-        limit = asyncio.timeout_at(end)
-        try:
-            async with limit:
-                return await self._connections.acquire(long=long)
-        except TimeoutError as error:
-            if isinstance(error, RpcError) or not limit.expired():
-                raise
-            what = f"not connected to the server after {seconds_text(timeout)}"
-            raise DeadlineExceededError(what, unprocessed=True) from None
-
     async def _connect(self) -> Http2Connection:
-        endpoint, made = self._endpoint, list[Http2Connection]()
+        endpoint = self._endpoint
 
         def make_connection() -> Http2Connection:
             headers = HeaderWriter("https" if endpoint.tls else "http", endpoint.authority, self._user_agent)
-            made.append(Http2Connection(self._loop, headers, self.pings))
-            return made[-1]
+            return Http2Connection(self._loop, headers, self.pings)
 
         opener = Opener(
             endpoint,
@@ -188,20 +181,8 @@ class GrpcTransport:
             make_connection,
             protocols=("h2",),
             user_agent=self._user_agent,
+            expected="gRPC",
         )
-
-        async def connect(address: str) -> Http2Connection:
-            connection = await opener.open(address)
-            if not await connection.shake_hands():
-                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
-            return connection
-
-        try:
-            connection = await opener.dial(connect, self._connect_seconds)
-        except OSError as error:
-            if isinstance(error, RpcError):
-                raise
-            reached = any(connection.reached for connection in made)
-            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        connection = await opener.connect(opener.check_http2, self._connect_seconds)
         self._connected = True
         return connection

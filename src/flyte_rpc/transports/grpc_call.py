@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from math import ceil
+from typing import TypeVar
 
 from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
 
@@ -14,6 +16,8 @@ from .http2.connection import Http2Connection
 
 _MAX_TIMEOUT = 99_999_999
 """What fits into the eight digits of `grpc-timeout`."""
+
+T = TypeVar("T")
 
 
 def timeout_header(seconds: float) -> str:
@@ -30,6 +34,28 @@ def timeout_header(seconds: float) -> str:
 def seconds_text(timeout: float | None) -> str:
     """A timeout as error messages show it."""
     return f"{round(timeout or 0, 3):g} s"
+
+
+async def connected_before(connecting: Awaitable[T], end: float | None, timeout: float | None) -> T:
+    """Wait for a connection.
+
+    Args:
+        connecting: What to wait for.
+        end: The deadline of the call, as time of the event loop; None for none.
+        timeout: The seconds of the call, for the error.
+
+    Raises:
+        DeadlineExceededError: The deadline passes first. Nothing was sent.
+    """
+    limit = asyncio.timeout_at(end)
+    try:
+        async with limit:
+            return await connecting
+    except TimeoutError as error:
+        if isinstance(error, RpcError) or not limit.expired():
+            raise
+        what = f"not connected to the server after {seconds_text(timeout)}"
+        raise DeadlineExceededError(what, unprocessed=True) from None
 
 
 class GrpcCall:
@@ -125,23 +151,18 @@ class GrpcCall:
 
 
 class GrpcStreamingCall:
-    """A call in which the client streams."""
+    """A call in which the client streams. One task sends, and another one may receive."""
 
-    __slots__ = ("_call", "_ended")
+    __slots__ = ("_call",)
 
     def __init__(self, call: GrpcCall) -> None:
         self._call = call
-        self._ended = False
 
     async def send(self, message: bytes) -> bool:
-        if self._ended:
-            raise RuntimeError("no message can be sent after end()")
         return await self._write(frame(message), end=False)
 
     async def end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            await self._write(b"", end=True)
+        await self._write(b"", end=True)
 
     async def receive(self) -> bytes | None:
         stream = self._call.stream

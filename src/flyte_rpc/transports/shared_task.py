@@ -54,7 +54,7 @@ class SharedTask(Generic[T]):
             self._task.cancel()
 
     def _closed_error(self) -> ConnectionLostError:
-        return ConnectionLostError(self._closed_because, hint="Make a new Client.", unprocessed=True)
+        return ConnectionLostError(self._closed_because, hint="Create a new Client.", unprocessed=True)
 
 
 def _consume_exception(task: asyncio.Task[Any]) -> None:

@@ -22,12 +22,16 @@ class StreamingCall(Protocol):
             Whether the call still takes messages. If not, `receive` returns or raises what the server answered.
 
         Raises:
-            RuntimeError: `end` was called before.
+            RuntimeError: `end` was called before, the block of the call was left, or another task is sending.
         """
         ...
 
     async def end(self) -> None:
-        """Tell the server that no more messages follow. Ending twice does nothing."""
+        """Tell the server that no more messages follow. Ending twice does nothing.
+
+        Raises:
+            RuntimeError: The block of the call was left, or another task is sending.
+        """
         ...
 
     async def receive(self) -> bytes | None:
@@ -35,12 +39,17 @@ class StreamingCall(Protocol):
 
         Raises:
             RpcError: The call failed. Replies that arrived before are returned first.
+            RuntimeError: The block of the call was left, or another task is receiving.
         """
         ...
 
 
 class Transport(Protocol):
-    """A connection to one server, for the event loop on which it was opened. It connects and reconnects by itself."""
+    """A connection to one server, for the event loop on which it was opened. It connects and reconnects by itself.
+
+    Calls from another event loop raise a RuntimeError. A path that is not one, and a timeout that is not a positive, finite
+    number of seconds, raise a ValueError before anything is sent.
+    """
 
     @property
     def connected(self) -> bool:

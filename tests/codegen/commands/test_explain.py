@@ -24,6 +24,7 @@ library.LibraryService.ListBooks  (library/books.proto:67)
   method     Book.listall(cls, *, in_state: Collection[BookState | str] | None = None, titled: str | None = None, \
 on_shelf: str | None = None, printed_at: TimeFilter | None = None, sort_by: SortBy | None = None, \
 lendable_only: bool = False, shelves: Collection[str] = (), limit: int | None = None, page_size: int | None = None, \
+timeout: float | timedelta | None = None, \
 project: str | None = None, domain: str | None = None, client: Client | None = None) -> Pager[Self]
 """
 BOOK = """\

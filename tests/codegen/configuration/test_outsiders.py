@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flyte_codegen.diagnostics import Diagnostic
+from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from flyte_codegen.python.text import docstring
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
@@ -190,8 +190,8 @@ service Things { rpc Get(Thing) returns (Thing); rpc Do(Thing) returns (Thing); 
 """
     made = fragment(proto(body), METHODS.replace('"name"', '"class"') + "Get = {}\nDo = {}\n").generate()
     base = made.get("entities.thing:ThingBase")
-    assert str(signature(base.get)).startswith("(class_: 'str', *, client")
-    assert [*signature(base.do).parameters] == ["self"]
+    assert str(signature(base.get)).startswith("(class_: 'str', *, timeout")
+    assert [*signature(base.do).parameters] == ["self", "timeout"]
 
 
 def test_a_message_that_names_the_thing_has_to_be_given(fragment: Make) -> None:
@@ -214,7 +214,7 @@ message DoRequest { string name = 1; int32 limit = 2; string token = 3; }
 service Things { rpc Do(DoRequest) returns (Thing); }
 """
     made = fragment(proto(body), f"{METHODS}Do = {{}}\n").generate()
-    assert [*signature(made.get("entities.thing:ThingBase").do).parameters] == ["self", "limit", "token"]
+    assert [*signature(made.get("entities.thing:ThingBase").do).parameters] == ["self", "limit", "token", "timeout"]
 
 
 def test_comments_that_are_laid_out(fragment: Make) -> None:
@@ -317,3 +317,19 @@ def test_files_that_import_each_other(fragment: Make, mistakes: Mistakes) -> Non
     (only,) = mistakes(fragment(protos))
     assert "File recursively imports itself: a.proto -> b.proto -> a.proto" in only.message
     assert only.place == "a.proto:3:1"
+
+
+def test_a_field_that_is_named_like_the_time_limit(fragment: Make) -> None:
+    body = """
+message Thing { string name = 1; }
+message GetThingRequest { string name = 1; int32 timeout = 2; }
+service Things { rpc GetThing(GetThingRequest) returns (Thing); }
+"""
+    with pytest.raises(CodegenError, match="the parameter timeout would occur twice") as raised:
+        fragment(proto(body), f"{METHODS}GetThing = {{}}\n").generate()
+    assert 'params = { "path.to.field" = "another_name" }' in str(raised.value)
+    renamed = 'GetThing = { params = { "timeout" = "server_timeout" } }'
+    made = fragment(proto(body), f"{METHODS}{renamed}\n").generate()
+    assert [*signature(made.get("entities.thing:ThingBase").get).parameters] == [
+        *("name", "server_timeout", "timeout", "client"),
+    ]

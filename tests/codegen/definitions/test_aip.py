@@ -40,7 +40,9 @@ def test_a_reply_that_is_the_thing_itself(fragment: Callable[..., Fragment]) -> 
     source = (made.path / "entities/pen.py").read_text("utf-8")
     assert source.count("return cls._of(reply, caller)") == 2
     assert "cls._of(reply, caller)" in source
-    assert "  method     Pen.get(cls, name: str, *, client" in explain(made.config, "GetPen")
+    assert "  method     Pen.get(cls, name: str, *, timeout: float | timedelta | None = None, client" in explain(
+        made.config, "GetPen"
+    )
 
 
 async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) -> None:

@@ -93,7 +93,9 @@ service Things {{ rpc GetThing(GetThingRequest) returns (Thing); rpc ShutThing(G
 
 def arguments(method: Any, fields: Sequence[str]) -> dict[str, str]:
     """Map each parameter to the name of its field, which is unique."""
-    taken = {name: name.strip("_") for name in inspect.signature(method).parameters if name != "client"}
+    taken = {
+        name: name.strip("_") for name in inspect.signature(method).parameters if name not in ("client", "timeout")
+    }
     assert sorted(taken.values()) == sorted(fields)
     return taken
 

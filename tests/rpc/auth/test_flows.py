@@ -253,7 +253,7 @@ class TestCommand:
             ("print('a'); print('b')", "other than a single token"),
             ("import sys; sys.exit('log in first\\nsecond line')", r"exit code 1 \(log in first\)"),
             ("import sys; sys.exit(3)", r"exit code 3\."),
-            ("import sys; print('abc'); sys.exit('bad token abc')", r"\(bad token \*\*\*\)"),
+            ("import sys; print('abc123'); sys.exit('bad token abc123')", r"\(bad token \*\*\*\)"),
             (f"import sys; sys.exit('bad {'x1' * 20}')", r"\(bad \*\*\*\)"),
         ],
     )

@@ -201,3 +201,11 @@ def test_delays_double_up_to_a_limit_and_vary() -> None:
         assert len(delays) > 1
         assert all(0.75 * mean <= delay <= 1.25 * mean for delay in delays)
     assert backoff.delay(10_000) == 10.0
+
+
+@pytest.mark.parametrize("token", ["a", "Basic a", "e s c a"])
+async def test_credentials_of_a_few_characters_do_not_mangle_messages(server: RunningServer, token: str) -> None:
+    async with Client(server.endpoint, timeout=20, retry=AT_ONCE, token=token) as client:
+        with pytest.raises(errors.InternalError) as raised:
+            await unary(client, Echo.WRITE, Note(status="INTERNAL", message="a pear and an apple"))
+    assert raised.value.message == "a pear and an apple"

@@ -257,7 +257,8 @@ class TestOtherServers:
         async with raw_server(talk) as address:
             text = await failure(f"http://{address}", errors.ConnectionLostError)
         assert "without a reply" in text
-        assert paths == ["PRI * HTTP/2.0", "POST /test.Echo/Write HTTP/1.1"]
+        assert paths[0] == "PRI * HTTP/2.0"
+        assert [path for path in paths if not path.startswith("PRI")] == ["POST /test.Echo/Write HTTP/1.1"]
 
 
 class TestArguments:

@@ -215,7 +215,7 @@ class TestReplies:
         ("answer", "error", "shown"),
         [
             (reply(gzip.compress(b"{}")[:-4], headers := "200 OK", "application/proto", "Content-Encoding: gzip"),
-             errors.DecodeError, "the compressed reply is cut short"),
+             errors.DecodeError, "the compressed message is cut short"),
             (reply(b"{}", headers, "application/proto", "Content-Encoding: gzip"), errors.DecodeError, "broken"),
             (reply(b"{}", headers, "application/proto", "Content-Encoding: br"), errors.DecodeError, "'br'"),
             (reply(b"{}", headers, "application/proto", "Connection: close", "Content-Length: 9", length=False),

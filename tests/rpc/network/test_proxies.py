@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
+from base64 import b64encode
+from typing import Any
 
 import pytest
 
 from flyte import errors
 from flyte_rpc.calls.call_path import stream, unary
-from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.client import CallRecord, Client
 from flyte_rpc.errors import InitializationError
 from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.transports.grpc import GrpcTransport
 from flyte_rpc.transports.network.proxies import environment_proxy, parse_proxy
 from flyte_rpc.transports.network.settings import Network
 from flyte_rpc.transports.transport import TransportName
@@ -19,7 +23,7 @@ from rpc.conftest import AT_ONCE
 from rpc.network.conftest import CREDENTIALS
 from support.connect_server import ConnectServer
 from support.echo import Echo, Note
-from support.peers import saying, silent
+from support.peers import raw_server, saying, silent
 
 WAYS: list[tuple[TransportName, str]] = [
     ("grpc", "both"),
@@ -126,12 +130,93 @@ class TestProxiesThatAreNot:
             ("ftp://127.0.0.1", "not the URL of a proxy"),
             ("http://", "not the URL of a proxy"),
             ("http://ada:hunter2@host:port", "not the URL of a proxy"),
+            ("http://ada:hunter2@a b:1", "contains a space or a control character"),
+            ("http://ada:hunter2\r\nx@host:1", "contains a space or a control character"),
+            ("http://ada:hunter2@[::1", "not the URL of a proxy"),
+            ("http://ada:hunter2@ho$t:1", "not the URL of a proxy"),
         ],
     )
     def test_urls_that_cannot_be_used(self, proxy: str, shown: str) -> None:
         with pytest.raises(InitializationError, match=shown) as raised:
             Network(proxy=proxy)
+        assert isinstance(raised.value, ValueError)
+        assert str(raised.value).startswith("proxy ")
         assert "hunter2" not in str(raised.value)
+
+
+class TestTunnels:
+    """What a proxy says about the tunnel, and what comes out of it. All of it may repeat the credentials."""
+
+    URL = "http://ada:hunter2%20%C3%A9@{}"
+    FORMS = (b"hunter2 \xc3\xa9", b"hunter2%20%C3%A9", b64encode("ada:hunter2 é".encode()))
+
+    @pytest.mark.parametrize("transport", ["grpc", "grpclib", "connect", "auto"])
+    @pytest.mark.parametrize("form", FORMS)
+    @pytest.mark.parametrize("scheme", ["http", "https"])
+    @pytest.mark.parametrize(
+        "says", [b"HTTP/1.1 403 not %b\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 403 %b\r\n\r\n"]
+    )
+    async def test_credentials_are_not_repeated(
+        self, says: bytes, form: bytes, scheme: str, transport: TransportName, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.DEBUG)
+        async with (
+            saying(says % form) as address,
+            client_to(f"{scheme}://flyte.example", transport, self.URL.format(address)) as client,
+        ):
+            with pytest.raises(errors.RpcError) as raised:
+                await unary(client, Echo.WRITE, Note())
+        shown = "".join(traceback.format_exception(raised.value)) + caplog.text
+        assert "hunter2" not in shown
+        assert form.decode() not in shown
+
+    async def test_an_informational_reply_is_skipped(self) -> None:
+        says = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 403 Forbidden\r\n\r\n"
+        async with saying(says) as address, client_to("https://flyte.example", "grpc", f"http://{address}") as client:
+            with pytest.raises(errors.EndpointError, match=r"does not connect to .* \(HTTP/1.1 403 Forbidden\)"):
+                await unary(client, Echo.WRITE, Note())
+
+    async def test_informational_replies_have_a_limit(self) -> None:
+        says = b"HTTP/1.1 100 Continue\r\n\r\n" * 4000
+        async with saying(says) as address, client_to("https://flyte.example", "grpc", f"http://{address}") as client:
+            with pytest.raises(errors.EndpointError, match="sends something that is not an HTTP reply"):
+                await unary(client, Echo.WRITE, Note())
+
+    @pytest.mark.parametrize("transport", ["grpc", "grpclib", "connect", "auto"])
+    @pytest.mark.parametrize("rpc", [Echo.SAY, Echo.WRITE])
+    @pytest.mark.parametrize(
+        ("scheme", "junk", "protocol"),
+        [("https", b"JUNKJUNKJUNK", "TLS"), ("https", b"", "TLS"), ("http", b"JUNK", "gRPC|HTTP/1.1")],
+    )
+    async def test_a_tunnel_that_carries_something_else(
+        self, transport: TransportName, rpc: Any, scheme: str, junk: bytes, protocol: str
+    ) -> None:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + junk)
+            await reader.read(1)
+            if not junk:
+                writer.write(b"JUNKJUNKJUNK")
+            await reader.read(-1)
+
+        calls: list[CallRecord] = []
+        async with (
+            raw_server(talk) as address,
+            client_to(f"{scheme}://flyte.example", transport, f"http://{address}", on_call=calls.append) as client,
+        ):
+            with pytest.raises(
+                errors.EndpointError, match=f"the tunnel of the proxy {address} to .* does not speak ({protocol})"
+            ):
+                await unary(client, rpc, Note())
+        assert len(calls) <= AT_ONCE.attempts
+
+    async def test_a_proxy_that_never_answers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(GrpcTransport.__init__.__kwdefaults__, "connect_seconds", 0.1)
+        async with silent() as address, client_to("https://flyte.example", "grpc", f"http://{address}") as client:
+            with pytest.raises(
+                errors.EndpointError, match=f"the proxy {address} does not connect to flyte.example:443 in time"
+            ):
+                await unary(client, Echo.WRITE, Note())
 
 
 class TestEnvironment:

@@ -259,6 +259,7 @@ class TestRefusals:
             assert reply.status == 415
             own = "application/connect+proto" if stream else "application/proto"
             assert reply.headers["accept-post"].split(", ")[0] == own and "json" not in reply.headers["accept-post"]
+            assert (kind or "(none)") in reply.body.decode()
         assert (await browser.call("POST", SAY, PROTO + "; charset=UTF-8", body=note(n=1))).status == 200
 
     async def test_protocols_that_need_http2(self, browser: Browser, server: RunningServer) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
+from h2.errors import ErrorCodes
 from h2.events import Event, StreamEnded, StreamReset
 
 from flyte_rpc.serving.server import RunningServer
@@ -167,3 +169,59 @@ async def test_a_handler_that_does_not_read_holds_the_client_up(server: RunningS
         echo.reading.set()
         client.send(stream, b"", end=True)
         assert json.loads((await client.answer(stream)).data[5:].partition(b"}")[0] + b"}") == {"total": sent}
+
+
+async def settled(client: RawClient, streams: list[int]) -> dict[int, Event]:
+    """How each of the streams ends."""
+    ended: dict[int, Event] = {}
+    while len(ended) < len(streams):
+        received = await client.reader.read(65_536)
+        assert received, "the server closed the connection"
+        for event in client.h2.receive_data(received):
+            if isinstance(event, StreamEnded | StreamReset):
+                ended[event.stream_id or 0] = event
+        client.flush()
+    return ended
+
+
+async def test_more_streams_than_the_limit_before_the_client_knows_it(server: RunningServer, echo: EchoServer) -> None:
+    """As Envoy does: it opens a stream for each waiting call while the server's settings are on their way."""
+    async with raw_client(server.port) as client, asyncio.timeout(20):
+        streams = [client.begin(SAY, **PROTO) for _ in range(300)]
+        for stream in streams:
+            client.send(stream, note(n=1), end=True)
+        ended = await settled(client, streams)
+        assert all(isinstance(event, StreamEnded) for event in ended.values())
+        assert len(echo.calls) == 300
+        assert client.h2.remote_settings.max_concurrent_streams == 100, "what clients are told"
+
+
+async def test_streams_beyond_all_reason_are_refused_one_by_one(server: RunningServer, echo: EchoServer) -> None:
+    async with raw_client(server.port) as client, asyncio.timeout(20):
+        hanging = [client.begin(SAY, **PROTO) for _ in range(1024)]
+        refused = [client.begin(SAY, **PROTO) for _ in range(10)]
+        ended = await settled(client, refused)
+        assert {(event.stream_id, event.error_code) for event in ended.values() if isinstance(event, StreamReset)} == {
+            (stream, ErrorCodes.REFUSED_STREAM) for stream in refused
+        }
+        for stream in hanging[:2]:
+            client.send(stream, note(n=1), end=True)
+            assert (await client.answer(stream)).data == note(n=1)
+        assert len(echo.calls) == 2
+
+
+async def test_a_handler_that_does_not_read_holds_up_its_own_call_only(server: RunningServer, echo: EchoServer) -> None:
+    echo.reading.clear()
+    async with raw_client(server.port) as client, asyncio.timeout(20):
+        stream = client.begin(SUM, **STREAM)
+        while client.h2.local_flow_control_window(stream) < 2**20:  # the server's settings
+            client.h2.receive_data(await client.reader.read(65_536))
+            client.flush()
+        data = message(note(n=1))
+        client.send(stream, data)
+        await echo.entered.wait()
+        while window := client.h2.local_flow_control_window(stream):
+            client.send(stream, bytes(min(window, 16_384)))
+            await client.writer.drain()
+        assert (await client.call(SAY, note(n=1, big="x" * 10_000), **PROTO)).headers[":status"] == "200"
+        echo.reading.set()

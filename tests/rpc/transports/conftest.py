@@ -29,7 +29,13 @@ GRPCLIB_CANNOT = {
 }
 """What works over the client's own gRPC transport only, and why."""
 
-ONE_TRANSPORT = ("test_grpc_server.py", "test_headers.py", "test_keepalive.py", "test_streaming_calls.py")
+ONE_TRANSPORT = (
+    "test_grpc_server.py",
+    "test_headers.py",
+    "test_keepalive.py",
+    "test_misuse.py",
+    "test_streaming_calls.py",
+)
 """Tests of servers, of parts of the client's own HTTP/2, and those that choose transports themselves."""
 
 

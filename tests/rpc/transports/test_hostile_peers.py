@@ -92,7 +92,7 @@ class TestCompression:
     @pytest.mark.parametrize(
         ("body", "encoding", "shown"),
         [
-            (b"not gzip", "gzip", "compressed reply is broken"),
+            (b"not gzip", "gzip", "compressed message is broken"),
             (gzip.compress(b'{"ok": 1}', mtime=0)[:-9], "gzip", "cut short"),
             (b"x", "br", "compressed as 'br', which was not agreed"),
         ],

@@ -52,7 +52,7 @@ class TestEndpointsThatAreNot:
             ),
             (b"<!DOCTYPE html><p>505", "sends an HTML page, not gRPC"),
             (b"\x15\x03\x01\x00\x02\x02\x46", "expects TLS"),
-            (b"SSH-2.0-OpenSSH_9.2\r\n", "is not a gRPC server (it sends b'SSH-2.0-OpenSSH_9.2"),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", "does not speak gRPC (it sends b'SSH-2.0-OpenSSH_9.2"),
             (b"", "closes the connection without an answer"),
         ],
     )

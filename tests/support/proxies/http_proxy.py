@@ -9,18 +9,23 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.certificates import Authority
+
 # It writes its port into a file once it listens.
 _SECONDS = 30.0
 
 
 @contextmanager
-def http_proxy(folder: Path, *, credentials: str = "", certificate: Path | None = None) -> Generator[int]:
+def http_proxy(
+    folder: Path, *, credentials: str = "", certificate: Path | None = None, authority: Authority | None = None
+) -> Generator[int]:
     """Run a proxy. Gives its port.
 
     Args:
         folder: An empty folder for its files.
         credentials: `user:password` that it wants.
         certificate: PEM file with key and certificate, for a proxy that is reached over TLS.
+        authority: Signs the certificates of a proxy that decrypts TLS. It also is what the proxy trusts.
     """
     port_file, log = folder / "port", folder / "log"
     command = [sys.executable, "-m", "proxy", "--hostname", "127.0.0.1", "--port", "0", "--num-workers", "1"]
@@ -30,6 +35,12 @@ def http_proxy(folder: Path, *, credentials: str = "", certificate: Path | None 
         command += ["--basic-auth", credentials]
     if certificate is not None:
         command += ["--cert-file", str(certificate), "--key-file", str(certificate)]
+    if authority is not None:
+        signing = folder / "signing.key"
+        subprocess.run(["openssl", "genrsa", "-out", str(signing), "2048"], check=True, capture_output=True)
+        command += ["--ca-cert-file", str(authority.certificate), "--ca-key-file", str(authority.key)]
+        command += ["--ca-signing-key-file", str(signing), "--ca-cert-dir", str(folder / "certificates")]
+        command += ["--ca-file", str(authority.certificate)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + _SECONDS

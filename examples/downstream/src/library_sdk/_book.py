@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking
 
 from library_sdk_api.entities.book import BookBase
@@ -38,12 +39,14 @@ class Book(BookBase):
         return self.due_at is not None and self.due_at < (now or datetime.now(UTC))
 
     @blocking
-    async def lend_for_weeks(self, card: str, weeks: int) -> Book:
+    @within_timeout
+    async def lend_for_weeks(self, card: str, weeks: int, *, timeout: float | timedelta | None = None) -> Book:
         """Lend the book, and fetch it again.
 
         Args:
             card: Card number of the reader.
             weeks: Weeks that the reader may keep it, at least 1.
+            timeout: Maximum seconds for both calls together, or a timedelta. Default: the client's for each.
 
         Returns:
             The updated book.

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -20,6 +21,8 @@ _CHUNK = 1 << 16
 _HEAD_TIMEOUT = 30.0
 _BODY_TIMEOUT = 300.0
 _MAX_BODY = 1 << 30
+_RANGE = re.compile(r"bytes=(\d{1,18})-")
+"""From a byte to the end. Servers may ignore other ranges, and then send the whole file."""
 
 
 class _HttpError(Exception):
@@ -101,9 +104,7 @@ class Links:
         elif not path.is_file():
             raise _HttpError(404, "the file does not exist")
         else:
-            _head(writer, 200, path.stat().st_size)
-            if request.method == "GET":
-                await _send(path, writer)
+            await _give(request, path, writer)
 
     def _check(self, method: str, request: _Request) -> None:
         expires, md5 = request.query.get("expires", ""), request.query.get("md5", "")
@@ -157,16 +158,38 @@ def _parse(head: bytes) -> _Request:
     return _Request(method, unquote(parts.path), query, headers)
 
 
-def _head(writer: asyncio.StreamWriter, status: int, length: int) -> None:
-    reason = "OK" if status == 200 else "Refused"
-    writer.write(
-        f"HTTP/1.1 {status} {reason}\r\nContent-Length: {length}\r\nConnection: close\r\n"
-        "Content-Type: application/octet-stream\r\nX-Content-Type-Options: nosniff\r\n\r\n".encode()
-    )
+def _head(writer: asyncio.StreamWriter, status: int, length: int, *headers: str) -> None:
+    reason = "OK" if status in (200, 206) else "Refused"
+    lines = [
+        f"HTTP/1.1 {status} {reason}",
+        f"Content-Length: {length}",
+        "Connection: close",
+        "Content-Type: application/octet-stream",
+        "X-Content-Type-Options: nosniff",
+        *headers,
+    ]
+    writer.write("\r\n".join([*lines, "", ""]).encode())
 
 
-async def _send(path: Path, writer: asyncio.StreamWriter) -> None:
+async def _give(request: _Request, path: Path, writer: asyncio.StreamWriter) -> None:
+    """Send a file, or its rest from the requested byte on."""
     with path.open("rb") as stream:
-        while data := stream.read(_CHUNK):
-            writer.write(data)
-            await writer.drain()
+        state = os.fstat(stream.fileno())
+        size, version = state.st_size, f'"{state.st_mtime_ns:x}-{state.st_size:x}"'
+        headers = ["Accept-Ranges: bytes", f"ETag: {version}"]
+        asked = _RANGE.fullmatch(request.headers.get("range", ""))
+        start = 0
+        if asked and request.headers.get("if-range", version) == version:
+            start = int(asked[1])
+            if start >= size:
+                raise _HttpError(416, f"the file has {size} bytes")
+            _head(writer, 206, size - start, *headers, f"Content-Range: bytes {start}-{size - 1}/{size}")
+        else:
+            _head(writer, 200, size, *headers)
+        if request.method == "GET":
+            stream.seek(start)
+            left = size - start
+            while data := stream.read(min(_CHUNK, left)):
+                left -= len(data)
+                writer.write(data)
+                await writer.drain()

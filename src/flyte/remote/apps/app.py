@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, ClassVar, Self
+from datetime import timedelta
+from typing import ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte.errors import AbortedError, AlreadyExistsError, FlyteError, NotFoundError
 from flyte.models import DeploymentStatus, DesiredState, UnknownPhase
-from flyte.remote._common import ProjectScoped, console_url
-from flyte_api.entities.app import AppBase
+from flyte.remote._common import console_url
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
-from flyte_api.messages.flyteidl2.app.app_definition import Condition, Identifier, Meta, Spec, SpecDesiredState
+from flyte_api.messages.flyteidl2.app.app_definition import Condition, Meta, Spec, SpecDesiredState
 from flyte_rpc.arguments import texts
 from flyte_rpc.calls.client import Client
-from flyte_rpc.entities.stream import Stream
-from flyte_rpc.sync.decorators import blocking, fetching, streaming
+from flyte_rpc.calls.options import within, within_timeout
+from flyte_rpc.sync.decorators import blocking, fetching
 
 from . import status
+from .logged_app import LoggedApp
 from .messages import (
     ACTIVATED,
     DEACTIVATED,
@@ -33,13 +34,10 @@ from .messages import (
 )
 from .waiting import WaitFor, check_wait, states_until, time_limit
 
-if TYPE_CHECKING:
-    from .logs import LogLine
-
 _log = logging.getLogger("flyte.remote")
 
 
-class App(AppBase, ProjectScoped):
+class App(LoggedApp):
     """An app: a long-running program that answers requests, such as a model or a dashboard."""
 
     _REPR: ClassVar[tuple[str, ...]] = (
@@ -77,10 +75,12 @@ class App(AppBase, ProjectScoped):
 
     @fetching
     @classmethod
+    @within_timeout
     async def create(
         cls,
         app: AppMessage,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -89,6 +89,8 @@ class App(AppBase, ProjectScoped):
 
         Args:
             app: The app, with a name and a container or pod. Missing parts of its identifier are filled in.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project, domain: Ids. Default: the app's own, else the client's.
             client: The client for the calls. Default: the current one.
 
@@ -115,6 +117,7 @@ class App(AppBase, ProjectScoped):
 
     @fetching
     @classmethod
+    @within_timeout
     async def replace(
         cls,
         name: str,
@@ -122,6 +125,7 @@ class App(AppBase, ProjectScoped):
         reason: str,
         labels: Mapping[str, str] | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -135,6 +139,8 @@ class App(AppBase, ProjectScoped):
             updated_app_spec: Its new definition.
             reason: Reason for the app's history, at most 100 characters.
             labels: New labels, which replace all existing ones; {} for none. Default: the existing labels.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project, domain: Ids. Default: the client's.
             client: The client for the calls. Default: the current one.
 
@@ -166,11 +172,13 @@ class App(AppBase, ProjectScoped):
 
     @fetching
     @classmethod
+    @within_timeout
     async def update(
         cls,
         updated_app_proto: AppMessage,
         reason: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -180,6 +188,7 @@ class App(AppBase, ProjectScoped):
         Args:
             updated_app_proto: The new app. Missing parts of its identifier are filled in.
             reason: Reason for the app's history, at most 100 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project, domain: Ids. Default: the app's own, else the client's.
             client: The client for the calls. Default: the current one.
 
@@ -198,10 +207,15 @@ class App(AppBase, ProjectScoped):
         return await cls._update.aio(message, checked_reason(reason), client=caller)
 
     @blocking
-    async def sync(self) -> Self:
+    @within_timeout
+    async def sync(self, *, timeout: float | timedelta | None = None) -> Self:
         """Fetch the app again with `AppService.Get`, and return it.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The app no longer exists.
             RpcError: The call failed; the subclass says how.
         """
@@ -209,14 +223,14 @@ class App(AppBase, ProjectScoped):
         return self
 
     @blocking
-    async def watch(self, wait_for: WaitFor = "activated", timeout: float | None = None) -> Self:
+    async def watch(self, wait_for: WaitFor = "activated", timeout: float | timedelta | None = None) -> Self:
         """Wait until the app is up, or until it is down, without changing it. To change it, use `activate` or `deactivate`.
 
         The wait reconnects when the connection breaks.
 
         Args:
             wait_for: "activated" or "deactivated". Default: "activated".
-            timeout: Maximum seconds to wait. Default: no limit.
+            timeout: Maximum seconds to wait, or a timedelta. Default: no limit.
 
         Returns:
             This app, updated.
@@ -237,12 +251,13 @@ class App(AppBase, ProjectScoped):
         return self
 
     @blocking
-    async def activate(self, wait: bool = False, timeout: float | None = None) -> Self:
+    async def activate(self, wait: bool = False, timeout: float | timedelta | None = None) -> Self:
         """Start the app. Nothing is sent if it is up and stays so.
 
         Args:
             wait: Wait until the app is up. Default: False.
-            timeout: Maximum seconds to wait. Default: no limit.
+            timeout: Maximum seconds for the calls, and again for the wait, or a timedelta. Default: the client's for
+                each call, and no limit for the wait.
 
         Returns:
             This app.
@@ -258,35 +273,39 @@ class App(AppBase, ProjectScoped):
         return await self._change_state("activated", wait, timeout)
 
     @blocking
-    async def deactivate(self, wait: bool = False, timeout: float | None = None) -> Self:
+    async def deactivate(self, wait: bool = False, timeout: float | timedelta | None = None) -> Self:
         """Stop the app. Nothing is sent if it is down and stays so.
 
         Args:
             wait: Wait until the app is down. Default: False.
-            timeout: Maximum seconds to wait. Default: no limit.
+            timeout: Maximum seconds for the calls, and again for the wait, or a timedelta. Default: the client's for
+                each call, and no limit for the wait.
 
         Returns:
             This app. Errors and calls are those of `activate`.
         """
         return await self._change_state("deactivated", wait, timeout)
 
-    async def _change_state(self, wanted: WaitFor, wait: bool, timeout: float | None) -> Self:
+    async def _change_state(self, wanted: WaitFor, wait: bool, timeout: float | timedelta | None) -> Self:
         check_wait(wanted, timeout)
-        # Sending an older message would revert changes of other users.
-        await self._fetch()
-        before = self.condition
-        if wanted == "activated":
-            unchanged, state, reason = status.stays_up(self.pb2), SpecDesiredState.ACTIVE, ACTIVATED
-        else:
-            unchanged, state, reason = status.stays_down(self.pb2), SpecDesiredState.STOPPED, DEACTIVATED
-        if not unchanged:
-            message = with_desired_state(self.pb2, state)
-            self.pb2 = (await type(self)._update.aio(message, reason, client=self.client)).pb2
-            if wait:
-                await self._wait(wanted, timeout, before)
+        with within(timeout):
+            # Sending an older message would revert changes of other users.
+            await self._fetch()
+            before = self.condition
+            if wanted == "activated":
+                unchanged, state, reason = status.stays_up(self.pb2), SpecDesiredState.ACTIVE, ACTIVATED
+            else:
+                unchanged, state, reason = status.stays_down(self.pb2), SpecDesiredState.STOPPED, DEACTIVATED
+            if not unchanged:
+                message = with_desired_state(self.pb2, state)
+                self.pb2 = (await type(self)._update.aio(message, reason, client=self.client)).pb2
+        if wait and not unchanged:
+            await self._wait(wanted, timeout, before)
         return self
 
-    async def _wait(self, wait_for: WaitFor, timeout: float | None, before: Condition | None = None) -> None:
+    async def _wait(
+        self, wait_for: WaitFor, timeout: float | timedelta | None, before: Condition | None = None
+    ) -> None:
         states = states_until(self._label(), wait_for, self._fetch, self._watch(), before)
         async with (
             time_limit(timeout, f"{self._label()} to be {wait_for}", lambda: str(self.deployment_status)),
@@ -295,17 +314,13 @@ class App(AppBase, ProjectScoped):
             async for message in states:
                 self.pb2 = message
 
-    async def _fetch(self) -> AppMessage:
-        message: AppMessage = (await type(self).get.aio(self.name, **self._scope, client=self.client)).pb2
-        self.pb2 = message
-        return message
-
     @asynccontextmanager
-    async def ephemeral_ctx(self, timeout: float | None = None) -> AsyncGenerator[Self]:
+    async def ephemeral_ctx(self, timeout: float | timedelta | None = None) -> AsyncGenerator[Self]:
         """Start the app for an `async with` block, and stop it afterwards, even after an error.
 
         Args:
-            timeout: Maximum seconds to wait until the app is up, and again until it is down. Default: no limit.
+            timeout: Maximum seconds to wait until the app is up, and again until it is down, or a timedelta. Default:
+                no limit.
 
         Yields:
             This app, once it is up. Errors and calls are those of `activate` and `deactivate`.
@@ -320,7 +335,7 @@ class App(AppBase, ProjectScoped):
         await self.deactivate.aio(wait=True, timeout=timeout)
 
     @contextmanager
-    def ephemeral_ctx_sync(self, timeout: float | None = None) -> Generator[Self]:
+    def ephemeral_ctx_sync(self, timeout: float | timedelta | None = None) -> Generator[Self]:
         """Start the app for a `with` block, and stop it afterwards. See `ephemeral_ctx`."""
         check_wait("activated", timeout)
         try:
@@ -332,7 +347,7 @@ class App(AppBase, ProjectScoped):
         self.deactivate(wait=True, timeout=timeout)
 
     @blocking
-    async def _deactivate_after(self, cause: BaseException, timeout: float | None) -> None:
+    async def _deactivate_after(self, cause: BaseException, timeout: float | timedelta | None) -> None:
         """Deactivate the app after an error. The original error is raised."""
         try:
             # Do not wait after an interrupt or a cancellation.
@@ -341,56 +356,3 @@ class App(AppBase, ProjectScoped):
             pass  # the app no longer exists
         except FlyteError as failure:
             cause.add_note(f"{self._label()} may still be up, as it could not be deactivated: {failure}")
-
-    @streaming
-    def get_logs(
-        self, replica_name: str | None = None, *, filter_system: bool = False, follow: bool = True
-    ) -> Stream[LogLine]:
-        """Stream the log lines of all replicas of the app: the existing lines first, then new ones.
-
-        The stream reconnects when the connection breaks, and drops lines that it has delivered before; it recognises
-        them by their timestamp. It ends when the app is down or has no replicas left.
-
-        Args:
-            replica_name: Only lines of this replica. Default: all.
-            filter_system: Omit lines of the platform. Default: False.
-            follow: Wait for new lines after the existing ones. Default: True.
-
-        Returns:
-            A stream of lines for `for` or `async for`. `str(line)` is the text without a line break.
-
-        Raises:
-            ValueError: `replica_name` is empty.
-            NotFoundError: The app does not exist.
-            LogsNotYetAvailableError: The app has no replicas.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `AppLogsService.TailLogs` and `AppService.Get`.
-        """
-        from .logs import AppSource, follow_logs
-
-        identifier = (self.pb2.metadata or Meta()).id or Identifier()
-        source = AppSource(self.client, identifier, self._fetch)
-        return follow_logs(source, replica_name, filter_system=filter_system, follow=follow)
-
-    @blocking
-    async def show_logs(
-        self,
-        max_lines: int | None = None,
-        show_ts: bool = False,
-        raw: bool = False,
-        filter_system: bool = False,
-        replica_name: str | None = None,
-    ) -> None:
-        """Print the log lines of the app as they arrive, until the app is down. Errors are those of `get_logs`.
-
-        Args:
-            max_lines: Stop after this many lines. Default: no limit.
-            show_ts: Begin each line with its time in UTC. Default: False.
-            raw: Print lines without the name of the replica in front. Default: False.
-            filter_system: Omit lines of the platform. Default: False.
-            replica_name: Only lines of this replica. Default: all.
-        """
-        from .logs import show
-
-        await show(self.get_logs(replica_name, filter_system=filter_system), max_lines, show_ts=show_ts, raw=raw)

@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import attrs
@@ -23,7 +23,7 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine as LineM
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLineOriginator
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as ContainerLines
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
-from flyte_rpc.arguments import text, whole
+from flyte_rpc.arguments import seconds, text, whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
@@ -33,6 +33,7 @@ from flyte_rpc.entities.filters import rfc3339
 from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
+from flyte_rpc.entities.time_limit import expiring
 
 from .status import deployment_status, stays_down
 
@@ -71,17 +72,25 @@ class LogLine:
         return self.message
 
 
-def follow_logs(source: AppSource, replica_name: str | None, *, filter_system: bool, follow: bool) -> Stream[LogLine]:
+def follow_logs(
+    source: AppSource,
+    replica_name: str | None,
+    *,
+    filter_system: bool,
+    follow: bool,
+    timeout: float | timedelta | None = None,
+) -> Stream[LogLine]:
     """Follow the logs of an app. See `App.get_logs`."""
     if replica_name is not None:
         text("replica_name", replica_name, 1)
+    limit = None if timeout is None else seconds("timeout", timeout)
 
     async def batches() -> AsyncGenerator[list[LogLine]]:
         async with aclosing(_Tail(source, replica_name, follow).batches()) as all_batches:
             async for batch in all_batches:
                 yield [line for line in batch if not (filter_system and line.system)]
 
-    return BatchedStream(batches)
+    return BatchedStream(expiring(batches, limit, f"the end of the log of app {source.identifier.name}"))
 
 
 async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, raw: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
 from typing import Literal, get_args
 
 from flyte.errors import AppDeletedError, AppFailedError, AppStateError, NotFoundError, RpcError, WaitTimeoutError
@@ -25,7 +26,7 @@ _SILENCE = 10.0
 """Seconds without an event after which the app is fetched: events during a lost connection may never arrive."""
 
 
-def check_wait(wait_for: str, timeout: float | None) -> None:
+def check_wait(wait_for: str, timeout: float | timedelta | None) -> None:
     """Check the arguments of a wait.
 
     Raises:
@@ -38,14 +39,16 @@ def check_wait(wait_for: str, timeout: float | None) -> None:
 
 
 @asynccontextmanager
-async def time_limit(timeout: float | None, waited_for: str, last_state: Callable[[], str]) -> AsyncGenerator[None]:
+async def time_limit(
+    timeout: float | timedelta | None, waited_for: str, last_state: Callable[[], str]
+) -> AsyncGenerator[None]:
     """Limit the time of an `async with` block.
 
     Raises:
         WaitTimeoutError: The time has passed.
     """
     clock = asyncio.get_running_loop().time
-    start, limit = clock(), asyncio.timeout(timeout)
+    start, limit = clock(), asyncio.timeout(None if timeout is None else seconds("timeout", timeout))
     try:
         async with limit:
             yield

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
-import attrs
-
 from flyte._client import resolve_client
-from flyte.definitions.artifact import Card, Kind, Metadata, metadata_of
+from flyte.definitions.artifact import Card, Kind, metadata_of
 from flyte.errors import AlreadyExistsError, NotFoundError
-from flyte.remote._common import console_url, principal
+from flyte.remote._common import ProjectScope, console_url, principal
 from flyte.types import Dir, File, StructuredDataset
 from flyte_api.entities.artifact import ArtifactBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -19,6 +17,7 @@ from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId, Tim
 from flyte_api.messages.flyteidl2.core.literals import Literal as LiteralMessage
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import SortBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
@@ -27,7 +26,7 @@ from flyte_rpc.sync.decorators import blocking, fetching
 from . import fields
 from .group import ArtifactGroup
 from .partitions import as_values, merged, selecting, shown
-from .publishing import artifact_name, publication
+from .publishing import artifact_name, described, publication
 from .selection import checked_limit, conditions, refuse_several
 
 
@@ -182,6 +181,7 @@ class Artifact(ArtifactBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def create(
         cls,
         value: File | Dir | StructuredDataset,
@@ -193,6 +193,7 @@ class Artifact(ArtifactBase):
         kind: Kind | None = None,
         card: Card | None = None,
         python_type: Any = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         external_ref: str | None = None,
@@ -213,6 +214,8 @@ class Artifact(ArtifactBase):
             kind: "model", "data" or "generic". Default: unset.
             card: A page about it for the console. Default: none.
             python_type: Annotation to store the value as, such as `File | None`. Default: its own class.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             external_ref: Its source in another system, at most 1024 characters. Default: the action that this
@@ -234,7 +237,7 @@ class Artifact(ArtifactBase):
         Calls `ArtifactService.CreateArtifact`.
         """
         told = metadata_of(value)
-        about = _about(
+        about = described(
             told,
             name=name,
             version=version,
@@ -250,7 +253,7 @@ class Artifact(ArtifactBase):
         made = await publication(
             value, about, python_type=python_type, external_ref=external_ref, scope=scope, client=caller
         )
-        place = {"project": scope.project, "domain": scope.domain}
+        place: ProjectScope = {"project": scope.project, "domain": scope.domain}
         try:
             return await cls._create.aio(made.name, made.version, made.spec, **place, client=caller)
         except AlreadyExistsError:
@@ -260,12 +263,14 @@ class Artifact(ArtifactBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def get(
         cls,
         /,
         name: str,
         version: str | Literal["latest"] = "latest",
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         partitions: Mapping[str, Any] | None = None,
@@ -277,6 +282,7 @@ class Artifact(ArtifactBase):
         Args:
             name: Name of the artifact.
             version: The version. Default: the newest.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             partitions: The partition, by key, instead of a version. Default: any.
@@ -331,6 +337,7 @@ class Artifact(ArtifactBase):
         partitions: Mapping[str, Any] | None = None,
         sort_by: SortBy | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
         **partition_kwargs: Any,
     ) -> Pager[Self]:
@@ -356,6 +363,7 @@ class Artifact(ArtifactBase):
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending. Default:
                 the server's order, which is the newest first.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
             partition_kwargs: The partitions as keyword arguments: `region=["us", "eu"]`. They override `partitions`. Use
                 `partitions` for keys that have the name of an argument.
@@ -382,17 +390,8 @@ class Artifact(ArtifactBase):
             sort_by=sort_by,
             limit=checked_limit(limit),
             page_size=page_size,
+            timeout=timeout,
             project=project,
             domain=domain,
             client=client,
         )
-
-
-def _about(told: Metadata | None, **given: Any) -> Metadata:
-    """Return the metadata to publish: the arguments override the value's own metadata."""
-    said = {argument: value for argument, value in given.items() if value is not None}
-    if told is not None:
-        return attrs.evolve(told, **said)
-    if "name" not in said:
-        raise ValueError("name is missing; pass name=, or a value created with flyte.artifacts.new")
-    return Metadata(**said)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte._client import resolve_client
@@ -12,6 +12,7 @@ from flyte_api.messages.flyteidl2.artifact.artifact import Artifact as ArtifactM
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import as_filters
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
@@ -87,6 +88,7 @@ class ArtifactGroup(ArtifactGroupBase):
         project: str | None = None,
         domain: str | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List artifacts by name, the most recently published first.
@@ -97,6 +99,7 @@ class ArtifactGroup(ArtifactGroupBase):
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -114,6 +117,7 @@ class ArtifactGroup(ArtifactGroupBase):
             filters=as_filters(Filter, ("CONTAINS", "name", [wanted])) if wanted else [],
             limit=checked_limit(limit),
             page_size=page_size,
+            timeout=timeout,
             project=project,
             domain=domain,
             client=client,
@@ -121,11 +125,13 @@ class ArtifactGroup(ArtifactGroupBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def declare(
         cls,
         name: str,
         partitions: Mapping[str, Any],
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -136,6 +142,7 @@ class ArtifactGroup(ArtifactGroupBase):
             name: Name of the artifact.
             partitions: The type of each key. `date` or "day", `datetime` or "hour", "week" and "month" make a time key;
                 at most one is allowed. `str` and `int` make a text key; at most 16 are allowed.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -157,10 +164,12 @@ class ArtifactGroup(ArtifactGroupBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def get_schema(
         cls,
         name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -169,6 +178,7 @@ class ArtifactGroup(ArtifactGroupBase):
 
         Args:
             name: Name of the artifact.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -188,12 +198,14 @@ class ArtifactGroup(ArtifactGroupBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def partition_values(
         cls,
         /,
         name: str,
         key: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         limit: int = _MAX_VALUES,
@@ -206,6 +218,8 @@ class ArtifactGroup(ArtifactGroupBase):
         Args:
             name: Name of the artifact.
             key: The key.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             limit: Maximum number of values, at least 1. Default: 1000.

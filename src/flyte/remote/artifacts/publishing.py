@@ -25,6 +25,7 @@ from flyte_api.messages.flyteidl2.core.types import (
 )
 from flyte_rpc.arguments import several, text, texts
 from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.options import before_deadline
 
 from .partitions import as_messages
 
@@ -58,6 +59,20 @@ def artifact_name(name: object) -> str:
         ValueError: It is empty, too long, or has characters that servers reject.
     """
     return _plain("name", name)
+
+
+def described(told: Metadata | None, **given: Any) -> Metadata:
+    """Return the metadata to publish: the arguments override the value's own metadata.
+
+    Raises:
+        ValueError: There is no name.
+    """
+    said = {argument: value for argument, value in given.items() if value is not None}
+    if told is not None:
+        return attrs.evolve(told, **said)
+    if "name" not in said:
+        raise ValueError("name is missing; pass name=, or a value created with flyte.artifacts.new")
+    return Metadata(**said)
 
 
 async def publication(
@@ -132,9 +147,10 @@ async def _uploaded(value: File | Dir | StructuredDataset, scope: Scope, client:
             "upload_dir and pass the URI"
         )
     kind = Dir if isinstance(value, Dir) else File
-    stored: File | Dir = await kind.from_local.aio(
-        value.uri, format=value.format, project=scope.project, domain=scope.domain, client=client
-    )
+    async with before_deadline(f"the upload of {value.uri}"):
+        stored: File | Dir = await kind.from_local.aio(
+            value.uri, format=value.format, project=scope.project, domain=scope.domain, client=client
+        )
     return dataclasses.replace(stored, hash=value.hash or stored.hash)
 
 

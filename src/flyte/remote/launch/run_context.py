@@ -72,6 +72,7 @@ class RunContext:
     run_base_dir: str | None = None
     max_action_concurrency: int | None = attrs.field(default=None, validator=_count)
     custom_context: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    timeout: float | None = attrs.field(default=None, eq=False)
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
 
     def named(self) -> RunContext:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flyte.models import at_once
 from flyte_api.entities.action_details import ActionDetailsBase
 from flyte_rpc.arguments import whole
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking
 
 from .attempt_history import AttemptHistory
@@ -27,15 +28,25 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
         return at_once(self)
 
     @blocking
-    async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
+    @within_timeout
+    async def inputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionInputs:
         """Fetch the inputs as Python values by name.
 
         Args:
             as_types: Classes to read values as, by name. Default: classes generated from the definition.
             allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             TypeError: `as_types` names a nonexistent value, or a value does not fit the given type.
             NotFoundError: The server has no inputs of this action.
             RpcError: The call failed; the subclass says how.
@@ -47,15 +58,25 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
         return await read_inputs(self.client, self.action_id, self._interface, as_types, allow_pickle=allow_pickle)
 
     @blocking
-    async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
+    @within_timeout
+    async def outputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionOutputs:
         """Fetch the outputs as a tuple of named Python values.
 
         Args:
             as_types: Classes to read values as, by name. Default: classes generated from the definition.
             allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`, and `unsupported` says why.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotDoneError: The action has not ended yet.
             BaseRuntimeError: It ended without outputs: it failed, timed out or was aborted.
             TypeError: `as_types` names a nonexistent value, or a value does not fit the given type.
@@ -80,13 +101,18 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
         return None if trace is None else trace.interface
 
     @blocking
-    async def data_uris(self) -> DataUris:
+    @within_timeout
+    async def data_uris(self, *, timeout: float | timedelta | None = None) -> DataUris:
         """Fetch the URIs of the inputs and outputs.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             The URIs, for programs with access to the storage. `outputs` is None until the action has succeeded.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The action does not exist, or its outputs are missing although it has succeeded.
             RpcError: The call failed; the subclass says how.
 
@@ -97,8 +123,14 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
         return await data_uris(self.client, self.action_id)
 
     @blocking
+    @within_timeout
     async def download_links(
-        self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
+        self,
+        kind: Downloadable = "report",
+        *,
+        attempt: int | None = None,
+        expires_in: timedelta | None = None,
+        timeout: float | timedelta | None = None,
     ) -> DownloadLinks:
         """Create download links for the report or code bundle of an attempt.
 
@@ -107,6 +139,8 @@ class ActionDetails(AttemptHistory, ActionDetailsBase):
                 without code bundles reject the latter.
             attempt: Which attempt, from 1. Default: the latest.
             expires_in: How long the links are valid. Default: decided by the server, usually an hour.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             The links. Anyone with a link can download, so treat links as secrets.

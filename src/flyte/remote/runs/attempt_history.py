@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import attrs
 
-from flyte._task_errors import task_error
 from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, TaskTimeoutError
 from flyte.models import ActionPhase
 from flyte.remote._common import Phase
@@ -158,6 +157,8 @@ class AttemptHistory(ActionFields):
             raise ActionAbortedError(f"{what} was aborted{reason}")
         error = self.error_info
         if error is not None:
+            from flyte._task_errors import task_error
+
             latest = self.attempt()
             worker = None if latest is None else latest.cluster or None
             raise task_error(error.kind.name, error.code, f"{what} failed: {error.message}", worker=worker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from flyte._client import resolve_client
@@ -17,6 +18,7 @@ from flyte_api.sorting import ActionKey
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
@@ -80,6 +82,7 @@ class Condition(ActionFields, ConditionBase):
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -94,6 +97,7 @@ class Condition(ActionFields, ConditionBase):
                 `created_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -124,7 +128,8 @@ class Condition(ActionFields, ConditionBase):
             some = asyncio.Semaphore(_AT_ONCE)
             return Page(await gather(item._completed(some) for item in page.items), page.token)
 
-        return Pager(fetch, limit=limit, page_size=caller.page_size if page_size is None else page_size)
+        size = caller.page_size if page_size is None else page_size
+        return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
 
     async def _completed(self, some: asyncio.Semaphore) -> Self:
         """Complete this condition from its details if the listing omits its metadata."""
@@ -139,6 +144,7 @@ class Condition(ActionFields, ConditionBase):
 
     @blocking
     @classmethod
+    @within_timeout
     async def get(
         cls,
         name: str,
@@ -146,6 +152,7 @@ class Condition(ActionFields, ConditionBase):
         run_name: str,
         action_name: str | None = None,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -157,6 +164,8 @@ class Condition(ActionFields, ConditionBase):
             run_name: Name of the run.
             action_name: The waiting action. Default: any. If several have a condition of that name, the oldest is
                 returned.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -178,11 +187,13 @@ class Condition(ActionFields, ConditionBase):
         return None
 
     @blocking
-    async def signal(self, payload: Answer) -> None:
+    @within_timeout
+    async def signal(self, payload: Answer, *, timeout: float | timedelta | None = None) -> None:
         """Send the value that the run waits for.
 
         Args:
             payload: The value, of the expected type. An int is accepted for a float.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Raises:
             TypeError: The value has the wrong type; nothing was sent.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
@@ -14,7 +15,7 @@ from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, Run
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
-from flyte_rpc.arguments import whole
+from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
@@ -22,6 +23,7 @@ from flyte_rpc.entities.filters import rfc3339
 from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
+from flyte_rpc.entities.time_limit import expiring
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
@@ -42,10 +44,18 @@ class LogSource(NamedTuple):
     fetch_details: Callable[[], Awaitable[ActionDetails]]
 
 
-def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_ts: bool) -> Stream[str]:
+def follow(
+    source: LogSource,
+    attempt: int | None,
+    *,
+    filter_system: bool,
+    show_ts: bool,
+    timeout: float | timedelta | None = None,
+) -> Stream[str]:
     """Follow the log of an attempt. See `Action.get_logs`."""
     if attempt is not None:
         whole("attempt", attempt, 1)
+    limit = None if timeout is None else seconds("timeout", timeout)
 
     async def batches() -> AsyncGenerator[list[str]]:
         async with aclosing(_Tail(source, attempt).batches()) as batches_of_attempt:
@@ -56,17 +66,15 @@ def follow(source: LogSource, attempt: int | None, *, filter_system: bool, show_
                     if not (filter_system and line.originator == LogLineOriginator.SYSTEM)
                 ]
 
-    return BatchedStream(batches)
+    return BatchedStream(expiring(batches, limit, f"the end of the log of action {source.action.name}"))
 
 
-async def show(
-    source: LogSource, attempt: int | None, *, max_lines: int | None, show_ts: bool, filter_system: bool
-) -> None:
+async def show(log: Stream[str], max_lines: int | None) -> None:
     """Print the log of an attempt. See `Action.show_logs`."""
     if max_lines is not None:
         whole("max_lines", max_lines, 0)
     shown = 0
-    async with aclosing(aiter(follow(source, attempt, filter_system=filter_system, show_ts=show_ts))) as lines:
+    async with aclosing(aiter(log)) as lines:
         while max_lines is None or shown < max_lines:
             line = await anext(lines, None)
             if line is None:

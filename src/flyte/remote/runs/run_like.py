@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from flyte.remote._common import Phase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.entity import Entity
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
-
-from .waiting import WaitFor, check_wait_for, wait
 
 if TYPE_CHECKING:
     from .action_details import ActionDetails
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
     from .logs import LogSource
+    from .waiting import WaitFor
 
 
 class RunLike(Entity[Any]):
@@ -31,7 +31,7 @@ class RunLike(Entity[Any]):
         """The identifier of the action."""
 
     @abstractmethod
-    def _watch_action(self, timeout: float | None = None) -> Watch[ActionDetails]:
+    def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the action, and update this entity with each item."""
 
     @abstractmethod
@@ -43,11 +43,13 @@ class RunLike(Entity[Any]):
         """The title of the progress display."""
 
     @blocking
-    async def wait(self, *, timeout: float | None = None, wait_for: WaitFor = "terminal", quiet: bool = False) -> Phase:
+    async def wait(
+        self, *, timeout: float | timedelta | None = None, wait_for: WaitFor = "terminal", quiet: bool = False
+    ) -> Phase:
         """Wait until the run or action ends, and show its progress.
 
         Args:
-            timeout: Maximum seconds to wait. Default: no limit. The run or action is not affected.
+            timeout: Maximum seconds to wait, or a timedelta. Default: no limit. The run or action is not affected.
             wait_for: "terminal" for its end, "running" for its start, "logs-ready" for its first logs. Its end also
                 ends the other two waits.
             quiet: Hide the progress. Default: a panel on a terminal or in a notebook, one line per phase
@@ -63,14 +65,21 @@ class RunLike(Entity[Any]):
 
         Calls `RunService.WatchActionDetails`.
         """
+        from .waiting import check_wait_for, wait
+
         check_wait_for(wait_for)
         return await wait(self._watch_action(timeout), wait_for=wait_for, quiet=quiet, title=self._title())
 
     @blocking
-    async def raise_for_status(self) -> None:
+    @within_timeout
+    async def raise_for_status(self, *, timeout: float | timedelta | None = None) -> None:
         """Raise the error that the run or action ended with, unless it succeeded.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotDoneError: It has not ended yet.
             BaseRuntimeError: It failed, timed out or was aborted; the subclass says which.
             RpcError: The call failed; the subclass says how.
@@ -80,34 +89,56 @@ class RunLike(Entity[Any]):
         (await self._fetch_details()).raise_for_status()
 
     @blocking
-    async def inputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionInputs:
+    @within_timeout
+    async def inputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionInputs:
         """Fetch the inputs as Python values by name. See `ActionDetails.inputs`.
 
         Args:
             as_types: Classes to read values as, by name. Default: classes generated from the definition.
             allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
         return await (await self._fetch_details()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
-    async def outputs(self, *, as_types: Mapping[str, Any] | None = None, allow_pickle: bool = False) -> ActionOutputs:
+    @within_timeout
+    async def outputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionOutputs:
         """Fetch the outputs as a tuple of named Python values. See `ActionDetails.outputs`.
 
         Args:
             as_types: Classes to read values as, by name. Default: classes generated from the definition.
             allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
                 people you trust. Default: False; a pickled value stays a raw `Literal`.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
         """
         return await (await self._fetch_details()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
-    async def data_uris(self) -> DataUris:
+    @within_timeout
+    async def data_uris(self, *, timeout: float | timedelta | None = None) -> DataUris:
         """Fetch the URIs of the inputs and outputs. See `ActionDetails.data_uris`.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Calls `RunService.GetActionDataURIs`.
         """
@@ -116,8 +147,14 @@ class RunLike(Entity[Any]):
         return await data_uris(self.client, self._action_id())
 
     @blocking
+    @within_timeout
     async def download_links(
-        self, kind: Downloadable = "report", *, attempt: int | None = None, expires_in: timedelta | None = None
+        self,
+        kind: Downloadable = "report",
+        *,
+        attempt: int | None = None,
+        expires_in: timedelta | None = None,
+        timeout: float | timedelta | None = None,
     ) -> DownloadLinks:
         """Create download links for the report or code bundle of an attempt. See `ActionDetails.download_links`.
 
@@ -125,6 +162,8 @@ class RunLike(Entity[Any]):
             kind: "report" or "code-bundle".
             attempt: Which attempt, from 1. Default: the latest.
             expires_in: How long the links are valid. Default: decided by the server, usually an hour.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Calls `RunService.GetActionDetails` and `DataProxyService.CreateDownloadLink`.
         """
@@ -133,7 +172,12 @@ class RunLike(Entity[Any]):
 
     @streaming
     def get_logs(
-        self, attempt: int | None = None, *, filter_system: bool = False, show_ts: bool = False
+        self,
+        attempt: int | None = None,
+        *,
+        filter_system: bool = False,
+        show_ts: bool = False,
+        timeout: float | timedelta | None = None,
     ) -> Stream[str]:
         """Stream the log lines until the attempt ends. The logs of a run are those of its root action.
 
@@ -143,6 +187,7 @@ class RunLike(Entity[Any]):
             attempt: Which attempt, from 1. Default: the latest.
             filter_system: Omit lines of the platform. Default: False.
             show_ts: Begin each line with its time in UTC. Default: False.
+            timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
 
         Returns:
             A stream of lines, without line breaks, for `for` or `async for`.
@@ -156,7 +201,7 @@ class RunLike(Entity[Any]):
         """
         from .logs import follow
 
-        return follow(self._log_source(), attempt, filter_system=filter_system, show_ts=show_ts)
+        return follow(self._log_source(), attempt, filter_system=filter_system, show_ts=show_ts, timeout=timeout)
 
     @blocking
     async def show_logs(
@@ -167,6 +212,7 @@ class RunLike(Entity[Any]):
         show_ts: bool = False,
         raw: bool = False,
         filter_system: bool = False,
+        timeout: float | timedelta | None = None,
     ) -> None:
         """Print the logs as they arrive, until the attempt ends. Errors are those of `get_logs`.
 
@@ -176,10 +222,12 @@ class RunLike(Entity[Any]):
             show_ts: Begin each line with its time in UTC. Default: False.
             raw: Accepted for programs of the official SDK. Lines are always printed as they are.
             filter_system: Omit lines of the platform. Default: False.
+            timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
         """
         from .logs import show
 
-        await show(self._log_source(), attempt, max_lines=max_lines, show_ts=show_ts, filter_system=filter_system)
+        lines = self.get_logs(attempt, filter_system=filter_system, show_ts=show_ts, timeout=timeout)
+        await show(lines, max_lines)
 
     def _log_source(self) -> LogSource:
         from .logs import LogSource

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from flyte.remote._common import ProjectScoped, console_url
@@ -14,6 +15,7 @@ from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, Run
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
@@ -40,10 +42,15 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
     _CONSOLE_PAGE = _PAGE
 
     @blocking
-    async def details(self) -> TrackedActionDetails:
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> TrackedActionDetails:
         """Fetch the reported details of the action, and update the action.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The action no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -54,11 +61,11 @@ class TrackedAction(ActionState, ActionFields, TrackedActionBase):
         return details
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[TrackedActionDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[TrackedActionDetails]:
         """Watch the action until it ends: its current details, then the details after each change.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
@@ -96,10 +103,12 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
 
     @fetching
     @classmethod
+    @within_timeout
     async def get(
         cls,
         name: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -108,6 +117,7 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
 
         Args:
             name: Name of the run, at most 30 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -130,10 +140,15 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
     _REPR: ClassVar[tuple[str, ...]] = ("name", "phase!s", "task_name", "task_version", "start_time", "labels")
 
     @blocking
-    async def details(self) -> TrackedRunDetails:
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> TrackedRunDetails:
         """Fetch the reported details of the run, and update the run.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The run no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -144,11 +159,11 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
         return details
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[TrackedRunDetails]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[TrackedRunDetails]:
         """Watch the run until it ends: its current details, then the details after each change.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from flyte.models import ActionPhase, UnknownPhase
+from flyte_rpc.terminal import shows_progress
 
 if TYPE_CHECKING:
     from flyte.remote._common import Phase
@@ -62,15 +63,9 @@ def _reached(details: ActionDetails, wait_for: WaitFor) -> bool:
 
 
 def _display(title: str) -> Display:
-    if _in_notebook() or sys.stderr.isatty():
+    if shows_progress():
         return _Panel(title)
     return _Lines(title)
-
-
-def _in_notebook() -> bool:
-    ipython: Any = sys.modules.get("IPython")
-    shell = None if ipython is None else ipython.get_ipython()
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
 
 
 class _Silence:

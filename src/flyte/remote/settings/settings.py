@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any, Self
 
 from flyte._client import resolve_client
@@ -13,6 +14,7 @@ from flyte_api.messages.flyteidl2.settings.settings_definition import ScopeLevel
 from flyte_api.messages.flyteidl2.settings.settings_definition import Settings as SettingsMessage
 from flyte_api.messages.flyteidl2.settings.settings_service import SettingsRecord
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking, fetching
 from flyte_rpc.typeguards import is_mapping
 
@@ -32,14 +34,21 @@ class Settings(SettingsBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def get_settings_for_edit(
-        cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None
+        cls,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
     ) -> Self:
         """Fetch the settings of a scope, and of the scopes above it.
 
         Args:
             project: Project; requires `domain`. Default: the domain's own settings.
             domain: Domain. Default: the settings of the client's organization.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -109,7 +118,10 @@ class Settings(SettingsBase):
         return str(self._scope)
 
     @blocking
-    async def update_settings(self, overrides: Mapping[str, Any]) -> Settings:
+    @within_timeout
+    async def update_settings(
+        self, overrides: Mapping[str, Any], *, timeout: float | timedelta | None = None
+    ) -> Settings:
         """Replace the settings of this scope. Settings that are not in `overrides` are inherited afterwards.
 
         To change one setting, pass all: `settings.update_settings({**settings.local_overrides(), "run.default_queue":
@@ -117,6 +129,7 @@ class Settings(SettingsBase):
 
         Args:
             overrides: Values by key. `UNSET` removes an inherited value.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             These settings, updated.
@@ -207,12 +220,21 @@ class ResolvedSettings(ResolvedSettingsBase):
 
     @fetching
     @classmethod
-    async def get(cls, project: str | None = None, domain: str | None = None, *, client: Client | None = None) -> Self:
+    @within_timeout
+    async def get(
+        cls,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> Self:
         """Fetch the effective settings of a scope.
 
         Args:
             project: Project; requires `domain`. Default: none.
             domain: Domain. Default: the client's organization.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:

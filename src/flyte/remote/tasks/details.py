@@ -6,6 +6,7 @@ import difflib
 import inspect
 from collections.abc import Mapping
 from copy import copy
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,7 @@ from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, Task
 from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking, fetching
 
 from .containers import container_of
@@ -52,11 +54,13 @@ class TaskDetails(TaskDetailsBase):
 
     @fetching
     @classmethod
+    @within_timeout
     async def fetch(
         cls,
         name: str,
         version: str,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -66,6 +70,7 @@ class TaskDetails(TaskDetailsBase):
         Args:
             name: Full name of the task, at most 255 characters.
             version: The version, at most 63 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -139,16 +144,22 @@ class TaskDetails(TaskDetailsBase):
         return inputs_schema(self.typed_interface, self.spec.default_inputs, title=self.name)
 
     @blocking
-    async def launch_form(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    @within_timeout
+    async def launch_form(
+        self, values: Mapping[str, Any] | None = None, *, timeout: float | timedelta | None = None
+    ) -> dict[str, Any]:
         """Fetch the JSON Schema of the inputs that the server generates for the launch form of its web console.
 
         Args:
             values: Inputs to fill in, as JSON values by name. Default: only the task's defaults.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             The schema, as a dict.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.TaskSpecToLaunchFormJson`; with values `JsonValuesToLiterals` and
@@ -162,13 +173,18 @@ class TaskDetails(TaskDetailsBase):
         return {} if form is None else form.to_python()
 
     @blocking
-    async def literals_of(self, values: Mapping[str, Any]) -> list[NamedLiteral]:
+    @within_timeout
+    async def literals_of(
+        self, values: Mapping[str, Any], *, timeout: float | timedelta | None = None
+    ) -> list[NamedLiteral]:
         """Convert plain JSON values to inputs of a run, on the server.
 
         Args:
             values: Inputs as JSON values, by name.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
         Calls `TranslatorService.JsonValuesToLiterals`.

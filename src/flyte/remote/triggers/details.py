@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from datetime import timedelta
 from typing import ClassVar, Self
 
 from flyte.definitions.trigger import Trigger
@@ -13,6 +14,7 @@ from flyte_api.messages.flyteidl2.common.identifier import TriggerName
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
@@ -52,12 +54,15 @@ class TriggerFields(ProjectScoped):
         return console_url(self.client, self.domain, self.project, "triggers", self.task_name, self.name)
 
     @streaming
-    def revisions(self, *, limit: int | None = None, page_size: int | None = None) -> Pager[TriggerRevision]:
+    def revisions(
+        self, *, limit: int | None = None, page_size: int | None = None, timeout: float | timedelta | None = None
+    ) -> Pager[TriggerRevision]:
         """List the revisions of the trigger, the newest first.
 
         Args:
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
 
         Returns:
             A pager for `for` or `async for`. It fetches nothing before the loop starts.
@@ -69,7 +74,13 @@ class TriggerFields(ProjectScoped):
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """
         return TriggerRevision.listall(
-            self.name, self.task_name, limit=limit, page_size=page_size, **self._scope, client=self.client
+            self.name,
+            self.task_name,
+            limit=limit,
+            page_size=page_size,
+            timeout=timeout,
+            **self._scope,
+            client=self.client,
         )
 
 
@@ -111,12 +122,14 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
 
     @fetching
     @classmethod
+    @within_timeout
     async def of_revision(
         cls,
         name: str,
         task_name: str,
         revision: int,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -127,6 +140,7 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
             revision: Number of the revision, from 1.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -164,6 +178,7 @@ class TriggerRevision(TriggerRevisionBase):
         *,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -175,6 +190,7 @@ class TriggerRevision(TriggerRevisionBase):
             task_name: Full name of its task, at most 255 characters.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -190,14 +206,26 @@ class TriggerRevision(TriggerRevisionBase):
         Calls `TriggerService.GetTriggerRevisionHistory`.
         """
         return cls._of_trigger(
-            name, task_name, limit=limit, page_size=page_size, project=project, domain=domain, client=client
+            name,
+            task_name,
+            limit=limit,
+            page_size=page_size,
+            timeout=timeout,
+            project=project,
+            domain=domain,
+            client=client,
         )
 
     @blocking
-    async def details(self) -> TriggerDetails:
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> TriggerDetails:
         """Fetch the details of the trigger at this revision.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The revision no longer exists.
             RpcError: The call failed; the subclass says how.
 

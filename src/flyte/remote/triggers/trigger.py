@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import timedelta
 from functools import partial
 from typing import Self
 
@@ -13,6 +14,7 @@ from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
@@ -29,6 +31,7 @@ class Trigger(TriggerBase, TriggerFields):
 
     @fetching
     @classmethod
+    @within_timeout
     async def create(
         cls,
         trigger: TriggerDefinition,
@@ -36,6 +39,7 @@ class Trigger(TriggerBase, TriggerFields):
         task_version: str | None = None,
         *,
         revision: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -51,6 +55,8 @@ class Trigger(TriggerBase, TriggerFields):
             task_version: The version of the task that the runs execute, at most 63 characters. Default: the latest.
             revision: The revision to replace, such as `details.revision` of previously fetched details.
                 Default: the latest at the time of the call.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -87,11 +93,13 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     @classmethod
+    @within_timeout
     async def get(
         cls,
         *,
         name: str,
         task_name: str,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -101,6 +109,7 @@ class Trigger(TriggerBase, TriggerFields):
         Args:
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -126,6 +135,7 @@ class Trigger(TriggerBase, TriggerFields):
         filters: Collection[Filter] = (),
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -141,6 +151,7 @@ class Trigger(TriggerBase, TriggerFields):
             filters: Further filters, on any field that the server knows.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -164,6 +175,7 @@ class Trigger(TriggerBase, TriggerFields):
                 sort_by=sort_by,
                 limit=limit,
                 page_size=page_size,
+                timeout=timeout,
                 project=project,
                 domain=domain,
                 client=client,
@@ -176,6 +188,7 @@ class Trigger(TriggerBase, TriggerFields):
             sort_by=sort_by,
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
             project=project,
             domain=domain,
             client=client,
@@ -183,12 +196,14 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     @classmethod
+    @within_timeout
     async def update(
         cls,
         name: str,
         task_name: str,
         active: bool,
         *,
+        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
@@ -202,6 +217,7 @@ class Trigger(TriggerBase, TriggerFields):
             name: Name of the trigger, at most 255 characters.
             task_name: Full name of its task, at most 255 characters.
             active: True to activate, False to deactivate.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
@@ -220,6 +236,7 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     @classmethod
+    @within_timeout
     async def delete(
         cls,
         name: str,
@@ -227,6 +244,7 @@ class Trigger(TriggerBase, TriggerFields):
         project: str | None = None,
         domain: str | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> None:
         """Delete a trigger. Its revisions can still be read.
@@ -238,6 +256,7 @@ class Trigger(TriggerBase, TriggerFields):
             task_name: Full name of its task, at most 255 characters.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -250,10 +269,15 @@ class Trigger(TriggerBase, TriggerFields):
         await cls._delete.aio([trigger_name(caller, name, task_name, project, domain)], client=caller)
 
     @blocking
-    async def get_details(self) -> TriggerDetails:
+    @within_timeout
+    async def get_details(self, *, timeout: float | timedelta | None = None) -> TriggerDetails:
         """Fetch the details at the latest revision, and update the trigger.
 
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The trigger no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -264,13 +288,19 @@ class Trigger(TriggerBase, TriggerFields):
         return found
 
     @blocking
-    async def activate(self) -> Trigger:
+    @within_timeout
+    async def activate(self, *, timeout: float | timedelta | None = None) -> Trigger:
         """Activate the trigger.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             This trigger, updated.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The trigger no longer exists.
             RpcError: The call failed; the subclass says how.
 
@@ -279,13 +309,19 @@ class Trigger(TriggerBase, TriggerFields):
         return await self._set_active(True)
 
     @blocking
-    async def deactivate(self) -> Trigger:
+    @within_timeout
+    async def deactivate(self, *, timeout: float | timedelta | None = None) -> Trigger:
         """Deactivate the trigger. It starts no more runs until it is activated.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
 
         Returns:
             This trigger, updated.
 
         Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
             NotFoundError: The trigger no longer exists.
             RpcError: The call failed; the subclass says how.
 

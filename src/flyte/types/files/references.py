@@ -11,7 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from flyte_rpc.calls.client import Client
-    from flyte_rpc.sync.decorators import fetching
+    from flyte_rpc.sync.decorators import blocking, fetching
+
+    from .progress import Progress
 else:
 
     class fetching:
@@ -24,6 +26,17 @@ else:
             from flyte_rpc.sync import decorators
 
             return decorators.fetching(classmethod(self.__wrapped__)).__get__(instance, owner)
+
+    class blocking:
+        """Import `flyte_rpc.sync.decorators.blocking` lazily."""
+
+        def __init__(self, function):
+            self.__wrapped__ = function
+
+        def __get__(self, instance, owner):
+            from flyte_rpc.sync import decorators
+
+            return decorators.blocking(self.__wrapped__).__get__(instance, owner)
 
 
 _TIMEOUT = 60.0
@@ -55,6 +68,7 @@ class File:
         project: str | None = None,
         domain: str | None = None,
         timeout: float = _UPLOAD_TIMEOUT,
+        progress: Progress = True,
         client: Client | None = None,
     ) -> Any:
         """Upload a local file; `await File.from_local.aio(...)` in async code.
@@ -66,7 +80,9 @@ class File:
             format: File format, such as "csv".
             project: Project that it is stored for. Default: the client's.
             domain: Domain that it is stored for. Default: the client's.
-            timeout: Seconds for the whole upload. Default: 600.
+            timeout: Seconds for the whole upload, retries included. Default: 600.
+            progress: A function `progress(done, total, name)`, True for a bar on a terminal or in a notebook, or False for
+                none; see `flyte.remote.upload_file`. Default: True.
             client: Whose control plane. Default: the current client's.
 
         Returns:
@@ -75,7 +91,7 @@ class File:
         Raises:
             OSError: The file cannot be read.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` has passed.
+            UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
             RuntimeSystemError: The storage refuses the file.
             RpcError: The call failed; the subclass says how.
 
@@ -83,8 +99,8 @@ class File:
         """
         from .upload import Uploader
 
-        with Uploader(client, project, domain, timeout) as uploader:
-            stored = await uploader.file(Path(local_path))
+        with Uploader(client, project, domain, timeout, Path(local_path), progress=progress) as uploader:
+            stored = await uploader.file()
         return cls(stored.uri, format, stored.digest)
 
     @classmethod
@@ -102,13 +118,18 @@ class File:
         """The last part of the URI."""
         return _name(self.uri)
 
-    def open(self, mode: str = "rb", *, encoding: str | None = None, timeout: float = _TIMEOUT) -> IO[Any]:
+    def open(
+        self, mode: str = "rb", *, encoding: str | None = None, timeout: float = _TIMEOUT, client: Client | None = None
+    ) -> IO[Any]:
         """Open the file for reading.
+
+        Reads of a file on a web server wait for the network, and are not retried. In async code, call `download.aio`.
 
         Args:
             mode: "rb" for bytes, "r" for text.
             encoding: Text encoding. Default: UTF-8.
-            timeout: Seconds to wait for each response of a web server.
+            timeout: The most seconds that a web server may send nothing. Default: 60.
+            client: Whose certificates and proxies to use for web servers. Default: the current client's, if there is one.
 
         Returns:
             An open file; use it in a `with` statement.
@@ -124,41 +145,54 @@ class File:
             return path.open(mode, encoding=None if mode == "rb" else encoding or "utf-8")
         import io
 
-        from .web import opened
+        from .web import open_url
 
         if urlsplit(self.uri).scheme not in _WEB:
             raise _unopened(self.uri, _WEB)
-        reply = opened(self.uri, timeout)
+        reply = open_url(self.uri, timeout, client)
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
-    def download(self, path: str | os.PathLike[str] | None = None, *, timeout: float = _TIMEOUT) -> Path:
-        """Copy the file to this machine.
+    @blocking
+    async def download(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        timeout: float = _TIMEOUT,
+        progress: Progress = True,
+        client: Client | None = None,
+    ) -> Path:
+        """Copy the file to this machine; `await file.download.aio(...)` in async code.
+
+        A download from a web server that breaks continues where it broke, if the server supports ranges and says that the
+        file is still the same. Else it starts again.
 
         Args:
             path: The target file or directory. Default: a new temporary directory.
-            timeout: Seconds to wait for each response of a web server.
+            timeout: Gives up after this many seconds without new data, retries included. Default: 60.
+            progress: A function `progress(done, total, name)`, True for a bar on a terminal or in a notebook, or False for
+                none. The function is called in the thread of the download; what it raises ends the download. `total` is
+                None if the server does not say it. Default: True.
+            client: Whose certificates and proxies to use for web servers. Default: the current client's, if there is one.
 
         Returns:
-            The path of the copy. If the copy fails, no partial file is left.
+            The path of the copy. If the copy fails or is cancelled, no partial file is left.
 
         Raises:
             ValueError: The URI's scheme is not supported.
-            OSError: It cannot be read or written.
+            OSError: It cannot be read or written. `TimeoutError` after `timeout` seconds without new data.
         """
-        import shutil
+        from .download import copy_file, download_file
 
-        with self.open(timeout=timeout) as source:
-            target = Path(path) if path is not None else _temporary()
-            if target.is_dir():
-                target = target / (self.name or "file")
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            try:
-                with part.open("wb") as copy:
-                    shutil.copyfileobj(source, copy)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
-        return target
+        name = self.name or "file"
+        source = local_path(self.uri)
+        if source is not None:
+            return await copy_file(source, name, path, progress=progress)
+        if urlsplit(self.uri).scheme not in _WEB:
+            raise _unopened(self.uri, _WEB)
+        return await download_file(self.uri, name, path, timeout=timeout, progress=progress, client=client)
+
+    def __repr__(self) -> str:
+        return f"File(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
 
 
 @dataclass(frozen=True)
@@ -185,6 +219,7 @@ class Dir:
         project: str | None = None,
         domain: str | None = None,
         timeout: float = _UPLOAD_TIMEOUT,
+        progress: Progress = True,
         client: Client | None = None,
     ) -> Any:
         """Upload a local directory recursively; `await Dir.from_local.aio(...)` in async code.
@@ -196,7 +231,9 @@ class Dir:
             format: Format of its files, such as "csv".
             project: Project that it is stored for. Default: the client's.
             domain: Domain that it is stored for. Default: the client's.
-            timeout: Seconds for the whole upload. Default: 600.
+            timeout: Seconds for the whole upload, retries included. Default: 600.
+            progress: A function `progress(done, total, name)`, True for a bar on a terminal or in a notebook, or False for
+                none; see `flyte.remote.upload_file`. Default: True.
             client: Whose control plane. Default: the current client's.
 
         Returns:
@@ -206,7 +243,7 @@ class Dir:
             OSError: A file cannot be read, or `local_path` is not a directory.
             ValueError: The directory has no files, or an entry that cannot be uploaded, such as a link to a directory.
             InitializationError: There is no client, project or domain.
-            WaitTimeoutError: `timeout` has passed.
+            UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
             RuntimeSystemError: The storage refuses a file or its name.
             RpcError: A call failed; the subclass says how.
 
@@ -214,8 +251,8 @@ class Dir:
         """
         from .upload import Uploader
 
-        with Uploader(client, project, domain, timeout) as uploader:
-            stored = await uploader.directory(Path(local_path))
+        with Uploader(client, project, domain, timeout, Path(local_path), progress=progress) as uploader:
+            stored = await uploader.directory()
         return cls(stored.uri, format, stored.digest)
 
     @classmethod
@@ -245,22 +282,30 @@ class Dir:
             if found.is_file():
                 yield File(found.as_uri(), self.format)
 
-    def download(self, path: str | os.PathLike[str] | None = None) -> Path:
-        """Copy the directory recursively.
+    @blocking
+    async def download(self, path: str | os.PathLike[str] | None = None, *, progress: Progress = True) -> Path:
+        """Copy the directory recursively; `await directory.download.aio(...)` in async code.
 
         Args:
             path: The target directory, which may exist. Default: a new temporary directory.
+            progress: A function `progress(done, total, name)` for each file, True for a bar on a terminal or in a notebook,
+                or False for none. Default: True.
+
+        Returns:
+            The path of the copy. If the copy fails or is cancelled, each file in it is complete.
 
         Raises:
             ValueError: The directory is not on this machine; remote directories cannot be listed.
             OSError: It cannot be read or written.
         """
-        import shutil
+        from .download import copy_dir, temporary_directory
 
         root = self._local()
-        target = Path(path) if path is not None else _temporary() / (self.name or "dir")
-        shutil.copytree(root, target, dirs_exist_ok=True)
-        return target
+        target = Path(path) if path is not None else temporary_directory() / (self.name or "dir")
+        return await copy_dir(root, target, progress=progress)
+
+    def __repr__(self) -> str:
+        return f"Dir(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
 
     def _local(self) -> Path:
         root = local_path(self.uri)
@@ -284,6 +329,9 @@ class StructuredDataset:
     uri: str
     format: str = ""
     columns: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
+
+    def __repr__(self) -> str:
+        return f"StructuredDataset(uri={_shown(self.uri)}, format={self.format!r}, columns={self.columns!r})"
 
 
 def local_path(uri: str) -> Path | None:
@@ -316,10 +364,11 @@ def _unopened(uri: str, schemes: tuple[str, ...]) -> ValueError:
     return ValueError(f"{uri}: {scheme} is not a supported scheme (only {able}); use a library that supports it")
 
 
-def _temporary() -> Path:
-    import tempfile
+def _shown(uri: str) -> str:
+    """The repr of a URI without the signature of a signed link."""
+    from flyte_rpc.redaction import redact
 
-    return Path(tempfile.mkdtemp(prefix="flyte-"))
+    return repr(redact(uri))
 
 
 def _name(uri: str) -> str:

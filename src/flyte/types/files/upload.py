@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import http.client
-import os
-import stat
-import threading
+import logging
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple, TypeVar
+from urllib.parse import unquote
 
 from flyte._client import resolve_client
 from flyte._routing import Operation, route
-from flyte.errors import DeadlineExceededError, RuntimeSystemError, WaitTimeoutError
+from flyte.errors import DeadlineExceededError, RuntimeSystemError, UploadTimeoutError
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     CreateUploadLocationRequest,
@@ -33,22 +28,28 @@ from flyte_rpc.arguments import seconds
 from flyte_rpc.calls import call_path
 from flyte_rpc.calls.client import Client
 from flyte_rpc.gather import gather
+from flyte_rpc.http.errors import HttpError, HttpStatusError
+from flyte_rpc.http.retry_after import retry_pause
+from flyte_rpc.http.transfer import Transfer
 from flyte_rpc.redaction import redact
 
+from .listing import regular_files
+from .network import streaming_client
+from .progress import Progress, ProgressReporter
+from .threads import TransferThreads
+
 T = TypeVar("T")
-_CHUNK = 1 << 20
+_log = logging.getLogger("flyte")
+
+_CHUNK = 1 << 18
+_REPORTED = 1 << 20
 _ANYTHING = "application/octet-stream"
 _AT_ONCE = 8
-_ATTEMPTS = 4
-_FIRST_PAUSE = 0.5
-# Socket timeout. A thread that waits for the storage cannot be interrupted, and would keep the process alive.
 _IDLE = 60.0
 # Servers sign links for at most an hour.
 _LONGEST_LINK = 3600.0
 _SPARE = 300.0
 _LEAST = 0.001
-_PASSING = (408, 429, 500, 502, 503, 504)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class Uploaded(NamedTuple):
@@ -60,20 +61,20 @@ class Uploaded(NamedTuple):
 
 class _Source(NamedTuple):
     path: Path
+    name: str
+    """Name in progress reports."""
     size: int
     md5: bytes
 
 
-Progress = Callable[[Path, int, int], object]
-"""Called with the file, the bytes sent, and its total size."""
+class _Link(NamedTuple):
+    url: str
+    uri: str
+    headers: dict[str, str]
+    renew_at: float
 
-
-class _Interrupted(Exception):
-    """An upload was cancelled while reading the file. Not an OSError, so that urllib does not wrap it."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        super().__init__(str(error or ""))
-        self.error = error
+    def __repr__(self) -> str:
+        return f"_Link({redact(self.url)!r})"
 
 
 class Uploader:
@@ -84,11 +85,13 @@ class Uploader:
         project: Project of the upload. Default: the client's.
         domain: Domain of the upload. Default: the client's.
         timeout: Total seconds.
-        progress: Called in the upload threads, never concurrently: after each MiB of a file, and at its end. A retry of a
-            file starts from 0. Default: none.
+        path: The file or directory.
+        progress: A function that receives the progress, or whether to show a bar. The function is called in the upload
+            threads, never concurrently: after each MiB of a file, and at its end. A retry of a file starts from 0.
 
     Raises:
         InitializationError: There is no client, project or domain.
+        TypeError: `progress` is neither a bool nor callable.
         ValueError: The timeout is not positive.
     """
 
@@ -98,85 +101,87 @@ class Uploader:
         project: str | None,
         domain: str | None,
         timeout: float,
+        path: Path,
         *,
-        progress: Progress | None = None,
+        progress: Progress = True,
     ) -> None:
         self._timeout = seconds("timeout", timeout)
         self._client = resolve_client(client)
         self._scope = self._client.scope(project, domain)
-        self._deadline = time.monotonic() + self._timeout
-        self._stopped = threading.Event()
-        self._progress = progress
-        self._telling = threading.Lock()
-        # Not the loop's default executor, which may have fewer threads and is shared with others.
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "flyte-upload")
+        self._start = time.monotonic()
+        self._path = path
+        self._progress = ProgressReporter(progress, path.name or str(path))
+        self._http = streaming_client(self._client, connections=_AT_ONCE)
+        self._threads = TransferThreads(_AT_ONCE)
 
     def __enter__(self) -> Uploader:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._stopped.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.__exit__(*error)
+        self._progress.__exit__(*error)
+        self._http.close()
 
-    async def file(self, path: Path, name: str = "", content_type: str = _ANYTHING) -> Uploaded:
+    async def file(self, name: str = "", content_type: str = _ANYTHING) -> Uploaded:
         """Upload one file under its own name or the given one. The same content gets the same URI."""
+        path = self._path
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a directory; use Dir.from_local or upload_dir")
-        source = await self._in_thread(path, lambda: self._read(path))
+        source = await self._in_thread(path, lambda transfer: _read(path, path.name, transfer))
+        self._progress.expect(source.size)
         return Uploaded(await self._put(source, name or path.name, "", content_type), source.md5.hex())
 
-    async def directory(self, root: Path, prefix: str = "") -> Uploaded:
+    async def directory(self, prefix: str = "") -> Uploaded:
         """Upload all files below a directory to the given place, or to one derived from its content."""
-        found = await self._in_thread(root, lambda: _files(root))
-        turn = asyncio.Semaphore(_AT_ONCE)
+        root = self._path
+        names = await self._in_thread(root, lambda transfer: regular_files(root))
+        slots = asyncio.Semaphore(_AT_ONCE)
 
         async def read(name: str) -> _Source:
-            async with turn:
-                return await self._in_thread(root / name, lambda: self._read(root / name))
+            async with slots:
+                return await self._in_thread(root / name, lambda transfer: _read(root / name, name, transfer))
 
-        sources = await gather(read(name) for name in found)
+        sources = await gather(read(name) for name in names)
+        self._progress.expect(sum(source.size for source in sources))
         digest = hashlib.sha256()
-        for name, source in zip(found, sources, strict=True):
+        for name, source in zip(names, sources, strict=True):
             digest.update(name.encode() + b"\0" + source.md5)
         # The place depends on the content, so existing files there are identical.
-        place = prefix or digest.hexdigest()[:32]
+        place, _, below = (prefix or digest.hexdigest()[:32]).partition("/")
 
-        async def put(name: str, source: _Source) -> str:
-            async with turn:
+        async def put(source: _Source) -> str:
+            # Servers take the directory for one name, and escape its slashes. Those of a file name stay.
+            name = f"{below}/{source.name}" if below else source.name
+            async with slots:
                 return _above(await self._put(source, name, place, _ANYTHING), name)
 
-        above = await gather(put(name, source) for name, source in zip(found, sources, strict=True))
+        above = await gather(put(source) for source in sources)
         if len({*above}) != 1:
             raise RuntimeSystemError(
                 f"the storage put the files of {root} into different directories", code="UploadFailed"
             )
-        return Uploaded(above[0], digest.hexdigest()[:32])
+        return Uploaded(f"{above[0]}/{below}" if below else above[0], digest.hexdigest()[:32])
 
-    async def _in_thread(self, path: Path, work: Callable[[], T]) -> T:
-        """Return the result of `work`. A thread cannot be cancelled, but checks whether it was."""
+    async def _in_thread(self, path: Path, work: Callable[[Transfer], T]) -> T:
+        left = self._left()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        except _Interrupted as interrupted:
-            if interrupted.error is not None:
-                raise interrupted.error from None
-            raise self._late(path) from None
+            return await self._threads.run(work, idle=max(min(left, _IDLE), _LEAST), timeout=max(left, 0))
+        except OSError as error:
+            # A file system may time out as well.
+            if isinstance(error, TimeoutError) and not isinstance(error, HttpError) and self._left() <= 0:
+                raise self._late(path) from None
+            raise
 
-    def _late(self, path: Path) -> WaitTimeoutError:
-        return WaitTimeoutError(f"{path} was not uploaded within {self._timeout:g} seconds; pass a longer timeout=")
+    def _late(self, path: Path, attempts: int = 0, reason: str = "") -> UploadTimeoutError:
+        elapsed = time.monotonic() - self._start
+        return UploadTimeoutError(str(path), timeout=self._timeout, elapsed=elapsed, attempts=attempts, reason=reason)
 
-    def _read(self, path: Path) -> _Source:
-        digest, size = hashlib.md5(usedforsecurity=False), 0
-        with _Body(path, self) as body:
-            while chunk := body.read(_CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-        return _Source(path, size, digest.digest())
-
-    async def _put(self, source: _Source, name: str, directory: str, content_type: str) -> str:
-        """Upload a file. Return its URI."""
-        left = self.left()
+    async def _sign(self, source: _Source, name: str, directory: str, content_type: str) -> _Link:
+        """Ask the control plane for a link."""
+        left = self._left()
         if left <= 0:
             raise self._late(source.path)
+        lifetime = min(left + _SPARE, _LONGEST_LINK)
         request = CreateUploadLocationRequest(
             org=self._scope.org,
             project=self._scope.project or "",
@@ -186,138 +191,88 @@ class Uploader:
             content_md5=source.md5,
             content_length=source.size,
             add_content_md5_metadata=True,
-            expires_in=Duration.of(timedelta(seconds=min(left + _SPARE, _LONGEST_LINK))),
+            expires_in=Duration.of(timedelta(seconds=lifetime)),
         )
         project = ProjectIdentifier(organization=request.org, domain=request.domain, name=request.project)
         rpc = DataProxyService.CREATE_UPLOAD_LOCATION
+        renew_at = time.monotonic() + lifetime - _SPARE / 2
         try:
             async with asyncio.timeout(left):
                 client = await route(self._client, Operation.CREATE_UPLOAD_LOCATION, project)
-            left = max(self.left(), _LEAST)
+            left = max(self._left(), _LEAST)
             place = await call_path.unary(client, rpc, request, timeout=min(left, self._client.timeout))
         except TimeoutError as error:
             if isinstance(error, DeadlineExceededError) and left >= self._client.timeout:
                 raise
             raise self._late(source.path) from None
-        headers = _headers(place, source, content_type)
-        attempt = 0
+        return _Link(place.signed_url, place.native_url, _headers(place, source, content_type), renew_at)
+
+    async def _put(self, source: _Source, name: str, directory: str, content_type: str) -> str:
+        """Upload a file, in as many attempts as there is time for. Return its URI."""
+        link = await self._sign(source, name, directory, content_type)
+        attempts = 0
+        reason = ""
         while True:
-            trouble = await self._in_thread(source.path, lambda: self._send(source, place.signed_url, headers))
-            if not trouble:
-                return place.native_url
-            pause = _FIRST_PAUSE * 2**attempt
-            attempt += 1
-            if attempt == _ATTEMPTS or self.left() <= pause:
-                raise RuntimeSystemError(f"{source.path} could not be uploaded: {trouble}", code="UploadFailed")
-            await asyncio.sleep(pause)
-
-    def _send(self, source: _Source, url: str, headers: dict[str, str]) -> str:
-        """Send the file once. Return the error if it may be temporary, and nothing on success.
-
-        Raises:
-            RuntimeSystemError: The storage refuses it.
-        """
-        where = redact(url.partition("?")[0])
-        try:
-            with _Body(source.path, self, source.size) as body:
-                request = urllib.request.Request(url, data=body, headers=headers, method="PUT")
-                _opener(url).open(request, timeout=max(min(self.left(), _IDLE), _LEAST)).close()
-        except urllib.error.HTTPError as error:
-            with error:
-                said = error.read(500).decode(errors="replace")
-            text = redact(f"{where} answered {error.code} {error.reason}: {said}".rstrip(": "))
-            # S3's error for a connection that was idle for too long.
-            if error.code in _PASSING or "RequestTimeout" in said:
-                return text
-            raise RuntimeSystemError(f"{source.path} could not be uploaded: {text}", code="UploadFailed") from None
-        except (OSError, http.client.HTTPException) as error:
-            if not self.go_on():
-                raise _Interrupted from None
-            return redact(f"{where} cannot be reached: {getattr(error, 'reason', error)}")
-        except ValueError as error:
-            text = f"the server returned an invalid link: {redact(str(error))}"
-            raise RuntimeSystemError(text, code="UploadFailed") from None
-        return ""
-
-    def tell(self, path: Path, sent: int, size: int) -> None:
-        """Report the progress of a file. An exception in the callback ends the upload."""
-        if self._progress is not None:
-            with self._telling:
-                try:
-                    self._progress(path, sent, size)
-                except Exception as error:
-                    raise _Interrupted(error) from None
-
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return self._deadline - time.monotonic()
-
-    def go_on(self) -> bool:
-        """Whether the upload should continue: before the deadline, and not cancelled."""
-        return self.left() > 0 and not self._stopped.is_set()
-
-
-class _Body:
-    """A file object that stops when the upload is cancelled, and reports progress if the size is known."""
-
-    def __init__(self, path: Path, uploader: Uploader, size: int | None = None) -> None:
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise _Interrupted(error) from None
-        self._uploader = uploader
-        self._path = path
-        self._size = size
-        self._read = self._told = 0
-
-    def __enter__(self) -> _Body:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._file.close()
-
-    def read(self, size: int = -1) -> bytes:
-        if not self._uploader.go_on():
-            raise _Interrupted
-        try:
-            chunk = self._file.read(size)
-        except OSError as error:
-            raise _Interrupted(error) from None
-        # A reader that requests more has sent the previous part.
-        if self._size is not None and (not chunk or self._read - self._told >= _CHUNK):
-            self._told = self._read
-            self._uploader.tell(self._path, self._read, self._size)
-        self._read += len(chunk)
-        return chunk
-
-
-def _files(root: Path) -> list[str]:
-    """Return the names of all files below a directory, sorted and separated by slashes."""
-    if not root.is_dir():
-        raise NotADirectoryError(
-            f"{root} is not a directory" + ("; use File.from_local or upload_file" if root.exists() else "")
-        )
-    found: list[str] = []
-
-    def unlisted(error: OSError) -> None:
-        raise error
-
-    for directory, inner, names in os.walk(root, onerror=unlisted):
-        for name in inner:
-            if Path(directory, name).is_symlink():
-                raise ValueError(f"{Path(directory, name)} is a link to a directory; replace it with a copy")
-        for name in names:
-            path = Path(directory, name)
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise ValueError(f"{path} is not a file that can be uploaded")
+            attempts += 1
             try:
-                name.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"{os.fsencode(path)!r} has a name that is not UTF-8") from None
-            found.append(path.relative_to(root).as_posix())
-    if not found:
-        raise ValueError(f"{root} contains no files to upload")
-    return sorted(found)
+                await self._in_thread(source.path, partial(self._send, source, link))
+                return link.uri
+            except UploadTimeoutError:
+                raise self._late(source.path, attempts, reason) from None
+            except HttpError as error:
+                if not error.transient:
+                    message = f"{source.path} could not be uploaded: {error}"
+                    raise RuntimeSystemError(message, code="UploadFailed") from None
+                reason = str(error)
+                asked = error.retry_after if isinstance(error, HttpStatusError) else None
+            pause = retry_pause(attempts, self._left()) if asked is None else asked
+            if pause is None or pause >= self._left():
+                wait = "" if asked is None else f"; the storage asks to wait {asked:g} s"
+                raise self._late(source.path, attempts, reason + wait)
+            _log.warning("%s: %s; retrying in %.1f s", source.path, reason, pause)
+            await asyncio.sleep(pause)
+            if time.monotonic() >= link.renew_at:
+                link = await self._sign(source, name, directory, content_type)
+
+    def _send(self, source: _Source, link: _Link, transfer: Transfer) -> None:
+        """Send the file once."""
+        self._http.put(link.url, self._body(source, transfer), source.size, transfer, headers=link.headers)
+
+    def _body(self, source: _Source, transfer: Transfer) -> Iterator[bytes]:
+        """Read a file, and report the progress. What was yielded is sent when the next piece is requested."""
+        sent = reported = 0
+        for chunk in _chunks(source.path, transfer, source.size):
+            if sent - reported >= _REPORTED:
+                reported = sent
+                self._progress.report(sent, source.size, source.name)
+            yield chunk
+            sent += len(chunk)
+        if sent != source.size:
+            raise OSError(f"{source.path} became shorter during the upload")
+        self._progress.report(sent, source.size, source.name)
+
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        return self._start + self._timeout - time.monotonic()
+
+
+def _chunks(path: Path, transfer: Transfer, limit: int | None = None) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while limit is None or limit > 0:
+            transfer.check()
+            chunk = file.read(_CHUNK if limit is None else min(_CHUNK, limit))
+            if not chunk:
+                return
+            limit = None if limit is None else limit - len(chunk)
+            yield chunk
+
+
+def _read(path: Path, name: str, transfer: Transfer) -> _Source:
+    digest, size = hashlib.md5(usedforsecurity=False), 0
+    for chunk in _chunks(path, transfer):
+        digest.update(chunk)
+        size += len(chunk)
+    return _Source(path, name, size, digest.digest())
 
 
 def _above(uri: str, name: str) -> str:
@@ -335,18 +290,10 @@ def _above(uri: str, name: str) -> str:
 
 def _headers(place: CreateUploadLocationResponse, source: _Source, content_type: str) -> dict[str, str]:
     """Return the headers that the link was signed for, and those that every storage requires."""
-    wanted = {
-        "Content-Length": str(source.size),
-        "Content-MD5": base64.b64encode(source.md5).decode(),
-        "Content-Type": content_type,
+    headers = {
+        "content-md5": base64.b64encode(source.md5).decode(),
+        "content-type": content_type,
     }
     if place.native_url.startswith("abfs"):
-        wanted["x-ms-blob-type"] = "BlockBlob"
-    given = {name.lower() for name in place.headers}
-    return {**{name: value for name, value in wanted.items() if name.lower() not in given}, **place.headers}
-
-
-def _opener(url: str) -> Any:
-    """Return an opener for a link. It ignores proxies from the environment for this machine."""
-    here = urlsplit(url).hostname in _LOOPBACK
-    return urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if here else []))
+        headers["x-ms-blob-type"] = "BlockBlob"
+    return {**headers, **{name.lower(): value for name, value in place.headers.items()}}

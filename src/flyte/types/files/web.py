@@ -1,14 +1,19 @@
-"""Files on web servers. Errors name the file and do not expose the HTTP library."""
+"""Files on web servers. Errors are those of files, and do not expose the HTTP library."""
 
 from __future__ import annotations
 
-import http.client
 import io
-import urllib.error
-import urllib.request
+from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
-from flyte_rpc.redaction import redact
+from flyte_rpc.calls.client import Client
+from flyte_rpc.http.download import download
+from flyte_rpc.http.errors import HttpStatusError
+from flyte_rpc.http.streaming import StreamedReply, StreamingClient
+from flyte_rpc.http.transfer import Transfer
+
+from .network import streaming_client
 
 _KINDS: dict[int, type[OSError]] = {
     401: PermissionError,
@@ -18,60 +23,77 @@ _KINDS: dict[int, type[OSError]] = {
 }
 
 
-def opened(uri: str, timeout: float) -> IO[bytes]:
+def open_url(uri: str, timeout: float, client: Client | None = None) -> IO[bytes]:
     """Open a file on a web server for reading.
 
     Args:
         uri: An http: or https: URI.
-        timeout: Seconds to wait for each response of the server.
+        timeout: The most seconds that the server may send nothing.
+        client: Whose certificates and proxies to use. Default: the current client's, if there is one.
 
     Raises:
         ValueError: The URI is not well-formed.
         OSError: The server cannot be reached, or does not return the file.
     """
-    shown = redact(uri)
+    http = streaming_client(client)
     try:
-        reply: http.client.HTTPResponse = urllib.request.urlopen(uri, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        error.close()
-        kind = _KINDS.get(error.code, OSError)
-        raise kind(f"{shown}: the server answered {error.code} {error.reason}") from None
-    except OSError as error:
-        raise _trouble(shown, error) from None
-    except (http.client.HTTPException, ValueError) as error:
-        # Spaces, control characters or an invalid host, each of which raises a different exception.
-        raise ValueError(f"{shown} cannot be requested: {error}") from None
-    return io.BufferedReader(_Reader(shown, reply))
+        return io.BufferedReader(_Reader(http, http.open(uri, Transfer(timeout))))
+    except HttpStatusError as error:
+        http.close()
+        raise _file_error(error) from None
+    except BaseException:
+        http.close()
+        raise
 
 
-def _trouble(shown: str, error: Exception) -> OSError:
-    reason: Any = error.reason if isinstance(error, urllib.error.URLError) else error
-    kind = TimeoutError if isinstance(reason, TimeoutError) else OSError
-    return kind(f"{shown}: the server cannot be read: {reason}")
+def download_url(
+    http: StreamingClient,
+    uri: str,
+    target: Path,
+    transfer: Transfer,
+    *,
+    timeout: float,
+    report: Callable[[int, int | None], object],
+) -> None:
+    """Download a file of a web server. See `flyte_rpc.http.download.download`.
+
+    Raises:
+        ValueError: The URI is not well-formed.
+        OSError: The file cannot be read or written.
+    """
+    try:
+        download(http, uri, target, transfer, timeout=timeout, report=report)
+    except HttpStatusError as error:
+        raise _file_error(error) from None
+
+
+def _file_error(error: HttpStatusError) -> OSError:
+    kind = _KINDS.get(error.status)
+    return error if kind is None else kind(str(error))
 
 
 class _Reader(io.RawIOBase):
-    """The body of a reply. It must have the announced length, so that a broken connection is not taken for its end."""
+    """The body of a reply as a file."""
 
-    def __init__(self, shown: str, reply: http.client.HTTPResponse) -> None:
-        self._shown = shown
+    def __init__(self, http: StreamingClient, reply: StreamedReply) -> None:
+        self._http = http
         self._reply = reply
-        self._left = reply.length
+        self._chunks = reply.chunks()
+        self._rest = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        try:
-            count = self._reply.readinto(buffer)
-        except (OSError, http.client.HTTPException) as error:
-            raise _trouble(self._shown, error) from None
-        if self._left is not None:
-            self._left -= count
-            if not count and self._left:
-                raise OSError(f"{self._shown}: the connection broke; {self._left} bytes are missing")
+        if not self._rest:
+            self._rest = memoryview(next(self._chunks, b""))
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
         return count
 
     def close(self) -> None:
-        self._reply.close()
+        if not self.closed:
+            self._reply.close()
+            self._http.close()
         super().close()

@@ -10,7 +10,8 @@ from flyte_rpc.auth.server import AuthServer
 from flyte_rpc.auth.token_endpoint import TokenEndpoint, TokenRequestError
 from flyte_rpc.auth.tokens import Tokens
 from flyte_rpc.errors import AuthenticationError, InitializationError
-from flyte_rpc.http.client import HttpClient, origin_and_path
+from flyte_rpc.http.addresses import origin_and_path
+from flyte_rpc.http.client import HttpClient
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL = 5.0

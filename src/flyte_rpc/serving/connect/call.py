@@ -46,9 +46,16 @@ def grpc_timeout(exchange: Exchange) -> float | None:
     text = exchange.headers.get("grpc-timeout")
     if text is None:
         return None
+    if (timeout := parse_grpc_timeout(text)) is None:
+        abort(Status.INVALID_ARGUMENT, f"grpc-timeout is {text!r}; it must be digits and one of {'HMSmun'!r}")
+    return timeout
+
+
+def parse_grpc_timeout(text: str) -> float | None:
+    """The seconds in a `grpc-timeout` header; None if it is malformed."""
     digits, unit = text[:-1], text[-1:]
     if not (digits.isascii() and digits.isdecimal() and len(digits) <= _GRPC_DIGITS and unit in _GRPC_UNITS):
-        abort(Status.INVALID_ARGUMENT, f"grpc-timeout is {text!r}; it must be digits and one of {'HMSmun'!r}")
+        return None
     return int(digits) * _GRPC_UNITS[unit]
 
 

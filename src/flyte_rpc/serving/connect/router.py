@@ -110,7 +110,10 @@ def _fits(kind: _Kind, method: Method) -> bool:
 
 async def _refuse_type(exchange: Exchange, method: Method, given: str) -> None:
     taken = ", ".join(name for name, kind in _KINDS.items() if _fits(kind, method))
-    text = f"{method.rpc.service}.{method.rpc.method} does not take the content type {given or '(none)'!r}\n"
+    shown = exchange.headers.get("content-type", "").strip() or "(none)"
+    text = f"{method.rpc.service}.{method.rpc.method} does not take the content type {shown!r}\n"
+    if not given and ";" in shown:
+        text = f"the charset in the content type {shown!r} is not supported; use UTF-8\n"
     if (kind := _KINDS.get(given)) is not None and not kind.codec.fits(method.rpc):
         text = f"the messages of {method.rpc.service}.{method.rpc.method} have no JSON form; send protobuf\n"
     await exchange.respond(415, [_TEXT, ("accept-post", taken)], text.encode())

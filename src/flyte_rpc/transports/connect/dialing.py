@@ -7,8 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
-from flyte_rpc.errors import EndpointError, RpcError
-from flyte_rpc.transports import diagnosis
+from flyte_rpc.errors import EndpointError
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.http2.connection import Http2Connection
 from flyte_rpc.transports.http2.headers import HeaderWriter
@@ -73,37 +72,21 @@ class Dialer:
         Raises:
             EndpointError: It cannot be opened. Nothing of a call was sent.
         """
-        made = list[_Opening]()
-
-        def make_opening() -> _Opening:
-            made.append(_Opening(versions[0], self._http1, self._http2))
-            return made[-1]
-
         opener = Opener(
             self._endpoint,
             self._network,
             self._ssl_context,
-            make_opening,
+            lambda: _Opening(versions[0], lambda: self._http1(opener.proxy_address), self._http2),
             protocols=tuple(_ALPN[version] for version in versions),
             user_agent=self._user_agent,
         )
 
-        async def connect(address: str) -> Http1Connection | Http2Connection:
-            connection = (await opener.open(address)).connection
-            assert connection is not None  # it is made with the connection
-            if isinstance(connection, Http2Connection) and not await connection.shake_hands():
-                error = diagnosis.not_http2(self._endpoint, connection.first_bytes, connection.closed_because)
-                message = error.message.replace("gRPC", "HTTP/2")
-                raise EndpointError(message, hint=error.hint, unprocessed=True) from error.__cause__
-            return connection
+        async def handshake(opening: _Opening) -> Http1Connection | Http2Connection:
+            connection = opening.connection
+            assert connection is not None  # it is made with the socket
+            return connection if isinstance(connection, Http1Connection) else await opener.check_http2(connection)
 
-        try:
-            connection = await opener.dial(connect, self._connect_seconds)
-        except OSError as error:
-            if isinstance(error, RpcError):
-                raise
-            reached = any(opening.connection is not None for opening in made)
-            raise self._unreachable(error, reached=reached) from error
+        connection = await opener.connect(handshake, self._connect_seconds)
         self.connected = True
         return connection
 
@@ -121,14 +104,8 @@ class Dialer:
         connection.close("the server chose another version of HTTP")
         raise EndpointError(f"{self._endpoint.address} does not offer {name} in the TLS handshake", unprocessed=True)
 
-    def _unreachable(self, error: OSError, *, reached: bool) -> EndpointError:
-        if reached and isinstance(error, TimeoutError):
-            where = self._endpoint.address
-            return EndpointError(f"{where} accepts connections but sends no HTTP/2 settings", unprocessed=True)
-        return diagnosis.unreachable(self._endpoint, error, connected=False)
-
-    def _http1(self) -> Http1Connection:
-        return Http1Connection(self._loop, self._endpoint, self._user_agent)
+    def _http1(self, proxy: str) -> Http1Connection:
+        return Http1Connection(self._loop, self._endpoint, self._user_agent, proxy)
 
     def _http2(self) -> Http2Connection:
         scheme = "https" if self._endpoint.tls else "http"

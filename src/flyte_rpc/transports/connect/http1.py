@@ -10,7 +10,7 @@ from typing import cast
 import h11
 
 from flyte_rpc.errors import ConnectionLostError, EndpointError, InternalError, RpcError
-from flyte_rpc.transports.diagnosis import ForeignReply
+from flyte_rpc.transports.diagnosis import ForeignReply, NoReply, closed_at_once, no_tunnel
 from flyte_rpc.transports.endpoint import Endpoint
 
 from .http_call import Reply, Request
@@ -31,9 +31,20 @@ _SETTINGS = b"\x04"
 class Http1Connection(asyncio.Protocol):
     """A connection, and the reply that is arriving on it. One task waits for it, and another may wait to send."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint, user_agent: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, endpoint: Endpoint, user_agent: str, proxy: str = "") -> None:
+        """Describe a connection.
+
+        Args:
+            loop: The running event loop.
+            endpoint: The peer.
+            user_agent: The `user-agent` header.
+            proxy: Address of the proxy to it, if there is one.
+        """
         self._loop = loop
         self._endpoint = endpoint
+        self._proxy = proxy
+        self._used = False
+        """Whether a request was sent."""
         self._fixed = [("host", endpoint.authority), ("user-agent", user_agent), PROTOCOL_VERSION]
         self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEADER_BYTES)
         self._waiter: asyncio.Future[None] | None = None
@@ -84,9 +95,10 @@ class Http1Connection(asyncio.Protocol):
         self._first_bytes = b""
 
     def data_received(self, data: bytes) -> None:
-        if not self._active and self._first_bytes == b"" and data[3:4] == _SETTINGS:
+        if not self._used:
             # A server that speaks HTTP/2 only sends its settings whatever it is sent, and may do so before the request.
-            self._fail(_not_http1(self._endpoint, data[:_FIRST_BYTES]))
+            # Others say nothing that early, unless they do not speak HTTP at all.
+            self._fail(self._not_http1(data[:_FIRST_BYTES]))
             self._transport.close()
             return
         if not self._active:
@@ -97,7 +109,7 @@ class Http1Connection(asyncio.Protocol):
             self._first_bytes = (self._first_bytes + data)[:_FIRST_BYTES]
             if not self._first_bytes.startswith(_HTTP[: len(self._first_bytes)]):
                 # h11 would wait for the end of a line, which other protocols may never send.
-                self._fail(_not_http1(self._endpoint, self._first_bytes))
+                self._fail(self._not_http1(self._first_bytes))
                 self._transport.close()
                 return
         self._receive(data)
@@ -126,7 +138,10 @@ class Http1Connection(asyncio.Protocol):
                 f"{ConnectionLostError.default_hint} If the server expects TLS, use https://{self._endpoint.address}; "
                 "if it speaks HTTP/2 only, use transport='grpc'."
             )
-        return ConnectionLostError(reason, hint=hint)
+        error = ConnectionLostError(reason, hint=hint)
+        if self._used and self._first_bytes == b"":
+            error.__cause__ = NoReply("the connection ended without a byte")
+        return error
 
     def _closed_reason(self) -> str:
         if self._reply is None:
@@ -182,6 +197,19 @@ class Http1Connection(asyncio.Protocol):
         self._transport.write(head + body)
         return await self.reply()
 
+    async def refuses_http1(self) -> bool:
+        """Whether the server closes a new connection without a byte, whatever it is asked over HTTP/1.1.
+
+        The request of this test, `OPTIONS *`, changes nothing. A server that speaks HTTP/1.1 answers it, be it with an error.
+        """
+        head = self._head(Request("*", (), "", b""), ("content-length", "0"), method="OPTIONS")
+        self._transport.write(head + (self._http.send(h11.EndOfMessage()) or b""))
+        try:
+            await self.reply()
+        except RpcError as error:
+            return isinstance(error.__cause__, NoReply)
+        return False
+
     def begin(self, request: Request) -> None:
         """Send the headers of a request whose body follows with `write`.
 
@@ -190,10 +218,12 @@ class Http1Connection(asyncio.Protocol):
         """
         self._transport.write(self._head(request, ("transfer-encoding", "chunked")))
 
-    def _head(self, request: Request, length: tuple[str, str]) -> bytes:
+    def _head(self, request: Request, length: tuple[str, str], *, method: str = "POST") -> bytes:
         """The headers of a request, which is under way from now on."""
         if self._failure is not None and isinstance(self._failure.__cause__, ForeignReply):
             raise self._failure
+        if (self._failure is not None or self._transport.is_closing()) and not self._used:
+            raise closed_at_once(self._endpoint)
         if self._failure is not None or self._transport.is_closing():
             raise ConnectionLostError("the connection was closed before the request was sent", unprocessed=True)
         headers = [*self._fixed, *((name, value.strip()) for name, value in request.headers)]
@@ -201,11 +231,11 @@ class Http1Connection(asyncio.Protocol):
             headers.append((TIMEOUT_HEADER, request.timeout))
         headers.append(length)
         try:
-            head = self._http.send(h11.Request(method="POST", target=request.path, headers=headers)) or b""
+            head = self._http.send(h11.Request(method=method, target=request.path, headers=headers)) or b""
         except h11.LocalProtocolError as error:
             self.abort()
             raise InternalError(f"the request cannot be sent as HTTP/1.1: {error}", unprocessed=True) from None
-        self._active = True
+        self._active = self._used = True
         return head
 
     async def write(self, data: bytes) -> bool:
@@ -323,23 +353,28 @@ class Http1Connection(asyncio.Protocol):
             return self._lost(self._closed_reason())
         if self._first_bytes is None:
             return ConnectionLostError(f"the server broke the rules of HTTP/1.1 ({error})")
-        return _not_http1(self._endpoint, self._first_bytes)
+        return self._not_http1(self._first_bytes)
 
-
-def _not_http1(endpoint: Endpoint, head: bytes) -> EndpointError:
-    where = endpoint.address
-    http2 = head[3:4] == _SETTINGS
-    hint = "Check host and port of the endpoint."
-    if head.startswith(b"\x15\x03"):
-        what = f"what answers on {where} expects TLS"
-        hint = f"Use https://{where}."
-    elif head.startswith(_HTTP):
-        what = f"what answers on {where} sends headers that are not valid HTTP/1.1"
-    else:
-        what = f"what answers on {where} does not speak HTTP/1.1 (it sends {head[:40]!r})"
-    error = EndpointError(what, hint=hint, unprocessed=http2)
-    error.__cause__ = ForeignReply("the first bytes are not HTTP/1.1", http2=http2)
-    return error
+    def _not_http1(self, head: bytes) -> EndpointError:
+        """The error for a peer whose first bytes are not the HTTP/1.1 reply to a request."""
+        where = self._endpoint.address
+        http2 = head[3:4] == _SETTINGS
+        hint = "Check host and port of the endpoint."
+        if head.startswith(b"\x15\x03"):
+            what = f"what answers on {where} expects TLS"
+            hint = f"Use https://{where}."
+        elif head.startswith(_HTTP) and not self._used:
+            what = f"what answers on {where} sends a reply before it gets a request"
+        elif head.startswith(_HTTP):
+            what = f"what answers on {where} sends headers that are not valid HTTP/1.1"
+        elif self._proxy and not http2:
+            tunnel = no_tunnel(self._endpoint, self._proxy, "HTTP/1.1")
+            what, hint = tunnel.message, tunnel.hint
+        else:
+            what = f"what answers on {where} does not speak HTTP/1.1 (it sends {head[:40]!r})"
+        error = EndpointError(what, hint=hint, unprocessed=http2 or not self._used)
+        error.__cause__ = ForeignReply("the first bytes are not HTTP/1.1", http2=http2)
+        return error
 
 
 def _text(raw: bytes) -> str:

@@ -9,7 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from flyte_rpc.errors import DecodeError, EndpointError, RpcError, UnknownError, rpc_error
+from flyte_rpc.errors import DecodeError, EndpointError, RpcError, UnimplementedError, UnknownError, rpc_error
 from flyte_rpc.status import Status
 from flyte_rpc.transports.diagnosis import ForeignReply
 from flyte_rpc.transports.framing import MAX_MESSAGE_BYTES, BadFrame, gunzip
@@ -82,11 +82,19 @@ def envelope(message: bytes) -> bytes:
     return _PREFIX.pack(0, len(message)) + message
 
 
-def reply_error(status: int, headers: Mapping[str, str], body: bytes) -> RpcError:
+def reply_error(status: int, headers: Mapping[str, str], body: bytes, sent: str = UNARY_TYPE) -> RpcError:
     """The error for a reply that is not the expected message or stream.
 
     If the server does not speak Connect, the cause of the error is a `ForeignReply`.
+
+    Args:
+        status: The HTTP status.
+        headers: The headers of the reply.
+        body: The body, or its beginning.
+        sent: The content type of the request.
     """
+    if status == 415 and (kind_error := _wrong_kind(headers, sent)) is not None:
+        return kind_error
     if status != 200 and content_type(headers) == "application/json":
         try:
             error = json.loads(decompress(headers.get("content-encoding", ""), body))
@@ -95,6 +103,22 @@ def reply_error(status: int, headers: Mapping[str, str], body: bytes) -> RpcErro
         if isinstance(error, dict) and (found := _connect_error(cast("dict[str, Any]", error))) is not None:
             return found
     return _foreign(status, headers, body)
+
+
+def _wrong_kind(headers: Mapping[str, str], sent: str) -> RpcError | None:
+    """The error for a method that streams and was not called so, or the reverse; None if the server does not say so."""
+    accepted = {part.partition(";")[0].strip().lower() for part in headers.get("accept-post", "").split(",")}
+    if sent == STREAM_TYPE and UNARY_TYPE in accepted and STREAM_TYPE not in accepted:
+        what, hint = "the method does not stream, but was called as one that does", "Call it with unary()."
+    elif sent == UNARY_TYPE and STREAM_TYPE in accepted and UNARY_TYPE not in accepted:
+        what, hint = (
+            "the method streams, but was called as one that does not",
+            "Call it with server_stream() or open().",
+        )
+    else:
+        return None
+    hint = f"{hint} gRPC makes no difference between the two; Connect does."
+    return UnimplementedError(f"{what} (HTTP 415)", hint=hint, unprocessed=True)
 
 
 def content_type(headers: Mapping[str, str]) -> str:

@@ -114,21 +114,16 @@ class ConnectStreamingCall:
     def __init__(self, call: HttpCall, deadline: Deadline, replies: ReplyStream) -> None:
         self._call = call
         self._deadline = deadline
-        self._ended = False
         self.receive = replies.receive
 
     async def send(self, message: bytes) -> bool:
-        if self._ended:
-            raise RuntimeError("no message can be sent after end()")
         try:
             return await self._deadline.apply(self._call.write(protocol.envelope(message)), self._call)
         except DeadlineExceededError:  # `receive` raises it
             return False
 
     async def end(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self._call.end()
+        self._call.end()
 
 
 async def read_all(call: HttpCall, reply: Reply) -> bytes:

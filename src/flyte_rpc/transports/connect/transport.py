@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 from flyte_rpc.errors import ConnectionLostError, EndpointError, RpcError, UnimplementedError
-from flyte_rpc.transports.diagnosis import ForeignReply
+from flyte_rpc.transports.checks import CheckedStream, check_call
+from flyte_rpc.transports.diagnosis import ForeignReply, NoReply
 from flyte_rpc.transports.shared_task import SharedTask
 from flyte_rpc.version import USER_AGENT
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 HttpVersion = Literal["auto", "1.1", "2"]
 
 _CLOSED = "the client was closed"
+
+_PROBE_SECONDS = 5.0
+"""How long a server may take to answer, or close, the connection on which it is asked whether it speaks HTTP/1.1."""
 
 
 class ConnectTransport:
@@ -56,7 +60,7 @@ class ConnectTransport:
             user_agent: The `user-agent` header.
             connect_seconds: For name resolution, TCP, TLS and the HTTP/2 handshake together.
             http: The version of HTTP. `"auto"` lets the server choose with TLS, and is HTTP/1.1 in cleartext, or
-                HTTP/2 if the server speaks nothing else.
+                HTTP/2 if the server speaks nothing else, which it shows by an answer in HTTP/2 or by none at all.
             idle_seconds: After how long without a call an HTTP/1.1 connection is closed.
             close_seconds: How long a peer may take to read what was sent to it, once the client is closed.
         """
@@ -73,6 +77,9 @@ class ConnectTransport:
         self._streaming_pool: HttpPool | None = None
         """The connections of calls in which the client streams."""
         self._negotiating = SharedTask(self._dial_first)
+        self._probing = SharedTask(self._probe)
+        self._replied = False
+        """Whether the server has ever replied, so that it speaks the version of HTTP in use."""
         self._closed = False
         self.answered = False
         """Whether the server has ever answered as a Connect server does."""
@@ -87,6 +94,7 @@ class ConnectTransport:
         return f"Connect over HTTP/{'2' if isinstance(self._pool, Http2Pool) else '1.1'}"
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         headers = (*protocol.UNARY_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, request, streaming=False)
@@ -95,18 +103,19 @@ class ConnectTransport:
         finally:
             call.release()
         if reply.status != 200 or protocol.content_type(reply.headers) != protocol.UNARY_TYPE:
-            raise self._error(reply, body)
+            raise self._error(reply, body, protocol.UNARY_TYPE)
         self.answered = True
         return protocol.decompress(reply.headers.get("content-encoding", ""), body)
 
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         headers = (*protocol.STREAM_HEADERS, *metadata)
         call, reply = await self._send(deadline, path, headers, protocol.envelope(request), streaming=True)
         try:
-            replies = ReplyStream(call, deadline, self._error)
+            replies = ReplyStream(call, deadline, self._stream_error)
             await replies.begin(reply)
             self.answered = True
             while (message := await replies.receive()) is not None:
@@ -117,18 +126,25 @@ class ConnectTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[ConnectStreamingCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
+        check_call(self._loop, path, timeout)
         deadline = Deadline(self._loop, timeout)
         call = await deadline.apply(self._open_streaming(bidirectional=bidirectional), None)
         try:
             call.begin(Request(path, (*protocol.STREAM_HEADERS, *metadata), deadline.header(), b""))
-            yield ConnectStreamingCall(call, deadline, ReplyStream(call, deadline, self._error))
+            replies = ReplyStream(call, deadline, self._stream_error)
+            stream = CheckedStream(ConnectStreamingCall(call, deadline, replies), self._loop)
+            try:
+                yield stream
+            finally:
+                stream.leave()
         finally:
             call.release()
 
     def close(self) -> None:
         self._closed = True
         self._negotiating.close(_CLOSED)
+        self._probing.close(_CLOSED)
         for pool in self._pools():
             pool.close(_CLOSED)
 
@@ -140,8 +156,11 @@ class ConnectTransport:
     def _pools(self) -> list[HttpPool]:
         return list(dict.fromkeys(pool for pool in (self._pool, self._streaming_pool) if pool is not None))
 
-    def _error(self, reply: Reply, body: bytes) -> RpcError:
-        error = protocol.reply_error(reply.status, reply.headers, body)
+    def _stream_error(self, reply: Reply, body: bytes) -> RpcError:
+        return self._error(reply, body, protocol.STREAM_TYPE)
+
+    def _error(self, reply: Reply, body: bytes, sent: str) -> RpcError:
+        error = protocol.reply_error(reply.status, reply.headers, body, sent)
         self.answered = self.answered or error.__cause__ is None
         return error
 
@@ -153,11 +172,14 @@ class ConnectTransport:
             call = await self._open(deadline, streaming=streaming)
             try:
                 request = Request(path, headers, deadline.header(), body)
-                return call, await deadline.apply(call.send(request), call)
+                reply = await deadline.apply(call.send(request), call)
             except BaseException as error:  # a cancellation above all: the connection has to be given back
                 call.release()
-                if not self._turn_to_http2(error):
+                if not (self._turn_to_http2(error) or await self._refuses_http1(error, deadline)):
                     raise
+            else:
+                self._replied = True
+                return call, reply
 
     def _turn_to_http2(self, error: BaseException) -> bool:
         """Use HTTP/2 from now on if a server in cleartext speaks nothing else. It cannot have read the failed request."""
@@ -167,6 +189,39 @@ class ConnectTransport:
         if self._http == "1.1":
             self._http, self._pool = "2", None  # connections of the pool close as their calls fail in the same way
         return True
+
+    async def _refuses_http1(self, error: BaseException, deadline: Deadline) -> bool:
+        """Whether the server proves to speak HTTP/2 only, so that it cannot have read a request that it did not answer."""
+        if not self._may_turn or self._replied or not isinstance(error.__cause__, NoReply):
+            return False
+        try:
+            return self._http == "2" or await deadline.apply(self._probing.run(), None)
+        except RpcError:
+            return False  # the error of the call says more
+
+    async def _probe(self) -> bool:
+        """Use HTTP/2 from now on if the server speaks it, and answers nothing over HTTP/1.1.
+
+        One that speaks both answers the harmless request of this probe. It may have acted on the request before.
+        """
+        connection = await self._dialer.dial_http2()
+        try:
+            first = await self._dialer.dial_http1()
+            try:
+                async with asyncio.timeout(_PROBE_SECONDS):
+                    proven = await first.refuses_http1()
+            finally:
+                first.abort()
+            if not proven or self._closed:
+                return False
+            self._http, self._pool = "2", Http2Pool(self._dialer.dial_http2)
+            self._pool.add(connection)
+            return True
+        except TimeoutError:
+            return False
+        finally:
+            if self._http != "2":
+                connection.close("the server speaks HTTP/1.1")
 
     async def _open(self, deadline: Deadline, *, streaming: bool) -> HttpCall:
         return await deadline.apply(self._open_call(streaming=streaming), None)

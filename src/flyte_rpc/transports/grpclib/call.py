@@ -40,7 +40,6 @@ class GrpclibCall:
         self._receiving: set[asyncio.Timeout] = set()
         self._request_sent = False
         self._reply_ended = False
-        self._ended = False
 
     # What grpclib reports.
 
@@ -79,9 +78,6 @@ class GrpclibCall:
             self._connection.waiting.discard(self)
 
     async def send(self, message: bytes, *, end: bool = False) -> bool:
-        if self._ended:
-            raise RuntimeError("no message can be sent after end()")
-        self._ended = end
         if self._over:
             return False
         try:
@@ -92,9 +88,8 @@ class GrpclibCall:
         return True
 
     async def end(self) -> None:
-        if self._ended or self._over:
+        if self._over:
             return
-        self._ended = True
         try:
             await self._wait(self._stream.end(), self._sending)
         except RpcError:

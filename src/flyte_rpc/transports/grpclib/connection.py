@@ -23,10 +23,14 @@ from h2.events import (
 from flyte_rpc.errors import ConnectionLostError
 from flyte_rpc.transports.http2 import frames
 from flyte_rpc.transports.http2.keepalive import PING_INTERVAL, PING_TIMEOUT
+from flyte_rpc.transports.http2.receive_windows import WINDOW_BYTES
 
-_FIRST_BYTES = 64
+_FIRST_BYTES = 512
 
-_CONFIGURATION = Configuration(_keepalive_time=PING_INTERVAL, _keepalive_timeout=PING_TIMEOUT).__for_client__()
+# The window of the connection is larger than the 4 MiB of a stream, so that a slow reader holds up no other call.
+_CONFIGURATION = Configuration(
+    http2_connection_window_size=WINDOW_BYTES, _keepalive_time=PING_INTERVAL, _keepalive_timeout=PING_TIMEOUT
+).__for_client__()
 
 # Header values are decoded where they are used: one that is not UTF-8 must not end the connection.
 _H2_CONFIGURATION = H2Configuration(
@@ -156,6 +160,9 @@ class GrpclibConnection(H2Protocol):
         self.last_received = self._loop.time()
         if not self.settings_received:
             self.first_bytes = (self.first_bytes + data)[:_FIRST_BYTES]
+            # h2 takes other bytes for a frame, and would wait for the rest of it.
+            if len(self.first_bytes) > 3 and self.first_bytes[3] != frames.SETTINGS:
+                self.close("Protocol error: it does not begin with settings")
         if not self.closed_because:
             super().data_received(data)
 
@@ -163,6 +170,15 @@ class GrpclibConnection(H2Protocol):
         self.close(f"the connection broke ({exc})" if exc else "the server closed the connection")
         if not self.closed.done():
             self.closed.set_result(None)
+
+    async def shake_hands(self) -> bool:
+        """Wait for the server's settings. Returns False, and closes the socket, if the peer sends something else."""
+        try:
+            await self.ready
+        finally:
+            if not self.settings_received:
+                self.close("the handshake failed")
+        return self.settings_received
 
     def resolve_ready(self) -> None:
         if not self.ready.done():

@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from flyte_rpc.errors import DeadlineExceededError, DecodeError, RpcError
-from flyte_rpc.transports import diagnosis
-from flyte_rpc.transports.grpc_call import seconds_text, timeout_header
+from flyte_rpc.errors import DecodeError
+from flyte_rpc.transports.checks import CheckedStream, check_call
+from flyte_rpc.transports.grpc_call import connected_before, timeout_header
 from flyte_rpc.transports.loop_guard import LoopGuard
 from flyte_rpc.transports.network.opening import Opener
 from flyte_rpc.transports.shared_task import SharedTask
@@ -75,7 +75,7 @@ class GrpclibTransport:
         return "gRPC over HTTP/2 of grpclib"
 
     async def unary(self, path: str, request: bytes, metadata: Metadata, timeout: float) -> bytes:
-        async with self.open(path, metadata, timeout) as call:
+        async with self._call(path, metadata, timeout) as call:
             await call.send(request, end=True)
             reply = await call.receive()
             if reply is None:
@@ -87,7 +87,7 @@ class GrpclibTransport:
     async def server_stream(
         self, path: str, request: bytes, metadata: Metadata, timeout: float | None
     ) -> AsyncGenerator[bytes, None]:
-        async with self.open(path, metadata, timeout) as call:
+        async with self._call(path, metadata, timeout) as call:
             await call.send(request, end=True)
             while (reply := await call.receive()) is not None:
                 yield reply
@@ -95,11 +95,21 @@ class GrpclibTransport:
     @asynccontextmanager
     async def open(
         self, path: str, metadata: Metadata, timeout: float | None, *, bidirectional: bool = True
-    ) -> AsyncGenerator[GrpclibCall, None]:
+    ) -> AsyncGenerator[CheckedStream, None]:
+        async with self._call(path, metadata, timeout) as call:
+            stream = CheckedStream(call, self._loop)
+            try:
+                yield stream
+            finally:
+                stream.leave()
+
+    @asynccontextmanager
+    async def _call(self, path: str, metadata: Metadata, timeout: float | None) -> AsyncGenerator[GrpclibCall, None]:
+        check_call(self._loop, path, timeout)
         end = None if timeout is None else self._loop.time() + timeout
         connection = self._connection
         if connection is None or not connection.usable:
-            connection = await self._connect_before(end, timeout)
+            connection = await connected_before(self._connecting.run(), end, timeout)
         call = GrpclibCall(connection, self._loop, end, timeout)
         try:
             await call.open(self._headers(path, metadata, end))
@@ -133,53 +143,19 @@ class GrpclibTransport:
         headers += [("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", self._user_agent)]
         return [*headers, *metadata]
 
-    async def _connect_before(self, end: float | None, timeout: float | None) -> GrpclibConnection:
-        limit = asyncio.timeout_at(end)
-        try:
-            async with limit:
-                return await self._connecting.run()
-        except TimeoutError as error:
-            if isinstance(error, RpcError) or not limit.expired():
-                raise
-            what = f"not connected to the server after {seconds_text(timeout)}"
-            raise DeadlineExceededError(what, unprocessed=True) from None
-
     async def _connect(self) -> GrpclibConnection:
         if self._connection is not None and self._connection.usable:
             return self._connection
-        endpoint, made = self._endpoint, list[GrpclibConnection]()
-
-        def make_connection() -> GrpclibConnection:
-            made.append(GrpclibConnection(self._loop))
-            return made[-1]
-
         opener = Opener(
-            endpoint,
+            self._endpoint,
             self._network,
             self._ssl_context,
-            make_connection,
+            lambda: GrpclibConnection(self._loop),
             protocols=("h2",),
             user_agent=self._user_agent,
+            expected="gRPC",
         )
-
-        async def connect(address: str) -> GrpclibConnection:
-            connection = await opener.open(address)
-            try:
-                await connection.ready
-            finally:
-                if not connection.settings_received:
-                    connection.close("the handshake failed")
-            if not connection.settings_received:
-                raise diagnosis.not_http2(endpoint, connection.first_bytes, connection.closed_because)
-            return connection
-
-        try:
-            connection = await opener.dial(connect, self._connect_seconds)
-        except OSError as error:
-            if isinstance(error, RpcError):
-                raise
-            reached = any(connection.last_received or not connection.closed.done() for connection in made)
-            raise diagnosis.unreachable(endpoint, error, connected=reached) from error
+        connection = await opener.connect(opener.check_http2, self._connect_seconds)
         await self._guard.start()
         self._connected = True
         self._retire(self._connection)

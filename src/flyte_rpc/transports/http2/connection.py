@@ -62,8 +62,6 @@ class Http2Connection(asyncio.Protocol):
         """The first bytes from the server."""
         self.settings_received = False
         """Whether the server has sent its settings, with which HTTP/2 begins."""
-        self.reached = False
-        """Whether the peer has accepted the connection."""
         self.draining = False
         self.closed_because = ""
         self._loop_guard = LoopGuard(self._close_with_the_loop)
@@ -136,7 +134,6 @@ class Http2Connection(asyncio.Protocol):
             await self.closed
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.reached = True
         self._sender = FrameSender(self._loop, cast(asyncio.Transport, transport))
         self._sender.write(frames.PREFACE + _SETTINGS)
         self._windows = ReceiveWindows(self._sender)

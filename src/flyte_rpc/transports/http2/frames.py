@@ -146,9 +146,11 @@ class FrameReader:
         if self._rest:
             data = self._rest + data
         at, size = 0, len(data)
+        if not self.begun and size > 3 and data[3] != SETTINGS:  # too little for a frame may be all that ever comes
+            raise Violation("it does not begin with settings")
         while size - at >= HEAD.size:
             high, low, kind, flags, stream = HEAD.unpack_from(data, at)
-            if not self.begun and (kind != SETTINGS or flags & ACK):
+            if not self.begun and flags & ACK:
                 raise Violation("it does not begin with settings")
             begin = at + HEAD.size
             end = begin + (high << 8 | low)

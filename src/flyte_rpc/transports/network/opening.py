@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from flyte_rpc.errors import EndpointError
+from flyte_rpc.errors import EndpointError, RpcError
 from flyte_rpc.transports import diagnosis
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.version import USER_AGENT
@@ -25,8 +25,27 @@ class _Closable(Protocol):
     def close(self, reason: str) -> None: ...
 
 
+class Http2Peer(Protocol):
+    """A new connection that has to prove that its peer speaks HTTP/2."""
+
+    @property
+    def first_bytes(self) -> bytes:
+        """The first bytes from the server."""
+        ...
+
+    @property
+    def closed_because(self) -> str:
+        """Why the connection ended; empty while it is open."""
+        ...
+
+    async def shake_hands(self) -> bool:
+        """Wait for the server's settings. Returns False, and closes the socket, if the peer sends something else."""
+        ...
+
+
 P = TypeVar("P", bound=asyncio.Protocol)
 C = TypeVar("C", bound=_Closable)
+H = TypeVar("H", bound=Http2Peer)
 
 
 class Opener(Generic[P]):
@@ -41,6 +60,7 @@ class Opener(Generic[P]):
         *,
         protocols: tuple[str, ...],
         user_agent: str = USER_AGENT,
+        expected: str = "HTTP/2",
     ) -> None:
         """Describe the sockets.
 
@@ -51,6 +71,7 @@ class Opener(Generic[P]):
             make_protocol: Makes the protocol of a connection.
             protocols: What ALPN offers.
             user_agent: The `user-agent` header for proxies.
+            expected: What the peer should speak, for errors.
         """
         self._endpoint = endpoint
         self._network = network or Network()
@@ -58,7 +79,67 @@ class Opener(Generic[P]):
         self._make_protocol = make_protocol
         self._protocols = protocols
         self._user_agent = user_agent
+        self._expected = expected
+        self._accepted = False
+        """Whether the peer has accepted a connection."""
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def proxy_address(self) -> str:
+        """`host:port` of the proxy; empty for a direct connection."""
+        proxy = self._network.proxy_of(self._endpoint)
+        return "" if proxy is None else proxy.address
+
+    async def connect(self, handshake: Callable[[P], Coroutine[Any, Any, C]], seconds: float) -> C:
+        """Open a connection, and say what to do if that fails.
+
+        Args:
+            handshake: Waits until the peer of a new connection has shown that it is of the right kind.
+            seconds: For everything.
+
+        Raises:
+            EndpointError: The endpoint cannot be connected to, or is of the wrong kind. Nothing of a call was sent.
+            InitializationError: Certificates, keys or proxies cannot be used.
+        """
+
+        async def connect(address: str) -> C:
+            return await handshake(await self.open(address))
+
+        try:
+            try:
+                return await self.dial(connect, seconds)
+            except OSError as error:
+                if isinstance(error, RpcError):
+                    raise
+                raise diagnosis.unreachable(
+                    self._endpoint,
+                    error,
+                    connected=self._accepted,
+                    expected=self._expected,
+                    proxy=self.proxy_address,
+                ) from error
+        except EndpointError as error:
+            proxy = self._network.proxy_of(self._endpoint)
+            if proxy is None or not proxy.occurs_in(error.message):
+                raise
+            # The peer has copied the credentials of the proxy.
+            raise diagnosis.no_tunnel(self._endpoint, proxy.address, self._expected) from None
+
+    async def check_http2(self, connection: H) -> H:
+        """Wait until a peer has shown that it speaks HTTP/2.
+
+        Raises:
+            EndpointError: It does not.
+        """
+        if not await connection.shake_hands():
+            raise diagnosis.not_http2(
+                self._endpoint,
+                connection.first_bytes,
+                connection.closed_because,
+                expected=self._expected,
+                proxy=self.proxy_address,
+            )
+        return connection
 
     async def dial(self, connect: Callable[[str], Coroutine[Any, Any, C]], seconds: float) -> C:
         """Connect to the endpoint or its proxy, trying the addresses beside each other.
@@ -83,6 +164,11 @@ class Opener(Generic[P]):
 
     async def open(self, address: str) -> P:
         """Open a connection to one address of the endpoint or of its proxy."""
+        protocol = await self._open(address)
+        self._accepted = True
+        return protocol
+
+    async def _open(self, address: str) -> P:
         endpoint, loop = self._endpoint, self._loop
         proxy = self._network.proxy_of(endpoint)
         if endpoint.socket_path:
@@ -114,6 +200,8 @@ class Opener(Generic[P]):
             if context is None:
                 tunnel.hand_over(transport, protocol)
                 return protocol
+            if tunnel.early:  # servers wait for the client to begin the handshake
+                raise diagnosis.no_tunnel(endpoint, proxy.address, "TLS")
             handover = Handover()
             secured = await loop.start_tls(transport, handover, context, server_hostname=self._server_name())
             if secured is None:

@@ -9,9 +9,13 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from flyte_rpc.errors import InitializationError
-from flyte_rpc.transports.endpoint import is_loopback
+from flyte_rpc.transports.endpoint import is_host, is_loopback
 
 _PORTS = {"http": 80, "https": 443}
+
+
+class ProxyUrlError(InitializationError, ValueError):
+    """The URL of a proxy cannot be used."""
 
 
 class Proxy(NamedTuple):
@@ -31,6 +35,13 @@ class Proxy(NamedTuple):
         """`host:port`."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def occurs_in(self, text: str) -> bool:
+        """Whether text contains the password in any of its forms, so that it must not be shown."""
+        user, _, password = urlsplit(self.url).netloc.rpartition("@")[0].partition(":")
+        secret = password or user  # some proxies take a token in place of a user
+        secrets = (secret, unquote(secret), self.authorization.rpartition(" ")[2])
+        return any(form and form in text for form in secrets)
+
     def __repr__(self) -> str:
         return f"Proxy({self.address!r})"
 
@@ -43,9 +54,13 @@ def parse_proxy(text: str, source: str) -> Proxy:
         source: The argument or variable that it comes from, for errors.
 
     Raises:
-        InitializationError: It is not a proxy that can be used. The message repeats no credentials.
+        ProxyUrlError: It is not a proxy that can be used. The message repeats no credentials.
     """
     url = text.strip()
+    if not url.isprintable() or " " in url:  # urlsplit drops line ends
+        raise ProxyUrlError(
+            f"{source} contains a space or a control character. Percent-encode it if it is part of a password."
+        )
     if "://" not in url:
         url = f"http://{url}"
     try:
@@ -54,11 +69,11 @@ def parse_proxy(text: str, source: str) -> Proxy:
     except ValueError:
         host, port, parts = "", None, urlsplit("")
     if parts.scheme.startswith("socks"):
-        raise InitializationError(
+        raise ProxyUrlError(
             f"{source} names a SOCKS proxy, which is not supported. Set it to an HTTP proxy, or add the endpoint to NO_PROXY."
         )
-    if not host or parts.scheme not in _PORTS:
-        raise InitializationError(f"{source} is not the URL of a proxy. Write http://[user:password@]host:port.")
+    if not is_host(host) or parts.scheme not in _PORTS:
+        raise ProxyUrlError(f"{source} is not the URL of a proxy. Write http://[user:password@]host:port.")
     authorization = ""
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -77,7 +92,7 @@ def environment_proxy(host: str, port: int, *, tls: bool) -> Proxy | None:
         tls: Whether it is TLS, for which `HTTPS_PROXY` applies in place of `HTTP_PROXY`.
 
     Raises:
-        InitializationError: The variable names something that cannot be used.
+        ProxyUrlError: The variable names something that cannot be used.
     """
     # In CGI programs, HTTP_PROXY is the header `Proxy:` of a request.
     names = ["https_proxy"] if tls else ["http_proxy"] if "REQUEST_METHOD" not in os.environ else []

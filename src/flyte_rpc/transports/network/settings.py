@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from flyte_rpc.errors import InitializationError
-from flyte_rpc.transports.endpoint import Endpoint
+from flyte_rpc.transports.endpoint import Endpoint, is_host
 
 from .proxies import Proxy, environment_proxy, parse_proxy
 
@@ -24,8 +24,12 @@ _log = logging.getLogger("flyte_rpc")
 StrPath = str | os.PathLike[str]
 
 
+_PATHS = ("ca_file", "client_certificate", "client_key")
+
+
 def _path(value: StrPath | None) -> str | None:
-    return None if value is None else os.path.expanduser(os.fspath(value))
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    return os.path.expanduser(path) if isinstance(path, str) else path  # `Network` rejects everything else by name
 
 
 @attrs.frozen(kw_only=True)
@@ -55,11 +59,28 @@ class Network:
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            TypeError: A setting has the wrong type.
+            ValueError: `server_name` is not a host name, or `client_key` is set without `client_certificate`.
+            ProxyUrlError: `proxy` is not the URL of an HTTP proxy. It is a ValueError as well.
+            InitializationError: A file does not exist.
+        """
+        for name in (*_PATHS, "server_name", "proxy"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                takes = "a path" if name in _PATHS else "text"
+                raise TypeError(f"{name} takes {takes}, not {type(value).__name__}")  # the value may be a secret
+        if not isinstance(self.verify, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"verify takes True or False, not {self.verify!r}")
+        if self.server_name is not None and not is_host(self.server_name):
+            raise ValueError(f"server_name={self.server_name!r} is not a host name. Write the name without a port.")
         if self.proxy:
             parse_proxy(self.proxy, "proxy")
         if self.client_key and not self.client_certificate:
-            raise ValueError("client_key is set without client_certificate")
-        for name in ("ca_file", "client_certificate", "client_key"):
+            raise ValueError("client_key is set without client_certificate. Set both, or neither.")
+        for name in _PATHS:
             path = getattr(self, name)
             if path is not None and not Path(path).is_file():
                 raise InitializationError(f"{name}={path!r} is not a file")
@@ -91,6 +112,11 @@ class Network:
             try:
                 context.load_cert_chain(self.client_certificate, self.client_key, password="")
             except (OSError, ssl.SSLError, ValueError) as error:
+                if not self.client_key and _lacks_key(self.client_certificate):
+                    raise InitializationError(
+                        f"client_certificate={self.client_certificate!r} contains no private key. Set client_key to the "
+                        "PEM file of the key."
+                    ) from None
                 where = self.client_certificate + (f" and {self.client_key}" if self.client_key else "")
                 hint = "Both have to be PEM files, the key without a password, and belong together."
                 raise InitializationError(
@@ -128,6 +154,15 @@ class Network:
         tls = parts.scheme == "https"
         proxy = self.proxy_of(Endpoint(parts.hostname or "", parts.port or (443 if tls else 80), tls))
         return None if proxy is None else proxy.url
+
+
+def _lacks_key(path: str) -> bool:
+    """Whether a PEM file contains a certificate, but no private key."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        return False
+    return b"-----BEGIN CERTIFICATE" in data and b"PRIVATE KEY-----" not in data
 
 
 def _reason(error: Exception) -> str:

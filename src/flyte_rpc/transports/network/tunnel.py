@@ -11,19 +11,22 @@ from flyte_rpc.transports.endpoint import Endpoint
 from .proxies import Proxy
 
 _HEAD_BYTES = 2**16
-"""How long the headers of the proxy's reply may be."""
+"""How long the headers of the proxy's reply may be, those of informational replies included."""
+
+_NOT_HTTP = "sends something that is not an HTTP reply", "Check that it is an HTTP proxy."
 
 
 class Handover(asyncio.Protocol):
     """Keeps what arrives on a connection until its protocol takes over."""
 
     def __init__(self) -> None:
-        self._early = bytearray()
+        self.early = bytearray()
+        """What has arrived."""
         self._ended = False
         self._lost: tuple[Exception | None] | None = None
 
     def data_received(self, data: bytes) -> None:
-        self._early += data
+        self.early += data
 
     def eof_received(self) -> None:
         self._ended = True
@@ -37,8 +40,8 @@ class Handover(asyncio.Protocol):
         protocol.connection_made(transport)
         # The protocol may itself hand over to another one.
         current = cast(asyncio.Protocol, transport.get_protocol())
-        if self._early:
-            current.data_received(bytes(self._early))
+        if self.early:
+            current.data_received(bytes(self.early))
         if self._ended:
             current.eof_received()
         if self._lost is not None:
@@ -54,6 +57,8 @@ class Tunnel(Handover):
         self._endpoint = endpoint
         self._user_agent = user_agent
         self._received = b""
+        self._size = 0
+        """Bytes that have arrived before the reply was complete."""
         self.established: asyncio.Future[None] = loop.create_future()
         """Done when the proxy has connected."""
 
@@ -69,15 +74,22 @@ class Tunnel(Handover):
             super().data_received(data)
             return
         self._received += data
-        head, end, rest = self._received.partition(b"\r\n\r\n")
-        if not end:
-            if len(self._received) > _HEAD_BYTES or not b"HTTP/1.".startswith(self._received[:7]):
-                self._fail("sends something that is not an HTTP reply", hint="Check that it is an HTTP proxy.")
-            return
-        line = head.split(b"\r\n", 1)[0].decode("ascii", "replace")
-        status = line.split(" ")[1] if line.startswith("HTTP/1.") and " " in line else ""
+        self._size += len(data)
+        status, line, rest = "1", "", self._received
+        while status.startswith("1"):  # an informational reply, such as 100 Continue, comes before the reply itself
+            self._received = rest
+            head, end, rest = self._received.partition(b"\r\n\r\n")
+            if not end:
+                if self._size > _HEAD_BYTES or not b"HTTP/1.".startswith(self._received[:7]):
+                    self._fail(*_NOT_HTTP)
+                return
+            line = head.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+            status = line.split(" ")[1] if line.startswith("HTTP/1.") and " " in line else ""
+        self._answered(status, line, rest)
+
+    def _answered(self, status: str, line: str, rest: bytes) -> None:
         if status.startswith("2"):
-            self._early += rest
+            self.early += rest
             self.established.set_result(None)
         elif status == "407":
             hint = "Write the user and password into its URL: http://user:password@host:port."
@@ -88,9 +100,11 @@ class Tunnel(Handover):
             )
         elif status:
             hint = f"Allow {self._endpoint.address} in the proxy, or add it to NO_PROXY."
-            self._fail(f"does not connect to {self._endpoint.address} ({line[:100]})", hint)
+            # The reason may repeat the credentials.
+            reason = f"HTTP {status[:3]}" if self._proxy.occurs_in(line) else line[:100]
+            self._fail(f"does not connect to {self._endpoint.address} ({reason})", hint)
         else:
-            self._fail("sends something that is not an HTTP reply", hint="Check that it is an HTTP proxy.")
+            self._fail(*_NOT_HTTP)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

@@ -124,12 +124,15 @@ class BookBase(Entity[V1Book]):
 
     @fetching
     @classmethod
-    async def get(cls, branch: str, name: str, *, client: Client | None = None) -> Self:
+    async def get(
+        cls, branch: str, name: str, *, timeout: float | timedelta | None = None, client: Client | None = None
+    ) -> Self:
         """Fetch a book.
 
         Args:
             branch: The branch that owns it, such as "harbour".
             name: Id within the branch; at most 40 characters.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -141,7 +144,7 @@ class BookBase(Entity[V1Book]):
         """
         caller = registry.resolve(client)
         request = GetBookRequest(id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)))
-        reply = await unary(caller, BookService.GET_BOOK, request)
+        reply = await unary(caller, BookService.GET_BOOK, request, timeout=timeout)
         return cls._of(reply.book, caller)
 
     @fetching
@@ -157,6 +160,7 @@ class BookBase(Entity[V1Book]):
         donor: str | None = None,
         price: int | None = None,
         *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Self:
         """Add a book to the library.
@@ -170,6 +174,7 @@ class BookBase(Entity[V1Book]):
             shelf: Its shelf.
             donor: Donor.
             price: Price in cents.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -192,16 +197,19 @@ class BookBase(Entity[V1Book]):
             donor=donor,
             price=price,
         )
-        reply = await unary(caller, BookService.ADD_BOOK, request)
+        reply = await unary(caller, BookService.ADD_BOOK, request, timeout=timeout)
         return cls._of(reply.book, caller)
 
     @blocking
-    async def lend(self, card: str, period: timedelta | None = None) -> None:
+    async def lend(
+        self, card: str, period: timedelta | None = None, *, timeout: float | timedelta | None = None
+    ) -> None:
         """Lend the book to a reader.
 
         Args:
             card: Card number of the reader.
             period: Length of the loan.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
@@ -214,14 +222,15 @@ class BookBase(Entity[V1Book]):
         request = LendBookRequest(
             id=self._identity(), card=as_text("card", card, 1, 0), period=as_duration(Duration, "period", period)
         )
-        await unary(caller, BookService.LEND_BOOK, request)
+        await unary(caller, BookService.LEND_BOOK, request, timeout=timeout)
 
     @blocking
-    async def discard(self, reason: str = "") -> bool:
+    async def discard(self, reason: str = "", *, timeout: float | timedelta | None = None) -> bool:
         """Discard the book.
 
         Args:
             reason: Reason.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
 
         Returns:
             True if the server acted; False if the resource does not exist.
@@ -235,7 +244,7 @@ class BookBase(Entity[V1Book]):
         caller = self.client
         request = DiscardBookRequest(id=self._identity(), reason=reason)
         try:
-            await unary(caller, BookService.DISCARD_BOOK, request)
+            await unary(caller, BookService.DISCARD_BOOK, request, timeout=timeout)
         except NotFoundError:
             return False
         return True
@@ -251,6 +260,7 @@ class BookBase(Entity[V1Book]):
         sort_by: SortedBy[BookKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List the books of the whole library, the newest first.
@@ -263,6 +273,7 @@ class BookBase(Entity[V1Book]):
                 Default: `-acquired_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -296,6 +307,7 @@ class BookBase(Entity[V1Book]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @listing
@@ -308,6 +320,7 @@ class BookBase(Entity[V1Book]):
         sort_by: SortedBy[BookKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List the books of a branch, the newest first.
@@ -319,6 +332,7 @@ class BookBase(Entity[V1Book]):
                 Default: `-acquired_at`.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -348,19 +362,21 @@ class BookBase(Entity[V1Book]):
             page="request",
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @streaming
-    def watch(self, *, timeout: float | None = None) -> Watch[Book]:
+    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[Book]:
         """Watch the book until it is discarded: its current state, then each change.
 
         Args:
-            timeout: Seconds after which the watch gives up. Default: never.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: An argument is invalid; nothing was sent.
             NotFoundError: The resource does not exist.
             WaitTimeoutError: `timeout` has passed.
             RpcError: The call failed; the subclass says how.

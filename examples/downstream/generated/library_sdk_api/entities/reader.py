@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from flyte_rpc.v1 import Client, Entity, Pager, Reads, Self, as_text, at_path, fetching, listing, paged, path, unary
@@ -57,6 +57,7 @@ class ReaderBase(Entity[Reader]):
         name_prefix: str = "",
         limit: int | None = None,
         page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List readers by name.
@@ -65,6 +66,7 @@ class ReaderBase(Entity[Reader]):
             name_prefix: Only readers with this name prefix.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -89,15 +91,17 @@ class ReaderBase(Entity[Reader]):
             names=("page_size", "page_token"),
             limit=limit,
             page_size=page_size,
+            timeout=timeout,
         )
 
     @fetching
     @classmethod
-    async def get(cls, card: str, *, client: Client | None = None) -> Self:
+    async def get(cls, card: str, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch a reader.
 
         Args:
             card: Card number.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -109,5 +113,5 @@ class ReaderBase(Entity[Reader]):
         """
         caller = registry.resolve(client)
         request = GetReaderRequest(card=as_text("card", card, 1, 0))
-        reply = await unary(caller, ReaderService.GET_READER, request)
+        reply = await unary(caller, ReaderService.GET_READER, request, timeout=timeout)
         return cls._of(reply, caller)

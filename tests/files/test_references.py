@@ -57,26 +57,32 @@ def test_a_file_of_a_web_server_is_opened_and_copied(site: str, tmp_path: Path) 
     assert File(f"{site}/a.txt").download(tmp_path) == tmp_path / "a.txt"
     assert (tmp_path / "a.txt").read_bytes() == "é".encode()
     assert File(f"{site}/a.txt").download(tmp_path / "b").read_bytes() == "é".encode()
-    with pytest.raises(FileNotFoundError, match=r"/gone: the server answered 404"):
+    with pytest.raises(FileNotFoundError, match=r"/gone answered 404 Not Found"):
         File(f"{site}/gone").download(tmp_path / "c")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b"]
 
 
 def test_a_download_that_breaks_off_leaves_nothing(site: str, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match=r"/cut: the connection broke; 10 bytes are missing"):
+    with pytest.raises(OSError, match=r"/cut broke 4 times, and the download cannot be resumed"):
         File(f"{site}/cut").download(tmp_path / "c")
     assert [*tmp_path.iterdir()] == []
 
 
 def test_what_a_web_server_does_not_give_is_told_as_an_error_of_files(site: str) -> None:
-    with pytest.raises(PermissionError, match=r"/secret\?\*\*\*: the server answered 403 Forbidden"):
+    with pytest.raises(PermissionError, match=r"/secret answered 403 Forbidden") as raised:
         File(f"{site}/secret?signature=abcdef").open()
-    with pytest.raises(TimeoutError, match=r"/hung: the server cannot be read: timed out"):
+    assert "abcdef" not in str(raised.value)
+    with pytest.raises(TimeoutError, match=r"/hung: no reply within 0\.1 s"):
         File(f"{site}/hung").open(timeout=0.1)
+    with (
+        pytest.raises(OSError, match=r"/cut: the connection broke \(10 bytes are missing\)"),
+        File(f"{site}/cut").open() as cut,
+    ):
+        cut.read()
     for uri in (f"{site}/a b", "http://[::1", "http://h:x/"):
-        with pytest.raises(ValueError, match=r"cannot be requested|Invalid"):
+        with pytest.raises(ValueError, match=r"is not an http:// or https:// URL|Invalid IPv6 URL"):
             File(uri).open()
-    with pytest.raises(OSError, match=r"^http://127.0.0.1:1/a: the server cannot be read: .*refused"):
+    with pytest.raises(OSError, match=r"^http://127.0.0.1:1/a cannot be reached: .*refused"):
         File("http://127.0.0.1:1/a").open()
 
 

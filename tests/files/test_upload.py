@@ -5,146 +5,21 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import sys
-import threading
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from files.conftest import Plane, until
 from flyte.errors import (
     AlreadyExistsError,
     InitializationError,
     InvalidArgumentError,
     RuntimeSystemError,
-    WaitTimeoutError,
 )
 from flyte.remote import upload_dir, upload_file
 from flyte.types import Dir, File
-from flyte.types.files import upload as _upload
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
-    CreateUploadLocationRequest,
-    CreateUploadLocationResponse,
-)
-from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
 from flyte_rpc.calls.client import Client
-from flyte_rpc.serving.server import ServerCall, Status, abort, serve
-
-
-class Storage(ThreadingHTTPServer):
-    """A store that saves uploads, after a test's own handler."""
-
-    daemon_threads = True
-    # Links to it are made as quickly as tests can ask for them.
-    request_queue_size = 64
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Put)
-        self.files: dict[str, bytes] = {}
-        self.headers: dict[str, dict[str, str]] = {}
-        self.tries: Counter[str] = Counter()
-        self.answers: list[tuple[int, str]] = []
-        self.release = threading.Event()
-        self.release.set()
-        self.now = 0
-        self.most = 0
-        self.lock = threading.Lock()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore the disconnects of cancelled uploads; report other errors."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Put(BaseHTTPRequestHandler):
-    server: Storage
-
-    def do_PUT(self) -> None:
-        path = self.path.partition("?")[0]
-        with self.server.lock:
-            self.server.tries[path] += 1
-            self.server.now += 1
-            self.server.most = max(self.server.most, self.server.now)
-            status, text = self.server.answers.pop(0) if self.server.answers else (200, "")
-        content = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.release.wait(20)
-        with self.server.lock:
-            self.server.now -= 1
-            if status == 200:
-                self.server.files[path] = content
-                self.server.headers[path] = {name.lower(): value for name, value in self.headers.items()}
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Do not log to the tests' output."""
-
-
-class Plane(DataProxyServiceBase):
-    """Signs links to a store that keeps names unchanged."""
-
-    def __init__(self, storage: Storage) -> None:
-        self.storage = storage
-        self.largest = 1000
-        self.requests: list[CreateUploadLocationRequest] = []
-        self.rename: Callable[[str], str] = lambda name: name
-
-    async def create_upload_location(
-        self, request: CreateUploadLocationRequest, call: ServerCall
-    ) -> CreateUploadLocationResponse:
-        self.requests.append(request)
-        if request.content_length > self.largest:
-            abort(Status.INVALID_ARGUMENT, f"content_length exceeds the maximum of {self.largest} bytes")
-        directory = request.filename_root or base64.b32encode(request.content_md5).decode()
-        path = f"/{request.project}/{request.domain}/{directory}/{self.rename(request.filename)}"
-        known = self.storage.files.get(path)
-        if known is not None and hashlib.md5(known).digest() != request.content_md5:
-            abort(Status.ALREADY_EXISTS, f"{path} exists with other content")
-        return CreateUploadLocationResponse(
-            signed_url=f"http://127.0.0.1:{self.storage.server_port}{path.replace(' ', '%20')}?signature=secret",
-            native_url=f"s3://bucket{path}",
-            headers={"Content-MD5": base64.b64encode(request.content_md5).decode(), "X-Signed": "yes"},
-        )
-
-
-@pytest.fixture
-def storage() -> Iterator[Storage]:
-    server = Storage()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    thread.join(10)
-    server.server_close()
-
-
-@pytest.fixture
-def plane(storage: Storage) -> Plane:
-    return Plane(storage)
-
-
-@pytest.fixture
-async def client(plane: Plane) -> AsyncIterator[Client]:
-    async with await serve([plane]) as server, Client(server.endpoint, project="p", domain="d", timeout=20) as made:
-        yield made
-
-
-@pytest.fixture
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Retries without pauses."""
-    monkeypatch.setattr(_upload, "_FIRST_PAUSE", 0.0)
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not happened():
-            await asyncio.sleep(0)
+from support.storage import Answer, Storage
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 1000], ids=["empty", "full"])
@@ -189,54 +64,8 @@ async def test_a_few_files_go_at_once(storage: Storage, client: Client, tmp_path
     await upload
     assert storage.most == 8
     assert len(storage.files) == 30
-
-
-@pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("answer", [(503, "busy"), (429, ""), (400, "<Code>RequestTimeout</Code>")])
-async def test_what_may_pass_is_tried_again(
-    answer: tuple[int, str], storage: Storage, client: Client, tmp_path: Path
-) -> None:
-    (tmp_path / "a").write_text("x")
-    storage.answers = [answer] * 3
-    file = await File.from_local.aio(tmp_path / "a", client=client)
-    assert storage.tries.total() == 4 and file.uri.endswith("/a")
-    storage.answers = [answer] * 4
-    with pytest.raises(RuntimeSystemError, match=rf"a could not be uploaded: http://.* answered {answer[0]}") as raised:
-        await File.from_local.aio(tmp_path / "a", client=client)
-    assert (raised.value.code, storage.tries.total()) == ("UploadFailed", 8)
-
-
-async def test_what_the_storage_refuses_is_told_without_the_signature(
-    storage: Storage, client: Client, tmp_path: Path
-) -> None:
-    (tmp_path / "a").write_text("x")
-    storage.answers = [(403, "Request has expired; see http://s/?signature=secret")]
-    with pytest.raises(RuntimeSystemError, match="answered 403 Forbidden: Request has expired") as raised:
-        await File.from_local.aio(tmp_path / "a", client=client)
-    assert "secret" not in str(raised.value) and storage.tries.total() == 1
-
-
-@pytest.mark.usefixtures("at_once")
-async def test_a_storage_that_is_not_there_is_named(storage: Storage, client: Client, tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("x")
-    # Bound and never accepted from is not refused; closed is.
-    storage.shutdown()
-    storage.server_close()
-    with pytest.raises(RuntimeSystemError, match=r"a could not be uploaded: http://127.* cannot be reached: .*refused"):
-        await File.from_local.aio(tmp_path / "a", client=client)
-
-
-async def test_the_deadline_and_a_cancellation_end_an_upload(storage: Storage, client: Client, tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("x")
-    storage.release.clear()
-    with pytest.raises(WaitTimeoutError, match=r"a was not uploaded within 0\.2 seconds; pass a longer timeout="):
-        await File.from_local.aio(tmp_path / "a", timeout=0.2, client=client)
-    before = storage.tries.total()
-    upload = asyncio.create_task(File.from_local.aio(tmp_path / "a", client=client))
-    await until(lambda: storage.tries.total() > before)
-    upload.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await upload
+    # Connections are used again.
+    assert storage.connections == 8
 
 
 async def test_a_name_that_the_storage_changes_is_refused(plane: Plane, client: Client, tmp_path: Path) -> None:
@@ -318,10 +147,10 @@ async def test_a_directory_goes_to_the_place_that_is_wanted(plane: Plane, client
 async def test_whoever_wants_to_know_is_told_how_far_it_is(
     plane: Plane, storage: Storage, client: Client, tmp_path: Path
 ) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[str, int, int | None]] = []
 
-    def progress(path: Path, sent: int, size: int) -> None:
-        told.append((path.name, sent, size))
+    def progress(done: int, total: int | None, name: str) -> None:
+        told.append((name, done, total))
 
     plane.largest = size = (5 << 20) + 7
     (tmp_path / "big").write_bytes(bytes(size))
@@ -330,10 +159,11 @@ async def test_whoever_wants_to_know_is_told_how_far_it_is(
     told.clear()
     (tmp_path / "big").unlink()
     (tmp_path / "empty").touch()
-    (tmp_path / "one").write_text("1")
-    storage.answers = [(503, "busy")]
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "one").write_text("1")
+    storage.answers = [Answer(503, "busy")]
     await upload_dir.aio(tmp_path, progress=progress, client=client)
-    assert {*told} == {("empty", 0, 0), ("one", 1, 1)} and len(told) == 3
+    assert {*told} == {("empty", 0, 0), ("sub/one", 1, 1)} and len(told) == 3
 
 
 async def test_progress_that_raises_ends_the_upload(storage: Storage, client: Client, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""The logs of an app, as methods of its class."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from flyte.remote._common import ProjectScoped
+from flyte_api.entities.app import AppBase
+from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
+from flyte_api.messages.flyteidl2.app.app_definition import Identifier, Meta
+from flyte_rpc.entities.stream import Stream
+from flyte_rpc.sync.decorators import blocking, streaming
+
+if TYPE_CHECKING:
+    from .logs import LogLine
+
+
+class LoggedApp(AppBase, ProjectScoped):
+    """The part of an app that reads its logs."""
+
+    async def _fetch(self) -> AppMessage:
+        message: AppMessage = (await type(self).get.aio(self.name, **self._scope, client=self.client)).pb2
+        self.pb2 = message
+        return message
+
+    @streaming
+    def get_logs(
+        self,
+        replica_name: str | None = None,
+        *,
+        filter_system: bool = False,
+        follow: bool = True,
+        timeout: float | timedelta | None = None,
+    ) -> Stream[LogLine]:
+        """Stream the log lines of all replicas of the app: the existing lines first, then new ones.
+
+        The stream reconnects when the connection breaks, and drops lines that it has delivered before; it recognises
+        them by their timestamp. It ends when the app is down or has no replicas left.
+
+        Args:
+            replica_name: Only lines of this replica. Default: all.
+            filter_system: Omit lines of the platform. Default: False.
+            follow: Wait for new lines after the existing ones. Default: True.
+            timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
+
+        Returns:
+            A stream of lines for `for` or `async for`. `str(line)` is the text without a line break.
+
+        Raises:
+            ValueError: `replica_name` is empty.
+            NotFoundError: The app does not exist.
+            LogsNotYetAvailableError: The app has no replicas.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `AppLogsService.TailLogs` and `AppService.Get`.
+        """
+        from .logs import AppSource, follow_logs
+
+        identifier = (self.pb2.metadata or Meta()).id or Identifier()
+        source = AppSource(self.client, identifier, self._fetch)
+        return follow_logs(source, replica_name, filter_system=filter_system, follow=follow, timeout=timeout)
+
+    @blocking
+    async def show_logs(
+        self,
+        max_lines: int | None = None,
+        show_ts: bool = False,
+        raw: bool = False,
+        filter_system: bool = False,
+        replica_name: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+    ) -> None:
+        """Print the log lines of the app as they arrive, until the app is down. Errors are those of `get_logs`.
+
+        Args:
+            max_lines: Stop after this many lines. Default: no limit.
+            show_ts: Begin each line with its time in UTC. Default: False.
+            raw: Print lines without the name of the replica in front. Default: False.
+            filter_system: Omit lines of the platform. Default: False.
+            replica_name: Only lines of this replica. Default: all.
+            timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
+        """
+        from .logs import show
+
+        lines = self.get_logs(replica_name, filter_system=filter_system, timeout=timeout)
+        await show(lines, max_lines, show_ts=show_ts, raw=raw)
