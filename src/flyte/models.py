@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from .types import NativeInterface
 
-T = TypeVar("T")
-
 __all__ = ["ActionPhase", "DeploymentStatus", "DesiredState", "NativeInterface", "UnknownPhase"]
-
-
-def at_once(value: T) -> Generator[Any, None, T]:
-    """Return the iterator of an object that can be awaited and returns `value` without waiting.
-
-    In the official SDK, a few methods are coroutines, such as `action.wait()`. Here they block and return a value. Because
-    it can be awaited, `await action.wait()` works as well.
-    """
-    yield from ()
-    return value
 
 
 class ActionPhase(enum.StrEnum):
@@ -39,9 +26,6 @@ class ActionPhase(enum.StrEnum):
     TIMED_OUT = "timed_out"
     PAUSED = "paused"
     RECOVERED = "recovered"
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return at_once(self)
 
     @property
     def is_terminal(self) -> bool:
@@ -82,9 +66,6 @@ class UnknownPhase(str):
         made = super().__new__(cls, "unspecified" if number == 0 else f"unknown({number})")
         made.number = number
         return made
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return at_once(self)
 
     @property
     def value(self) -> str:

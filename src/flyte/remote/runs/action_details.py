@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from flyte.models import at_once
 from flyte_api.entities.action_details import ActionDetailsBase
 from flyte_rpc.arguments import whole
 from flyte_rpc.calls.options import within_timeout
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 class ActionDetails(AttemptHistory, ActionDetailsBase):
     """The details of an action: its attempts, their phases and errors, and its task."""
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return at_once(self)
 
     @blocking
     @within_timeout

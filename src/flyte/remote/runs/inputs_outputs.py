@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import UserDict
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from flyte._routing import Operation, route
-from flyte.models import at_once
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.calls.call_path import unary
@@ -37,9 +36,6 @@ class ActionInputs(UserDict[str, Any]):
         self.literals = _literals(pb2.literals, read)
         self.unsupported = dict(read.unsupported)
         super().__init__(read.values)
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return at_once(self)
 
     @property
     def named(self) -> dict[str, Any]:
@@ -72,9 +68,6 @@ class ActionOutputs(tuple[Any, ...]):
         made.literals = _literals(pb2.literals, read)
         made.unsupported = dict(read.unsupported)
         return made
-
-    def __await__(self) -> Generator[Any, None, Self]:
-        return at_once(self)
 
     @property
     def named(self) -> dict[str, Any]:
