@@ -15,9 +15,9 @@ async def cells() -> None:
     print(repr(details.action_details).partition("(")[0], details.task_name)
     print(run.inputs(), run.outputs())
     run.show_logs()
-    print(await details.inputs(), await details.action_details.outputs())
-    await run.action.wait(quiet=True)
-    print((await run.action.details()).phase.value)
+    print(await details.inputs.aio(), await details.action_details.outputs.aio())
+    await run.action.wait.aio(quiet=True)
+    print((await run.action.details.aio()).phase.value)
 
 
 asyncio.run(cells())
