@@ -31,6 +31,7 @@ MODULES = {
     "flyte.errors": ("src/flyte/errors.py", "The errors of the SDK."),
     "flyte.models": ("src/flyte/models.py", "Phases and states."),
     "flyte.types": ("src/flyte/types/__init__.py", "Python values as Flyte literals, and back."),
+    "flyte.io": ("src/flyte/io.py", "Files and directories under the import path of the official SDK."),
     "flyte.artifacts": ("src/flyte/artifacts.py", "Metadata of artifacts."),
     "flyte.access.login": ("src/flyte/access/login.py", "Credentials that log in."),
     "flyte.devbox": ("src/flyte/devbox/__init__.py", "The embedded control plane."),
@@ -40,7 +41,7 @@ MODULES = {
 _WIRE_FORMAT = {"CUT", "Self", "Slots"}
 """Names of `flyte_rpc.v1` that only generated codecs use, beside its functions."""
 
-_MODULE_LIKE = {"artifacts", "devbox", "errors", "models", "remote", "types"}
+_MODULE_LIKE = {"artifacts", "devbox", "errors", "io", "models", "remote", "types"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

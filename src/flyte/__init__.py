@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flyte_rpc.calls.options import call_options
     from flyte_rpc.transports.network.settings import Network
 
-    from . import artifacts, devbox, errors, models, remote, types
+    from . import artifacts, devbox, errors, io, models, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import (
@@ -68,6 +68,7 @@ __all__ = [
     "init_from_config",
     "init_in_cluster",
     "init_passthrough",
+    "io",
     "map",
     "models",
     "remote",
@@ -116,6 +117,6 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.trigger": ("Trigger",),
         "flyte_rpc.calls.options": ("call_options",),
     },
-    submodules=("artifacts", "devbox", "errors", "models", "remote", "types"),
+    submodules=("artifacts", "devbox", "errors", "io", "models", "remote", "types"),
     advice=_advice,
 )

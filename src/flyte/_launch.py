@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
+from flyte.access.authoring import note
 from flyte.remote._run import Run
 from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
@@ -68,7 +69,24 @@ class Runner:
         return f"Runner({self.context!r})"
 
 
+_AUTHORING = frozenset(
+    (
+        "copy_bundle_to",
+        "copy_style",
+        "interactive_mode",
+        "log_format",
+        "log_level",
+        "preserve_original_types",
+        "reset_root_logger",
+        "user_log_level",
+        "version",
+    )
+)
+"""Arguments of the official SDK for tasks whose code is here."""
+
+
 def with_runcontext(
+    mode: Literal["remote"] | None = None,
     *,
     name: str | None = None,
     project: str | None = None,
@@ -87,10 +105,12 @@ def with_runcontext(
     custom_context: Mapping[str, str] | None = None,
     timeout: float | timedelta | None = None,
     client: Client | None = None,
+    **authoring: Any,
 ) -> Runner:
     """Return a runner with settings: `flyte.with_runcontext(name="nightly").run(task, x=1)`.
 
     Args:
+        mode: "remote". Every run is executed by the control plane.
         name: Name of the run: at most 30 lower-case letters, digits and dashes, starting with a letter. Default: a
             random name.
         project: Project to run in. Default: the task's.
@@ -110,11 +130,16 @@ def with_runcontext(
         timeout: Maximum seconds to start the run, for all calls together, or a timedelta. It does not limit the run.
             Default: the client's for each call.
         client: The client for the calls. Default: the task's.
+        authoring: Arguments of the official SDK for tasks whose code is here, such as `copy_style` and `log_level`. They
+            have no effect; a warning says so, once.
 
     Raises:
         TypeError: A value has the wrong type.
-        ValueError: The name, the scope, the timeout or a number is invalid.
+        ValueError: The mode, the name, the scope, the timeout or a number is invalid.
     """
+    if mode not in (None, "remote"):
+        raise ValueError(f"mode must be 'remote', not {mode!r}: this package runs deployed tasks on a control plane")
+    note("with_runcontext", authoring, _AUTHORING, stacklevel=3)
     return Runner(
         RunContext(
             name=name,

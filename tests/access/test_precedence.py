@@ -157,6 +157,17 @@ def test_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestArgumentsOfTheOfficialSdk:
+    def test_authoring_arguments_of_runs_are_noted_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("flyte.access.authoring._noted", set())
+        with pytest.warns(UserWarning, match=r"copy_style, log_level of the official SDK have no effect") as caught:
+            flyte.with_runcontext("remote", copy_style="all", log_level=10)
+            flyte.with_runcontext(mode="remote", log_level=10)
+        assert len(caught) == 1 and caught[0].filename == __file__
+        with pytest.raises(TypeError, match="unexpected keyword argument 'dry_run'"):
+            flyte.with_runcontext(dry_run=True)
+        with pytest.raises(ValueError, match="mode must be 'remote', not 'local'"):
+            flyte.with_runcontext("local")  # type: ignore[arg-type]  # which is the point
+
     def test_authoring_arguments_are_noted_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("flyte.access.authoring._noted", set())
         with pytest.warns(UserWarning, match=r"image_builder, root_dir of the official SDK have no effect") as caught:

@@ -21,13 +21,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import shapes
 from flyte.artifacts._partitions import partitions_to_pb2
-from flyte.io import DataFrame, Dir, File
 from flyte.remote._artifact import partition_filters
 from flyteidl2.core.literals_pb2 import Literal
 from flyteidl2.core.types_pb2 import LiteralType
 
 from flyte._context import internal_ctx
 from flyte.artifacts import TimePartition
+from flyte.io import DataFrame, Dir, File
 from flyte.models import RawDataPath
 from flyte.types import TypeEngine
 

@@ -44,6 +44,7 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    having,
     listing,
     moment_path,
     paged,
@@ -117,6 +118,7 @@ class ActionBase(Entity[WorkflowAction]):
         task_name: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
+        parent_name: str | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
@@ -135,6 +137,7 @@ class ActionBase(Entity[WorkflowAction]):
             task_name: Only items of this task.
             created_at: Only items created in this time range.
             updated_at: Only items last changed in this time range.
+            parent_name: Only items that this action started.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: `created_at`.
             limit: Maximum number of items. Default: all.
@@ -181,6 +184,7 @@ class ActionBase(Entity[WorkflowAction]):
             items=lambda reply: reply.actions,
             token=lambda reply: reply.token,
             page="request",
+            keep=having("parent_name", parent_name),
             limit=limit,
             page_size=page_size,
             timeout=timeout,

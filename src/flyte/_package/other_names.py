@@ -36,7 +36,6 @@ ADVICE = {
     ),
     "app": "use flyte.remote.App to start, stop and follow deployed apps",
     "config": "use flyte.init_from_config(path), or flyte.init(endpoint, ...)",
-    "io": "File and Dir are in flyte.types",
     "is_control_plane_available": "use flyte.current_client(), which raises InitializationError if there is none",
     "logger": "use logging.getLogger('flyte')",
     "rerun": "use flyte.remote.Run.get(name).rerun()",

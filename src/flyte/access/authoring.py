@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _ARGUMENTS = frozenset(
@@ -31,13 +31,15 @@ _noted: set[str] = set()
 """Arguments of which the program was told."""
 
 
-def note(function: str, arguments: Mapping[str, Any]) -> None:
+def note(
+    function: str, arguments: Mapping[str, Any], known: Collection[str] = _ARGUMENTS, *, stacklevel: int = 4
+) -> None:
     """Warn of arguments without effect, the first time that each is given.
 
     Raises:
         TypeError: The official SDK has no such argument either.
     """
-    unknown = sorted(set(arguments) - _ARGUMENTS)
+    unknown = sorted(set(arguments) - set(known))
     if unknown:
         raise TypeError(f"flyte.{function}() got an unexpected keyword argument {unknown[0]!r}")
     if fresh := sorted(set(arguments) - _noted):
@@ -45,5 +47,5 @@ def note(function: str, arguments: Mapping[str, Any]) -> None:
         warnings.warn(
             f"flyte.{function}(): {', '.join(fresh)} of the official SDK {'has' if len(fresh) == 1 else 'have'} no effect "
             "in flyte-remote, which does not write or deploy tasks",
-            stacklevel=4,
+            stacklevel=stacklevel,
         )

@@ -9,8 +9,28 @@ from flyte_api.entities.public_client import PublicClientBase
 from flyte_api.entities.user import UserBase
 
 
+class CallableText(str):
+    """Text that can also be called, for programs of the official SDK, in which `name()` is a method."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        """Return the text."""
+        return str(self)
+
+
 class User(UserBase):
     """The user whose credentials the client sends."""
+
+    @property
+    def subject(self) -> CallableText:
+        """The identity provider's id of the caller; unique and permanent. Also a method: `subject()`."""
+        return CallableText(self.pb2.subject)
+
+    @property
+    def name(self) -> CallableText:
+        """Full name, for people to read. Also a method: `name()`."""
+        return CallableText(self.pb2.name)
 
     @property
     def additional_claims(self) -> dict[str, Any]:

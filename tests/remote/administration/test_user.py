@@ -18,6 +18,7 @@ async def test_the_caller() -> None:
     async with await serve([Identity()]) as server, Client(server.endpoint, token="u1", timeout=20) as client:
         user = await User.get.aio(client=client)
         assert (user.subject, user.name, user.email) == ("u1", "Ada Lovelace", "ada@example.com")
+        assert (user.subject(), user.name()) == ("u1", "Ada Lovelace"), "they are methods in the official SDK"
         assert (user.given_name, user.family_name, user.preferred_username) == ("Ada", "Lovelace", "ada")
         assert (user.picture, user.additional_claims) == (
             "https://example.com/ada.png",

@@ -483,7 +483,7 @@ async def test_a_task_takes_an_artifact(box: Devbox, client: Client, tmp_path: P
     (tmp_path / "a.txt").write_text("seven")
     made = await publish(client, value=File((tmp_path / "a.txt").as_uri()))
     task = await asyncio.to_thread(flyte.devbox.deploy, tasks.length)
-    run = await flyte.run.aio(task, data=made.literal)
+    run = await flyte.run.aio(task, data=made)
     await run.wait.aio(timeout=60, quiet=True)
     assert (await run.outputs.aio())[0] == 5
     inputs = await run.inputs.aio()

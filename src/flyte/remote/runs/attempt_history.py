@@ -35,6 +35,11 @@ class AttemptHistory(ActionFields):
     """Mixin for the details of actions: their attempts, and how they ended."""
 
     @property
+    def is_running(self) -> bool:
+        """Whether the action was running when this was read."""
+        return self.phase is ActionPhase.RUNNING
+
+    @property
     def error_info(self) -> ErrorInfo | None:
         """The error; None unless the action failed."""
         found: ErrorInfo | None = self.pb2.error_info
@@ -101,6 +106,26 @@ class AttemptHistory(ActionFields):
             if transition.duration is not None:
                 out[transition.phase] = out.get(transition.phase, timedelta(0)) + transition.duration
         return out
+
+    @property
+    def queued_time(self) -> timedelta | None:
+        """Time that the latest attempt was queued; None before the end of that phase."""
+        return self.phase_durations.get(ActionPhase.QUEUED)
+
+    @property
+    def waiting_for_resources_time(self) -> timedelta | None:
+        """Time that the latest attempt waited for resources; None before the end of that phase."""
+        return self.phase_durations.get(ActionPhase.WAITING_FOR_RESOURCES)
+
+    @property
+    def initializing_time(self) -> timedelta | None:
+        """Time that the latest attempt was initializing; None before the end of that phase."""
+        return self.phase_durations.get(ActionPhase.INITIALIZING)
+
+    @property
+    def running_time(self) -> timedelta | None:
+        """Time that the latest attempt ran; None before the end of that phase."""
+        return self.phase_durations.get(ActionPhase.RUNNING)
 
     def logs_available(self, attempt: int | None = None) -> bool:
         """Whether an attempt has logs to read.

@@ -210,6 +210,7 @@ class RunLike(Entity[Any]):
         *,
         max_lines: int | None = None,
         show_ts: bool = False,
+        raw: bool = False,
         filter_system: bool = False,
         timeout: float | timedelta | None = None,
     ) -> None:
@@ -219,6 +220,7 @@ class RunLike(Entity[Any]):
             attempt: Which attempt, from 1. Default: the latest.
             max_lines: Stop after this many lines. Default: no limit.
             show_ts: Begin each line with its time in UTC. Default: False.
+            raw: Accepted for programs of the official SDK. Lines are always printed as they are.
             filter_system: Omit lines of the platform. Default: False.
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
         """

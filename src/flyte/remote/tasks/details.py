@@ -18,6 +18,7 @@ from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsage
 from flyte.remote._common import console_url
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
+from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
 from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
@@ -305,7 +306,7 @@ class TaskDetails(TaskDetailsBase):
         """Build the inputs message of a call.
 
         Args:
-            values: The inputs by name. Defaults fill in omitted inputs.
+            values: The inputs by name. Defaults fill in omitted inputs. An `Artifact` stands for its value.
 
         Raises:
             RemoteTaskUsageError: Inputs are missing or unknown; all of them are named.
@@ -315,7 +316,8 @@ class TaskDetails(TaskDetailsBase):
         from flyte.types import inputs_to_literals
 
         self.check_inputs(values)
-        message = Inputs(literals=inputs_to_literals(self.typed_interface, values, self.spec.default_inputs))
+        given = {name: _literal_of(value) for name, value in values.items()}
+        message = Inputs(literals=inputs_to_literals(self.typed_interface, given, self.spec.default_inputs))
         self.check_size(message)
         return message
 
@@ -361,6 +363,12 @@ class TaskDetails(TaskDetailsBase):
         from flyte.controller.controller import submit
 
         return submit(self, kwargs)
+
+
+def _literal_of(value: Any) -> Any:
+    """Return the literal of an artifact, and any other value unchanged. Does not import artifacts."""
+    literal = getattr(value, "literal", None)
+    return literal if isinstance(literal, Literal) else value
 
 
 def require_context(name: str) -> None:
