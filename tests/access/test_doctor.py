@@ -154,6 +154,13 @@ def test_a_proxy_of_the_environment_that_cannot_be_used(checks: Checks, monkeypa
     assert "hunter2" not in json.dumps(found)
 
 
+def test_the_proxy_of_https_is_not_that_of_http(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    found = checks("--endpoint", "https://flyte.example.com", code=1)
+    assert found["proxy"]["detail"] == "127.0.0.1:1"
+    assert "the proxy 127.0.0.1:1 cannot be reached" in found["connection"]["detail"]
+
+
 @pytest.mark.parametrize("endpoint", ["https://ada:hunter2@h", "ftp://ada:hunter2@h", "ada:hunter2@h"])
 def test_passwords_in_endpoints_are_not_shown(
     endpoint: str, checks: Checks, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -44,6 +44,14 @@ class Told:
         self.threads.add(threading.get_ident())
 
 
+@pytest.mark.parametrize("last", ["..", "%2e%2e", "%00", "%2F", ""])
+def test_the_name_of_a_download_is_a_plain_one(last: str, file: File, storage: Storage, tmp_path: Path) -> None:
+    (content,) = storage.files.values()
+    storage.files |= {f"/in/{last}": content, "/": content}  # clients resolve two dots themselves
+    copy = File(f"{storage.url}/in/{last}").download(tmp_path)
+    assert copy.parent == tmp_path and copy.read_bytes() == content and copy.is_file()
+
+
 def test_a_download_is_reported(file: File, tmp_path: Path) -> None:
     told = Told()
     assert file.download(tmp_path, progress=told).read_bytes() == CONTENT

@@ -106,10 +106,19 @@ def test_a_directory_is_listed_and_copied(tmp_path: Path) -> None:
         Dir(str(root / "b")).download()
 
 
-@pytest.mark.parametrize("reference", [File("s3://b/k"), Dir("s3://b/k")])
+@pytest.mark.parametrize("reference", [File("s3://b/k?X-Amz-Signature=hush-hush"), Dir("s3://b/k?sig=hush-hush")])
 def test_another_scheme_is_refused_by_name(reference: File | Dir) -> None:
-    with pytest.raises(ValueError, match=r"^s3://b/k: s3 is not a supported scheme"):
+    with pytest.raises(ValueError, match=r"^'s3://b/k\?\*\*\*': s3 is not a supported scheme") as raised:
         reference.download()
+    assert "hush-hush" not in str(raised.value) + repr(reference)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "3", None, float("nan")])
+def test_timeouts_that_cannot_be_used(timeout: Any, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    for uri in (str(tmp_path / "a"), "http://127.0.0.1:1/a"):
+        with pytest.raises((TypeError, ValueError), match="timeout"):
+            File(uri).open(timeout=timeout)
 
 
 def test_what_cannot_be_opened_is_refused() -> None:
@@ -117,7 +126,7 @@ def test_what_cannot_be_opened_is_refused() -> None:
         File("file://elsewhere/a").open()
     with pytest.raises(ValueError, match=r'mode "rb" or "r", not \'wb\''):
         File("a").open("wb")
-    with pytest.raises(ValueError, match=r"^ftp://h/a: ftp is not a supported scheme"):
+    with pytest.raises(ValueError, match=r"^'ftp://h/a': ftp is not a supported scheme"):
         File("ftp://h/a").open()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 import time
@@ -53,6 +54,34 @@ async def test_the_storage_says_when_to_come_back(
     storage.answers = [Answer(503, headers={"Retry-After": "601"})]
     with pytest.raises(UploadTimeoutError, match=r"and 1 attempt .*answered 503.*; the storage asks to wait 601 s\."):
         await upload_file.aio(tmp_path / "a", client=client)
+
+
+@pytest.mark.parametrize("asked", ["0", "Mon, 01 Jan 2001 00:00:00 GMT"])
+async def test_a_storage_that_wants_it_at_once_is_not_flooded(
+    asked: str, storage: Storage, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    storage.answers = [Answer(503, headers={"Retry-After": asked})] * 100
+    with pytest.raises(UploadTimeoutError):
+        await upload_file.aio(tmp_path / "a", timeout=0.6, client=client)
+    assert storage.tries.total() <= 6
+
+
+async def test_what_is_not_a_regular_file(client: Client, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(ValueError, match="is not a regular file"):
+            await upload_file.aio(path, client=client)
+
+
+async def test_a_signature_that_the_storage_repeats_is_not_shown(
+    storage: Storage, plane: Plane, client: Client, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_text("x")
+    storage.answers = [Answer(403, "<SignatureProvided>secret</SignatureProvided> for /a?signature=secret")]
+    with pytest.raises(RuntimeSystemError, match=r"<SignatureProvided>\*\*\*<") as raised:
+        await upload_file.aio(tmp_path / "a", client=client)
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "content-length", "CONTENT-LENGTH", "Transfer-Encoding", "host"])

@@ -8,6 +8,8 @@ import ssl
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import attrs
+
 from flyte_rpc.errors import EndpointError, RpcError
 from flyte_rpc.transports import diagnosis
 from flyte_rpc.transports.endpoint import Endpoint
@@ -49,10 +51,11 @@ async def resolve(endpoint: Endpoint, proxy: Proxy | None) -> str:
 
 async def connect(endpoint: Endpoint, network: Network) -> str:
     """Connect over TCP, to the proxy if there is one, and through it."""
-    plain = endpoint._replace(tls=False)
-    peer = await _open(plain, network, (), endpoint)
-    peer.transport.abort()
     proxy = network.proxy_of(endpoint)
+    # The proxy is that of the endpoint itself: without TLS, the environment may set another.
+    direct = attrs.evolve(network, proxy="" if proxy is None else proxy.url)
+    peer = await _open(endpoint._replace(tls=False), direct, (), endpoint)
+    peer.transport.abort()
     return f"{endpoint.address} accepts connections" + (f" through the proxy {proxy.address}" if proxy else "")
 
 

@@ -148,7 +148,7 @@ class HttpClient:
                 if reply.status not in _BUSY or attempt == _ATTEMPTS:
                     return reply
                 asked = retry_after(reply.headers.get("retry-after"), longest=_LONGEST_WAIT)
-                wait = wait if asked is None else asked
+                wait = max(wait, asked or 0.0)
                 if self._clock() + wait >= end:
                     return reply
             self._sleep(wait)

@@ -161,7 +161,8 @@ class _Download:
         waited = time.monotonic() - self._data_at
         left = self._timeout - waited
         asked = error.retry_after if isinstance(error, HttpStatusError) else None
-        pause = retry_pause(self._failures, left) if asked is None else asked
+        pause = retry_pause(self._failures, left)
+        pause = None if pause is None else max(pause, asked or 0.0)
         if pause is None or pause >= left:
             count = "1 attempt" if self._failures == 1 else f"{self._failures} attempts"
             ask = "" if asked is None else f" and asks to wait {asked:g} s"

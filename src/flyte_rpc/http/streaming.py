@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from flyte_rpc.redaction import redact
 from flyte_rpc.version import USER_AGENT
 
-from .addresses import origin_and_path
+from .addresses import origin_and_path, query_values
 from .errors import HttpError, HttpStatusError, HttpTimeoutError, HttpUrlError
 from .retry_after import retry_after
 from .transfer import Transfer
@@ -61,9 +61,11 @@ class _BodyError(Exception):
 class StreamedReply:
     """A reply whose body is read in pieces."""
 
-    def __init__(self, where: str, response: urllib3.BaseHTTPResponse, transfer: Transfer) -> None:
-        self.where = where
+    def __init__(self, url: str, response: urllib3.BaseHTTPResponse, transfer: Transfer) -> None:
+        self.where = origin_and_path(url)
         """The address, without its query."""
+        self.secrets = query_values(url)
+        """The values of its query, such as a signature, which a server may repeat."""
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         """By lower-case name."""
@@ -256,7 +258,7 @@ class StreamingClient:
                 preload_content=False,
                 timeout=urllib3.Timeout(connect=min(transfer.idle, _CONNECT_TIMEOUT), read=transfer.idle),
             )
-        return StreamedReply(where, response, transfer)
+        return StreamedReply(url, response, transfer)
 
     def _pool(self, url: str) -> urllib3.PoolManager:
         from .pools import open_pool
@@ -309,7 +311,7 @@ def _refusal(reply: StreamedReply) -> HttpStatusError:
             break
     text = said[:_EXPLANATION_BYTES].decode(errors="replace").strip()
     name = HTTPStatus(reply.status).phrase if reply.status in {*HTTPStatus} else ""
-    message = redact(f"{reply.where} answered {reply.status} {name}: {text}".rstrip(": "))
+    message = redact(f"{reply.where} answered {reply.status} {name}: {text}".rstrip(": "), *reply.secrets)
     transient = reply.status in _TRANSIENT or any(f"<Code>{code}</Code>" in text for code in _CODES)
     wait = retry_after(reply.headers.get("retry-after"), longest=math.inf)
     return HttpStatusError(message, reply.status, wait, transient=transient)

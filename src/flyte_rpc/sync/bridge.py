@@ -27,13 +27,20 @@ _STOP_SECONDS = 2.0
 class _Bridge:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._stopping = False
         self.thread = threading.Thread(target=self._serve, name="rpc-bridge", daemon=True)
         self.thread.start()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
         try:
-            self.loop.run_forever()
+            while not self._stopping:
+                try:
+                    self.loop.run_forever()
+                except (KeyboardInterrupt, SystemExit):
+                    # From a callback of the user's, such as a token function. Its task has it as its error, and whoever waits
+                    # for the task gets it; the calls of others go on.
+                    continue
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:
                 task.cancel()
@@ -44,6 +51,7 @@ class _Bridge:
             self.loop.close()
 
     def stop(self) -> None:
+        self._stopping = True
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(2 * _STOP_SECONDS)
 

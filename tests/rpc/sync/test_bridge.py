@@ -44,6 +44,31 @@ def test_errors_arrive_as_they_are() -> None:
         bridge.run(fail())
 
 
+@pytest.mark.parametrize(
+    "error", [SystemExit("log in first"), KeyboardInterrupt()], ids=lambda error: type(error).__name__
+)
+def test_an_exit_in_a_callback_is_raised_and_the_loop_goes_on(error: BaseException) -> None:
+    async def exit_now() -> None:
+        raise error
+
+    async def exit_in_a_task() -> None:
+        await asyncio.create_task(exit_now())
+
+    async def wait() -> str:
+        started.set()
+        await go_on.wait()
+        return "others"
+
+    started, go_on = threading.Event(), asyncio.Event()
+    other = bridge.start(wait())
+    assert started.wait(20)
+    for coro in (exit_now(), exit_in_a_task()):
+        with pytest.raises(type(error)):
+            bridge.run(coro)
+    bridge.call_soon(go_on.set)
+    assert other.result(20) == "others"
+
+
 def test_context_variables_go_along_and_changes_stay_there() -> None:
     variable = ContextVar("variable", default="unset")
 

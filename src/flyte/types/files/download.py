@@ -7,6 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ async def download_file(
     name: str,
     path: str | os.PathLike[str] | None,
     *,
-    timeout: float,
+    timeout: float | timedelta,
     progress: Progress,
     client: Client | None,
 ) -> Path:
@@ -79,7 +80,13 @@ async def copy_file(source: Path, name: str, path: str | os.PathLike[str] | None
 
 def _target(path: str | os.PathLike[str] | None, name: str) -> Path:
     target = Path(path) if path is not None else temporary_directory()
-    return target / name if target.is_dir() else target
+    return target / _safe(name) if target.is_dir() else target
+
+
+def _safe(name: str) -> str:
+    """A file name made of the last part of a URL, which may decode to anything."""
+    plain = "".join("_" if letter in "/\\\0" else letter for letter in name)
+    return "download" if plain in ("", ".", "..") else plain
 
 
 def _report(reporter: ProgressReporter, name: str, done: int, total: int | None) -> None:

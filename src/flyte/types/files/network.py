@@ -23,5 +23,7 @@ def streaming_client(client: Client | None, *, connections: int = 1) -> Streamin
         except InitializationError:
             # Files on web servers can be read without a control plane.
             return StreamingClient(Network(), connections=connections)
+    if not isinstance(client, Client):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"client takes a flyte.Client, not {type(client).__name__}")
     network = client.settings.network or Network()
     return StreamingClient(network, user_agent=client.user_agent, connections=connections)

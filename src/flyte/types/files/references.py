@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+from flyte_rpc.arguments import seconds
 
 if TYPE_CHECKING:
     from flyte_rpc.calls.client import Client
@@ -119,7 +122,12 @@ class File:
         return _name(self.uri)
 
     def open(
-        self, mode: str = "rb", *, encoding: str | None = None, timeout: float = _TIMEOUT, client: Client | None = None
+        self,
+        mode: str = "rb",
+        *,
+        encoding: str | None = None,
+        timeout: float | timedelta = _TIMEOUT,
+        client: Client | None = None,
     ) -> IO[Any]:
         """Open the file for reading.
 
@@ -140,6 +148,7 @@ class File:
         """
         if mode not in ("r", "rt", "rb"):
             raise ValueError(f'a File can only be opened for reading, with mode "rb" or "r", not {mode!r}')
+        idle = seconds("timeout", timeout)
         path = local_path(self.uri)
         if path is not None:
             return path.open(mode, encoding=None if mode == "rb" else encoding or "utf-8")
@@ -149,7 +158,7 @@ class File:
 
         if urlsplit(self.uri).scheme not in _WEB:
             raise _unopened(self.uri, _WEB)
-        reply = open_url(self.uri, timeout, client)
+        reply = open_url(self.uri, idle, client)
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
     @blocking
@@ -157,7 +166,7 @@ class File:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        timeout: float = _TIMEOUT,
+        timeout: float | timedelta = _TIMEOUT,
         progress: Progress = True,
         client: Client | None = None,
     ) -> Path:
@@ -347,7 +356,7 @@ def local_path(uri: str) -> Path | None:
     if parts.scheme != "file":
         return None
     if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"{uri} is a file on the machine {parts.netloc!r}, not on this one")
+        raise ValueError(f"{_shown(uri)} is a file on the machine {parts.netloc!r}, not on this one")
     return Path(unquote(parts.path))
 
 
@@ -361,7 +370,9 @@ def absolute_uri(uri: str) -> str:
 def _unopened(uri: str, schemes: tuple[str, ...]) -> ValueError:
     scheme = urlsplit(uri).scheme
     able = ", ".join(["local paths", "file", *schemes])
-    return ValueError(f"{uri}: {scheme} is not a supported scheme (only {able}); use a library that supports it")
+    return ValueError(
+        f"{_shown(uri)}: {scheme} is not a supported scheme (only {able}); use a library that supports it"
+    )
 
 
 def _shown(uri: str) -> str:

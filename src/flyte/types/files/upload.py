@@ -33,7 +33,7 @@ from flyte_rpc.http.retry_after import retry_pause
 from flyte_rpc.http.transfer import Transfer
 from flyte_rpc.redaction import redact
 
-from .listing import regular_files
+from .listing import check_file, regular_files
 from .network import streaming_client
 from .progress import Progress, ProgressReporter
 from .threads import TransferThreads
@@ -127,6 +127,7 @@ class Uploader:
         path = self._path
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a directory; use Dir.from_local or upload_dir")
+        check_file(path)
         source = await self._in_thread(path, lambda transfer: _read(path, path.name, transfer))
         self._progress.expect(source.size)
         return Uploaded(await self._put(source, name or path.name, "", content_type), source.md5.hex())
@@ -225,7 +226,8 @@ class Uploader:
                     raise RuntimeSystemError(message, code="UploadFailed") from None
                 reason = str(error)
                 asked = error.retry_after if isinstance(error, HttpStatusError) else None
-            pause = retry_pause(attempts, self._left()) if asked is None else asked
+            pause = retry_pause(attempts, self._left())
+            pause = None if pause is None else max(pause, asked or 0.0)
             if pause is None or pause >= self._left():
                 wait = "" if asked is None else f"; the storage asks to wait {asked:g} s"
                 raise self._late(source.path, attempts, reason + wait)
