@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import attrs
@@ -50,19 +51,23 @@ class Client(RpcClient):
             org: Organization. `""` stands for none. Arguments override environment variables, which override the file.
             project: Default project of calls. `""` stands for none.
             domain: Default domain of calls. `""` stands for none.
-            options: Other arguments of `flyte.init`, such as `auth_type`, and of `Client`, such as `timeout`, `on_call` and
-                `credentials`.
+            options: Settings in the tables of the documentation, such as `auth_type` and `endpoint`, and arguments of
+                `Client`, such as `timeout`, `on_call` and `credentials`.
 
         Raises:
             InitializationError: The file does not exist or is not valid, or no endpoint is set.
             TypeError: An argument has the wrong type, or does not exist.
             ValueError: An argument cannot be used.
         """
+        from .access.arguments import exclusive
         from .access.config_file import config_file
         from .access.keys import BY_NAME
         from .access.settings import Settings
 
         given = {name: options.pop(name) for name in BY_NAME if name in options}
+        if unknown := sorted(options.keys() - signature(cls).parameters.keys()):
+            raise TypeError(f"{cls.__name__}.from_config() got an unexpected keyword argument {unknown[0]!r}")
+        exclusive(given, options)
         arguments = {"org": org, "project": project, "domain": domain, **given}
         return cls.from_settings(Settings(arguments, config_file(path)), **options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -13,11 +13,11 @@ from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.transports.transport import TransportName
 
 from ._client import Client, Observers, current_client, set_default
+from .access.arguments import exclusive
 from .access.authoring import note
 from .access.cluster import cluster_settings, passthrough_settings
 from .access.config_file import config_file
-from .access.settings import OF_NETWORK, Settings
-from .access.ways_in import WAYS
+from .access.settings import Settings
 
 if TYPE_CHECKING:
     from flyte_rpc.transports.network.settings import Network
@@ -40,6 +40,12 @@ class WithAio(Generic[P, R]):
     async def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Do the same in a coroutine."""
         return self._function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<function flyte.{self._function.__name__}>"
+
+    def __reduce__(self) -> str:
+        return self._function.__name__  # pickled by name, as functions are
 
 
 def client_of_task() -> Any:
@@ -106,7 +112,7 @@ def init(
         project: Default project of calls; `""` for none.
         domain: Default domain of calls; `""` for none.
         token: Bearer token, or a function or coroutine function that returns one and is called before each attempt.
-        credentials: An object that supplies the headers of each attempt and renews them, in place of a token or log-in.
+        credentials: An object that supplies and renews the headers that authenticate calls. It replaces a token or log-in.
         auth_type: `"Pkce"` (a browser on this machine), `"DeviceFlow"` (a browser elsewhere), `"ClientSecret"`,
             `"ExternalCommand"` or `"Passthrough"`. Default: what the other arguments ask for.
         client_id: The OAuth client. Default for log-ins of people: the one that the control plane names.
@@ -151,7 +157,7 @@ def init(
     options = {name: given.pop(name) for name in ("timeout", "page_size", "metadata", "on_call")}
     options |= {name: value for name in ("credentials", "network", "retry") if (value := given.pop(name)) is not None}
     given.pop("replace")
-    _exclusive(given, options)
+    exclusive(given, options)
     set_default(Client.from_settings(Settings(given, None), **options), replace=replace)
 
 
@@ -188,6 +194,7 @@ def init_from_config(
     Raises:
         InitializationError: The file does not exist or is not valid, no endpoint is set, or an earlier `init` had other
             settings and `replace` is False.
+        TypeError: `path` and `path_or_config` are both given, or an argument has the wrong type.
     """
     note("init_from_config", authoring)
     if path is not None and path_or_config is not None:
@@ -217,7 +224,7 @@ def init_from_api_key(
         project: Default project of calls.
         domain: Default domain of calls.
         endpoint: The control plane, in place of the one in the key.
-        insecure: True for cleartext, False for TLS, if the endpoint has no scheme.
+        insecure: True for cleartext, False for TLS, for endpoints without a scheme.
         insecure_skip_verify: Accept any TLS certificate. For tests only.
         ca_cert_file_path: PEM file of the certificate authorities to trust.
         replace: Replace and close the client of an earlier `init`. Default: False.
@@ -310,14 +317,6 @@ def _unattended(settings: Settings, *, replace: bool) -> dict[str, Any]:
     client = Client.from_settings(settings, attended=False)
     set_default(client, replace=replace)
     return {"endpoint": client.endpoint, "org": client.org, "project": client.project, "domain": client.domain}
-
-
-def _exclusive(given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-    """Refuse arguments that say the same as an object that is passed."""
-    for option, names in (("network", OF_NETWORK), ("credentials", ("token", *WAYS)), ("retry", ("rpc_retries",))):
-        both = next((name for name in names if given.get(name) is not None), None)
-        if option in options and both:
-            raise TypeError(f"pass {option}= or {both}=, not both")
 
 
 def current_project() -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import flyte
+from flyte.access.config_file import config_file
+from flyte.access.settings import Settings
 from flyte.errors import InitializationError
 
 Config = Callable[..., Path]
@@ -107,6 +109,11 @@ class TestFiles:
         flyte.init_from_config()
         assert client().endpoint == expected
 
+    def test_entries_that_are_taken_from_another_mapping(self, config: Config) -> None:
+        text = "base: &b {endpoint: 'http://h:1', insecure: true}\nmore: &m {<<: *b, maxRetries: 7}\nadmin:\n  <<: [*m, *b]\n  maxRetries: 9\n"
+        settings = Settings({}, config_file(config(text)))
+        assert (settings["endpoint"], settings["rpc_retries"], settings["insecure"]) == ("http://h:1", 9, True)
+
     def test_numbers_and_empty_values(self, config: Config) -> None:
         config("admin:\n  endpoint: h:1\n  insecure:\ntask:\n  project: 123\n  domain: ''\n")
         flyte.init_from_config()
@@ -137,9 +144,12 @@ class TestMistakes:
                 "admin:\n  endpoint: h\n  maxRetries: -1\n",
                 r"line 3: admin.maxRetries is '-1'; it must be a whole number",
             ),
-            ("admin:\n  endpoint: {a: 1}\n", r"line 2: admin.endpoint is {'a': '1'}; it must be text"),
+            ("admin:\n  endpoint: {a: 1}\n", r"line 2: admin.endpoint is a mapping; it must be text"),
             ("admin:\n  endpoint: h\n  scopes: '[1,'\n", r"line 3: admin.scopes is '\[1,'; it cannot be read"),
-            ("admin:\n  endpoint: !!python/object:os.system {}\n", r"line 2: admin.endpoint is {}; it must be text"),
+            (
+                "admin:\n  endpoint: !!python/object:os.system {}\n",
+                r"line 2: admin.endpoint is a mapping; it must be text",
+            ),
             (b"admin:\n  endpoint: \xff\xfe\n", r"config.yaml is not valid YAML"),
             ("task:\n  project: p\n", r"The configuration file .*config.yaml has no admin.endpoint"),
             ("", r"has no admin.endpoint"),
@@ -168,6 +178,25 @@ class TestMistakes:
         with pytest.warns(UserWarning) as caught:
             flyte.init_from_config()
         assert [shown in str(warning.message) for warning in caught] == [True]
+
+    def test_misspelt_sections_are_warned_of(self, config: Config) -> None:
+        for section in ("admn", "Admin", "TASK"):
+            path = config(f"admin:\n  endpoint: http://h:1\n{section}:\n  project: p\n")
+            with pytest.warns(
+                UserWarning, match=rf"line 3: the section {section} has no effect. Did you mean (admin|task)\?"
+            ):
+                config_file(path)
+
+    def test_a_list_within_itself(self, config: Config) -> None:
+        path = config("admin:\n  endpoint: http://h:1\n  scopes: &a [*a]\n")
+        with pytest.raises(InitializationError, match=r"line 3: admin.scopes is a list; it must be text"):
+            flyte.init_from_config(path)
+
+    def test_aliases_that_multiply_take_no_time(self, config: Config) -> None:
+        levels = "\n".join(f"  x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12))
+        path = config(f"admin:\n  endpoint: http://h:1\n  x0: &x0 [a]\n{levels}\n  scopes: *x11\n")
+        with pytest.warns(UserWarning), pytest.raises(InitializationError, match="admin.scopes"):
+            flyte.init_from_config(path)
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(InitializationError, match=r"There is no configuration file .*nowhere.yaml"):

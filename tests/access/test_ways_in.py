@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Callable
@@ -327,6 +328,45 @@ class TestMistakes:
         with pytest.raises(TypeError, match=f"pass {one}= or {other}=, not both"):
             flyte.init("https://h", **{one: values[one], other: values[other]})  # type: ignore[arg-type]
 
+    @pytest.mark.parametrize(
+        ("options", "shown"),
+        [
+            ({"network": flyte.Network(), "insecure_skip_verify": True}, "pass network= or insecure_skip_verify="),
+            ({"credentials": BearerToken("t"), "auth_type": "Pkce"}, "pass credentials= or auth_type="),
+            ({"replace": True}, r"Client.from_config\(\) got an unexpected keyword argument 'replace'"),
+        ],
+    )
+    def test_of_a_client_of_ones_own(self, options: dict[str, Any], shown: str) -> None:
+        with pytest.raises(TypeError, match=shown):
+            flyte.Client.from_config(endpoint="http://h:1", **options)
+
+    @pytest.mark.parametrize(
+        ("argument", "value", "error"),
+        [
+            ("network", 5, TypeError),
+            ("network", {}, TypeError),
+            ("metadata", None, TypeError),
+            ("token", " ", ValueError),
+        ],
+    )
+    def test_of_arguments_of_clients(self, argument: str, value: Any, error: type[Exception]) -> None:
+        for create in (flyte.Client, flyte.init):
+            with pytest.raises(error, match=argument):
+                create("http://h:1", **{argument: value})
+
+    async def test_a_function_that_makes_no_transport(self) -> None:
+        client = flyte.Client("http://h:1", transport=lambda endpoint: None)  # type: ignore[arg-type,return-value]
+        with pytest.raises(TypeError, match="returned NoneType, not a transport"):
+            await unary(client, Echo.SAY, Note())
+
+    @pytest.mark.parametrize(
+        ("path", "error", "shown"),
+        [(5, TypeError, "path takes a path"), ("~nobody-of-this-name/x", InitializationError, "does not exist")],
+    )
+    def test_of_paths(self, path: Any, error: type[Exception], shown: str) -> None:
+        with pytest.raises(error, match=shown):
+            flyte.init_from_config(path)
+
     def test_a_scheme_counts_more_than_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("_U_INSECURE", "true")
         assert flyte.init_in_cluster(endpoint="https://h")["endpoint"] == "https://h:443"
@@ -338,6 +378,11 @@ def flyte_network(**settings: Any) -> Any:
     from flyte_rpc.transports.network.settings import Network
 
     return Network(**settings)
+
+
+def test_the_function_is_shown_and_pickled_like_one() -> None:
+    assert repr(flyte.init) == "<function flyte.init>"
+    assert pickle.loads(pickle.dumps(flyte.init)) is flyte.init
 
 
 class TestEmptyText:

@@ -44,10 +44,10 @@ class Told:
         self.threads.add(threading.get_ident())
 
 
-@pytest.mark.parametrize("last", ["..", "%2e%2e", "%00", "%2F", ""])
+@pytest.mark.parametrize("last", ["..", "%00", "%2F", ""])
 def test_the_name_of_a_download_is_a_plain_one(last: str, file: File, storage: Storage, tmp_path: Path) -> None:
     (content,) = storage.files.values()
-    storage.files |= {f"/in/{last}": content, "/": content}  # clients resolve two dots themselves
+    storage.files |= dict.fromkeys((f"/in/{last}", "/in/..", "/"), content)  # clients resolve two dots themselves
     copy = File(f"{storage.url}/in/{last}").download(tmp_path)
     assert copy.parent == tmp_path and copy.read_bytes() == content and copy.is_file()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flyte.errors import InitializationError
@@ -12,7 +13,7 @@ from flyte_rpc.transports.network.settings import Network
 from flyte_rpc.transports.transport import check_transport
 
 from .settings import OF_NETWORK, Settings
-from .ways_in import authentication
+from .ways_in import WAYS, authentication
 
 _UNION = (".union.ai", ".unionai.cloud")
 """Domains whose hosts are named after the organization that they belong to."""
@@ -32,7 +33,7 @@ def client_arguments(settings: Settings, *, network: Network | None = None, atte
         ValueError: An argument has a value that cannot be used.
     """
     endpoint, key_org = endpoint_of(settings)
-    network = network or network_of(settings)
+    network = network_of(settings) if network is None else network
     org = settings["org"]
     if org is None:
         org = key_org or _organization(endpoint)
@@ -99,9 +100,9 @@ def network_of(settings: Settings) -> Network | None:
         if settings[name]:
             _check_file(settings, name)
     if key and not certificate:
-        raise InitializationError(
-            f"client_key_file_path is set ({settings.source('client_key_file_path')}) without client_cert_file_path."
-        )
+        source = settings.source("client_key_file_path")
+        where = "" if source == "argument" else f" by {source}"
+        raise InitializationError(f"client_key_file_path is set{where}, and client_cert_file_path is not.")
     return Network(
         ca_file=ca_file or None,
         client_certificate=certificate or None,
@@ -134,3 +135,15 @@ def _organization(endpoint: Endpoint) -> str:
     """The organization of an endpoint of Union, whose host name begins with it; empty elsewhere."""
     host = endpoint.host.lower()
     return host.split(".")[0] if host.endswith(_UNION) and host.count(".") > 2 - host.endswith(".union.ai") else ""
+
+
+def exclusive(given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Refuse arguments that say the same as an object that is passed.
+
+    Raises:
+        TypeError: There are two for the same.
+    """
+    for option, names in (("network", OF_NETWORK), ("credentials", ("token", *WAYS)), ("retry", ("rpc_retries",))):
+        both = next((name for name in names if given.get(name) is not None), None)
+        if options.get(option) is not None and both:
+            raise TypeError(f"pass {option}= or {both}=, not both")

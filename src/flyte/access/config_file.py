@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from flyte.errors import InitializationError
 
-from .keys import BY_FILE_KEY, OTHER_KEYS
+from .keys import BY_FILE_KEY, OTHER_KEYS, given_path
 from .yaml_depth import check_depth
 
 SEARCHED = (
@@ -19,6 +19,13 @@ SEARCHED = (
     "the files in UCTL_CONFIG and FLYTECTL_CONFIG, ~/.union/config.yaml and ~/.flyte/config.yaml"
 )
 """Where a configuration file is looked for, for error messages."""
+
+
+_NULL = "tag:yaml.org,2002:null"
+_MERGE = "tag:yaml.org,2002:merge"
+_DEEPEST_MERGE = 20
+_SECTIONS_OF_OTHERS = ("tasks",)
+"""Sections of other tools whose names are near to those of ours."""
 
 
 class FileValue(NamedTuple):
@@ -90,14 +97,21 @@ def config_file(
     if path is None:
         found = find_config()
         return None if found is None else read_config(found)
-    where = Path(path).expanduser()
+    where = _expanded(given_path("path", path))
     if root_dir is not None:
-        where = Path(root_dir).expanduser() / where
+        where = _expanded(given_path("root_dir", root_dir)) / where
     if not where.is_file():
         raise InitializationError(
             f"There is no configuration file {where}. Without a path, the first of these is used: {SEARCHED}."
         )
     return read_config(where)
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise InitializationError(f"{path!r} begins with a user that does not exist.") from None
 
 
 def read_config(path: Path) -> ConfigFile:
@@ -124,9 +138,12 @@ def read_config(path: Path) -> ConfigFile:
         if section in OTHER_KEYS:
             for key, value, at in _entries(path, node, f"the section {section}"):
                 _check_key(path, section, key, at)
-                values[f"{section}.{key}"] = FileValue(_plain(yaml, value), at)
+                if f"{section}.{key}" in BY_FILE_KEY:
+                    values[f"{section}.{key}"] = FileValue(_plain(path, value), at)
         elif not section:
             raise InitializationError(f"{path}, line {line}: the name of a section is missing.")
+        else:
+            _check_section(path, section, line)
     return ConfigFile(path, values)
 
 
@@ -134,7 +151,7 @@ def _entries(path: Path, node: Any, what: str) -> Iterator[tuple[str, Any, int]]
     """The keys and values of a mapping, with line numbers. An empty file or section has none."""
     import yaml
 
-    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"):
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _NULL):
         return
     if not isinstance(node, yaml.MappingNode):
         raise InitializationError(
@@ -146,16 +163,49 @@ def _entries(path: Path, node: Any, what: str) -> Iterator[tuple[str, Any, int]]
         if name in seen:
             raise InitializationError(f"{path}, line {line}: {name} is set twice in {what}.")
         seen.add(name)
-        yield name, value, line
+        if key.tag != _MERGE:
+            yield name, value, line
+    for key, value in _merged(path, node):
+        if (name := str(key.value)) not in seen:
+            seen.add(name)
+            yield name, value, key.start_mark.line + 1
 
 
-def _plain(yaml: Any, node: Any) -> Any:
-    """The value of a node: text as it is written, a list, or None. YAML's numbers would change names such as `007`."""
+def _merged(path: Path, node: Any, depth: int = 0) -> Iterator[tuple[Any, Any]]:
+    """What `<<` takes from other mappings, the nearest first."""
+    import yaml
+
+    if depth > _DEEPEST_MERGE:
+        raise InitializationError(f"{path}, line {node.start_mark.line + 1}: the mapping takes entries from itself.")
+    for key, value in node.value:
+        if key.tag == _MERGE:
+            for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if isinstance(source, yaml.MappingNode):
+                    yield from ((k, v) for k, v in source.value if k.tag != _MERGE)
+                    yield from _merged(path, source, depth + 1)
+
+
+def _plain(path: Path, node: Any, depth: int = 0) -> Any:
+    """The value of a setting: text as it is written, a list, or None. YAML's numbers would change names such as `007`."""
+    import yaml
+
     if isinstance(node, yaml.ScalarNode):
-        return None if node.tag == "tag:yaml.org,2002:null" else node.value
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(yaml, item) for item in node.value]
-    return {str(key.value): _plain(yaml, value) for key, value in node.value}
+        return None if node.tag == _NULL else node.value
+    if isinstance(node, yaml.SequenceNode) and depth == 0:
+        return [_plain(path, item, 1) for item in node.value]
+    # No setting is a mapping or a list of lists, which aliases could make endless.
+    return {} if isinstance(node, yaml.MappingNode) else []
+
+
+def _check_section(path: Path, section: str, line: int) -> None:
+    """Warn of a section that is probably a misspelt one of ours."""
+    folded = section.lower()
+    if folded in _SECTIONS_OF_OTHERS and section == folded:
+        return
+    if near := difflib.get_close_matches(folded, OTHER_KEYS, 1, 0.75):
+        warnings.warn(
+            f"{path}, line {line}: the section {section} has no effect. Did you mean {near[0]}?", stacklevel=3
+        )
 
 
 def _check_key(path: Path, section: str, key: str, line: int) -> None:

@@ -12,7 +12,7 @@ from flyte_rpc.arguments import text, whole
 _TRUE = frozenset(("true", "yes", "on", "1"))
 _FALSE = frozenset(("false", "no", "off", "0"))
 _DIGITS = 9
-"""Longest whole number; none of the settings makes sense beyond."""
+"""Maximum digits of a whole number. No setting makes sense with more."""
 
 
 def as_text(value: Any) -> str:
@@ -24,7 +24,7 @@ def as_text(value: Any) -> str:
 
 def as_truth(value: Any) -> bool:
     """True or false, quoted or not."""
-    word = as_text(value).lower()
+    word = value.strip().lower() if isinstance(value, str) else ""
     if word in _TRUE:
         return True
     if word in _FALSE:

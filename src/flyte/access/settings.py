@@ -84,7 +84,9 @@ class Settings:
             source = self.source(name)
             if source in ("", "argument"):
                 raise
-            raise InitializationError(f"{name}, which is set by {source}, cannot be used: {error}.") from None
+            raise InitializationError(
+                f"{name}, which is set by {source}, cannot be used: {str(error).rstrip('.')}."
+            ) from None
 
 
 def _resolve(key: Key, argument: Any, file: ConfigFile | None, platform: Setting | None) -> Setting | None:
@@ -108,6 +110,7 @@ def _read(key: Key, value: Any, where: str) -> Any:
     try:
         return key.read(value)
     except ValueError as error:
-        shown = "" if key.secret else f" {value!r}"
         problem = str(error) if str(error).startswith("must") else "cannot be read"
-        raise InitializationError(f"{where} is{shown}; it {problem}.") from None
+        shown = "a mapping" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)
+        what = f"{where} {problem}" if key.secret else f"{where} is {shown}; it {problem}"
+        raise InitializationError(f"{what}.") from None

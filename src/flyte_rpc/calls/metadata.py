@@ -85,6 +85,8 @@ def checked(
         TypeError: A pair is not a tuple of two strings. The message does not repeat values, which may be secrets.
         ValueError: A name or value is not valid in a header.
     """
+    if not isinstance(metadata, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{called} takes (name, value) tuples, not {type(metadata).__name__}")
     pairs = tuple(_pair(called, pair) for pair in metadata)
     for name, value in pairs:
         if not _NAME.fullmatch(name) or name.startswith(("grpc-", "connect-")) or name.endswith("-bin"):
@@ -111,7 +113,7 @@ def check_token(token: object) -> None:
         if isinstance(token, Coroutine):
             token.close()  # avoids a warning about a coroutine that was never awaited
         raise TypeError(f"token takes a string or a function that returns one, not {given}")
-    if not _PRINTABLE.fullmatch(token):
+    if not token.strip() or not _PRINTABLE.fullmatch(token):
         raise ValueError("the token is empty or has characters that are not valid in a header, such as a line break")
 
 

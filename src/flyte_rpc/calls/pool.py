@@ -27,8 +27,10 @@ def deferred(
     """The factory of a choice of transport. Transports are imported with the first connection.
 
     Raises:
-        TypeError: `ssl_context` is not an `ssl.SSLContext`.
+        TypeError: `ssl_context` is not an `ssl.SSLContext`, or `network` is not a `Network`.
     """
+    if network is not None and not hasattr(network, "proxy_of"):
+        raise TypeError(f"network takes a Network, not {type(network).__name__}")
     if ssl_context is not None and not hasattr(ssl_context, "wrap_bio"):
         raise TypeError(f"ssl_context takes an ssl.SSLContext, not {type(ssl_context).__name__}")
     if callable(transport):
@@ -71,6 +73,8 @@ class ConnectionPool:
                 if self.closed:
                     raise InitializationError(f"The client for {endpoint} is closed. Create a new one.")
                 transport = self._open_transport(endpoint)
+                if not hasattr(transport, "unary"):
+                    raise TypeError(f"the function in transport= returned {type(transport).__name__}, not a transport")
                 open_loops = {key: way for key, way in self._transports.items() if not key[1].is_closed()}
                 self._transports = {**open_loops, key: transport}
         return transport

@@ -30,7 +30,7 @@ def check_call(loop: asyncio.AbstractEventLoop, path: str, timeout: float | None
         ValueError: `path` is not the path of a method, or `timeout` is not positive and finite.
     """
     _check_loop(loop)
-    if not _PATH.fullmatch(path):
+    if not isinstance(path, str) or not _PATH.fullmatch(path):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"path={path!r} is not the path of a method. Write /package.Service/Method.")
     if timeout is None:
         return
