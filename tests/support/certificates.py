@@ -28,6 +28,9 @@ class Authority:
                 "2",
                 "-subj",
                 "/CN=tests",
+                # Python 3.13 wants this of an authority.
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
             ],
             *("-keyout", self.key, "-out", self.certificate),
         )
@@ -40,7 +43,8 @@ class Authority:
             *("-subj", f"/CN={name}", "-keyout", key, "-out", request),
         )
         extensions = self._folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={','.join(hosts)}\n" if hosts else "")
+        names = f"subjectAltName={','.join(hosts)}\n" if hosts else ""
+        extensions.write_text(f"authorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n{names}")
         self._openssl(
             *["x509", "-req", "-days", "2", "-CAcreateserial"],
             *("-in", request, "-CA", self.certificate, "-CAkey", self.key, "-out", made, "-extfile", extensions),

@@ -147,11 +147,20 @@ def unreachable(
     return EndpointError(what, hint=hint, unprocessed=True)
 
 
+_STRICT = ("key usage", "key identifier")
+"""Words in the reasons of Python 3.13, which earlier versions do not have."""
+
+
 def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in _VALIDITY:
         return "Renew the server's certificate, and check the clocks of both machines."
     if error.verify_code in _NAMES:
         return "Use a host name that the certificate is for, or set Network(server_name=...)."
+    if any(words in str(error.verify_message).lower() for words in _STRICT):
+        return (
+            "Since Python 3.13, certificates must have the extensions that RFC 5280 asks for. Have the certificates of the "
+            "server and of its authority issued again."
+        )
     return (
         "If a private authority issued it, name its bundle with Network(ca_file=...) or in the environment variable "
         "SSL_CERT_FILE."

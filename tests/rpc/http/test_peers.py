@@ -19,6 +19,9 @@ from flyte_rpc.http.errors import HttpStatusError
 from flyte_rpc.http.streaming import StreamingClient
 from flyte_rpc.http.transfer import Transfer
 
+# Since Python 3.13, a writer of cheroot whose client has left complains when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 CONTENT = os.urandom(5_000_000)
 MD5 = b64encode(hashlib.md5(CONTENT).digest()).decode()
 
