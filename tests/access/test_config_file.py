@@ -195,7 +195,7 @@ class TestMistakes:
     def test_aliases_that_multiply_take_no_time(self, config: Config) -> None:
         levels = "\n".join(f"  x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 12))
         path = config(f"admin:\n  endpoint: http://h:1\n  x0: &x0 [a]\n{levels}\n  scopes: *x11\n")
-        with pytest.warns(UserWarning), pytest.raises(InitializationError, match="admin.scopes"):
+        with pytest.warns(UserWarning), pytest.raises(InitializationError, match=r"admin\.scopes"):
             flyte.init_from_config(path)
 
     def test_a_file_that_is_not_there(self, tmp_path: Path) -> None:
