@@ -51,6 +51,11 @@ class WithProxyAuthorization:
             changed = await self._inner.renew(tuple(pair for pair in rejected if pair[0] != HEADER)) or changed
         return changed
 
+    @property
+    def auth_type(self) -> str | None:
+        """The way to log in to the control plane."""
+        return getattr(self._inner, "auth_type", None)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WithProxyAuthorization) and (self._proxy, self._inner) == (other._proxy, other._inner)
 
