@@ -92,6 +92,12 @@ class BearerToken:
     async def renew(self, rejected: Headers) -> bool:
         return False
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BearerToken) and self._headers == other._headers
+
+    def __hash__(self) -> int:
+        return hash(self._headers)
+
 
 class TokenFunction:
     """A function that returns the token of each attempt."""
@@ -148,17 +154,27 @@ class TokenFunction:
     async def renew(self, rejected: Headers) -> bool:
         return await self.headers() != tuple(rejected)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenFunction) and self._function == other._function
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
 
 class OnDemand:
     """Credentials that are not used before the server asks for them with UNAUTHENTICATED."""
 
-    def __init__(self, make: Callable[[], Credentials], *, identity: object = None) -> None:
+    def __init__(
+        self, make: Callable[[], Credentials], *, identity: object = None, auth_type: str | None = None
+    ) -> None:
         """Keep a function that creates the credentials.
 
         Args:
             make: Creates them. It is called when the server has rejected an anonymous call.
             identity: What they are for. Objects of the same identity are equal. Default: equal to no other.
+            auth_type: The way to log in, for messages.
         """
+        self.auth_type = auth_type
         self._make = make
         self._identity = identity
         self._made: Credentials | None = None
