@@ -12,6 +12,7 @@ import attrs
 
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
+from flyte_rpc.auth.proxy import WithProxyAuthorization
 from flyte_rpc.calls.block import Block
 from flyte_rpc.calls.client import Client as RpcClient
 from flyte_rpc.calls.client import ClientSettings, Observer
@@ -169,7 +170,7 @@ def _differences(before: ClientSettings, now: ClientSettings) -> tuple[list[str]
         if (callable(old) and callable(new)) or (name == "on_call" and old and new):
             functions = True
         elif name == "credentials":
-            different.append(_different_credentials(old, new))
+            different.append(_different_credentials(before.credentials, now.credentials))
         elif name in _SHOWN:
             different.append(f"{name} {_shown(old)}, now {_shown(new)}")
         else:
@@ -193,9 +194,11 @@ def _different_credentials(old: Credentials | None, new: Credentials | None) -> 
 
 
 def _way(credentials: Credentials | None) -> str:
+    if isinstance(credentials, WithProxyAuthorization):
+        return f"{_way(credentials.inner)} and a proxy command"
     auth_type = getattr(credentials, "auth_type", None)
     if isinstance(auth_type, str):
         return f"auth_type {auth_type!r}"
-    if isinstance(credentials, (BearerToken, TokenFunction)):
+    if type(credentials) in (BearerToken, TokenFunction):
         return "a token"
     return "no credentials" if credentials is None else f"credentials of {type(credentials).__name__}"

@@ -94,7 +94,7 @@ def test_types(function: Callable[..., None], name: str, value: Any) -> None:
 
 
 def test_the_type_of_the_endpoint() -> None:
-    with pytest.raises(TypeError, match="^endpoint takes text"):
+    with pytest.raises(TypeError, match=r"^endpoint takes text"):
         credentials_for("Pkce", endpoint=5)  # type: ignore[arg-type]  # which is the point
 
 

@@ -52,9 +52,9 @@ class WithProxyAuthorization:
         return changed
 
     @property
-    def auth_type(self) -> str | None:
-        """The way to log in to the control plane."""
-        return getattr(self._inner, "auth_type", None)
+    def inner(self) -> Credentials | None:
+        """The credentials for the control plane; None for an anonymous client."""
+        return self._inner
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WithProxyAuthorization) and (self._proxy, self._inner) == (other._proxy, other._inner)

@@ -83,7 +83,7 @@ class LoginSettings:
     header: str | None = None
     """The request header of a command's token."""
     secret: ClientSecret = attrs.field(factory=ClientSecret)
-    overrides: Mapping[str, Any] = attrs.field(factory=dict)
+    overrides: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     """Fields of `AuthServer`, in place of what the control plane says."""
     subject: str = ""
     disable_keyring: bool = False
@@ -223,8 +223,7 @@ def _configured(config: object) -> dict[str, Any]:
         )
         if value is None or value == "":
             continue
-        several = name == "scopes" and isinstance(value, Collection) and not isinstance(value, (str, bytes))
-        texts: list[Any] = list(cast("Collection[Any]", value)) if several else [value]
+        texts = _several(value) if name == "scopes" else [value]
         if not all(isinstance(text, str) for text in texts):
             raise wrong(f"auth_client_config has a value of {attribute} that is not text")
         found[name] = tuple(texts) if name == "scopes" else _header_name(value) if name == "header" else value
@@ -233,7 +232,16 @@ def _configured(config: object) -> dict[str, Any]:
     return found
 
 
-def command_words(argument: str, command: object) -> tuple[str, ...]:
+def _several(value: Any) -> list[Any]:
+    several = isinstance(value, Collection) and not isinstance(value, (str, bytes))
+    return _items(value) if several else [value]
+
+
+def _items(value: Any) -> list[Any]:
+    return list(value)
+
+
+def command_words(argument: str, command: Any) -> tuple[str, ...]:
     """Check a command.
 
     Raises:
@@ -241,7 +249,7 @@ def command_words(argument: str, command: object) -> tuple[str, ...]:
     """
     if isinstance(command, str):
         raise wrong(f"{argument} takes a list, such as {argument}=['my-program', 'print-token'], and not one text")
-    words: list[Any] = list(cast("Sequence[Any]", command)) if isinstance(command, Sequence) else []
+    words = _items(command) if isinstance(command, Sequence) else []
     if not words or not all(isinstance(word, str) for word in words) or not words[0].strip():
         raise wrong(f"{argument} takes a list of texts that begins with a program")
     return tuple(words)
