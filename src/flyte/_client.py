@@ -12,11 +12,10 @@ import attrs
 
 from flyte.errors import InitializationError
 from flyte_api.registry import registry
-from flyte_rpc.auth.proxy import WithProxyAuthorization
 from flyte_rpc.calls.block import Block
 from flyte_rpc.calls.client import Client as RpcClient
 from flyte_rpc.calls.client import ClientSettings, Observer
-from flyte_rpc.calls.credentials import BearerToken, Credentials, TokenFunction
+from flyte_rpc.calls.credentials import Credentials, described
 from flyte_rpc.lazy import resolve
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.version import VERSION
@@ -187,18 +186,7 @@ def _shown(value: object) -> str:
 
 def _different_credentials(old: Credentials | None, new: Credentials | None) -> str:
     """Name the ways to log in, without any secret."""
-    before, now = _way(old), _way(new)
+    before, now = described(old), described(new)
     if before == now:
         return f"{before} with other settings"
     return f"{before}, now {now.removeprefix('auth_type ') if before.startswith('auth_type') else now}"
-
-
-def _way(credentials: Credentials | None) -> str:
-    if isinstance(credentials, WithProxyAuthorization):
-        return f"{_way(credentials.inner)} and a proxy command"
-    auth_type = getattr(credentials, "auth_type", None)
-    if isinstance(auth_type, str):
-        return f"auth_type {auth_type!r}"
-    if type(credentials) in (BearerToken, TokenFunction):
-        return "a token"
-    return "no credentials" if credentials is None else f"credentials of {type(credentials).__name__}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_rpc.calls.credentials import Credentials, Headers
+from flyte_rpc.calls.credentials import Credentials, Headers, described
 from flyte_rpc.calls.metadata import added
 
 HEADER = "proxy-authorization"
@@ -51,10 +51,9 @@ class WithProxyAuthorization:
             changed = await self._inner.renew(tuple(pair for pair in rejected if pair[0] != HEADER)) or changed
         return changed
 
-    @property
-    def inner(self) -> Credentials | None:
-        """The credentials for the control plane; None for an anonymous client."""
-        return self._inner
+    def describe(self) -> str:
+        """Name the ways to log in, for messages."""
+        return f"{described(self._inner)} and a proxy command"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WithProxyAuthorization) and (self._proxy, self._inner) == (other._proxy, other._inner)

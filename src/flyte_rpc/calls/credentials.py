@@ -58,6 +58,22 @@ def beside_blocks(credentials: Credentials) -> bool:
     return bool(getattr(credentials, "beside_blocks", False))
 
 
+def described(credentials: Credentials | None) -> str:
+    """Name the way to log in without repeating a secret.
+
+    Credentials say it with a method `describe()` or an attribute `auth_type`.
+    """
+    if credentials is None:
+        return "no credentials"
+    describe: Callable[[], str] | None = getattr(credentials, "describe", None)
+    if callable(describe):
+        return describe()
+    auth_type = getattr(credentials, "auth_type", None)
+    if isinstance(auth_type, str):
+        return f"auth_type {auth_type!r}"
+    return f"credentials of {type(credentials).__name__}"
+
+
 async def authentication_of(credentials: Credentials) -> Headers:
     """Return the headers of credentials for an attempt.
 
@@ -93,10 +109,17 @@ class BearerToken:
         return False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, BearerToken) and self._headers == other._headers
+        return type(other) is type(self) and isinstance(other, BearerToken) and self._headers == other._headers
 
     def __hash__(self) -> int:
         return hash(self._headers)
+
+    def describe(self) -> str:
+        """Name the way to log in, for messages."""
+        return "a token"
+
+    def __repr__(self) -> str:
+        return "BearerToken()"
 
 
 class TokenFunction:
@@ -159,6 +182,10 @@ class TokenFunction:
 
     def __hash__(self) -> int:
         return hash(self._function)
+
+    def describe(self) -> str:
+        """Name the way to log in, for messages."""
+        return "a token"
 
 
 class OnDemand:
