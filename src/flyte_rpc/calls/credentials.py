@@ -109,7 +109,7 @@ class BearerToken:
         return False
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and isinstance(other, BearerToken) and self._headers == other._headers
+        return isinstance(other, BearerToken) and self._headers == other._headers
 
     def __hash__(self) -> int:
         return hash(self._headers)
