@@ -16,6 +16,7 @@ from flyte_api.registry import registry
 from flyte_rpc.calls.block import Block
 from flyte_rpc.calls.client import Client as RpcClient
 from flyte_rpc.calls.client import ClientSettings, Observer
+from flyte_rpc.calls.credentials import Credentials, described
 from flyte_rpc.lazy import resolve
 from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.version import VERSION
@@ -63,13 +64,15 @@ class Client(RpcClient):
         from .access.config_file import config_file
         from .access.keys import BY_NAME
         from .access.settings import Settings
+        from .access.ways_in import OF_LOGIN
 
         given = {name: options.pop(name) for name in BY_NAME if name in options}
         if unknown := sorted(options.keys() - signature(cls).parameters.keys()):
             raise TypeError(f"{cls.__name__}.from_config() got an unexpected keyword argument {unknown[0]!r}")
         exclusive(given, options)
         arguments = {"org": org, "project": project, "domain": domain, **given}
-        return cls.from_settings(Settings(arguments, config_file(path)), **options)
+        omit = () if options.get("credentials") is None else OF_LOGIN
+        return cls.from_settings(Settings(arguments, config_file(path), omit=omit), **options)
 
     @classmethod
     def from_settings(cls, settings: Settings, *, attended: bool = True, **options: Any) -> Self:
@@ -87,11 +90,11 @@ class Client(RpcClient):
         """
         from .access.arguments import client_arguments
 
-        arguments = client_arguments(settings, network=options.get("network"), attended=attended)
-        if options.get("credentials") is not None:
-            if settings.source("token") == "argument":
-                raise TypeError("pass token= or credentials=, not both")
-            arguments.pop("token", None)
+        logged_in = options.get("credentials") is not None
+        if logged_in and settings.source("token") == "argument":
+            raise TypeError("pass token= or credentials=, not both")
+        network = options.get("network")
+        arguments = client_arguments(settings, network=network, attended=attended, logged_in=logged_in)
         return cls(**{**arguments, **options})
 
 
@@ -158,12 +161,16 @@ def _differences(before: ClientSettings, now: ClientSettings) -> tuple[list[str]
     functions = False
     for name in attrs.fields_dict(ClientSettings):
         old, new = getattr(before, name), getattr(now, name)
-        if name == "credentials" and (before.token is not None or now.token is not None):
+        if name == "credentials" and before.token is not None and now.token is not None:
             continue  # the tokens are compared
+        if name == "token" and (old is None or new is None):
+            continue  # the credentials are compared, which a token is, too
         if old == new:
             continue
         if (callable(old) and callable(new)) or (name == "on_call" and old and new):
             functions = True
+        elif name == "credentials":
+            different.append(_different_credentials(before.credentials, now.credentials))
         elif name in _SHOWN:
             different.append(f"{name} {_shown(old)}, now {_shown(new)}")
         else:
@@ -176,3 +183,11 @@ _SHOWN = ("endpoint", "org", "project", "domain", "timeout", "page_size", "trans
 
 def _shown(value: object) -> str:
     return repr(str(value) if isinstance(value, Endpoint) else value)
+
+
+def _different_credentials(old: Credentials | None, new: Credentials | None) -> str:
+    """Name the ways to log in, without any secret."""
+    before, now = described(old), described(new)
+    if before == now:
+        return f"{before} with other settings"
+    return f"{before}, now {now.removeprefix('auth_type ') if before.startswith('auth_type') else now}"

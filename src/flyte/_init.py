@@ -18,6 +18,7 @@ from .access.authoring import note
 from .access.cluster import cluster_settings, passthrough_settings
 from .access.config_file import config_file
 from .access.settings import Settings
+from .access.ways_in import OF_LOGIN
 
 if TYPE_CHECKING:
     from flyte_rpc.transports.network.settings import Network
@@ -158,7 +159,8 @@ def init(
     options |= {name: value for name in ("credentials", "network", "retry") if (value := given.pop(name)) is not None}
     given.pop("replace")
     exclusive(given, options)
-    set_default(Client.from_settings(Settings(given, None), **options), replace=replace)
+    omit = () if credentials is None else OF_LOGIN
+    set_default(Client.from_settings(Settings(given, None, omit=omit), **options), replace=replace)
 
 
 @WithAio
@@ -255,16 +257,16 @@ def init_in_cluster(
 ) -> dict[str, Any]:
     """Set the default client in a pod of a Flyte cluster, from the variables that the cluster sets.
 
-    `_U_EP_OVERRIDE` names the endpoint, `_U_INSECURE` and `_U_INSECURE_SKIP_VERIFY` its security, `_U_ORG_NAME` the
-    organization, `FLYTE_INTERNAL_EXECUTION_PROJECT` and `FLYTE_INTERNAL_EXECUTION_DOMAIN` project and domain. A
-    configuration file in `UCTL_CONFIG` or `FLYTECTL_CONFIG` supplies what they leave out. If nothing says how to log in,
-    the API key in `_UNION_EAGER_API_KEY` or `EAGER_API_KEY` is used. Nobody is asked to log in, and no token is stored.
+    `_U_EP_OVERRIDE` names the endpoint, and overrides the one in an API key of the cluster. `_U_INSECURE` and `_U_INSECURE_SKIP_VERIFY` name its security, `_U_ORG_NAME` the
+    organization, `FLYTE_INTERNAL_EXECUTION_PROJECT` and `FLYTE_INTERNAL_EXECUTION_DOMAIN` project and domain. The API key in
+    `_UNION_EAGER_API_KEY` or `EAGER_API_KEY` logs in. All of them override the environment variables of other settings, which
+    override a configuration file in `UCTL_CONFIG` or `FLYTECTL_CONFIG`. Nobody is asked to log in, and no token is stored.
 
     Args:
         org: Organization.
         project: Default project of calls.
         domain: Default domain of calls.
-        api_key: The API key, in place of the cluster's.
+        api_key: The API key, in place of the cluster's. Its endpoint is used unless `endpoint` is passed.
         endpoint: The control plane.
         insecure: True for cleartext, False for TLS.
         replace: Replace and close the client of an earlier `init`. Default: False.

@@ -11,6 +11,9 @@ _URL_USER = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/?#@'\"]+@", re.IGNORECASE)
 _URL_QUERY = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s?'\"<>]+\?)[^\s'\"<>]+", re.IGNORECASE)
 _BEARER = re.compile(r"\b(bearer|basic)(\s+)[\w.~+/=-]{6,}", re.IGNORECASE)
 
+SHORTEST_SECRET = 6
+"""Minimum characters of a secret to remove from explanations. Shorter ones match unrelated parts of words."""
+
 _hidden: ContextVar[tuple[str, ...]] = ContextVar("rpc_hidden", default=())
 
 hidden = _hidden.get

@@ -107,6 +107,54 @@ async def test_a_busy_control_plane_is_no_reason_to_look_elsewhere(oauth: OAuthS
     assert not isinstance(raised.value, EndpointError)
 
 
+class Failing(Access):
+    """Answers its questions with errors, as often as told, and then as it should."""
+
+    metadata_failures: list[Status]
+    config_failures: list[Status]
+
+    def __init__(self, metadata: dict[str, str], **failures: list[Status]) -> None:
+        super().__init__(metadata)
+        self.metadata_failures = failures.get("metadata_failures", [])
+        self.config_failures = failures.get("config_failures", [])
+
+    async def get_o_auth2_metadata(self, request: Any, call: ServerCall) -> Any:
+        if self.metadata_failures:
+            abort(self.metadata_failures.pop(), "hiccup")
+        return await super().get_o_auth2_metadata(request, call)
+
+    async def get_public_client_config(self, request: Any, call: ServerCall) -> Any:
+        if self.config_failures:
+            abort(self.config_failures.pop(), "hiccup")
+        return await super().get_public_client_config(request, call)
+
+
+class TestFailures:
+    @pytest.mark.parametrize("question", ["metadata_failures", "config_failures"])
+    @pytest.mark.parametrize("status", [Status.INTERNAL, Status.UNKNOWN, Status.RESOURCE_EXHAUSTED])
+    async def test_one_is_raised_and_forgotten(self, oauth: OAuthServer, question: str, status: Status) -> None:
+        access = Failing(oauth.metadata(), **{question: [status] * 9})
+        async with await serve([access]) as server:
+            with pytest.raises(RpcError, match="hiccup"):
+                await asyncio.to_thread(discover, server.endpoint)
+            access.metadata_failures = access.config_failures = []
+            assert (await asyncio.to_thread(discover, server.endpoint)).client_id == "people"
+
+    @pytest.mark.parametrize("status", [Status.UNAUTHENTICATED, Status.PERMISSION_DENIED])
+    async def test_a_refusal_is_not_kept(self, oauth: OAuthServer, status: Status) -> None:
+        access = Failing(oauth.metadata(), config_failures=[status])
+        async with await serve([access]) as server:
+            assert (await asyncio.to_thread(discover, server.endpoint)).client_id == ""
+            assert (await asyncio.to_thread(discover, server.endpoint)).client_id == "people"
+
+    @pytest.mark.parametrize("status", [Status.UNIMPLEMENTED, Status.NOT_FOUND])
+    async def test_a_control_plane_without_a_client_is_asked_once(self, oauth: OAuthServer, status: Status) -> None:
+        access = Failing(oauth.metadata(), config_failures=[status])
+        async with await serve([access]) as server:
+            found = [await asyncio.to_thread(discover, server.endpoint) for _ in range(2)]
+        assert [server.client_id for server in found] == ["", ""] and found[0].token_endpoint
+
+
 @pytest.mark.parametrize("url", ["ftp://x/token", "token", "http://", "https://[::1/token"])
 async def test_urls_that_are_none(oauth: OAuthServer, url: str) -> None:
     with pytest.raises(InitializationError, match="names a token_endpoint that is not an http"):

@@ -223,7 +223,7 @@ async def test_nothing_is_written(
         return None
 
     oauth.fault = answer
-    oauth.interval, oauth.device_lifetime = 0.01, 0.3
+    oauth.interval, oauth.device_lifetime = 0.01, 1.5
     oauth.secret = SECRET.replace(":", "") if way == "api_key" else SECRET
     oauth.valid.add(COMMAND_TOKEN)
     seen = tmp_path / "cmdline"

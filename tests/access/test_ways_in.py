@@ -178,7 +178,7 @@ class TestApiKeys:
         self, plane: RunningServer, oauth: OAuthServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("_UNION_EAGER_API_KEY", api_key(plane.endpoint, oauth))
-        monkeypatch.setenv("_U_EP_OVERRIDE", "elsewhere.example.com")
+        monkeypatch.setenv("FLYTE_ENDPOINT", "elsewhere.example.com")
         monkeypatch.setenv("FLYTE_INTERNAL_EXECUTION_PROJECT", "p")
         used = flyte.init_in_cluster()
         assert used == {"endpoint": plane.endpoint, "org": "acme", "project": "p", "domain": ""}

@@ -13,19 +13,22 @@ from flyte_rpc.transports.network.settings import Network
 from flyte_rpc.transports.transport import check_transport
 
 from .settings import OF_NETWORK, Settings
-from .ways_in import WAYS, authentication
+from .ways_in import OF_LOGIN, authentication
 
 _UNION = (".union.ai", ".unionai.cloud")
 """Domains whose hosts are named after the organization that they belong to."""
 
 
-def client_arguments(settings: Settings, *, network: Network | None = None, attended: bool = True) -> dict[str, Any]:
+def client_arguments(
+    settings: Settings, *, network: Network | None = None, attended: bool = True, logged_in: bool = False
+) -> dict[str, Any]:
     """The arguments of `flyte.Client` for settings.
 
     Args:
         settings: The settings.
         network: Trust and proxies, in place of those of the settings.
         attended: Whether a person may be asked to log in, unless the settings say so.
+        logged_in: Whether the client has credentials already, so that no setting of a log-in counts.
 
     Raises:
         InitializationError: No endpoint is set, or a variable or file has a value that cannot be used.
@@ -44,7 +47,7 @@ def client_arguments(settings: Settings, *, network: Network | None = None, atte
         "domain": settings["domain"],
         "transport": settings.checked("transport", lambda name: check_transport("auto" if name is None else name)),
         "network": network,
-        **authentication(settings, endpoint, network, attended=attended),
+        **({} if logged_in else authentication(settings, endpoint, network, attended=attended)),
     }
     if settings["rpc_retries"] is not None:
         arguments["retry"] = CALLS._replace(attempts=settings["rpc_retries"] + 1)
@@ -64,7 +67,8 @@ def endpoint_of(settings: Settings) -> tuple[Endpoint, str]:
 
         key = parse_api_key(settings["api_key"])
         org = key.org
-        if settings.source("endpoint") != "argument":  # a secret goes to the control plane that it is for
+        # A secret goes to the control plane that it is for, unless whoever supplies the key names another one.
+        if not given or settings.rank("endpoint") > settings.rank("api_key"):
             return parse_endpoint(key.endpoint, insecure=_insecure(settings, key.endpoint)), org
     if not given:
         raise InitializationError(missing_endpoint(settings))
@@ -143,7 +147,7 @@ def exclusive(given: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     Raises:
         TypeError: There are two for the same.
     """
-    for option, names in (("network", OF_NETWORK), ("credentials", ("token", *WAYS)), ("retry", ("rpc_retries",))):
+    for option, names in (("network", OF_NETWORK), ("credentials", OF_LOGIN), ("retry", ("rpc_retries",))):
         both = next((name for name in names if given.get(name) is not None), None)
         if options.get(option) is not None and both:
             raise TypeError(f"pass {option}= or {both}=, not both")

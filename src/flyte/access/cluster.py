@@ -27,6 +27,9 @@ _API_KEYS = ("_UNION_EAGER_API_KEY", "EAGER_API_KEY")
 def cluster_settings(arguments: Mapping[str, Any]) -> Settings:
     """Resolve settings in a pod.
 
+    The cluster's endpoint is the one that its pods reach, so it overrides the endpoint in an API key of the cluster. An API key
+    that is an argument goes to its own endpoint, unless another argument names one.
+
     Args:
         arguments: Arguments by name. None stands for an omitted one.
 
@@ -36,13 +39,11 @@ def cluster_settings(arguments: Mapping[str, Any]) -> Settings:
     named = next((value for name in ("UCTL_CONFIG", "FLYTECTL_CONFIG") if (value := os.environ.get(name))), None)
     file = None if named is None else config_file(named)
     platform = {name: setting for name, variable in _VARIABLES.items() if (setting := _from(name, variable))}
-    settings = Settings(arguments, file, platform)
-    if not any(settings[name] is not None for name in (*WAYS, "token")):
-        for variable in _API_KEYS:
-            if value := os.environ.get(variable, "").strip():
-                # What names the endpoint otherwise is meant for the pod; the key brings the log-in.
-                return Settings(arguments, file, {**platform, "api_key": Setting(value, variable)})
-    return settings
+    if all(arguments.get(name) is None for name in (*WAYS, "token")):
+        key = next((Setting(value, name) for name in _API_KEYS if (value := os.environ.get(name, "").strip())), None)
+        if key is not None:
+            platform["api_key"] = key
+    return Settings(arguments, file, platform)
 
 
 def passthrough_settings(arguments: Mapping[str, Any]) -> Settings:

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 import attrs
 
 from flyte.errors import (
-    DeadlineExceededError,
     EndpointError,
     InitializationError,
+    NotFoundError,
+    PermissionDeniedError,
     RpcError,
-    UnavailableError,
+    UnauthenticatedError,
     UnimplementedError,
 )
 from flyte_api.messages.flyteidl2.auth.auth_service import (
@@ -43,6 +44,12 @@ DEFAULT_REDIRECT_URI = "http://localhost:53593/callback"
 
 _URLS = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
 
+_NOT_OFFERED = (EndpointError, UnimplementedError, NotFoundError)
+"""Answers of control planes without the service. They stay the same."""
+
+_REFUSED = (UnauthenticatedError, PermissionDeniedError)
+"""Answers that another way to find the authorization server may make up for."""
+
 _lock = threading.Lock()
 _found: dict[tuple[str, Network], AuthServer] = {}
 
@@ -52,7 +59,7 @@ class NoLogInError(InitializationError):
 
 
 def discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Credentials | None = None) -> AuthServer:
-    """Ask a control plane for its authorization server. Blocks; the result is kept for the life of the process.
+    """Ask a control plane for its authorization server. Blocks; a complete answer is kept for the life of the process.
 
     RPC: flyteidl2.auth.AuthMetadataService/GetOAuth2Metadata and GetPublicClientConfig. If the control plane does not offer
     them, `/.well-known/oauth-authorization-server` is fetched.
@@ -66,15 +73,16 @@ def discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Cred
     Raises:
         NoLogInError: The control plane does not say how to log in.
         InitializationError: It names URLs to which secrets must not go.
-        RpcError: The control plane cannot be reached.
+        RpcError: The control plane cannot be reached, or its service fails.
     """
     key = (str(endpoint), network)
     with _lock:
         found = _found.get(key)
     if found is None:  # asked without the lock, which would make log-ins to other endpoints wait
-        found = _discover(endpoint, network, http, proxy)
-        with _lock:
-            _found[key] = found
+        found, complete = _discover(endpoint, network, http, proxy)
+        if complete:
+            with _lock:
+                _found[key] = found
     return found
 
 
@@ -84,8 +92,11 @@ def forget() -> None:
         _found.clear()
 
 
-def _discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Credentials | None) -> AuthServer:
-    metadata, config, failure = asyncio.run(_ask(endpoint, network, proxy))
+def _discover(
+    endpoint: Endpoint, network: Network, http: HttpClient, proxy: Credentials | None
+) -> tuple[AuthServer, bool]:
+    """The authorization server, and whether the control plane said all that it has to say."""
+    metadata, config, failure, complete = asyncio.run(_ask(endpoint, network, proxy))
     if metadata is not None and metadata.token_endpoint:
         urls = {name: str(getattr(metadata, name)) for name in _URLS}
     else:
@@ -99,8 +110,8 @@ def _discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Cre
         redirect_uri=DEFAULT_REDIRECT_URI,
     )
     if config is None:
-        return server
-    return attrs.evolve(
+        return server, complete
+    server = attrs.evolve(
         server,
         client_id=config.client_id,
         redirect_uri=config.redirect_uri or DEFAULT_REDIRECT_URI,
@@ -108,27 +119,28 @@ def _discover(endpoint: Endpoint, network: Network, http: HttpClient, proxy: Cre
         audience=config.audience,
         header=_header(config.authorization_metadata_key),
     )
+    return server, complete
 
 
 async def _ask(
     endpoint: Endpoint, network: Network, proxy: Credentials | None
-) -> tuple[GetOAuth2MetadataResponse | None, GetPublicClientConfigResponse | None, RpcError | None]:
-    """The answers of the control plane, and why there is none to the first question."""
+) -> tuple[GetOAuth2MetadataResponse | None, GetPublicClientConfigResponse | None, RpcError | None, bool]:
+    """The answers of the control plane, why there is none to the first question, and whether they will stay the same."""
     metadata = config = failure = None
+    refused = False
     async with Client(str(endpoint), network=network, credentials=proxy, timeout=_TIMEOUT) as client:
         try:
             metadata = await unary(client, AuthMetadataService.GET_O_AUTH2_METADATA, GetOAuth2MetadataRequest())
-        except RpcError as error:
+        except (*_NOT_OFFERED, *_REFUSED) as error:
             failure = error
-        unreachable = isinstance(failure, (UnavailableError, DeadlineExceededError))
-        if failure is not None and unreachable and not isinstance(failure, EndpointError):
-            raise failure
+            refused = isinstance(error, _REFUSED)
         try:
             config = await unary(client, AuthMetadataService.GET_PUBLIC_CLIENT_CONFIG, GetPublicClientConfigRequest())
-        except RpcError as error:
+        except (*_NOT_OFFERED, *_REFUSED) as error:
             # The arguments may say all that it would. What is missing then is an error of its own.
             failure = failure or (None if metadata is not None else error)
-    return metadata, config, failure
+            refused = refused or isinstance(error, _REFUSED)
+    return metadata, config, failure, not refused
 
 
 def _well_known(endpoint: Endpoint, http: HttpClient, failure: RpcError | None) -> dict[str, str]:

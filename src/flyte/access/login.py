@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Unpack, cast
 from urllib.parse import urlsplit
 
-import attrs
-
-from flyte.errors import AuthenticationError, InitializationError
 from flyte_rpc.auth import notices
 from flyte_rpc.auth.flows.client_credentials import ClientCredentials
 from flyte_rpc.auth.flows.command import TokenCommand
@@ -23,38 +18,26 @@ from flyte_rpc.auth.flows.flow import Flow
 from flyte_rpc.auth.flows.pkce import PkceFlow
 from flyte_rpc.auth.passthrough import Passthrough
 from flyte_rpc.auth.proxy import HEADER, WithProxyAuthorization
-from flyte_rpc.auth.server import AuthServer
 from flyte_rpc.auth.session import OAuthCredentials
-from flyte_rpc.auth.storage.store import Identity, TokenStore
+from flyte_rpc.auth.storage.store import TokenStore, forget_all
 from flyte_rpc.calls.credentials import Credentials
-from flyte_rpc.calls.metadata import checked
 from flyte_rpc.http.client import HttpClient
-from flyte_rpc.transports.endpoint import Endpoint, parse_endpoint
+from flyte_rpc.transports.endpoint import Endpoint
 from flyte_rpc.transports.network.settings import Network
 
-from .api_key import parse_api_key
-from .discovery import DEFAULT_REDIRECT_URI, discover
+from .oauth.login_settings import AUTH_TYPES, INTERACTIVE, LoginArguments, LoginSettings, command_words, read_login
+from .oauth.server_finder import ServerFinder
 
-__all__ = ["AUTH_TYPES", "credentials_for"]
-
-AUTH_TYPES = ("Pkce", "DeviceFlow", "ClientSecret", "ExternalCommand", "Passthrough")
-"""The values of `auth_type`."""
+__all__ = ["AUTH_TYPES", "LoginArguments", "credentials_for", "log_out"]
 
 _APPLICATION = "flyte-remote"
 """The name of this SDK in the keyring, and of its folder."""
 
-_INTERACTIVE = ("Pkce", "DeviceFlow")
-
-_NEEDED_URLS = {
-    "Pkce": ("token_endpoint", "authorization_endpoint"),
-    "DeviceFlow": ("token_endpoint", "device_authorization_endpoint"),
-    "ClientSecret": ("token_endpoint",),
-}
-"""What a log-in needs to know of the authorization server."""
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _lock = threading.Lock()
 _sessions: weakref.WeakValueDictionary[tuple[Any, ...], OAuthCredentials] = weakref.WeakValueDictionary()
-"""One session for each identity, so that clients of one identity log in once."""
+"""One session for each identity, so that clients of one identity log in once. The keys begin with the owner of the tokens."""
 
 
 def credentials_for(
@@ -111,239 +94,78 @@ def credentials_for(
         interactive: False never asks a person: only tokens that were kept by an earlier log-in are used and renewed.
 
     Raises:
-        InitializationError: An argument is missing, or arguments contradict each other.
+        InitializationError: An argument is missing or empty, or arguments contradict each other.
+        TypeError: An argument has the wrong type.
+        ValueError: The endpoint is not valid.
     """
     given = dict(locals())
     proxy = proxy_session(given.pop("proxy_command"))
-    return with_proxy(proxy, login_for(proxy=proxy, **given))
+    return with_proxy(proxy, login_for(read_login(given), proxy))
 
 
-def login_for(
-    auth_type: str | None = None,
-    *,
-    proxy: Credentials | None = None,
-    endpoint: str = "",
-    insecure: bool | None = None,
-    network: Network | None = None,
-    command: Sequence[str] | None = None,
-    api_key: str | None = None,
-    client_id: str | None = None,
-    client_credentials_secret: str | None = None,
-    client_secret_location: str | os.PathLike[str] | None = None,
-    client_secret_env_var: str | None = None,
-    scopes: Sequence[str] | None = None,
-    audience: str | None = None,
-    redirect_uri: str | None = None,
-    authorization_header: str | None = None,
-    auth_client_config: object = None,
-    subject: str | None = None,
-    disable_keyring: bool = False,
-    headless: bool = False,
-    interactive: bool = True,
-) -> Credentials:
+def log_out(auth_type: str | None = None, **arguments: Unpack[LoginArguments]) -> None:
+    """Forget tokens: in memory, in the system's keyring and in files. The next call logs in again.
+
+    Nothing is sent, so the authorization server keeps its own session. A log-in that is under way continues.
+
+    Args:
+        auth_type: As for `credentials_for`.
+        arguments: Those of `credentials_for`, for the tokens of one identity. Without any, all tokens that this SDK keeps for
+            the user are forgotten.
+
+    Raises:
+        InitializationError: An argument is missing or empty, or arguments contradict each other.
+        TypeError: An argument has the wrong type.
+        ValueError: The endpoint is not valid.
+        AuthenticationError: Tokens cannot be removed. The message says from where.
+    """
+    with _lock:
+        sessions = list(_sessions.items())
+    if auth_type is None and not arguments:
+        for _, session in sessions:
+            session.log_out()
+        forget_all(_APPLICATION)
+        return
+    given: dict[str, Any] = {"auth_type": auth_type, **arguments}
+    owners: list[tuple[Any, ...]] = []
+    if (proxy_command := given.pop("proxy_command", None)) is not None:
+        owners.append(_proxy_owner(command_words("proxy_command", proxy_command)))
+    settings = read_login(given)
+    owners.append(settings.owner)
+    for key, session in sessions:
+        if key[0] in owners:
+            session.log_out()
+    if settings.auth_type in INTERACTIVE:
+        TokenStore(settings.identity, _APPLICATION).log_out()
+
+
+def login_for(settings: LoginSettings, proxy: Credentials | None = None) -> Credentials:
     """Return credentials for the control plane alone, which a log-in gets through a proxy that may want its own."""
-    sources: dict[str, _Source] = {
-        "client_credentials_secret": client_credentials_secret,
-        "client_secret_location": client_secret_location,
-        "client_secret_env_var": client_secret_env_var,
-    }
-    given = [name for name, value in sources.items() if value]
-    if api_key is not None:
-        if given or client_id:
-            raise _wrong(f"api_key has a client id and a secret in it; omit {given[0] if given else 'client_id'}")
-        key = parse_api_key(api_key)
-        endpoint, client_id = endpoint or key.endpoint, key.client_id
-        sources["client_credentials_secret"], given = key.client_secret, ["api_key"]
-    kind = _kind(auth_type, given, command)
-    header = _header_name(authorization_header)
-    network = network or Network()
-    if kind == "Passthrough":
+    if settings.auth_type == "Passthrough":
         return Passthrough()
-    if kind == "ExternalCommand":
-        argv = _argv("command", command)
-        printer = TokenCommand(argv, header=header or "authorization")
-        return _session(("command", argv, header), lambda: OAuthCredentials(printer, label="the control plane"))
-    configured = _configured(auth_client_config)
-    if kind == "ClientSecret" and not (client_id or configured.get("client_id")):
-        raise _wrong("auth_type='ClientSecret' needs client_id='...'")
-    if not endpoint:
-        raise _wrong(f"auth_type={kind!r} needs an endpoint; write endpoint='https://host'")
-    where = parse_endpoint(endpoint, insecure=insecure)
-    overrides: dict[str, Any] = {
-        "client_id": client_id or None,
-        "scopes": tuple(scopes) if scopes is not None else None,
-        "audience": audience,
-        "redirect_uri": redirect_uri,
-        "header": header,
-    }
-    overrides = {**configured, **{name: value for name, value in overrides.items() if value is not None}}
-    http = HttpClient(network, headers_for=_proxy_headers(where, proxy))
-    find = _Finder(where, network, http, proxy, overrides, kind)
-    identity = Identity(str(where), kind, client_id or "", tuple(scopes or ()), audience or "", subject or "")
-    flow = _flow(kind, http, find, _secret(*sources.values()), headless=headless, subject=subject or "")
+    if settings.auth_type == "ExternalCommand":
+        printer = TokenCommand(settings.command, header=settings.header or "authorization")
+        return _session((settings.owner,), lambda: OAuthCredentials(printer, label="the control plane"))
+    endpoint = cast(Endpoint, settings.endpoint)  # which read_login has required
+    http = HttpClient(settings.network, headers_for=_proxy_headers(endpoint, proxy))
+    find = ServerFinder(endpoint, settings.network, http, proxy, settings.overrides, settings.auth_type)
     # A client secret yields new tokens at any time, so that there is nothing to keep.
-    store = None if kind == "ClientSecret" or disable_keyring else TokenStore(identity, _APPLICATION)
-    marks = (identity, network, tuple(sorted(overrides.items())), disable_keyring, headless, interactive)
-    sealed = tuple(_digest(str(source or "")) for source in sources.values())
+    stored = settings.auth_type in INTERACTIVE and not settings.disable_keyring
+    store = TokenStore(settings.identity, _APPLICATION) if stored else None
+    flow = _flow(settings, http, find)
     return _session(
-        (*marks, *sealed, proxy),
-        lambda: OAuthCredentials(flow, label=str(where), store=store, interactive=interactive),
+        (*settings.key, proxy),
+        lambda: OAuthCredentials(flow, label=str(endpoint), store=store, interactive=settings.interactive),
     )
 
 
-class _Finder:
-    """Returns the authorization server, with the arguments in place of what the control plane names."""
-
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        network: Network,
-        http: HttpClient,
-        proxy: Credentials | None,
-        overrides: dict[str, Any],
-        kind: str,
-    ) -> None:
-        self._where = endpoint, network, http, proxy
-        self._overrides = overrides
-        self._kind = kind
-
-    def __call__(self) -> AuthServer:
-        if all(self._overrides.get(name) for name in _NEEDED_URLS[self._kind]):
-            fields: dict[str, Any] = {"redirect_uri": DEFAULT_REDIRECT_URI, **self._overrides}
-            server = AuthServer(**fields)
-        else:
-            server = attrs.evolve(discover(*self._where), **self._overrides)
-        if not server.client_id:
-            raise InitializationError(
-                f"{self._where[0]} names no OAuth client for auth_type={self._kind!r}. Pass client_id='...', which its operators "
-                "know."
-            )
-        return server
-
-
-def _configured(config: object) -> dict[str, Any]:
-    """The fields of the authorization server that `auth_client_config` names."""
-    if config is None:
-        return {}
-    names = {field.name: field.name for field in attrs.fields(AuthServer)} | {"header": "header_key"}
-    found: dict[str, Any] = {}
-    for ours, theirs in names.items():
-        value: Any = (
-            cast("Mapping[str, Any]", config).get(theirs)
-            if isinstance(config, Mapping)
-            else getattr(config, theirs, None)
-        )
-        if value is None or value == "":
-            continue
-        texts: list[Any] = list(value) if ours == "scopes" and not isinstance(value, str) else [value]
-        if not all(isinstance(text, str) for text in texts):
-            raise _wrong(f"auth_client_config has a {theirs} that is not text")
-        found[ours] = tuple(texts) if ours == "scopes" else _header_name(value) if ours == "header" else value
-    if not found:
-        raise _wrong("auth_client_config has none of the attributes that describe an authorization server")
-    return found
-
-
-def _kind(auth_type: str | None, secrets: Sequence[str], command: Sequence[str] | None) -> str:
-    """The way to log in that the arguments ask for."""
-    if auth_type is None:
-        kind = "ClientSecret" if secrets else "ExternalCommand" if command else "Pkce"
-    else:
-        names = {name.lower(): name for name in AUTH_TYPES}
-        kind = names.get(auth_type.strip().lower(), "")
-        if not kind:
-            choices = ", ".join(f"'{name}'" for name in AUTH_TYPES)
-            raise _wrong(f"auth_type={auth_type!r} is not a way to log in; choose one of {choices}")
-    if secrets and kind in _INTERACTIVE:
-        kind = "ClientSecret"  # as other Flyte tools do: a file may name the default besides a secret
-    if len(secrets) > 1:
-        raise _wrong(f"{' and '.join(secrets)} are set; keep one of them")
-    if secrets and kind != "ClientSecret":
-        raise _wrong(f"auth_type={kind!r} uses no secret; omit {secrets[0]}, or write auth_type='ClientSecret'")
-    if command and kind != "ExternalCommand":
-        raise _wrong(f"auth_type={kind!r} runs no command; omit command, or write auth_type='ExternalCommand'")
-    if kind == "ClientSecret" and not secrets:
-        raise _wrong(
-            "auth_type='ClientSecret' needs a secret; write client_secret_env_var='MY_SECRET', client_secret_location='/path' "
-            "or client_credentials_secret=..."
-        )
-    if kind == "ExternalCommand" and not command:
-        raise _wrong("auth_type='ExternalCommand' needs a command; write command=['my-program', 'print-token']")
-    return kind
-
-
-def _flow(
-    kind: str,
-    http: HttpClient,
-    find: Callable[[], AuthServer],
-    secret: Callable[[], str],
-    *,
-    headless: bool,
-    subject: str,
-) -> Flow:
-    if kind == "ClientSecret":
-        return ClientCredentials(http, find, secret)
-    if kind == "DeviceFlow":
+def _flow(settings: LoginSettings, http: HttpClient, find: ServerFinder) -> Flow:
+    if settings.auth_type == "ClientSecret":
+        return ClientCredentials(http, find, settings.secret.read)
+    if settings.auth_type == "DeviceFlow":
         return DeviceFlow(http, find, show=notices.show)
-    browser = None if headless else notices.open_browser
-    return PkceFlow(http, find, show=notices.show, open_browser=browser, login_hint=subject)
-
-
-def _wrong(what: str) -> InitializationError:
-    return InitializationError(f"The log-in cannot be set up: {what}.")
-
-
-def _argv(argument: str, command: Sequence[str] | None) -> tuple[str, ...]:
-    if isinstance(command, str):
-        raise _wrong(f"{argument} takes a list, such as {argument}=['my-program', 'print-token'], and not one text")
-    argv = tuple(command or ())
-    if not argv or not all(isinstance(word, str) for word in argv):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise _wrong(f"{argument} takes a list of texts that begins with a program")
-    return argv
-
-
-def _header_name(name: str | None) -> str | None:
-    if not name:
-        return None
-    try:
-        checked([(name.lower(), "x")], called="authorization_header", ours=())
-    except ValueError as error:
-        raise _wrong(str(error)) from None
-    return name.lower()
-
-
-_Source = str | os.PathLike[str] | None
-
-
-def _secret(value: _Source, location: _Source, variable: _Source) -> Callable[[], str]:
-    """A function that returns the secret. Files and variables are read anew for each log-in."""
-
-    def read() -> str:
-        if value:
-            return str(value)
-        if location:
-            return _from_file(Path(location).expanduser())
-        found = os.environ.get(str(variable or ""), "").strip()
-        if not found:
-            raise AuthenticationError(f"The environment variable {variable} with the client secret is not set.")
-        return found
-
-    return read
-
-
-def _from_file(path: Path) -> str:
-    problem, found = "", ""
-    try:
-        found = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        problem = f"cannot be read ({error.strerror or type(error).__name__})"
-    except UnicodeDecodeError:
-        problem = "is not a text file"
-    if not found:
-        raise AuthenticationError(
-            f"The file of the client secret, {path}, {problem or 'is empty'}. Check client_secret_location."
-        )
-    return found
+    browser = None if settings.headless else notices.open_browser
+    return PkceFlow(http, find, show=notices.show, open_browser=browser, login_hint=settings.subject)
 
 
 def proxy_session(command: Sequence[str] | None) -> Credentials | None:
@@ -354,9 +176,13 @@ def proxy_session(command: Sequence[str] | None) -> Credentials | None:
     """
     if command is None:
         return None
-    argv = _argv("proxy_command", command)
-    flow = TokenCommand(argv, argument="proxy_command", header=HEADER)
-    return _session(("proxy", argv), lambda: OAuthCredentials(flow, label="the proxy"))
+    words = command_words("proxy_command", command)
+    flow = TokenCommand(words, argument="proxy_command", header=HEADER)
+    return _session((_proxy_owner(words),), lambda: OAuthCredentials(flow, label="the proxy"))
+
+
+def _proxy_owner(command: tuple[str, ...]) -> tuple[Any, ...]:
+    return ("proxy", command)
 
 
 def with_proxy(proxy: Credentials | None, inner: Credentials | None) -> Credentials:
@@ -366,13 +192,20 @@ def with_proxy(proxy: Credentials | None, inner: Credentials | None) -> Credenti
 
 def _proxy_headers(endpoint: Endpoint, proxy: Credentials | None) -> Callable[[str], Iterable[tuple[str, str]]]:
     """Headers for HTTP requests to the control plane itself, which pass the proxy as well."""
+    origin = ("https" if endpoint.tls else "http", endpoint.host.lower(), endpoint.port)
 
     def headers(url: str) -> Iterable[tuple[str, str]]:
-        if proxy is None or urlsplit(url).hostname != endpoint.host:
+        if proxy is None or endpoint.socket_path or _origin(url) != origin:
             return ()
         return asyncio.run(_await_headers(proxy))
 
     return headers
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port, all of which tell servers apart."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 async def _await_headers(credentials: Credentials) -> Iterable[tuple[str, str]]:
@@ -385,7 +218,3 @@ def _session(key: tuple[Any, ...], make: Callable[[], OAuthCredentials]) -> OAut
         if found is None:
             found = _sessions[key] = make()
         return found
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from flyte.errors import InitializationError
 
 from .config_file import ConfigFile
-from .keys import KEYS, Key
+from .keys import BY_NAME, KEYS, Key
 
 T = TypeVar("T")
 
@@ -40,6 +40,8 @@ class Settings:
         arguments: Mapping[str, Any],
         file: ConfigFile | None,
         platform: Mapping[str, Setting] | None = None,
+        *,
+        omit: Collection[str] = (),
     ) -> None:
         """Resolve all settings.
 
@@ -47,6 +49,7 @@ class Settings:
             arguments: Arguments by name. None stands for an omitted one.
             file: The configuration file, if one is used.
             platform: Settings that a cluster gives to its pods. They come after the arguments.
+            omit: Settings that have no effect. They are not evaluated.
 
         Raises:
             TypeError: An argument has the wrong type.
@@ -56,6 +59,8 @@ class Settings:
         self.file = file
         self._found: dict[str, Setting] = {}
         for key in KEYS:
+            if key.name in omit:
+                continue
             setting = _resolve(key, arguments.get(key.name), file, (platform or {}).get(key.name))
             if setting is not None:
                 self._found[key.name] = setting
@@ -69,6 +74,18 @@ class Settings:
         """Where the value of a setting comes from; empty if it is unset."""
         setting = self._found.get(name)
         return "" if setting is None else setting.source
+
+    def rank(self, name: str) -> int:
+        """How strong the source of a setting is: 0 for an argument, 1 for a variable of the platform, 2 for the environment, 3
+        for the file or if it is unset.
+        """
+        source = self.source(name)
+        if source == "argument":
+            return 0
+        if source in BY_NAME[name].variables:
+            return 2
+        of_file = self.file is not None and source.startswith(f"{self.file.path}, line ")
+        return 3 if of_file or not source else 1
 
     def checked(self, name: str, check: Callable[[Any], T]) -> T:
         """Pass the value of a setting to a function that raises if the value cannot be used.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from flyte.errors import InitializationError
@@ -37,6 +38,15 @@ _DETAILS = (
 )
 """Settings that say more about it."""
 
+OF_LOGIN = ("token", *WAYS, "proxy_command", *_DETAILS)
+"""The settings that an object with credentials replaces."""
+
+_MATERIAL = {
+    "clientsecret": ("api_key", "client_credentials_secret", "client_secret_location", "client_secret_env_var"),
+    "externalcommand": ("command",),
+}
+"""What a way to log in needs, which a weaker source may supply."""
+
 
 def authentication(
     settings: Settings, endpoint: Endpoint, network: Network | None, *, attended: bool
@@ -55,13 +65,10 @@ def authentication(
     Raises:
         InitializationError: The settings contradict each other, or lack something.
     """
-    ways = [name for name in WAYS if settings[name] is not None]
-    by_argument = [name for name in ways if settings.source(name) == "argument"]
-    token: Token | None = settings["token"]
-    if token is not None and by_argument:
-        if settings.source("token") == "argument":
-            raise InitializationError(f"pass token= or {by_argument[0]}=, not both")
-        token = None  # the argument overrides the environment
+    chosen = _chosen(settings)
+    token: Token | None = chosen.pop("token", None)
+    if token is not None and chosen and settings.source("token") == "argument":
+        raise InitializationError(f"pass token= or {next(iter(chosen))}=, not both")
     proxy = _proxy(settings)
     if token is not None:
         if isinstance(token, str):
@@ -70,14 +77,40 @@ def authentication(
             return {"token": token}
         inner: Credentials = BearerToken(token) if isinstance(token, str) else TokenFunction(token)
         return {"credentials": _beside(proxy, inner)}
-    login = _Login(settings, endpoint, network, proxy, attended=attended)
-    if ways:
-        found = login()  # now, so that settings that cannot work are found early
-        eager = endpoint.tls or str(settings["auth_type"] or "").strip().lower() == "passthrough"
-        return {"credentials": _beside(proxy, found if eager else OnDemand(lambda: found, identity=found))}
-    if attended and endpoint.tls:
-        return {"credentials": _beside(proxy, _IfOffered(login, identity=login.identity))}
+    details = _details(settings, chosen)
+    offered = not chosen and attended and endpoint.tls
+    if not (chosen or offered or details):
+        return {} if proxy is None else {"credentials": _beside(proxy, None)}
+    # Now, so that settings that cannot work are found early.
+    login = _Login(settings, {**chosen, **details}, endpoint, network, proxy, attended=attended)
+    if chosen:
+        found = login()
+        if endpoint.tls or login.auth_type == "Passthrough":
+            return {"credentials": _beside(proxy, found)}
+        on_demand = OnDemand(lambda: found, identity=found, auth_type=login.auth_type)
+        return {"credentials": _beside(proxy, on_demand)}
+    if offered:
+        return {"credentials": _beside(proxy, _IfOffered(login, identity=login.identity, auth_type=login.auth_type))}
     return {} if proxy is None else {"credentials": _beside(proxy, None)}
+
+
+def _chosen(settings: Settings) -> dict[str, Any]:
+    """The token or the ways to log in of the strongest source that names some. Those of weaker sources do not count."""
+    ranks = {name: settings.rank(name) for name in ("token", *WAYS) if settings[name] is not None}
+    strongest = min(ranks.values(), default=0)
+    names = [name for name, rank in ranks.items() if rank == strongest]
+    if names == ["auth_type"]:
+        needed = _MATERIAL.get(str(settings["auth_type"]).strip().lower(), ())
+        nearest = min((ranks[name] for name in needed if name in ranks), default=0)
+        names += [name for name in needed if ranks.get(name) == nearest]
+    return {name: settings[name] for name in names}
+
+
+def _details(settings: Settings, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    details = {name: value for name in _DETAILS if (value := settings[name]) is not None}
+    if "api_key" in chosen and settings.rank("client_id") > settings.rank("api_key"):
+        details.pop("client_id", None)  # the key has one in it
+    return details
 
 
 class _IfOffered(OnDemand):
@@ -99,27 +132,30 @@ class _Login:
     def __init__(
         self,
         settings: Settings,
+        given: dict[str, Any],
         endpoint: Endpoint,
         network: Network | None,
         proxy: Credentials | None,
         *,
         attended: bool,
     ) -> None:
-        self._settings = settings
-        self._arguments: dict[str, Any] = {"interactive": attended}
-        self._arguments |= {name: value for name in (*WAYS, *_DETAILS) if (value := settings[name]) is not None}
-        self._arguments |= {"endpoint": str(endpoint), "network": network, "proxy": proxy}
-        self.identity = tuple(sorted((name, repr(value)) for name, value in self._arguments.items()))
+        from .oauth.login_settings import read_login
+
+        arguments = {"interactive": attended, **given, "endpoint": str(endpoint), "network": network}
+        try:
+            self._login = read_login(arguments)
+        except InitializationError as error:
+            sources = ((name, settings.source(name)) for name in given)
+            shown = "; ".join(f"{name}: {source}" for name, source in sources if source not in ("", "argument"))
+            raise InitializationError(f"{error}{f' Set by {shown}.' if shown else ''}") from None
+        self._proxy = proxy
+        self.auth_type = self._login.auth_type
+        self.identity = (self._login.key, proxy)
 
     def __call__(self) -> Credentials:
         from .login import login_for
 
-        try:
-            return login_for(**self._arguments)
-        except InitializationError as error:
-            sources = ((name, self._settings.source(name)) for name in (*WAYS, *_DETAILS))
-            shown = "; ".join(f"{name}: {source}" for name, source in sources if source not in ("", "argument"))
-            raise InitializationError(f"{error}{f' Set by {shown}.' if shown else ''}") from None
+        return login_for(self._login, self._proxy)
 
 
 def _proxy(settings: Settings) -> Credentials | None:

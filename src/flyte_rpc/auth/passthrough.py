@@ -27,5 +27,13 @@ class Passthrough:
         """Return False: whoever has added the headers has to renew them."""
         return False
 
+    auth_type = "Passthrough"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Passthrough)
+
+    def __hash__(self) -> int:
+        return hash(Passthrough)
+
     def __repr__(self) -> str:
         return "Passthrough()"

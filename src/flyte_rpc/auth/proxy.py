@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flyte_rpc.calls.credentials import Credentials, Headers
+from flyte_rpc.calls.credentials import Credentials, Headers, described
 from flyte_rpc.calls.metadata import added
 
 HEADER = "proxy-authorization"
@@ -50,6 +50,10 @@ class WithProxyAuthorization:
         if self._inner is not None and not _replaced():
             changed = await self._inner.renew(tuple(pair for pair in rejected if pair[0] != HEADER)) or changed
         return changed
+
+    def describe(self) -> str:
+        """Name the ways to log in, for messages."""
+        return f"{described(self._inner)} and a proxy command"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WithProxyAuthorization) and (self._proxy, self._inner) == (other._proxy, other._inner)

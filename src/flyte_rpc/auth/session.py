@@ -17,6 +17,7 @@ from flyte_rpc.calls.credentials import Headers
 from flyte_rpc.errors import AuthenticationError, SdkError
 
 from .flows.flow import Flow
+from .storage.locking import LockedError
 from .storage.store import TokenStore
 from .token_endpoint import TokenRequestError
 from .tokens import Tokens
@@ -25,6 +26,9 @@ _log = logging.getLogger("flyte_rpc.auth")
 
 _LOCK_SECONDS = 330.0
 """How long to wait for another process, in which a person may be logging in."""
+
+_RENEWAL_SECONDS = 10.0
+"""How long to wait for the renewal of another process, where waiting for a person is ruled out."""
 
 _PAUSE = 5.0
 """Seconds after a failed renewal in which a token that is still valid is used without another attempt."""
@@ -43,6 +47,7 @@ class OAuthCredentials:
         label: str,
         store: TokenStore | None = None,
         interactive: bool = True,
+        renewal_seconds: float = _RENEWAL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Describe the log-in. Nothing is sent before the first call.
@@ -52,12 +57,14 @@ class OAuthCredentials:
             label: What it logs in to, for messages and `repr`.
             store: Where tokens are kept for other processes and later programs. Default: in memory only.
             interactive: Whether a person may be asked to log in.
+            renewal_seconds: How long to wait for another process that uses the same tokens, if nobody may be asked.
             clock: The monotonic clock.
         """
         self._flow = flow
         self._label = label
         self._store = store
         self._interactive = interactive
+        self._renewal_seconds = renewal_seconds
         self._clock = clock
         self._tokens: Tokens | None = None
         self._pause_until = 0.0
@@ -142,15 +149,36 @@ class OAuthCredentials:
     def _renewed(self, current: Tokens | None, rejected: str | None) -> Tokens:
         if self._store is None:
             return self._acquire(current, rejected)
-        with self._store.locked(_LOCK_SECONDS):
-            stored = self._store.read()
+        if self._interactive or not self._flow.interactive:
+            return self._renewed_under_lock(self._store, _LOCK_SECONDS, current, rejected)
+        stored = self._store.read()
+        if stored is not None and self._fresh(stored, rejected):
+            return stored
+        try:
+            return self._renewed_under_lock(self._store, self._renewal_seconds, current, rejected)
+        except LockedError:
+            pass
+        return self._until_expiry(
+            stored or current,
+            rejected,
+            AuthenticationError(
+                f"Somebody is logging in to {self._label} in another program or thread, and interactive=False rules out "
+                "waiting for a person. Complete that log-in, and make the call again."
+            ),
+        )
+
+    def _renewed_under_lock(
+        self, store: TokenStore, seconds: float, current: Tokens | None, rejected: str | None
+    ) -> Tokens:
+        with store.locked(seconds):
+            stored = store.read()
             if stored is not None and self._fresh(stored, rejected):
                 _log.debug("Using the stored token for %s", self._label)
                 return stored
             before = stored or current
             found = self._acquire(before, rejected)
             if found is not before:
-                self._store.write(found)
+                store.write(found)
             return found
 
     def _fresh(self, tokens: Tokens, rejected: str | None) -> bool:
@@ -168,10 +196,17 @@ class OAuthCredentials:
             found, failure = self._log_in()
             if found is not None:
                 return found
+        return self._until_expiry(current, rejected, failure or AuthenticationError(f"No token for {self._label}."))
+
+    def _until_expiry(self, current: Tokens | None, rejected: str | None, failure: AuthenticationError) -> Tokens:
+        """The current token if it is only about to expire.
+
+        Raises:
+            AuthenticationError: The failure, if there is no token that can still be used.
+        """
         now = self._clock()
-        if failure is None or current is None or rejected is not None or current.expired(now):
-            raise failure or AuthenticationError(f"No token for {self._label}.")
-        # The token is only about to expire.
+        if current is None or rejected is not None or current.expired(now):
+            raise failure
         self._pause_until = now + _PAUSE
         _log.warning("The token for %s cannot be renewed, and is used until it expires: %s", self._label, failure)
         return current
@@ -203,6 +238,22 @@ class OAuthCredentials:
             return self._flow.log_in(), None
         except AuthenticationError as error:
             return None, error
+
+    @property
+    def auth_type(self) -> str:
+        """The way to log in."""
+        return self._flow.name
+
+    def log_out(self) -> None:
+        """Forget the tokens, in memory and where they are kept. The next call logs in again.
+
+        Raises:
+            AuthenticationError: Stored tokens cannot be removed.
+        """
+        with self._lock:
+            self._tokens = None
+        if self._store is not None:
+            self._store.log_out()
 
     def __repr__(self) -> str:
         return f"OAuthCredentials({self._label!r}, {self._flow.name})"

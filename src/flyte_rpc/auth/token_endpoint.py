@@ -12,7 +12,7 @@ from flyte_rpc.errors import AuthenticationError
 from flyte_rpc.http.addresses import origin_and_path
 from flyte_rpc.http.client import HttpClient, HttpReply
 from flyte_rpc.http.errors import HttpError
-from flyte_rpc.redaction import redact
+from flyte_rpc.redaction import SHORTEST_SECRET, redact
 
 from .server import AuthServer
 from .tokens import Tokens, tokens_of
@@ -23,6 +23,22 @@ _DESCRIPTION = 200
 _BUSY = 429
 _TRANSIENT = frozenset(("server_error", "temporarily_unavailable"))
 
+_CODES = frozenset(
+    (
+        *_TRANSIENT,
+        "access_denied",
+        "authorization_pending",
+        "expired_token",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "slow_down",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    )
+)
+"""The error codes of RFC 6749 and RFC 8628, which say nothing of the request."""
 
 _REMEDIES = {
     "invalid_client": "Check the client id and the secret.",
@@ -150,10 +166,12 @@ class TokenEndpoint:
         secrets = [value for name, value in form.items() if name not in public]
         if self._secret:
             secrets += [self._secret, quote_plus(self._secret)]
+        secrets = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
         texts: list[str] = []
         for name in ("error", "error_description"):
             value = reply.get(name)
             text = " ".join(value.split()) if isinstance(value, str) else ""
-            text = redact(text, *secrets)[:_DESCRIPTION].rstrip(".")
+            if text not in _CODES:
+                text = redact(text, *secrets)[:_DESCRIPTION].rstrip(".")
             texts.append("".join(c for c in text if c.isprintable()))
         return texts[0], texts[1]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import attrs
 
+from flyte_rpc.calls.metadata import checked
 from flyte_rpc.errors import AuthenticationError
 
 _LEAD = 60.0
@@ -64,24 +66,25 @@ class Tokens:
 
     @classmethod
     def from_json(cls, text: str, now: float, wall: float) -> Self | None:
-        """Read stored text; None if it is not what `to_json` writes.
+        """Read stored text; None if it is damaged.
 
         A wall clock that was set back since counts as no time, so that a token is never used for longer than its lifetime.
         """
         try:
             found = json.loads(text)
-            age = max(wall - float(found["received"]), 0.0)
-            lifetime = found["lifetime"]
+            received, lifetime = _seconds(found["received"]), found["lifetime"]
             access, refresh, header = found["access_token"], found["refresh_token"], found["header"]
-        except (ValueError, TypeError, KeyError):
+            lifetime = None if lifetime is None else _seconds(lifetime)
+            checked([(header, "x")], ours=())
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
-        if not (isinstance(access, str) and isinstance(header, str) and (refresh is None or isinstance(refresh, str))):
+        if not _usable(access) or not (refresh is None or isinstance(refresh, str)):
             return None
         return cls(
             access_token=access,
             refresh_token=refresh,
-            lifetime=None if lifetime is None else float(lifetime),
-            received=now - age,
+            lifetime=lifetime,
+            received=now - max(wall - received, 0.0),
             header=header,
         )
 
@@ -101,7 +104,7 @@ def tokens_of(
         AuthenticationError: It has no usable token. The message does not repeat it.
     """
     access, refresh, kind = reply.get("access_token"), reply.get("refresh_token"), reply.get("token_type", "Bearer")
-    if not isinstance(access, str) or not access or not access.isascii() or not access.isprintable():
+    if not _usable(access):
         raise AuthenticationError(f"{where} sends no usable access token.")
     if str(kind).lower() != "bearer":
         raise AuthenticationError(f"{where} sends a token of another type than Bearer.")
@@ -112,6 +115,22 @@ def tokens_of(
         received=time.monotonic() if requested is None else requested,
         header=header,
     )
+
+
+def _usable(token: object) -> TypeGuard[str]:
+    """Whether a header can carry the token."""
+    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
+
+
+def _seconds(value: object) -> float:
+    """A finite number of stored text.
+
+    Raises:
+        ValueError: The value is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("not a number of seconds")
+    return float(value)
 
 
 def _lifetime(value: object) -> float | None:

@@ -58,6 +58,22 @@ def beside_blocks(credentials: Credentials) -> bool:
     return bool(getattr(credentials, "beside_blocks", False))
 
 
+def described(credentials: Credentials | None) -> str:
+    """Name the way to log in without repeating a secret.
+
+    Credentials say it with a method `describe()` or an attribute `auth_type`.
+    """
+    if credentials is None:
+        return "no credentials"
+    describe: Callable[[], str] | None = getattr(credentials, "describe", None)
+    if callable(describe):
+        return describe()
+    auth_type = getattr(credentials, "auth_type", None)
+    if isinstance(auth_type, str):
+        return f"auth_type {auth_type!r}"
+    return f"credentials of {type(credentials).__name__}"
+
+
 async def authentication_of(credentials: Credentials) -> Headers:
     """Return the headers of credentials for an attempt.
 
@@ -91,6 +107,19 @@ class BearerToken:
 
     async def renew(self, rejected: Headers) -> bool:
         return False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, BearerToken) and self._headers == other._headers
+
+    def __hash__(self) -> int:
+        return hash(self._headers)
+
+    def describe(self) -> str:
+        """Name the way to log in, for messages."""
+        return "a token"
+
+    def __repr__(self) -> str:
+        return "BearerToken()"
 
 
 class TokenFunction:
@@ -148,17 +177,31 @@ class TokenFunction:
     async def renew(self, rejected: Headers) -> bool:
         return await self.headers() != tuple(rejected)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TokenFunction) and self._function == other._function
+
+    def __hash__(self) -> int:
+        return hash(self._function)
+
+    def describe(self) -> str:
+        """Name the way to log in, for messages."""
+        return "a token"
+
 
 class OnDemand:
     """Credentials that are not used before the server asks for them with UNAUTHENTICATED."""
 
-    def __init__(self, make: Callable[[], Credentials], *, identity: object = None) -> None:
+    def __init__(
+        self, make: Callable[[], Credentials], *, identity: object = None, auth_type: str | None = None
+    ) -> None:
         """Keep a function that creates the credentials.
 
         Args:
             make: Creates them. It is called when the server has rejected an anonymous call.
             identity: What they are for. Objects of the same identity are equal. Default: equal to no other.
+            auth_type: The way to log in, for messages.
         """
+        self.auth_type = auth_type
         self._make = make
         self._identity = identity
         self._made: Credentials | None = None

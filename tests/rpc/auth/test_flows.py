@@ -152,6 +152,40 @@ class TestDevice:
         oauth.fault = fault
         assert flows.device().log_in().access_token in oauth.valid
 
+    @pytest.mark.parametrize("interval", [0.0001, 0.5, 0, -1, "0.01"])
+    def test_the_server_cannot_make_it_poll_without_a_pause(
+        self, flows: Flows, oauth: OAuthServer, interval: object
+    ) -> None:
+        oauth.device_answers = ["authorization_pending", "authorization_pending", "authorized"]
+        oauth.interval = interval  # type: ignore[assignment]  # servers send what they like
+        flows.device().log_in()
+        assert len(flows.clock.slept) == 3 and min(flows.clock.slept) >= 1
+
+    @pytest.mark.parametrize("code", ["p", "pend", "authorization_pending", "error", "refused"])
+    def test_a_device_code_that_is_part_of_an_error_code(self, flows: Flows, oauth: OAuthServer, code: str) -> None:
+        started = {"device_code": code, "user_code": "AB", "verification_uri": "http://x", "interval": 5}
+        errors = ["authorization_pending", "slow_down", "access_denied"]
+
+        def answer(path: str, form: dict[str, str]) -> tuple[int, str, str]:
+            if path == "/device":
+                return 200, "application/json", json.dumps(started)
+            return 400, "application/json", json.dumps({"error": errors.pop(0)})
+
+        oauth.fault = answer
+        with pytest.raises(AuthenticationError, match="was denied on the other device"):
+            flows.device().log_in()
+        assert flows.clock.slept == [5, 5, 10]
+
+    def test_a_device_code_in_place_of_an_error_code_is_not_shown(self, flows: Flows, oauth: OAuthServer) -> None:
+        def answer(path: str, form: dict[str, str]) -> tuple[int, str, str] | None:
+            code = form.get("device_code")
+            return None if code is None else (400, "application/json", json.dumps({"error": f"bad {code}"}))
+
+        oauth.fault = answer
+        with pytest.raises(AuthenticationError, match=r"refuses: bad \*\*\*") as raised:
+            flows.device().log_in()
+        assert not any(code in str(raised.value) + raised.value.code for code in oauth.device_codes)  # type: ignore[attr-defined]
+
     @pytest.mark.parametrize(("answer", "message"), [("access_denied", "denied"), ("expired_token", "has expired")])
     def test_refusals(self, flows: Flows, oauth: OAuthServer, answer: str, message: str) -> None:
         oauth.device_answers = [answer]

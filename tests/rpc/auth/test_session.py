@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import pickle
+import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,75 @@ async def token(session: Credentials) -> str:
 
 def bearer(text: str) -> Headers:
     return (("authorization", f"Bearer {text}"),)
+
+
+class TestWithoutAPerson:
+    """`interactive=False` beside a session in which a person is logging in."""
+
+    @pytest.fixture
+    def flow(self, clock: Clock) -> Scripted:
+        return Scripted(clock, interactive=True)
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> TokenStore:
+        monkeypatch.setitem(sys.modules, "keyring", None)
+        return TokenStore(ME, "flyte-remote", folder=tmp_path / "tokens", clock=clock, wall=clock)
+
+    @pytest.fixture
+    def unattended(self, flow: Scripted, clock: Clock, store: TokenStore) -> OAuthCredentials:
+        return OAuthCredentials(
+            flow, label="flyte.example.com", store=store, interactive=False, renewal_seconds=0.01, clock=clock
+        )
+
+    async def test_it_does_not_wait_for_the_person(self, unattended: OAuthCredentials, store: TokenStore) -> None:
+        with store.locked(1), pytest.raises(AuthenticationError, match=r"Somebody is logging in to flyte.example.com"):
+            await unattended.headers()
+
+    async def test_a_stored_token_needs_no_lock(self, unattended: OAuthCredentials, store: TokenStore) -> None:
+        store.write(Tokens(access_token="stored"))
+        with store.locked(1):
+            assert await token(unattended) == "stored"
+
+    async def test_a_token_that_is_due_is_used_until_it_expires(
+        self, unattended: OAuthCredentials, store: TokenStore, clock: Clock
+    ) -> None:
+        store.write(Tokens(access_token="stored", lifetime=100.0, received=clock()))
+        clock.now += 90
+        with store.locked(1):
+            assert await token(unattended) == "stored"
+            clock.now += 20
+            with pytest.raises(AuthenticationError, match="Somebody is logging in"):
+                await unattended.headers()
+
+    async def test_a_renewal_of_another_session_is_waited_for(
+        self, flow: Scripted, clock: Clock, store: TokenStore
+    ) -> None:
+        waiting = threading.Event()
+
+        class Watched(TokenStore):
+            def read(self) -> Tokens | None:
+                waiting.set()  # the session reads before it waits for the lock
+                return super().read()
+
+        watched = Watched(ME, "flyte-remote", folder=store._where(), clock=clock, wall=clock)
+        session = OAuthCredentials(flow, label="x", store=watched, interactive=False, renewal_seconds=30, clock=clock)
+        with store.locked(1):
+            asked = asyncio.create_task(token(session))
+            await asyncio.to_thread(waiting.wait, 30)
+            store.write(Tokens(access_token="renewed"))
+        assert await asked == "renewed"
+
+
+async def test_log_out_forgets_the_tokens(
+    tmp_path: Path, flow: Scripted, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", None)
+    store = TokenStore(ME, "flyte-remote", folder=tmp_path / "tokens", clock=clock, wall=clock)
+    session = OAuthCredentials(flow, label="x", store=store, clock=clock)
+    assert await token(session) == "log-in-1"
+    session.log_out()
+    assert store.read() is None
+    assert (await token(session), flow.refreshed) == ("log-in-2", [])
 
 
 async def test_a_log_in_is_shared_by_threads_and_loops(session: OAuthCredentials, flow: Scripted) -> None:

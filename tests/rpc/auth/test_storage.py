@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import stat
@@ -11,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import attrs
 import pytest
@@ -18,7 +20,7 @@ import pytest
 from flyte_rpc.auth.session import OAuthCredentials
 from flyte_rpc.auth.storage import state_folder as folders
 from flyte_rpc.auth.storage.locking import process_lock
-from flyte_rpc.auth.storage.store import Identity, TokenStore
+from flyte_rpc.auth.storage.store import Identity, TokenStore, forget_all
 from flyte_rpc.auth.tokens import Tokens
 from flyte_rpc.errors import AuthenticationError
 from rpc.auth.conftest import Clock, Flows
@@ -94,12 +96,72 @@ class TestFiles:
         with pytest.raises(AuthenticationError, match="Other users can use"), store.locked(1):
             pass
 
-    @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"access_token": 1, "received": 1, "lifetime": 1}', "null"])
-    def test_a_damaged_file_counts_as_none(self, store: TokenStore, folder: Path, text: str) -> None:
+    @pytest.mark.parametrize(
+        "text", ["", "{", "[]", "{}", '"x"', "null", "[" * 100_000, '{"access_token": 1, "received": 1, "lifetime": 1}']
+    )
+    def test_a_damaged_file_counts_as_none(
+        self, store: TokenStore, folder: Path, text: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
         store.write(TOKENS)
         [path] = folder.iterdir()
         path.write_text(text)
         assert store.read() is None
+        assert f"Stored tokens are damaged and ignored: the file {path}" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("lifetime", "abc"),
+            ("lifetime", [1]),
+            ("lifetime", True),
+            ("lifetime", float("nan")),
+            ("lifetime", 10**400),
+            ("received", float("inf")),
+            ("received", None),
+            ("header", "x y"),
+            ("header", ""),
+            ("header", 1),
+            ("access_token", ""),
+            ("access_token", "a\nb"),
+            ("access_token", "\xe9"),
+            ("refresh_token", 1),
+        ],
+    )
+    def test_a_damaged_field(self, store: TokenStore, folder: Path, field: str, value: object) -> None:
+        store.write(TOKENS)
+        [path] = folder.iterdir()
+        path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+        assert store.read() is None
+        store.write(TOKENS)
+        assert store.read() == TOKENS
+
+    @posix
+    def test_a_named_pipe_does_not_block(self, store: TokenStore, folder: Path) -> None:
+        store.write(TOKENS)
+        [path] = folder.iterdir()
+        path.unlink()
+        os.mkfifo(path, 0o600)
+        assert store.read() is None
+        store.write(TOKENS)
+        assert store.read() == TOKENS
+
+    def test_log_out_of_all(self, store: TokenStore, folder: Path) -> None:
+        other = TokenStore(ME._replace(subject="ben"), "flyte-remote", folder=folder)
+        for each in (store, other):
+            each.write(TOKENS)
+        forget_all("flyte-remote", folder)
+        assert (store.read(), other.read()) == (None, None)
+        forget_all("flyte-remote", folder / "missing")
+
+    @posix
+    def test_tokens_that_cannot_be_removed(self, store: TokenStore, folder: Path) -> None:
+        store.write(TOKENS)
+        [path] = folder.iterdir()
+        path.unlink()
+        path.mkdir()  # which unlink() does not remove
+        for log_out in (store.log_out, lambda: forget_all("flyte-remote", folder)):
+            with pytest.raises(AuthenticationError, match=rf"Tokens cannot be removed from the file {path}"):
+                log_out()
 
     def test_nowhere_to_write(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         (tmp_path / "file").write_text("")
@@ -196,6 +258,35 @@ class TestKeyring:
         assert store.read() == TOKENS and len(list(folder.iterdir())) == 1
         assert "The keyring cannot be written (RuntimeError)" in caplog.text and "access-1" not in caplog.text
 
+    def test_log_out_of_all(self, store: TokenStore, folder: Path, kept: dict[tuple[str, str], str]) -> None:
+        other = TokenStore(ME._replace(subject="ben"), "flyte-remote", folder=folder)
+        for each in (store, other):
+            with each.locked(1):
+                each.write(TOKENS)
+        assert len(kept) == 2
+        forget_all("flyte-remote", folder)
+        assert kept == {}
+
+    def test_an_entry_that_cannot_be_removed(
+        self, store: TokenStore, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def locked(service: str, username: str) -> None:
+            raise RuntimeError("the keyring is locked")
+
+        store.write(TOKENS)
+        monkeypatch.setattr(pytest.importorskip("keyring"), "delete_password", locked)
+        with pytest.raises(AuthenticationError, match=r"cannot be removed from the keyring entry .* of flyte-remote"):
+            store.log_out()
+
+    def test_a_damaged_entry(
+        self, store: TokenStore, kept: dict[tuple[str, str], str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        store.write(TOKENS)
+        [key] = kept
+        kept[key] = "{"
+        assert store.read() is None
+        assert f"damaged and ignored: the keyring entry {key[1]} of flyte-remote" in caplog.text
+
     def test_one_without_a_backend(self, store: TokenStore, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         keyring = pytest.importorskip("keyring")
         keyring.set_keyring(pytest.importorskip("keyring.backends.fail").Keyring())
@@ -227,6 +318,22 @@ class TestLock:
             raise AssertionError("the lock was held twice")
         with process_lock(tmp_path / "lock", 1):
             assert sum(clock.slept) == pytest.approx(7, abs=0.1)
+
+
+class TestIdentity:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"client_id": "others"},
+            {"scopes": ("other",)},
+            {"audience": "other"},
+            {"subject": "ben"},
+            {"server": (("token_endpoint", "https://other.example.com/token"),)},
+            {"server": (("header", "flyte-authorization"),)},
+        ],
+    )
+    def test_every_field_tells_identities_apart(self, changes: dict[str, Any]) -> None:
+        assert ME._replace(**changes).name != ME.name
 
 
 _PROCESS = """

@@ -9,14 +9,11 @@ from collections.abc import Callable, Sequence
 
 from flyte_rpc.auth.tokens import Tokens
 from flyte_rpc.errors import AuthenticationError
-from flyte_rpc.redaction import redact
+from flyte_rpc.redaction import SHORTEST_SECRET, redact
 
 _TIMEOUT = 30.0
 _LINE = 200
 """Maximum characters of a command's complaint in an error."""
-
-_SHORTEST = 6
-"""Minimum length of a word of the output to redact. Shorter ones would match unrelated parts of the complaint."""
 
 _SECRET = re.compile(r"[\w.~+/=-]{24,}")
 """What may be a token in the output of a command."""
@@ -91,6 +88,6 @@ class TokenCommand:
 def _first_line(text: str, output: str) -> str:
     """What a command complains of, without anything that may be a token."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    words = (word for word in output.split() if len(word) >= _SHORTEST)
+    words = (word for word in output.split() if len(word) >= SHORTEST_SECRET)
     line = _SECRET.sub("***", redact(line, *words))[:_LINE]
     return "".join(c for c in line if c.isprintable()).rstrip(".")

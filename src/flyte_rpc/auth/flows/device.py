@@ -15,6 +15,8 @@ from flyte_rpc.http.client import HttpClient
 
 _GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _INTERVAL = 5.0
+_SHORTEST = 1.0
+"""Minimum seconds between requests, whatever the server says."""
 _SLOW_DOWN = 5.0
 _LIFETIME = 600.0
 _LONGEST = 1800.0
@@ -33,6 +35,7 @@ class DeviceFlow:
         discover: Callable[[], AuthServer],
         *,
         show: Callable[[str], None],
+        shortest_interval: float = _SHORTEST,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -42,12 +45,14 @@ class DeviceFlow:
             http: Sends the requests.
             discover: Returns the server and the client's id.
             show: Shows text to the person.
+            shortest_interval: Minimum seconds between requests, whatever the server says.
             sleep: Waits between requests.
             clock: The monotonic clock.
         """
         self._http = http
         self._discover = discover
         self._show = show
+        self._shortest_interval = shortest_interval
         self._sleep = sleep
         self._clock = clock
 
@@ -66,7 +71,7 @@ class DeviceFlow:
         reply = endpoint.send(server.device_authorization_endpoint, form)
         code, shown = _instructions(reply, origin_and_path(server.device_authorization_endpoint))
         self._show(shown)
-        interval = _number(reply.get("interval"), _INTERVAL)
+        interval = max(_number(reply.get("interval"), _INTERVAL), self._shortest_interval)
         end = started + min(_number(reply.get("expires_in"), _LIFETIME), _LONGEST)
         return self._poll(endpoint, code, interval, end)
 

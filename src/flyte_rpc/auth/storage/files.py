@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import secrets
+import stat
 from contextlib import suppress
 from pathlib import Path
 
 from .state_folder import check_private, private_folder
 
+_log = logging.getLogger("flyte_rpc.auth")
+
 _BYTES = 1 << 20
+_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Opening a link fails, and opening a named pipe does not wait for a writer."""
 
 
 class FileStore:
@@ -32,11 +39,14 @@ class FileStore:
         path = self._path(name)
         try:
             check_private(path, os.lstat(path), "chmod 600")
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            descriptor = os.open(path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
             return None
         with os.fdopen(descriptor, "rb") as stream:
-            check_private(path, os.fstat(stream.fileno()), "chmod 600")
+            found = os.fstat(stream.fileno())
+            check_private(path, found, "chmod 600")
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "not a regular file")
             return stream.read(_BYTES).decode("utf-8", "replace")
 
     def write(self, name: str, text: str) -> None:
@@ -57,10 +67,18 @@ class FileStore:
                 part.unlink()
             raise
 
-    def delete(self, name: str) -> None:
-        """Forget a text, if there is one."""
-        with suppress(OSError):
-            self._path(name).unlink()
+    def delete(self, name: str) -> bool:
+        """Forget a text. Returns whether it is gone."""
+        try:
+            self._path(name).unlink(missing_ok=True)
+        except OSError as error:
+            _log.debug("The file of tokens cannot be removed: %s", error.strerror or type(error).__name__)
+            return not os.path.lexists(self._path(name))
+        return True
+
+    def where(self, name: str) -> str:
+        """Describe the place of a text for messages."""
+        return f"the file {self._path(name)}"
 
     def _path(self, name: str) -> Path:
         return self._folder / f"{name}.json"

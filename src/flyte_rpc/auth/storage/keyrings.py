@@ -44,16 +44,22 @@ class KeyringStore:
             return False
         return True
 
-    def delete(self, name: str) -> None:
-        """Forget a text, if there is one."""
+    def delete(self, name: str) -> bool:
+        """Forget a text. Returns whether it is gone."""
         keyring = _keyring()
         if keyring is None:
-            return
+            return True
         try:
             if keyring.get_password(self._service, name) is not None:
                 keyring.delete_password(self._service, name)
         except Exception as error:  # as above
             _failed("changed", error)
+            return False
+        return True
+
+    def where(self, name: str) -> str:
+        """Describe the place of a text for messages."""
+        return f"the keyring entry {name} of {self._service}"
 
 
 def _keyring() -> Any:

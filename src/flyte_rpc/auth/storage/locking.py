@@ -13,6 +13,10 @@ from flyte_rpc.errors import AuthenticationError
 _POLL = 0.05
 
 
+class LockedError(AuthenticationError):
+    """Another process, or another session of this one, holds the lock for too long."""
+
+
 @contextmanager
 def process_lock(
     path: Path,
@@ -30,7 +34,7 @@ def process_lock(
         clock: The monotonic clock.
 
     Raises:
-        AuthenticationError: Another process holds the lock for too long.
+        LockedError: Another process holds the lock for too long.
         OSError: The file cannot be opened.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -38,7 +42,7 @@ def process_lock(
         end = clock() + seconds
         while not _acquire(descriptor):
             if clock() >= end:
-                raise AuthenticationError(
+                raise LockedError(
                     f"Another process has been logging in for {seconds:g} s. Complete its log-in, or stop it."
                 )
             sleep(_POLL)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flyte_rpc.auth.tokens import Tokens
+from flyte_rpc.errors import AuthenticationError
 
 from .files import FileStore
 from .keyrings import KeyringStore
@@ -30,11 +31,21 @@ class Identity(NamedTuple):
     scopes: tuple[str, ...]
     audience: str
     subject: str
+    server: tuple[tuple[str, str], ...] = ()
+    """What the settings say of the authorization server: names and values."""
 
     @property
     def name(self) -> str:
         """A name for files and keyrings that says nothing about the identity."""
-        fields = [self.endpoint, self.flow, self.client_id, sorted(self.scopes), self.audience, self.subject]
+        fields: list[object] = [
+            self.endpoint,
+            self.flow,
+            self.client_id,
+            sorted(self.scopes),
+            self.audience,
+            self.subject,
+        ]
+        fields.append(sorted(self.server))
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()[:40]
 
 
@@ -86,15 +97,20 @@ class TokenStore:
         Raises:
             AuthenticationError: Others can read their file.
         """
-        text = None
-        try:
-            # A file is newer than what the keyring has: whoever writes to the keyring removes the file.
-            text = FileStore(self._where()).read(self._name)
-        except OSError as error:
-            _log.debug("The file of tokens cannot be read: %s", error.strerror or type(error).__name__)
-        if text is None:
-            text = KeyringStore(self._application).read(self._name)
-        return None if text is None else Tokens.from_json(text, self._clock(), self._wall())
+        # A file is newer than what the keyring has: whoever writes to the keyring removes the file.
+        for place in (FileStore(self._where()), KeyringStore(self._application)):
+            text = None
+            try:
+                text = place.read(self._name)
+            except OSError as error:
+                _log.debug("The file of tokens cannot be read: %s", error.strerror or type(error).__name__)
+            if text is None:
+                continue
+            tokens = Tokens.from_json(text, self._clock(), self._wall())
+            if tokens is not None:
+                return tokens
+            _log.warning("Stored tokens are damaged and ignored: %s", place.where(self._name))
+        return None
 
     def write(self, tokens: Tokens) -> None:
         """Replace the tokens. If they cannot be kept anywhere, this process alone has them.
@@ -113,9 +129,44 @@ class TokenStore:
             _log.warning("Tokens cannot be kept for later programs: %s", error.strerror or type(error).__name__)
 
     def delete(self) -> None:
-        """Forget the tokens."""
-        KeyringStore(self._application).delete(self._name)
-        FileStore(self._where()).delete(self._name)
+        """Forget the tokens. The next log-in replaces what cannot be removed."""
+        forget(self._name, self._application, self._where())
+
+    def log_out(self) -> None:
+        """Forget the tokens for good.
+
+        Raises:
+            AuthenticationError: They cannot be removed. The message says from where.
+        """
+        _require(forget(self._name, self._application, self._where()))
 
     def _where(self) -> Path:
         return self._folder or state_folder(self._application) / "tokens"
+
+
+def forget(name: str, application: str, folder: Path) -> list[str]:
+    """Forget the tokens of one identity. Returns the places from which they cannot be removed."""
+    places = (KeyringStore(application), FileStore(folder))
+    return [place.where(name) for place in places if not place.delete(name)]
+
+
+def forget_all(application: str, folder: Path | None = None) -> None:
+    """Forget the tokens of all identities.
+
+    Their names are those of the lock files, which stay in the folder after each log-in.
+
+    Args:
+        application: The name of the SDK in the keyring, and of its folder.
+        folder: The folder of files and locks. Default: `tokens` in the user's state folder.
+
+    Raises:
+        AuthenticationError: Some cannot be removed. The message says from where.
+    """
+    where = folder or state_folder(application) / "tokens"
+    names = sorted({path.stem for path in where.glob("*") if path.suffix in (".json", ".lock")})
+    _require([place for name in names for place in forget(name, application, where)])
+
+
+def _require(left: list[str]) -> None:
+    if left:
+        raise AuthenticationError(f"Tokens cannot be removed from {' and '.join(left)}. Remove them by hand.")

@@ -1,0 +1,1 @@
+"""The settings of a log-in, and what follows from them."""
