@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
@@ -13,6 +13,8 @@ from flyte_rpc.calls.options import carrying, within
 from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
+
+from .repeats import RepeatFilter
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -37,7 +39,13 @@ class _BothWays(Protocol[T_co]):
 
 
 class Pager(Generic[T]):
-    """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page."""
+    """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page.
+
+    A loop yields each entity once. If servers count pages by position, a new entity moves others to the next page, which
+    then repeats them; the pager drops the repeats and fills up to the limit. It recognizes the last 10,000 entities. It
+    cannot find what moves the other way: when an entity disappears from a page that was already fetched, or moves there,
+    one entity of the next page may be missing.
+    """
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Pager(Generic[T]):
         limit: int | None,
         page_size: int,
         timeout: float | timedelta | None = None,
+        key: Callable[[T], Hashable] | None = None,
     ) -> None:
         """Create the listing without fetching anything.
 
@@ -54,6 +63,8 @@ class Pager(Generic[T]):
             limit: Maximum number of items. None for all.
             page_size: Items per request, at least 1.
             timeout: Maximum seconds for each page, or a timedelta. Default: each call has its own limit.
+            key: Identifies an item, so that repeats are dropped; None for an item that is always kept. Default: all items
+                are kept.
 
         Raises:
             TypeError: `limit` or `page_size` is not an int, or `timeout` is not a number of seconds.
@@ -66,6 +77,7 @@ class Pager(Generic[T]):
         self._fetch = carrying(fetch_page)
         self._limit = limit
         self._page_size = page_size
+        self._key = key
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
         return self._items()
@@ -120,19 +132,22 @@ class Pager(Generic[T]):
     async def _walk(self) -> AsyncGenerator[list[T], None]:
         left = self._limit
         token, seen, empty = "", {""}, 0
+        repeats = None if self._key is None else RepeatFilter(self._key)
         ahead: asyncio.Task[Page[T]] | None = None
         try:
             while left is None or left > 0:
                 page = await (self._get(token, left) if ahead is None else ahead)
                 ahead = None
-                items = list(page.items if left is None else page.items[:left])
+                more = page.token not in seen
+                fetched = page.items if repeats is None else repeats.new_items(page.items, last=not more)
+                items = list(fetched if left is None else fetched[:left])
                 if left is not None:
                     left -= len(items)
                 token = page.token
-                empty = 0 if items else empty + 1
+                empty = 0 if page.items else empty + 1
                 if empty >= _EMPTY_PAGES:
                     raise SdkError(f"the server sent {empty} empty pages in a row and still reports more pages")
-                more = token not in seen and left != 0
+                more = more and left != 0
                 seen.add(token)
                 if more and items:
                     ahead = asyncio.create_task(self._get(token, left))

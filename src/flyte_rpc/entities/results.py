@@ -16,7 +16,9 @@ from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
 from flyte_rpc.errors import RpcError
 
+from .entity import Entity
 from .pager import Page, Pager
+from .repeats import listing_key
 from .stream import Stream
 from .watch import Watch
 
@@ -92,7 +94,8 @@ def paged(
         return Page(entities, next_token)
 
     size = client.page_size if page_size is None else page_size
-    return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
+    key = listing_key(make) if isinstance(make, type) and issubclass(make, Entity) else None
+    return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=key)
 
 
 def watched(

@@ -22,6 +22,7 @@ from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
+from flyte_rpc.entities.repeats import entity_key
 from flyte_rpc.gather import gather
 from flyte_rpc.sync.decorators import blocking
 
@@ -129,7 +130,7 @@ class Condition(ActionFields, ConditionBase):
             return Page(await gather(item._completed(some) for item in page.items), page.token)
 
         size = caller.page_size if page_size is None else page_size
-        return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
+        return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=entity_key)
 
     async def _completed(self, some: asyncio.Semaphore) -> Self:
         """Complete this condition from its details if the listing omits its metadata."""
