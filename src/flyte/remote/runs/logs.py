@@ -6,13 +6,18 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
 from flyte.errors import NotFoundError, RpcError
 from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    TailLogsRequest,
+    TailLogsResponse,
+    TailLogsResponseLogs,
+)
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.arguments import seconds, whole
@@ -156,9 +161,21 @@ class _Tail:
             aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
         ):
             async for batch in batches:
-                lines = self._replay.new_lines([line for reply in batch for logs in reply.logs for line in logs.lines])
+                lines = self._new_lines(batch)
                 if lines:
                     yield lines
+
+    def _new_lines(self, batch: Sequence[TailLogsResponse]) -> Sequence[LogLine]:
+        groups = [
+            self._replay.new_lines(writer, [line for logs in group for line in logs.lines])
+            for writer, group in groupby((logs for reply in batch for logs in reply.logs), key=_container)
+        ]
+        return groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))
+
+
+def _container(logs: TailLogsResponseLogs) -> str:
+    container = logs.container
+    return "" if container is None else f"{container.kubernetes_pod_name}/{container.kubernetes_container_name}"
 
 
 def _count(reply: TailLogsResponse) -> int:
