@@ -20,9 +20,9 @@ from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.message import Message
+from flyte_rpc.entities.entity import entity_key
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
-from flyte_rpc.entities.repeats import entity_key
 from flyte_rpc.redaction import hiding
 from flyte_rpc.sync.decorators import blocking, fetching
 

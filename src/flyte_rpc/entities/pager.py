@@ -14,8 +14,6 @@ from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
 
-from .repeats import RepeatFilter
-
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
@@ -23,6 +21,8 @@ _TURNS = 2
 """Event loop iterations until a request is sent."""
 _EMPTY_PAGES = 100
 """Consecutive empty pages with a token after which a listing fails. A server that filters after paging sends a few."""
+_REMEMBERED = 10_000
+"""Number of items that a loop recognizes at least. It keeps the keys of at most twice as many."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -132,7 +132,7 @@ class Pager(Generic[T]):
     async def _walk(self) -> AsyncGenerator[list[T], None]:
         left = self._limit
         token, seen, empty = "", {""}, 0
-        repeats = None if self._key is None else RepeatFilter(self._key)
+        repeats = None if self._key is None else _Repeats(self._key)
         ahead: asyncio.Task[Page[T]] | None = None
         try:
             while left is None or left > 0:
@@ -167,6 +167,55 @@ class Pager(Generic[T]):
 
     async def _get(self, token: str, left: int | None) -> Page[T]:
         return await self.page(token, self._page_size if left is None else min(self._page_size, left))
+
+
+class _Repeats(Generic[T]):
+    """Drops the items that one loop over a listing has already yielded."""
+
+    def __init__(self, key: Callable[[T], Hashable]) -> None:
+        self._key = key
+        self._newer: set[Hashable] = set()
+        self._older: set[Hashable] = set()
+        self._in_a_row = 0
+        """Repeats since the last new item."""
+
+    def new_items(self, items: Sequence[T], *, last: bool) -> Sequence[T]:
+        """Return the items of the next page that earlier pages do not have.
+
+        Args:
+            items: The page.
+            last: Whether no page follows, so that its items need not be remembered.
+
+        Raises:
+            SdkError: The server has only sent repeats for a long time, so the listing would not end.
+        """
+        if last and not self._newer and not self._older:
+            return items  # the only page, which most listings have
+        keys = [self._key(item) for item in items]
+        distinct = set(keys)
+        if len(distinct) < len(keys) or not (self._newer.isdisjoint(distinct) and self._older.isdisjoint(distinct)):
+            items = self._without_repeats(items, keys)
+        elif items:
+            self._in_a_row = 0
+        if len(self._newer) >= _REMEMBERED:
+            self._older, self._newer = self._newer, set()
+        distinct.discard(None)
+        self._newer |= distinct
+        return items
+
+    def _without_repeats(self, items: Sequence[T], keys: Sequence[Hashable]) -> Sequence[T]:
+        kept: list[T] = []
+        of_page: set[Hashable] = set()
+        for item, key in zip(items, keys, strict=True):
+            if key is not None and (key in of_page or key in self._newer or key in self._older):
+                self._in_a_row += 1
+            else:
+                of_page.add(key)
+                kept.append(item)
+                self._in_a_row = 0
+        if self._in_a_row > _REMEMBERED:
+            raise SdkError(f"the server has repeated {self._in_a_row} items in a row and still reports more pages")
+        return kept
 
 
 class _Pages(Generic[T]):

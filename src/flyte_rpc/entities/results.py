@@ -16,9 +16,8 @@ from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
 from flyte_rpc.errors import RpcError
 
-from .entity import Entity
+from .entity import Entity, listing_key
 from .pager import Page, Pager
-from .repeats import listing_key
 from .stream import Stream
 from .watch import Watch
 

@@ -16,9 +16,9 @@ from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, Run
 from flyte_api.messages.flyteidl2.project.project_service import Project as ProjectMessage
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action, ActionMetadata
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-from flyte_rpc.entities import repeats
+from flyte_rpc.entities import pager
+from flyte_rpc.entities.entity import entity_key, listing_key
 from flyte_rpc.entities.pager import Page, Pager
-from flyte_rpc.entities.repeats import RepeatFilter, entity_key, listing_key
 
 
 class Newest:
@@ -68,20 +68,20 @@ def test_new_items_beyond_the_place_in_the_listing_are_part_of_it(limit: int | N
 @pytest.mark.parametrize("page_size", [1, 2, 5])
 def test_each_loop_remembers_only_its_own_items(page_size: int) -> None:
     server = Newest(7)
-    pager = server.pager(page_size=page_size)
-    assert list(pager) == list(pager) == list(range(7, 0, -1))
+    listing = server.pager(page_size=page_size)
+    assert list(listing) == list(listing) == list(range(7, 0, -1))
 
 
 def test_items_without_a_key_are_kept() -> None:
     async def fetch(token: str, size: int) -> Page[str]:
         return Page(["", "a", ""], "" if token else "next")
 
-    pager = Pager(fetch, limit=None, page_size=3, key=lambda item: item or None)
-    assert list(pager) == ["", "a", "", "", ""]
+    listing = Pager(fetch, limit=None, page_size=3, key=lambda item: item or None)
+    assert list(listing) == ["", "a", "", "", ""]
 
 
 def test_a_listing_of_repeats_without_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "REMEMBERED", 50)
+    monkeypatch.setattr(pager, "_REMEMBERED", 50)
     requests = 0
 
     async def fetch(token: str, size: int) -> Page[int]:
@@ -102,8 +102,8 @@ def test_many_new_items_between_two_pages_are_no_error() -> None:
 
 
 def test_it_recognizes_a_bounded_number_of_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "REMEMBERED", 50)
-    known = RepeatFilter(identity)
+    monkeypatch.setattr(pager, "_REMEMBERED", 50)
+    known = pager._Repeats(identity)
     for number in range(1000):
         assert known.new_items([number], last=False) == [number]
         last = range(max(0, number - 49), number + 1)

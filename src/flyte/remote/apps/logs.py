@@ -35,6 +35,7 @@ from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
+from flyte_rpc.terminal import print_line
 
 from .status import deployment_status, stays_down
 
@@ -105,7 +106,7 @@ async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, 
             moment = f"{rfc3339(line.timestamp)} " if show_ts and line.timestamp is not None else ""
             writer = f"[{line.replica}] " if line.replica and not raw else ""
             # Not through rich: it would wrap lines to the width of the screen and read brackets as markup.
-            print(f"{moment}{writer}{line.message}", file=sys.stdout, flush=True)
+            print_line(f"{moment}{writer}{line.message}", sys.stdout)
             left = None if left is None else left - 1
 
 

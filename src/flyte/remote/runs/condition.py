@@ -19,10 +19,10 @@ from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
+from flyte_rpc.entities.entity import entity_key
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
-from flyte_rpc.entities.repeats import entity_key
 from flyte_rpc.gather import gather
 from flyte_rpc.sync.decorators import blocking
 

@@ -29,6 +29,7 @@ from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
+from flyte_rpc.terminal import print_line
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
@@ -85,7 +86,7 @@ async def show(log: Stream[str], max_lines: int | None) -> None:
             if line is None:
                 return
             # rich would wrap lines to the width of the screen, and read brackets as markup.
-            print(line, file=sys.stdout, flush=True)
+            print_line(line, sys.stdout)
             shown += 1
 
 
