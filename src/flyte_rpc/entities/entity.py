@@ -134,7 +134,7 @@ def listing_key(cls: type[Entity[Any]]) -> Callable[[Any], Hashable]:
     Its keys are the encoded identifiers, because decoding every identifier would slow listings down. They are comparable
     within one listing only.
     """
-    if cls._key is not Entity._key:  # pyright: ignore[reportPrivateUsage]
+    if cls._key is not Entity[Any]._key:  # pyright: ignore[reportPrivateUsage]
         return entity_key  # a subclass with an identity of its own
     name, *below = cls._IDENTITY.split(".")  # pyright: ignore[reportPrivateUsage]
     raw = "*" + name

@@ -34,6 +34,7 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
+from flyte_rpc.typeguards import is_dict
 
 OnExisting = Literal["reuse", "error"]
 _log = logging.getLogger("flyte.remote")
@@ -154,7 +155,7 @@ def _differences(current: Mapping[str, Any], wanted: Mapping[str, Any], prefix: 
     """Yield the paths of fields that differ between two messages in their JSON form."""
     for name in {**current, **wanted}:
         one, other = current.get(name), wanted.get(name)
-        if isinstance(one, dict) and isinstance(other, dict):
+        if is_dict(one) and is_dict(other):
             yield from _differences(one, other, f"{prefix}{name}.")
         elif one != other:
             yield f"{prefix}{name}"

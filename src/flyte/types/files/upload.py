@@ -33,7 +33,7 @@ from flyte_rpc.http.retry_after import retry_pause
 from flyte_rpc.http.transfer import Transfer
 from flyte_rpc.redaction import redact
 
-from .listing import regular_files
+from .listing import regular_files, require_regular
 from .network import streaming_client
 from .progress import Progress, ProgressReporter
 from .threads import TransferThreads
@@ -127,6 +127,7 @@ class Uploader:
         path = self._path
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a directory; use Dir.from_local or upload_dir")
+        require_regular(path)
         source = await self._in_thread(path, lambda transfer: _read(path, path.name, transfer))
         self._progress.expect(source.size)
         return Uploaded(await self._put(source, name or path.name, "", content_type), source.md5.hex())
