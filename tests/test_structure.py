@@ -33,6 +33,32 @@ def test_folders_are_small(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["src", "codegen"])
+def test_no_work_is_done_while_an_unrelated_error_is_handled(folder: str) -> None:
+    """Errors of such work would show the first error as their context: "During handling of the above exception ..."."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python(folder)
+        for handler in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(handler, ast.ExceptHandler)
+        for node in ast.walk(handler)
+        if (isinstance(node, ast.Return) and isinstance(node.value, ast.Await))
+        or (isinstance(node, ast.Call) and ast.unparse(node.func) == "bridge.run")
+    ]
+    assert found == []
+
+
+def test_only_the_terminal_module_prints() -> None:
+    """`print` fails on streams that cannot encode the text; the worker prints on a stream of its own."""
+    printing = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in python("src")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    }
+    assert printing == {"flyte_rpc/terminal.py", "flyte/devbox/executor/processes/worker.py"}
+
+
+@pytest.mark.parametrize("folder", ["src", "codegen"])
 def test_folders_say_what_lives_there(folder: str) -> None:
     silent = [p for p in python(folder) if p.name == "__init__.py" and not ast.get_docstring(ast.parse(p.read_text()))]
     assert silent == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from flyte_rpc.terminal import print_line
+
 _USAGE = """\
 usage: python -m flyte COMMAND
 
@@ -25,10 +27,10 @@ def main(arguments: Sequence[str]) -> int:
 
             return devbox(rest)
         case [] | ["-h" | "--help"]:
-            print(_USAGE, end="")
+            print_line(_USAGE.rstrip(), sys.stdout)
             return 0 if arguments else 2
         case _:
-            print(f"flyte: there is no command {arguments[0]!r}\n{_USAGE}", end="", file=sys.stderr)
+            print_line(f"flyte: there is no command {arguments[0]!r}\n{_USAGE.rstrip()}", sys.stderr)
             return 2
 
 

@@ -53,7 +53,8 @@ class Runner:
     async def run(self, task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
         """Start a run of a deployed task, with the settings of this runner.
 
-        If you choose the name, starting is idempotent: the same name returns the existing run.
+        If you choose the name, starting is idempotent: the same name with the same task and inputs returns the existing
+        run. The settings of runs are not compared.
 
         Args:
             task: What to run: the result of `Task.get`, of its `fetch`, or of `override`.
@@ -61,6 +62,12 @@ class Runner:
 
         Returns:
             The run. Arguments, errors and calls are those of `flyte.run`.
+
+        Raises:
+            AlreadyExistsError: The name is taken by a run with another task or other inputs; the message says in what it
+                differs. Or the name is taken, and `on_existing` is "error".
+
+        With a name, calls `RunService.GetRunDetails` first, and `DataProxyService.GetActionData` if the run exists.
         """
         with within(self.context.timeout):
             return await _start(self.context, task, inputs)
@@ -89,6 +96,7 @@ def with_runcontext(
     mode: Literal["remote"] | None = None,
     *,
     name: str | None = None,
+    on_existing: Literal["reuse", "error"] | None = None,
     project: str | None = None,
     domain: str | None = None,
     env_vars: Mapping[str, str] | None = None,
@@ -113,6 +121,8 @@ def with_runcontext(
         mode: "remote". Every run is executed by the control plane.
         name: Name of the run: at most 30 lower-case letters, digits and dashes, starting with a letter. Default: a
             random name.
+        on_existing: What to do if a run of that name exists: "reuse" returns it, whatever it runs; "error" raises an
+            `AlreadyExistsError`. Default: return it if it has the same task and inputs, else raise the error.
         project: Project to run in. Default: the task's.
         domain: Domain to run in. Default: the task's.
         env_vars: Environment variables of all actions. They override those of the tasks.
@@ -135,7 +145,7 @@ def with_runcontext(
 
     Raises:
         TypeError: A value has the wrong type.
-        ValueError: The mode, the name, the scope, the timeout or a number is invalid.
+        ValueError: The mode, the name, `on_existing`, the scope, the timeout or a number is invalid.
     """
     if mode not in (None, "remote"):
         raise ValueError(f"mode must be 'remote', not {mode!r}: this package runs deployed tasks on a control plane")
@@ -143,6 +153,7 @@ def with_runcontext(
     return Runner(
         RunContext(
             name=name,
+            on_existing=on_existing,
             project=project,
             domain=domain,
             env_vars=env_vars,
@@ -177,5 +188,5 @@ async def _start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Ma
     client = context.client or details.client
     scope = client.scope(context.project or details.project or None, context.domain or details.domain or None)
     context = context.named()
-    created = await create(context, client, scope, what, message, details.queue)
-    return await Run._created(created, context.name, scope, client)  # pyright: ignore[reportPrivateUsage]
+    created = await create(context, client, scope, what, details.spec, message, details.queue)
+    return Run(created, client)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from flyte.errors import RemoteTaskUsageError
+from flyte.errors import BaseRuntimeError, RemoteTaskUsageError
 from flyte_rpc.sync import bridge
 
 from .controller.controller import awaited, current
@@ -47,12 +47,13 @@ def map(
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
     require_context(task.name)
+    if bridge.in_event_loop():
+        return _awaited(task, iter(items), concurrency, return_exceptions, common)
+    details = task.fetch() if isinstance(task, LazyEntity) else task
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        details = task.fetch() if isinstance(task, LazyEntity) else task
         return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
-    return _awaited(task, iter(items), concurrency, return_exceptions, common)
+    except BaseRuntimeError as error:
+        raise error.with_traceback(None) from error.__cause__  # the frames of the bridge say nothing about the child
 
 
 async def _awaited(
@@ -85,8 +86,10 @@ async def _gathered(
             for _ in range(concurrency):
                 group.create_task(work())
     except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [results[number] for number in range(len(results))]
+        failure = errors.exceptions[0]
+    else:
+        return [results[number] for number in range(len(results))]
+    raise failure
 
 
 def _inputs_of(details: TaskDetails, common: Mapping[str, Any]) -> Callable[[Any], Mapping[str, Any]]:

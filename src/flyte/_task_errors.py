@@ -36,6 +36,12 @@ _BY_CODE_PART: tuple[tuple[str, type[RuntimeUserError]], ...] = (
 )
 
 
+def origin_of(kind: str, code: str) -> str:
+    """Return the origin and the reason of a failure for messages, such as `user error ValueError`."""
+    origin = kind.lower() if kind.lower() in ("user", "system") else "unknown"
+    return f"{origin} error {code.rpartition('|')[2]}".rstrip()
+
+
 def task_error(kind: str, code: str, message: str, *, worker: str | None = None) -> BaseRuntimeError:
     """Return the exception for a task failure reported by the backend.
 

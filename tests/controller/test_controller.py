@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -35,9 +36,12 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral, Outputs
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
+from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionDetails
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, GetActionDetailsResponse
 from flyte_api.messages.flyteidl2.workflow.state_service import ActionUpdate, ControlMessage
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsServiceBase
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyServiceBase
+from flyte_api.services.flyteidl2.workflow.run_service import RunServiceBase
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
@@ -45,10 +49,10 @@ from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 DEADLINE = 30.0
 
 
-class Plane(ActionsServiceBase, DataProxyServiceBase):
+class Plane(ActionsServiceBase, DataProxyServiceBase, RunServiceBase):
     """Accepts children and reports their end as a test requires. Executes nothing."""
 
-    RPCS = (*ActionsServiceBase.RPCS, *DataProxyServiceBase.RPCS)
+    RPCS = (*ActionsServiceBase.RPCS, *DataProxyServiceBase.RPCS, *RunServiceBase.RPCS)
 
     def __init__(self) -> None:
         self.refusals: list[Status] = []
@@ -58,6 +62,8 @@ class Plane(ActionsServiceBase, DataProxyServiceBase):
         self.ending = ActionUpdate(phase=ActionPhase.SUCCEEDED)
         self.taken: list[str] = []
         self.aborted: asyncio.Queue[str] = asyncio.Queue()
+        self.reason: str | None = None
+        """Why actions were aborted; None if it does not tell."""
         self.watches = 0
         self._news = asyncio.Condition()
 
@@ -103,6 +109,11 @@ class Plane(ActionsServiceBase, DataProxyServiceBase):
     async def get_action_data(self, request: GetActionDataRequest, call: ServerCall) -> GetActionDataResponse:
         value = NamedLiteral(name="o0", value=to_literal(42, literal_type_of(int), name="o0"))
         return GetActionDataResponse(outputs=Outputs(literals=[value]))
+
+    async def get_action_details(self, request: GetActionDetailsRequest, call: ServerCall) -> GetActionDetailsResponse:
+        if self.reason is None:
+            abort(Status.UNAVAILABLE, "not now")
+        return GetActionDetailsResponse(details=ActionDetails(abort_info=AbortInfo(reason=self.reason)))
 
 
 def double(x: int) -> int:
@@ -185,12 +196,12 @@ ENDINGS: dict[str, tuple[ActionUpdate, type[Exception], str]] = {
     "timed out, and why": (
         ActionUpdate(phase=ActionPhase.TIMED_OUT, error=ExecutionError(message="5 s", kind=SYSTEM)),
         errors.TaskTimeoutError,
-        "timed out: 5 s",
+        r"timed out \(system error\): 5 s",
     ),
     "failed": (
         ActionUpdate(phase=ActionPhase.FAILED, error=ExecutionError(code="ValueError", message="no", kind=USER)),
         errors.RuntimeUserError,
-        "failed: no",
+        r"failed \(user error ValueError\): no",
     ),
     "failed silently": (ActionUpdate(phase=ActionPhase.FAILED), errors.RuntimeSystemError, "without an error message"),
 }
@@ -224,3 +235,23 @@ async def test_map_aborts_what_is_under_way_when_one_fails(plane: Plane, task: T
         async with asyncio.timeout(DEADLINE):
             await flyte.map(task, range(10), concurrency=3)
     assert plane.aborted.qsize() >= 2
+
+
+@pytest.mark.parametrize("reason", ["by ann", "", None], ids=["a reason", "no reason", "a server that does not tell"])
+async def test_the_reason_of_an_abort_is_fetched(plane: Plane, task: TaskDetails, reason: str | None) -> None:
+    plane.ending, plane.reason = ActionUpdate(phase=ActionPhase.ABORTED), reason
+    with pytest.raises(errors.ActionAbortedError, match="was aborted: by ann$" if reason else "was aborted$"):
+        await called(task, x=1)
+
+
+@pytest.mark.parametrize("way", ["call", "map"])
+async def test_errors_of_sync_calls_have_no_other_error_as_their_context(
+    plane: Plane, task: TaskDetails, way: str
+) -> None:
+    plane.ending = ENDINGS["failed"][0]
+    work = partial(task, x=1) if way == "call" else partial(flyte.map, task, [1])
+    with pytest.raises(errors.RuntimeUserError) as caught:
+        await asyncio.to_thread(work)
+    assert caught.value.__context__ is caught.value.__cause__ is None
+    files = [entry.path.name for entry in caught.traceback]
+    assert not {"bridge.py", "children.py"} & {*files}

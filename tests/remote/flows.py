@@ -104,6 +104,20 @@ def not_told(message: str) -> int:
 
 
 @flyte.workflow
+async def not_told_later(message: str) -> int:
+    """The same in async code."""
+    await _stubborn(message=message)
+    return 1
+
+
+@flyte.workflow
+def not_told_of_many(message: str) -> int:
+    """The same with a map."""
+    flyte.map(_stubborn, [message])
+    return 1
+
+
+@flyte.workflow
 async def gives_up(path: str) -> str:
     """Cancel a child."""
     call = asyncio.ensure_future(_patient(path=path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -15,10 +16,11 @@ from flyte import _hashing as hashing
 from flyte._client import current_client
 from flyte._context import TaskContext, ctx
 from flyte._routing import Operation, route
-from flyte._task_errors import task_error
+from flyte._task_errors import origin_of, task_error
 from flyte.errors import (
     ActionAbortedError,
     AlreadyExistsError,
+    BaseRuntimeError,
     InternalError,
     RpcError,
     RuntimeSystemError,
@@ -35,9 +37,11 @@ from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDa
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import TaskAction
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.messages.google.protobuf.wrappers import StringValue
 from flyte_api.services.flyteidl2.actions.actions_service import ActionsService
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
+from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
@@ -48,6 +52,8 @@ from .children import Children, ChildResult
 from .names import Names
 
 T = TypeVar("T")
+
+_log = logging.getLogger("flyte.controller")
 
 _AT_ONCE = 1000
 """Maximum number of concurrent children per parent. Further ones wait here, not on the control plane."""
@@ -171,14 +177,27 @@ class Controller:
         if ended.phase.is_success:
             return await self._outputs(details, name)
         error = ended.error or ExecutionError()
-        told = f": {error.message}" if error.message else ""
         if ended.phase is ActionPhase.ABORTED:
-            raise ActionAbortedError(f"{what} was aborted{told}")
+            reason = error.message or await self._abort_reason(name)
+            raise ActionAbortedError(f"{what} was aborted" + (f": {reason}" if reason else ""))
+        origin = f" ({origin_of(error.kind.name, error.code)})" if error.message or error.code else ""
+        told = f"{origin}: {error.message}" if error.message else origin
         if ended.phase is ActionPhase.TIMED_OUT:
             raise TaskTimeoutError(f"{what} timed out{told}", code=error.code)
-        if error.message or error.code:
+        if told:
             raise task_error(error.kind.name, error.code, f"{what} failed{told}")
         raise RuntimeSystemError(f"{what} failed without an error message")
+
+    async def _abort_reason(self, name: str) -> str:
+        """Fetch why a child was aborted, which updates of children leave out. Empty if that is unknown."""
+        request = GetActionDetailsRequest(action_id=self._identifier(name))
+        try:
+            reply = await unary(self._client, RunService.GET_ACTION_DETAILS, request)
+        except RpcError as error:
+            _log.info("the reason why child %s was aborted is unknown: %s", name, error)
+            return ""
+        info = None if reply.details is None else reply.details.abort_info
+        return "" if info is None else info.reason
 
     async def _outputs(self, details: DeployedTask, name: str) -> Any:
         from flyte.types import literals_to_python
@@ -225,14 +244,16 @@ def submit(details: DeployedTask, values: Mapping[str, Any]) -> Any:
         RpcError: The child can't be submitted or watched.
 
     Calls `DataProxyService.UploadInputs`, `ActionsService.Enqueue` and `WatchForUpdates`, and
-    `DataProxyService.GetActionData`; `ActionsService.Abort` when the call is cancelled.
+    `DataProxyService.GetActionData`; `ActionsService.Abort` when the call is cancelled, and
+    `RunService.GetActionDetails` when the child was aborted.
     """
     work = current().call(details, values)
+    if bridge.in_event_loop():
+        return awaited(work)
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
         return bridge.run(work)
-    return awaited(work)
+    except BaseRuntimeError as error:
+        raise error.with_traceback(None) from error.__cause__  # the frames of the bridge say nothing about the child
 
 
 async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
@@ -247,6 +268,8 @@ async def awaited(work: Coroutine[Any, Any, Any]) -> Any:
 
     try:
         return await asyncio.wrap_future(bridge.start(until_over()))
+    except BaseRuntimeError as error:
+        raise error.with_traceback(None) from error.__cause__
     except asyncio.CancelledError:
         # The process may exit next, which would end the thread that calls the control plane.
         with suppress(TimeoutError):

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
+from flyte_rpc.terminal import print_line
+
 from .box import Devbox, start
 from .home import DevboxError
 
@@ -28,12 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             dir=options.dir, port=options.port, memory=options.memory, parallel=options.parallel, grace=options.grace
         )
     except (DevboxError, ValueError) as error:
-        print(f"flyte.devbox: {error}", file=sys.stderr)
+        print_line(f"flyte.devbox: {error}", sys.stderr)
         return 1
     with box:
-        print(_greeting(box), flush=True)
+        print_line(_greeting(box), sys.stdout)
         ending.wait()
-        print("stopping", flush=True)
+        print_line("stopping", sys.stdout)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
+import logging
 import os
 import sys
 import zipfile
@@ -14,6 +15,10 @@ from types import ModuleType
 from typing import Any
 
 from attrs import frozen
+
+from flyte.types.files.listing import walk
+
+_log = logging.getLogger("flyte.devbox")
 
 _MAX_BYTES = 20 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
@@ -133,8 +138,12 @@ def _is_installed(path: Path) -> bool:
 def _pack(root: Path, tops: set[str], title: str) -> bytes:
     buffer, total = io.BytesIO(), 0
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(file for top in tops for file in _sources(root, top)):
-            data = path.read_bytes()
+        for path in sorted(file for top in tops for file in _sources(root, top, title)):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                _log.warning("%s is not deployed with %s: it has disappeared", path, title)
+                continue
             total += len(data)
             if total > _MAX_BYTES:
                 raise ValueError(
@@ -145,11 +154,19 @@ def _pack(root: Path, tops: set[str], title: str) -> bytes:
     return buffer.getvalue()
 
 
-def _sources(root: Path, top: str) -> Iterator[Path]:
-    """Yield the source files of a top-level module, package or script."""
+def _sources(root: Path, top: str, title: str) -> Iterator[Path]:
+    """Yield the source files of a top-level module, package or script. Warn of entries that only look like source files."""
     single = root / (top if top.endswith(".py") else f"{top}.py")
     if single.is_file():
         yield single
-    for directory, below, files in os.walk(root / top):
-        below[:] = [name for name in below if name != "__pycache__" and not name.startswith(".")]
-        yield from (Path(directory, name) for name in files if name.endswith(".py"))
+    if not (root / top).is_dir():
+        return
+    for entry in walk(root / top, enters=_may_have_sources, takes=lambda name: name.endswith(".py")):
+        if entry.problem:
+            _log.warning("%s is not deployed with %s: %s", entry, title, entry.problem)
+        else:
+            yield entry.path
+
+
+def _may_have_sources(name: str) -> bool:
+    return name != "__pycache__" and not name.startswith(".")

@@ -12,6 +12,7 @@ from flyte.access.config_file import config_file
 from flyte.access.settings import Settings
 from flyte_rpc.errors import SdkError
 from flyte_rpc.redaction import redact
+from flyte_rpc.terminal import print_line
 
 from . import report
 from .checks import diagnose
@@ -30,23 +31,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             settings = Settings(given, config_file(options.config))
         except SdkError as error:
             failure = report.Result("settings", report.FAILED, redact(str(error)), "", 0.0)
-            print(report.as_json([], [failure]) if options.json else report.line(failure))
+            print_line(report.as_json([], [failure]) if options.json else report.line(failure), sys.stdout)
             return 1
     for warning in noted:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        print_line(f"warning: {warning.message}", sys.stderr)
     return asyncio.run(_report(settings, options.timeout, json=options.json))
 
 
 async def _report(settings: Settings, timeout: float, *, json: bool) -> int:
     shown, results = report.described(settings), list[report.Result]()
     if not json:
-        print(report.as_text(shown), flush=True)
+        print_line(report.as_text(shown), sys.stdout)
     async for result in diagnose(settings, timeout):
         results.append(result)
         if not json:
-            print(report.line(result), flush=True)
+            print_line(report.line(result), sys.stdout)
     if json:
-        print(report.as_json(shown, results))
+        print_line(report.as_json(shown, results), sys.stdout)
     return int(any(result.outcome == report.FAILED for result in results))
 
 

@@ -1,13 +1,22 @@
-"""Filters repeated lines out of logs that a server replays from the beginning on each connection."""
+"""Filters repeated lines out of logs that a server replays on each connection."""
 
 from __future__ import annotations
 
+from array import array
+from collections import Counter, deque
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from flyte_rpc.codec.paths import encoded_field
+
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine
+
+REMEMBERED = 100_000
+"""Number of lines that a log recognizes after a reconnect, of all writers together, at 8 bytes a line. A reconnect counts
+them, which takes about 10 MB until the replay is over."""
+_CHUNK = 1000
 
 
 def timestamp_of(line: LogLine) -> datetime | None:
@@ -18,64 +27,101 @@ def timestamp_of(line: LogLine) -> datetime | None:
         return None
 
 
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # outside the years 1 to 9999
-
-
-def _instant(line: LogLine) -> int | None:
-    """Return the time of a line in nanoseconds, which is much cheaper than a datetime; None if unset or invalid."""
-    timestamp = line.timestamp
-    if timestamp is None or not _FIRST_SECOND <= timestamp.seconds <= _LAST_SECOND:
-        return None
-    return timestamp.seconds * 1_000_000_000 + timestamp.nanos
+def _fingerprint(line: LogLine) -> int:
+    # The time stays encoded, because decoding it takes most of the time that a line takes.
+    return hash((encoded_field(line, "timestamp"), line.message))
 
 
 class LogDeduplicator:
     """Recognizes the lines of a log that an earlier connection has delivered.
 
-    Lines come in the order of their times. A line without a valid time counts as new.
+    Each connection replays the log from its beginning, or only its last lines. The lines need no order: a replayed line is
+    known if a line of the same writer with the same time and text was delivered, as often as it was delivered. So lines
+    that arrive late are new, wherever they appear.
+
+    Only the last `REMEMBERED` lines are compared. Of older lines, the number per writer is known. When a replay begins with
+    the first line of a writer, that many lines are skipped; a late line among them is lost, and its successor repeated.
+    When a replay begins with another line that was forgotten, the forgotten lines are repeated.
     """
 
     def __init__(self) -> None:
-        self._last: int | None = None
-        self._count_at_last = 0  # new lines with the time `_last`
-        self._replayed_to: int | None = None
-        self._known_at_replayed = 0  # further known lines with the time `_replayed_to`
+        self._writers: dict[str, _Writer] = {}
+        self._remembered: deque[tuple[_Writer, array[int]]] = deque()
+        """The fingerprints of the last lines, in the order of their delivery."""
+        self._count = 0
 
     def reconnect(self) -> None:
-        """Record that a new connection starts the log from its beginning."""
-        self._replayed_to, self._known_at_replayed = self._last, self._count_at_last
+        """Record that a new connection replays the log."""
+        for writer in self._writers.values():
+            writer.expected = Counter()
+            writer.expects_first, writer.skip = writer.forgotten > 0, 0
+        for writer, fingerprints in self._remembered:
+            writer.expected.update(fingerprints)
 
-    def is_new(self, line: LogLine) -> bool:
-        """Whether no earlier connection has delivered this line."""
-        instant = _instant(line)
-        if instant is None:
-            return True
-        if self._replayed_to is not None:
-            if instant < self._replayed_to:
-                return False
-            if instant == self._replayed_to and self._known_at_replayed:
-                self._known_at_replayed -= 1
-                return False
-        self._count_at_last = self._count_at_last + 1 if instant == self._last else 1
-        self._last = instant
-        return True
+    def new_lines(self, writer: str, lines: Sequence[LogLine]) -> Sequence[LogLine]:
+        """Return the lines that no earlier connection has delivered.
 
-    def new_lines(self, lines: Sequence[LogLine]) -> Sequence[LogLine]:
-        """The lines that no earlier connection has delivered."""
-        if self._replayed_to is not None:
-            return [line for line in lines if self.is_new(line)]
-        # All lines are new. Only those with the last time matter later, so the times of the others need no decoding.
-        last, count = None, 0
-        for line in reversed(lines):
-            instant = _instant(line)
-            if instant is None:
-                continue
-            if last is not None and instant != last:
-                break
-            last, count = instant, count + 1
-        else:
-            if last == self._last:
-                count += self._count_at_last
-        if last is not None:
-            self._last, self._count_at_last = last, count
+        Args:
+            writer: The container or replica that has written the lines.
+            lines: The next lines of the current connection.
+        """
+        state = self._writers.get(writer)
+        if state is None:
+            state = self._writers[writer] = _Writer()
+        fingerprints = [_fingerprint(line) for line in lines]
+        if state.expected or state.expects_first or state.skip:
+            pairs = [pair for pair in zip(lines, fingerprints, strict=True) if not state.is_replayed(pair[1])]
+            lines = [line for line, _ in pairs]
+            fingerprints = [fingerprint for _, fingerprint in pairs]
+        if fingerprints:
+            self._remember(state, fingerprints)
         return lines
+
+    def _remember(self, writer: _Writer, fingerprints: list[int]) -> None:
+        if writer.first is None:
+            writer.first = fingerprints[0]
+        if self._remembered and self._remembered[-1][0] is writer and len(self._remembered[-1][1]) < _CHUNK:
+            self._remembered[-1][1].extend(fingerprints)
+        else:
+            self._remembered.append((writer, array("q", fingerprints)))
+        self._count += len(fingerprints)
+        while self._count - len(self._remembered[0][1]) >= REMEMBERED:
+            oldest, forgotten = self._remembered.popleft()
+            oldest.forgotten += len(forgotten)
+            self._count -= len(forgotten)
+
+
+class _Writer:
+    """The delivered lines of one container or replica."""
+
+    __slots__ = ("expected", "expects_first", "first", "forgotten", "skip")
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+        """The fingerprint of the first line of all."""
+        self.forgotten = 0
+        """How many lines are older than the remembered ones."""
+        self.expected: Counter[int] = Counter()
+        """How often the replay may still repeat each remembered line."""
+        self.expects_first = False
+        """Whether the replay may begin with forgotten lines."""
+        self.skip = 0
+        """How many forgotten lines the replay still repeats."""
+
+    def is_replayed(self, fingerprint: int) -> bool:
+        """Whether the next line of a replay was delivered before."""
+        if self.skip:
+            self.skip -= 1
+            return True
+        if self.expects_first and fingerprint == self.first:
+            self.expects_first, self.skip = False, self.forgotten - 1
+            return True
+        count = self.expected[fingerprint]
+        if not count:
+            return False
+        self.expects_first = False
+        if count == 1:
+            del self.expected[fingerprint]
+        else:
+            self.expected[fingerprint] = count - 1
+        return True

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from flyte_api.entities.run import RunBase, run_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessage
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.paths import Reads, path
 from flyte_rpc.entities.watch import Watch
@@ -102,13 +102,6 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
     def _url_of_client(self) -> str | None:
         return self.url if self._client is not None else None
 
-    @classmethod
-    async def _created(cls, message: RunMessage | None, name: str | None, scope: Scope, client: Client) -> Self:
-        """The run of a create call: a new one, or the existing one of that name."""
-        if message is not None:
-            return cls(message, client)
-        return await cls.get.aio(name or "", project=scope.project, domain=scope.domain, client=client)
-
     @blocking
     @within_timeout
     async def details(self, *, timeout: float | timedelta | None = None) -> RunDetails:
@@ -171,11 +164,15 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         return self.action.watch(timeout=timeout)
 
     @blocking
-    async def rerun(self, /, *, name: str | None = None, **changes: Any) -> Run:
+    async def rerun(
+        self, /, *, name: str | None = None, on_existing: Literal["reuse", "error"] | None = None, **changes: Any
+    ) -> Run:
         """Start a new run with the same task definition and the same inputs, except for the changes.
 
         Args:
             name: Name of the new run. Default: a random one.
+            on_existing: What to do if a run of that name exists: "reuse" returns it, "error" raises an
+                `AlreadyExistsError`. Default: return it if it has the same task and inputs, else raise the error.
             changes: New values of inputs, by name.
 
         Returns:
@@ -184,6 +181,8 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         Raises:
             RemoteTaskUsageError: The input does not exist; nothing was started.
             TypeError: An input has the wrong type; nothing was started.
+            ValueError: The name or `on_existing` is invalid; nothing was started.
+            AlreadyExistsError: The name is taken by a run with another task or other inputs.
             NotFoundError: The run or its inputs no longer exist.
             RpcError: The call failed; the subclass says how.
 
@@ -194,6 +193,5 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
         details = await self.details.aio()
         scope = self.client.scope(**self._scope)
-        context = RunContext(name=name).named()
-        message = await rerun(details.action, scope, context, changes)
-        return await self._created(message, context.name, scope, self.client)
+        context = RunContext(name=name, on_existing=on_existing).named()
+        return Run(await rerun(details.action, scope, context, changes), self.client)

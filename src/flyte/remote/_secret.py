@@ -20,6 +20,7 @@ from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.message import Message
+from flyte_rpc.entities.entity import entity_key
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.redaction import hiding
@@ -235,7 +236,7 @@ class Secret(SecretBase):
             return Page([cls(item.pb2, client) for item in page.items], page.token)
 
         size = caller.page_size if page_size is None else page_size
-        return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
+        return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=entity_key)
 
     @blocking
     @classmethod

@@ -23,6 +23,7 @@ from flyte_rpc.calls.options import before_deadline, is_bounded, within_timeout
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
 
 from ._common import console_url
@@ -309,11 +310,9 @@ class LazyEntity:
         if self._details is not None:
             return self._details(**kwargs)
         require_context(self._name)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self.fetch()(**kwargs)
-        return self._fetch_and_call(kwargs)
+        if bridge.in_event_loop():
+            return self._fetch_and_call(kwargs)
+        return self.fetch()(**kwargs)
 
     async def _fetch_and_call(self, kwargs: dict[str, Any]) -> Any:
         return await (await self._fetch())(**kwargs)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from flyte_rpc.terminal import print_line
+
 
 def show(text: str) -> None:
     """Write to standard error at once, since a person has to act on it."""
-    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # None in programs without a console
-        print(text, file=sys.stderr, flush=True)
+    print_line(text, sys.stderr)
 
 
 def open_browser(link: str) -> bool:

@@ -117,6 +117,15 @@ def at_path(message: Any, names: str) -> Any:
     return message
 
 
+def encoded_field(message: Message, name: str) -> bytes | None:
+    """Return the bytes of a sub-message, which stays encoded if it was not decoded before; None if it is unset."""
+    raw = message.__dict__.get("*" + name)
+    if type(raw) is bytes:
+        return raw
+    value = getattr(message, name)
+    return None if value is None else bytes(value)
+
+
 def moment_path(root: type[Message], names: str) -> Reads[datetime | None]:
     """Like `path`, for a `Timestamp`: returns a datetime in UTC; None if it is unset."""
     read = path(root, names)

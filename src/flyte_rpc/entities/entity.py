@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -13,6 +13,9 @@ from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.registry import ClientRegistry
 from flyte_rpc.codec.message import Message
 from flyte_rpc.codec.paths import at_path
+from flyte_rpc.codec.wire import head
+
+_LENGTH_DELIMITED = 2
 
 M = TypeVar("M", bound=Message)
 E = TypeVar("E", bound="Entity[Any]")
@@ -114,6 +117,72 @@ class Entity(Generic[M]):
     def _of(cls, pb2: M | None, client: Client | None) -> Self:
         """Wrap a message. None, from a reply without a message, becomes an empty message."""
         return cls(pb2 if pb2 is not None else cls._MESSAGE(), client)
+
+
+def entity_key(entity: Entity[Any]) -> Hashable:
+    """Return what identifies an entity; None if it has no identifier, or a malformed one."""
+    try:
+        found = entity._key()  # pyright: ignore[reportPrivateUsage]
+    except ValueError:
+        return None  # reading the entity raises the error
+    return found if any(found) else None
+
+
+def listing_key(cls: type[Entity[Any]]) -> Callable[[Any], Hashable]:
+    """Return a function like `entity_key` for the entities of one listing, which leaves their messages encoded.
+
+    Its keys are the encoded identifiers, because decoding every identifier would slow listings down. They are comparable
+    within one listing only.
+    """
+    if cls._key is not Entity[Any]._key:  # pyright: ignore[reportPrivateUsage]
+        return entity_key  # a subclass with an identity of its own
+    name, *below = cls._IDENTITY.split(".")  # pyright: ignore[reportPrivateUsage]
+    raw = "*" + name
+    tags: list[int] | None = None
+
+    def key(entity: Any) -> Hashable:
+        nonlocal tags
+        encoded = entity.pb2.__dict__.get(raw)
+        if type(encoded) is not bytes:
+            return entity_key(entity)  # a plain value, or already decoded
+        if tags is None:
+            tags = _tags(getattr(cls._MESSAGE, name).target, below)  # pyright: ignore[reportPrivateUsage]
+        try:
+            for tag in tags:
+                # Mostly, identifiers are the first field and short.
+                short = encoded[0] == tag and encoded[1] < 128
+                encoded = encoded[2 : 2 + encoded[1]] if short else _first(encoded, tag)
+        except (IndexError, ValueError):
+            return None  # malformed; reading the entity raises the error
+        return encoded or None
+
+    return key
+
+
+def _tags(message: Any, names: Sequence[str]) -> list[int]:
+    """Return the tags of the nested fields with these names."""
+    tags: list[int] = []
+    for name in names:
+        tags.append(message.specs()[name].number << 3 | _LENGTH_DELIMITED)
+        message = getattr(getattr(message, name), "target", None)
+    return tags
+
+
+def _first(buf: bytes, wanted: int) -> bytes:
+    """Return the bytes of the first field with a tag; empty if there is none."""
+    pos, end = 0, len(buf)
+    while pos < end:
+        tag, size, at = head(buf, pos)
+        kind = tag & 7
+        if tag == wanted:
+            return buf[at : at + size]
+        if kind == _LENGTH_DELIMITED:
+            pos = at + size
+        elif kind == 0:
+            pos = at
+        else:
+            raise ValueError(f"a field of the wire type {kind}")
+    return b""
 
 
 def _attribute(entity: Any, entry: str) -> tuple[str, object]:

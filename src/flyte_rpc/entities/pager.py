@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
@@ -21,6 +21,8 @@ _TURNS = 2
 """Event loop iterations until a request is sent."""
 _EMPTY_PAGES = 100
 """Consecutive empty pages with a token after which a listing fails. A server that filters after paging sends a few."""
+_REMEMBERED = 10_000
+"""Number of items that a loop recognizes at least. It keeps the keys of at most twice as many."""
 
 
 class Page(NamedTuple, Generic[T]):
@@ -37,7 +39,13 @@ class _BothWays(Protocol[T_co]):
 
 
 class Pager(Generic[T]):
-    """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page."""
+    """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page.
+
+    A loop yields each entity once. If servers count pages by position, a new entity moves others to the next page, which
+    then repeats them; the pager drops the repeats and fills up to the limit. It recognizes the last 10,000 entities. It
+    cannot find what moves the other way: when an entity disappears from a page that was already fetched, or moves there,
+    one entity of the next page may be missing.
+    """
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Pager(Generic[T]):
         limit: int | None,
         page_size: int,
         timeout: float | timedelta | None = None,
+        key: Callable[[T], Hashable] | None = None,
     ) -> None:
         """Create the listing without fetching anything.
 
@@ -54,6 +63,8 @@ class Pager(Generic[T]):
             limit: Maximum number of items. None for all.
             page_size: Items per request, at least 1.
             timeout: Maximum seconds for each page, or a timedelta. Default: each call has its own limit.
+            key: Identifies an item, so that repeats are dropped; None for an item that is always kept. Default: all items
+                are kept.
 
         Raises:
             TypeError: `limit` or `page_size` is not an int, or `timeout` is not a number of seconds.
@@ -66,6 +77,7 @@ class Pager(Generic[T]):
         self._fetch = carrying(fetch_page)
         self._limit = limit
         self._page_size = page_size
+        self._key = key
 
     def __aiter__(self) -> AsyncGenerator[T, None]:
         return self._items()
@@ -120,19 +132,22 @@ class Pager(Generic[T]):
     async def _walk(self) -> AsyncGenerator[list[T], None]:
         left = self._limit
         token, seen, empty = "", {""}, 0
+        repeats = None if self._key is None else _Repeats(self._key)
         ahead: asyncio.Task[Page[T]] | None = None
         try:
             while left is None or left > 0:
                 page = await (self._get(token, left) if ahead is None else ahead)
                 ahead = None
-                items = list(page.items if left is None else page.items[:left])
+                more = page.token not in seen
+                fetched = page.items if repeats is None else repeats.new_items(page.items, last=not more)
+                items = list(fetched if left is None else fetched[:left])
                 if left is not None:
                     left -= len(items)
                 token = page.token
-                empty = 0 if items else empty + 1
+                empty = 0 if page.items else empty + 1
                 if empty >= _EMPTY_PAGES:
                     raise SdkError(f"the server sent {empty} empty pages in a row and still reports more pages")
-                more = token not in seen and left != 0
+                more = more and left != 0
                 seen.add(token)
                 if more and items:
                     ahead = asyncio.create_task(self._get(token, left))
@@ -152,6 +167,55 @@ class Pager(Generic[T]):
 
     async def _get(self, token: str, left: int | None) -> Page[T]:
         return await self.page(token, self._page_size if left is None else min(self._page_size, left))
+
+
+class _Repeats(Generic[T]):
+    """Drops the items that one loop over a listing has already yielded."""
+
+    def __init__(self, key: Callable[[T], Hashable]) -> None:
+        self._key = key
+        self._newer: set[Hashable] = set()
+        self._older: set[Hashable] = set()
+        self._in_a_row = 0
+        """Repeats since the last new item."""
+
+    def new_items(self, items: Sequence[T], *, last: bool) -> Sequence[T]:
+        """Return the items of the next page that earlier pages do not have.
+
+        Args:
+            items: The page.
+            last: Whether no page follows, so that its items need not be remembered.
+
+        Raises:
+            SdkError: The server has only sent repeats for a long time, so the listing would not end.
+        """
+        if last and not self._newer and not self._older:
+            return items  # the only page, which most listings have
+        keys = [self._key(item) for item in items]
+        distinct = set(keys)
+        if len(distinct) < len(keys) or not (self._newer.isdisjoint(distinct) and self._older.isdisjoint(distinct)):
+            items = self._without_repeats(items, keys)
+        elif items:
+            self._in_a_row = 0
+        if len(self._newer) >= _REMEMBERED:
+            self._older, self._newer = self._newer, set()
+        distinct.discard(None)
+        self._newer |= distinct
+        return items
+
+    def _without_repeats(self, items: Sequence[T], keys: Sequence[Hashable]) -> Sequence[T]:
+        kept: list[T] = []
+        of_page: set[Hashable] = set()
+        for item, key in zip(items, keys, strict=True):
+            if key is not None and (key in of_page or key in self._newer or key in self._older):
+                self._in_a_row += 1
+            else:
+                of_page.add(key)
+                kept.append(item)
+                self._in_a_row = 0
+        if self._in_a_row > _REMEMBERED:
+            raise SdkError(f"the server has repeated {self._in_a_row} items in a row and still reports more pages")
+        return kept
 
 
 class _Pages(Generic[T]):

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from contextlib import aclosing
 from copy import copy
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.call_path import stream, unary
@@ -16,6 +16,7 @@ from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
 from flyte_rpc.errors import RpcError
 
+from .entity import Entity, listing_key
 from .pager import Page, Pager
 from .stream import Stream
 from .watch import Watch
@@ -92,7 +93,8 @@ def paged(
         return Page(entities, next_token)
 
     size = client.page_size if page_size is None else page_size
-    return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
+    key = listing_key(cast("type[Entity[Any]]", make)) if _is_entity(make) else None
+    return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=key)
 
 
 def watched(
@@ -168,6 +170,10 @@ def streamed(
     if timeout is not None:
         seconds("timeout", timeout)
     return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
+
+
+def _is_entity(make: Callable[..., Any]) -> bool:
+    return isinstance(make, type) and issubclass(make, Entity)
 
 
 async def _items(

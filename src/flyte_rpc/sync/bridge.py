@@ -103,6 +103,15 @@ def _stop() -> None:
         _bridge.stop()
 
 
+def in_event_loop() -> bool:
+    """Whether the caller runs on an event loop, and must therefore await instead of block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def call_soon(callback: Callable[[], object]) -> None:
     """Run a plain function on the bridge's loop, in a copy of the caller's context variables, without waiting."""
     _running().loop.call_soon_threadsafe(callback)

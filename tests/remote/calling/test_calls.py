@@ -95,6 +95,21 @@ def test_errors_of_children(deployed: dict[str, TaskDetails]) -> None:
     assert caught.value.code == "LookupError", "the child's code is the parent's"
 
 
+@pytest.mark.parametrize("name", ["not_told", "not_told_later", "not_told_of_many"])
+def test_the_error_of_a_parent_is_that_of_its_child(deployed: dict[str, TaskDetails], name: str) -> None:
+    run = finished(deployed[name], message="the disk is full")
+    error = run.details().action.error_message
+    _, child = listed(run)
+    first = error.partition("\n")[0]
+    assert first == (
+        f"Child {child.name} (flows.stubborn) of action a0 in run {run.name} failed (user error LookupError): the disk is full"
+    )
+    assert "During handling" not in error and "no running event loop" not in error
+    assert error.count("LookupError: the disk is full") == 1, "the child's traceback, once"
+    assert f", in {name}\n" in error and ", in stubborn\n" in error
+    assert "bridge.py" not in error and "_result" not in error
+
+
 def test_refusals(deployed: dict[str, TaskDetails]) -> None:
     run = finished(deployed["misused"])
     usage = "RemoteTaskUsageError"
@@ -124,7 +139,7 @@ async def test_an_aborted_child_raises_in_its_parent(deployed: dict[str, TaskDet
     child = await _child_of(run)
     assert await child.abort.aio(reason="from outside")
     assert await run.wait.aio(quiet=True, timeout=60) == "failed"
-    with pytest.raises(flyte.errors.RuntimeUserError, match="was aborted"):
+    with pytest.raises(flyte.errors.RuntimeUserError, match=rf"Child {child.name} .* was aborted: from outside"):
         await run.raise_for_status.aio()
 
 

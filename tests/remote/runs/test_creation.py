@@ -211,3 +211,17 @@ def test_the_devbox_accepts_random_names_and_lists_runs_in_their_order(project: 
     listed = [run.name for run in Run.listall()]
     assert listed == [run.name for run in reversed(runs)], "the newest first"
     assert Run.get(runs[0].name) == runs[0]
+
+
+@pytest.mark.parametrize("page_size", [1, 3])
+def test_runs_that_start_during_a_listing_take_no_place_in_it(
+    project: str, multiply: TaskDetails, page_size: int
+) -> None:
+    runner = flyte.with_runcontext(project=project)
+    runs = [runner.run(multiply, x=n, y=1) for n in range(13)]
+    found: list[Run] = []
+    for run in Run.listall(page_size=page_size, limit=12):
+        found.append(run)
+        if len(found) in (2, 5):
+            runner.run(multiply, x=len(found), y=2)
+    assert found == list(reversed(runs))[:12]

@@ -107,11 +107,12 @@ class App(LoggedApp):
         message = located("app", app, caller, project, domain)
         try:
             return await cls._create.aio(message, client=caller)
-        except (AlreadyExistsError, AbortedError) as taken:
-            try:
-                before = await cls.get.aio(**named(message), client=caller)
-            except NotFoundError:
-                raise taken from None
+        except (AlreadyExistsError, AbortedError) as error:
+            taken = error
+        try:
+            before = await cls.get.aio(**named(message), client=caller)
+        except NotFoundError:
+            raise taken from None
         metadata = message.metadata or Meta()
         return await before._succeed(message.spec or Spec(), SERVED, metadata.labels or None, metadata)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import attrs
@@ -34,6 +35,7 @@ from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
+from flyte_rpc.terminal import print_line
 
 from .status import deployment_status, stays_down
 
@@ -104,7 +106,7 @@ async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, 
             moment = f"{rfc3339(line.timestamp)} " if show_ts and line.timestamp is not None else ""
             writer = f"[{line.replica}] " if line.replica and not raw else ""
             # Not through rich: it would wrap lines to the width of the screen and read brackets as markup.
-            print(f"{moment}{writer}{line.message}", file=sys.stdout, flush=True)
+            print_line(f"{moment}{writer}{line.message}", sys.stdout)
             left = None if left is None else left - 1
 
 
@@ -115,7 +117,7 @@ class _Tail:
         self._source = source
         self._replica = replica
         self._follow = follow
-        self._replays: defaultdict[str, LogDeduplicator] = defaultdict(LogDeduplicator)
+        self._replay = LogDeduplicator()
         self._delivered = False
         self._fruitless = 0
         """Connections in a row that brought nothing new."""
@@ -173,8 +175,7 @@ class _Tail:
         if self._replica:
             request = TailLogsRequest(replica_id=ReplicaIdentifier(app_id=identifier, name=self._replica))
         client = await self._cluster()
-        for replay in self._replays.values():
-            replay.reconnect()
+        self._replay.reconnect()
         async with (
             aclosing(stream(client, AppLogsService.TAIL_LOGS, request)) as replies,
             aclosing(until_silent(replies, _SILENCE, self._is_finished, size=_count, linger=self._follow)) as batches,
@@ -183,8 +184,8 @@ class _Tail:
                 lines = [
                     _line(replica, line)
                     for reply in batch
-                    for replica, line in _lines(reply)
-                    if self._replays[replica].is_new(line)
+                    for (writer, replica), found in groupby(_lines(reply), key=itemgetter(0))
+                    for line in self._replay.new_lines(writer, [line for _, line in found])
                 ]
                 if lines:
                     self._fruitless, self._delivered, self._opened_at = 0, True, 0.0
@@ -208,21 +209,26 @@ def _count(reply: TailLogsResponse) -> int:
     return sum(1 for _ in _lines(reply))
 
 
-def _lines(reply: TailLogsResponse) -> Iterator[tuple[str, LineMessage]]:
-    """Yield the lines of a reply with their replica names, whichever form the server uses."""
+def _lines(reply: TailLogsResponse) -> Iterator[tuple[tuple[str, str], LineMessage]]:
+    """Yield the lines of a reply with their container and replica, whichever form the server uses."""
     kind, value = which_one_of(reply, "resp")
     if kind == "batches":
         for lines in value.logs:
             yield from _of(lines, "" if lines.replica_id is None else lines.replica_id.name)
     elif kind == "log_lines":
-        yield from _of(value, "" if value.container is None else value.container.kubernetes_pod_name)
+        container = value.container
+        if container is None:
+            yield from _of(value, "")
+        else:
+            yield from _of(value, container.kubernetes_pod_name, container.kubernetes_container_name)
 
 
-def _of(lines: LogLines | ContainerLines, replica: str) -> Iterator[tuple[str, LineMessage]]:
-    if lines.structured_lines:
-        yield from ((replica or line.short_pod_name, line) for line in lines.structured_lines)
-    else:
-        yield from ((replica, LineMessage(message=line)) for line in quietly(lines, "lines"))
+def _of(
+    lines: LogLines | ContainerLines, replica: str, container: str = ""
+) -> Iterator[tuple[tuple[str, str], LineMessage]]:
+    for line in lines.structured_lines or [LineMessage(message=plain) for plain in quietly(lines, "lines")]:
+        name = replica or line.short_pod_name
+        yield (f"{name}/{container}", name), line
 
 
 def _line(replica: str, line: LineMessage) -> LogLine:

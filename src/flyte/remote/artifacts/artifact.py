@@ -259,7 +259,7 @@ class Artifact(ArtifactBase):
         except AlreadyExistsError:
             if not made.by_content:
                 raise
-            return await cls._get.aio(made.name, version=made.version, **place, client=caller)
+        return await cls._get.aio(made.name, version=made.version, **place, client=caller)
 
     @fetching
     @classmethod

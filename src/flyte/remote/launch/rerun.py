@@ -22,13 +22,11 @@ from .creation import create
 from .run_context import RunContext
 
 
-async def rerun(
-    action: ActionDetails, scope: Scope, context: RunContext, changes: Mapping[str, Any]
-) -> RunMessage | None:
+async def rerun(action: ActionDetails, scope: Scope, context: RunContext, changes: Mapping[str, Any]) -> RunMessage:
     """Create a run like the one of a root action, under the name of the context. See `Run.rerun`.
 
     Returns:
-        The message of the new run; None if a run of that name exists.
+        The message of the new run, or of the existing run of that name.
     """
     client = action.client
     spec, metadata = action.pb2.task, action.metadata.task
@@ -42,4 +40,4 @@ async def rerun(
     inputs = task.inputs({**kept, **changes})
     inputs.context = [] if data.inputs is None else list(data.inputs.context)
     relation = Relation(related_to=action.action_id.run, relation_type=RelationType.RERUN)
-    return await create(context, client, scope, {"task_spec": spec}, inputs, relation=relation)
+    return await create(context, client, scope, {"task_spec": spec}, spec, inputs, relation=relation)

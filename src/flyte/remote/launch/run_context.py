@@ -74,14 +74,18 @@ class RunContext:
     custom_context: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
     timeout: float | None = attrs.field(default=None, eq=False)
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
+    on_existing: Literal["reuse", "error"] | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.in_(("reuse", "error")))
+    )
 
     def named(self) -> RunContext:
         """Return these settings, with a random name if they have none.
 
         If the client chooses the name, it can safely retry after an attempt with unknown outcome, because the server finds
-        the run of the first attempt. If the server chose the name, a retry would create a second run.
+        the run of the first attempt. If the server chose the name, a retry would create a second run. Nobody else uses a
+        random name, so the run that has it is not compared.
         """
-        return self if self.name is not None else attrs.evolve(self, name=random_run_name())
+        return self if self.name is not None else attrs.evolve(self, name=random_run_name(), on_existing="reuse")
 
     def spec(self, scope: Scope, queue: str | None) -> RunSpec:
         """Build the run spec message; `queue` is the queue that an override of the task set."""

@@ -19,6 +19,7 @@ from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
+from flyte_rpc.entities.entity import entity_key
 from flyte_rpc.entities.filters import SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
@@ -129,7 +130,7 @@ class Condition(ActionFields, ConditionBase):
             return Page(await gather(item._completed(some) for item in page.items), page.token)
 
         size = caller.page_size if page_size is None else page_size
-        return Pager(fetch, limit=limit, page_size=size, timeout=timeout)
+        return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=entity_key)
 
     async def _completed(self, some: asyncio.Semaphore) -> Self:
         """Complete this condition from its details if the listing omits its metadata."""

@@ -6,13 +6,18 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
 from flyte.errors import NotFoundError, RpcError
 from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
+from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
+    TailLogsRequest,
+    TailLogsResponse,
+    TailLogsResponseLogs,
+)
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.arguments import seconds, whole
@@ -24,6 +29,7 @@ from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
+from flyte_rpc.terminal import print_line
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
@@ -80,7 +86,7 @@ async def show(log: Stream[str], max_lines: int | None) -> None:
             if line is None:
                 return
             # rich would wrap lines to the width of the screen, and read brackets as markup.
-            print(line, file=sys.stdout, flush=True)
+            print_line(line, sys.stdout)
             shown += 1
 
 
@@ -156,9 +162,21 @@ class _Tail:
             aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
         ):
             async for batch in batches:
-                lines = self._replay.new_lines([line for reply in batch for logs in reply.logs for line in logs.lines])
+                lines = self._new_lines(batch)
                 if lines:
                     yield lines
+
+    def _new_lines(self, batch: Sequence[TailLogsResponse]) -> Sequence[LogLine]:
+        groups = [
+            self._replay.new_lines(writer, [line for logs in group for line in logs.lines])
+            for writer, group in groupby((logs for reply in batch for logs in reply.logs), key=_container)
+        ]
+        return groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))
+
+
+def _container(logs: TailLogsResponseLogs) -> str:
+    container = logs.container
+    return "" if container is None else f"{container.kubernetes_pod_name}/{container.kubernetes_container_name}"
 
 
 def _count(reply: TailLogsResponse) -> int:

@@ -7,13 +7,15 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from flyte.models import ActionPhase, UnknownPhase
-from flyte_rpc.terminal import shows_progress
+from flyte_rpc.terminal import encodable, print_line, shows_progress
 
 if TYPE_CHECKING:
     from flyte.remote._common import Phase
     from flyte_rpc.entities.watch import Watch
 
     from .action_details import ActionDetails
+
+_BRAILLE = "\N{BRAILLE PATTERN DOTS-1456}"
 
 WaitFor = Literal["terminal", "running", "logs-ready"]
 
@@ -87,7 +89,7 @@ class _Lines:
         now = (str(details.phase), details.attempts)
         if now != self.last:
             self.last = now
-            print(f"{self.title}: {_summary(details)}", file=sys.stderr, flush=True)
+            print_line(f"{self.title}: {_summary(details)}", sys.stderr)
 
     def close(self) -> None:
         pass
@@ -117,14 +119,15 @@ class _Panel:
         from rich.text import Text
 
         details = self.details
+        summary = "" if details is None else encodable(_summary(details), sys.stderr)
         # Text objects, not markup: messages of tasks may contain square brackets.
         if details is None:
-            body: Any = Spinner("dots", text="waiting for the first state")
+            body: Any = Spinner(_spinner(), text="waiting for the first state")
             style = "blue"
         elif details.done():
-            body, style = Text(_summary(details)), "green" if details.phase.is_success else "red"
+            body, style = Text(summary), "green" if details.phase.is_success else "red"
         else:
-            body, style = Spinner("dots", text=Text(_summary(details))), "blue"
+            body, style = Spinner(_spinner(), text=Text(summary)), "blue"
         return Panel(body, title=Text(self.title), border_style=style, expand=False)
 
     def show(self, details: ActionDetails) -> None:
@@ -133,6 +136,11 @@ class _Panel:
 
     def close(self) -> None:
         self.live.stop()
+
+
+def _spinner() -> str:
+    """Return the name of a spinner whose characters standard error can encode."""
+    return "dots" if encodable(_BRAILLE, sys.stderr) == _BRAILLE else "line"
 
 
 def _summary(details: ActionDetails) -> str:

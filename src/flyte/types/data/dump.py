@@ -159,11 +159,12 @@ class Dumper:
                 continue
             try:
                 dumped[key] = self._part(f".{key}", item, part, exact)
+                continue
             except Mismatch:
                 if not is_model(type(value)):
                     raise
-                # A custom type: the model knows how to encode it.
-                dumped[key] = self._part(f".{key}", value.model_dump(mode="json", include={key})[key], part, exact)
+            # A custom type: the model knows how to encode it.
+            dumped[key] = self._part(f".{key}", value.model_dump(mode="json", include={key})[key], part, exact)
         return self._complete(dumped, schema)
 
     def _complete(self, dumped: dict[Any, Any], schema: Mapping[str, Any]) -> dict[Any, Any]:

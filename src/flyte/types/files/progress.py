@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-from flyte_rpc.terminal import shows_progress
+from flyte_rpc.terminal import encodable, shows_progress
 
 if TYPE_CHECKING:
     import rich.progress
@@ -106,7 +107,7 @@ class _Display:
                 self._bars = _rich_progress()
                 self._bars.start()
             self._active += 1
-            return self._bars, self._bars.add_task(title, completed=done, total=total)
+            return self._bars, self._bars.add_task(encodable(title, sys.stderr), completed=done, total=total)
 
     def update(self, task: Any, done: int, total: int | None) -> None:
         bars, number = task

@@ -150,11 +150,15 @@ def _write_error(outputs: Path, error: BaseException, text: str) -> None:
         ExecutionErrorErrorKind,
     )
 
+    told = str(error)
+    if "\n" in told:
+        # The message comes first, so its first line suffices below. Otherwise messages of nested tasks would double.
+        text = text.replace(told, told.partition("\n")[0])
     cause = error.__cause__ if isinstance(error, _Unusable) and error.__cause__ is not None else error
     document = ErrorDocument(
         error=ContainerError(
             code=cause.code if isinstance(cause, BaseRuntimeError) else type(cause).__name__,
-            message=f"{error}\n\n{text}" if str(error) and not isinstance(error, _Unusable) else text,
+            message=f"{told}\n\n{text}" if told and not isinstance(error, _Unusable) else text,
             kind=ContainerErrorKind.NON_RECOVERABLE if isinstance(error, _Unusable) else ContainerErrorKind.RECOVERABLE,
             origin=ExecutionErrorErrorKind.USER,
         )

@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import pytest
 
 from flyte.remote import Action
-from flyte.remote._log_deduplication import LogDeduplicator
 from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     TailLogsRequest,
@@ -157,23 +156,3 @@ async def test_batches_in_both_forms() -> None:
     stream: BatchedStream[int] = BatchedStream(source)
     assert [item async for item in stream] == [1, 2, 3]
     assert await asyncio.to_thread(list, stream) == [1, 2, 3]
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_whole_batches_are_judged_like_single_lines(seed: int) -> None:
-    chance = random.Random(seed)
-    times = sorted(chance.choices(range(12), k=60))
-    log = [
-        LogLine(message=str(n)) if chance.random() < 0.2 else line(n, 2**60 if chance.random() < 0.1 else time)
-        for n, time in enumerate(times)
-    ]
-    single, whole = LogDeduplicator(), LogDeduplicator()
-    for _ in range(4):
-        single.reconnect()
-        whole.reconnect()
-        end, first = chance.randrange(len(log) + 1), 0
-        while first < end:
-            last = min(end, first + chance.randrange(1, 15))
-            batch = log[first:last]
-            assert list(whole.new_lines(batch)) == [item for item in batch if single.is_new(item)]
-            first = last
