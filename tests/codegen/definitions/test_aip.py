@@ -109,8 +109,8 @@ async def test_a_page_in_a_message_of_its_own(fragment: Callable[..., Fragment])
     class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
         async def list_pens(self, request: Any, call: ServerCall) -> Any:
             asked.append(request.page)
-            token = "" if request.page.page_token else "rest"
-            return types.ListPensResponse(part=types.Part(pens=[types.Pen(name="blue")], next_page_token=token))
+            name, token = ("red", "") if request.page.page_token else ("blue", "rest")
+            return types.ListPensResponse(part=types.Part(pens=[types.Pen(name=name)], next_page_token=token))
 
     async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
         pager = made.get("entities.pen:PenBase").listall(newest_first=True, page_size=1, client=client)
