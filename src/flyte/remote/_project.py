@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Self
@@ -27,8 +28,22 @@ from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
 _MAX_ID = 63
+_ID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_DESCRIPTION = 300
 _STATES: dict[str, ProjectState] = {"active": ProjectState.ACTIVE, "archived": ProjectState.ARCHIVED}
+
+
+def _checked_id(id: str) -> str:
+    """Check the id of a new project. Clusters name namespaces after it, so they could not run its tasks otherwise."""
+    text("id", id, 1, _MAX_ID)
+    if not _ID.fullmatch(id):
+        near = re.sub(r"[^a-z0-9]+", "-", id.lower()).strip("-")
+        hint = f"; {near!r} would be one" if near else ""
+        raise ValueError(
+            "id must be lower-case letters, digits and dashes, with a letter or digit at both ends, "
+            f"and {id!r} is not{hint}. name= takes any text."
+        )
+    return id
 
 
 class Project(ProjectBase):
@@ -73,7 +88,8 @@ class Project(ProjectBase):
         """Create a project.
 
         Args:
-            id: Unique id, at most 63 characters. It cannot be changed later.
+            id: Unique id: at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends. It cannot
+                be changed later.
             name: Display name.
             description: Description, at most 300 characters. Default: none.
             labels: Labels. Default: none.
@@ -93,7 +109,7 @@ class Project(ProjectBase):
         """
         caller = resolve_client(client)
         message = ProjectMessage(
-            id=text("id", id, 1, _MAX_ID),
+            id=_checked_id(id),
             name=text("name", name, 0, 255),
             description=text("description", description, 0, _MAX_DESCRIPTION),
             labels=Labels(values=texts("labels", labels)) if labels else None,
