@@ -35,6 +35,20 @@ def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
     return value
 
 
+def alias(argument: str, value: T | None, other: str, other_value: T | None) -> T:
+    """Return the value of an argument that has two names.
+
+    Raises:
+        TypeError: Neither or both are given.
+    """
+    if value is not None and other_value is not None:
+        raise TypeError(f"pass {argument}= or {other}=, not both; they mean the same")
+    given = other_value if value is None else value
+    if given is None:
+        raise TypeError(f"missing argument: {argument}")
+    return given
+
+
 def several(argument: str, values: Collection[T]) -> list[T]:
     """Convert several values to a list.
 

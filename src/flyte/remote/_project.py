@@ -18,7 +18,7 @@ from flyte_api.messages.flyteidl2.project.project_service import Project as Proj
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
-from flyte_rpc.arguments import text, texts
+from flyte_rpc.arguments import alias, text, texts
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
@@ -71,6 +71,34 @@ class Project(ProjectBase):
         return tuple(d.id for d in self.pb2.domains)
 
     _REPR = ("id", "name", "description", "state", "labels", "domains")
+
+    @fetching
+    @classmethod
+    async def get(
+        cls,
+        id: str | None = None,
+        *,
+        name: str | None = None,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch a project, even if it is archived.
+
+        Args:
+            id: Unique and permanent id.
+            name: The name that the official SDK has for `id`. It is not the display name.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Raises:
+            TypeError: The id is missing, or both names of it are given.
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The project does not exist.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `ProjectService.GetProject`.
+        """
+        return await cls._get.aio(alias("id", id, "name", name), timeout=timeout, client=client)
 
     @fetching
     @classmethod
@@ -225,10 +253,10 @@ class Project(ProjectBase):
     @classmethod
     def listall(
         cls,
-        *,
         filters: str | None = None,
         sort_by: SortedBy[ProjectKey] | None = None,
         archived: bool = False,
+        *,
         limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,

@@ -14,11 +14,14 @@ from flyte_rpc.arguments import instant
 
 M = TypeVar("M")
 K = TypeVar("K", bound=str)
+V = TypeVar("V")
 
 Direction = Literal["asc", "desc"]
 SortedBy: TypeAlias = K | tuple[K, Direction] | Sequence[K | tuple[K, Direction]]
 """`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several.
 `K` is the type of the allowed keys, which includes each key with a leading `-`."""
+Several: TypeAlias = Collection[V] | tuple[V, ...]
+"""Several values. mypy infers the type of `("failed",)` from a tuple type only."""
 SortBy: TypeAlias = SortedBy[str]
 """A sort order with arbitrary keys."""
 
