@@ -166,7 +166,7 @@ def test_unknown_things(box: Devbox, ask: Callable[[], object], error: type[Exce
 
 
 def test_unknown_version_and_action(multiply: TaskDetails) -> None:
-    with pytest.raises(RemoteTaskNotFoundError, match="has no version 'v999' in .*; its newest version is"):
+    with pytest.raises(RemoteTaskNotFoundError, match=r"has no version 'v999' in .*; its newest version is"):
         Task.get(multiply.name, version="v999").fetch()
     run = flyte.run(multiply, x=1)
     with pytest.raises(NotFoundError, match="zz9"):

@@ -88,7 +88,9 @@ def test_a_misspelt_name_with_a_version_is_suggested(multiply: TaskDetails) -> N
 def test_inputs_by_position(multiply: TaskDetails, calls: list[CallRecord]) -> None:
     for task in (multiply, Task.get(multiply.name, version=multiply.version)):
         for start in (flyte.run, flyte.with_runcontext(name="by-position").run):
-            with pytest.raises(RemoteTaskUsageError, match=r"by name only, and 2 came .* flyte\.run\(task, x=\.\.\., y="):
+            with pytest.raises(
+                RemoteTaskUsageError, match=r"by name only, and 2 came .* flyte\.run\(task, x=\.\.\., y="
+            ):
                 start(task, 3, 4)  # type: ignore[arg-type]
     assert not any("CreateRun" in call.method for call in calls)
 

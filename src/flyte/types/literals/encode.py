@@ -157,6 +157,8 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
         hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
+    if advice := getattr(type(value), "ADVICE_AS_INPUT", ""):
+        return Mismatch.between(describe(literal_type), f"{value!r}; {advice}")
     return Mismatch.between(describe(literal_type), type_of(value) + hint)
 
 
