@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from .codec.structs import StructMixin
@@ -35,7 +35,7 @@ def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
     return value
 
 
-def alias(argument: str, value: T | None, other: str, other_value: T | None) -> T:
+def alias(argument: str, value: object, other: str, other_value: object) -> Any:
     """Return the value of an argument that has two names.
 
     Raises:

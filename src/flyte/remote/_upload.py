@@ -66,8 +66,7 @@ async def upload_file(
 
     Calls `DataProxyService.CreateUploadLocation`, and uploads to the returned link.
     """
-    given: StrPath = alias("path", path, "fp", fp)
-    source = Path(given)
+    source = Path(alias("path", path, "fp", fp))
     _check_verify(verify)
     name = "" if fname is None else text("fname", fname, 1)
     if "/" in name or name in (".", ".."):
@@ -126,8 +125,7 @@ async def upload_dir(
 
     Calls `DataProxyService.CreateUploadLocation` for each file.
     """
-    given: StrPath = alias("path", path, "dir_path", dir_path)
-    source = Path(given)
+    source = Path(alias("path", path, "dir_path", dir_path))
     _check_verify(verify)
     place = "" if prefix is None else text("prefix", prefix, 1)
     if place and not {"", ".", ".."}.isdisjoint(place.split("/")):
@@ -139,5 +137,5 @@ async def upload_dir(
 def _check_verify(verify: bool) -> None:
     if not verify:
         # An upload without checks of certificates must be asked for where it is done: in the settings of the connections.
-        advice = "verify=False has no effect; pass flyte.Network(insecure_skip_verify=True) to flyte.init or Client"
+        advice = "verify=False has no effect; pass flyte.Network(verify=False) to flyte.init or Client"
         warnings.warn(advice, FlyteWarning, stacklevel=2)

@@ -111,7 +111,7 @@ class ActionOutputs(tuple[Any, ...]):
 
 def unknown_name(kind: str, name: object, known: Collection[str]) -> str:
     """Return the message for a nonexistent input or output."""
-    near = get_close_matches(str(name), known, n=1)
+    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"the {kind}s are {', '.join(known) or 'none'}"
     return f"no {kind} is named {name!r}; {hint}"
 
