@@ -145,7 +145,7 @@ def signature(
     by_keyword += (_LIMIT, _TIMEOUT_OF_PAGE) if kind is Kind.LIST and not pages else _EXTRA.get(kind, (_TIMEOUT,))
     by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
-    chosen = [_chosen(name, by_keyword, table, source) for name in positional]
+    chosen = [_chosen(name, by_keyword, table, source) for name in dict.fromkeys(positional)]
     by_keyword = [p for p in by_keyword if p not in chosen]
     # Required parameters first. The sort is stable, so both groups keep the order of the request.
     by_position = [*sorted(by_position, key=lambda p: not p.required), *chosen]
@@ -166,5 +166,5 @@ def _chosen(name: str, params: Sequence[Param], table: str, source: Source) -> P
         if param.name == name:
             return param
     names = [param.name for param in params]
-    message = f"[{table}] positional names {name}, which is not an optional parameter of the method"
+    message = f"[{table}] positional names {name}, which is not a keyword parameter of the method"
     raise fail(source.at_table(table, "positional"), message, nearest(name, names))
