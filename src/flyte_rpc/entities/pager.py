@@ -6,18 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Generic, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.options import carrying, within
 from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
-
-if TYPE_CHECKING:
-    _Base = object
-else:
-    from flyte_rpc.sync.misuse import NotASequence as _Base
+from flyte_rpc.sync.misuse import NotASequence
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -41,7 +37,7 @@ class _BothWays(Protocol[T_co]):
     def __aiter__(self) -> AsyncGenerator[T_co, None]: ...
 
 
-class Pager(_Base, Generic[T]):
+class Pager(NotASequence, Generic[T]):
     """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page."""
 
     _instead = "pager.collect()"

@@ -8,17 +8,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from types import AsyncGeneratorType
-from typing import TYPE_CHECKING, Generic, NoReturn, Self, TypeVar, cast
+from typing import Generic, NoReturn, Self, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 from flyte_rpc.calls.options import carrying_stream
 from flyte_rpc.sync import bridge
-from flyte_rpc.sync.misuse import warn_if_in_coroutine
-
-if TYPE_CHECKING:
-    _Base = object
-else:
-    from flyte_rpc.sync.misuse import NotASequence as _Base
+from flyte_rpc.sync.misuse import NotASequence, warn_if_in_coroutine
 
 T = TypeVar("T")
 
@@ -29,7 +24,7 @@ _CLOSE_SECONDS = 5.0
 """Seconds that closing a blocking loop waits for its source to clean up."""
 
 
-class Stream(_Base, Generic[T]):
+class Stream(NotASequence, Generic[T]):
     """A stream of items from an async generator. Each loop opens a new generator and closes it when the loop ends.
 
     `for` takes all available items at once, so a busy source costs one thread switch per batch. A `with`

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import difflib
 import inspect
-import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flyte_rpc.errors import BlockingCallWarning
 
@@ -97,8 +96,8 @@ def warn_if_in_coroutine(advice: str) -> None:
             return
     except RuntimeError:  # no loop runs in this thread
         return
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
+    frame: FrameType | None = inspect.currentframe()
+    level = 1
     while frame is not None and _is_ours(frame):
         frame, level = frame.f_back, level + 1
     if _is_in_coroutine(frame):
@@ -124,16 +123,18 @@ class NotASequence:
 
     _instead = "list(...)"
 
-    def __len__(self) -> NoReturn:
-        raise TypeError(
-            f"a {type(self).__name__} has no length, because it has not read all items; write len({self._instead})"
-        )
+    if not TYPE_CHECKING:  # type checkers refuse these uses by themselves
 
-    def __bool__(self) -> bool:
-        return True
+        def __len__(self) -> NoReturn:
+            raise TypeError(
+                f"a {type(self).__name__} has no length, because it has not read all items; write len({self._instead})"
+            )
 
-    def __getitem__(self, index: object) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} has no items by position; write {self._instead}[{index!r}]")
+        def __bool__(self) -> bool:
+            return True
 
-    def __await__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} cannot be awaited; write `async for item in ...`")
+        def __getitem__(self, index: object) -> NoReturn:
+            raise TypeError(f"a {type(self).__name__} has no items by position; write {self._instead}[{index!r}]")
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(f"a {type(self).__name__} cannot be awaited; write `async for item in ...`")

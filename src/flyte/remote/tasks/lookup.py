@@ -52,7 +52,9 @@ async def task_not_found(
     scope = resolve_client(client).scope(project, domain)
     newest: dict[str, str] = {}
     with suppress(RpcError):  # the suggestion is optional, so its errors are ignored
-        tasks = TaskBase._list(limit=_SEARCHED, project=scope.project, domain=scope.domain, client=client)
+        tasks = TaskBase._list(  # pyright: ignore[reportPrivateUsage]  # `Task.listall` would import this module
+            limit=_SEARCHED, project=scope.project, domain=scope.domain, client=client
+        )
         newest = {task.name: task.version async for task in tasks}
     where = f"{scope.project}/{scope.domain}"
     if name in newest and version is not None:

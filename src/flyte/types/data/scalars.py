@@ -15,7 +15,7 @@ def as_scalar(value: Any) -> Any:
     An object stands for an int if it has `__index__`, for a float if it has `__float__` and its value is exact as a float,
     and for a bool if its `item()` is one. Containers stand for nothing, even with a single item.
     """
-    kind = type(value)
+    kind = _class_of(value)
     if value is None or isinstance(value, _PLAIN) or hasattr(kind, "__len__"):
         return value
     if kind.__name__ in ("bool", "bool_"):
@@ -28,3 +28,7 @@ def as_scalar(value: Any) -> Any:
         if number == value or number != number:  # NaN is the only number that differs from itself
             return number
     return value
+
+
+def _class_of(value: object) -> type[object]:
+    return type(value)

@@ -9,6 +9,7 @@ from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, i
 from flyte.types.data.mismatch import (
     MAX_DEPTH,
     Mismatch,
+    advice_on,
     encodable,
     first_fit,
     how_to_store,
@@ -157,7 +158,7 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
         hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
-    if advice := getattr(type(value), "ADVICE_AS_INPUT", ""):
+    if advice := advice_on(value):
         return Mismatch.between(describe(literal_type), f"{value!r}; {advice}")
     return Mismatch.between(describe(literal_type), type_of(value) + hint)
 
