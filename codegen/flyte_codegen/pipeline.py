@@ -10,6 +10,7 @@ import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from .binding import entities, references
+from .binding.choices import choices
 from .binding.model import PyEntity
 from .configuration.fingerprint import MANIFEST, fingerprint
 from .configuration.paths import resolved
@@ -74,7 +75,7 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
         "entity": entities.modules(api, naming, config, rules, findings),
     }
     raise_errors(findings)
-    rendered = render(config, views, {"exports": entities.exports(config)})
+    rendered = render(config, views, {"exports": entities.exports(config), "choices": choices(api, config)})
     origins = _as_packages(rendered.origins)
     files = formatted(_as_packages(rendered.files), origins)
     check(files, config, origins)

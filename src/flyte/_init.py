@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from flyte.errors import InitializationError
 from flyte_rpc.calls.credentials import Credentials, Token
 from flyte_rpc.calls.retry import Backoff
+from flyte_rpc.sync.misuse import check_arguments
 from flyte_rpc.transports.transport import TransportName
 
 from ._client import Client, Observers, current_client, set_default
@@ -36,11 +38,15 @@ class WithAio(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._function(*args, **kwargs)
+        try:
+            return self._function(*args, **kwargs)
+        except TypeError:
+            check_arguments(f"flyte.{self._function.__name__}", inspect.signature(self._function), args, kwargs)
+            raise
 
     async def aio(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Do the same in a coroutine."""
-        return self._function(*args, **kwargs)
+        return self(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<function flyte.{self._function.__name__}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Never
 
 from flyte.access.authoring import note
 from flyte.remote._run import Run
@@ -19,11 +19,12 @@ from flyte_rpc.sync.decorators import blocking, blocking_function
 
 
 @blocking_function
-async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
+async def run(task: TaskDetails | LazyEntity, /, *by_position: Never, **inputs: Any) -> Run:
     """Start a run of a deployed task. `flyte.with_runcontext(...).run` does the same with settings.
 
     Args:
         task: What to run: the result of `Task.get`, of its `fetch`, or of `override`.
+        by_position: Not accepted: the order of inputs is not part of a deployed task.
         inputs: The task's inputs by name. Those with defaults may be left out. To limit the time of the calls, use
             `flyte.with_runcontext(timeout=...).run` or `flyte.call_options`.
 
@@ -39,7 +40,7 @@ async def run(task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
 
     Calls what `LazyEntity.fetch` calls, then `DataProxyService.UploadInputs` and `RunService.CreateRun`.
     """
-    return await _start(RunContext(), task, inputs)
+    return await _start(RunContext(), task, by_position, inputs)
 
 
 class Runner:
@@ -50,7 +51,7 @@ class Runner:
         self.context = context
 
     @blocking
-    async def run(self, task: TaskDetails | LazyEntity, /, **inputs: Any) -> Run:
+    async def run(self, task: TaskDetails | LazyEntity, /, *by_position: Never, **inputs: Any) -> Run:
         """Start a run of a deployed task, with the settings of this runner.
 
         If you choose the name, starting is idempotent: the same name with the same task and inputs returns the existing
@@ -70,7 +71,7 @@ class Runner:
         With a name, calls `RunService.GetRunDetails` first, and `DataProxyService.GetActionData` if the run exists.
         """
         with within(self.context.timeout):
-            return await _start(self.context, task, inputs)
+            return await _start(self.context, task, by_position, inputs)
 
     def __repr__(self) -> str:
         return f"Runner({self.context!r})"
@@ -174,7 +175,9 @@ def with_runcontext(
     )
 
 
-async def _start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Mapping[str, Any]) -> Run:
+async def _start(
+    context: RunContext, task: TaskDetails | LazyEntity, by_position: tuple[object, ...], inputs: Mapping[str, Any]
+) -> Run:
     """Start a run."""
     if isinstance(task, LazyEntity):
         details = await task.fetch.aio()
@@ -182,6 +185,8 @@ async def _start(context: RunContext, task: TaskDetails | LazyEntity, inputs: Ma
         details = task
     else:
         raise TypeError(f"run takes a deployed task, as Task.get gives it, not {type(task).__name__}")
+    if by_position:
+        raise details.positional_inputs(len(by_position))
     message = details.inputs(inputs)
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}

@@ -16,8 +16,14 @@
           EndpointError               nothing at the endpoint speaks gRPC or Connect
           ConnectionLostError         the connection broke during the call
         DecodeError                   the reply can't be decoded
+    FlyteWarning                      a `UserWarning`
+      BlockingCallWarning             a blocking call stops an event loop
+      PhaseSpellingWarning            a phase was compared with a name in capitals
 
-Where Python has a class with the same meaning (`LookupError`, `TimeoutError`, ...), ours derives from it as well.
+Where Python has a class with the same meaning (`LookupError`, `ValueError`, ...), ours derives from it as well. Subclasses of
+`OSError` are the exception: `except OSError` around the handling of files must not catch a failed call, so
+`PermissionDeniedError` is no `PermissionError`, and `UnavailableError` no `ConnectionError`. Only timeouts are also Python's
+`TimeoutError`, which `asyncio.timeout` raises too.
 """
 
 from __future__ import annotations
@@ -29,6 +35,7 @@ from flyte_rpc.errors import (
     AlreadyExistsError,
     AuthenticationError,
     BlockingCallError,
+    BlockingCallWarning,
     ConnectionLostError,
     DataLossError,
     DeadlineExceededError,
@@ -53,6 +60,7 @@ from flyte_rpc.errors import (
     rpc_error,
 )
 from flyte_rpc.errors import SdkError as FlyteError
+from flyte_rpc.errors import SdkWarning as FlyteWarning
 from flyte_rpc.redaction import redact
 
 __all__ = [
@@ -65,6 +73,7 @@ __all__ = [
     "AuthenticationError",
     "BaseRuntimeError",
     "BlockingCallError",
+    "BlockingCallWarning",
     "ConnectionLostError",
     "DataLossError",
     "DeadlineExceededError",
@@ -72,6 +81,7 @@ __all__ = [
     "EndpointError",
     "FailedPreconditionError",
     "FlyteError",
+    "FlyteWarning",
     "ImagePullBackOffError",
     "InitializationError",
     "InternalError",
@@ -85,6 +95,7 @@ __all__ = [
     "OOMError",
     "OutOfRangeError",
     "PermissionDeniedError",
+    "PhaseSpellingWarning",
     "PrimaryContainerNotFoundError",
     "RemoteTaskNotFoundError",
     "RemoteTaskUsageError",
@@ -106,6 +117,10 @@ __all__ = [
     "WaitTimeoutError",
     "rpc_error",
 ]
+
+
+class PhaseSpellingWarning(FlyteWarning):
+    """A phase or state was compared with its name in capitals, which is never equal to it."""
 
 
 class UploadTimeoutError(WaitTimeoutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 from flyte_rpc.lazy import lazy_exports
@@ -13,8 +14,52 @@ if TYPE_CHECKING:
 __all__ = ["ActionPhase", "DeploymentStatus", "DesiredState", "NativeInterface", "UnknownPhase"]
 
 
-class ActionPhase(enum.StrEnum):
-    """The phase of a run or an action. Members are strings too: `ActionPhase.FAILED == "failed"`."""
+class _LowerCase(enum.StrEnum):
+    """An enum of lower-case strings that warns about comparisons with other spellings.
+
+    A comparison that ignored case would break sets and dicts: equal objects need equal hashes, and `"FAILED"` and `"failed"`
+    have different ones.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if self is not other:
+            _check_spelling(type(self), other)
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        if self is not other:
+            _check_spelling(type(self), other)
+        return str.__ne__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def _check_spelling(members: type[enum.StrEnum], text: object) -> None:
+    """Warn at the line that compares a member with `"FAILED"`, which may be a condition that is never true."""
+    if not isinstance(text, str) or isinstance(text, enum.Enum):
+        return
+    lower = text.lower()
+    if lower != text and lower in members._value2member_map_:
+        warnings.warn(
+            f"{text!r} is not equal to any {members.__name__}, whose values are in lower case; write {lower!r} or "
+            f"{members.__name__}.{lower.upper()}",
+            _spelling_warning(),
+            stacklevel=3,
+        )
+
+
+def _spelling_warning() -> type[Warning]:
+    from .errors import PhaseSpellingWarning
+
+    return PhaseSpellingWarning
+
+
+class ActionPhase(_LowerCase):
+    """The phase of a run or an action. Members are strings too: `ActionPhase.FAILED == "failed"`.
+
+    A comparison with another spelling, such as `phase == "FAILED"`, is False and issues a `PhaseSpellingWarning`. Arguments,
+    such as `in_phase=` of listings, take names in any case.
+    """
 
     QUEUED = "queued"
     WAITING_FOR_RESOURCES = "waiting_for_resources"
@@ -88,7 +133,7 @@ class UnknownPhase(str):
         return f"<UnknownPhase: {str(self)!r}>"
 
 
-class _Numbered(enum.StrEnum):
+class _Numbered(_LowerCase):
     """An enum with numbers on the wire: from 1, in the order of the members."""
 
     def to_protobuf_value(self) -> int:

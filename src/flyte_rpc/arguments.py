@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from .codec.structs import StructMixin
@@ -33,6 +33,20 @@ def text(argument: str, value: object, low: int = 0, high: int = 0) -> str:
     if high and len(value) > high:
         raise ValueError(f"{argument} takes at most {high} characters, and {value[:40]!r}... has {len(value)}")
     return value
+
+
+def alias(argument: str, value: object, other: str, other_value: object) -> Any:
+    """Return the value of an argument that has two names.
+
+    Raises:
+        TypeError: Neither or both are given.
+    """
+    if value is not None and other_value is not None:
+        raise TypeError(f"pass {argument}= or {other}=, not both; they mean the same")
+    given = other_value if value is None else value
+    if given is None:
+        raise TypeError(f"missing argument: {argument}")
+    return given
 
 
 def several(argument: str, values: Collection[T]) -> list[T]:

@@ -11,7 +11,10 @@
           ConnectionLostError         the connection broke during the call
         DecodeError                   the reply can't be decoded
 
-Where Python has a class with the same meaning (`LookupError`, `TimeoutError`, ...), ours derives from it as well.
+Where Python has a class with the same meaning (`LookupError`, `ValueError`, ...), ours derives from it as well. Subclasses of
+`OSError` are the exception: `except OSError` around the handling of files must not catch a failed call, so
+`PermissionDeniedError` is no `PermissionError`, and `UnavailableError` no `ConnectionError`. Only timeouts are also Python's
+`TimeoutError`, which `asyncio.timeout` raises too.
 """
 
 from __future__ import annotations
@@ -37,6 +40,14 @@ class AuthenticationError(SdkError, RuntimeError):
 
 class BlockingCallError(SdkError, RuntimeError):
     """A blocking call or iteration was made in a place where it could never return."""
+
+
+class SdkWarning(UserWarning):
+    """Base of all warnings of this SDK, for filters of `warnings`."""
+
+
+class BlockingCallWarning(SdkWarning, RuntimeWarning):
+    """A blocking call was made in a coroutine, and stops its event loop until the call returns."""
 
 
 class WaitTimeoutError(SdkError, TimeoutError):
@@ -157,7 +168,7 @@ class AlreadyExistsError(RpcError):
     default_hint = "Choose another name, or use the existing resource."
 
 
-class PermissionDeniedError(RpcError, PermissionError):
+class PermissionDeniedError(RpcError):
     """The caller is authenticated, but lacks the permission."""
 
     status = Status.PERMISSION_DENIED
@@ -209,7 +220,7 @@ class InternalError(RpcError):
     default_hint = "This is a fault of the server; give its operators the request id."
 
 
-class UnavailableError(RpcError, ConnectionError):
+class UnavailableError(RpcError):
     """The server cannot be reached, or is temporarily unavailable."""
 
     status = Status.UNAVAILABLE

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .codec.paths import Reads, at_path, moment_path, path
     from .entities.entity import Entity
     from .entities.filters import (
+        Several,
         SortBy,
         SortedBy,
         TimeFilter,
@@ -109,6 +110,7 @@ __all__ = [
     "Self",
     "ServerCall",
     "ServiceBase",
+    "Several",
     "Slots",
     "SortBy",
     "SortedBy",
@@ -203,6 +205,7 @@ __getattr__, __dir__ = lazy_exports(
         "flyte_rpc.entities.entity": ("Entity",),
         "flyte_rpc.entities.results": ("as_is", "paged", "streamed", "watched"),
         "flyte_rpc.entities.filters": (
+            "Several",
             "SortBy",
             "SortedBy",
             "TimeFilter",

@@ -83,7 +83,10 @@ def test_both_forms_take_a_timeout(name: str) -> None:
         assert "timeout:" in documented, "is not documented"
 
 
-_PLAIN = {"str": "x", "int": 1, "bool": True, "Mapping[str, object]": {}, "Mapping[str, Any]": {}}
+_PLAIN = {"str": "x", "str | None": "x", "int": 1, "bool": True, "Mapping[str, object]": {}, "Mapping[str, Any]": {}}
+
+
+_WITH_TWO_NAMES = ("id", "path")
 
 
 def _call(name: str, client: Client, timeout: object) -> Any:
@@ -99,7 +102,12 @@ def _call(name: str, client: Client, timeout: object) -> Any:
         parameters = inspect.signature(bound).parameters
     elif "client" in parameters:
         given["client"] = client
-    plain = [p for p in parameters.values() if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    # An argument with two names has a default under each.
+    plain = [
+        p
+        for p in parameters.values()
+        if (p.default is p.empty or p.name in _WITH_TWO_NAMES) and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    ]
     values = {p.name: _PLAIN.get(str(p.annotation)) for p in plain}
     positional = [values.pop(p.name) for p in plain if p.kind is p.POSITIONAL_ONLY]
     return bound(*positional, **values, **given)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from things import Special, Thing
 
+import flyte
+from flyte.remote import App, Run, Task
 from flyte_rpc.sync.decorators import blocking
 
 thing = Thing.get("a")
@@ -73,3 +75,17 @@ class More(Thing):
         await self.measure.aio("a")  # wrong
         await self.tag.aio(3)  # wrong
         self.changes(1, 2)  # wrong
+
+
+# A task needs a version.
+Task.get("train.model")  # wrong
+Task.get("train.model", "p", "d")  # wrong
+Task.get("train.model", auto_version="newest")  # wrong
+Task.get("train.model", version="1", auto_version="latest")  # wrong
+
+# Names of phases, and collections of them.
+Run.listall(in_phase=("sucess",))  # wrong
+Run.listall(in_phase="failed")  # wrong
+Run.listall(("SUCCEEDED",))  # wrong
+App.listall(in_status=("activ",))  # wrong
+flyte.run(Task.get("train.model", version="1"), 3)  # wrong

@@ -9,7 +9,9 @@ from typing import Any, assert_type
 from things import Special, Thing
 
 import flyte
-from flyte.remote import Artifact, ArtifactGroup, Domain, PartitionSchema, Run, Trigger
+from flyte.models import ActionPhase, DeploymentStatus
+from flyte.remote import Action, App, Artifact, ArtifactGroup, Domain, PartitionSchema, Project, Run, Task, Trigger
+from flyte.remote._task import LazyEntity
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_rpc.calls.client import Client
 from flyte_rpc.entities.pager import Pager
@@ -56,6 +58,21 @@ assert_type(Artifact.listall("a", region=["us"]), Pager[Artifact])
 assert_type(Artifact.list_names("a"), Pager[ArtifactGroup])
 assert_type(Artifact.declare("a", {"region": str}), PartitionSchema)
 assert_type(Artifact.partition_values("a", "region", date=date(2026, 8, 1)), list[str | date])
+
+# A task with a version, and phases by member and by name.
+assert_type(Task.get("t", version="1"), LazyEntity)
+assert_type(Task.get("t", "p", "d", "1"), LazyEntity)
+assert_type(Task.get("t", auto_version="latest"), LazyEntity)
+assert_type(Task.get("t", "p", "d", None, "current"), LazyEntity)
+assert_type(Run.listall((ActionPhase.FAILED, "timed_out"), "t", limit=3), Pager[Run])
+assert_type(Run.listall(in_phase=[ActionPhase.FAILED]), Pager[Run])
+assert_type(Run.listall(in_phase={"failed", "aborted"}), Pager[Run])
+assert_type(Action.listall("r1", ("running",)), Pager[Action])
+assert_type(App.listall(in_status=(DeploymentStatus.ACTIVE, "failed")), Pager[App])
+assert_type(App.get("a", "p", "d"), App)
+assert_type(Project.get("p"), Project)
+assert_type(Project.get(name="p"), Project)
+assert_type(flyte.run(Task.get("t", version="1"), x=3), Run)
 
 # Timeouts, and blocks.
 assert_type(Artifact.get("a", timeout=timedelta(seconds=3)), Artifact)

@@ -18,6 +18,7 @@ from flyte_codegen.python.text import literal
 from flyte_codegen.python.type_names import Naming, TypeNames
 
 from . import docstrings, identity, properties, results, summaries
+from .choices import choices
 from .classify import Kind, Shape, classify, field_at, single
 from .model import PyEntity, PyMethod
 from .parameters import Scope, Signature, signature
@@ -73,11 +74,13 @@ class _Linker:
     ) -> None:
         self.api, self.naming, self.config, self.rules, self.entity = api, naming, config, rules, entity
         self.findings = findings
+        self.choices = choices(api, config)
         overlays = {class_path(config, e).partition(":")[2] for e in config.entities}
         taken = (
             ENTITY_MODULE
             | overlays
             | config.sort_keys.keys()
+            | {choice.name for choice in self.choices}
             | {f"{entity.name}Base", summaries.name(entity.name)}
             | {s.py_name for s in api.services()}
         )
@@ -113,7 +116,7 @@ class _Linker:
             finals=self._finals(),
             methods=methods,
             imports=tuple(sorted({*self.types.lines, *self._sort_keys()})),
-            type_imports=tuple(sorted(self.overlays)),
+            type_imports=tuple(sorted(self.overlays | self.types.typing_lines)),
         )
 
     def _check_names(self, properties: list[str], methods: list[str]) -> None:
@@ -215,6 +218,7 @@ class _Linker:
             pages=bool(shape.token),
             scope=scope,
             taken=self.types.taken,
+            positional=config.positional,
             table=table,
             source=self.config.source,
         )

@@ -9,6 +9,7 @@ import attrs
 
 from flyte_codegen.configuration.lines import Source
 from flyte_codegen.configuration.settings import OPTIONAL
+from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.diagnostics import fail
 from flyte_codegen.names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
@@ -119,6 +120,7 @@ def signature(
     pages: bool,
     scope: Scope,
     taken: Set[str],
+    positional: Sequence[str] = (),
     table: str,
     source: Source,
 ) -> Signature:
@@ -131,6 +133,7 @@ def signature(
         pages: Whether the list is paged, and takes `page_size=`.
         scope: The parts of the scope that default to the client's.
         taken: Names of types that the method uses, which no parameter may shadow.
+        positional: Optional parameters that may be passed by position, in this order.
         table: The method's table in codegen.toml, for remedies in errors.
         source: codegen.toml, for line numbers in errors.
 
@@ -142,10 +145,11 @@ def signature(
     by_keyword += (_LIMIT, _TIMEOUT_OF_PAGE) if kind is Kind.LIST and not pages else _EXTRA.get(kind, (_TIMEOUT,))
     by_keyword += scope.params
     by_keyword += [_CLIENT] if on_class else []
+    chosen = [_chosen(name, by_keyword, table, source) for name in dict.fromkeys(positional)]
+    by_keyword = [p for p in by_keyword if p not in chosen]
     # Required parameters first. The sort is stable, so both groups keep the order of the request.
-    made = Signature(
-        "cls" if on_class else "self", tuple(sorted(by_position, key=lambda p: not p.required)), tuple(by_keyword)
-    )
+    by_position = [*sorted(by_position, key=lambda p: not p.required), *chosen]
+    made = Signature("cls" if on_class else "self", tuple(by_position), tuple(by_keyword))
     counts = Counter(p.name for p in made.params)
     for param in params:
         hidden = param.name in RESERVED_AS_PARAMETER or param.name in taken - AROUND_METHODS
@@ -154,3 +158,13 @@ def signature(
             remedy = f'under [{table}], add params = {{ "path.to.field" = "another_name" }}'
             raise fail(source.at_table(table), f"[{table}] the parameter {param.name} {why}", remedy)
     return made
+
+
+def _chosen(name: str, params: Sequence[Param], table: str, source: Source) -> Param:
+    """Return a parameter that codegen.toml makes positional."""
+    for param in params:
+        if param.name == name:
+            return param
+    names = [param.name for param in params]
+    message = f"[{table}] positional names {name}, which is not a keyword parameter of the method"
+    raise fail(source.at_table(table, "positional"), message, nearest(name, names))

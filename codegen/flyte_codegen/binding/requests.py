@@ -14,6 +14,7 @@ from flyte_codegen.python import types as python_types
 from flyte_codegen.python.text import literal, sentence
 from flyte_codegen.python.type_names import TypeNames
 
+from .choices import choice_of, choices
 from .classify import Kind, Shape
 from .parameters import Param
 
@@ -239,7 +240,7 @@ class RequestBuilder:
     def _clause(self, param: FilterParam) -> str:
         if param.kind == "fixed":
             return f'equal({literal(param.field)}, "", {literal(param.value)})'
-        annotation = _FILTER_TYPES.get(param.kind) or f"Collection[{self.types.name(param.enum)} | str] | None"
+        annotation = _FILTER_TYPES.get(param.kind) or f"Several[{self._names_of(param)}] | None"
         self.params.append(Param(param.name, annotation, "None", param.doc))
         arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
         if param.enum:
@@ -250,6 +251,13 @@ class RequestBuilder:
             self.keep = f"beginning({literal(param.field)}, {param.name})"
             return f"containing({arguments})"
         return f"{_CLAUSES[param.kind]}({arguments})"
+
+    def _names_of(self, param: FilterParam) -> str:
+        """Return the annotation of one value of a filter on an enum."""
+        enum = self.types.name(param.enum)  # raises if the enum does not exist
+        choice = choice_of(choices(self.api, self.config), param)
+        self.types.typing_lines.add(f"from {self.config.package}.choices import {choice.name}")
+        return f"{enum} | {choice.name}"
 
     def _parameter(self, field: Field, path: str, owner: str) -> str:
         name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)

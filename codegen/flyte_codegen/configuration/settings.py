@@ -43,6 +43,8 @@ class FilterParam:
     kind: str
     doc: str
     enum: str = ""
+    accepts: str = ""
+    """The public class, `module:Class`, whose members the filter of an enum accepts as well."""
     value: str = ""
 
 
@@ -60,6 +62,8 @@ class MethodConfig:
     params: Mapping[str, str] = attrs.field(factory=dict[str, str])
     filters: tuple[str, ...] = ()
     omit: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
+    """Optional parameters that may be passed by position, in this order after the required ones."""
     final: str = ""
     each: str = ""
     fetch: str = ""
@@ -253,6 +257,7 @@ def _filter(name: str, section: Section) -> FilterParam:
         kind=section.required("kind"),
         doc=section.text("doc") if fixed else section.required("doc"),
         enum=section.required("enum") if kind.startswith("enum") else "",
+        accepts=section.shaped("accepts", "", _OVERLAY, "module:Class") if kind.startswith("enum") else "",
         value=section.required("value") if fixed else "",
     )
     section.finish()
@@ -292,6 +297,7 @@ def _method(label: str, section: Section) -> MethodConfig:
         params=section.mapping("params", names="values"),
         filters=section.texts("filters"),
         omit=section.texts("omit"),
+        positional=section.texts("positional"),
         final=section.name("final"),
         each=section.name("each"),
         fetch=section.name("fetch"),

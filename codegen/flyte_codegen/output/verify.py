@@ -102,8 +102,9 @@ def _finding(
 
 def _forbidden(tree: ast.Module, config: Config) -> Iterator[_Mistake]:
     within = tuple(f"{package}." for package in (config.package, *config.extern.values()))
-    # Overlay classes occur only in annotations, so their imports belong under TYPE_CHECKING.
-    overlays = {e.overlay.partition(":")[0] for e in config.entities}
+    # Classes of the overlay occur only in annotations, so their imports belong under TYPE_CHECKING.
+    classes = [e.overlay for e in config.entities] + [f.accepts for f in config.filters.values()]
+    overlays = {path.partition(":")[0] for path in classes}
     for statement in tree.body:
         type_only = isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING"
         for node, module in _imports(statement):

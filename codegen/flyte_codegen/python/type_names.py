@@ -71,6 +71,8 @@ class TypeNames:
         self.naming, self.home = naming, home
         self.taken = set(taken)
         self.lines: set[str] = set()
+        self.typing_lines: set[str] = set()
+        """Imports for annotations only."""
         self._names: dict[str, str] = {}
         self._services: dict[str, str] = {}
 

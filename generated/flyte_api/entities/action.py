@@ -32,6 +32,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     Stream,
     TimeFilter,
@@ -59,6 +60,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import ActionDetails
+    from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
@@ -113,13 +115,13 @@ class ActionBase(Entity[WorkflowAction]):
     def listall(
         cls,
         for_run_name: str,
-        *,
-        in_phase: Collection[ActionPhase | str] | None = None,
-        task_name: str | None = None,
-        created_at: TimeFilter | None = None,
-        updated_at: TimeFilter | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         parent_name: str | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
+        created_at: TimeFilter | None = None,
+        updated_at: TimeFilter | None = None,
+        *,
+        task_name: str | None = None,
         limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,
@@ -134,12 +136,12 @@ class ActionBase(Entity[WorkflowAction]):
                 starting with a letter. The server generates a name if a run is created without one.
             in_phase: Only items in one of these phases: `ActionPhase` members or names, such as ("succeeded",
                 "failed").
-            task_name: Only items of this task.
-            created_at: Only items created in this time range.
-            updated_at: Only items last changed in this time range.
             parent_name: Only items that this action started.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: `created_at`.
+            created_at: Only items created in this time range.
+            updated_at: Only items last changed in this time range.
+            task_name: Only items of this task.
             limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppApp
 from flyte_api.messages.flyteidl2.app.app_definition import Identifier, StatusDeploymentStatus
@@ -29,6 +28,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortBy,
     Watch,
     any_of,
@@ -47,6 +47,8 @@ from flyte_rpc.v1 import (
     watched,
 )
 
+if TYPE_CHECKING:
+    from flyte_api.choices import StatusDeploymentStatusName
 _NAME: Reads[str] = path(AppApp, "metadata.id.name")
 _PROJECT: Reads[str] = path(AppApp, "metadata.id.project")
 _DOMAIN: Reads[str] = path(AppApp, "metadata.id.domain")
@@ -131,19 +133,19 @@ class AppBase(Entity[AppApp]):
     async def get(
         cls,
         name: str,
-        *,
-        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Self:
         """Fetch an app.
 
         Args:
             name: Name, unique within project and domain; at most 30 characters.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Raises:
@@ -196,19 +198,19 @@ class AppBase(Entity[AppApp]):
     async def delete(
         cls,
         name: str,
-        *,
-        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
+        *,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> bool:
         """Delete an app. Open-source servers do not report whether it existed.
 
         Args:
             name: Name, unique within project and domain; at most 30 characters.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -267,11 +269,11 @@ class AppBase(Entity[AppApp]):
     @classmethod
     def listall(
         cls,
-        *,
-        in_status: Collection[StatusDeploymentStatus | str] | None = None,
         created_by_subject: str | None = None,
         sort_by: SortBy | None = None,
         limit: int | None = None,
+        in_status: Several[StatusDeploymentStatus | StatusDeploymentStatusName] | None = None,
+        *,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,
         project: str | None = None,
@@ -281,12 +283,12 @@ class AppBase(Entity[AppApp]):
         """List the apps of a project. Open-source servers ignore filters and sort order.
 
         Args:
-            in_status: Only items in one of these states: `DeploymentStatus` members or names, such as
-                ("active", "failed").
             created_by_subject: Only items created by this user, given as the identity provider's subject.
             sort_by: Field to sort by, such as "created_at" or ("name", "asc"); `-` in front for descending.
                 Default: the server's order.
             limit: Maximum number of items. Default: all.
+            in_status: Only items in one of these states: `DeploymentStatus` members or names, such as
+                ("active", "failed").
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -21,6 +20,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     any_of,
     as_filters,
@@ -36,6 +36,8 @@ from flyte_rpc.v1 import (
     unary,
 )
 
+if TYPE_CHECKING:
+    from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowAction, "metadata.condition.name")
 _ACTION_NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
@@ -119,7 +121,7 @@ class ConditionBase(Entity[WorkflowAction]):
         cls,
         run_name: str,
         *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         parent_action_name: str | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,

@@ -54,7 +54,7 @@ class ProjectBase(Entity[ProjectProject]):
 
     @fetching
     @classmethod
-    async def get(cls, id: str, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
+    async def _get(cls, id: str, *, timeout: float | timedelta | None = None, client: Client | None = None) -> Self:
         """Fetch a project, even if it is archived.
 
         Args:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -24,6 +23,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     TimeFilter,
     Watch,
@@ -45,6 +45,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import Run
+    from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
@@ -114,20 +115,20 @@ class RunBase(Entity[WorkflowRun]):
     @classmethod
     def listall(
         cls,
-        *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         task_name: str | None = None,
         task_version: str | None = None,
         created_by_subject: str | None = None,
-        created_at: TimeFilter | None = None,
-        updated_at: TimeFilter | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
-        paused_actions_only: bool = False,
         limit: int | None = None,
-        page_size: int | None = None,
-        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
+        created_at: TimeFilter | None = None,
+        updated_at: TimeFilter | None = None,
+        *,
+        paused_actions_only: bool = False,
+        page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List runs, the newest first.
@@ -138,16 +139,16 @@ class RunBase(Entity[WorkflowRun]):
             task_name: Only items of this task.
             task_version: Only items of this task version.
             created_by_subject: Only items created by this user, given as the identity provider's subject.
-            created_at: Only items created in this time range.
-            updated_at: Only items last changed in this time range.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: the newest first.
-            paused_actions_only: Only runs with an action that waits for a signal.
             limit: Maximum number of items. Default: all.
-            page_size: Items per request. Default: the client's.
-            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.
             domain: Domain id. Default: the client's.
+            created_at: Only items created in this time range.
+            updated_at: Only items last changed in this time range.
+            paused_actions_only: Only runs with an action that waits for a signal.
+            page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -197,7 +198,7 @@ class RunBase(Entity[WorkflowRun]):
         trigger_name: str,
         task_name: str,
         *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         task_version: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -22,6 +22,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     TimeFilter,
     Watch,
@@ -41,6 +42,8 @@ from flyte_rpc.v1 import (
     within,
 )
 
+if TYPE_CHECKING:
+    from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowAction, "metadata.task.id.name")
@@ -152,7 +155,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
         cls,
         for_run_name: str,
         *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         task_name: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,

@@ -32,6 +32,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     TimeFilter,
     Watch,
@@ -56,6 +57,7 @@ from flyte_rpc.v1 import (
 
 if TYPE_CHECKING:
     from flyte.remote import TrackedRun
+    from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowRun, "action.id.run.name")
 _PROJECT: Reads[str] = path(WorkflowRun, "action.id.run.project")
 _DOMAIN: Reads[str] = path(WorkflowRun, "action.id.run.domain")
@@ -279,7 +281,7 @@ class TrackedRunBase(Entity[WorkflowRun]):
     def listall(
         cls,
         *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         task_name: str | None = None,
         task_version: str | None = None,
         created_by_subject: str | None = None,

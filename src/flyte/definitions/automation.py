@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 
@@ -16,9 +16,16 @@ from .cron import check_cron
 UINT32 = 2**32
 
 
+_IN_TRIGGERS = (
+    "it belongs in the inputs of a trigger, as in flyte.Trigger(..., inputs={'name': flyte.TriggerTime}), "
+    "and is neither a default nor a value"
+)
+
+
 class Binding(enum.Enum):
     """The type of `TriggerTime` and `TriggeredArtifact`. Copies and unpickled objects are identical to the originals."""
 
+    ADVICE_AS_INPUT = enum.nonmember(_IN_TRIGGERS)
     TIME = "TriggerTime"
     ARTIFACT = "TriggeredArtifact"
 
@@ -45,6 +52,7 @@ class TriggeredPartition:
         key: Key of the partition. The input is a datetime for a time partition, else text.
     """
 
+    ADVICE_AS_INPUT: ClassVar[str] = _IN_TRIGGERS
     key: str = attrs.field(validator=_name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal, Self
@@ -17,7 +18,7 @@ from flyte_api.messages.flyteidl2.project.project_service import Project as Proj
 from flyte_api.messages.flyteidl2.task.run import Labels
 from flyte_api.services.flyteidl2.project.project_service import ProjectService
 from flyte_api.sorting import ProjectKey
-from flyte_rpc.arguments import text, texts
+from flyte_rpc.arguments import alias, text, texts
 from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
@@ -27,8 +28,22 @@ from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
 _MAX_ID = 63
+_ID = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _MAX_DESCRIPTION = 300
 _STATES: dict[str, ProjectState] = {"active": ProjectState.ACTIVE, "archived": ProjectState.ARCHIVED}
+
+
+def _checked_id(id: str) -> str:
+    """Check the id of a new project. Clusters name namespaces after it, so they could not run its tasks otherwise."""
+    text("id", id, 1, _MAX_ID)
+    if not _ID.fullmatch(id):
+        near = re.sub(r"[^a-z0-9]+", "-", id.lower()).strip("-")
+        hint = f"; {near!r} would be one" if near else ""
+        raise ValueError(
+            "id must be lower-case letters, digits and dashes, with a letter or digit at both ends, "
+            f"and {id!r} is not{hint}. name= takes any text."
+        )
+    return id
 
 
 class Project(ProjectBase):
@@ -59,6 +74,34 @@ class Project(ProjectBase):
 
     @fetching
     @classmethod
+    async def get(
+        cls,
+        id: str | None = None,
+        *,
+        name: str | None = None,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Fetch a project, even if it is archived.
+
+        Args:
+            id: Unique and permanent id.
+            name: The name that the official SDK has for `id`. It is not the display name.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Raises:
+            TypeError: The id is missing, or both names of it are given.
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The project does not exist.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `ProjectService.GetProject`.
+        """
+        return await cls._get.aio(alias("id", id, "name", name), timeout=timeout, client=client)
+
+    @fetching
+    @classmethod
     @within_timeout
     async def create(
         cls,
@@ -73,7 +116,8 @@ class Project(ProjectBase):
         """Create a project.
 
         Args:
-            id: Unique id, at most 63 characters. It cannot be changed later.
+            id: Unique id: at most 63 lower-case letters, digits and dashes, with a letter or digit at both ends. It cannot
+                be changed later.
             name: Display name.
             description: Description, at most 300 characters. Default: none.
             labels: Labels. Default: none.
@@ -93,7 +137,7 @@ class Project(ProjectBase):
         """
         caller = resolve_client(client)
         message = ProjectMessage(
-            id=text("id", id, 1, _MAX_ID),
+            id=_checked_id(id),
             name=text("name", name, 0, 255),
             description=text("description", description, 0, _MAX_DESCRIPTION),
             labels=Labels(values=texts("labels", labels)) if labels else None,
@@ -209,10 +253,10 @@ class Project(ProjectBase):
     @classmethod
     def listall(
         cls,
-        *,
         filters: str | None = None,
         sort_by: SortedBy[ProjectKey] | None = None,
         archived: bool = False,
+        *,
         limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,

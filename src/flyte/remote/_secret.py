@@ -72,8 +72,8 @@ class Secret(SecretBase):
         name: str,
         value: str | bytes,
         type: SecretType = "regular",
-        *,
         cluster_pool: str | None = None,
+        *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
@@ -114,8 +114,8 @@ class Secret(SecretBase):
         name: str,
         value: str | bytes,
         type: SecretType = "regular",
-        *,
         cluster_pool: str | None = None,
+        *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
@@ -153,8 +153,8 @@ class Secret(SecretBase):
     async def get(
         cls,
         name: str,
-        *,
         cluster_pool: str | None = None,
+        *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
@@ -186,10 +186,10 @@ class Secret(SecretBase):
     @classmethod
     def listall(
         cls,
+        limit: int | None = None,
+        cluster_pool: str | None = None,
         *,
         include_system_secrets: bool = False,
-        cluster_pool: str | None = None,
-        limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,
         project: str | None = None,
@@ -199,9 +199,9 @@ class Secret(SecretBase):
         """List secrets.
 
         Args:
-            include_system_secrets: Include secrets of the control plane itself. Default: False.
-            cluster_pool: Only secrets of this cluster pool. Default: none.
             limit: Maximum number of items. Default: all.
+            cluster_pool: Only secrets of this cluster pool. Default: none.
+            include_system_secrets: Include secrets of the control plane itself. Default: False.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id; "" for none. Default: the client's, if it has one.
@@ -244,8 +244,8 @@ class Secret(SecretBase):
     async def delete(
         cls,
         name: str,
-        *,
         cluster_pool: str | None = None,
+        *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import Future
-from contextlib import suppress
 from copy import deepcopy
 from datetime import timedelta
-from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, overload
 
-from flyte._client import resolve_client
-from flyte.errors import DeadlineExceededError, RemoteTaskNotFoundError, RemoteTaskUsageError, RpcError
+from flyte.errors import DeadlineExceededError, RemoteTaskUsageError
 from flyte_api.entities.task import TaskBase
 from flyte_api.entities.task_version import TaskVersionBase
 from flyte_api.messages.flyteidl2.task.task_service import ListTasksRequestKnownFilter
 from flyte_api.sorting import TaskKey
-from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import before_deadline, is_bounded, within_timeout
 from flyte_rpc.entities.filters import SortedBy
@@ -26,15 +22,14 @@ from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
 
-from ._common import console_url
+from ._common import ProjectScope, console_url
 from .tasks.details import TaskDetails, require_context
+from .tasks.lookup import AutoVersion, check_version, task_not_found
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from .tasks.override import Overrides
-
-AutoVersion = Literal["latest", "current"]
 
 
 class TaskVersion(TaskVersionBase):
@@ -53,6 +48,52 @@ class Task(TaskBase):
 
     _REPR = ("name", "version", "project", "domain", "deployed_at", "short_description")
 
+    @overload
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        *,
+        version: str,
+        client: Client | None = None,
+    ) -> LazyEntity: ...
+    @overload
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None,
+        domain: str | None,
+        version: str,
+        *,
+        client: Client | None = None,
+    ) -> LazyEntity: ...
+    @overload
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        version: None = None,
+        *,
+        auto_version: AutoVersion,
+        client: Client | None = None,
+    ) -> LazyEntity: ...
+    @overload
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None,
+        domain: str | None,
+        version: None,
+        auto_version: AutoVersion,
+        *,
+        client: Client | None = None,
+    ) -> LazyEntity: ...
     @classmethod
     def get(
         cls,
@@ -80,30 +121,23 @@ class Task(TaskBase):
 
         Calls nothing.
         """
-        text("name", name, 1, 255)
-        if auto_version is not None and auto_version not in get_args(AutoVersion):
-            raise ValueError(f"auto_version must be 'latest' or 'current', not {auto_version!r}")
-        if (version is None) == (auto_version is None):
-            given = "both were" if version is not None else "neither was"
-            raise ValueError(f"Task.get takes either version= or auto_version=, and {given} given")
-        if version is not None:
-            text("version", version, 1, 63)
+        check_version(name, version, auto_version)
         return LazyEntity(name, project, domain, version, auto_version, client)
 
     @listing
     @classmethod
     def listall(
         cls,
-        *,
         by_task_name: str | None = None,
         by_task_env: str | None = None,
-        entrypoint: bool | None = None,
-        sort_by: SortedBy[TaskKey] | None = None,
-        limit: int | None = None,
-        page_size: int | None = None,
-        timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
+        sort_by: SortedBy[TaskKey] | None = None,
+        limit: int | None = None,
+        entrypoint: bool | None = None,
+        *,
+        page_size: int | None = None,
+        timeout: float | timedelta | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List deployed tasks, one entry for each name, with its newest version.
@@ -111,15 +145,15 @@ class Task(TaskBase):
         Args:
             by_task_name: Only the task with this full name.
             by_task_env: Only tasks of this environment, the part of their names before the first dot.
-            entrypoint: True for tasks marked as entry points, False for all others. Default: both. Servers that do
-                not store the mark ignore this argument.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
             sort_by: Field to sort by, such as "name" or ("created_at", "asc"); `-` in front for descending. Default:
                 the newest first.
             limit: Maximum number of items. Default: all.
+            entrypoint: True for tasks marked as entry points, False for all others. Default: both. Servers that do
+                not store the mark ignore this argument.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
-            project: Project id. Default: the client's.
-            domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:
@@ -146,8 +180,8 @@ class Task(TaskBase):
         )
 
 
-_SUGGESTED_FROM = 500
-"""Maximum number of task names to search for a suggestion."""
+class _Place(ProjectScope):
+    client: Client | None
 
 
 class LazyEntity:
@@ -187,6 +221,10 @@ class LazyEntity:
         made = cls(details.name, details.project, details.domain, details.version, None, client)
         made._details = details
         return made
+
+    @property
+    def _place(self) -> _Place:
+        return {"project": self._project, "domain": self._domain, "client": self._client}
 
     @property
     def name(self) -> str:
@@ -239,9 +277,7 @@ class LazyEntity:
     async def _load(self, pending: Future[TaskDetails]) -> TaskDetails:
         try:
             version = self._version or await self._resolve_version()
-            found = await TaskDetails.fetch.aio(
-                self._name, version, project=self._project, domain=self._domain, client=self._client
-            )
+            found = await TaskDetails.fetch.aio(self._name, version, **self._place)
         except BaseException as cause:
             with self._lock:
                 self._pending = None
@@ -265,22 +301,10 @@ class LazyEntity:
                     "runs in, but this code does not run in a task; pass version= or auto_version='latest'"
                 )
             return version
-        versions = Task.versions(self._name, limit=1, project=self._project, domain=self._domain, client=self._client)
-        newest = await versions.first.aio()
+        newest = await Task.versions(self._name, limit=1, **self._place).first.aio()
         if newest is None:
-            raise RemoteTaskNotFoundError(await self._missing())
+            raise await task_not_found(self._name, None, **self._place)
         return newest.version
-
-    async def _missing(self) -> str:
-        """Return the message for a nonexistent task, with a similar name as a suggestion."""
-        scope = resolve_client(self._client).scope(self._project, self._domain)
-        message = f"No task named {self._name!r} in {scope.project}/{scope.domain}."
-        with suppress(RpcError):  # the suggestion is optional, so its errors are ignored
-            tasks = Task.listall(limit=_SUGGESTED_FROM, project=scope.project, domain=scope.domain, client=self._client)
-            names = [task.name async for task in tasks]
-            if near := get_close_matches(self._name, names, n=1):
-                message += f" Did you mean {near[0]!r}?"
-        return message
 
     @blocking
     async def override(self, **changes: Unpack[Overrides]) -> LazyEntity:
@@ -305,7 +329,7 @@ class LazyEntity:
         """Call the task from within another task. See `TaskDetails.__call__`."""
         if args:
             raise RemoteTaskUsageError(
-                f"task {self._name} takes its inputs by name only; {len(args)} were given by position"
+                f"task {self._name} takes its inputs by name only, and {len(args)} came by position; write task(name=value)"
             )
         if self._details is not None:
             return self._details(**kwargs)

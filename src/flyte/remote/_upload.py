@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from pathlib import Path
 
+from flyte.errors import FlyteWarning
 from flyte.types.files.progress import Progress
 from flyte.types.files.upload import Uploader
-from flyte_rpc.arguments import text
+from flyte_rpc.arguments import alias, text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.sync.decorators import blocking_function
 
+StrPath = str | os.PathLike[str]
 _TIMEOUT = 600.0
 _TYPE = re.compile(r"[!-~]+/[ -~]*[!-~]")
 
 
 @blocking_function
 async def upload_file(
-    path: str | os.PathLike[str],
+    path: StrPath | None = None,
+    verify: bool = True,
     *,
+    fp: StrPath | None = None,
     fname: str | None = None,
     content_type: str | None = None,
     project: str | None = None,
@@ -34,6 +39,9 @@ async def upload_file(
 
     Args:
         path: The file.
+        verify: Accepted for programs of the official SDK. The client's settings decide about certificates, so False has no effect
+            and issues a `FlyteWarning`.
+        fp: The name that the official SDK has for `path`.
         fname: File name in the storage. Default: the name of the file.
         content_type: Media type. Default: "application/octet-stream".
         project: Project id. Default: the client's.
@@ -49,6 +57,7 @@ async def upload_file(
 
     Raises:
         OSError: The file cannot be read.
+        TypeError: The path is missing or has the wrong type.
         ValueError: An argument is invalid; nothing was sent.
         InitializationError: No client, project or domain is set.
         UploadTimeoutError: `timeout` has passed, or the storage asks for a longer wait.
@@ -57,21 +66,25 @@ async def upload_file(
 
     Calls `DataProxyService.CreateUploadLocation`, and uploads to the returned link.
     """
+    source = Path(alias("path", path, "fp", fp))
+    _check_verify(verify)
     name = "" if fname is None else text("fname", fname, 1)
     if "/" in name or name in (".", ".."):
         raise ValueError(f"fname must be a file name, not a path such as {name!r}; upload_dir keeps directories")
     kind = "application/octet-stream" if content_type is None else text("content_type", content_type)
     if not _TYPE.fullmatch(kind):
         raise ValueError(f"content_type must be a media type such as 'text/csv', not {kind!r}")
-    with Uploader(client, project, domain, timeout, Path(path), progress=progress) as uploader:
+    with Uploader(client, project, domain, timeout, source, progress=progress) as uploader:
         stored = await uploader.file(name, kind)
     return stored.digest, stored.uri
 
 
 @blocking_function
 async def upload_dir(
-    path: str | os.PathLike[str],
+    path: StrPath | None = None,
+    verify: bool = True,
     *,
+    dir_path: StrPath | None = None,
     prefix: str | None = None,
     project: str | None = None,
     domain: str | None = None,
@@ -85,6 +98,9 @@ async def upload_dir(
 
     Args:
         path: The directory.
+        verify: Accepted for programs of the official SDK. The client's settings decide about certificates, so False has no effect
+            and issues a `FlyteWarning`.
+        dir_path: The name that the official SDK has for `path`.
         prefix: Target directory in the storage, such as "models/v1". Existing files stay; a different file of the same
             name is an error. Default: derived from the content, so that uploads are idempotent.
         project: Project id. Default: the client's.
@@ -109,8 +125,17 @@ async def upload_dir(
 
     Calls `DataProxyService.CreateUploadLocation` for each file.
     """
+    source = Path(alias("path", path, "dir_path", dir_path))
+    _check_verify(verify)
     place = "" if prefix is None else text("prefix", prefix, 1)
     if place and not {"", ".", ".."}.isdisjoint(place.split("/")):
         raise ValueError(f"prefix must be a relative directory such as 'models/v1', not {place!r}")
-    with Uploader(client, project, domain, timeout, Path(path), progress=progress) as uploader:
+    with Uploader(client, project, domain, timeout, source, progress=progress) as uploader:
         return (await uploader.directory(place)).uri
+
+
+def _check_verify(verify: bool) -> None:
+    if not verify:
+        # An upload without checks of certificates must be asked for where it is done: in the settings of the connections.
+        advice = "verify=False has no effect; pass flyte.Network(verify=False) to flyte.init or Client"
+        warnings.warn(advice, FlyteWarning, stacklevel=2)

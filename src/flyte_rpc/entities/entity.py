@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
@@ -14,6 +15,7 @@ from flyte_rpc.calls.registry import ClientRegistry
 from flyte_rpc.codec.message import Message
 from flyte_rpc.codec.paths import at_path
 from flyte_rpc.codec.wire import head
+from flyte_rpc.sync.misuse import refuse_construction
 
 _LENGTH_DELIMITED = 2
 
@@ -49,6 +51,10 @@ class Entity(Generic[M]):
 
     pb2: M
     _client: Client | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.pb2, self._MESSAGE):
+            refuse_construction(type(self), self.pb2)
 
     @property
     def client(self) -> Client:
@@ -183,6 +189,19 @@ def _first(buf: bytes, wanted: int) -> bytes:
         else:
             raise ValueError(f"a field of the wire type {kind}")
     return b""
+
+
+def _with_advice(init: Callable[..., None]) -> Callable[..., None]:
+    @wraps(init)
+    def __init__(self: Entity[Any], pb2: Any = None, client: Client | None = None) -> None:
+        init(self, pb2, client)
+
+    return __init__
+
+
+if not TYPE_CHECKING:
+    # Without a message, the check after the construction says what to write. Python would name an argument of a base class.
+    Entity.__init__ = _with_advice(Entity.__init__)
 
 
 def _attribute(entity: Any, entry: str) -> tuple[str, object]:

@@ -14,11 +14,14 @@ from flyte_rpc.arguments import instant
 
 M = TypeVar("M")
 K = TypeVar("K", bound=str)
+V = TypeVar("V")
 
 Direction = Literal["asc", "desc"]
 SortedBy: TypeAlias = K | tuple[K, Direction] | Sequence[K | tuple[K, Direction]]
 """`"created_at"` or `("created_at", "asc")` ascending, `"-created_at"` or `("created_at", "desc")` descending, or several.
 `K` is the type of the allowed keys, which includes each key with a leading `-`."""
+Several: TypeAlias = Collection[V] | tuple[V, ...]
+"""Several values. mypy infers the type of `("failed",)` from a tuple type only."""
 SortBy: TypeAlias = SortedBy[str]
 """A sort order with arbitrary keys."""
 
@@ -121,31 +124,30 @@ def any_of(
     numbers = list(dict.fromkeys(_number(argument, value, members) for value in values))
     if not numbers:
         raise ValueError(f"{argument} is empty, so nothing can match; omit it to list all items")
-    texts = [_proto_name(argument, n, members) if by_name else str(n) for n in numbers]
+    texts = [str(getattr(members(n), "proto_name", "")) if by_name else str(n) for n in numbers]
     yield "EQUAL" if len(numbers) == 1 else "VALUE_IN", field, texts
 
 
-def _proto_name(argument: str, number: int, members: type[enum.IntEnum]) -> str:
-    name: str | None = getattr(members(number), "proto_name", None)
-    if name is None:
-        raise ValueError(f"{argument} has {number}, which has no name; the server filters by name")
-    return name
-
-
 def _number(argument: str, value: object, members: type[enum.IntEnum]) -> int:
+    known = {n: m for n, m in members.__members__.items() if n != "UNSPECIFIED"}
     if isinstance(value, int) and not isinstance(value, bool):
+        if value not in known.values():
+            raise ValueError(f"{argument} has the unknown number {int(value)}; known: {_names(known)}")
         return int(value)
     name = value.name if isinstance(value, enum.Enum) else value
     if not isinstance(name, str):
         raise TypeError(f"{argument} takes names, not {type(value).__name__} ({value!r})")
-    known = {n: m for n, m in members.__members__.items() if n != "UNSPECIFIED"}
     prefix: str = getattr(members, "__proto_prefix__", "")
     found = known.get(name.upper().replace("-", "_").removeprefix(prefix))
     if found is None:
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {', '.join(n.lower() for n in known)}"
-        raise ValueError(f"{argument} has the unknown value {name!r}; {hint}")
+        hint = f"did you mean {near[0].lower()!r}?" if near else f"known: {_names(known)}"
+        raise ValueError(f"{argument} has the unknown value {str(name)!r}; {hint}")
     return int(found)
+
+
+def _names(members: Iterable[str]) -> str:
+    return ", ".join(name.lower() for name in members)
 
 
 def within(field: str, argument: str, span: TimeFilter | None) -> Iterator[Clause]:
@@ -212,5 +214,10 @@ def _order(part: Any) -> Iterator[tuple[str, Direction]]:
         near = difflib.get_close_matches(str(way), ("asc", "desc"), n=1)
         raise ValueError(
             f"sort_by has the direction {way!r}; {f'did you mean {near[0]!r}?' if near else 'known: asc, desc'}"
+        )
+    if not isinstance(part, str) and key.startswith("-"):
+        name = key.lstrip("-")
+        raise ValueError(
+            f"sort_by has {part!r}, which gives the direction twice; write ({name!r}, 'asc') or ({name!r}, 'desc')"
         )
     yield key, "asc" if way == "asc" else "desc"

@@ -13,6 +13,7 @@ from flyte_rpc.calls.options import carrying, within
 from flyte_rpc.errors import SdkError
 from flyte_rpc.sync import bridge
 from flyte_rpc.sync.decorators import blocking
+from flyte_rpc.sync.misuse import NotASequence
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -38,7 +39,7 @@ class _BothWays(Protocol[T_co]):
     def __aiter__(self) -> AsyncGenerator[T_co, None]: ...
 
 
-class Pager(Generic[T]):
+class Pager(NotASequence, Generic[T]):
     """A listing for `for` or `async for`. It fetches nothing before the loop starts; each loop starts from the first page.
 
     A loop yields each entity once. If servers count pages by position, a new entity moves others to the next page, which
@@ -46,6 +47,8 @@ class Pager(Generic[T]):
     cannot find what moves the other way: when an entity disappears from a page that was already fetched, or moves there,
     one entity of the next page may be missing.
     """
+
+    _instead = "pager.collect()"
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from copy import copy
@@ -14,7 +15,7 @@ from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
-from flyte_rpc.errors import RpcError
+from flyte_rpc.errors import InvalidArgumentError, RpcError
 
 from .entity import Entity, listing_key
 from .pager import Page, Pager
@@ -83,7 +84,11 @@ def paged(
                 setattr(page_request, page, holder)
             for name, value in zip(names, (size, at), strict=True):
                 setattr(holder, name, value)
-        reply = await unary(client, rpc, page_request)
+        try:
+            reply = await unary(client, rpc, page_request)
+        except InvalidArgumentError as error:
+            error.hint = error.hint or _smaller_pages(error, size)
+            raise
         entities = [make(item, client) for item in items(reply) or ()]
         if keep is not None:
             entities = [entity for entity in entities if keep(entity)]
@@ -95,6 +100,16 @@ def paged(
     size = client.page_size if page_size is None else page_size
     key = listing_key(cast("type[Entity[Any]]", make)) if _is_entity(make) else None
     return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=key)
+
+
+def _smaller_pages(error: InvalidArgumentError, size: int) -> str:
+    """The hint for a request that may have asked for more items at a time than the server allows."""
+    allowed = next(
+        (int(n) for n in re.findall(r"(?:maximum|at most|limit)\D{0,20}(\d+)", error.message) if 0 < int(n) < size), 0
+    )
+    if not allowed:
+        return ""
+    return f"Pass page_size={allowed} or less, for requests of {size} items. `limit=` is the total and may be larger."
 
 
 def watched(

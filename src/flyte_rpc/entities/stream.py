@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from flyte_rpc.calls.options import carrying_stream
 from flyte_rpc.sync import bridge
+from flyte_rpc.sync.misuse import NotASequence, warn_if_in_coroutine
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ _CLOSE_SECONDS = 5.0
 """Seconds that closing a blocking loop waits for its source to clean up."""
 
 
-class Stream(Generic[T]):
+class Stream(NotASequence, Generic[T]):
     """A stream of items from an async generator. Each loop opens a new generator and closes it when the loop ends.
 
     `for` takes all available items at once, so a busy source costs one thread switch per batch. A `with`
@@ -58,6 +59,7 @@ class Stream(Generic[T]):
         return generator
 
     def __iter__(self) -> Iterator[T]:
+        warn_if_in_coroutine("use `async for`")
         feed = _Feed(self._batches)
         self._feeds.add(feed)
         if self._held is not None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, wait
 from typing import Any, Generic, TypeVar
 
-from flyte_rpc.errors import BlockingCallError
+from flyte_rpc.errors import BlockingCallError, BlockingCallWarning
+
+from .misuse import warn_if_in_coroutine
 
 T = TypeVar("T")
 
@@ -117,18 +119,24 @@ def call_soon(callback: Callable[[], object]) -> None:
     _running().loop.call_soon_threadsafe(callback)
 
 
-def run(coro: Coroutine[Any, Any, T]) -> T:
+def run(coro: Coroutine[Any, Any, T], *, advice: str = "use `async for`, or await the .aio form") -> T:
     """Wait for a coroutine that runs on the bridge's loop.
 
     When the wait is interrupted, by Ctrl-C for example, the coroutine is cancelled.
 
     Args:
         coro: The coroutine. Its own deadline limits the wait.
+        advice: What to write in coroutines, for the warning that the call stops their event loop.
 
     Raises:
         BlockingCallError: The caller is on the bridge's own thread, which cannot wait for itself.
     """
     check_blocking_allowed(coro)
+    try:
+        warn_if_in_coroutine(advice)
+    except BlockingCallWarning:  # a filter makes it an error
+        coro.close()
+        raise
     loop = _running().loop
     call = _Call(coro)
     try:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from . import bridge
+from .misuse import check_arguments, refuse_class_call
 
 __all__ = ["Blocking", "Streaming", "blocking", "blocking_function", "fetching", "streaming"]
 
@@ -37,7 +38,15 @@ _NOT_OURS = frozenset({"__wrapped__", "__code__"})
 class _Method:
     """A method bound to a class or an instance, with the metadata of its function."""
 
-    def __init__(self, function: Callable[..., Any], *bound: object) -> None:
+    def __init__(self, function: Callable[..., Any], *bound: object, owner: type | None = None) -> None:
+        """Bind the function.
+
+        Args:
+            function: The function.
+            bound: The class or instance, if the function has one.
+            owner: The class through which a method of instances was accessed, if nothing is bound.
+        """
+        self._owner = owner
         self.__wrapped__ = function
         self.__doc__ = function.__doc__
         self.__module__ = function.__module__
@@ -61,6 +70,22 @@ class _Method:
         if notice is not None:
             warnings.warn(notice, DeprecationWarning, stacklevel=3)
 
+    def _check_instance(self, args: tuple[Any, ...]) -> None:
+        """Refuse the call of a method of instances on the class, unless an instance is the first argument."""
+        if self._owner is not None and not (args and isinstance(args[0], self._owner)):
+            refuse_class_call(self._owner, self.__wrapped__.__name__)
+
+    def _check_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Replace Python's error for a call with wrong arguments, which names the class that defines the method."""
+        check_arguments(self._public_name(), self._signature(), args, kwargs)
+
+    def _public_name(self) -> str:
+        owner = self._bound[0] if self._bound else self._owner
+        if owner is None:
+            return self.__wrapped__.__name__
+        cls = owner if isinstance(owner, type) else type(owner)
+        return f"{cls.__name__}.{self.__wrapped__.__name__}"
+
     def __get__(self, instance: object, owner: type | None = None) -> Self:
         return self  # this makes `help()` list it among the methods
 
@@ -74,7 +99,12 @@ class _Awaiting(_Method):
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         self._warn_if_deprecated()
-        return self.__wrapped__(*self._bound, *args, **kwargs)
+        self._check_instance(args)
+        try:
+            return self.__wrapped__(*self._bound, *args, **kwargs)
+        except TypeError:
+            self._check_arguments(args, kwargs)
+            raise
 
 
 class _HasAio(_Method):
@@ -82,7 +112,7 @@ class _HasAio(_Method):
 
     @property
     def _awaiting(self) -> _Awaiting:
-        return _Awaiting(self.__wrapped__, *self._bound)
+        return _Awaiting(self.__wrapped__, *self._bound, owner=self._owner)
 
 
 class Blocking(_HasAio, Generic[P, R]):
@@ -90,7 +120,13 @@ class Blocking(_HasAio, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
-        return bridge.run(cast("Coroutine[Any, Any, R]", self.__wrapped__(*self._bound, *args, **kwargs)))
+        self._check_instance(args)
+        try:
+            coro: Coroutine[Any, Any, R] = self.__wrapped__(*self._bound, *args, **kwargs)
+            return bridge.run(coro, advice=f"write `await {self._public_name()}.aio(...)`")
+        except TypeError:
+            self._check_arguments(args, kwargs)
+            raise
 
     if TYPE_CHECKING:
 
@@ -106,7 +142,12 @@ class Streaming(_HasAio, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         self._warn_if_deprecated()
-        return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+        self._check_instance(args)
+        try:
+            return cast(R, self.__wrapped__(*self._bound, *args, **kwargs))
+        except TypeError:
+            self._check_arguments(args, kwargs)
+            raise
 
     if TYPE_CHECKING:
 
@@ -135,7 +176,9 @@ class Descriptor:
     def _bind(self, instance: object, owner: type) -> Any:
         if self._of_class:
             return self._kind(self.__wrapped__, owner)
-        return self._kind(self.__wrapped__) if instance is None else self._kind(self.__wrapped__, instance)
+        if instance is None:
+            return self._kind(self.__wrapped__, owner=owner)
+        return self._kind(self.__wrapped__, instance)
 
 
 class fetching(Descriptor, Generic[P]):  # decorators are named like functions

@@ -159,9 +159,9 @@ def test_the_lists_are_frozen() -> None:
     assert sizes == {
         "RESERVED_IN_MESSAGE": 70,
         "RESERVED_IN_ENUM": 53,
-        "RESERVED_IN_ENTITY": 84,
+        "RESERVED_IN_ENTITY": 85,
         "RESERVED_IN_SERVICE": 45,
-        "RESERVED_AS_PARAMETER": 88,
+        "RESERVED_AS_PARAMETER": 89,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 102,
         "RESERVED_AS_SERVICE": 45,

@@ -147,7 +147,7 @@ async def test_filters_for_servers_that_go_by_names(tmp_path: Path) -> None:
         async for client in _connected(service):
             await Book.listall(state=("lent", state.DISCARDED), client=client).first.aio()
             await Book.listall(state=[f"{state.__proto_prefix__}LENT"], client=client).first.aio()
-            with pytest.raises(ValueError, match="state has 77, which has no name; the server filters by name"):
+            with pytest.raises(ValueError, match="state has the unknown number 77; known: shelved, lent, discarded"):
                 Book.listall(state=[77], client=client)
     assert [(f.function.name, f.field, f.values) for r in service.requests for f in r.request.filters] == [
         ("VALUE_IN", "state", [state.LENT.proto_name, state.DISCARDED.proto_name]),
@@ -271,6 +271,29 @@ def test_entities_are_equal_by_what_names_them(Book: Any, books: Fragment) -> No
     assert hash(one) == hash(named(project="p", name="a"))
     assert one != named(project="p", name="b")
     assert one != named(project="q", name="a")
+
+
+async def test_parameters_by_position_and_names_of_enums(tmp_path: Path) -> None:
+    toml = TOML.replace(
+        'omit = ["scope.name"]', 'omit = ["scope.name"]\npositional = ["titled", "limit", "in_state", "project"]'
+    ).replace('enum = "library.BookState"', 'enum = "library.BookState"\naccepts = "overlay_of_books:State"')
+    with importable(tmp_path):
+        books = library(tmp_path, toml).generate()
+        listall = books.get("entities.book:BookBase").listall
+        names = [name for name, p in inspect.signature(listall).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert names == ["titled", "limit", "in_state", "project"]
+        annotation = inspect.signature(listall).parameters["in_state"].annotation
+        assert annotation == "Several[BookState | BookStateName] | None"
+        choices = books.load("choices")
+        literal, accepted = choices.BookStateName.__args__
+        assert literal.__args__ == ("shelved", "lent", "discarded")
+        assert accepted.__forward_arg__ == "overlay_of_books.State"
+        service = shelf(books)
+        async for client in _connected(service):
+            await listall("fiction.t1", 1, ("lent",), "other", client=client).collect.aio()
+        (request,) = service.requests
+        assert (request.scope.project, request.request.limit) == ("other", 1)
+        assert [f.values for f in request.request.filters] == [["2"], ["fiction.t1"]]
 
 
 def test_docstrings_tell_parameters_and_the_rpc(Book: Any) -> None:
@@ -439,6 +462,7 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
         ('ListFlat = { params = { text = "caller" } }', "the parameter caller would shadow a name that the method uses", "add params"),
         ('ListFlat = { params = { text = "FlatRequest" } }', "the parameter FlatRequest would shadow a name that the method uses", "add params"),
         ('ListFlat = { params = { text = "scope_" } }', "the parameter scope_ would occur twice", "add params"),
+        ('ListFlat = { positional = ["limt"] }', "positional names limt, which is not a keyword parameter", "did you mean limit?"),
         ('ListFlat = { returns = "Itm" }', "no entity named Itm", "did you mean Item?"),
         ("ListFlt = {}", "no RPC named test.Items.ListFlt", "did you mean test.Items.ListFlat?"),
         ('ListFlat = { name = "name" }', "two of its methods and properties are named name", "rename one"),

@@ -327,7 +327,7 @@ async def test_bad_arguments_send_nothing(
         ({"in_status": "active"}, r"in_status takes several values; for one, write in_status=\('active',\)"),
         ({"in_status": ("activ",)}, "did you mean 'active'"),
         ({"in_status": ()}, "in_status is empty"),
-        ({"in_status": (42,)}, "in_status has 42, which has no name"),
+        ({"in_status": (42,)}, "in_status has the unknown number 42"),
         ({"sort_by": ("name", "up")}, "direction 'up'"),
         ({"limit": -1}, "limit"),
     ],

@@ -71,10 +71,28 @@ async def _fetch(lazy: LazyEntity) -> TaskDetails:
 
 def test_a_failed_fetch_is_not_remembered(box: Devbox, calls: list[CallRecord]) -> None:
     lazy = Task.get("remote.tasks.later", version="v1")
-    with pytest.raises(RemoteTaskNotFoundError, match=r"remote\.tasks\.later has no version v1"):
+    with pytest.raises(RemoteTaskNotFoundError, match=r"'remote\.tasks\.later' with version 'v1' in"):
         lazy.fetch()
     flyte.devbox.deploy(tasks.nothing, name="remote.tasks.later", version="v1")
     assert lazy.fetch().version == "v1"
+
+
+def test_a_misspelt_name_with_a_version_is_suggested(multiply: TaskDetails) -> None:
+    misspelt = multiply.name.replace("multiply", "mutliply")
+    with pytest.raises(RemoteTaskNotFoundError, match=f"No task named '{misspelt}'.*Did you mean '{multiply.name}'"):
+        Task.get(misspelt, version=multiply.version).fetch()
+    with pytest.raises(RemoteTaskNotFoundError, match=f"no version 'v0'.*; its newest version is '{multiply.version}'"):
+        flyte.run(Task.get(multiply.name, version="v0"), x=1)
+
+
+def test_inputs_by_position(multiply: TaskDetails, calls: list[CallRecord]) -> None:
+    for task in (multiply, Task.get(multiply.name, version=multiply.version)):
+        for start in (flyte.run, flyte.with_runcontext(name="by-position").run):
+            with pytest.raises(
+                RemoteTaskUsageError, match=r"by name only, and 2 came .* flyte\.run\(task, x=\.\.\., y="
+            ):
+                start(task, 3, 4)  # type: ignore[arg-type]
+    assert not any("CreateRun" in call.method for call in calls)
 
 
 async def test_a_cancelled_fetch_leaves_the_others_alone(multiply: TaskDetails) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import flyte
 from flyte._launch import Runner
-from flyte.errors import DeadlineExceededError, UnavailableError
+from flyte.errors import DeadlineExceededError, PermissionDeniedError, UnavailableError
 from flyte.remote import Run, TaskDetails
 from flyte.remote.launch.run_context import RunContext, random_run_name
 from flyte.types import File
@@ -200,7 +200,7 @@ async def test_a_link_for_an_upload_is_asked_for_again(tmp_path: Path) -> None:
         with cutting_proxy(server.endpoint) as proxy:
             async with Client(proxy.endpoint, project="p", domain="d", retry=AT_ONCE) as client:
                 cut.append(proxy)
-                with pytest.raises(PermissionError, match="no more"):
+                with pytest.raises(PermissionDeniedError, match="no more"):
                     await File.from_local.aio(tmp_path / "a", client=client)
     assert len(storage.signed) == 2
 

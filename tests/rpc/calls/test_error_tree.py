@@ -42,9 +42,6 @@ def test_a_status_that_grpc_does_not_define_is_unknown() -> None:
         (errors.TaskTimeoutError, TimeoutError),
         (errors.InvalidArgumentError, ValueError),
         (errors.DecodeError, ValueError),
-        (errors.PermissionDeniedError, PermissionError),
-        (errors.EndpointError, ConnectionError),
-        (errors.ConnectionLostError, ConnectionError),
         (errors.RemoteTaskNotFoundError, LookupError),
         (errors.AppFailedError, RuntimeError),
         (errors.AppDeletedError, LookupError),
@@ -53,6 +50,18 @@ def test_a_status_that_grpc_does_not_define_is_unknown() -> None:
 def test_is_also_what_python_calls_it(error: type[Exception], builtin: type[Exception]) -> None:
     with pytest.raises(builtin):
         raise error("x")
+
+
+def _subclasses(error: type[Exception]) -> set[type[Exception]]:
+    return {error}.union(*map(_subclasses, error.__subclasses__()))
+
+
+def test_only_timeouts_are_errors_of_the_operating_system() -> None:
+    # `except OSError` around the handling of files must not catch a failed call.
+    found = {error for error in _subclasses(RpcError) if issubclass(error, OSError)}
+    assert errors.UnavailableError in _subclasses(RpcError)
+    assert found == {errors.DeadlineExceededError}
+    assert issubclass(errors.DeadlineExceededError, TimeoutError)
 
 
 def test_says_what_where_and_what_next() -> None:

@@ -13,7 +13,7 @@ import pytest
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.entities.stream import Stream
-from flyte_rpc.sync.decorators import blocking, fetching, streaming
+from flyte_rpc.sync.decorators import blocking, blocking_function, fetching, streaming
 
 
 class Thing:
@@ -91,10 +91,32 @@ def test_methods_are_bound_as_usual() -> None:
 
 
 def test_wrong_arguments_fail_at_the_call() -> None:
-    with pytest.raises(TypeError, match="unexpected keyword argument 'vresion'"):
+    with pytest.raises(TypeError, match=r"^Thing.get\(\) has no argument 'vresion'; did you mean 'version'\?"):
         Thing.get("a", vresion=2)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="missing 1 required positional argument"):
-        Thing.get.aio()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^Special.get\(\) missing a required argument: 'name'"):
+        Special.get.aio()  # type: ignore[call-arg]
+    with pytest.raises(
+        TypeError, match=r"^Special.listall\(\) takes no argument by position, and 1 were given; pass the others"
+    ):
+        Special.listall(3)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^Special.rename\(\) missing a required argument"):
+        Special().rename()  # type: ignore[call-arg]
+
+
+def test_errors_of_the_function_itself_stay_as_they_are() -> None:
+    @blocking_function
+    async def fails(value: int) -> int:
+        return value + "x"  # type: ignore[operator]
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        fails(3)
+
+
+@pytest.mark.parametrize("arguments", [(), ("x",), (3, "x")])
+def test_a_method_of_instances_on_the_class(arguments: tuple[object, ...]) -> None:
+    for call in (Special.rename, Special.rename.aio, Special.lines):
+        with pytest.raises(TypeError, match=r"^Special\.\w+\(\) is a method of one Special.* special\.\w+\(\.\.\.\)"):
+            call(*arguments)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

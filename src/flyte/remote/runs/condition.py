@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 from datetime import timedelta
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte_api.entities.condition import ConditionBase
@@ -20,13 +19,16 @@ from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.entity import entity_key
-from flyte_rpc.entities.filters import SortedBy
+from flyte_rpc.entities.filters import Several, SortedBy
 from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Page, Pager
 from flyte_rpc.gather import gather
 from flyte_rpc.sync.decorators import blocking
 
 from .action_fields import ActionFields
+
+if TYPE_CHECKING:
+    from flyte_api.choices import ActionPhaseName
 
 Answer = bool | int | float | str
 _TYPES: dict[SimpleType, type[Answer]] = {
@@ -79,7 +81,7 @@ class Condition(ActionFields, ConditionBase):
         run_name: str,
         action_name: str | None = None,
         *,
-        in_phase: Collection[ActionPhase | str] | None = None,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,

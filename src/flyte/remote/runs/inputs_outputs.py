@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import UserDict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
 from flyte._routing import Operation, route
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataRequest, GetActionDataResponse
@@ -37,6 +38,9 @@ class ActionInputs(UserDict[str, Any]):
         self.unsupported = dict(read.unsupported)
         super().__init__(read.values)
 
+    def __missing__(self, name: object) -> NoReturn:
+        raise KeyError(unknown_name("input", name, self.data))
+
     @property
     def named(self) -> dict[str, Any]:
         """The values as a plain dict, like `ActionOutputs.named`."""
@@ -53,7 +57,9 @@ class ActionOutputs(tuple[Any, ...]):
         literals: The raw `Literal` of every value, by name.
         unsupported: Why a value has no Python form, by name.
 
-    Outputs are also attributes, such as `outputs.accuracy`, unless a tuple or the list above has that name.
+    An output is found by position, `outputs[0]`, and by name, `outputs["accuracy"]`. Outputs are also attributes, such as
+    `outputs.accuracy`, unless a tuple or the list above has that name. All else is as in a tuple: `in` and loops go over the
+    values. For loops over names, use `named`.
     """
 
     pb2: Outputs
@@ -74,11 +80,22 @@ class ActionOutputs(tuple[Any, ...]):
         """The values by name: a shorter name of `named_outputs`."""
         return self.named_outputs
 
+    @overload
+    def __getitem__(self, key: SupportsIndex | str) -> Any: ...
+    @overload
+    def __getitem__(self, key: slice) -> tuple[Any, ...]: ...
+    def __getitem__(self, key: SupportsIndex | slice | str) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.named_outputs:
+            raise KeyError(unknown_name("output", key, self.named_outputs))
+        return self.named_outputs[key]
+
     def __getattr__(self, name: str) -> Any:
         named: dict[str, Any] = self.__dict__.get("named_outputs", {})
         if name in named:
             return named[name]
-        raise AttributeError(f"no output is named {name!r}; the outputs are {', '.join(named) or 'none'}")
+        raise AttributeError(unknown_name("output", name, named))
 
     def __reduce__(self) -> tuple[Any, ...]:
         from flyte.types import NativeValues
@@ -90,6 +107,13 @@ class ActionOutputs(tuple[Any, ...]):
 
     def __repr__(self) -> str:
         return f"ActionOutputs({', '.join(f'{n}={v!r}' for n, v in self.named_outputs.items())})"
+
+
+def unknown_name(kind: str, name: object, known: Collection[str]) -> str:
+    """Return the message for a nonexistent input or output."""
+    near = get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"the {kind}s are {', '.join(known) or 'none'}"
+    return f"no {kind} is named {name!r}; {hint}"
 
 
 def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str, Literal]:

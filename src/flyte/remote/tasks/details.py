@@ -14,7 +14,7 @@ import attrs
 
 from flyte._context import ctx
 from flyte.definitions.policies import Cache
-from flyte.errors import NotFoundError, RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.errors import NotFoundError, RemoteTaskUsageError
 from flyte.remote._common import console_url
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
@@ -27,6 +27,7 @@ from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking, fetching
 
 from .containers import container_of
+from .lookup import task_not_found
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -80,12 +81,12 @@ class TaskDetails(TaskDetailsBase):
             RemoteTaskNotFoundError: The task or version does not exist.
             RpcError: The call failed; the subclass says how.
 
-        Calls `TaskService.GetTaskDetails`.
+        Calls `TaskService.GetTaskDetails`, and `ListTasks` to suggest a name if it does not exist.
         """
         try:
             return await super().fetch.aio(name, version, project=project, domain=domain, client=client)
         except NotFoundError as cause:
-            raise RemoteTaskNotFoundError(f"task {name} has no version {version}: {cause}") from cause
+            raise await task_not_found(name, version, project=project, domain=domain, client=client) from cause
 
     _REPR = ("name", "version", "task_type", "interface!s", "overridden=_overridden_or_none")
 
@@ -336,6 +337,14 @@ class TaskDetails(TaskDetailsBase):
                 "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
             )
 
+    def positional_inputs(self, count: int) -> RemoteTaskUsageError:
+        """Return the error for inputs that were given by position, which shows how to name them."""
+        inputs = "".join(f", {name}=..." for name in self.interface.inputs)
+        return RemoteTaskUsageError(
+            f"task {self.name} takes its inputs by name only, and {count} came by position; write flyte.run(task{inputs}), "
+            "or task(...) with these names in another task"
+        )
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Call the task from within another task: it runs as a child action.
 
@@ -355,9 +364,7 @@ class TaskDetails(TaskDetailsBase):
         Calls `ActionsService.Enqueue` and `WatchForUpdates`, `DataProxyService.UploadInputs` and `GetActionData`.
         """
         if args:
-            raise RemoteTaskUsageError(
-                f"task {self.name} takes its inputs by name only; {len(args)} were given by position"
-            )
+            raise self.positional_inputs(len(args))
         self.check_inputs(kwargs)
         require_context(self.name)
         from flyte.controller.controller import submit

@@ -33,14 +33,10 @@ async def deploy(
     revision: int | None,
 ) -> TriggerDetails:
     """Deploy a trigger that replaces `revision`, or the latest revision."""
-    handle = Task.get(
-        task_name,
-        scope.project,
-        scope.domain,
-        version=task_version,
-        auto_version="latest" if task_version is None else None,
-        client=client,
-    )
+    if task_version is None:
+        handle = Task.get(task_name, scope.project, scope.domain, auto_version="latest", client=client)
+    else:
+        handle = Task.get(task_name, scope.project, scope.domain, task_version, client=client)
     task = await handle.fetch.aio()
     spec, automation = spec_of(trigger, task), automation_of(trigger)
     replaced = await _latest(client, scope, trigger.name, task_name) if revision is None else revision

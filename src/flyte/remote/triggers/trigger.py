@@ -129,11 +129,11 @@ class Trigger(TriggerBase, TriggerFields):
         cls,
         task_name: str | None = None,
         task_version: str | None = None,
+        limit: int | None = None,
         *,
         active: bool | None = None,
         sort_by: SortedBy[TriggerKey] | None = None,
         filters: Collection[Filter] = (),
-        limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,
         project: str | None = None,
@@ -145,11 +145,11 @@ class Trigger(TriggerBase, TriggerFields):
         Args:
             task_name: Only triggers of this task. Default: all tasks.
             task_version: Only triggers whose runs execute this version. Default: any.
+            limit: Maximum number of items. Default: all.
             active: True for active triggers, False for inactive ones. Default: both.
             sort_by: Field to sort by, such as "name" or ("deployed_at", "asc"); `-` in front for descending. Default:
                 the server's order, usually active triggers first, then the most recently changed.
             filters: Further filters, on any field that the server knows.
-            limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
             project: Project id. Default: the client's.

@@ -15,6 +15,7 @@ from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set,
 from .hints import textual_format
 from .load import load
 from .mismatch import MAX_DEPTH, Mismatch, encodable, first_fit, how_to_store, located, type_of
+from .scalars import as_scalar
 
 _INTEGERS = range(-(2**63), 2**63)
 _FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duration": dt.timedelta}
@@ -85,8 +86,8 @@ class Dumper:
                 return self._number(value, schema, exact)
             case "string":
                 return self._string(value, schema, exact)
-            case "boolean" if isinstance(value, bool):
-                return value
+            case "boolean" if isinstance(truth := as_scalar(value), bool):
+                return truth
             case "null" if value is None:
                 return None
             case "boolean" | "null":
@@ -105,7 +106,7 @@ class Dumper:
 
     def _choice(self, value: Any, schema: Mapping[str, Any]) -> Any:
         allowed = [_whole(each) for each in (schema.get("enum") or [schema.get("const")])]
-        candidates = [value]
+        candidates = [as_scalar(value)]
         if isinstance(value, enum.Enum):
             candidates = [value.name, value.value] if self.by_name else [value.value, value.name]
         for candidate in candidates:
@@ -200,6 +201,7 @@ class Dumper:
         return [self._part(f"[{i}]", item, part, exact) for i, (item, part) in enumerate(zip(items, each, strict=True))]
 
     def _integer(self, value: Any) -> int:
+        value = as_scalar(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise _mismatch(value, "int")
         return integer(value)
@@ -212,6 +214,7 @@ class Dumper:
             return seconds
         if schema.get("format") == "integer":
             return self._integer(value)
+        value = as_scalar(value)
         if isinstance(value, int) and not isinstance(value, bool) and not exact:
             if abs(value) > 2**53:
                 raise Mismatch("this int has no exact float; convert it with float() to round it", fits_type=True)
@@ -245,15 +248,15 @@ class Dumper:
 
     def free(self, value: Any) -> Any:
         """Convert data without a schema: JSON values, bytes, and data classes."""
-        match value:
+        match as_scalar(value):
             case enum.Enum():
                 return self.free(value.name if self.by_name else value.value)
-            case None | bool():
-                return value
-            case int():
-                return integer(value)
-            case float():
-                return float(value)
+            case None | bool() as plain:
+                return plain
+            case int() as whole:
+                return integer(whole)
+            case float() as number:
+                return float(number)
             case str():
                 return encodable(value)
             case bytes() | bytearray():
@@ -288,6 +291,7 @@ def _mismatch(value: Any, expected: str) -> Mismatch:
 
 
 def _key(key: Any) -> Any:
+    key = as_scalar(key)
     if isinstance(key, str):
         return encodable(key)
     if isinstance(key, int) and not isinstance(key, bool):

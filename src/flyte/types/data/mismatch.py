@@ -94,6 +94,11 @@ def type_of(value: Any) -> str:
     return "None" if value is None else type(value).__name__
 
 
+def advice_on(value: object) -> str:
+    """Return where an object belongs that is no input, such as `flyte.TriggerTime`; empty for all others."""
+    return str(getattr(type(value), "ADVICE_AS_INPUT", ""))
+
+
 def how_to_store(kind: str) -> str:
     """Return advice for a value that is not the expected `File` or `Dir`."""
     return f"upload from this machine with {kind}.from_local(path), or refer to stored data with {kind}(uri)"

@@ -61,6 +61,11 @@ class File:
     format: str = ""
     hash: str | None = None
 
+    @property
+    def path(self) -> str:
+        """The URI, under the name that the official SDK has for it."""
+        return self.uri
+
     @fetching
     @classmethod
     async def from_local(
@@ -217,6 +222,11 @@ class Dir:
     uri: str
     format: str = ""
     hash: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The URI, under the name that the official SDK has for it."""
+        return self.uri
 
     @fetching
     @classmethod

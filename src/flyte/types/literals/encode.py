@@ -9,12 +9,14 @@ from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, i
 from flyte.types.data.mismatch import (
     MAX_DEPTH,
     Mismatch,
+    advice_on,
     encodable,
     first_fit,
     how_to_store,
     located,
     type_of,
 )
+from flyte.types.data.scalars import as_scalar
 from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
 from flyte.types.interfaces.describe import describe
 from flyte.types.interfaces.tags import (
@@ -65,7 +67,8 @@ _LONGEST = dt.timedelta(days=3652500)
 def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
     """Convert a Python value to a literal.
 
-    An `int` is accepted for a float if the conversion is exact; no other value is converted. A `Literal`, such as an
+    An `int` is accepted for a float if the conversion is exact. Scalars of NumPy, and other objects with `__index__` or
+    `__float__`, are accepted for the number that they stand for. No other value is converted. A `Literal`, such as an
     output of another run, is passed on unchanged.
 
     Args:
@@ -155,6 +158,8 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
         hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
+    if advice := advice_on(value):
+        return Mismatch.between(describe(literal_type), f"{value!r}; {advice}")
     return Mismatch.between(describe(literal_type), type_of(value) + hint)
 
 
@@ -180,6 +185,7 @@ def _uri(value: File | Dir | StructuredDataset) -> str:
 
 
 def _integer(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    value = as_scalar(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise _mismatch(value, literal_type)
     if value not in _INT64:
@@ -188,6 +194,7 @@ def _integer(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 
 def _float(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    value = as_scalar(value)
     if isinstance(value, int) and not isinstance(value, bool) and not exact:
         if abs(value) > _EXACT_IN_DOUBLE:
             raise Mismatch("this int has no exact float; convert it with float() to round it", fits_type=True)
@@ -204,6 +211,7 @@ def _string(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 
 
 def _boolean(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
+    value = as_scalar(value)
     if not isinstance(value, bool):
         raise _mismatch(value, literal_type)
     return Scalar(primitive=Primitive(boolean=value))
