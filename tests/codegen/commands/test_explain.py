@@ -21,7 +21,7 @@ library.LibraryService.ListBooks  (library/books.proto:67)
   items      books
   token      token
   page       request
-  method     Book.listall(cls, *, in_state: Collection[BookState | str] | None = None, titled: str | None = None, \
+  method     Book.listall(cls, *, in_state: Several[BookState | BookStateName] | None = None, titled: str | None = None, \
 on_shelf: str | None = None, printed_at: TimeFilter | None = None, sort_by: SortBy | None = None, \
 lendable_only: bool = False, shelves: Collection[str] = (), limit: int | None = None, page_size: int | None = None, \
 timeout: float | timedelta | None = None, \

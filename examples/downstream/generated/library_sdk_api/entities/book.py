@@ -16,6 +16,7 @@ from flyte_rpc.v1 import (
     Pager,
     Reads,
     Self,
+    Several,
     SortedBy,
     TimeFilter,
     Watch,
@@ -54,6 +55,7 @@ from library_sdk_api.sorting import BookKey
 
 if TYPE_CHECKING:
     from library_sdk._book import Book
+    from library_sdk_api.choices import BookStateName
 _BRANCH: Reads[str] = path(V1Book, "id.branch")
 _NAME: Reads[str] = path(V1Book, "id.name")
 
@@ -254,7 +256,7 @@ class BookBase(Entity[V1Book]):
     def listall(
         cls,
         *,
-        in_state: Collection[BookState | str] | None = None,
+        in_state: Several[BookState | BookStateName] | None = None,
         titled: str | None = None,
         acquired_at: TimeFilter | None = None,
         sort_by: SortedBy[BookKey] | None = None,
@@ -316,7 +318,7 @@ class BookBase(Entity[V1Book]):
         cls,
         branch: str,
         *,
-        in_state: Collection[BookState | str] | None = None,
+        in_state: Several[BookState | BookStateName] | None = None,
         sort_by: SortedBy[BookKey] | None = None,
         limit: int | None = None,
         page_size: int | None = None,
