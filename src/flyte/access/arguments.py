@@ -67,7 +67,7 @@ def endpoint_of(settings: Settings) -> tuple[Endpoint, str]:
 
         key = parse_api_key(settings["api_key"])
         org = key.org
-        # A secret goes to the control plane that it is for, unless whoever supplies the key names another one.
+        # The key's endpoint is used unless an endpoint is set where the key is set, or in a place that overrides it.
         if not given or settings.rank("endpoint") > settings.rank("api_key"):
             return parse_endpoint(key.endpoint, insecure=_insecure(settings, key.endpoint)), org
     if not given:

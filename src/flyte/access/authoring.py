@@ -28,7 +28,7 @@ _ARGUMENTS = frozenset(
 )
 
 _noted: set[str] = set()
-"""Arguments of which the program was told."""
+"""Arguments that a warning has named."""
 
 
 def note(

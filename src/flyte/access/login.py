@@ -149,7 +149,7 @@ def login_for(settings: LoginSettings, proxy: Credentials | None = None) -> Cred
     endpoint = cast(Endpoint, settings.endpoint)  # which read_login has required
     http = HttpClient(settings.network, headers_for=_proxy_headers(endpoint, proxy))
     find = ServerFinder(endpoint, settings.network, http, proxy, settings.overrides, settings.auth_type)
-    # A client secret yields new tokens at any time, so that there is nothing to keep.
+    # Only tokens of people are kept: a secret or a command gets new ones without asking anybody.
     stored = settings.auth_type in INTERACTIVE and not settings.disable_keyring
     store = TokenStore(settings.identity, _APPLICATION) if stored else None
     flow = _flow(settings, http, find)

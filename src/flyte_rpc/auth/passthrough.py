@@ -24,7 +24,7 @@ class Passthrough:
         return ()
 
     async def renew(self, rejected: Headers) -> bool:
-        """Return False: whoever has added the headers has to renew them."""
+        """Return False: the program that adds the headers renews them."""
         return False
 
     auth_type = "Passthrough"

@@ -37,7 +37,7 @@ _PAUSE = 5.0
 class OAuthCredentials:
     """Tokens of one identity. Threads, event loops and clients share one object.
 
-    At most one log-in or renewal is in flight. It runs in a thread of its own, and whoever needs a token waits for it.
+    At most one log-in or renewal is in flight. It runs in its own thread, and all calls that need a token wait for it.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class OAuthCredentials:
         _sessions.add(self)
 
     def _after_fork(self) -> None:
-        """Forget what a child process does not have: the thread of a log-in, and whoever held the lock."""
+        """Replace the lock, and forget the log-in in flight: its thread does not exist in the child process."""
         self._lock = threading.Lock()
         self._flight: Future[Tokens] | None = None
 

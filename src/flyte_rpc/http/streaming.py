@@ -47,7 +47,7 @@ _FRAMING = frozenset(
         "upgrade",
     )
 )
-"""Headers that belong to the connection and the body. Whoever signs a link cannot set them."""
+"""Headers of the connection and of the body, which the headers of a signed link cannot set."""
 
 
 class _BodyError(Exception):
@@ -216,7 +216,7 @@ class StreamingClient:
                 target = reply.headers.get("location") if reply.status in _REDIRECT else None
                 if target is None and reply.status not in (200, 206):
                     raise _refusal(reply)
-            except BaseException:
+            except BaseException:  # the caller gets no reply that it could close
                 reply.close()
                 raise
             if target is None:

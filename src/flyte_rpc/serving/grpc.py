@@ -62,7 +62,7 @@ class DetailsCodec(StatusDetailsCodecBase):
         return packed_status(status.value, message or "", details)
 
     def decode(self, status: WireStatus, message: str | None, data: bytes) -> Any:
-        raise NotImplementedError("servers receive no details")
+        raise AssertionError("a server sends details, and receives none")
 
 
 class _GrpcWire:

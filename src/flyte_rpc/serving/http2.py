@@ -30,17 +30,17 @@ _GRPC = "application/grpc"
 _GRPC_WEB = "application/grpc-web"
 
 _MAX_STREAMS = 1024
-"""Streams that a connection serves at a time; more are refused, each for itself.
+"""Maximum number of streams that a connection serves at a time. Further streams are refused one by one.
 
-Clients are told h2's limit of 100. Until that has reached them, they may open any number: Envoy opens one for each waiting
-call. h2 would count them all and end the connection at the 101st.
+The server announces h2's limit of 100. Before the announcement arrives, a client may open any number of streams, and Envoy
+opens one for each waiting call. h2 would end the connection at stream 101.
 """
 
 _CONFIGURATION = Configuration(http2_connection_window_size=WINDOW_BYTES)
 """A connection receives more than the 4 MiB of one stream, so that a handler that does not read holds up no other call."""
 
 _PSEUDO_HEADERS = 2
-"""Method and path: what a request cannot do without."""
+"""Every request has the pseudo-headers of its method and its path."""
 
 
 class Http2Server(Server):

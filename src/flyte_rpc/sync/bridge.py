@@ -40,8 +40,8 @@ class _Bridge:
                 try:
                     self.loop.run_forever()
                 except (KeyboardInterrupt, SystemExit):
-                    # From a callback of the user's, such as a token function. Its task has it as its error, and whoever waits
-                    # for the task gets it; the calls of others go on.
+                    # A callback, such as a token function, has raised it. The caller gets it from the task; the other calls
+                    # continue.
                     continue
             tasks = asyncio.all_tasks(self.loop)
             for task in tasks:

@@ -18,7 +18,7 @@ from support.oauth_server import SECRET, OAuthServer, oauth_server
 
 
 class Clock:
-    """A clock that moves when it is told to, or when somebody sleeps on it."""
+    """A clock that moves when a test sets it, and by the seconds of each `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0

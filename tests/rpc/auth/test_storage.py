@@ -75,7 +75,7 @@ class TestFiles:
         store.write(TOKENS)
         [path] = folder.iterdir()
         path.chmod(mode)
-        with pytest.raises(AuthenticationError, match=r"Other users can use .*\.json.*chmod 600"):
+        with pytest.raises(AuthenticationError, match=r"Other users have access to .*\.json.*chmod 600"):
             store.read()
 
     @posix
@@ -91,9 +91,9 @@ class TestFiles:
     def test_a_folder_that_others_can_use(self, store: TokenStore, folder: Path) -> None:
         folder.mkdir(parents=True)
         folder.chmod(0o770)
-        with pytest.raises(AuthenticationError, match=r"Other users can use .*chmod 700"):
+        with pytest.raises(AuthenticationError, match=r"Other users have access to .*chmod 700"):
             store.write(TOKENS)
-        with pytest.raises(AuthenticationError, match="Other users can use"), store.locked(1):
+        with pytest.raises(AuthenticationError, match="Other users have access to"), store.locked(1):
             pass
 
     @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ async def test_more_streams_than_the_limit_before_the_client_knows_it(server: Ru
         ended = await settled(client, streams)
         assert all(isinstance(event, StreamEnded) for event in ended.values())
         assert len(echo.calls) == 300
-        assert client.h2.remote_settings.max_concurrent_streams == 100, "what clients are told"
+        assert client.h2.remote_settings.max_concurrent_streams == 100, "the limit that the server announces"
 
 
 async def test_streams_beyond_all_reason_are_refused_one_by_one(server: RunningServer, echo: EchoServer) -> None:

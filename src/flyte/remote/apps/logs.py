@@ -139,7 +139,7 @@ class _Tail:
         if error is None and (not self._follow or await self._is_down()):
             return True
         if isinstance(error, NotFoundError):
-            with suppress(*BROKEN_STREAM):  # unknown for now: the next attempt checks again
+            with suppress(*BROKEN_STREAM):  # the server does not answer; the next attempt asks again
                 if await self._is_down():
                     return True
         # A connection that stayed open for a while without lines does not count as a failure.

@@ -143,7 +143,7 @@ class _Tail:
         if error is None:
             return await self._has_ended()
         if isinstance(error, NotFoundError):  # the log of a starting attempt may not exist yet
-            with suppress(*BROKEN_STREAM):  # unknown for now: the next attempt checks again
+            with suppress(*BROKEN_STREAM):  # the server does not answer; the next attempt asks again
                 return await self._has_ended()
         return False
 

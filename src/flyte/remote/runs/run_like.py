@@ -23,7 +23,59 @@ if TYPE_CHECKING:
     from .waiting import WaitFor
 
 
-class RunLike(Entity[Any]):
+class HasInputsAndOutputs(Entity[Any]):
+    """Mixin for everything whose details name inputs and outputs."""
+
+    @abstractmethod
+    def _fetch_details(self) -> Awaitable[ActionDetails]:
+        """Return the details of the action. An entity without them fetches them, and updates itself."""
+
+    @blocking
+    @within_timeout
+    async def inputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionInputs:
+        """Fetch the inputs as Python values by name. See `ActionDetails.inputs`.
+
+        Args:
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
+
+        Calls `DataProxyService.GetActionData`, and first `RunService.GetActionDetails` unless the details are at hand.
+        """
+        return await (await self._fetch_details()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
+
+    @blocking
+    @within_timeout
+    async def outputs(
+        self,
+        *,
+        as_types: Mapping[str, Any] | None = None,
+        allow_pickle: bool = False,
+        timeout: float | timedelta | None = None,
+    ) -> ActionOutputs:
+        """Fetch the outputs as a tuple of named Python values. See `ActionDetails.outputs`.
+
+        Args:
+            as_types: Classes to read values as, by name. Default: classes generated from the definition.
+            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
+                people you trust. Default: False; a pickled value stays a raw `Literal`.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
+
+        Calls `DataProxyService.GetActionData`, and first `RunService.GetActionDetails` unless the details are at hand.
+        """
+        return await (await self._fetch_details()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
+
+
+class RunLike(HasInputsAndOutputs):
     """Mixin for actions and for runs, which delegate to their root action."""
 
     @abstractmethod
@@ -33,10 +85,6 @@ class RunLike(Entity[Any]):
     @abstractmethod
     def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the action, and update this entity with each item."""
-
-    @abstractmethod
-    def _fetch_details(self) -> Awaitable[ActionDetails]:
-        """Fetch the details of the action, and update this entity."""
 
     @abstractmethod
     def _title(self) -> str:
@@ -87,50 +135,6 @@ class RunLike(Entity[Any]):
         Calls `RunService.GetActionDetails`.
         """
         (await self._fetch_details()).raise_for_status()
-
-    @blocking
-    @within_timeout
-    async def inputs(
-        self,
-        *,
-        as_types: Mapping[str, Any] | None = None,
-        allow_pickle: bool = False,
-        timeout: float | timedelta | None = None,
-    ) -> ActionInputs:
-        """Fetch the inputs as Python values by name. See `ActionDetails.inputs`.
-
-        Args:
-            as_types: Classes to read values as, by name. Default: classes generated from the definition.
-            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
-                people you trust. Default: False; a pickled value stays a raw `Literal`.
-            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
-                for each.
-
-        Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
-        """
-        return await (await self._fetch_details()).inputs.aio(as_types=as_types, allow_pickle=allow_pickle)
-
-    @blocking
-    @within_timeout
-    async def outputs(
-        self,
-        *,
-        as_types: Mapping[str, Any] | None = None,
-        allow_pickle: bool = False,
-        timeout: float | timedelta | None = None,
-    ) -> ActionOutputs:
-        """Fetch the outputs as a tuple of named Python values. See `ActionDetails.outputs`.
-
-        Args:
-            as_types: Classes to read values as, by name. Default: classes generated from the definition.
-            allow_pickle: Load pickled values. Loading a pickle runs the code inside it, so do this only for runs of
-                people you trust. Default: False; a pickled value stays a raw `Literal`.
-            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
-                for each.
-
-        Calls `RunService.GetActionDetails` and `DataProxyService.GetActionData`.
-        """
-        return await (await self._fetch_details()).outputs.aio(as_types=as_types, allow_pickle=allow_pickle)
 
     @blocking
     @within_timeout

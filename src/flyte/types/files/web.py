@@ -41,7 +41,7 @@ def open_url(uri: str, timeout: float, client: Client | None = None) -> IO[bytes
     except HttpStatusError as error:
         http.close()
         raise _file_error(error) from None
-    except BaseException:
+    except BaseException:  # the reply would have closed the client
         http.close()
         raise
 

@@ -62,7 +62,7 @@ class FileStore:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as stream:
                 stream.write(text)
             part.replace(self._path(name))
-        except BaseException:
+        except BaseException:  # an interrupt must not leave a token in a file that nobody reads
             with suppress(OSError):
                 part.unlink()
             raise

@@ -27,7 +27,7 @@ def private_folder(path: Path) -> Path:
     """Create a folder that only its owner can use, or check one that exists.
 
     Raises:
-        AuthenticationError: The folder belongs to somebody else, others can use it, or it is a link.
+        AuthenticationError: The folder belongs to another user, other users have access to it, or it is a symbolic link.
         OSError: It cannot be created.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def check_private(path: Path, found: os.stat_result, remedy: str) -> None:
     """Refuse what others can read or change.
 
     Raises:
-        AuthenticationError: The file or folder belongs to somebody else, others can use it, or it is a link.
+        AuthenticationError: The file or folder belongs to another user, other users have access to it, or it is a symbolic link.
     """
     if stat.S_ISLNK(found.st_mode):
         raise AuthenticationError(f"{path} is a symbolic link, so tokens are not kept there. Remove it.")
@@ -49,5 +49,6 @@ def check_private(path: Path, found: os.stat_result, remedy: str) -> None:
         raise AuthenticationError(f"{path} belongs to another user, so tokens are not kept there. Remove it.")
     if stat.S_IMODE(found.st_mode) & 0o077:
         raise AuthenticationError(
-            f"Other users can use {path}, which has tokens in it. Remove it, or run {remedy} on it if nobody has read it."
+            f"Other users have access to {path}, where tokens are stored. Remove it, and log in again; or run {remedy} on it, if "
+            "you are sure that no other user has read it."
         )

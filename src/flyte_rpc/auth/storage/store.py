@@ -97,7 +97,7 @@ class TokenStore:
         Raises:
             AuthenticationError: Others can read their file.
         """
-        # A file is newer than what the keyring has: whoever writes to the keyring removes the file.
+        # The file first: writing to the keyring removes the file, so a file that exists is newer than the keyring's entry.
         for place in (FileStore(self._where()), KeyringStore(self._application)):
             text = None
             try:

@@ -58,7 +58,7 @@ class Http1Connection(asyncio.Protocol):
         """The first bytes on this connection; None once they have proved to be HTTP/1.1."""
         self._paused = False
         self._full = False
-        """Whether the socket takes no more for now."""
+        """Whether the buffer of the socket is full."""
         self._end_seen = False
         self._begin_call()
 

@@ -52,7 +52,7 @@ class Http1Pool:
         await limit.acquire()
         try:
             connection = self._take_idle() or await self._new_connection()
-        except BaseException:
+        except BaseException:  # a cancelled call gives its place back, too
             limit.release()
             raise
         return Http1Call(self, connection, limit)
