@@ -263,10 +263,11 @@ def init_in_cluster(
 ) -> dict[str, Any]:
     """Set the default client in a pod of a Flyte cluster, from the variables that the cluster sets.
 
-    `_U_EP_OVERRIDE` names the endpoint, and overrides the one in an API key of the cluster. `_U_INSECURE` and `_U_INSECURE_SKIP_VERIFY` name its security, `_U_ORG_NAME` the
-    organization, `FLYTE_INTERNAL_EXECUTION_PROJECT` and `FLYTE_INTERNAL_EXECUTION_DOMAIN` project and domain. The API key in
-    `_UNION_EAGER_API_KEY` or `EAGER_API_KEY` logs in. All of them override the environment variables of other settings, which
-    override a configuration file in `UCTL_CONFIG` or `FLYTECTL_CONFIG`. Nobody is asked to log in, and no token is stored.
+    `_U_EP_OVERRIDE` names the endpoint, and overrides the one in an API key of the cluster. `_U_INSECURE` and
+    `_U_INSECURE_SKIP_VERIFY` name its security, `_U_ORG_NAME` the organization, `FLYTE_INTERNAL_EXECUTION_PROJECT` and
+    `FLYTE_INTERNAL_EXECUTION_DOMAIN` project and domain. The API key in `_UNION_EAGER_API_KEY` or `EAGER_API_KEY` logs in.
+    All of them override the environment variables of other settings, which override a configuration file in `UCTL_CONFIG` or
+    `FLYTECTL_CONFIG`. Nobody is asked to log in, and no token is stored.
 
     Args:
         org: Organization.

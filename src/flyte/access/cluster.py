@@ -10,7 +10,7 @@ from flyte.errors import InitializationError
 
 from .config_file import config_file
 from .keys import as_truth
-from .settings import Setting, Settings
+from .settings import Rank, Setting, Settings
 from .ways_in import WAYS
 
 _VARIABLES = {
@@ -40,7 +40,10 @@ def cluster_settings(arguments: Mapping[str, Any]) -> Settings:
     file = None if named is None else config_file(named)
     platform = {name: setting for name, variable in _VARIABLES.items() if (setting := _from(name, variable))}
     if all(arguments.get(name) is None for name in (*WAYS, "token")):
-        key = next((Setting(value, name) for name in _API_KEYS if (value := os.environ.get(name, "").strip())), None)
+        key = next(
+            (Setting(value, name, Rank.PLATFORM) for name in _API_KEYS if (value := os.environ.get(name, "").strip())),
+            None,
+        )
         if key is not None:
             platform["api_key"] = key
     return Settings(arguments, file, platform)
@@ -57,9 +60,9 @@ def _from(name: str, variable: str) -> Setting | None:
     if not value:
         return None
     if not name.startswith("insecure"):
-        return Setting(value, variable)
+        return Setting(value, variable, Rank.PLATFORM)
     try:
-        return Setting(as_truth(value), variable)
+        return Setting(as_truth(value), variable, Rank.PLATFORM)
     except ValueError:
         raise InitializationError(
             f"The environment variable {variable} is {value!r}; it must be true or false."

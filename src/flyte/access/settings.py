@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple, TypeVar
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from flyte.errors import InitializationError
 
 from .config_file import ConfigFile
-from .keys import BY_NAME, KEYS, Key
+from .keys import KEYS, Key
 
 T = TypeVar("T")
 
@@ -24,12 +25,22 @@ OF_NETWORK = (
 """The settings that a `Network` object replaces."""
 
 
+class Rank(enum.IntEnum):
+    """Where a setting comes from, the strongest first."""
+
+    ARGUMENT = 0
+    PLATFORM = 1
+    ENVIRONMENT = 2
+    FILE = 3
+
+
 class Setting(NamedTuple):
     """The value of a setting, and where it comes from."""
 
     value: Any
     source: str
     """Such as `argument`, `FLYTE_PROJECT` or `config.yaml, line 3`."""
+    rank: Rank
 
 
 class Settings:
@@ -75,17 +86,10 @@ class Settings:
         setting = self._found.get(name)
         return "" if setting is None else setting.source
 
-    def rank(self, name: str) -> int:
-        """How strong the source of a setting is: 0 for an argument, 1 for a variable of the platform, 2 for the environment, 3
-        for the file or if it is unset.
-        """
-        source = self.source(name)
-        if source == "argument":
-            return 0
-        if source in BY_NAME[name].variables:
-            return 2
-        of_file = self.file is not None and source.startswith(f"{self.file.path}, line ")
-        return 3 if of_file or not source else 1
+    def rank(self, name: str) -> Rank:
+        """How strong the source of a setting is; that of an unset one is the weakest."""
+        setting = self._found.get(name)
+        return Rank.FILE if setting is None else setting.rank
 
     def checked(self, name: str, check: Callable[[Any], T]) -> T:
         """Pass the value of a setting to a function that raises if the value cannot be used.
@@ -108,18 +112,18 @@ class Settings:
 
 def _resolve(key: Key, argument: Any, file: ConfigFile | None, platform: Setting | None) -> Setting | None:
     if argument is not None:
-        return Setting(key.given(key.name, argument), "argument")
+        return Setting(key.given(key.name, argument), "argument", Rank.ARGUMENT)
     if platform is not None:
         return platform
     for variable in key.variables:
         text = os.environ.get(variable, "").strip()
         if text:
-            return Setting(_read(key, text, f"The environment variable {variable}"), variable)
+            return Setting(_read(key, text, f"The environment variable {variable}"), variable, Rank.ENVIRONMENT)
     if file is not None and key.in_file in file.values:
         value, line = file.values[key.in_file]
         if value is not None and value != "":
             where = f"{file.path}, line {line}"
-            return Setting(_read(key, value, f"{where}: {key.in_file}"), where)
+            return Setting(_read(key, value, f"{where}: {key.in_file}"), where, Rank.FILE)
     return None
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from copy import deepcopy
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import attrs
 
@@ -125,6 +124,10 @@ class Entity(Generic[M]):
         return cls(pb2 if pb2 is not None else cls._MESSAGE(), client)
 
 
+# `Run()` is refused by the check after the construction, which says what to write. Python would name an argument of this class.
+vars(Entity)["__init__"].__defaults__ = (None, None)
+
+
 def entity_key(entity: Entity[Any]) -> Hashable:
     """Return what identifies an entity; None if it has no identifier, or a malformed one."""
     try:
@@ -189,19 +192,6 @@ def _first(buf: bytes, wanted: int) -> bytes:
         else:
             raise ValueError(f"a field of the wire type {kind}")
     return b""
-
-
-def _with_advice(init: Callable[..., None]) -> Callable[..., None]:
-    @wraps(init)
-    def __init__(self: Entity[Any], pb2: Any = None, client: Client | None = None) -> None:
-        init(self, pb2, client)
-
-    return __init__
-
-
-if not TYPE_CHECKING:
-    # Without a message, the check after the construction says what to write. Python would name an argument of a base class.
-    Entity.__init__ = _with_advice(Entity.__init__)
 
 
 def _attribute(entity: Any, entry: str) -> tuple[str, object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from flyte_api.entities.run_details import RunDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
@@ -33,10 +35,10 @@ class HasRunSpec(HasRootAction):
         return {} if spec is None or spec.envs is None else {pair.key: pair.value for pair in spec.envs.values}
 
 
-class RunDetails(HasInputsAndOutputs, HasRunSpec, RunDetailsBase):
+class RunDetails(HasRunSpec, HasInputsAndOutputs, RunDetailsBase):
     """Everything about a run: its settings, and the details of its root action."""
 
-    _REPR = (
+    _REPR: ClassVar[tuple[str, ...]] = (
         "name",
         "phase!s",
         "task_name",
