@@ -11,8 +11,11 @@ PYTHONS ?= $(shell for v in 3.11 3.12 3.13 3.14; do command -v python$$v >/dev/n
 # The transports of `make test-transports`, besides the default one that `make test` uses. It takes `grpclib` as well.
 TRANSPORTS ?= connect-1.1 connect-2
 
+# The processes of the tests: one more than there are cores, since a third of the tests wait for sockets and processes.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+
 # Without bytecode, each of the thousands of processes of the tests would compile the generated code again.
-PYTEST := env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses auto
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 .PHONY: demo test test-all test-transports interop check generate docs bench setup clean
 
@@ -29,7 +32,7 @@ test-all: .venv/dev
 	@for python in $(PYTHONS); do \
 		echo "== $$python"; \
 		$$python -m venv .venv-$$python && .venv-$$python/bin/$(PIP) -e '.[dev]' \
-			&& env -u PYTHONDONTWRITEBYTECODE .venv-$$python/bin/python -m pytest --numprocesses auto || exit 1; \
+			&& env -u PYTHONDONTWRITEBYTECODE .venv-$$python/bin/python -m pytest --numprocesses $(WORKERS) --dist worksteal || exit 1; \
 	done
 
 test-transports: .venv/dev

@@ -1,19 +1,42 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from flyte_codegen import cli
+from flyte_codegen.definitions import load
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
 from support.fragments import Fragment, importable
 from support.library import library
 
 Make = Callable[..., Fragment]
 Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_once() -> Iterator[None]:
+    """Let protoc compile the same files only once in a process: it would take a third of the time of these tests."""
+    compiled: dict[object, bytes] = {}
+    run = load._compile
+
+    def compile_files(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
+        contents = tuple(
+            tuple((path.relative_to(root), path.read_bytes()) for path in sorted(root.rglob("*.proto")) if path.is_file())
+            for root in roots
+        )
+        key = (contents, tuple(protos))
+        if key not in compiled:
+            compiled[key] = run(roots, protos).SerializeToString()
+        return FileDescriptorSet.FromString(compiled[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load, "_compile", compile_files)
+        yield
 
 
 @pytest.fixture

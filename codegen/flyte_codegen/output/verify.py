@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 
 from flyte_codegen.configuration.settings import Config
@@ -43,7 +44,7 @@ def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, st
             "lint.isort.split-on-trailing-comma=false",
         ]
         for arguments in (["check", *isolated, *imports], ["format", *isolated]):
-            command = [sys.executable, "-m", "ruff", *arguments, "."]
+            command = [*_ruff(), *arguments, "."]
             # Run in the folder: ruff's notion of first-party imports, and so their order, depends on where it runs.
             done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
             if done.returncode:
@@ -52,6 +53,14 @@ def formatted(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, st
                 remedy = "pip install 'flyte-remote[codegen]'" if absent else "correct the template"
                 raise fail("ruff", (done.stderr or done.stdout).strip(), remedy)
         return {name: (root / name).read_text(encoding="utf-8") for name in files}
+
+
+def _ruff() -> list[str]:
+    """Return the command that starts ruff: its program where its version tells the path, which starts in half the time."""
+    try:
+        return [import_module("ruff").find_ruff_bin()]
+    except (ImportError, AttributeError, FileNotFoundError):
+        return [sys.executable, "-m", "ruff"]
 
 
 def syntax_trees(files: dict[str, str], origins: Mapping[str, str]) -> dict[str, ast.Module]:
