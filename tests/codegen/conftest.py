@@ -26,7 +26,9 @@ def compile_once() -> Iterator[None]:
 
     def compile_files(roots: Sequence[Path], protos: Sequence[str]) -> FileDescriptorSet:
         contents = tuple(
-            tuple((path.relative_to(root), path.read_bytes()) for path in sorted(root.rglob("*.proto")) if path.is_file())
+            tuple(
+                (path.relative_to(root), path.read_bytes()) for path in sorted(root.rglob("*.proto")) if path.is_file()
+            )
             for root in roots
         )
         key = (contents, tuple(protos))
