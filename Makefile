@@ -41,10 +41,11 @@ test-transports: .venv/dev
 		FLYTE_TEST_TRANSPORT=$$transport $(PYTEST) tests/remote || exit 1; \
 	done
 
-# Calls through foreign proxies and to foreign servers. A table says what passed with which version, and what is missing.
+# Calls through foreign proxies and to foreign servers, and installs beside the official SDK. A table says what passed with
+# which version, and what is missing.
 interop: .venv/dev
-	-@$(MAKE) --silent .peers/ready
-	INTEROP=1 $(PYTEST) tests/proxies
+	-@$(MAKE) --silent .peers/ready .reference/ready
+	INTEROP=1 $(PYTEST) tests/proxies tests/downstream/test_beside_flyte.py
 
 check: .venv/dev
 	$(VENV)/flyte-codegen check

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -37,3 +38,9 @@ def pytest_asyncio_loop_factories(
     if item.path.parent.name in _ON_UVLOOP and item.path.name not in _ON_ONE_LOOP and uvloop is not None:
         factories["uvloop"] = uvloop.new_event_loop
     return factories
+
+
+def pytest_collection_finish() -> None:
+    """Leave what the collection made out of all later garbage collections: walking it takes a tenth of the time."""
+    gc.collect()
+    gc.freeze()

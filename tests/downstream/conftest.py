@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 REPO = Path(__file__).parents[2]
 EXAMPLE = REPO / "examples/downstream"
 SECONDS = 300
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 
 
 class Place:
@@ -54,16 +56,26 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def wheel(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Our wheel, built once for all processes of the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if hasattr(request.config, "workerinput") else own) / "wheels"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not list(shared.glob("*.whl")):
+            subprocess.run([*PIP, "wheel", "--no-deps", "--wheel-dir", shared, REPO], check=True, timeout=SECONDS)
+    (wheel,) = shared.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="session")
+def place(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The environment, made once: what ours depends on comes from the environment of this test, ours from the wheel."""
     made = Place(tmp_path_factory.mktemp("place"))
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheels = made.root / "wheels"
-    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, REPO], check=True, timeout=SECONDS)
     venv.create(made.environment, with_pip=False, symlinks=True)
-    (wheel,) = wheels.iterdir()
     subprocess.run(
-        [*pip, "--python", made.python, "install", "--no-deps", "--no-compile", wheel], check=True, timeout=SECONDS
+        [*PIP, "--python", made.python, "install", "--no-deps", "--no-compile", wheel], check=True, timeout=SECONDS
     )
     # A path in a .pth file is searched, but .pth files in it are not read: the checkout installed there stays out.
     packages = sysconfig.get_path("purelib", vars={"base": str(made.environment)})

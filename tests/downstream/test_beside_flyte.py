@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 import sysconfig
 import venv
 from pathlib import Path
 
 import pytest
 
-from downstream.conftest import REPO, SECONDS, Place
+from downstream.conftest import PIP, REPO, SECONDS, Place
 
+if not os.environ.get("INTEROP"):
+    pytest.skip("it installs the official SDK twice; run make interop", allow_module_level=True)
 DEPENDENCIES = sorted(REPO.glob(".reference/lib/python*/site-packages"))
 if not DEPENDENCIES:
     pytest.skip("there is no environment of the official SDK; make .reference/ready", allow_module_level=True)
@@ -24,14 +26,13 @@ BOTH = "The distributions flyte-remote and flyte both install the package 'flyte
 def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the official SDK, without what it depends on."""
     folder = tmp_path_factory.mktemp("official")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "download", "--no-deps", "--dest", folder, OFFICIAL], check=True, timeout=SECONDS)
+    subprocess.run([*PIP, "download", "--no-deps", "--dest", folder, OFFICIAL], check=True, timeout=SECONDS)
     (wheel,) = folder.iterdir()
     return wheel
 
 
 @pytest.fixture
-def environment(place: Place, tmp_path: Path) -> Place:
+def environment(tmp_path: Path) -> Place:
     """An environment with the dependencies of both distributions, and neither of the two."""
     made = Place(tmp_path)
     venv.create(made.environment, with_pip=False, symlinks=True)
@@ -51,17 +52,11 @@ def install(environment: Place, *wheels: Path) -> None:
 
 
 def pip(environment: Place, *arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", environment.python]
-    subprocess.run([*command, *arguments], check=True, timeout=SECONDS)
+    subprocess.run([*PIP, "--python", environment.python, *arguments], check=True, timeout=SECONDS)
 
 
-def ours(place: Place) -> Path:
-    (wheel,) = (place.root / "wheels").iterdir()
-    return wheel
-
-
-def test_ours_installed_last(place: Place, official: Path, environment: Place) -> None:
-    install(environment, official, ours(place))
+def test_ours_installed_last(wheel: Path, official: Path, environment: Place) -> None:
+    install(environment, official, wheel)
     for code in ("import flyte", "from flyte.remote import Run", "import flyte.devbox"):
         said = environment.run(environment.python, "-c", code, succeeds=False)
         assert f"ImportError: {BOTH}" in said and "pip uninstall --yes flyte flyte-remote" in said
@@ -71,12 +66,12 @@ def test_ours_installed_last(place: Place, official: Path, environment: Place) -
     assert "is incomplete: uninstalling flyte has removed files of flyte-remote" in said
     said = environment.run("flyte-codegen", "--version", succeeds=False)
     assert said.startswith("flyte-codegen: The package 'flyte'") and "--force-reinstall --no-deps flyte-remote" in said
-    pip(environment, "install", "--force-reinstall", "--no-deps", "--no-compile", str(ours(place)))
+    pip(environment, "install", "--force-reinstall", "--no-deps", "--no-compile", str(wheel))
     assert environment.run(environment.python, "-c", "import flyte.devbox, flyte.remote; print('whole')") == "whole\n"
 
 
-def test_theirs_installed_last(place: Place, official: Path, environment: Place) -> None:
-    install(environment, ours(place), official)
+def test_theirs_installed_last(wheel: Path, official: Path, environment: Place) -> None:
+    install(environment, wheel, official)
     _refused_by_commands(environment)
 
 
