@@ -17,7 +17,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without bytecode, each of the thousands of processes of the tests would compile the generated code again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all test-transports interop check generate docs bench setup clean
+.PHONY: demo test test-all test-transports interop check generate docs bench mutants setup clean
 
 demo: .venv/demo
 	$(VENV)/python examples/tour.py
@@ -68,10 +68,15 @@ docs: .venv/dev
 bench: .venv/dev .reference/ready
 	$(VENV)/python -m benchmarks
 
+# Changes one thing at a time in a module, runs the tests, and prints the changes that no test noticed.
+mutants: .venv/dev
+	@$(VENV)/$(PIP) -e '.[mutants]'
+	$(VENV)/python tests/mutants.py $(MODULE) $(TESTS)
+
 setup: .venv/dev
 
 clean:
-	rm -rf .venv .venv-* .reference .peers build/bench build/site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-* .reference .peers build/bench build/mutants build/site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with make PYTHON=..." >&2; exit 1; }
