@@ -163,7 +163,7 @@ async def test_a_connection_that_was_silent_until_the_deadline_is_not_used_again
             peer.reply(at)
 
     async with scripted(script) as (endpoint, peers), Client(endpoint, timeout=20) as client:
-        with pytest.raises(errors.DeadlineExceededError, match=r"no reply after 0\.5 s"):
+        with pytest.raises(errors.DeadlineExceededError, match=r"no reply after 0\.\d+ s"):
             await unary(client, Echo.SAY, Note(), timeout=0.5)
         assert (await unary(client, Echo.SAY, Note())).ok == 1
 
