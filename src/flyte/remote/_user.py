@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from flyte.remote._callable import CallableText
 from flyte_api.entities.auth_metadata import AuthMetadataBase
 from flyte_api.entities.public_client import PublicClientBase
 from flyte_api.entities.user import UserBase
-
-
-class CallableText(str):
-    """Text that can also be called, for programs of the official SDK, in which `name()` is a method."""
-
-    __slots__ = ()
-
-    def __call__(self) -> str:
-        """Return the text."""
-        return str(self)
 
 
 class User(UserBase):

@@ -134,8 +134,30 @@ async def test_watching_an_app_that_somebody_else_activates(apps: Apps, stopped:
         apps.wants("dash", Desired.ACTIVE)
         apps.becomes("dash", State.ACTIVE)
 
-    assert await while_watched(apps, stopped.watch.aio(timeout=DEADLINE), comes_up) is stopped
+    assert await while_watched(apps, stopped.wait.aio(timeout=DEADLINE), comes_up) is stopped
     assert stopped.is_active()
+
+
+async def test_a_watch_yields_each_state_until_the_app_is_deleted(apps: Apps, stopped: App) -> None:
+    seen: list[tuple[str, bool]] = []
+    steps = iter([lambda: apps.becomes("dash", State.ACTIVE), lambda: apps.vanishes("dash")])
+    with pytest.raises(AppDeletedError, match=r"^app dash was deleted\. Create it again\.$"):
+        async for app in stopped.watch(timeout=DEADLINE):
+            assert app is not stopped and app.pb2 is stopped.pb2
+            seen.append((str(app.deployment_status), app.is_active()))
+            next(steps)()
+    assert seen == [("stopped", False), ("active", True)]
+
+
+async def test_a_watch_ends_in_time_and_does_not_wait_for_a_state(apps: Apps, stopped: App) -> None:
+    with pytest.raises(WaitTimeoutError, match="for the end of app dash"):
+        async for _ in stopped.watch(timeout=0.1):
+            pass
+    with pytest.raises(TypeError, match=r"to wait, call app\.wait\(wait_for='activated'\)"):
+        stopped.watch(wait_for="activated")  # type: ignore[arg-type]
+    apps.vanishes("dash")
+    with pytest.raises(NotFoundError):
+        await anext(aiter(stopped.watch(timeout=DEADLINE)))
 
 
 async def test_a_state_that_is_not_known_is_waited_through(apps: Apps, stopped: App) -> None:
@@ -154,7 +176,7 @@ async def test_a_deployment_that_fails(apps: Apps, stopped: App) -> None:
         await while_watched(apps, stopped.activate.aio(wait=True), fails)
     assert stopped.deployment_status == "failed"
     with pytest.raises(RuntimeError, match="app dash failed"):
-        await stopped.watch.aio()
+        await stopped.wait.aio()
 
 
 async def test_a_failure_of_old_is_no_answer(apps: Apps, stopped: App) -> None:
@@ -172,7 +194,7 @@ async def test_the_same_failure_again_is_one(apps: Apps, active: App) -> None:
         apps.becomes("dash", State.FAILED, "again")
 
     with pytest.raises(AppFailedError, match="again"):
-        await while_watched(apps, active.watch.aio("deactivated"), fails)
+        await while_watched(apps, active.wait.aio("deactivated"), fails)
     conditions = apps.apps["dash"].status and apps.apps["dash"].status.conditions
     assert conditions and conditions[-1] == conditions[-3]
 
@@ -182,7 +204,7 @@ async def test_an_app_that_has_failed_can_be_stopped(apps: Apps, active: App) ->
     stops = lambda: apps.becomes("dash", State.STOPPED)  # noqa: E731
     assert (await while_watched(apps, active.deactivate.aio(wait=True), stops)).is_deactivated()
     apps.becomes("dash", State.FAILED, "broken")
-    assert (await while_watched(apps, active.watch.aio("deactivated"), stops)).is_deactivated()
+    assert (await while_watched(apps, active.wait.aio("deactivated"), stops)).is_deactivated()
 
 
 async def test_somebody_else_deactivates_it(apps: Apps, stopped: App) -> None:
@@ -199,12 +221,12 @@ async def test_somebody_else_deactivates_it(apps: Apps, stopped: App) -> None:
 async def test_it_is_deleted_meanwhile(wait_for: Any, apps: Apps, active: App) -> None:
     apps.becomes("dash", State.DEPLOYING)
     with pytest.raises(AppDeletedError, match=f"app dash was deleted while waiting for it to be {wait_for}"):
-        await while_watched(apps, active.watch.aio(wait_for), lambda: apps.vanishes("dash"))
+        await while_watched(apps, active.wait.aio(wait_for), lambda: apps.vanishes("dash"))
 
 
 async def test_it_was_deleted_before(apps: Apps, active: App) -> None:
     apps.vanishes("dash")
-    for call in (active.watch.aio(), active.activate.aio(), active.deactivate.aio(), active.sync.aio()):
+    for call in (active.wait.aio(), active.activate.aio(), active.deactivate.aio(), active.sync.aio()):
         with pytest.raises(NotFoundError, match="app dash not found"):
             await call
 
@@ -212,7 +234,7 @@ async def test_it_was_deleted_before(apps: Apps, active: App) -> None:
 async def test_a_wait_ends_in_time(apps: Apps, stopped: App) -> None:
     apps.becomes("dash", State.DEPLOYING)
     with pytest.raises(WaitTimeoutError, match=r"for app dash to be activated \(last phase: deploying\)") as raised:
-        await stopped.watch.aio(timeout=0.05)
+        await stopped.wait.aio(timeout=0.05)
     assert raised.value.elapsed >= 0.05
     with pytest.raises(WaitTimeoutError):
         await asyncio.to_thread(stopped.activate, True, 0.05)
@@ -252,7 +274,7 @@ async def test_what_happened_while_the_connection_was_cut_is_noticed(
 
 
 async def test_cancelling_a_wait(apps: Apps, stopped: App) -> None:
-    waiting = asyncio.create_task(stopped.watch.aio())
+    waiting = asyncio.create_task(stopped.wait.aio())
     await asyncio.wait_for(apps.subscriptions.get(), DEADLINE)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -66,7 +66,8 @@ async def test_what_an_app_shows(apps: Apps, client: Client) -> None:
     assert (app.name, app.project, app.domain, app.revision) == ("dash", "p", "d", 1)
     assert (app.endpoint, app.labels) == ("https://dash.apps.example.com", {"team": "a"})
     assert app.deployment_status is DeploymentStatus.ACTIVE and app.desired_state is DesiredState.ACTIVE
-    assert app.is_active() and not app.is_deactivated()
+    assert app.is_active and app.is_active() and not app.is_deactivated and not app.is_deactivated()
+    assert (repr(app.is_active), str(app.is_deactivated)) == ("True", "False")
     assert app.url == f"{client.endpoint}/v2/domain/d/project/p/apps/dash"
     assert repr(app) == (
         "App(name='dash', revision=1, endpoint='https://dash.apps.example.com', deployment_status='active', "
@@ -243,7 +244,7 @@ async def test_blocking_forms(client: Client) -> None:
             App.create(message(desired=SpecDesiredState.STOPPED))
             app = App.get("dash")
             assert app.activate(wait=True, timeout=DEADLINE) is app and app.is_active()
-            assert app.watch(timeout=DEADLINE) is app
+            assert app.wait(timeout=DEADLINE) is app
             assert App.replace("dash", spec("i:2"), "newer").is_active()
             assert App.update(message(), "older").name == "dash"
             assert app.sync().revision == 4
@@ -278,7 +279,7 @@ async def test_a_server_without_apps() -> None:
             App.listall(client=client).collect.aio(),
             App.create.aio(message(), client=client),
             App.delete.aio("dash", client=client),
-            app.watch.aio(timeout=DEADLINE),
+            app.wait.aio(timeout=DEADLINE),
             app.activate.aio(),
         ):
             with pytest.raises(UnimplementedError, match="AppService"):
@@ -306,8 +307,8 @@ async def test_a_server_without_apps() -> None:
             "labels takes text for keys and values, not 'a': int",
         ),
         (lambda c: App.replace.aio("x", spec(), "", ["a"], client=c), "labels takes a mapping"),
-        (lambda c: App(message(), c).watch.aio("started"), "wait_for must be one of 'activated', 'deactivated'"),
-        (lambda c: App(message(), c).watch.aio(timeout=0), "timeout is 0; it must be a positive"),
+        (lambda c: App(message(), c).wait.aio("started"), "wait_for must be one of 'activated', 'deactivated'"),
+        (lambda c: App(message(), c).wait.aio(timeout=0), "timeout is 0; it must be a positive"),
         (lambda c: App(message(), c).activate.aio(timeout=-1), "timeout is -1"),
         (lambda c: App(message(), c).deactivate.aio(timeout="1"), "timeout takes a number of seconds"),
         (lambda c: App(message(), c).ephemeral_ctx(timeout=0).__aenter__(), "timeout is 0"),

@@ -11,13 +11,16 @@ from typing import ClassVar, Self
 from flyte._client import resolve_client
 from flyte.errors import AbortedError, AlreadyExistsError, FlyteError, NotFoundError
 from flyte.models import DeploymentStatus, DesiredState, UnknownPhase
+from flyte.remote._callable import CallableFlag
 from flyte.remote._common import console_url
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
 from flyte_api.messages.flyteidl2.app.app_definition import Condition, Meta, Spec, SpecDesiredState
-from flyte_rpc.arguments import texts
+from flyte_rpc.arguments import seconds, texts
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within, within_timeout
-from flyte_rpc.sync.decorators import blocking, fetching
+from flyte_rpc.entities.stream import Stream
+from flyte_rpc.entities.time_limit import expiring
+from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from . import status
 from .logged_app import LoggedApp
@@ -32,7 +35,7 @@ from .messages import (
     successor,
     with_desired_state,
 )
-from .waiting import WaitFor, check_wait, states_until, time_limit
+from .waiting import WaitFor, check_wait, states, states_until, time_limit
 
 _log = logging.getLogger("flyte.remote")
 
@@ -65,13 +68,15 @@ class App(LoggedApp):
         """The requested state when this was read, or `unspecified`."""
         return status.desired_state(self.pb2)
 
-    def is_active(self) -> bool:
-        """Whether the app was up when this was read."""
-        return status.is_active(self.pb2)
+    @property
+    def is_active(self) -> CallableFlag:
+        """Whether the app was up when this was read. Also a method: `is_active()`."""
+        return CallableFlag(status.is_active(self.pb2))
 
-    def is_deactivated(self) -> bool:
-        """Whether the app was down when this was read: stopped, or on no cluster."""
-        return status.is_deactivated(self.pb2)
+    @property
+    def is_deactivated(self) -> CallableFlag:
+        """Whether the app was down when this was read: stopped, or on no cluster. Also a method: `is_deactivated()`."""
+        return CallableFlag(status.is_deactivated(self.pb2))
 
     @fetching
     @classmethod
@@ -223,8 +228,44 @@ class App(LoggedApp):
         await self._fetch()
         return self
 
+    @streaming
+    def watch(self, *, timeout: float | timedelta | None = None, wait_for: None = None) -> Stream[Self]:
+        """Watch the app: its current state first, then each change. This app is updated as well.
+
+        The watch reconnects when the connection breaks, and ends only with the app. To wait until the app is up, use
+        `wait`.
+
+        Args:
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+            wait_for: Not supported here, but by `wait`.
+
+        Returns:
+            A stream of apps for `for` or `async for`.
+
+        Raises:
+            TypeError: `wait_for` is set.
+            ValueError: `timeout` is invalid; nothing was sent.
+            AppDeletedError: The app was deleted.
+            NotFoundError: The app does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `AppService.Get` and `Watch`.
+        """
+        if wait_for is not None:
+            raise TypeError(f"App.watch yields each state of the app; to wait, call app.wait(wait_for={wait_for!r})")
+        limit = None if timeout is None else seconds("timeout", timeout)
+
+        async def apps() -> AsyncGenerator[Self]:
+            async with aclosing(states(self._label(), self._fetch, self._watch())) as found:
+                async for message in found:
+                    self.pb2 = message
+                    yield type(self)(message, self.client)
+
+        return Stream(expiring(apps, limit, f"the end of {self._label()}"))
+
     @blocking
-    async def watch(self, wait_for: WaitFor = "activated", timeout: float | timedelta | None = None) -> Self:
+    async def wait(self, wait_for: WaitFor = "activated", timeout: float | timedelta | None = None) -> Self:
         """Wait until the app is up, or until it is down, without changing it. To change it, use `activate` or `deactivate`.
 
         The wait reconnects when the connection breaks.
@@ -267,7 +308,7 @@ class App(LoggedApp):
             ValueError: `timeout` is unusable; nothing was sent.
             NotFoundError: The app does not exist.
             WaitTimeoutError: `timeout` has passed. The app may come up later.
-            RpcError: The call failed. Waiting raises the errors of `watch` as well.
+            RpcError: The call failed. Waiting raises the errors of `wait` as well.
 
         Calls `AppService.Get` and `Update`, and `Watch` when it waits.
         """

@@ -155,7 +155,7 @@ class _Tail:
         state = deployment_status(await self._source.fetch())
         raise LogsNotYetAvailableError(
             f"{f'replica {self._replica} of {app}' if self._replica else app} has no logs, because it has no replica at "
-            f"the moment. The app is {state}; app.watch() waits until it is up"
+            f"the moment. The app is {state}; app.wait() waits until it is up"
         ) from error
 
     async def _is_down(self) -> bool:

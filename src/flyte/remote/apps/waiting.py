@@ -77,24 +77,57 @@ async def states_until(
     Raises:
         AppStateError: The app failed, was deleted, or was deactivated by another user.
     """
-    goal = _Goal(label, wait_for, before)
-    # Fetch first: the app may be in that state already, or deleted, which a watch does not report.
-    app = await fetch()
-    if wait_for == "deactivated" and before is None:
-        goal.before = status.condition(app)  # an app that has failed can still be deactivated
-    yield app
-    if goal.is_reached(app):
-        return
+    goal: _Goal | None = None
+    async with aclosing(states(label, fetch, events, f" while waiting for it to be {wait_for}")) as found:
+        async for app in found:
+            if goal is None:
+                if wait_for == "deactivated" and before is None:
+                    before = status.condition(app)  # an app that has failed can still be deactivated
+                goal = _Goal(label, wait_for, before)
+            yield app
+            if goal.is_reached(app):
+                return
+
+
+async def states(
+    label: str, fetch: Callable[[], Awaitable[App]], events: Watch[WatchResponse], meanwhile: str = ""
+) -> AsyncGenerator[App]:
+    """Yield the current state of an app, then each change.
+
+    Args:
+        label: The name of the app in errors.
+        fetch: Fetches the app.
+        events: The events of the app.
+        meanwhile: Words for the error of a deleted app.
+
+    Raises:
+        AppDeletedError: The app was deleted.
+    """
+    deleted = AppDeletedError(f"{label} was deleted{meanwhile}. Create it again.")
+    # Fetch first: the app may be deleted, which a watch does not report, or in the state that a caller waits for.
+    last = await fetch()
+    yield last
     async with (
         aclosing(aiter(events)) as source,
         aclosing(with_silences(source, _SILENCE)) as found,
     ):
         async for event in found:
-            update = await goal.fetched(fetch) if event is None else goal.updated(event)
-            if update is not None:
+            update: App | None
+            if event is None:
+                try:
+                    update = await fetch()
+                except NotFoundError:
+                    raise deleted from None
+                except BROKEN_STREAM:
+                    continue  # the watch fails as well, and decides how often to reconnect
+            else:
+                kind, value = which_one_of(event, "event")
+                if kind == "delete_event":
+                    raise deleted
+                update = getattr(value, "updated_app" if kind == "update_event" else "app", None)
+            if update is not None and update != last:
+                last = update
                 yield update
-                if goal.is_reached(update):
-                    return
 
 
 class _Goal:
@@ -104,21 +137,6 @@ class _Goal:
         self._wait_for = wait_for
         self._was_requested = False
         """Whether the app was requested to be up at some time during the wait."""
-
-    async def fetched(self, fetch: Callable[[], Awaitable[App]]) -> App | None:
-        try:
-            return await fetch()
-        except NotFoundError:
-            raise self._deleted() from None
-        except BROKEN_STREAM:
-            return None  # the watch fails as well, and decides how often to reconnect
-
-    def updated(self, event: WatchResponse) -> App | None:
-        kind, value = which_one_of(event, "event")
-        if kind == "delete_event":
-            raise self._deleted()
-        app: App | None = getattr(value, "updated_app" if kind == "update_event" else "app", None)
-        return app
 
     def is_reached(self, app: App) -> bool:
         """Whether the app has reached the requested state.
@@ -144,8 +162,3 @@ class _Goal:
             raise AppStateError(f"{self._label} was deactivated by another user while waiting for activation")
         self._was_requested = self._was_requested or not stop_requested
         return False
-
-    def _deleted(self) -> AppDeletedError:
-        return AppDeletedError(
-            f"{self._label} was deleted while waiting for it to be {self._wait_for}. Create it again."
-        )
