@@ -30,6 +30,7 @@ _SETTINGS = {
     "final": (Kind.WATCH,),
     "each": (Kind.WATCH,),
     "fetch": (Kind.WATCH,),
+    "made_by": (Kind.WATCH,),
     "bounded_by": (Kind.WATCH,),
     "missing_ok": (Kind.CALL,),
     "returns": (Kind.LIST, Kind.GET, Kind.CREATE, Kind.WATCH, Kind.CALL),
@@ -102,7 +103,7 @@ class _Linker:
         entity = self.entity
         made = tuple(self._property(name, path) for name, path in entity.properties.items())
         methods = tuple(self._method(m) for m in entity.methods)
-        named = (name for m in methods for name in (m.name, m.each, m.fetch) if name)
+        named = (name for m in methods for name in (m.name, m.each, m.fetch, m.made_by) if name)
         self._check_names([p.name for p in made], [*self._finals(), *named])
         return PyEntity(
             path=snake(entity.name),
@@ -245,6 +246,8 @@ class _Linker:
             final=config.final,
             each=config.each,
             fetch=config.fetch,
+            made_by=config.made_by,
+            item=results.answer(self.api, self.types, rpc, shape, config) if config.made_by else "",
             bounded_by=self._bound(config, made),
             missing_ok=config.missing_ok,
             doc=docstrings.method(
@@ -277,7 +280,7 @@ class _Linker:
         shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
         if shape.kind is Kind.CALL and config.returns and not shape.items:
             shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))
-        if config.raw and shape.kind is Kind.WATCH:
+        if (config.raw or config.made_by) and shape.kind is Kind.WATCH:
             shape = attrs.evolve(shape, items=config.items)
         if shape.kind is Kind.UNSUPPORTED:
             raise self._fail(f"{rpc.full_name} can't be a method: {shape.why}", "remove the table", config.table)
@@ -297,7 +300,7 @@ class _Linker:
             if not all(self.api.messages[side].field(name) for side in (rpc.request, rpc.response)):
                 what = f"carry names {name}, but {rpc.request} and {rpc.response} do not both have that field"
                 raise self._fail(what, f"remove {name}", config.table)
-        if results.makes_entity(shape, config):
+        if results.makes_entity(shape, config) and not config.made_by:
             self._check_items(config, rpc, shape)
         return shape
 
@@ -346,6 +349,8 @@ class _Linker:
             # Type checkers lose Self in streamed results, so the annotation names the public class.
             own = f'cast("type[{name}]", {own})'
             self.overlays.add(f"from {module} import {name}")
+        if config.made_by:
+            return name, f"{own}.{config.made_by}"
         if config.returns in ("", self.entity.name):
             return name, own
         found = f"resolve({literal(path)})"

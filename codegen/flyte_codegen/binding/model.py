@@ -38,6 +38,9 @@ class PyMethod:
     final: str
     each: str
     fetch: str
+    made_by: str
+    item: str
+    """The type of what `made_by` takes."""
     bounded_by: str
     missing_ok: bool
     doc: str

@@ -67,6 +67,7 @@ class MethodConfig:
     final: str = ""
     each: str = ""
     fetch: str = ""
+    made_by: str = ""
     bounded_by: str = ""
     sort: str = ""
     sort_keys: str = ""
@@ -301,6 +302,7 @@ def _method(label: str, section: Section) -> MethodConfig:
         final=section.name("final"),
         each=section.name("each"),
         fetch=section.name("fetch"),
+        made_by=section.name("made_by"),
         bounded_by=section.name("bounded_by"),
         sort=section.text("sort"),
         sort_keys=section.text("sort_keys"),

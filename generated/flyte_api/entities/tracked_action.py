@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -28,7 +28,6 @@ from flyte_rpc.v1 import (
     Watch,
     any_of,
     as_filters,
-    as_is,
     as_list,
     as_sorts,
     as_text,
@@ -43,6 +42,7 @@ from flyte_rpc.v1 import (
 )
 
 if TYPE_CHECKING:
+    from flyte.remote import TrackedAction
     from flyte_api.choices import ActionPhaseName
 _NAME: Reads[str] = path(WorkflowAction, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowAction, "id.run.name")
@@ -93,24 +93,29 @@ class TrackedActionBase(Entity[WorkflowAction]):
         """When it ended; unset until then."""
         return _END_TIME(self.pb2)
 
+    @classmethod
+    def _watched(cls, item: EnrichedAction, client: Client) -> Self:
+        """Make an entity of an item of `watchall`; implemented in the overlay."""
+        raise NotImplementedError
+
     @streaming
     @classmethod
     def watchall(
         cls,
         for_run_name: str,
         *,
-        filter: Collection[Filter] = (),
+        filters: Collection[Filter] = (),
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
-    ) -> Watch[EnrichedAction]:
+    ) -> Watch[TrackedAction]:
         """Watch the actions of a run, each with the phases of its children.
 
         Args:
             for_run_name: Name of the run, at most 30 characters: lower-case letters, digits and dashes,
                 starting with a letter. The server generates a name if a run is created without one.
-            filter: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
+            filters: Conditions on `PHASE` (VALUE_IN) and `NAME` (CONTAINS_CASE_INSENSITIVE); no others are
                 supported. Parents of matching actions are sent too.
             timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
             project: Project id. Default: the client's.
@@ -137,10 +142,10 @@ class TrackedActionBase(Entity[WorkflowAction]):
                 domain=scope.domain,
                 name=as_text("for_run_name", for_run_name, 1, 30),
             ),
-            filter=as_list("filter", filter),
+            filter=as_list("filters", filters),
         )
         return watched(
-            as_is,
+            cast("type[TrackedAction]", cls)._watched,
             caller,
             TrackedRunService.WATCH_ACTIONS,
             request,

@@ -19,9 +19,10 @@ from .runs.action_details import ActionDetails
 from .runs.action_fields import ROOT_ACTION, ActionFields
 from .runs.run_like import RunLike
 from .runs.state import ActionState
+from .runs.watched_action import WatchedAction
 
 
-class Action(ActionState, RunLike, ActionFields, ActionBase):
+class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
     """One unit of execution within a run."""
 
     @fetching

@@ -61,6 +61,45 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
             break
 
 
+async def test_a_watch_whose_items_contain_the_thing(fragment: Callable[..., Fragment]) -> None:
+    body = """
+    message Pen { string name = 1; }
+    message Seen { Pen pen = 1; int32 drops = 2; }
+    message WatchPensRequest { string desk = 1; }
+    message WatchPensResponse { repeated Seen seen = 1; }
+    service Pens { rpc WatchPens(WatchPensRequest) returns (stream WatchPensResponse); }
+    """
+    toml = """
+    [entities.Pen]
+    message = "test.Pen"
+    service = "test.Pens"
+    identity = "name"
+    [entities.Pen.methods]
+    WatchPens = { name = "watchall", items = "seen", made_by = "_seen" }
+    """
+    made = fragment(proto(body), toml).generate()
+    pen, seen, reply = (made.get(f"messages.test.test:{name}") for name in ("Pen", "Seen", "WatchPensResponse"))
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def watch_pens(self, request: Any, call: ServerCall) -> AsyncGenerator[Any]:
+            yield reply(seen=[seen(pen=pen(name="blue"), drops=3), seen(pen=pen(name="red"), drops=4)])
+
+    class MyPen(made.get("entities.pen:PenBase")):  # type: ignore[misc]
+        @classmethod
+        def _seen(cls, item: Any, client: Client) -> Any:
+            mine = cls(item.pen, client)
+            mine.drops = item.drops
+            return mine
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        found = []
+        async for item in MyPen.watchall(desk="mine", client=client):
+            found.append((type(item), item.pb2.name, item.drops))
+            if len(found) == 2:
+                break
+    assert found == [(MyPen, "blue", 3), (MyPen, "red", 4)]
+
+
 async def test_a_call_gives_what_the_server_replies(fragment: Callable[..., Fragment]) -> None:
     body = """
     message Pen { string name = 1; }

@@ -440,6 +440,11 @@ words: int = PlantBase.words
             "fetch applies only to watch methods, and this is a stream method",
             "remove fetch",
         ),
+        (
+            'GetPlant = { made_by = "_made" }',
+            "made_by applies only to watch methods, and this is a get method",
+            "remove made_by",
+        ),
         ('GetPlant = { items = "plan.id" }', "has no field at 'plan.id'", "correct items"),
     ],
 )

@@ -45,13 +45,14 @@ def test_all_runs_of_a_project_are_followed(waiting: Run, gate: Path) -> None:
 
 
 async def test_all_actions_of_a_run_are_followed(waiting: Run, gate: Path) -> None:
-    async for enriched in RemoteAction.watchall(waiting.name, timeout=60):
-        action = enriched.action
-        assert action is not None and action.id is not None and action.status is not None
-        if action.status.phase == ActionPhase.RUNNING.to_protobuf_value():
+    async for action in RemoteAction.watchall(waiting.name, timeout=60):
+        assert type(action) is RemoteAction and action == waiting.action
+        assert action.meets_filter and action.descendant_phases == {}
+        if action.phase is ActionPhase.RUNNING:
             gate.write_text("done")
-        if action.status.phase == ActionPhase.SUCCEEDED.to_protobuf_value():
+        if action.done():
             break
+    assert (await action.details.aio()).phase is ActionPhase.SUCCEEDED
     with pytest.raises(WaitTimeoutError):
         async for _ in RemoteAction.watchall("no-such-run", timeout=0.2):
             pass

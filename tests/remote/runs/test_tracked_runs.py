@@ -128,8 +128,8 @@ async def test_all_runs_and_actions_are_followed(run: TrackedRun, client: Client
         if other.name == "r2":
             break
     assert seen == [(TrackedRun, "r1"), (TrackedRun, "r1"), (TrackedRun, "r2")]
-    async for enriched in TrackedAction.watchall("r1", timeout=20, client=client):
-        assert enriched.action is not None and enriched.meets_filter
+    async for action in TrackedAction.watchall("r1", timeout=20, client=client):
+        assert type(action) is TrackedAction and action.run_name == "r1" and action.meets_filter
         break
 
 

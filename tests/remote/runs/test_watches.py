@@ -71,9 +71,34 @@ async def test_a_burst_of_actions_that_the_server_fails_at() -> None:
         watch._backoff = AT_ONCE
         async with watch:
             async for item in watch:
-                assert item.action is not None and item.action.id == succeeded().id
+                assert item.action_id == succeeded().id
                 break
     assert runs.opened == 6
+
+
+class Counting(Runs):
+    """Sends an action that does not meet the filter, with the phases of its descendants."""
+
+    async def watch_actions(
+        self, request: WatchActionsRequest, call: ServerCall
+    ) -> AsyncIterator[WatchActionsResponse]:
+        counts = {5: 2, 6: 1, 1: 0, 77: 3}
+        action = EnrichedAction(action=ActionMessage(id=succeeded().id), children_phase_counts=counts)
+        yield WatchActionsResponse(enriched_actions=[action])
+        await asyncio.Event().wait()
+
+
+async def test_a_watched_action_knows_the_phases_of_its_descendants() -> None:
+    async with await serve([Counting()]) as server, Client(server.endpoint, project="p", domain="d") as client:
+        action = await anext(aiter(Action.watchall("r1", timeout=20, client=client)))
+    assert action.action_id == succeeded().id and not action.meets_filter
+    assert {str(phase): count for phase, count in action.descendant_phases.items()} == {
+        "succeeded": 2,
+        "failed": 1,
+        "unknown(77)": 3,
+    }
+    elsewhere = Action(ActionMessage(id=succeeded().id))
+    assert elsewhere.meets_filter and elsewhere.descendant_phases == {}
 
 
 async def test_a_server_that_fails_each_time() -> None:

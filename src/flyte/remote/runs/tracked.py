@@ -23,6 +23,7 @@ from .action_fields import ROOT_ACTION, ActionFields
 from .attempt_history import AttemptHistory
 from .run_details import HasRunSpec
 from .state import ActionState, RunState
+from .watched_action import WatchedAction
 
 _PAGE = "tracked-runs"
 
@@ -36,7 +37,7 @@ class TrackedActionDetails(AttemptHistory, TrackedActionDetailsBase):
         return await TrackedActionDetails.get.aio(self.run_name, self.name, **self._scope, client=self.client)
 
 
-class TrackedAction(ActionState, ActionFields, TrackedActionBase):
+class TrackedAction(WatchedAction, ActionState, ActionFields, TrackedActionBase):
     """One action of a tracked run."""
 
     _CONSOLE_PAGE = _PAGE
