@@ -350,7 +350,7 @@ class _Linker:
             own = f'cast("type[{name}]", {own})'
             self.overlays.add(f"from {module} import {name}")
         if config.made_by:
-            return name, f"{own}.{config.made_by}"
+            return name, f"{'cls' if on_class else 'self'}.{config.made_by}"
         if config.returns in ("", self.entity.name):
             return name, own
         found = f"resolve({literal(path)})"

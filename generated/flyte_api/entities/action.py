@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -258,7 +258,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @classmethod
-    def _watched(cls, item: EnrichedAction, client: Client) -> Self:
+    def _watched(cls, item: EnrichedAction, client: Client) -> Action:
         """Make an entity of an item of `watchall`; implemented in the overlay."""
         raise NotImplementedError
 
@@ -310,7 +310,7 @@ class ActionBase(Entity[WorkflowAction]):
             filter=as_list("filters", filters),
         )
         return watched(
-            cast("type[Action]", cls)._watched,
+            cls._watched,
             caller,
             RunService.WATCH_ACTIONS,
             request,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter, ListRequest, Sort
@@ -94,7 +94,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
         return _END_TIME(self.pb2)
 
     @classmethod
-    def _watched(cls, item: EnrichedAction, client: Client) -> Self:
+    def _watched(cls, item: EnrichedAction, client: Client) -> TrackedAction:
         """Make an entity of an item of `watchall`; implemented in the overlay."""
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class TrackedActionBase(Entity[WorkflowAction]):
             filter=as_list("filters", filters),
         )
         return watched(
-            cast("type[TrackedAction]", cls)._watched,
+            cls._watched,
             caller,
             TrackedRunService.WATCH_ACTIONS,
             request,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from flyte.models import ActionPhase
 from flyte.remote._common import Phase
@@ -33,7 +33,7 @@ class WatchedAction(Entity[Any]):
         return self._seen is None or self._seen.meets_filter
 
     @classmethod
-    def _watched(cls, item: EnrichedAction, client: Client) -> Self:
+    def _watched(cls, item: EnrichedAction, client: Client) -> Any:
         action = cls(item.action or ActionMessage(), client)
         action._seen = item
         return action
