@@ -81,6 +81,27 @@ def test_a_quiet_watch_is_pinged_as_often_as_servers_allow(connection: Connectio
     assert strikes(connection.pings) <= 2, "a server with gRPC's defaults would close the connection"
 
 
+def test_silence_begins_with_the_last_bytes(connection: Connection) -> None:
+    connection.keepalive.start()
+    connection.clock.run_until(20)
+    connection.keepalive.last_received = connection.clock.now
+    connection.clock.run_until(49.9)
+    assert connection.pings == []
+    connection.clock.run_until(50.1)
+    assert connection.pings == pytest.approx([50], abs=0.01)
+
+
+def test_a_peer_that_sends_anything_but_the_answer_is_alive(connection: Connection) -> None:
+    connection.dead = True
+    connection.keepalive.start()
+    connection.clock.run_until(31)
+    connection.keepalive.last_received = connection.clock.now
+    connection.clock.run_until(60.9)
+    assert connection.deaths == [] and connection.pings == pytest.approx([30], abs=0.01)
+    connection.clock.run_until(61.1)
+    assert connection.pings == pytest.approx([30, 61], abs=0.01), "the silence counts from the last bytes"
+
+
 def strikes(pings: list[float]) -> int:
     """How many pings came within five minutes of the one before, as gRPC's servers count them."""
     return sum(b - a < 300 for a, b in pairwise(pings))
