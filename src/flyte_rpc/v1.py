@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     )
     from .entities.listing import listing
     from .entities.pager import Pager
-    from .entities.results import as_is, paged, streamed, watched
+    from .entities.results import as_is, existing_reply, paged, streamed, watched
     from .entities.stream import Stream
     from .entities.watch import Watch
     from .errors import NotFoundError
@@ -143,6 +143,7 @@ __all__ = [
     "enum_list",
     "equal",
     "equal_bool",
+    "existing_reply",
     "fetching",
     "float32",
     "having",
@@ -203,7 +204,7 @@ __getattr__, __dir__ = lazy_exports(
         "flyte_rpc.calls.rpc": ("Cardinality", "Effect", "Rpc", "deprecated_rpc"),
         "flyte_rpc.codec.paths": ("Reads", "at_path", "moment_path", "path"),
         "flyte_rpc.entities.entity": ("Entity",),
-        "flyte_rpc.entities.results": ("as_is", "paged", "streamed", "watched"),
+        "flyte_rpc.entities.results": ("as_is", "existing_reply", "paged", "streamed", "watched"),
         "flyte_rpc.entities.filters": (
             "Several",
             "SortBy",

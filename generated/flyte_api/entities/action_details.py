@@ -11,7 +11,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails a
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, moment_path, path, unary
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, existing_reply, fetching, moment_path, path, unary
 
 _NAME: Reads[str] = path(WorkflowActionDetails, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
@@ -111,4 +111,4 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
             )
         )
         reply = await unary(caller, RunService.GET_ACTION_DETAILS, request, timeout=timeout)
-        return cls._of(reply.details, caller)
+        return cls._of(existing_reply(reply.details, caller, RunService.GET_ACTION_DETAILS, request), caller)

@@ -38,6 +38,7 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    existing_reply,
     fetching,
     listing,
     paged,
@@ -163,7 +164,7 @@ class AppBase(Entity[AppApp]):
             )
         )
         reply = await unary(caller, AppService.GET, request, timeout=timeout)
-        return cls._of(reply.app, caller)
+        return cls._of(existing_reply(reply.app, caller, AppService.GET, request), caller)
 
     @fetching
     @classmethod

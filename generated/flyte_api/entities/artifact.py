@@ -34,6 +34,7 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    existing_reply,
     fetching,
     listing,
     paged,
@@ -180,7 +181,7 @@ class ArtifactBase(Entity[ArtifactArtifact]):
             version=None if version is None else as_text("version", version, 0, 255),
         )
         reply = await unary(caller, ArtifactService.GET_ARTIFACT, request, timeout=timeout)
-        return cls._of(reply.artifact, caller)
+        return cls._of(existing_reply(reply.artifact, caller, ArtifactService.GET_ARTIFACT, request), caller)
 
     @blocking
     async def delete(self, *, timeout: float | timedelta | None = None) -> bool:

@@ -16,7 +16,20 @@ from flyte_api.messages.flyteidl2.org.domain_service import (
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.org.domain_service import DomainService
-from flyte_rpc.v1 import Client, Entity, NotFoundError, Pager, Self, as_text, blocking, fetching, listing, paged, unary
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    NotFoundError,
+    Pager,
+    Self,
+    as_text,
+    blocking,
+    existing_reply,
+    fetching,
+    listing,
+    paged,
+    unary,
+)
 
 
 class DomainBase(Entity[OrgDomain]):
@@ -111,7 +124,7 @@ class DomainBase(Entity[OrgDomain]):
         caller = registry.resolve(client)
         request = GetDomainRequest(org=caller.org, id=as_text("id", id, 1, 0), include_settings=include_settings)
         reply = await unary(caller, DomainService.GET_DOMAIN, request, timeout=timeout)
-        return cls._of(reply.domain, caller)
+        return cls._of(existing_reply(reply.domain, caller, DomainService.GET_DOMAIN, request), caller)
 
     @fetching
     @classmethod

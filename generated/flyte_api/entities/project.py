@@ -21,6 +21,7 @@ from flyte_rpc.v1 import (
     as_sorts,
     as_text,
     at_path,
+    existing_reply,
     fetching,
     listing,
     paged,
@@ -72,7 +73,7 @@ class ProjectBase(Entity[ProjectProject]):
         caller = registry.resolve(client)
         request = GetProjectRequest(id=as_text("id", id, 1, 63))
         reply = await unary(caller, ProjectService.GET_PROJECT, request, timeout=timeout)
-        return cls._of(reply.project, caller)
+        return cls._of(existing_reply(reply.project, caller, ProjectService.GET_PROJECT, request), caller)
 
     @listing
     @classmethod

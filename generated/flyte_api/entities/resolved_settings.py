@@ -10,7 +10,7 @@ from flyte_api.messages.flyteidl2.settings.settings_definition import SettingsKe
 from flyte_api.messages.flyteidl2.settings.settings_service import GetSettingsRequest, SettingsRecord
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.settings.settings_service import SettingsService
-from flyte_rpc.v1 import Client, Entity, Self, fetching, unary
+from flyte_rpc.v1 import Client, Entity, Self, existing_reply, fetching, unary
 
 
 class ResolvedSettingsBase(Entity[SettingsRecord]):
@@ -44,4 +44,4 @@ class ResolvedSettingsBase(Entity[SettingsRecord]):
         caller = registry.resolve(client)
         request = GetSettingsRequest(key=key)
         reply = await unary(caller, SettingsService.GET_SETTINGS, request, timeout=timeout)
-        return cls._of(reply.settingsRecord, caller)
+        return cls._of(existing_reply(reply.settingsRecord, caller, SettingsService.GET_SETTINGS, request), caller)

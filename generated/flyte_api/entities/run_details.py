@@ -11,7 +11,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as W
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, path, unary
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, existing_reply, fetching, path, unary
 
 _NAME: Reads[str] = path(WorkflowRunDetails, "action.id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowRunDetails, "action.metadata.task.id.name")
@@ -85,4 +85,4 @@ class RunDetailsBase(Entity[WorkflowRunDetails]):
             )
         )
         reply = await unary(caller, RunService.GET_RUN_DETAILS, request, timeout=timeout)
-        return cls._of(reply.details, caller)
+        return cls._of(existing_reply(reply.details, caller, RunService.GET_RUN_DETAILS, request), caller)

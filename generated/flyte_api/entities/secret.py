@@ -26,6 +26,7 @@ from flyte_rpc.v1 import (
     Self,
     as_text,
     blocking,
+    existing_reply,
     fetching,
     listing,
     moment_path,
@@ -112,7 +113,7 @@ class SecretBase(Entity[SecretSecret]):
             include_system_secrets=include_system_secrets,
         )
         reply = await unary(caller, SecretService.GET_SECRET, request, timeout=timeout)
-        return cls._of(reply.secret, caller)
+        return cls._of(existing_reply(reply.secret, caller, SecretService.GET_SECRET, request), caller)
 
     @blocking
     @classmethod

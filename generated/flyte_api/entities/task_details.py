@@ -22,7 +22,20 @@ from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_api.services.flyteidl2.workflow.translator_service import TranslatorService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_list, as_struct, as_text, blocking, fetching, path, unary
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    Reads,
+    Self,
+    as_list,
+    as_struct,
+    as_text,
+    blocking,
+    existing_reply,
+    fetching,
+    path,
+    unary,
+)
 
 _NAME: Reads[str] = path(TaskTaskDetails, "task_id.name")
 _VERSION: Reads[str] = path(TaskTaskDetails, "task_id.version")
@@ -118,7 +131,7 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
             )
         )
         reply = await unary(caller, TaskService.GET_TASK_DETAILS, request, timeout=timeout)
-        return cls._of(reply.details, caller)
+        return cls._of(existing_reply(reply.details, caller, TaskService.GET_TASK_DETAILS, request), caller)
 
     @blocking
     @classmethod

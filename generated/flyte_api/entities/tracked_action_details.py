@@ -18,6 +18,7 @@ from flyte_rpc.v1 import (
     Self,
     Watch,
     as_text,
+    existing_reply,
     fetching,
     moment_path,
     path,
@@ -126,7 +127,7 @@ class TrackedActionDetailsBase(Entity[WorkflowActionDetails]):
             )
         )
         reply = await unary(caller, TrackedRunService.GET_ACTION_DETAILS, request, timeout=timeout)
-        return cls._of(reply.details, caller)
+        return cls._of(existing_reply(reply.details, caller, TrackedRunService.GET_ACTION_DETAILS, request), caller)
 
     async def _fetch_details(self) -> TrackedActionDetails | None:
         """Fetch the current item of `watch` after a silence; implemented in the overlay."""

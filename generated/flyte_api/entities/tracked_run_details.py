@@ -11,7 +11,20 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as W
 from flyte_api.messages.flyteidl2.workflow.run_service import GetRunDetailsRequest, WatchRunDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.tracked_run_service import TrackedRunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, Watch, as_text, fetching, path, streaming, unary, watched
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    Reads,
+    Self,
+    Watch,
+    as_text,
+    existing_reply,
+    fetching,
+    path,
+    streaming,
+    unary,
+    watched,
+)
 
 if TYPE_CHECKING:
     from flyte.remote import TrackedRunDetails
@@ -91,7 +104,7 @@ class TrackedRunDetailsBase(Entity[WorkflowRunDetails]):
             )
         )
         reply = await unary(caller, TrackedRunService.GET_RUN_DETAILS, request, timeout=timeout)
-        return cls._of(reply.details, caller)
+        return cls._of(existing_reply(reply.details, caller, TrackedRunService.GET_RUN_DETAILS, request), caller)
 
     async def _fetch_details(self) -> TrackedRunDetails | None:
         """Fetch the current item of `watch` after a silence; implemented in the overlay."""

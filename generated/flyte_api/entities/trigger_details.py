@@ -15,7 +15,7 @@ from flyte_api.messages.flyteidl2.trigger.trigger_service import (
 )
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.trigger.trigger_service import TriggerService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, fetching, moment_path, path, unary
+from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, existing_reply, fetching, moment_path, path, unary
 
 _NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.name")
 _TASK_NAME: Reads[str] = path(TriggerTriggerDetails, "id.name.task_name")
@@ -146,7 +146,7 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
             )
         )
         reply = await unary(caller, TriggerService.GET_TRIGGER_DETAILS, request, timeout=timeout)
-        return cls._of(reply.trigger, caller)
+        return cls._of(existing_reply(reply.trigger, caller, TriggerService.GET_TRIGGER_DETAILS, request), caller)
 
     @fetching
     @classmethod
@@ -194,4 +194,6 @@ class TriggerDetailsBase(Entity[TriggerTriggerDetails]):
             )
         )
         reply = await unary(caller, TriggerService.GET_TRIGGER_REVISION_DETAILS, request, timeout=timeout)
-        return cls._of(reply.trigger, caller)
+        return cls._of(
+            existing_reply(reply.trigger, caller, TriggerService.GET_TRIGGER_REVISION_DETAILS, request), caller
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
@@ -15,7 +16,7 @@ from flyte_rpc.calls.call_path import stream, unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.rpc import Rpc
 from flyte_rpc.codec.message import Message
-from flyte_rpc.errors import InvalidArgumentError, RpcError
+from flyte_rpc.errors import InvalidArgumentError, NotFoundError, RpcError
 
 from .entity import Entity, listing_key
 from .pager import Page, Pager
@@ -25,6 +26,7 @@ from .watch import Watch
 T = TypeVar("T")
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
+M = TypeVar("M", bound=Message)
 
 _log = logging.getLogger("flyte_rpc.watch")
 
@@ -32,6 +34,27 @@ _log = logging.getLogger("flyte_rpc.watch")
 def as_is(item: Any, client: Client) -> Any:
     """Return the item unchanged, for methods that return messages instead of entities."""
     return item
+
+
+def existing_reply(found: M | None, client: Client, rpc: Rpc[Req, Res], request: Req) -> M:
+    """Return what a reply to a get method contains.
+
+    Args:
+        found: The message in the reply, None if it is unset. Some servers reply without the resource in place of an error.
+        client: The client of the call.
+        rpc: The method.
+        request: The request, which the error quotes.
+
+    Raises:
+        NotFoundError: It is unset.
+    """
+    if found is not None:
+        return found
+    error = NotFoundError(
+        f"the reply is empty, so there is nothing for {json.dumps(request.to_dict(), ensure_ascii=False)}"
+    )
+    error.method, error.endpoint = rpc.path[1:], client.endpoint
+    raise error
 
 
 def paged(

@@ -28,6 +28,7 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    existing_reply,
     fetching,
     listing,
     paged,
@@ -147,7 +148,7 @@ class BookBase(Entity[V1Book]):
         caller = registry.resolve(client)
         request = GetBookRequest(id=BookId(branch=as_text("branch", branch, 1, 0), name=as_text("name", name, 1, 40)))
         reply = await unary(caller, BookService.GET_BOOK, request, timeout=timeout)
-        return cls._of(reply.book, caller)
+        return cls._of(existing_reply(reply.book, caller, BookService.GET_BOOK, request), caller)
 
     @fetching
     @classmethod
