@@ -50,7 +50,16 @@ class Shape:
     style: Style = STYLES[0]
 
 
-def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table: str = "", made_of: str = "") -> Shape:
+def classify(
+    api: Api,
+    method: Method,
+    *,
+    kind: str = "",
+    items: str = "",
+    table: str = "",
+    made_of: str = "",
+    watches: bool = False,
+) -> Shape:
     """Determine the kind of `method`.
 
     Args:
@@ -60,9 +69,11 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
         items: The path of the result in the reply set in codegen.toml, if any.
         table: The method's table in codegen.toml, for remedies in errors.
         made_of: The message that the result is made of, if known. A reply of this type is the result itself.
+        watches: Whether codegen.toml has a setting that only watches have.
 
     Raises:
-        CodegenError: `kind` or `items` does not fit the RPC, or the items of a list are ambiguous.
+        CodegenError: `kind` or `items` does not fit the RPC, the items of a list are ambiguous, or nothing says whether a
+            stream is a watch.
     """
     if method.client_streaming:
         return Shape(Kind.UNSUPPORTED, "the client streams, which entity methods do not support")
@@ -75,9 +86,7 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
         remedy = f"under [{table}], remove kind, or set it to one of {', '.join(kinds)}"
         raise fail(method.place, f"{method.full_name} can't be a {kind}: {streams}", remedy)
     if method.server_streaming:
-        if kind == "stream":
-            return Shape(Kind.STREAM, 'the server streams, and codegen.toml sets kind = "stream"', items=items)
-        return Shape(Kind.WATCH, "the server streams", items=items or single(reply, made_of))
+        return _streamed(method, reply, kind, items, table, made_of, watches)
     found = [items] if items else _repeated(api, reply)
     request = api.messages[method.request]
     paging = _paging(api, request, reply, found)
@@ -96,6 +105,26 @@ def classify(api: Api, method: Method, *, kind: str = "", items: str = "", table
             items=items or single(reply, made_of),
         )
     return Shape(Kind.CALL, "a single request and reply", items=items)
+
+
+def _streamed(method: Method, reply: Message, kind: str, items: str, table: str, made_of: str, watches: bool) -> Shape:
+    """Tell a watch, which is opened again when it ends, from a stream that is opened once.
+
+    Opening a finite stream again repeats its items for ever, and a watch that is opened once ends with its connection.
+    """
+    if kind == "stream":
+        return Shape(Kind.STREAM, 'the server streams, and codegen.toml sets kind = "stream"', items=items)
+    if kind or watches or method.name.startswith("Watch"):
+        why = "codegen.toml says so" if kind or watches else "its name starts with Watch"
+        return Shape(Kind.WATCH, f"the server streams, and {why}", items=items or single(reply, made_of))
+    if method.name.startswith("List"):
+        return Shape(Kind.STREAM, "the server streams, and its name starts with List", items=items)
+    raise fail(
+        method.place,
+        f"{method.full_name} streams its replies, and nothing says whether it ends by itself",
+        f'under [{table}], add kind = "stream" for a stream that ends, or kind = "watch" for one that goes on: the client opens '
+        "it again when it breaks or ends",
+    )
 
 
 def field_at(api: Api, message: Message | None, path: str) -> Field | None:

@@ -277,7 +277,15 @@ class _Linker:
     def _shape(self, config: MethodConfig, rpc: Method) -> Shape:
         """Classify a method, and check its settings in codegen.toml and the entity's message."""
         table, made_of = self._table(config.table), self._target(config).message
-        shape = classify(self.api, rpc, kind=config.kind, items=config.items, table=table, made_of=made_of)
+        shape = classify(
+            self.api,
+            rpc,
+            kind=config.kind,
+            items=config.items,
+            table=table,
+            made_of=made_of,
+            watches=config.watches,
+        )
         if shape.kind is Kind.CALL and config.returns and not shape.items:
             shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))
         if (config.raw or config.made_by) and shape.kind is Kind.WATCH:

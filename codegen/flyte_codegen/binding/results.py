@@ -42,4 +42,6 @@ def decorator(kind: Kind, returns: str) -> str:
 def default_name(rpc: Method, kind: Kind) -> str:
     """Return the default name of a method."""
     named = {Kind.LIST: "listall", Kind.GET: "get", Kind.WATCH: "watch"}
+    if kind is Kind.STREAM and rpc.name.startswith("List"):
+        return "listall"
     return named.get(kind) or rpc.py_name.split("_")[0]

@@ -65,7 +65,15 @@ def _method(api: Api, config: Config, service: Service, method: Method) -> str:
     table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{chosen.table if uses else method.name}"
     made_of = next((e.message for e in config.entities if uses and e.name == (chosen.returns or uses[0][0].name)), "")
     try:
-        shape = classify(api, method, kind=chosen.kind, items=chosen.items, table=table, made_of=made_of)
+        shape = classify(
+            api,
+            method,
+            kind=chosen.kind,
+            items=chosen.items,
+            table=table,
+            made_of=made_of,
+            watches=chosen.watches,
+        )
         kind = f"{shape.kind.value}: {shape.why}"
         paths = {"items": shape.items, "token": shape.token, "page": shape.page}
     except CodegenError as cause:

@@ -77,6 +77,11 @@ class MethodConfig:
     missing_ok: bool = False
 
     @property
+    def watches(self) -> bool:
+        """Whether there is a setting that only watches have."""
+        return any((self.final, self.each, self.fetch, self.made_by, self.bounded_by))
+
+    @property
     def table(self) -> str:
         """The name of the method's table."""
         return self.label or self.rpc

@@ -61,6 +61,26 @@ async def test_a_watch_of_the_thing_itself(fragment: Callable[..., Fragment]) ->
             break
 
 
+async def test_a_list_that_is_sent_as_a_stream_is_read_once(fragment: Callable[..., Fragment]) -> None:
+    body = """
+    message Pen { string name = 1; }
+    message ListPensRequest {}
+    service Pens { rpc ListPens(ListPensRequest) returns (stream Pen); }
+    """
+    toml = '[entities.Pen]\nmessage = "test.Pen"\nservice = "test.Pens"\nidentity = "name"\n'
+    made = fragment(proto(body), f"{toml}[entities.Pen.methods]\nListPens = {{}}\n").generate()
+    pen = made.get("messages.test.test:Pen")
+
+    class Pens(made.get("services.test.pens:PensBase")):  # type: ignore[misc]
+        async def list_pens(self, request: Any, call: ServerCall) -> AsyncGenerator[Any]:
+            yield pen(name="blue")
+            yield pen(name="red")
+
+    async with await serve([Pens()]) as running, Client(running.endpoint, timeout=20) as client:
+        found = [item.name async for item in made.get("entities.pen:PenBase").listall(client=client)]
+    assert found == ["blue", "red"]
+
+
 async def test_a_watch_whose_items_contain_the_thing(fragment: Callable[..., Fragment]) -> None:
     body = """
     message Pen { string name = 1; }

@@ -145,6 +145,7 @@ returns = "Plant"
 
 [entities.Plant.methods.events]
 rpc = "FollowPlant"
+kind = "watch"
 raw = true
 items = ""
 """
@@ -444,6 +445,11 @@ words: int = PlantBase.words
             'GetPlant = { made_by = "_made" }',
             "made_by applies only to watch methods, and this is a get method",
             "remove made_by",
+        ),
+        (
+            "FollowPlant = {}",
+            "test.Garden.FollowPlant streams its replies, and nothing says whether it ends by itself",
+            'add kind = "stream" for a stream that ends, or kind = "watch"',
         ),
         ('GetPlant = { items = "plan.id" }', "has no field at 'plan.id'", "correct items"),
     ],
