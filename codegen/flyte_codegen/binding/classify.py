@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection, Mapping
 
 import attrs
 
 from flyte_codegen.definitions.model import Api, Field, Label, Message, Method
 from flyte_codegen.diagnostics import CodegenError, fail
+
+from .paging import FIRST_STYLE, TOKENS, Style, field_at, pages_of, unused_fields
 
 
 class Kind(enum.Enum):
@@ -27,18 +30,6 @@ _SINGLE = (Kind.LIST.value, Kind.GET.value, Kind.CREATE.value, Kind.CALL.value)
 
 
 @attrs.frozen
-class Style:
-    """Field names for pagination: page size and page token in the request, next page token in the reply."""
-
-    size: str
-    token: str
-    next_token: str
-
-
-STYLES = (Style("limit", "token", "token"), Style("page_size", "page_token", "next_page_token"))
-
-
-@attrs.frozen
 class Shape:
     """The kind of a method and the reason for it, the path of the result in the reply, and the pagination."""
 
@@ -47,7 +38,7 @@ class Shape:
     items: str = ""
     token: str = ""
     page: str = ""
-    style: Style = STYLES[0]
+    style: Style = FIRST_STYLE
 
 
 def classify(
@@ -59,6 +50,8 @@ def classify(
     table: str = "",
     made_of: str = "",
     watches: bool = False,
+    pages: Mapping[str, str] | None = None,
+    settled: Collection[str] = (),
 ) -> Shape:
     """Determine the kind of `method`.
 
@@ -70,6 +63,8 @@ def classify(
         table: The method's table in codegen.toml, for remedies in errors.
         made_of: The message that the result is made of, if known. A reply of this type is the result itself.
         watches: Whether codegen.toml has a setting that only watches have.
+        pages: The fields of its pages set in codegen.toml; {} for a list without pages. Default: known names.
+        settled: Paths of the request that codegen.toml names.
 
     Raises:
         CodegenError: `kind` or `items` does not fit the RPC, the items of a list are ambiguous, or nothing says whether a
@@ -88,14 +83,17 @@ def classify(
     if method.server_streaming:
         return _streamed(method, reply, kind, items, table, made_of, watches)
     found = [items] if items else _repeated(api, reply)
-    request = api.messages[method.request]
-    paging = _paging(api, request, reply, found)
-    named = method.name.startswith("List") and bool(found)
+    named = kind == "list" or pages is not None or (method.name.startswith("List") and bool(found))
+    paging = pages_of(api, method, found, declared=pages, table=table, sized=not named)
     itself = reply.full_name == made_of
     if kind == "list" or (not kind and not itself and (paging is not None or named)):
         if len(found) != 1:
             raise _ambiguous(method, found, table)
-        return attrs.evolve(paging or _undivided(api, method, request, reply, found), items=found[0])
+        if paging is not None:
+            return Shape(Kind.LIST, paging.why, found[0], paging.next, paging.holder, paging.style)
+        if pages is None:
+            _refuse_unused(api, method, found, settled, table)
+        return Shape(Kind.LIST, "its name or codegen.toml declares a list; the list has no pages", found[0])
     if kind == "get" or (not kind and method.name.startswith("Get")):
         return Shape(Kind.GET, "its name starts with Get", items=items or single(reply, made_of))
     if kind == "create" or (not kind and method.name.startswith("Create") and _holds(api, reply, items, made_of)):
@@ -127,66 +125,25 @@ def _streamed(method: Method, reply: Message, kind: str, items: str, table: str,
     )
 
 
-def field_at(api: Api, message: Message | None, path: str) -> Field | None:
-    """The field at a dotted path."""
-    field: Field | None = None
-    for name in path.split("."):
-        field = next((f for f in message.fields if f.py_name == name), None) if message else None
-        message = api.messages.get(field.type_name) if field else None
-    return field
-
-
 def _ambiguous(method: Method, found: list[str], table: str) -> CodegenError:
     choices = " or ".join(f'items = "{path}"' for path in found) or 'items = "PATH"'
     message = f"{method.full_name} is a list, but its items could be any of: {', '.join(found) or 'none'}"
     return fail(method.place, message, f'under [{table}], add {choices}, or kind = "call"')
 
 
-def _paging(api: Api, request: Message, reply: Message, found: list[str]) -> Shape | None:
-    """Return the shape of a paged list, or None when request and reply do not share a pagination style."""
-    for style in STYLES:
-        page, token = _page(api, request, style), _next_token(api, reply, style, found)
-        if page is not None and token:
-            why = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
-            return Shape(Kind.LIST, why, token=token, page=page, style=style)
-    return None
-
-
-def _undivided(api: Api, method: Method, request: Message, reply: Message, found: list[str]) -> Shape:
-    """Return the shape of a list without pages, as its name or codegen.toml declares it."""
-    for style in STYLES:
-        if _page(api, request, style) is not None or _next_token(api, reply, style, found):
-            message = (
-                f"{method.full_name} has only half of the pagination fields, so all pages but the first would be lost"
-            )
-            names = f"{style.size} and {style.token} in the request, {style.next_token} in the reply"
-            raise fail(method.place, message, f'add the missing fields ({names}), or set kind = "call"')
-    return Shape(Kind.LIST, "its name or codegen.toml declares a list; the list has no pages")
-
-
-def _next_token(api: Api, reply: Message, style: Style, found: list[str]) -> str:
-    """The path of the next page's token: beside the items, or at the top."""
-    paths = [*(_beside(path, style.next_token) for path in found), style.next_token]
-    return next((path for path in paths if _is_text(field_at(api, reply, path))), "")
-
-
-def _page(api: Api, request: Message, style: Style) -> str | None:
-    """Return the path of the message with page size and token: "" for the request itself, None if there is none."""
-    if request.field(style.size) and request.field(style.token):
-        return ""
-    for field in request.fields:
-        inner = api.messages.get(field.type_name)
-        if field.label is Label.OPTIONAL and inner and inner.field(style.size) and inner.field(style.token):
-            return field.py_name
-    return None
-
-
-def _beside(path: str, name: str) -> str:
-    return ".".join([*path.split(".")[:-1], name])
-
-
-def _is_text(field: Field | None) -> bool:
-    return field is not None and field.kind == "string" and field.label is not Label.REPEATED
+def _refuse_unused(api: Api, method: Method, found: list[str], settled: Collection[str], table: str) -> None:
+    """Refuse a list that seems to have pages: all of them but the first would be lost."""
+    asked, answered = unused_fields(api, method, found, settled)
+    if not asked and not answered:
+        return
+    told = [f"{', '.join(names)} in the {where}" for names, where in ((asked, "request"), (answered, "reply")) if names]
+    raise fail(
+        method.place,
+        f"{method.full_name} seems to have pages, of which only the first would be read: {' and '.join(told)}",
+        f'under [{table}], add pages = {{ token = "PATH", next = "PATH", size = "PATH" }}, with the paths of the token and the '
+        "page size in the request and of the next token in the reply; pages = {} if one reply has all items; or "
+        'kind = "call"',
+    )
 
 
 def _repeated(api: Api, reply: Message) -> list[str]:
@@ -194,9 +151,13 @@ def _repeated(api: Api, reply: Message) -> list[str]:
     found = [f.py_name for f in reply.fields if _is_items(f)]
     for field in reply.fields:
         inner = api.messages.get(field.type_name)
-        if field.label is Label.OPTIONAL and inner and any(inner.field(style.next_token) for style in STYLES):
+        if field.label is Label.OPTIONAL and inner and _has_next(inner):
             found += [f"{field.py_name}.{f.py_name}" for f in inner.fields if _is_items(f)]
     return found
+
+
+def _has_next(message: Message) -> bool:
+    return any(message.field(name) for _, name in TOKENS)
 
 
 def _is_items(field: Field) -> bool:

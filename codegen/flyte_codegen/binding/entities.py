@@ -19,8 +19,9 @@ from flyte_codegen.python.type_names import Naming, TypeNames
 
 from . import docstrings, identity, properties, results, summaries
 from .choices import choices
-from .classify import Kind, Shape, classify, field_at, single
+from .classify import Kind, Shape, classify, single
 from .model import PyEntity, PyMethod
+from .paging import field_at
 from .parameters import Scope, Signature, signature
 from .properties import PyProperty
 from .requests import RequestBuilder, Subject
@@ -285,6 +286,8 @@ class _Linker:
             table=table,
             made_of=made_of,
             watches=config.watches,
+            pages=config.pages,
+            settled=config.settled,
         )
         if shape.kind is Kind.CALL and config.returns and not shape.items:
             shape = attrs.evolve(shape, items=single(self.api.messages[rpc.response], made_of))

@@ -7,8 +7,9 @@ import attrs
 from flyte_codegen.configuration.settings import MethodConfig
 from flyte_codegen.python.text import literal
 
-from .classify import STYLES, Shape
+from .classify import Shape
 from .identity import Identity
+from .paging import FIRST_STYLE
 from .parameters import Scope, Signature
 from .properties import PyProperty
 from .summaries import Summary
@@ -55,7 +56,7 @@ class PyMethod:
     def names(self) -> tuple[str, ...]:
         """The request's names for page size and page token, if they differ from the runtime's defaults."""
         style = self.shape.style
-        return () if style == STYLES[0] else (style.size, style.token)
+        return () if (style.size, style.token) == (FIRST_STYLE.size, FIRST_STYLE.token) else (style.size, style.token)
 
     @property
     def answer(self) -> str:

@@ -7,7 +7,8 @@ from flyte_codegen.definitions.model import Api, Method
 from flyte_codegen.python import types as python_types
 from flyte_codegen.python.type_names import TypeNames
 
-from .classify import Kind, Shape, field_at
+from .classify import Kind, Shape
+from .paging import field_at
 
 CONTAINERS = {Kind.LIST: "Pager", Kind.WATCH: "Watch", Kind.STREAM: "Stream"}
 """The containers that methods with several results return."""

@@ -73,6 +73,8 @@ def _method(api: Api, config: Config, service: Service, method: Method) -> str:
             table=table,
             made_of=made_of,
             watches=chosen.watches,
+            pages=chosen.pages,
+            settled=chosen.settled,
         )
         kind = f"{shape.kind.value}: {shape.why}"
         paths = {"items": shape.items, "token": shape.token, "page": shape.page}

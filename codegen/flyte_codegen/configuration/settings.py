@@ -75,6 +75,13 @@ class MethodConfig:
     raw: bool = False
     carry: tuple[str, ...] = ()
     missing_ok: bool = False
+    pages: Mapping[str, str] | None = None
+    """The paths of token, next token and size of a list with pages; empty for a list without; None if it says neither."""
+
+    @property
+    def settled(self) -> tuple[str, ...]:
+        """The paths of the request that have a meaning of their own."""
+        return (*self.omit, *self.params, *self.carry)
 
     @property
     def watches(self) -> bool:
@@ -315,6 +322,7 @@ def _method(label: str, section: Section) -> MethodConfig:
         raw=section.flag("raw"),
         carry=section.texts("carry"),
         missing_ok=section.flag("missing_ok"),
+        pages=section.mapping("pages", names="keys") if "pages" in section.table else None,
     )
     section.finish()
     return made

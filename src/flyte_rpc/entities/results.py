@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
@@ -64,7 +65,7 @@ def paged(
     request: Req,
     *,
     items: Callable[[Res], Sequence[Any] | None],
-    token: Callable[[Res], str | None] | None = None,
+    token: Callable[[Res], str | bytes | int | None] | None = None,
     page: str = "",
     names: tuple[str, str] = ("limit", "token"),
     keep: Callable[[T], bool] | None = None,
@@ -81,9 +82,10 @@ def paged(
         rpc: The list method.
         request: The request without limit and token.
         items: Reads the items of a reply.
-        token: Reads the next page's token from a reply. Default: the method has no pages.
+        token: Reads the next page's token from a reply. Default: the method has no pages. The pager hands tokens on as text:
+            bytes in base64, integers in digits.
         page: Field of the request whose message contains page size and token. Default: the request itself.
-        names: The names of size and token in that message. Default: `limit` and `token`.
+        names: The names of size ("" for none) and token in that message. Default: `limit` and `token`.
         keep: Selects items on the client if the server has no such filter. Default: all.
         carry: Fields of a reply that the request for the next page must repeat. Default: none.
         limit: Maximum number of items; None for all.
@@ -105,8 +107,10 @@ def paged(
             if page:
                 holder = copy(getattr(page_request, page))
                 setattr(page_request, page, holder)
-            for name, value in zip(names, (size, at), strict=True):
-                setattr(holder, name, value)
+            if names[0]:
+                setattr(holder, names[0], size)
+            if at:
+                setattr(holder, names[1], _token_from_text(at, getattr(holder, names[1])))
         try:
             reply = await unary(client, rpc, page_request)
         except InvalidArgumentError as error:
@@ -115,7 +119,7 @@ def paged(
         entities = [make(item, client) for item in items(reply) or ()]
         if keep is not None:
             entities = [entity for entity in entities if keep(entity)]
-        next_token = "" if token is None else token(reply) or ""
+        next_token = "" if token is None else _token_as_text(token(reply))
         if next_token and carry:
             carried[next_token] = {name: getattr(reply, name) for name in carry}
         return Page(entities, next_token)
@@ -123,6 +127,24 @@ def paged(
     size = client.page_size if page_size is None else page_size
     key = listing_key(cast("type[Entity[Any]]", make)) if _is_entity(make) else None
     return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=key)
+
+
+def _token_as_text(token: str | bytes | int | None) -> str:
+    return base64.urlsafe_b64encode(token).decode() if isinstance(token, bytes) else str(token or "")
+
+
+def _token_from_text(token: str, unset: object) -> str | bytes | int:
+    """Convert a token to the type of its field in the request, which `unset` has.
+
+    Raises:
+        ValueError: It is no token of this listing.
+    """
+    try:
+        if isinstance(unset, bytes):
+            return base64.b64decode(token, altchars=b"-_", validate=True)
+        return int(token) if isinstance(unset, int) else token
+    except ValueError:
+        raise ValueError(f"{token!r} is not a page token of this listing") from None
 
 
 def _smaller_pages(error: InvalidArgumentError, size: int) -> str:
