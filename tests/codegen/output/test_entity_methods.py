@@ -451,7 +451,7 @@ def mistake(found: list[Diagnostic]) -> tuple[str, str, str]:
          'under [entities.Item.methods.ListTwo], add items = "old" or items = "items", or kind = "call"'),
         ('ListTwo = { items = "itms" }', "test.TwoResponse has no field at 'itms'", "correct items under"),
         ("GetDeep = {}", "test.DeepResponse.inner is test.DeepResponse.Inner, but Item is made of test.Item", "add items"),
-        ('ListNested = { items = "page", kind = "list" }', "seems to have pages, of which only the first would be read", "add pages = { token"),
+        ('ListNested = { items = "page", kind = "list" }', "test.NestedResponse.page is a single test.ItemPage, but Item is made of test.Item", "add items"),
         ('ListAll = { items = "items", kind = "get" }', "test.AllResponse.items is repeated test.Item", "add items"),
         ('GetPlain = { kind = "list" }', "could be any of: none", 'items = "PATH"'),
         ('ListAll = { kind = "list", sort = "name" }', "sort is set, but test.AllRequest has no field for it", "remove sort"),
