@@ -5,6 +5,8 @@ classes, pydantic models, named tuples and typed dicts. Files, directories and d
 `StructuredDataset`). Pickled objects stay a `Literal` unless the caller allows loading them.
 """
 
+from .converters.transformer import TypeTransformer, TypeTransformerFailedError
+from .engine import TypeEngine
 from .files.references import Dir, File, StructuredDataset
 from .functions.arguments import arguments_of
 from .functions.interface import interface_of
@@ -22,6 +24,9 @@ __all__ = [
     "NativeInterface",
     "NativeValues",
     "StructuredDataset",
+    "TypeEngine",
+    "TypeTransformer",
+    "TypeTransformerFailedError",
     "arguments_of",
     "describe",
     "from_literal",

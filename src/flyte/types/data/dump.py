@@ -8,9 +8,11 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from flyte.types.converters.registry import converter_of
 from flyte.types.files.references import Dir, File, absolute_uri
 
 from .classes import contents, is_data_instance, is_model
+from .custom import as_plain_data
 from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from .hints import textual_format
 from .load import load
@@ -41,6 +43,8 @@ class Dumper:
             Mismatch: The value does not fit the schema.
         """
         schema = self.resolve(schema)
+        if (converter := converter_of(type(value))) is not None:
+            value = as_plain_data(converter, value)
         if is_container(value) or is_data_instance(value):
             if id(value) in self._around:
                 raise Mismatch(f"this {type(value).__name__} contains itself", fits_type=True)

@@ -6,6 +6,8 @@ import types
 import typing
 from typing import Any
 
+from flyte.types.converters.calls import type_by
+from flyte.types.data.custom import converter_of_hint
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain
 from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File, StructuredDataset
@@ -69,6 +71,11 @@ _SIMPLE: dict[Any, LiteralType] = {
 }
 
 
+def is_built_in(kind: type) -> bool:
+    """Whether a class has a Flyte type that no converter may replace. Data classes and enums are not among them."""
+    return kind in _SIMPLE or kind in (*LISTS, *SETS, *TUPLES, *DICTS, object, enum.Enum)
+
+
 def literal_type_of(annotation: Any) -> LiteralType:
     """Return the Flyte type of an annotation.
 
@@ -93,6 +100,8 @@ def _type_of(annotation: Any) -> LiteralType:
     annotation = plain(annotation)
     if annotation is None:
         annotation = type(None)
+    if (custom := converter_of_hint(annotation)) is not None:
+        return type_by(*custom)
     try:
         known = _SIMPLE.get(annotation)
     except TypeError:  # Unhashable, so not in the table.
@@ -129,6 +138,9 @@ def _type_of(annotation: Any) -> LiteralType:
 def tagged(annotation: Any) -> LiteralType:
     """Return a variant of a union: its type, with the tag that SDKs use to select a conversion."""
     literal_type = _type_of(annotation)
+    if (custom := converter_of_hint(plain(annotation))) is not None:
+        literal_type.structure = TypeStructure(tag=custom[0].name)
+        return literal_type
     if tag_of(literal_type) in ("", MODEL_TAG):
         literal_type.structure = TypeStructure(tag=_tag(literal_type))
     return literal_type
@@ -174,4 +186,4 @@ def _complaint(annotation: Any, origin: Any) -> str:
         return f"{shown} has no item type; write for example {written}"
     if origin in DICTS:
         return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
-    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"
+    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them, or register a converter with flyte.types.TypeEngine"

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
+from flyte.types.converters.calls import class_by, converter_for_tag
+from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH
 from flyte.types.files.references import Dir, File, StructuredDataset
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
@@ -100,6 +102,11 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH:
         raise Unguessable(f"its type is nested more than {MAX_DEPTH} levels deep")
+    if (converter := converter_for_tag(literal_type)) is not None:
+        try:
+            return class_by(converter, literal_type)
+        except TypeTransformerFailedError as error:
+            raise Unguessable(str(error)) from error
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple":

@@ -4,7 +4,10 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyte.types.converters.calls import class_by, converter_for_tag, value_by
+from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH, Mismatch
+from flyte.types.data.msgpack import unpack
 from flyte.types.files.references import Dir, File, StructuredDataset
 from flyte.types.interfaces.enums import Unguessable, enum_class
 from flyte.types.interfaces.guess import guess_type
@@ -31,7 +34,6 @@ from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.codec.wire import DecodeError
 
-from .msgpack import unpack
 from .pickled_bytes import bytes_of
 
 
@@ -71,6 +73,12 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *
     """
     if depth > MAX_DEPTH:
         raise Unreadable(f"it is nested more than {MAX_DEPTH} levels deep")
+    converter = converter_for_tag(literal_type)
+    if converter is not None and literal_type is not None:
+        try:
+            return value_by(converter, literal, class_by(converter, literal_type))
+        except TypeTransformerFailedError as error:
+            raise Unreadable(str(error)) from error
     try:
         kind, inner = which_one_of(literal, "value")
         match kind:

@@ -5,6 +5,9 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyte.types.converters.calls import converter_for_tag, type_by
+from flyte.types.converters.registry import converter_of
+from flyte.types.data.custom import as_stored
 from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, is_tuple
 from flyte.types.data.mismatch import (
     MAX_DEPTH,
@@ -16,6 +19,7 @@ from flyte.types.data.mismatch import (
     located,
     type_of,
 )
+from flyte.types.data.msgpack import pack
 from flyte.types.data.scalars import as_scalar
 from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
 from flyte.types.interfaces.describe import describe
@@ -54,7 +58,6 @@ from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.codec.message import which_one_of
 
-from .msgpack import pack
 from .pickled_bytes import pickled
 
 _INT64 = range(-(2**63), 2**63)
@@ -85,7 +88,7 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
         _check_depth(literal_type)
         return _encode(value, literal_type, exact=False)
     except Mismatch as mismatch:
-        raise mismatch.as_error(name) from None
+        raise mismatch.as_error(name) from mismatch.__cause__
 
 
 def _check_depth(literal_type: LiteralType) -> None:
@@ -103,6 +106,13 @@ def _check_depth(literal_type: LiteralType) -> None:
 def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     if isinstance(value, Literal):
         return value
+    if (converter := converter_of(type(value))) is not None:
+        converted = as_stored(converter, value, literal_type)
+        if converted is not None:
+            return converted
+    elif exact and converter_for_tag(literal_type) is not None:
+        # Another variant of a union may be for the plain value.
+        raise _mismatch(value, literal_type)
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple" if inner in _SIMPLE:
@@ -158,6 +168,10 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
         hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
+    if (converter := converter_of(type(value))) is not None:
+        own = type_by(converter, type(value))
+        own.structure = None  # Its tag would be described as the class.
+        hint = f", which its converter stores as {describe(own)}"
     if advice := advice_on(value):
         return Mismatch.between(describe(literal_type), f"{value!r}; {advice}")
     return Mismatch.between(describe(literal_type), type_of(value) + hint)

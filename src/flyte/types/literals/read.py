@@ -5,6 +5,8 @@ import types
 import typing
 from typing import Any
 
+from flyte.types.converters.calls import type_by
+from flyte.types.data.custom import converter_of_hint, read_stored
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, type_name
 from flyte.types.data.mismatch import Mismatch, first_fit, located
 from flyte.types.interfaces.annotations import literal_type_of, tagged
@@ -35,9 +37,14 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         return decode(literal, None, allow_pickle=allow_pickle)
     if origin in (typing.Union, types.UnionType):
         return _one_of(literal, hint, arguments, allow_pickle)
+    custom = converter_of_hint(hint)
+    if custom is not None and type_by(*custom).union_type is not None:
+        return read_stored(*custom, literal)
     while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
         # If the annotation is not a union, the value must be this variant.
         literal = literal.scalar.union.value
+    if custom is not None:
+        return read_stored(*custom, literal)
     if literal.collection is not None and _is_collection(origin, arguments):
         items = [
             located(f"[{i}]", read_as, each, arguments[0], allow_pickle=allow_pickle)
