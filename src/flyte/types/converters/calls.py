@@ -112,7 +112,7 @@ def converter_for_tag(literal_type: LiteralType | None) -> TypeTransformer[Any] 
 def _call(transformer: TypeTransformer[Any], name: str, method: Callable[..., Any], *arguments: Any) -> Any:
     try:
         found = method(*arguments)
-        return _awaited(found) if hasattr(type(found), "__await__") else found
+        return wait_for(found) if hasattr(found, "__await__") else found
     except TypeTransformerFailedError:
         # Of a converter that this one uses, or its own choice.
         raise
@@ -120,8 +120,8 @@ def _call(transformer: TypeTransformer[Any], name: str, method: Callable[..., An
         raise TypeTransformerFailedError(f"{transformer!r}: {name} failed: {type(error).__name__}: {error}") from error
 
 
-def _awaited(result: Awaitable[Any]) -> Any:
-    """Run an asynchronous conversion to its end, on a loop of its own."""
+def wait_for(result: Awaitable[Any]) -> Any:
+    """Run an awaitable to its end, on an event loop of its own, and block. Also works inside a running loop."""
 
     # Imported late: most conversions are synchronous, and a worker should start fast.
     import asyncio

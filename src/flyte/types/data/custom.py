@@ -19,7 +19,7 @@ from flyte_api.messages.flyteidl2.core.literals import (
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType
 from flyte_rpc.codec.message import which_one_of
 
-from .guards import is_dict, is_list
+from .guards import class_of, is_dict, is_list
 from .mismatch import FailedConversion, Mismatch, located, type_of
 from .msgpack import pack, unpack
 
@@ -48,7 +48,7 @@ def as_stored(converter: TypeTransformer[Any], value: Any, expected: LiteralType
         Mismatch: The converter failed.
     """
     try:
-        if accepts(converter, type(value), expected):
+        if accepts(converter, class_of(value), expected):
             return literal_by(converter, value, expected)
     except TypeTransformerFailedError as error:
         raise FailedConversion(error) from error.__cause__
@@ -97,7 +97,7 @@ def as_plain_data(converter: TypeTransformer[Any], value: Any) -> Any:
         Mismatch: The converter failed, or its literal has no form as plain data.
     """
     try:
-        literal = literal_by(converter, value, type_by(converter, type(value)))
+        literal = literal_by(converter, value, type_by(converter, class_of(value)))
     except TypeTransformerFailedError as error:
         raise FailedConversion(error) from error.__cause__
     return _data(literal)
@@ -138,6 +138,7 @@ def _data(literal: Literal) -> Any:
 
 def _literal(data: Any, expected: LiteralType, kind: type) -> Literal:
     name, inner = which_one_of(expected, "type")
+    held: Any = inner
     match name:
         case "simple" if inner in _PLAIN:
             _, member, accepted = _PLAIN[inner]
@@ -150,10 +151,10 @@ def _literal(data: Any, expected: LiteralType, kind: type) -> Literal:
         case "simple" if inner == SimpleType.STRUCT and is_dict(data):
             return Literal(scalar=Scalar(binary=Binary(value=pack(data), tag=_MSGPACK)))
         case "collection_type" if is_list(data):
-            items = [located(f"[{i}]", _literal, item, inner, kind) for i, item in enumerate(data)]
+            items = [located(f"[{i}]", _literal, item, held, kind) for i, item in enumerate(data)]
             return Literal(collection=LiteralCollection(literals=items))
         case "map_value_type" if is_dict(data):
-            entries = {str(key): located(f"[{key!r}]", _literal, each, inner, kind) for key, each in data.items()}
+            entries = {str(key): located(f"[{key!r}]", _literal, each, held, kind) for key, each in data.items()}
             return Literal(map=LiteralMap(literals=entries))
         case _:
             pass

@@ -1,6 +1,7 @@
 """Describe Flyte types in the syntax of Python annotations."""
 
 from flyte.types.converters.calls import converter_for_tag
+from flyte.types.frames.libraries import ARRAY_FORMAT
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_rpc.codec.message import which_one_of
 
@@ -49,6 +50,8 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
             return f"a pickled object ({named})" if named else "a pickled object"
         case "union_type":
             return " | ".join(describe(variant, depth=depth + 1) for variant in inner.variants) or "a union of nothing"
+        case "blob" if inner.format == ARRAY_FORMAT:
+            return "numpy.ndarray"
         case "blob" if inner.format == PICKLE_FORMAT:
             return "a pickled object"
         case "blob":

@@ -9,7 +9,8 @@ from typing import Any, Union
 from flyte.types.converters.calls import class_by, converter_for_tag
 from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH
-from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte.types.files.references import Dir, File
+from flyte.types.frames.reference import DataFrame
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
@@ -128,7 +129,7 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
         case "blob" if inner.format != PICKLE_FORMAT:
             return Dir if inner.dimensionality == BlobTypeBlobDimensionality.MULTIPART else File
         case "structured_dataset_type":
-            return StructuredDataset
+            return DataFrame
         case "":
             raise Unguessable("its type is not set")
         case _:

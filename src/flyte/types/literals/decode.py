@@ -8,7 +8,8 @@ from flyte.types.converters.calls import class_by, converter_for_tag, value_by
 from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH, Mismatch
 from flyte.types.data.msgpack import unpack
-from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte.types.files.references import Dir, File
+from flyte.types.frames.reference import DataFrame
 from flyte.types.interfaces.enums import Unguessable, enum_class
 from flyte.types.interfaces.guess import guess_type
 from flyte.types.interfaces.tags import (
@@ -126,7 +127,7 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
         case "blob":
             return _blob(inner, literal.hash, literal_type, allow_pickle)
         case "structured_dataset":
-            return _dataset(inner, literal_type)
+            return _dataset(inner, literal.hash, literal_type)
         case "schema":
             raise Unreadable(f"it is a table at {inner.uri}; it is not downloaded")
         case "error":
@@ -231,12 +232,13 @@ def _contents(file: File) -> bytes:
     return data
 
 
-def _dataset(dataset: Dataset, literal_type: LiteralType | None) -> StructuredDataset:
+def _dataset(dataset: Dataset, content_hash: str, literal_type: LiteralType | None) -> DataFrame:
     declared = literal_type.structured_dataset_type if literal_type is not None else None
     kind = dataset.metadata.structured_dataset_type if dataset.metadata is not None else None
     kind = kind or declared or StructuredDatasetType()
     columns = kind.columns or (declared.columns if declared is not None else [])
-    return StructuredDataset(dataset.uri, kind.format, {each.name: _column(each.literal_type) for each in columns})
+    types = {each.name: _column(each.literal_type) for each in columns}
+    return DataFrame(dataset.uri, kind.format, types, content_hash or None)
 
 
 def _column(literal_type: LiteralType | None) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from flyte.types.converters.calls import converter_for_tag, type_by
 from flyte.types.converters.registry import converter_of
 from flyte.types.data.custom import as_stored
-from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, is_tuple
+from flyte.types.data.guards import class_of, is_container, is_list, is_mapping, is_set, is_tuple
 from flyte.types.data.mismatch import (
     MAX_DEPTH,
     Mismatch,
@@ -21,7 +21,10 @@ from flyte.types.data.mismatch import (
 )
 from flyte.types.data.msgpack import pack
 from flyte.types.data.scalars import as_scalar
-from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
+from flyte.types.files.references import Dir, File, absolute_uri
+from flyte.types.frames.errors import FrameError
+from flyte.types.frames.libraries import ARRAY_FORMAT, frame_library, is_array_class
+from flyte.types.frames.reference import PARQUET, DataFrame
 from flyte.types.interfaces.describe import describe
 from flyte.types.interfaces.tags import (
     DATE_TAG,
@@ -138,12 +141,42 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
             made = BlobType(format=value.format, dimensionality=inner.dimensionality)
             blob = Blob(uri=_uri(value), metadata=BlobMetadata(type=made))
             return Literal(scalar=Scalar(blob=blob), hash=value.hash or "")
-        case "structured_dataset_type" if isinstance(value, StructuredDataset):
-            frame = StructuredDatasetType(format=value.format, columns=inner.columns)
-            metadata = StructuredDatasetMetadata(structured_dataset_type=frame)
-            return Literal(scalar=Scalar(structured_dataset=Dataset(uri=_uri(value), metadata=metadata)))
+        case "blob" if inner.format == ARRAY_FORMAT and is_array_class(type(value)):
+            return _encode(_stored_array(value), literal_type, exact=exact)
+        case "structured_dataset_type" if isinstance(value, DataFrame) or frame_library(type(value)):
+            return _frame(value, inner)
         case _:
             raise _mismatch(value, literal_type)
+
+
+def _stored_array(value: Any) -> File:
+    # Imported late, because most workers and clients have no arrays.
+    from flyte.types.frames.arrays import store_array
+
+    try:
+        return store_array(value)
+    except FrameError as error:
+        raise Mismatch(str(error), fits_type=True) from error.__cause__
+
+
+def _frame(value: Any, declared: StructuredDatasetType) -> Literal:
+    """Encode a data frame; store it first if it is in memory."""
+    frame = value if isinstance(value, DataFrame) else DataFrame.from_df(value)
+    if frame.val is not None and declared.format not in ("", PARQUET):
+        raise Mismatch(f"frames are stored as parquet, and the type has the format {declared.format!r}", fits_type=True)
+    try:
+        frame.check_columns([each.name for each in declared.columns])
+        frame = frame.stored()
+    except FrameError as error:
+        raise Mismatch(str(error), fits_type=True) from error.__cause__
+    made = StructuredDatasetType(
+        format=frame.format,
+        columns=declared.columns,
+        external_schema_type=declared.external_schema_type,
+        external_schema_bytes=declared.external_schema_bytes,
+    )
+    dataset = Dataset(uri=_uri(frame), metadata=StructuredDatasetMetadata(structured_dataset_type=made))
+    return Literal(scalar=Scalar(structured_dataset=dataset), hash=frame.hash or "")
 
 
 def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
@@ -165,11 +198,12 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
     elif made := _stored(literal_type):
         hint = f"; {how_to_store(made)}"
     elif literal_type.structured_dataset_type is not None:
-        hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
+        hint = "; pass a DataFrame of flyte.io, a pandas or polars frame, a pyarrow table, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
-    if (converter := converter_of(type(value))) is not None:
-        own = type_by(converter, type(value))
+    kind = class_of(value)
+    if (converter := converter_of(kind)) is not None:
+        own = type_by(converter, kind)
         own.structure = None  # Its tag would be described as the class.
         hint = f", which its converter stores as {describe(own)}"
     if advice := advice_on(value):
@@ -192,7 +226,7 @@ def _key(key: Any) -> str:
     return encodable(key)
 
 
-def _uri(value: File | Dir | StructuredDataset) -> str:
+def _uri(value: File | Dir | DataFrame) -> str:
     if not value.uri:
         raise Mismatch(f"the {type(value).__name__} has an empty URI", fits_type=True)
     return absolute_uri(encodable(value.uri))
