@@ -26,7 +26,7 @@ for name in ("numpy", "pandas", "pyarrow"):
 if subprocess.run([other_sdk.INTERPRETER, "-Ic", "import numpy, pandas, pyarrow"], capture_output=True).returncode:
     pytest.skip("the other SDK's environment lacks numpy, pandas or pyarrow; install them", allow_module_level=True)
 
-import frame_shapes as shapes
+shapes = pytest.importorskip("frame_shapes")
 
 WRAPPED = {"wrapped": (DataFrame, DataFrame.from_df(shapes.FRAME))}
 ARRAY = {"array": (shapes.np.ndarray, shapes.ARRAY)}
