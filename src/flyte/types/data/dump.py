@@ -17,7 +17,7 @@ from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set,
 from .hints import textual_format
 from .load import load
 from .mismatch import MAX_DEPTH, Mismatch, encodable, first_fit, how_to_store, located, type_of
-from .scalars import as_scalar
+from .scalars import as_scalar, check_moment, check_span
 
 _INTEGERS = range(-(2**63), 2**63)
 _FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duration": dt.timedelta}
@@ -212,6 +212,7 @@ class Dumper:
 
     def _number(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         if schema.get("format") == "time-delta" and isinstance(value, dt.timedelta):
+            check_span(value)
             seconds = value.total_seconds()
             if dt.timedelta(seconds=seconds) != value:
                 raise Mismatch("this timedelta cannot be expressed exactly as seconds", fits_type=True)
@@ -234,14 +235,14 @@ class Dumper:
                 _check_format(value, style, schema, exact)
             return encodable(value)
         if style == "date-time" and isinstance(value, dt.datetime):
-            if value.utcoffset() is None:
-                raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+            check_moment(value)
             return value.isoformat()
         if style == "date" and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             return value.isoformat()
         if style == "time" and isinstance(value, dt.time):
             return value.isoformat()
         if style == "duration" and isinstance(value, dt.timedelta):
+            check_span(value)
             return _iso_duration(value)
         if style in ("binary", "base64") and isinstance(value, bytes | bytearray):
             return _bytes(bytes(value), readable=style == "binary")

@@ -20,7 +20,7 @@ from flyte.types.data.mismatch import (
     type_of,
 )
 from flyte.types.data.msgpack import pack
-from flyte.types.data.scalars import as_scalar
+from flyte.types.data.scalars import as_scalar, check_moment, check_span
 from flyte.types.files.references import Dir, File, absolute_uri
 from flyte.types.frames.errors import FrameError
 from flyte.types.frames.libraries import ARRAY_FORMAT, frame_library, is_array_class
@@ -272,8 +272,7 @@ def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
         value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if not isinstance(value, dt.datetime):
         raise _mismatch(value, literal_type)
-    if value.utcoffset() is None:
-        raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+    check_moment(value)
     try:
         moment = value.astimezone(dt.UTC)
     except OverflowError:
@@ -284,6 +283,7 @@ def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 def _duration(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, dt.timedelta):
         raise _mismatch(value, literal_type)
+    check_span(value)
     if abs(value) > _LONGEST:
         raise Mismatch("a timedelta must be within 10,000 years", fits_type=True)
     return Scalar(primitive=Primitive(duration=Duration.of(value)))
