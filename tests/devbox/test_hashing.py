@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import sys
 from collections.abc import Callable
 
 import pytest
 
 from flyte import _hashing as hashing
+from flyte.devbox.data.hashing import _FNV_64, _fnv1a, fnv64a
 from flyte_api.messages.flyteidl2.core.literals import (
     Literal,
     LiteralCollection,
@@ -62,3 +65,27 @@ def test_parts_without_maps_are_not_walked() -> None:
     hashing.canonical(Inputs(literals=[NamedLiteral(name="x", value=number)]))
     assert number.scalar is not None
     assert "*primitive" in vars(number.scalar), "it was decoded"
+
+
+LENGTHS = [1 << 18, (1 << 18) + 1, (1 << 18) + 65_535, 5 * 65_536, 400_001]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.parametrize("kind", ["random", "zeros", "ones", "text"])
+def test_long_data_has_the_same_hash_with_and_without_numpy(kind: str, length: int) -> None:
+    pytest.importorskip("numpy", reason="NumPy is missing; install flyte-remote[numpy]")
+    makers: dict[str, Callable[[int], bytes]] = {
+        "random": random.Random(7).randbytes,
+        "zeros": bytes,
+        "ones": lambda size: b"\xff" * size,
+        "text": lambda size: (b"a few words, " * size)[:size],
+    }
+    data = makers[kind](length)
+    assert fnv64a(data) == _fnv1a(data, *_FNV_64)
+
+
+def test_long_data_needs_no_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.delitem(sys.modules, "flyte.devbox.data.vectorized_fnv", raising=False)
+    data = b"a few words, " * 30_000
+    assert fnv64a(data) == _fnv1a(data, *_FNV_64)
