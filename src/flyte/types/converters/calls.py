@@ -10,7 +10,7 @@ from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType, TypeStructure
 from flyte_rpc.codec.message import which_one_of
 
-from .registry import converter_named
+from .registry import converter_named, is_empty
 from .transformer import TypeTransformer, TypeTransformerFailedError
 
 _PRIMITIVES = {
@@ -104,7 +104,8 @@ def accepts(transformer: TypeTransformer[Any], kind: type, expected: LiteralType
 
 def converter_for_tag(literal_type: LiteralType | None) -> TypeTransformer[Any] | None:
     """Return the converter that a type names; None if it names none, or one that is not registered."""
-    if literal_type is None or literal_type.structure is None:
+    # The first check is for speed: every part of a value gets here.
+    if is_empty() or literal_type is None or literal_type.structure is None:
         return None
     return converter_named(literal_type.structure.tag)
 

@@ -57,6 +57,11 @@ def converter_of(kind: Any) -> TypeTransformer[Any] | None:
     return None
 
 
+def is_empty() -> bool:
+    """Whether no converter is registered, as in most processes."""
+    return not _converters.by_class
+
+
 def converter_named(name: str) -> TypeTransformer[Any] | None:
     """Return the converter with a name; None if there is none."""
     return _converters.by_name.get(name)
