@@ -228,6 +228,14 @@ def test_columns_have_the_types_of_numpy_and_of_parts() -> None:
             literal_type_of(Annotated[pd.DataFrame, {"a": wrong}])
 
 
+def test_columns_with_declared_parts_are_read_as_a_whole(task_directory: Path) -> None:
+    table = pa.table({"p": [{"x": 1, "y": 2}], "q": [3]})
+    hint = Annotated[pa.Table, {"p": {"x": int, "y": int}}]
+    assert _read(_stored(table, hint), hint).to_pylist() == [{"p": {"x": 1, "y": 2}}]
+    pl = pytest.importorskip("polars", reason="polars is missing; install flyte-remote[polars]")
+    assert _read(_stored(table, hint), pl.DataFrame).to_dicts() == [{"p": {"x": 1, "y": 2}}]
+
+
 @pytest.mark.parametrize(
     ("value", "hint", "error", "message"),
     [

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, make_dataclass
 from typing import Any
 
+import converter_tasks
 import pytest
 
+import flyte
+from flyte.devbox import Devbox
 from flyte.types import (
     TypeEngine,
     TypeTransformer,
@@ -133,6 +136,7 @@ def converters(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     TypeEngine.register(MoneyConverter())
     TypeEngine.register(VectorConverter())
     TypeEngine.register(TableConverter())
+    TypeEngine.register(converter_tasks.DistanceConverter())
     yield
 
 
@@ -411,3 +415,16 @@ def test_the_engine_has_the_names_of_the_official_one() -> None:
     assert TypeEngine.guess_python_type(literal_type_of(Money)) is Money
     with pytest.raises(ValueError, match="its type is not set"):
         TypeEngine.guess_python_type(LiteralType())
+
+
+def test_a_task_takes_and_returns_the_class(flyte_devbox: Devbox) -> None:
+    task = flyte.devbox.deploy(converter_tasks.total, name="converters.total")
+    assert str(task.interface).startswith("(parts: list[converter_tasks.Distance]")
+    run = flyte.run(task, parts=[converter_tasks.Distance(1.0), converter_tasks.Distance(2.0)])
+    run.wait()
+    total, others = run.outputs()
+    assert isinstance(total, converter_tasks.Distance) and total.meters == 3.5
+    assert others["start"].meters == 0.5
+    assert run.inputs()["parts"][1].meters == 2.0
+    with pytest.raises(TypeError, match=r"parts\[0\]: expected Distance, got str"):
+        flyte.run(task, parts=["1 km"])

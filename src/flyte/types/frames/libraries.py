@@ -18,7 +18,7 @@ ARRAY_TAG = "numpy.ndarray"
 def frame_library(kind: Any) -> str:
     """Return the library of a class of data frames: "pandas", "polars" or "pyarrow"; empty for another class."""
     for base in _bases(kind):
-        library = base.__module__.partition(".")[0]
+        library = _package(base)
         if _FRAMES.get(library) == base.__qualname__:
             return library
     return ""
@@ -28,7 +28,7 @@ def is_array_class(kind: Any) -> bool:
     """Whether an annotation is `numpy.ndarray`, or `numpy.typing.NDArray[...]`."""
     origin = typing.get_origin(kind)
     kinds = _bases(origin if origin is not None else kind)
-    return any(base.__module__.partition(".")[0] == "numpy" and base.__qualname__ == "ndarray" for base in kinds)
+    return any(_package(base) == "numpy" and base.__qualname__ == "ndarray" for base in kinds)
 
 
 def class_tag(kind: type) -> str:
@@ -47,6 +47,10 @@ def library_module(name: str) -> Any:
     except ImportError as error:
         extra = _EXTRAS[name.partition(".")[0]]
         raise FrameError(f"{error}; install it with pip install 'flyte-remote[{extra}]'") from error
+
+
+def _package(kind: type) -> str:
+    return str(kind.__module__).partition(".")[0]
 
 
 def _bases(kind: Any) -> tuple[type, ...]:

@@ -111,10 +111,12 @@ def _read_polars(path: Path, columns: Sequence[str] | None) -> Any:
 
 
 def _checked(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
-    missing = [name for name in columns if name not in stored]
+    # "a.b" is the part b of the column a, which is read as a whole.
+    whole = [name if name in stored else name.partition(".")[0] for name in columns]
+    missing = [name for name in whole if name not in stored]
     if missing:
         raise FrameError(f"the data frame has no column {missing[0]!r}; it has {', '.join(stored) or 'none'}")
-    return [*columns]
+    return [*dict.fromkeys(whole)]
 
 
 _WRITERS: Mapping[str, Callable[[Any, Path], None]] = {

@@ -40,6 +40,10 @@ def store(write: Callable[[Path], None], name: str, **options: Any) -> Stored:
         FrameError: There is no client for an upload.
         OSError: The file cannot be written.
     """
+    directory = _task_directory()
+    if directory is not None:
+        # A worker needs no event loop for this.
+        return _write_at(write, directory / uuid.uuid4().hex / name)
     from flyte_rpc.sync import bridge
 
     if not bridge.in_event_loop():

@@ -75,7 +75,8 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
 
     An `int` is accepted for a float if the conversion is exact. Scalars of NumPy, and other objects with `__index__` or
     `__float__`, are accepted for the number that they stand for. No other value is converted. A `Literal`, such as an
-    output of another run, is passed on unchanged.
+    output of another run, is passed on unchanged. Data frames and arrays in memory are stored first, which blocks, and may
+    raise an `OSError` or an `RpcError`.
 
     Args:
         value: The value.
