@@ -6,7 +6,6 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flyte.types.data.classes import data_class
 from flyte.types.data.guards import is_dict
 from flyte.types.data.hints import plain, type_name
 from flyte.types.frames.libraries import class_tag, frame_library
@@ -42,8 +41,14 @@ def is_frame(annotation: Any) -> bool:
 
 def columns_of(annotation: Any) -> dict[str, Any]:
     """Return the columns of an `Annotated` frame, types by name; those inside a column are named `column.part`."""
+    metadata = _metadata(annotation)
+    if not metadata:
+        return {}
+    # Imported late, because most tasks declare no columns, and a worker should start fast.
+    from flyte.types.data.classes import data_class
+
     found: dict[str, Any] = {}
-    for item in _metadata(annotation):
+    for item in metadata:
         if is_dict(item):
             found |= _flat(item)
         elif isinstance(item, type) and (described := data_class(item)) is not None:
@@ -83,6 +88,8 @@ def _metadata(annotation: Any) -> tuple[Any, ...]:
 
 
 def _flat(columns: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    from flyte.types.data.classes import data_class
+
     found: dict[str, Any] = {}
     for name, kind in columns.items():
         described = data_class(kind) if isinstance(kind, type) else None
