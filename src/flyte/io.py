@@ -1,5 +1,5 @@
-"""Files and directories under the import path of the official SDK. They are those of `flyte.types`."""
+"""Files, directories and data frames under the import path of the official SDK. They are those of `flyte.types`."""
 
-from flyte.types import Dir, File
+from flyte.types import DataFrame, Dir, File
 
-__all__ = ["Dir", "File"]
+__all__ = ["DataFrame", "Dir", "File"]

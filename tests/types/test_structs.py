@@ -35,7 +35,7 @@ from flyte.types import (
     to_literal,
     unsupported_reason,
 )
-from flyte.types.literals.msgpack import unpack
+from flyte.types.data.msgpack import unpack
 from flyte_api.messages.flyteidl2.core.interface import Variable, VariableEntry, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Binary, Blob, BlobMetadata, Literal, Scalar
 from flyte_api.messages.flyteidl2.core.types import (

@@ -2,10 +2,13 @@
 
 Supported are numbers, text, dates and times, lists, dicts, enums, tuples, unions, and data classes: dataclasses, attrs
 classes, pydantic models, named tuples and typed dicts. Files, directories and data frames are references (`File`, `Dir`,
-`StructuredDataset`). Pickled objects stay a `Literal` unless the caller allows loading them.
+`DataFrame`). Pickled objects stay a `Literal` unless the caller allows loading them.
 """
 
-from .files.references import Dir, File, StructuredDataset
+from .converters.transformer import TypeTransformer, TypeTransformerFailedError
+from .engine import TypeEngine
+from .files.references import Dir, File
+from .frames.reference import DataFrame
 from .functions.arguments import arguments_of
 from .functions.interface import interface_of
 from .interfaces.annotations import literal_type_of
@@ -16,12 +19,19 @@ from .literals.arguments import NativeValues, inputs_to_literals, literals_to_py
 from .literals.decode import from_literal, unsupported_reason
 from .literals.encode import to_literal
 
+StructuredDataset = DataFrame
+"""The former name of `DataFrame`."""
+
 __all__ = [
+    "DataFrame",
     "Dir",
     "File",
     "NativeInterface",
     "NativeValues",
     "StructuredDataset",
+    "TypeEngine",
+    "TypeTransformer",
+    "TypeTransformerFailedError",
     "arguments_of",
     "describe",
     "from_literal",

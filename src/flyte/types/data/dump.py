@@ -8,14 +8,16 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
+from flyte.types.converters.registry import converter_of
 from flyte.types.files.references import Dir, File, absolute_uri
 
 from .classes import contents, is_data_instance, is_model
+from .custom import as_plain_data
 from .guards import is_container, is_list, is_list_or_tuple, is_mapping, is_set, is_tuple
 from .hints import textual_format
 from .load import load
 from .mismatch import MAX_DEPTH, Mismatch, encodable, first_fit, how_to_store, located, type_of
-from .scalars import as_scalar
+from .scalars import as_scalar, check_moment, check_span
 
 _INTEGERS = range(-(2**63), 2**63)
 _FORMATS = {"date-time": dt.datetime, "date": dt.date, "time": dt.time, "duration": dt.timedelta}
@@ -41,6 +43,8 @@ class Dumper:
             Mismatch: The value does not fit the schema.
         """
         schema = self.resolve(schema)
+        if (converter := converter_of(type(value))) is not None:
+            value = as_plain_data(converter, value)
         if is_container(value) or is_data_instance(value):
             if id(value) in self._around:
                 raise Mismatch(f"this {type(value).__name__} contains itself", fits_type=True)
@@ -208,6 +212,7 @@ class Dumper:
 
     def _number(self, value: Any, schema: Mapping[str, Any], exact: bool) -> Any:
         if schema.get("format") == "time-delta" and isinstance(value, dt.timedelta):
+            check_span(value)
             seconds = value.total_seconds()
             if dt.timedelta(seconds=seconds) != value:
                 raise Mismatch("this timedelta cannot be expressed exactly as seconds", fits_type=True)
@@ -230,14 +235,14 @@ class Dumper:
                 _check_format(value, style, schema, exact)
             return encodable(value)
         if style == "date-time" and isinstance(value, dt.datetime):
-            if value.utcoffset() is None:
-                raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+            check_moment(value)
             return value.isoformat()
         if style == "date" and isinstance(value, dt.date) and not isinstance(value, dt.datetime):
             return value.isoformat()
         if style == "time" and isinstance(value, dt.time):
             return value.isoformat()
         if style == "duration" and isinstance(value, dt.timedelta):
+            check_span(value)
             return _iso_duration(value)
         if style in ("binary", "base64") and isinstance(value, bytes | bytearray):
             return _bytes(bytes(value), readable=style == "binary")

@@ -30,3 +30,8 @@ def is_set(value: object) -> TypeGuard[set[Any] | frozenset[Any]]:
 
 def is_container(value: object) -> bool:
     return isinstance(value, (Mapping, list, tuple, set, frozenset))
+
+
+def class_of(value: object) -> type[object]:
+    """Return the class of a value of any type, without what is known of its parts."""
+    return type(value)

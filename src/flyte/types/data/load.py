@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from flyte.types.files.references import Dir, File
 
 from .classes import DataClass, class_itself, data_class
+from .custom import converter_of_hint, from_plain_data
 from .guards import is_dict, is_list
 from .hints import DICTS, LISTS, TUPLES, plain, textual_format, type_name
 from .mismatch import Mismatch, first_fit, located
@@ -57,6 +58,8 @@ def load(data: Any, hint: Any, mode: Mode = _LENIENT) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint in (Any, object):
         return data
+    if (custom := converter_of_hint(hint)) is not None:
+        return from_plain_data(*custom, data)
     if hint is None or hint is type(None):
         if data is None:
             return None

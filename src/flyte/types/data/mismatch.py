@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ParamSpec, TypeVar
 
+from flyte.types.converters.transformer import TypeTransformerFailedError
+
 P = ParamSpec("P")
 T = TypeVar("T")
 V = TypeVar("V")
@@ -50,6 +52,17 @@ class Mismatch(Exception):
         if len(self.path) <= _MAX_PLACE:
             return self.path
         return f"{self.path[: _MAX_PLACE // 2]} ... {self.path[-_MAX_PLACE // 4 :]}"
+
+
+class FailedConversion(Mismatch):
+    """A user's converter failed. The cause is the error in it, if there is one."""
+
+    def __init__(self, failed: TypeTransformerFailedError) -> None:
+        super().__init__(str(failed), fits_type=True)
+        self.__cause__ = failed.__cause__
+
+    def as_error(self, name: str) -> TypeError | ValueError:
+        return TypeTransformerFailedError(f"{name}{self._place()}: {self.reason}")
 
 
 def located(step: str, convert: Callable[P, T], /, *arguments: P.args, **options: P.kwargs) -> T:

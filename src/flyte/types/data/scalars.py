@@ -1,7 +1,10 @@
-"""Plain Python numbers from objects that stand for one, such as the scalars of NumPy."""
+"""Plain Python numbers from objects that stand for one, such as the scalars of NumPy, and checks of times."""
 
+import datetime as dt
 import operator
 from typing import Any
+
+from .mismatch import Mismatch
 
 _PLAIN = (int, float, str, bytes)
 
@@ -28,6 +31,30 @@ def as_scalar(value: Any) -> Any:
         if number == value or number != number:  # NaN is the only number that differs from itself
             return number
     return value
+
+
+def check_moment(value: dt.datetime) -> None:
+    """Check that a datetime can be stored exactly. Subclasses, such as that of pandas, may hold more than a datetime.
+
+    Raises:
+        Mismatch: It has no time zone, has nanoseconds, or is no moment, like the `NaT` of pandas.
+    """
+    if value != value:  # Like NaN.
+        raise Mismatch(f"{value} is not a moment; pass None for a missing one, with an Optional type", fits_type=True)
+    if value.utcoffset() is None:
+        raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+    if getattr(value, "nanosecond", 0):
+        raise Mismatch("the datetime has nanoseconds; round it to microseconds first", fits_type=True)
+
+
+def check_span(value: dt.timedelta) -> None:
+    """Check that a timedelta can be stored exactly.
+
+    Raises:
+        Mismatch: It has nanoseconds.
+    """
+    if getattr(value, "nanoseconds", 0):
+        raise Mismatch("the timedelta has nanoseconds; round it to microseconds first", fits_type=True)
 
 
 def _class_of(value: object) -> type[object]:

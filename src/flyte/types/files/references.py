@@ -1,10 +1,10 @@
-"""Files, directories and data frames: references to stored data, which is opened only on request."""
+"""Files and directories: references to stored data, which is opened only on request."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -12,39 +12,16 @@ from urllib.parse import unquote, urlsplit
 
 from flyte_rpc.arguments import seconds
 
+from .lazy import blocking, fetching
+
 if TYPE_CHECKING:
     from flyte_rpc.calls.client import Client
-    from flyte_rpc.sync.decorators import blocking, fetching
 
     from .progress import Progress
-else:
-
-    class fetching:
-        """Import `flyte_rpc.sync.decorators.fetching` lazily, so that a worker starts without an event loop."""
-
-        def __init__(self, function):
-            self.__wrapped__ = function.__func__
-
-        def __get__(self, instance, owner):
-            from flyte_rpc.sync import decorators
-
-            return decorators.fetching(classmethod(self.__wrapped__)).__get__(instance, owner)
-
-    class blocking:
-        """Import `flyte_rpc.sync.decorators.blocking` lazily."""
-
-        def __init__(self, function):
-            self.__wrapped__ = function
-
-        def __get__(self, instance, owner):
-            from flyte_rpc.sync import decorators
-
-            return decorators.blocking(self.__wrapped__).__get__(instance, owner)
-
 
 _TIMEOUT = 60.0
 _UPLOAD_TIMEOUT = 600.0
-_WEB = ("http", "https")
+WEB_SCHEMES = ("http", "https")
 
 
 @dataclass(frozen=True)
@@ -161,8 +138,8 @@ class File:
 
         from .web import open_url
 
-        if urlsplit(self.uri).scheme not in _WEB:
-            raise _unopened(self.uri, _WEB)
+        if urlsplit(self.uri).scheme not in WEB_SCHEMES:
+            raise unsupported_scheme(self.uri, WEB_SCHEMES)
         reply = open_url(self.uri, idle, client)
         return reply if mode == "rb" else io.TextIOWrapper(reply, encoding=encoding or "utf-8")
 
@@ -201,12 +178,12 @@ class File:
         source = local_path(self.uri)
         if source is not None:
             return await copy_file(source, name, path, progress=progress)
-        if urlsplit(self.uri).scheme not in _WEB:
-            raise _unopened(self.uri, _WEB)
+        if urlsplit(self.uri).scheme not in WEB_SCHEMES:
+            raise unsupported_scheme(self.uri, WEB_SCHEMES)
         return await download_file(self.uri, name, path, timeout=timeout, progress=progress, client=client)
 
     def __repr__(self) -> str:
-        return f"File(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
+        return f"File(uri={shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
 
 
 @dataclass(frozen=True)
@@ -324,33 +301,15 @@ class Dir:
         return await copy_dir(root, target, progress=progress)
 
     def __repr__(self) -> str:
-        return f"Dir(uri={_shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
+        return f"Dir(uri={shown(self.uri)}, format={self.format!r}, hash={self.hash!r})"
 
     def _local(self) -> Path:
         root = local_path(self.uri)
         if root is None:
-            raise _unopened(self.uri, ())
+            raise unsupported_scheme(self.uri, ())
         if not root.is_dir():
             raise NotADirectoryError(f"{self.uri} is not a directory on this machine")
         return root.absolute()
-
-
-@dataclass(frozen=True)
-class StructuredDataset:
-    """A reference to a stored data frame. Use a data frame library to read `uri`.
-
-    Attributes:
-        uri: URI of the data.
-        format: Storage format, such as "parquet"; empty if unknown.
-        columns: Type of each column by name, if the task declares them. A type without a Python form is `Any`.
-    """
-
-    uri: str
-    format: str = ""
-    columns: Mapping[str, Any] = field(default_factory=dict[str, Any], compare=False)
-
-    def __repr__(self) -> str:
-        return f"StructuredDataset(uri={_shown(self.uri)}, format={self.format!r}, columns={self.columns!r})"
 
 
 def local_path(uri: str) -> Path | None:
@@ -366,7 +325,7 @@ def local_path(uri: str) -> Path | None:
     if parts.scheme != "file":
         return None
     if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"{_shown(uri)} is a file on the machine {parts.netloc!r}, not on this one")
+        raise ValueError(f"{shown(uri)} is a file on the machine {parts.netloc!r}, not on this one")
     return Path(unquote(parts.path))
 
 
@@ -377,15 +336,14 @@ def absolute_uri(uri: str) -> str:
     return Path(uri).absolute().as_uri()
 
 
-def _unopened(uri: str, schemes: tuple[str, ...]) -> ValueError:
+def unsupported_scheme(uri: str, schemes: tuple[str, ...]) -> ValueError:
+    """Return the error for a URI that cannot be opened here; `schemes` are those that can, besides local paths."""
     scheme = urlsplit(uri).scheme
     able = ", ".join(["local paths", "file", *schemes])
-    return ValueError(
-        f"{_shown(uri)}: {scheme} is not a supported scheme (only {able}); use a library that supports it"
-    )
+    return ValueError(f"{shown(uri)}: {scheme} is not a supported scheme (only {able}); use a library that supports it")
 
 
-def _shown(uri: str) -> str:
+def shown(uri: str) -> str:
     """The repr of a URI without the signature of a signed link."""
     from flyte_rpc.redaction import redact
 

@@ -40,5 +40,5 @@ def arguments_of(function: Callable[..., Any], literals: Iterable[NamedLiteral])
         except Unreadable as reason:
             raise TypeError(f"{title}: input {name} cannot be read: {reason}") from None
         except Mismatch as mismatch:
-            raise mismatch.as_error(f"{title}: input {name}") from None
+            raise mismatch.as_error(f"{title}: input {name}") from mismatch.__cause__
     return arguments

@@ -6,21 +6,25 @@ import types
 import typing
 from typing import Any
 
+from flyte.types.converters.calls import type_by
+from flyte.types.data.custom import converter_of_hint
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain
 from flyte.types.data.mismatch import MAX_DEPTH
-from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte.types.files.references import Dir, File
+from flyte.types.frames.libraries import ARRAY_FORMAT, ARRAY_TAG, frame_library, is_array_class
+from flyte.types.frames.reference import DataFrame
 from flyte_api.messages.flyteidl2.core.types import (
     BlobType,
     BlobTypeBlobDimensionality,
     EnumType,
     LiteralType,
     SimpleType,
-    StructuredDatasetType,
     TypeStructure,
     UnionType,
 )
 from flyte_api.messages.google.protobuf.struct import Struct
 
+from .columns import frame_type, is_frame
 from .tags import (
     BYTES_CLASS,
     CLASS_KEY,
@@ -65,8 +69,14 @@ _SIMPLE: dict[Any, LiteralType] = {
     ),
     File: LiteralType(blob=BlobType()),
     Dir: LiteralType(blob=BlobType(dimensionality=BlobTypeBlobDimensionality.MULTIPART)),
-    StructuredDataset: LiteralType(structured_dataset_type=StructuredDatasetType()),
 }
+
+
+def is_built_in(kind: type) -> bool:
+    """Whether a class has a Flyte type that no converter may replace. Data classes and enums are not among them."""
+    if frame_library(kind) or is_array_class(kind) or kind is DataFrame:
+        return True
+    return kind in _SIMPLE or kind in (*LISTS, *SETS, *TUPLES, *DICTS, object, enum.Enum)
 
 
 def literal_type_of(annotation: Any) -> LiteralType:
@@ -76,7 +86,8 @@ def literal_type_of(annotation: Any) -> LiteralType:
         annotation: `int`, `float`, `str`, `bool`, `None`, `datetime`, `date`, `timedelta`, `bytes`, an enum,
             `Literal["a", "b"]`, `list[T]`, `tuple[T, ...]`, `set[T]`, `frozenset[T]`, `dict[str, T]`, `dict` (a JSON
             object), `tuple[A, B]`, a dataclass, an attrs class, a pydantic model, a named tuple, a typed dict, `File`,
-            `Dir`, `StructuredDataset`, and unions of these.
+            `Dir`, `DataFrame`, a data frame of pandas or polars, a table of pyarrow, an array of NumPy, a class with a
+            converter, and unions of these.
 
     Raises:
         TypeError: The annotation is not supported, not resolved, or nested more than 100 levels deep.
@@ -90,9 +101,15 @@ def literal_type_of(annotation: Any) -> LiteralType:
 
 
 def _type_of(annotation: Any) -> LiteralType:
+    if is_frame(annotation):
+        return frame_type(annotation, _type_of)
     annotation = plain(annotation)
+    if is_array_class(annotation):
+        return LiteralType(blob=BlobType(format=ARRAY_FORMAT), structure=TypeStructure(tag=ARRAY_TAG))
     if annotation is None:
         annotation = type(None)
+    if (custom := converter_of_hint(annotation)) is not None:
+        return type_by(*custom)
     try:
         known = _SIMPLE.get(annotation)
     except TypeError:  # Unhashable, so not in the table.
@@ -129,7 +146,10 @@ def _type_of(annotation: Any) -> LiteralType:
 def tagged(annotation: Any) -> LiteralType:
     """Return a variant of a union: its type, with the tag that SDKs use to select a conversion."""
     literal_type = _type_of(annotation)
-    if tag_of(literal_type) in ("", MODEL_TAG):
+    if (custom := converter_of_hint(plain(annotation))) is not None:
+        literal_type.structure = TypeStructure(tag=custom[0].name)
+        return literal_type
+    if tag_of(literal_type) in ("", MODEL_TAG) or literal_type.structured_dataset_type is not None:
         literal_type.structure = TypeStructure(tag=_tag(literal_type))
     return literal_type
 
@@ -174,4 +194,4 @@ def _complaint(annotation: Any, origin: Any) -> str:
         return f"{shown} has no item type; write for example {written}"
     if origin in DICTS:
         return f"{shown} has keys that are not str, int or float; no other dict has a Flyte type"
-    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them"
+    return f"{shown} has no Flyte type here; use numbers, text, dates, lists, dicts, enums, dataclasses, files, or unions of them, or register a converter with flyte.types.TypeEngine"

@@ -1,5 +1,7 @@
 """Describe Flyte types in the syntax of Python annotations."""
 
+from flyte.types.converters.calls import converter_for_tag
+from flyte.types.frames.libraries import ARRAY_FORMAT
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
 from flyte_rpc.codec.message import which_one_of
 
@@ -23,6 +25,8 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
     """Describe a type for errors, such as `list[int] | None`. Levels deeper than 10 become `...`."""
     if depth > 10:
         return "..."
+    if (converter := converter_for_tag(literal_type)) is not None:
+        return converter.python_type.__name__
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple":
@@ -46,6 +50,8 @@ def describe(literal_type: LiteralType, *, depth: int = 0) -> str:
             return f"a pickled object ({named})" if named else "a pickled object"
         case "union_type":
             return " | ".join(describe(variant, depth=depth + 1) for variant in inner.variants) or "a union of nothing"
+        case "blob" if inner.format == ARRAY_FORMAT:
+            return "numpy.ndarray"
         case "blob" if inner.format == PICKLE_FORMAT:
             return "a pickled object"
         case "blob":

@@ -6,8 +6,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
+from flyte.types.converters.calls import class_by, converter_for_tag
+from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH
-from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte.types.files.references import Dir, File
+from flyte.types.frames.reference import DataFrame
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface, Variable, VariableMap
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import BlobTypeBlobDimensionality, LiteralType, SimpleType
@@ -100,6 +103,11 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
     """
     if depth > MAX_DEPTH:
         raise Unguessable(f"its type is nested more than {MAX_DEPTH} levels deep")
+    if (converter := converter_for_tag(literal_type)) is not None:
+        try:
+            return class_by(converter, literal_type)
+        except TypeTransformerFailedError as error:
+            raise Unguessable(str(error)) from error
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple":
@@ -121,7 +129,7 @@ def guess_type(literal_type: LiteralType, *, depth: int = 0) -> Any:
         case "blob" if inner.format != PICKLE_FORMAT:
             return Dir if inner.dimensionality == BlobTypeBlobDimensionality.MULTIPART else File
         case "structured_dataset_type":
-            return StructuredDataset
+            return DataFrame
         case "":
             raise Unguessable("its type is not set")
         case _:

@@ -13,7 +13,9 @@ import types
 import typing
 from typing import Any
 
+from flyte.types.converters.calls import type_by
 from flyte.types.data.classes import MISSING, DataClass, class_itself, data_class, is_model
+from flyte.types.data.custom import converter_of_hint, schema_of_type
 from flyte.types.data.dump import Dumper
 from flyte.types.data.guards import is_dict, is_list
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, textual_format
@@ -98,6 +100,8 @@ class _Writer:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if hint in (Any, object):
             return {}
+        if (custom := converter_of_hint(hint)) is not None:
+            return schema_of_type(type_by(*custom), place)
         if hint is None:
             hint = type(None)
         if hint in (list, dict, tuple, set, frozenset):

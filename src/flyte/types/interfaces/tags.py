@@ -37,6 +37,19 @@ PICKLE_FORMAT = "PythonPickle"
 # The key for the class name of a pickled value in other SDKs. Ours also uses it for the container of a collection.
 CLASS_KEY = "python_class_name"
 BYTES_CLASS = "<class 'bytes'>"
+RESERVED_TAGS = frozenset(
+    {
+        *TAGS.values(),
+        DATE_TAG,
+        LIST_TAG,
+        DICT_TAG,
+        UNION_TAG,
+        ENUM_TAG,
+        DATACLASS_TAG,
+        MODEL_TAG,
+        *WRAPPER_TAGS.values(),
+    }
+) | {FILE_TAG, DIR_TAG, FRAME_TAG, PICKLE_TAG}
 CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 _EXACT_IN_DOUBLE = 2**53

@@ -100,7 +100,7 @@ def literals_to_python(
             else:
                 values[name] = decode(given[name], declared.get(name), allow_pickle=allow_pickle)
         except Mismatch as mismatch:
-            raise mismatch.as_error(name) from None
+            raise mismatch.as_error(name) from mismatch.__cause__
         except Unreadable as reason:
             values[name] = given[name]
             unsupported[name] = str(reason)

@@ -4,8 +4,12 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flyte.types.converters.calls import class_by, converter_for_tag, value_by
+from flyte.types.converters.transformer import TypeTransformerFailedError
 from flyte.types.data.mismatch import MAX_DEPTH, Mismatch
-from flyte.types.files.references import Dir, File, StructuredDataset
+from flyte.types.data.msgpack import unpack
+from flyte.types.files.references import Dir, File
+from flyte.types.frames.reference import DataFrame
 from flyte.types.interfaces.enums import Unguessable, enum_class
 from flyte.types.interfaces.guess import guess_type
 from flyte.types.interfaces.tags import (
@@ -31,7 +35,6 @@ from flyte_api.messages.google.protobuf.struct import Struct
 from flyte_rpc.codec.message import which_one_of
 from flyte_rpc.codec.wire import DecodeError
 
-from .msgpack import unpack
 from .pickled_bytes import bytes_of
 
 
@@ -71,6 +74,12 @@ def decode(literal: Literal, literal_type: LiteralType | None, depth: int = 0, *
     """
     if depth > MAX_DEPTH:
         raise Unreadable(f"it is nested more than {MAX_DEPTH} levels deep")
+    converter = converter_for_tag(literal_type)
+    if converter is not None and literal_type is not None:
+        try:
+            return value_by(converter, literal, class_by(converter, literal_type))
+        except TypeTransformerFailedError as error:
+            raise Unreadable(str(error)) from error
     try:
         kind, inner = which_one_of(literal, "value")
         match kind:
@@ -118,7 +127,7 @@ def _scalar(literal: Literal, scalar: Scalar, literal_type: LiteralType | None, 
         case "blob":
             return _blob(inner, literal.hash, literal_type, allow_pickle)
         case "structured_dataset":
-            return _dataset(inner, literal_type)
+            return _dataset(inner, literal.hash, literal_type)
         case "schema":
             raise Unreadable(f"it is a table at {inner.uri}; it is not downloaded")
         case "error":
@@ -223,12 +232,13 @@ def _contents(file: File) -> bytes:
     return data
 
 
-def _dataset(dataset: Dataset, literal_type: LiteralType | None) -> StructuredDataset:
+def _dataset(dataset: Dataset, content_hash: str, literal_type: LiteralType | None) -> DataFrame:
     declared = literal_type.structured_dataset_type if literal_type is not None else None
     kind = dataset.metadata.structured_dataset_type if dataset.metadata is not None else None
     kind = kind or declared or StructuredDatasetType()
     columns = kind.columns or (declared.columns if declared is not None else [])
-    return StructuredDataset(dataset.uri, kind.format, {each.name: _column(each.literal_type) for each in columns})
+    types = {each.name: _column(each.literal_type) for each in columns}
+    return DataFrame(dataset.uri, kind.format, types, content_hash or None)
 
 
 def _column(literal_type: LiteralType | None) -> Any:

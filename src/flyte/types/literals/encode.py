@@ -5,7 +5,10 @@ import enum
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flyte.types.data.guards import is_container, is_list, is_mapping, is_set, is_tuple
+from flyte.types.converters.calls import converter_for_tag, type_by
+from flyte.types.converters.registry import converter_of
+from flyte.types.data.custom import as_stored
+from flyte.types.data.guards import class_of, is_container, is_list, is_mapping, is_set, is_tuple
 from flyte.types.data.mismatch import (
     MAX_DEPTH,
     Mismatch,
@@ -16,8 +19,12 @@ from flyte.types.data.mismatch import (
     located,
     type_of,
 )
-from flyte.types.data.scalars import as_scalar
-from flyte.types.files.references import Dir, File, StructuredDataset, absolute_uri
+from flyte.types.data.msgpack import pack
+from flyte.types.data.scalars import as_scalar, check_moment, check_span
+from flyte.types.files.references import Dir, File, absolute_uri
+from flyte.types.frames.errors import FrameError
+from flyte.types.frames.libraries import ARRAY_FORMAT, frame_library, is_array_class
+from flyte.types.frames.reference import PARQUET, DataFrame
 from flyte.types.interfaces.describe import describe
 from flyte.types.interfaces.tags import (
     DATE_TAG,
@@ -54,7 +61,6 @@ from flyte_api.messages.google.protobuf.duration import Duration
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.codec.message import which_one_of
 
-from .msgpack import pack
 from .pickled_bytes import pickled
 
 _INT64 = range(-(2**63), 2**63)
@@ -69,7 +75,8 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
 
     An `int` is accepted for a float if the conversion is exact. Scalars of NumPy, and other objects with `__index__` or
     `__float__`, are accepted for the number that they stand for. No other value is converted. A `Literal`, such as an
-    output of another run, is passed on unchanged.
+    output of another run, is passed on unchanged. Data frames and arrays in memory are stored first, which blocks, and may
+    raise an `OSError` or an `RpcError`.
 
     Args:
         value: The value.
@@ -85,7 +92,7 @@ def to_literal(value: Any, literal_type: LiteralType, *, name: str) -> Literal:
         _check_depth(literal_type)
         return _encode(value, literal_type, exact=False)
     except Mismatch as mismatch:
-        raise mismatch.as_error(name) from None
+        raise mismatch.as_error(name) from mismatch.__cause__
 
 
 def _check_depth(literal_type: LiteralType) -> None:
@@ -103,6 +110,13 @@ def _check_depth(literal_type: LiteralType) -> None:
 def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
     if isinstance(value, Literal):
         return value
+    if (converter := converter_of(type(value))) is not None:
+        converted = as_stored(converter, value, literal_type)
+        if converted is not None:
+            return converted
+    elif exact and converter_for_tag(literal_type) is not None:
+        # Another variant of a union may be for the plain value.
+        raise _mismatch(value, literal_type)
     kind, inner = which_one_of(literal_type, "type")
     match kind:
         case "simple" if inner in _SIMPLE:
@@ -128,12 +142,42 @@ def _encode(value: Any, literal_type: LiteralType, *, exact: bool) -> Literal:
             made = BlobType(format=value.format, dimensionality=inner.dimensionality)
             blob = Blob(uri=_uri(value), metadata=BlobMetadata(type=made))
             return Literal(scalar=Scalar(blob=blob), hash=value.hash or "")
-        case "structured_dataset_type" if isinstance(value, StructuredDataset):
-            frame = StructuredDatasetType(format=value.format, columns=inner.columns)
-            metadata = StructuredDatasetMetadata(structured_dataset_type=frame)
-            return Literal(scalar=Scalar(structured_dataset=Dataset(uri=_uri(value), metadata=metadata)))
+        case "blob" if inner.format == ARRAY_FORMAT and is_array_class(type(value)):
+            return _encode(_stored_array(value), literal_type, exact=exact)
+        case "structured_dataset_type" if isinstance(value, DataFrame) or frame_library(type(value)):
+            return _frame(value, inner)
         case _:
             raise _mismatch(value, literal_type)
+
+
+def _stored_array(value: Any) -> File:
+    # Imported late, because most workers and clients have no arrays.
+    from flyte.types.frames.arrays import store_array
+
+    try:
+        return store_array(value)
+    except FrameError as error:
+        raise Mismatch(str(error), fits_type=True) from error.__cause__
+
+
+def _frame(value: Any, declared: StructuredDatasetType) -> Literal:
+    """Encode a data frame; store it first if it is in memory."""
+    frame = value if isinstance(value, DataFrame) else DataFrame.from_df(value)
+    if frame.val is not None and declared.format not in ("", PARQUET):
+        raise Mismatch(f"frames are stored as parquet, and the type has the format {declared.format!r}", fits_type=True)
+    try:
+        frame.check_columns([each.name for each in declared.columns])
+        frame = frame.stored()
+    except FrameError as error:
+        raise Mismatch(str(error), fits_type=True) from error.__cause__
+    made = StructuredDatasetType(
+        format=frame.format,
+        columns=declared.columns,
+        external_schema_type=declared.external_schema_type,
+        external_schema_bytes=declared.external_schema_bytes,
+    )
+    dataset = Dataset(uri=_uri(frame), metadata=StructuredDatasetMetadata(structured_dataset_type=made))
+    return Literal(scalar=Scalar(structured_dataset=dataset), hash=frame.hash or "")
 
 
 def _items(value: Any, literal_type: LiteralType, item_type: LiteralType, exact: bool) -> list[Literal]:
@@ -155,9 +199,14 @@ def _mismatch(value: Any, literal_type: LiteralType) -> Mismatch:
     elif made := _stored(literal_type):
         hint = f"; {how_to_store(made)}"
     elif literal_type.structured_dataset_type is not None:
-        hint = "; pass a StructuredDataset of flyte.types, or the literal of another run's output"
+        hint = "; pass a DataFrame of flyte.io, a pandas or polars frame, a pyarrow table, or the literal of another run's output"
     elif which_one_of(literal_type, "type")[0] in ("schema", ""):
         hint = "; pass the literal of another run's output"
+    kind = class_of(value)
+    if (converter := converter_of(kind)) is not None:
+        own = type_by(converter, kind)
+        own.structure = None  # Its tag would be described as the class.
+        hint = f", which its converter stores as {describe(own)}"
     if advice := advice_on(value):
         return Mismatch.between(describe(literal_type), f"{value!r}; {advice}")
     return Mismatch.between(describe(literal_type), type_of(value) + hint)
@@ -178,7 +227,7 @@ def _key(key: Any) -> str:
     return encodable(key)
 
 
-def _uri(value: File | Dir | StructuredDataset) -> str:
+def _uri(value: File | Dir | DataFrame) -> str:
     if not value.uri:
         raise Mismatch(f"the {type(value).__name__} has an empty URI", fits_type=True)
     return absolute_uri(encodable(value.uri))
@@ -224,8 +273,7 @@ def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
         value = dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC)
     if not isinstance(value, dt.datetime):
         raise _mismatch(value, literal_type)
-    if value.utcoffset() is None:
-        raise Mismatch("the datetime has no time zone; add one, such as tzinfo=datetime.UTC", fits_type=True)
+    check_moment(value)
     try:
         moment = value.astimezone(dt.UTC)
     except OverflowError:
@@ -236,6 +284,7 @@ def _datetime(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
 def _duration(value: Any, literal_type: LiteralType, exact: bool) -> Scalar:
     if not isinstance(value, dt.timedelta):
         raise _mismatch(value, literal_type)
+    check_span(value)
     if abs(value) > _LONGEST:
         raise Mismatch("a timedelta must be within 10,000 years", fits_type=True)
     return Scalar(primitive=Primitive(duration=Duration.of(value)))

@@ -1,13 +1,21 @@
 """Convert literals to the caller's own types, for arguments of task functions and for `as_types`."""
 
+import dataclasses
 import enum
 import types
 import typing
 from typing import Any
 
+from flyte.types.converters.calls import type_by
+from flyte.types.data.custom import converter_of_hint, read_stored
 from flyte.types.data.hints import DICTS, LISTS, SETS, TUPLES, plain, type_name
 from flyte.types.data.mismatch import Mismatch, first_fit, located
+from flyte.types.files.references import File
+from flyte.types.frames.errors import FrameError
+from flyte.types.frames.libraries import ARRAY_FORMAT, is_array_class
+from flyte.types.frames.reference import DataFrame
 from flyte.types.interfaces.annotations import literal_type_of, tagged
+from flyte.types.interfaces.columns import columns_of, is_frame
 from flyte.types.interfaces.tags import CONTAINERS, MSGPACK_TAG, by_value, container_of, schema_of, tag_of
 from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.types import LiteralType
@@ -29,15 +37,22 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
         Unreadable: The literal has no Python form.
         TypeError: The annotation has no Flyte type.
     """
+    if is_frame(hint):
+        return _frame(literal, hint, allow_pickle)
     hint = plain(hint)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if is_array_class(hint):
+        return _array(literal, hint, allow_pickle)
     if hint in (Any, object):
         return decode(literal, None, allow_pickle=allow_pickle)
     if origin in (typing.Union, types.UnionType):
         return _one_of(literal, hint, arguments, allow_pickle)
-    while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
-        # If the annotation is not a union, the value must be this variant.
-        literal = literal.scalar.union.value
+    custom = converter_of_hint(hint)
+    if custom is not None and type_by(*custom).union_type is not None:
+        return read_stored(*custom, literal)
+    literal = _unwrapped(literal)
+    if custom is not None:
+        return read_stored(*custom, literal)
     if literal.collection is not None and _is_collection(origin, arguments):
         items = [
             located(f"[{i}]", read_as, each, arguments[0], allow_pickle=allow_pickle)
@@ -57,6 +72,46 @@ def read_as(literal: Literal, hint: Any, *, allow_pickle: bool = False) -> Any:
 
         return load(decode(literal, None), hint, Mode(by_name=not by_value(literal_type_of(hint))))
     return _as_annotated(decode(literal, literal_type_of(hint), allow_pickle=allow_pickle), hint)
+
+
+def _frame(literal: Literal, hint: Any, allow_pickle: bool) -> Any:
+    """Convert a literal to a data frame of the annotated class, or to a reference if that is the class."""
+    kind = plain(hint)
+    found = decode(_unwrapped(literal), None, allow_pickle=allow_pickle)
+    if type(found) is kind and kind is not DataFrame:  # It was pickled.
+        return found
+    if not isinstance(found, DataFrame):
+        raise Mismatch.between(type_name(kind), type_name(type(found)))
+    if columns := columns_of(hint):
+        found = dataclasses.replace(found, columns=columns)
+    if kind is DataFrame:
+        return found
+    try:
+        return found.read(kind)
+    except (FrameError, OSError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _array(literal: Literal, hint: Any, allow_pickle: bool) -> Any:
+    found = decode(_unwrapped(literal), None, allow_pickle=allow_pickle)
+    if is_array_class(type(found)):  # It was pickled.
+        return found
+    if not isinstance(found, File) or found.format not in ("", ARRAY_FORMAT):
+        got = f"a file of format {found.format!r}" if isinstance(found, File) else type_name(type(found))
+        raise Mismatch.between("numpy.ndarray", got)
+    from flyte.types.frames.arrays import read_array
+
+    try:
+        return read_array(found)
+    except (FrameError, OSError) as error:
+        raise Unreadable(str(error)) from error
+
+
+def _unwrapped(literal: Literal) -> Literal:
+    """Return the value of a union: if the annotation is not a union, the value must be this variant."""
+    while literal.scalar is not None and literal.scalar.union is not None and literal.scalar.union.value is not None:
+        literal = literal.scalar.union.value
+    return literal
 
 
 def _is_collection(origin: Any, arguments: tuple[Any, ...]) -> bool:

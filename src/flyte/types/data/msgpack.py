@@ -8,8 +8,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from flyte.types.data.guards import is_dict, is_list_or_tuple
-from flyte.types.data.mismatch import MAX_DEPTH
+from .guards import is_dict, is_list_or_tuple
+from .mismatch import MAX_DEPTH
 
 _NUMBERS = {
     0xCA: ">f", 0xCB: ">d",

@@ -1,0 +1,1 @@
+"""Converters for a user's own classes: the base class, the registry, and checked calls. It imports no sibling."""

@@ -1,0 +1,131 @@
+"""Parquet files of data frames, written and read by the library of the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import FrameError
+from .libraries import frame_library, library_module
+
+_PART = 16 << 20
+"""Bytes of a pandas frame that are converted at a time. The whole frame would take its size in memory again."""
+_MOST_ROWS = 1 << 20
+
+
+def write_frame(frame: Any, path: Path) -> None:
+    """Write a data frame as a Parquet file.
+
+    Raises:
+        FrameError: The frame has values without a Parquet type, or pyarrow is not installed.
+        OSError: The file cannot be written.
+    """
+    _guarded("stored as Parquet", _WRITERS[frame_library(type(frame))], frame, path)
+
+
+def read_frame(path: Path, library: str, columns: Sequence[str] | None) -> Any:
+    """Read a Parquet file, or a directory of them.
+
+    Args:
+        path: The file or directory.
+        library: The library of the frame.
+        columns: The columns to read. Default: all.
+
+    Raises:
+        FrameError: It is not Parquet, a column is missing, or the library is not installed.
+        OSError: It cannot be read.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist")
+    return _guarded("read", _READERS[library], path, columns)
+
+
+def column_names(frame: Any) -> list[str]:
+    """Return the names of a frame's columns in its Parquet file, with those of the index of a pandas frame."""
+    library = frame_library(type(frame))
+    if library == "pyarrow":
+        return [*frame.column_names]
+    index = [name for name in frame.index.names if name is not None] if library == "pandas" else []
+    return [*map(str, frame.columns), *map(str, index)]
+
+
+def _guarded(what: str, work: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except (OSError, FrameError, MemoryError):
+        raise
+    except Exception as error:  # Each library has errors of its own.
+        raise FrameError(f"the data frame cannot be {what}: {type(error).__name__}: {error}") from error
+
+
+def _write_pandas(frame: Any, path: Path) -> None:
+    pa, pq = library_module("pyarrow"), library_module("pyarrow.parquet")
+
+    schema = pa.Schema.from_pandas(frame)
+    # Without the text behind references, which would take long to measure.
+    size = max(int(frame.memory_usage().sum()), 1)
+    rows = min(max(len(frame) * _PART // size, 1), _MOST_ROWS)
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, max(len(frame), 1), rows):
+            writer.write_table(pa.Table.from_pandas(frame.iloc[start : start + rows], schema=schema))
+
+
+def _write_polars(frame: Any, path: Path) -> None:
+    frame.write_parquet(path)
+
+
+def _write_arrow(frame: Any, path: Path) -> None:
+    pq = library_module("pyarrow.parquet")
+
+    pq.write_table(frame, path)
+
+
+def _read_pandas(path: Path, columns: Sequence[str] | None) -> Any:
+    library_module("pandas")
+
+    # Frees each column of the table once pandas has it.
+    return _table(path, columns, with_index=True).to_pandas(split_blocks=True, self_destruct=True)
+
+
+def _read_arrow(path: Path, columns: Sequence[str] | None) -> Any:
+    return _table(path, columns, with_index=False)
+
+
+def _table(path: Path, columns: Sequence[str] | None, *, with_index: bool) -> Any:
+    pq = library_module("pyarrow.parquet")
+
+    stored = pq.ParquetDataset(path)
+    wanted = None if columns is None else _checked(columns, stored.schema.names)
+    return stored.read(columns=wanted, use_pandas_metadata=with_index)
+
+
+def _read_polars(path: Path, columns: Sequence[str] | None) -> Any:
+    pl = library_module("polars")
+
+    # A file name is no pattern.
+    frame = pl.scan_parquet(path, glob=path.is_dir())
+    if columns is not None:
+        frame = frame.select(_checked(columns, frame.collect_schema().names()))
+    return frame.collect()
+
+
+def _checked(columns: Sequence[str], stored: Sequence[str]) -> list[str]:
+    # "a.b" is the part b of the column a, which is read as a whole.
+    whole = [name if name in stored else name.partition(".")[0] for name in columns]
+    missing = [name for name in whole if name not in stored]
+    if missing:
+        raise FrameError(f"the data frame has no column {missing[0]!r}; it has {', '.join(stored) or 'none'}")
+    return [*dict.fromkeys(whole)]
+
+
+_WRITERS: Mapping[str, Callable[[Any, Path], None]] = {
+    "pandas": _write_pandas,
+    "polars": _write_polars,
+    "pyarrow": _write_arrow,
+}
+_READERS: Mapping[str, Callable[[Path, Sequence[str] | None], Any]] = {
+    "pandas": _read_pandas,
+    "polars": _read_polars,
+    "pyarrow": _read_arrow,
+}
