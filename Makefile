@@ -17,7 +17,7 @@ WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without bytecode, each of the thousands of processes of the tests would compile the generated code again.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-all test-transports interop check generate docs bench mutants setup clean
+.PHONY: demo test test-all test-transports test-frames interop check generate docs bench mutants setup clean
 
 demo: .venv/demo
 	$(VENV)/python examples/tour.py
@@ -40,6 +40,13 @@ test-transports: .venv/dev
 		echo "== $$transport"; \
 		FLYTE_TEST_TRANSPORT=$$transport $(PYTEST) tests/remote || exit 1; \
 	done
+
+# Data frames and arrays, also against the official SDK. Their libraries are large, so `make test` skips these tests.
+test-frames: .venv/dev
+	-@$(MAKE) --silent .reference/frames
+	@echo "Installing NumPy, pandas, pyarrow and polars into .venv (some 30 seconds)"
+	@$(VENV)/$(PIP) -e '.[numpy,pandas,polars]'
+	$(PYTEST) tests/types tests/files tests/interop tests/test_docs.py
 
 # Calls through foreign proxies and to foreign servers, and installs beside the official SDK. A table says what passed with
 # which version, and what is missing.
@@ -99,6 +106,11 @@ clean:
 	@echo "Installing the reference SDK into .reference (some 20 seconds)"
 	@$(PYTHON) -m venv .reference
 	@.reference/bin/$(PIP) -r $<
+	@touch $@
+
+.reference/frames: .reference/ready
+	@echo "Installing NumPy, pandas and pyarrow into .reference (some 20 seconds)"
+	@.reference/bin/$(PIP) numpy pandas pyarrow
 	@touch $@
 
 # Envoy, away from the client's environment.
