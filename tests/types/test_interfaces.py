@@ -5,7 +5,7 @@ import enum
 import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from typing import Literal as Choice
 
 import pytest
@@ -383,3 +383,12 @@ def test_a_decorated_function_is_seen_as_it_was_written() -> None:
         return several(*args, **kwargs)
 
     assert interface_of(wrapper) == interface_of(several)
+
+
+def test_aliases_with_parameters() -> None:
+    """As `type Many[T] = list[T]`, and NumPy's `NDArray`, on Python 3.12 and later."""
+    extensions = pytest.importorskip("typing_extensions")
+    item = TypeVar("item")
+    many = extensions.TypeAliasType("many", list[item], type_params=(item,))
+    assert literal_type_of(many[int]) == literal_type_of(list[int])
+    assert literal_type_of(extensions.TypeAliasType("names", list[str])) == literal_type_of(list[str])

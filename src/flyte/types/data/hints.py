@@ -31,6 +31,8 @@ def plain(annotation: Any) -> Any:
             annotation = annotation.__supertype__
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = annotation.__value__
+        elif type(origin).__name__ == "TypeAliasType":
+            annotation = typing.cast("Any", origin).__value__[typing.get_args(annotation)]
         else:
             return annotation
 
