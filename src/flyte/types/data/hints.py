@@ -32,7 +32,7 @@ def plain(annotation: Any) -> Any:
         elif type(annotation).__name__ == "TypeAliasType":
             annotation = annotation.__value__
         elif type(origin).__name__ == "TypeAliasType":
-            annotation = typing.cast("Any", origin).__value__[typing.get_args(annotation)]
+            annotation = origin.__value__[typing.get_args(annotation)]
         else:
             return annotation
 
