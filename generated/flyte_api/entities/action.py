@@ -111,7 +111,7 @@ class ActionBase(Entity[WorkflowAction]):
 
     @listing
     @classmethod
-    def listall(
+    def _list(
         cls,
         for_run_name: str,
         in_phase: Several[ActionPhase | ActionPhaseName] | None = None,

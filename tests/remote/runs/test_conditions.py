@@ -65,17 +65,21 @@ def test_conditions_are_listed_and_found(run: Run) -> None:
     assert [c.name for c in Condition.listall(run_name=run.name, action_name="a0", limit=2)] == ["yes", "count"]
     assert Condition.listall(run.name, action_name="nobody").collect() == []
     one = Condition.get("rate", run.name)
-    assert one is not None and one == found[2]
+    assert type(one) is Condition and one == found[2]
     assert Condition.get("rate", run_name=run.name, action_name="a0") == one
-    assert Condition.get("rate", run_name=run.name, action_name="other") is None
-    assert Condition.get("none", run.name) is None
+    with pytest.raises(
+        NotFoundError, match=r"action other of .* has not reached .*'rate'; its conditions so far: none"
+    ):
+        Condition.get("rate", run_name=run.name, action_name="other")
+    with pytest.raises(NotFoundError, match=r"has not reached .*'none'; its conditions so far: yes, count, rate, word"):
+        Condition.get("none", run.name)
+    assert one.phase is ActionPhase.PAUSED and not one.done()
     assert f"name='rate', phase='{one.phase}', expected_type='float', action_name='c-rate'" in repr(one)
 
 
 @pytest.mark.parametrize(("name", "value"), [("yes", False), ("count", -3), ("rate", 0.5), ("rate", 2), ("word", "go")])
 async def test_a_condition_is_told_its_value(run: Run, name: str, value: Any) -> None:
     condition = await Condition.get.aio(name, run.name)
-    assert condition is not None
     assert await condition.signal.aio(value) is None
     action = await Action.get.aio(run.name, condition.action_name)
     assert await action.wait.aio(quiet=True, timeout=60) is ActionPhase.SUCCEEDED
@@ -95,7 +99,6 @@ async def test_a_condition_is_told_its_value(run: Run, name: str, value: Any) ->
 )
 def test_other_values_are_not_sent(run: Run, name: str, value: Any, error: type[Exception], complaint: str) -> None:
     condition = Condition.get(name, run.name)
-    assert condition is not None
     calls: list[CallRecord] = []
     caller = run.client.__class__(run.client.endpoint, token="x", on_call=[calls.append])
     with caller, pytest.raises(error, match=complaint):
