@@ -217,14 +217,14 @@ class ActionBase(Entity[WorkflowAction]):
         return True
 
     def _update(self, item: ActionDetails) -> None:
-        """Handle each item of `watch`; implemented in the overlay."""
+        """Handle each item of `_watch`; implemented in the overlay."""
 
     async def _fetch_details(self) -> ActionDetails | None:
-        """Fetch the current item of `watch` after a silence; implemented in the overlay."""
+        """Fetch the current item of `_watch` after a silence; implemented in the overlay."""
         return None
 
     @streaming
-    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
+    def _watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the action until it ends: its current details, then the details after each change. Each item also
         updates the action itself.
 

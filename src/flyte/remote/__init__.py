@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .artifacts.partition_schema import PartitionSchema
     from .runs.action_details import ActionDetails
     from .runs.condition import Condition
+    from .runs.downloads.code_bundle import CodeBundle
     from .runs.inputs_outputs import ActionInputs, ActionOutputs
     from .runs.links import DataUris, DownloadLinks
     from .runs.run_details import RunDetails
@@ -44,6 +45,7 @@ __all__ = [
     "Artifact",
     "ArtifactGroup",
     "AuthMetadata",
+    "CodeBundle",
     "Condition",
     "DataUris",
     "Domain",
@@ -99,6 +101,7 @@ __getattr__, __dir__ = lazy_exports(
         ".artifacts.partition_schema": ("PartitionSchema",),
         ".runs.action_details": ("ActionDetails",),
         ".runs.condition": ("Condition",),
+        ".runs.downloads.code_bundle": ("CodeBundle",),
         ".runs.inputs_outputs": ("ActionInputs", "ActionOutputs"),
         ".runs.links": ("DataUris", "DownloadLinks"),
         ".runs.run_details": ("RunDetails",),

@@ -10,25 +10,29 @@ from typing import TYPE_CHECKING, Any
 from flyte.remote._common import Phase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_rpc.calls.options import within_timeout
-from flyte_rpc.entities.entity import Entity
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
+
+from .downloads.downloadable import HasDownloads
 
 if TYPE_CHECKING:
     from .action_details import ActionDetails
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
     from .logs import LogSource
-    from .waiting import WaitFor
+    from .watching import WaitFor
 
 
-class HasInputsAndOutputs(Entity[Any]):
+class HasInputsAndOutputs(HasDownloads):
     """Mixin for everything whose details name inputs and outputs."""
 
     @abstractmethod
     def _fetch_details(self) -> Awaitable[ActionDetails]:
         """Return the details of the action. An entity without them fetches them, and updates itself."""
+
+    async def _current_details(self) -> ActionDetails:
+        return await self._fetch_details()
 
     @blocking
     @within_timeout
@@ -173,6 +177,28 @@ class RunLike(HasInputsAndOutputs):
         """
         details = await self._fetch_details()
         return await details.download_links.aio(kind, attempt=attempt, expires_in=expires_in)
+
+    @blocking
+    async def get_debug_url(self, *, timeout: float | timedelta | None = None) -> str | None:
+        """Wait until the editor in the container of the run or action is ready, for tasks that start one.
+
+        Args:
+            timeout: Maximum seconds to wait, or a timedelta. Default: no limit.
+
+        Returns:
+            The URL of the editor; None if the run or action ended first.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            NotFoundError: The run or action does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActionDetails`.
+        """
+        from .queries.debug_url import find_debug_url
+
+        return await find_debug_url(self.client, self._watch_action(timeout))
 
     @streaming
     def get_logs(
