@@ -79,8 +79,10 @@ def _normal(path: PurePosixPath) -> PurePosixPath | None:
 
 def _inside(target: Path, path: PurePosixPath) -> Path:
     """Return the place of a file. A link that was in the directory before must not lead out of it."""
+    if not path.parts:
+        return target
     place = target / path
-    if not place.parent.resolve().is_relative_to(target.resolve()) or (path.parts and place.is_symlink()):
+    if not place.parent.resolve().is_relative_to(target.resolve()) or place.is_symlink():
         raise RuntimeSystemError(
             f"{place} is a link, or below one that leads out of {target}; extract into an empty directory",
             code="BadArchive",
