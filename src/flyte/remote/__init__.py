@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
     from .apps.app import App
-    from .apps.logs import LogLine
     from .artifacts.artifact import Artifact
     from .artifacts.group import ArtifactGroup
     from .artifacts.partition_schema import PartitionSchema
+    from .logs.line import LogLine
     from .runs.action_details import ActionDetails
     from .runs.condition import Condition
     from .runs.downloads.code_bundle import CodeBundle
@@ -95,7 +95,7 @@ __getattr__, __dir__ = lazy_exports(
         "._upload": ("upload_dir", "upload_file"),
         "._user": ("AuthMetadata", "PublicClient", "User"),
         ".apps.app": ("App",),
-        ".apps.logs": ("LogLine",),
+        ".logs.line": ("LogLine",),
         ".artifacts.artifact": ("Artifact",),
         ".artifacts.group": ("ArtifactGroup",),
         ".artifacts.partition_schema": ("PartitionSchema",),

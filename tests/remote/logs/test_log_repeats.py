@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from flyte.remote import Action, App, _log_deduplication
-from flyte.remote._log_deduplication import LogDeduplicator
+from flyte.remote import Action, App
 from flyte.remote.apps import logs as _app_logs
+from flyte.remote.logs import deduplication as _log_deduplication
+from flyte.remote.logs.deduplication import LogDeduplicator
 from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State

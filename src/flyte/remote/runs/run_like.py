@@ -17,6 +17,8 @@ from flyte_rpc.sync.decorators import blocking, streaming
 from .downloads.downloadable import HasDownloads
 
 if TYPE_CHECKING:
+    from flyte.remote.logs.line import LogLine
+
     from .action_details import ActionDetails
     from .inputs_outputs import ActionInputs, ActionOutputs
     from .links import DataUris, Downloadable, DownloadLinks
@@ -208,7 +210,7 @@ class RunLike(HasInputsAndOutputs):
         filter_system: bool = False,
         show_ts: bool = False,
         timeout: float | timedelta | None = None,
-    ) -> Stream[str]:
+    ) -> Stream[LogLine]:
         """Stream the log lines until the attempt ends. The logs of a run are those of its root action.
 
         Waits for the first lines. The stream reconnects when the connection breaks, without repeating lines.
@@ -220,7 +222,8 @@ class RunLike(HasInputsAndOutputs):
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
 
         Returns:
-            A stream of lines, without line breaks, for `for` or `async for`.
+            A stream of lines for `for` or `async for`. A line is a `str` without a line break; its attributes are `message`,
+            `timestamp`, `replica` (the pod), `container` and `system`.
 
         Raises:
             ValueError: `attempt` is below 1.
@@ -237,27 +240,29 @@ class RunLike(HasInputsAndOutputs):
     async def show_logs(
         self,
         attempt: int | None = None,
-        *,
         max_lines: int | None = None,
         show_ts: bool = False,
         raw: bool = False,
         filter_system: bool = False,
+        *,
         timeout: float | timedelta | None = None,
     ) -> None:
         """Print the logs as they arrive, until the attempt ends. Errors are those of `get_logs`.
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.
-            max_lines: Stop after this many lines. Default: no limit.
+            max_lines: Print only so many of the lines that exist, the last ones; new lines follow them without a limit.
+                Lines count as existing until there is none for a second, or for five seconds after the first.
+                Default: all lines.
             show_ts: Begin each line with its time in UTC. Default: False.
-            raw: Accepted for programs of the official SDK. Lines are always printed as they are.
+            raw: Print all lines, whatever `max_lines` is. Default: False.
             filter_system: Omit lines of the platform. Default: False.
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
         """
-        from .logs import show
+        from flyte.remote.logs.show import show
 
         lines = self.get_logs(attempt, filter_system=filter_system, show_ts=show_ts, timeout=timeout)
-        await show(lines, max_lines)
+        await show(lines, max_lines, raw=raw)
 
     def _log_source(self) -> LogSource:
         from .logs import LogSource
