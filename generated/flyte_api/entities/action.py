@@ -320,7 +320,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @streaming
-    def cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
+    def _cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
         """Watch the events of the action on its cluster: scheduling, image pulls, evictions.
 
         Args:
@@ -345,7 +345,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @blocking
-    async def log_context(
+    async def _log_context(
         self, attempt: int = 0, *, timeout: float | timedelta | None = None
     ) -> GetActionLogContextResponse:
         """Fetch the pods and containers of one attempt, and when they ran.

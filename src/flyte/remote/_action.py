@@ -11,8 +11,10 @@ from flyte._client import resolve_client
 from flyte_api.entities.action import ActionBase, action_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionLogContextResponse
 from flyte_api.sorting import ActionKey
-from flyte_rpc.arguments import seconds
+from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.filters import Several, SortedBy, TimeFilter
@@ -280,3 +282,62 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         async with aclosing(aiter(children)) as found:
             async for child in found:
                 yield child
+
+    @streaming
+    def cluster_events(
+        self, attempt: int | None = None, *, timeout: float | timedelta | None = None
+    ) -> Stream[ClusterEvent]:
+        """Watch the events of an attempt on its cluster: scheduling, image pulls, evictions.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+            timeout: Seconds after which the stream is cut, or a timedelta. Default: never.
+
+        Returns:
+            A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The action or attempt does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchClusterEvents`, and first `RunService.GetActionDetails` if `attempt` is unset.
+        """
+        if attempt is not None:
+            whole("attempt", attempt, 1)
+        if timeout is not None:
+            seconds("timeout", timeout)
+        return Stream(lambda: self._events(attempt, timeout))
+
+    async def _events(self, attempt: int | None, timeout: float | timedelta | None) -> AsyncGenerator[ClusterEvent]:
+        number = attempt or (await self._fetch_details()).attempts or 1
+        async with aclosing(aiter(self._cluster_events(attempt=number, timeout=timeout))) as events:
+            async for event in events:
+                yield event
+
+    @blocking
+    @within_timeout
+    async def log_context(
+        self, attempt: int | None = None, *, timeout: float | timedelta | None = None
+    ) -> GetActionLogContextResponse:
+        """Fetch the pods and containers of an attempt, and when they ran.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
+
+        Returns:
+            The reply of the server.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The action or attempt does not exist, or nothing is known of its pods.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionLogContext`, and first `RunService.GetActionDetails` if `attempt` is unset.
+        """
+        if attempt is not None:
+            whole("attempt", attempt, 1)
+        return await self._log_context.aio(attempt or (await self._fetch_details()).attempts or 1)

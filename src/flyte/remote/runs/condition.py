@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte.errors import NotFoundError
+from flyte_api.entities.action import action_summary
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
@@ -23,6 +24,7 @@ from flyte_rpc.entities.listing import listing
 from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
+from .action_details import ActionDetails
 from .action_fields import ActionFields
 from .queries.listed_metadata import complete_listing
 
@@ -176,6 +178,25 @@ class Condition(ActionFields, ConditionBase):
         waiting = f"run {run_name}" if action_name is None else f"action {action_name} of run {run_name}"
         known = ", ".join(dict.fromkeys(names)) or "none"
         raise NotFoundError(f"{waiting} has not reached a condition named {name!r}; its conditions so far: {known}")
+
+    @blocking
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> ActionDetails:
+        """Fetch the details of the condition, and update the condition. `signal_info` tells who signalled it.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            NotFoundError: The condition no longer exists.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionDetails`.
+        """
+        found = await ActionDetails.get.aio(self.run_name, self.action_name, **self._scope, client=self.client)
+        self.pb2 = action_summary(found.pb2)
+        return found
 
     @blocking
     @within_timeout

@@ -22,7 +22,7 @@ from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyS
 from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
-from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
+from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS, Backoff
 from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
@@ -33,9 +33,17 @@ if TYPE_CHECKING:
 
     from .action_details import ActionDetails
 
-_BACKOFF = SUBSCRIPTIONS
-_SILENCE = 5.0
-"""Seconds without a line after which the action is fetched. A server may keep the stream of an ended action open."""
+
+class Pauses(NamedTuple):
+    """How long the reader of a log waits."""
+
+    backoff: Backoff = SUBSCRIPTIONS
+    """Attempts and delays after a broken connection."""
+    silence: float = 5.0
+    """Seconds without a line after which the action is fetched. A server may keep the stream of an ended action open."""
+
+
+_PAUSES = Pauses()
 
 
 class LogSource(NamedTuple):
@@ -54,6 +62,7 @@ def follow(
     filter_system: bool,
     show_ts: bool,
     timeout: float | timedelta | None = None,
+    pauses: Pauses = _PAUSES,
 ) -> Stream[LogLine]:
     """Follow the log of an attempt. See `Action.get_logs`."""
     if attempt is not None:
@@ -61,7 +70,7 @@ def follow(
     limit = None if timeout is None else seconds("timeout", timeout)
 
     async def batches() -> AsyncGenerator[list[LogLine]]:
-        async with aclosing(_Tail(source, attempt, show_ts).batches()) as batches_of_attempt:
+        async with aclosing(_Tail(source, attempt, show_ts, pauses).batches()) as batches_of_attempt:
             async for batch in batches_of_attempt:
                 yield [line for line in batch if not (filter_system and line.system)]
 
@@ -71,9 +80,10 @@ def follow(
 class _Tail:
     """One reading of an attempt's log, over as many connections as it takes."""
 
-    def __init__(self, source: LogSource, attempt: int | None, show_ts: bool) -> None:
+    def __init__(self, source: LogSource, attempt: int | None, show_ts: bool, pauses: Pauses) -> None:
         self._source = source
         self._show_ts = show_ts
+        self._pauses = pauses
         self._attempt = attempt
         self._replay = LogDeduplicator()
 
@@ -86,7 +96,7 @@ class _Tail:
             label=f"the log of action {self._source.action.name}",
             is_over=self._is_over,
             resume_after=(*RESUMABLE, NotFoundError),
-            backoff=_BACKOFF,
+            backoff=self._pauses.backoff,
             reached=True,
         )
         async with aclosing(connections) as batches:
@@ -132,7 +142,7 @@ class _Tail:
         self._replay.reconnect()
         async with (
             aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies,
-            aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
+            aclosing(until_silent(replies, self._pauses.silence, self._has_ended, size=_count)) as batches,
         ):
             async for batch in batches:
                 lines = self._new_lines(batch)
