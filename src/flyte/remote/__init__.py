@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from .runs.action_details import ActionDetails
     from .runs.condition import Condition
     from .runs.downloads.code_bundle import CodeBundle
-    from .runs.inputs_outputs import ActionInputs, ActionOutputs
-    from .runs.links import DataUris, DownloadLinks
+    from .runs.downloads.links import DataUris, DownloadLinks
     from .runs.run_details import RunDetails
     from .runs.tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
+    from .runs.values.inputs_outputs import ActionInputs, ActionOutputs
     from .settings.settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from .tasks.details import TaskDetails
     from .triggers.details import TriggerDetails, TriggerRevision
@@ -102,8 +102,8 @@ __getattr__, __dir__ = lazy_exports(
         ".runs.action_details": ("ActionDetails",),
         ".runs.condition": ("Condition",),
         ".runs.downloads.code_bundle": ("CodeBundle",),
-        ".runs.inputs_outputs": ("ActionInputs", "ActionOutputs"),
-        ".runs.links": ("DataUris", "DownloadLinks"),
+        ".runs.values.inputs_outputs": ("ActionInputs", "ActionOutputs"),
+        ".runs.downloads.links": ("DataUris", "DownloadLinks"),
         ".runs.run_details": ("RunDetails",),
         ".runs.tracked": ("TrackedAction", "TrackedActionDetails", "TrackedRun", "TrackedRunDetails"),
         ".settings.settings": (

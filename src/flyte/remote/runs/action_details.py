@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import GetActionDataResponse
 
     from .downloads.code_bundle import CodeBundle
-    from .inputs_outputs import ActionInputs, ActionOutputs
-    from .links import DataUris, Downloadable, DownloadLinks
+    from .downloads.links import DataUris, Downloadable, DownloadLinks
+    from .values.inputs_outputs import ActionInputs, ActionOutputs
 
 _log = logging.getLogger("flyte.remote")
 
@@ -50,7 +50,7 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
     async def fetch_action_data(self) -> GetActionDataResponse:
         """Fetch the message with the inputs and outputs, unless a watch has fetched it. For code of this library."""
-        from .inputs_outputs import fetch_data
+        from .values.inputs_outputs import fetch_data
 
         return self._data or await fetch_data(self.client, self.action_id)
 
@@ -146,7 +146,7 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Calls `DataProxyService.GetActionData`.
         """
-        from .inputs_outputs import read_inputs
+        from .values.inputs_outputs import read_inputs
 
         data = await self.fetch_action_data()
         return await read_inputs(data, self._interface, as_types, allow_pickle=allow_pickle)
@@ -178,7 +178,7 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Calls `DataProxyService.GetActionData`.
         """
-        from .inputs_outputs import read_outputs
+        from .values.inputs_outputs import read_outputs
 
         details = await self._current_details()
         details.raise_for_status()
@@ -211,7 +211,7 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Calls `RunService.GetActionDataURIs`.
         """
-        from .links import data_uris
+        from .downloads.links import data_uris
 
         return await data_uris(self.client, self.action_id)
 
@@ -245,7 +245,7 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Calls `DataProxyService.CreateDownloadLink`.
         """
-        from .links import create_download_links
+        from .downloads.links import create_download_links
 
         number = self.attempts if attempt is None else whole("attempt", attempt, 1)
         return await create_download_links(self.client, self.action_id, kind, number, expires_in)

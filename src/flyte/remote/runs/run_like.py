@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from flyte.remote.logs.line import LogLine
 
     from .action_details import ActionDetails
-    from .inputs_outputs import ActionInputs, ActionOutputs
-    from .links import DataUris, Downloadable, DownloadLinks
+    from .downloads.links import DataUris, Downloadable, DownloadLinks
     from .logs import LogSource
+    from .values.inputs_outputs import ActionInputs, ActionOutputs
     from .watching import WaitFor
 
 
@@ -152,7 +152,7 @@ class RunLike(HasInputsAndOutputs):
 
         Calls `RunService.GetActionDataURIs`.
         """
-        from .links import data_uris
+        from .downloads.links import data_uris
 
         return await data_uris(self.client, self._action_id())
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import attrs
 
 from flyte.errors import RpcError, RuntimeUserError
-from flyte.remote.runs.links import create_download_links
+from flyte.remote.runs.downloads.links import create_download_links
 from flyte.types.files.network import streaming_client
 from flyte.types.files.threads import TransferThreads
 from flyte.types.files.web import download_url

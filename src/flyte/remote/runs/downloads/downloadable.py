@@ -6,7 +6,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from flyte.remote.runs.literal_values import HasLiterals
+from flyte.remote.runs.values.literals import HasLiterals
 from flyte_rpc.arguments import whole
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.sync.decorators import blocking

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from flyte.errors import NotFoundError
-from flyte.remote.runs.links import create_download_links
+from flyte.remote.runs.downloads.links import create_download_links
 from flyte.types.files.network import streaming_client
 from flyte.types.files.threads import TransferThreads
 from flyte.types.files.web import download_url
