@@ -26,14 +26,14 @@ from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from .runs.action_details import ActionDetails
 from .runs.action_fields import ROOT_ACTION, ActionFields
-from .runs.queries.listed_metadata import complete_listing
 from .runs.run_like import RunLike
 from .runs.state import ActionState
 from .runs.watched_action import WatchedAction
-from .runs.watching import WaitFor, watch_until
 
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
+
+    from .runs.watching import WaitFor
 
 
 class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
@@ -91,6 +91,8 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         listing reads it from the beginning of a `WatchActions` stream, usually one for the whole listing. If that fails,
         it calls `GetActionDetails` for each action.
         """
+        from .runs.queries.listed_metadata import complete_listing
+
         caller = resolve_client(client)
         bare = cls._list(
             for_run_name=for_run_name,
@@ -184,6 +186,8 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
 
         Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
         """
+        from .runs.watching import watch_until
+
         return watch_until(self._watch(timeout=timeout), wait_for, cache_data_on_done=cache_data_on_done)
 
     def _title(self) -> str:

@@ -20,12 +20,12 @@ from .runs.action_details import ActionDetails
 from .runs.run_details import RunDetails
 from .runs.run_like import RunLike
 from .runs.state import RunState
-from .runs.watching import WaitFor
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.run import Relation
 
     from .runs.downloads.code_bundle import CodeBundle
+    from .runs.watching import WaitFor
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 

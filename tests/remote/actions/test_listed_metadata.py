@@ -15,7 +15,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import ActionType, Run
 from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, GetActionDetailsResponse
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
-from remote.planes.listing import RUN, Listing, metadata
+from remote.actions.listing import RUN, Listing, metadata
 
 Connect = Callable[[Listing], AbstractAsyncContextManager[Client]]
 

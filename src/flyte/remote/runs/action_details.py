@@ -12,15 +12,14 @@ from flyte.errors import RpcError
 from flyte_api.entities.action_details import ActionDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
-from flyte_rpc.arguments import whole
+from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
 
 from .attempt_history import AttemptHistory
-from .downloads.downloadable import HasDownloads
-from .watching import watch_until
+from .data_access import HasDownloads
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.interface import TypedInterface
@@ -79,12 +78,15 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Raises:
             TypeError: `action_id` is not an `ActionIdentifier`.
+            ValueError: `timeout` is not positive.
             NotFoundError: The action does not exist.
             WaitTimeoutError: `timeout` has passed. The action continues.
             RpcError: The call failed; the subclass says how.
 
         Calls `RunService.WatchActionDetails`.
         """
+        if timeout is not None:
+            seconds("timeout", timeout)
         if not isinstance(action_id, ActionIdentifier):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"action_id takes an ActionIdentifier, not {type(action_id).__name__}")
         return cls(ActionDetailsMessage(id=action_id), resolve_client(client)).watch_updates(timeout=timeout)
@@ -111,6 +113,8 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
 
         Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
         """
+        from .watching import watch_until
+
         return watch_until(self._watch(timeout=timeout), "terminal", cache_data_on_done=cache_data_on_done)
 
     @property

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte.remote._common import ProjectScope, console_url
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.common.run import Relation
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionMetadata, ActionStatus
 from flyte_rpc.codec.message import which_one_of
 
 from .state import HasPhase
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.common.run import Relation
 
 ROOT_ACTION = "a0"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -10,10 +11,12 @@ from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, 
 from flyte.models import ActionPhase
 from flyte.remote._common import Phase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ErrorInfo, SignalInfo
 
 from .action_fields import ActionFields
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 
 
 @attrs.frozen
@@ -164,6 +167,8 @@ class AttemptHistory(ActionFields):
         Returns:
             The status, such as `CACHE_HIT`; `CACHE_DISABLED` if the attempt does not exist or has no cache.
         """
+        from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
+
         found = self.attempt(attempt)
         return CatalogCacheStatus(0) if found is None else found.cache_status
 

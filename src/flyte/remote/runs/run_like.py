@@ -14,7 +14,7 @@ from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
 
-from .downloads.downloadable import HasDownloads
+from .data_access import HasDownloads
 
 if TYPE_CHECKING:
     from flyte.remote.logs.line import LogLine

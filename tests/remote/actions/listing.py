@@ -29,8 +29,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import (
     WatchActionsResponse,
 )
 from flyte_rpc.serving.server import ServerCall, Status, abort
-
-from .run import Runs
+from remote.planes.run import Runs
 
 RUN = RunIdentifier(project="p", domain="d", name="r1")
 SNAPSHOT_PAGE = 1000
