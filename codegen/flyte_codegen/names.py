@@ -27,7 +27,8 @@ REGISTRY_RUNTIME = _words("ClientRegistry")
 ENTITY_RUNTIME = _words("""
     Client Entity NotFoundError Pager Reads Self Several SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
     as_list as_sorts as_struct as_text as_timestamp at_path beginning blocking containing deprecated_rpc equal equal_bool
-    existing_reply fetching having listing moment_path paged path resolve streamed streaming unary watched within
+    existing_reply fetching having having_labels labelled listing moment_path paged path resolve streamed streaming unary watched
+    within
     """)
 
 # All names that these modules import. Other names in the modules must differ.

@@ -77,6 +77,8 @@ if TYPE_CHECKING:
         equal,
         equal_bool,
         having,
+        having_labels,
+        labelled,
         within,
     )
     from .entities.listing import listing
@@ -147,7 +149,9 @@ __all__ = [
     "fetching",
     "float32",
     "having",
+    "having_labels",
     "head",
+    "labelled",
     "listing",
     "low32",
     "map_field",
@@ -218,6 +222,8 @@ __getattr__, __dir__ = lazy_exports(
             "equal",
             "equal_bool",
             "having",
+            "having_labels",
+            "labelled",
             "within",
         ),
         "flyte_rpc.entities.listing": ("listing",),

@@ -23,8 +23,16 @@ _FILTER_TYPES = {
     "bool": "bool | None",
     "prefix": "str | None",
     "time": "TimeFilter | None",
+    "labels": "Mapping[str, str] | None",
+    "label_keys": "Several[str] | None",
 }
-_CLAUSES = {"equal": "equal", "bool": "equal_bool", "time": "within"}
+_CLAUSES = {
+    "equal": "equal",
+    "bool": "equal_bool",
+    "time": "within",
+    "labels": "labelled",
+    "label_keys": "having_labels",
+}
 """The runtime functions that check an argument and turn it into a filter."""
 
 _SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "

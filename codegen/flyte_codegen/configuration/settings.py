@@ -18,7 +18,19 @@ from .lines import Source, parsed
 from .toml import Section, is_name
 
 METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
-FILTER_KINDS = ("equal", "bool", "enum", "enum_name", "prefix", "time", "message", "local", "fixed")
+FILTER_KINDS = (
+    "equal",
+    "bool",
+    "enum",
+    "enum_name",
+    "prefix",
+    "time",
+    "message",
+    "local",
+    "labels",
+    "label_keys",
+    "fixed",
+)
 OPTIONAL = "?"
 ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
 ON = ("class", "instance")

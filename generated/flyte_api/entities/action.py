@@ -111,7 +111,7 @@ class ActionBase(Entity[WorkflowAction]):
 
     @listing
     @classmethod
-    def listall(
+    def _list(
         cls,
         for_run_name: str,
         in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
@@ -217,14 +217,14 @@ class ActionBase(Entity[WorkflowAction]):
         return True
 
     def _update(self, item: ActionDetails) -> None:
-        """Handle each item of `watch`; implemented in the overlay."""
+        """Handle each item of `_watch`; implemented in the overlay."""
 
     async def _fetch_details(self) -> ActionDetails | None:
-        """Fetch the current item of `watch` after a silence; implemented in the overlay."""
+        """Fetch the current item of `_watch` after a silence; implemented in the overlay."""
         return None
 
     @streaming
-    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
+    def _watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         """Watch the action until it ends: its current details, then the details after each change. Each item also
         updates the action itself.
 
@@ -320,7 +320,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @streaming
-    def cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
+    def _cluster_events(self, *, attempt: int = 0, timeout: float | timedelta | None = None) -> Stream[ClusterEvent]:
         """Watch the events of the action on its cluster: scheduling, image pulls, evictions.
 
         Args:
@@ -345,7 +345,7 @@ class ActionBase(Entity[WorkflowAction]):
         )
 
     @blocking
-    async def log_context(
+    async def _log_context(
         self, attempt: int = 0, *, timeout: float | timedelta | None = None
     ) -> GetActionLogContextResponse:
         """Fetch the pods and containers of one attempt, and when they ran.

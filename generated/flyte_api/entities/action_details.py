@@ -4,15 +4,31 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as WorkflowActionDetails
-from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRequest, WatchActionDetailsRequest
 from flyte_api.registry import registry
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
-from flyte_rpc.v1 import Client, Entity, Reads, Self, as_text, existing_reply, fetching, moment_path, path, unary
+from flyte_rpc.v1 import (
+    Client,
+    Entity,
+    Reads,
+    Self,
+    Watch,
+    as_text,
+    existing_reply,
+    fetching,
+    moment_path,
+    path,
+    streaming,
+    unary,
+    watched,
+)
 
+if TYPE_CHECKING:
+    from flyte.remote import ActionDetails
 _NAME: Reads[str] = path(WorkflowActionDetails, "id.name")
 _RUN_NAME: Reads[str] = path(WorkflowActionDetails, "id.run.name")
 _TASK_NAME: Reads[str] = path(WorkflowActionDetails, "metadata.task.id.name")
@@ -112,3 +128,43 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         )
         reply = await unary(caller, RunService.GET_ACTION_DETAILS, request, timeout=timeout)
         return cls._of(existing_reply(reply.details, caller, RunService.GET_ACTION_DETAILS, request), caller)
+
+    def _update(self, item: ActionDetails) -> None:
+        """Handle each item of `_watch`; implemented in the overlay."""
+
+    async def _fetch_details(self) -> ActionDetails | None:
+        """Fetch the current item of `_watch` after a silence; implemented in the overlay."""
+        return None
+
+    @streaming
+    def _watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
+        """Watch the action until it ends: its current details, then the details after each change.
+
+        Args:
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The resource does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActionDetails`.
+        """
+        caller = self.client
+        request = WatchActionDetailsRequest(action_id=self._identity())
+        return watched(
+            cast("type[ActionDetails]", type(self)),
+            caller,
+            RunService.WATCH_ACTION_DETAILS,
+            request,
+            items=lambda reply: [reply.details],
+            final=lambda item: item.done(),
+            about=self._label(),
+            each=self._update,
+            fetch=self._fetch_details,
+            timeout=timeout,
+        )

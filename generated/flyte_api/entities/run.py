@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -33,6 +34,8 @@ from flyte_rpc.v1 import (
     as_text,
     blocking,
     equal,
+    having_labels,
+    labelled,
     listing,
     moment_path,
     paged,
@@ -125,6 +128,8 @@ class RunBase(Entity[WorkflowRun]):
         domain: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
+        with_labels: Mapping[str, str] | None = None,
+        with_label_keys: Several[str] | None = None,
         *,
         paused_actions_only: bool = False,
         page_size: int | None = None,
@@ -146,6 +151,9 @@ class RunBase(Entity[WorkflowRun]):
             domain: Domain id. Default: the client's.
             created_at: Only items created in this time range.
             updated_at: Only items last changed in this time range.
+            with_labels: Only items with all these labels and values. Servers without labels reject the filter.
+            with_label_keys: Only items with labels of all these keys, whatever the values. Servers without
+                labels reject the filter.
             paused_actions_only: Only runs with an action that waits for a signal.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
@@ -172,6 +180,8 @@ class RunBase(Entity[WorkflowRun]):
                     *equal("created_by_subject", "created_by_subject", created_by_subject),
                     *within("created_at", "created_at", created_at),
                     *within("updated_at", "updated_at", updated_at),
+                    *labelled("labels", "with_labels", with_labels),
+                    *having_labels("labels", "with_label_keys", with_label_keys),
                 ),
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=ActionKey),
             ),

@@ -45,6 +45,8 @@ from flyte_rpc.v1 import (
     blocking,
     equal,
     fetching,
+    having_labels,
+    labelled,
     listing,
     moment_path,
     paged,
@@ -287,6 +289,8 @@ class TrackedRunBase(Entity[WorkflowRun]):
         created_by_subject: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
+        with_labels: Mapping[str, str] | None = None,
+        with_label_keys: Several[str] | None = None,
         sort_by: SortedBy[ActionKey] | None = None,
         paused_actions_only: bool = False,
         limit: int | None = None,
@@ -306,6 +310,9 @@ class TrackedRunBase(Entity[WorkflowRun]):
             created_by_subject: Only items created by this user, given as the identity provider's subject.
             created_at: Only items created in this time range.
             updated_at: Only items last changed in this time range.
+            with_labels: Only items with all these labels and values. Servers without labels reject the filter.
+            with_label_keys: Only items with labels of all these keys, whatever the values. Servers without
+                labels reject the filter.
             sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
                 Default: the newest first.
             paused_actions_only: Only runs with an action that waits for a signal.
@@ -337,6 +344,8 @@ class TrackedRunBase(Entity[WorkflowRun]):
                     *equal("created_by_subject", "created_by_subject", created_by_subject),
                     *within("created_at", "created_at", created_at),
                     *within("updated_at", "updated_at", updated_at),
+                    *labelled("labels", "with_labels", with_labels),
+                    *having_labels("labels", "with_label_keys", with_label_keys),
                 ),
                 sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=ActionKey),
             ),

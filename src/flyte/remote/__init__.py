@@ -18,16 +18,17 @@ if TYPE_CHECKING:
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
     from .apps.app import App
-    from .apps.logs import LogLine
     from .artifacts.artifact import Artifact
     from .artifacts.group import ArtifactGroup
     from .artifacts.partition_schema import PartitionSchema
+    from .logs.line import LogLine
     from .runs.action_details import ActionDetails
     from .runs.condition import Condition
-    from .runs.inputs_outputs import ActionInputs, ActionOutputs
-    from .runs.links import DataUris, DownloadLinks
+    from .runs.downloads.code_bundle import CodeBundle
+    from .runs.downloads.links import DataUris, DownloadLinks
     from .runs.run_details import RunDetails
     from .runs.tracked import TrackedAction, TrackedActionDetails, TrackedRun, TrackedRunDetails
+    from .runs.values.inputs_outputs import ActionInputs, ActionOutputs
     from .settings.settings import UNSET, EffectiveSetting, LocalSetting, ResolvedSettings, SettingOrigin, Settings
     from .tasks.details import TaskDetails
     from .triggers.details import TriggerDetails, TriggerRevision
@@ -44,6 +45,7 @@ __all__ = [
     "Artifact",
     "ArtifactGroup",
     "AuthMetadata",
+    "CodeBundle",
     "Condition",
     "DataUris",
     "Domain",
@@ -93,14 +95,15 @@ __getattr__, __dir__ = lazy_exports(
         "._upload": ("upload_dir", "upload_file"),
         "._user": ("AuthMetadata", "PublicClient", "User"),
         ".apps.app": ("App",),
-        ".apps.logs": ("LogLine",),
+        ".logs.line": ("LogLine",),
         ".artifacts.artifact": ("Artifact",),
         ".artifacts.group": ("ArtifactGroup",),
         ".artifacts.partition_schema": ("PartitionSchema",),
         ".runs.action_details": ("ActionDetails",),
         ".runs.condition": ("Condition",),
-        ".runs.inputs_outputs": ("ActionInputs", "ActionOutputs"),
-        ".runs.links": ("DataUris", "DownloadLinks"),
+        ".runs.downloads.code_bundle": ("CodeBundle",),
+        ".runs.values.inputs_outputs": ("ActionInputs", "ActionOutputs"),
+        ".runs.downloads.links": ("DataUris", "DownloadLinks"),
         ".runs.run_details": ("RunDetails",),
         ".runs.tracked": ("TrackedAction", "TrackedActionDetails", "TrackedRun", "TrackedRunDetails"),
         ".settings.settings": (

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from flyte._client import resolve_client
 from flyte_api.entities.action import ActionBase, action_summary
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
-from flyte_rpc.arguments import seconds
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase
+from flyte_api.messages.flyteidl2.workflow.run_definition import ClusterEvent
+from flyte_api.messages.flyteidl2.workflow.run_service import GetActionLogContextResponse
+from flyte_api.sorting import ActionKey
+from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
+from flyte_rpc.entities.filters import Several, SortedBy, TimeFilter
+from flyte_rpc.entities.listing import listing
+from flyte_rpc.entities.pager import Pager
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
@@ -21,9 +30,90 @@ from .runs.run_like import RunLike
 from .runs.state import ActionState
 from .runs.watched_action import WatchedAction
 
+if TYPE_CHECKING:
+    from flyte_api.choices import ActionPhaseName
+
+    from .runs.watching import WaitFor
+
 
 class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
     """One unit of execution within a run."""
+
+    @listing
+    @classmethod
+    def listall(
+        cls,
+        for_run_name: str,
+        in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
+        parent_name: str | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
+        created_at: TimeFilter | None = None,
+        updated_at: TimeFilter | None = None,
+        *,
+        task_name: str | None = None,
+        brief: bool = False,
+        limit: int | None = None,
+        page_size: int | None = None,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[Self]:
+        """List the actions of a run, the oldest first: parents come before their children.
+
+        Args:
+            for_run_name: Name of the run, at most 30 characters.
+            in_phase: Only actions in one of these phases: `ActionPhase` members or names, such as ("succeeded",
+                "failed"). Default: all.
+            parent_name: Only actions that this action started. Default: all.
+            sort_by: Field to sort by, such as "created_at" or ("phase", "asc"); `-` in front for descending.
+                Default: `created_at`.
+            created_at: Only actions created in this time range. Default: all.
+            updated_at: Only actions last changed in this time range. Default: all.
+            task_name: Only actions of this task. Default: all.
+            brief: Skip the calls for what the server leaves out of listings: the task, kind and source of each
+                action. Default: False.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.ListActions`. If the server leaves out what `brief` skips, as the open-source server does, the
+        listing reads it from the beginning of a `WatchActions` stream, usually one for the whole listing. If that fails,
+        it calls `GetActionDetails` for each action.
+        """
+        from .runs.queries.listed_metadata import complete_listing
+
+        caller = resolve_client(client)
+        bare = cls._list(
+            for_run_name=for_run_name,
+            in_phase=in_phase,
+            parent_name=parent_name,
+            sort_by=sort_by,
+            created_at=created_at,
+            updated_at=updated_at,
+            task_name=task_name,
+            limit=limit,
+            page_size=page_size,
+            timeout=timeout,
+            project=project,
+            domain=domain,
+            client=caller,
+        )
+        if brief:
+            return bare
+        scope = caller.scope(project, domain)
+        run = RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=for_run_name)
+        return complete_listing(bare, caller, run, limit=limit, page_size=page_size, timeout=timeout)
 
     @fetching
     @classmethod
@@ -66,6 +156,39 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
 
     def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
         return self.watch(timeout=timeout)
+
+    @streaming
+    def watch(
+        self,
+        cache_data_on_done: bool = False,
+        wait_for: WaitFor = "terminal",
+        *,
+        timeout: float | timedelta | None = None,
+    ) -> Watch[ActionDetails]:
+        """Watch the action until it ends: its current details, then the details after each change.
+
+        Each item also updates the action.
+
+        Args:
+            cache_data_on_done: Fetch the inputs and outputs at the end, so that the last item has them. Default: False.
+            wait_for: "terminal" to watch until the end, "running" until the start, "logs-ready" until the first logs.
+                The end of the action also ends the other two.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
+
+        Raises:
+            ValueError: `wait_for` or `timeout` is invalid.
+            NotFoundError: The action does not exist.
+            WaitTimeoutError: `timeout` has passed. The action continues.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
+        """
+        from .runs.watching import watch_until
+
+        return watch_until(self._watch(timeout=timeout), wait_for, cache_data_on_done=cache_data_on_done)
 
     def _title(self) -> str:
         return f"{self.run_name}/{self.name}"
@@ -129,12 +252,12 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
             ValueError: `timeout` is not positive; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.GetActionDetails`.
+        Calls `RunService.GetActionDetails`, and first for this action if its parent is unknown.
         """
-        details = await self._fetch_details()
-        if details.parent_name is None:
+        if self.is_root:
             return None
-        return await Action.get.aio(self.run_name, details.parent_name, **self._scope, client=self.client)
+        name = self.parent_name or (await self._fetch_details()).parent_name
+        return None if name is None else await Action.get.aio(self.run_name, name, **self._scope, client=self.client)
 
     @streaming
     def children(self, *, timeout: float | timedelta | None = None) -> Stream[Action]:
@@ -150,13 +273,75 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
             ValueError: `timeout` is not positive; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.ListActions`.
+        Calls what `listall` calls.
         """
         if timeout is not None:
             seconds("timeout", timeout)
         return Stream(lambda: self._children(timeout))
 
     async def _children(self, timeout: float | timedelta | None) -> AsyncGenerator[Action]:
-        async for other in Action.listall(self.run_name, timeout=timeout, **self._scope, client=self.client):
-            if other.parent_name == self.name:
-                yield other
+        children = Action.listall(
+            self.run_name, parent_name=self.name, timeout=timeout, **self._scope, client=self.client
+        )
+        async with aclosing(aiter(children)) as found:
+            async for child in found:
+                yield child
+
+    @streaming
+    def cluster_events(
+        self, attempt: int | None = None, *, timeout: float | timedelta | None = None
+    ) -> Stream[ClusterEvent]:
+        """Watch the events of an attempt on its cluster: scheduling, image pulls, evictions.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+            timeout: Seconds after which the stream is cut, or a timedelta. Default: never.
+
+        Returns:
+            A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The action or attempt does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchClusterEvents`, and first `RunService.GetActionDetails` if `attempt` is unset.
+        """
+        if attempt is not None:
+            whole("attempt", attempt, 1)
+        if timeout is not None:
+            seconds("timeout", timeout)
+        return Stream(lambda: self._events(attempt, timeout))
+
+    async def _events(self, attempt: int | None, timeout: float | timedelta | None) -> AsyncGenerator[ClusterEvent]:
+        number = attempt or (await self._fetch_details()).attempts or 1
+        async with aclosing(aiter(self._cluster_events(attempt=number, timeout=timeout))) as events:
+            async for event in events:
+                yield event
+
+    @blocking
+    @within_timeout
+    async def log_context(
+        self, attempt: int | None = None, *, timeout: float | timedelta | None = None
+    ) -> GetActionLogContextResponse:
+        """Fetch the pods and containers of an attempt, and when they ran.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
+
+        Returns:
+            The reply of the server.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The action or attempt does not exist, or nothing is known of its pods.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionLogContext`, and first `RunService.GetActionDetails` if `attempt` is unset.
+        """
+        if attempt is not None:
+            whole("attempt", attempt, 1)
+        return await self._log_context.aio(attempt or (await self._fetch_details()).attempts or 1)

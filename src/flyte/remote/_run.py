@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from flyte_api.entities.run import RunBase, run_summary
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -20,6 +20,12 @@ from .runs.action_details import ActionDetails
 from .runs.run_details import RunDetails
 from .runs.run_like import RunLike
 from .runs.state import RunState
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.common.run import Relation
+
+    from .runs.downloads.code_bundle import CodeBundle
+    from .runs.watching import WaitFor
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
@@ -143,25 +149,90 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         return self
 
     @streaming
-    def watch(self, *, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
+    def watch(
+        self,
+        cache_data_on_done: bool = False,
+        wait_for: WaitFor = "terminal",
+        *,
+        timeout: float | timedelta | None = None,
+    ) -> Watch[ActionDetails]:
         """Watch the run until it ends: the current details of its root action, then the details after each change.
 
         Each item also updates the run.
 
         Args:
+            cache_data_on_done: Fetch the inputs and outputs at the end, so that the last item has them. Default: False.
+            wait_for: "terminal" to watch until the end, "running" until the start, "logs-ready" until the first logs.
+                The end of the run also ends the other two.
             timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
 
         Returns:
             A watch for `for` or `async for`. It reconnects when the connection breaks.
 
         Raises:
+            ValueError: `wait_for` or `timeout` is invalid.
             NotFoundError: The run does not exist.
             WaitTimeoutError: `timeout` has passed. The run continues.
             RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.WatchActionDetails`.
+        Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
         """
-        return self.action.watch(timeout=timeout)
+        return self.action.watch(cache_data_on_done, wait_for, timeout=timeout)
+
+    @property
+    def relation(self) -> Relation | None:
+        """How the run is related to another one, such as the one it repeats; None if the server sends no relation."""
+        return self.action.relation
+
+    @blocking
+    @within_timeout
+    async def code_bundle(self, *, timeout: float | timedelta | None = None) -> CodeBundle | None:
+        """Find the code that was uploaded beside the image of the task.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Returns:
+            The versions and URIs; None if the code is part of the image. `download_code` downloads it.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            NotFoundError: The run no longer exists.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionDetails`.
+        """
+        return (await self._fetch_details()).code_bundle
+
+    @blocking
+    @within_timeout
+    async def first_failure(self, *, timeout: float | timedelta | None = None) -> ActionDetails | None:
+        """Find the action whose failure came first: usually the cause of the failure of the run.
+
+        An action that failed or timed out without a failed child comes before its parents. Aborted actions count only
+        if no action failed, because a failure aborts the rest of the run.
+
+        Args:
+            timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
+                for each.
+
+        Returns:
+            The details of the action, with its error; None if no action failed.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.ListActions` and `RunService.GetActionDetails`.
+        """
+        from .runs.queries.failures import first_failed
+
+        phases = (ActionPhase.FAILED, ActionPhase.TIMED_OUT, ActionPhase.ABORTED)
+        listed = Action.listall(self.name, phases, brief=True, **self._scope, client=self.client)
+        name = first_failed(await listed.collect.aio())
+        if name is None:
+            return None
+        return await ActionDetails.get.aio(self.name, name, **self._scope, client=self.client)
 
     @blocking
     async def rerun(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
@@ -99,6 +99,43 @@ def beginning(field: str, prefix: str | None) -> Callable[[Any], bool] | None:
 def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
     """Return a predicate for items whose `field` equals `value`; None to keep all items."""
     return None if value is None else lambda item: bool(getattr(item, field) == value)
+
+
+def labelled(field: str, argument: str, labels: Mapping[str, str] | None) -> Iterator[Clause]:
+    """Yield one clause for each label that an item must have; nothing for None."""
+    if labels is None:
+        return
+    if not isinstance(labels, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes a mapping of keys to values, not {type(labels).__name__} ({labels!r})")
+    _refuse_none(argument, labels)
+    for key, value in labels.items():
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{argument} takes strings, not {type(value).__name__} ({value!r}) for {key!r}")
+        yield "EQUAL", f"{field}.{_label_key(argument, key)}", [value]
+
+
+def having_labels(field: str, argument: str, keys: Collection[str] | None) -> Iterator[Clause]:
+    """Yield one clause for each key of a label that an item must have; nothing for None."""
+    if keys is None:
+        return
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, Collection):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} takes several keys; for one, write {argument}=({keys!r},)")
+    _refuse_none(argument, keys)
+    for key in keys:
+        yield "EXISTS", f"{field}.{_label_key(argument, key)}", []
+
+
+def _refuse_none(argument: str, values: Collection[str]) -> None:
+    if not values:
+        raise ValueError(f"{argument} is empty; omit it to list all items")
+
+
+def _label_key(argument: str, key: object) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"{argument} takes keys that are strings, not {type(key).__name__} ({key!r})")
+    if not key:
+        raise ValueError(f"{argument} has an empty key")
+    return key
 
 
 def any_of(

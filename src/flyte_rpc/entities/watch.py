@@ -47,6 +47,7 @@ class Watch(Stream[T]):
         bounded: bool = False,
         fetch: Callable[[], Awaitable[T | None]] | None = None,
         each: Callable[[T], None] | None = None,
+        on_final: Callable[[T], Awaitable[None]] | None = None,
         reached: Callable[[], bool] | None = None,
         silence: float | None = None,
         backoff: Backoff = SUBSCRIPTIONS,
@@ -65,6 +66,7 @@ class Watch(Stream[T]):
             fetch: Fetches the current state after a silence; it returns None if it is unknown. Default: silences are
                 waited out.
             each: Called with each item before the item is delivered.
+            on_final: Awaited with the final item before the item is delivered.
             reached: Returns whether the server has answered before. If so, a failure to connect is retried from the first
                 attempt on. Default: it has not.
             silence: Seconds without an item that make a silence. Default: 30.
@@ -85,11 +87,38 @@ class Watch(Stream[T]):
         self._bounded = bounded
         self._fetch = fetch
         self._each = each
+        self._on_final = on_final
         self._reached = reached
         self._silence = _SILENCE if silence is None else silence
         self._backoff = backoff
         self._sleep = sleep
         self._clock = clock
+
+    def ending(
+        self, is_final: Callable[[T], bool], *, on_final: Callable[[T], Awaitable[None]] | None = None
+    ) -> Watch[T]:
+        """Return a watch of the same resource that ends with another item.
+
+        Args:
+            is_final: Returns whether an item is the last one.
+            on_final: Awaited with the final item before the item is delivered.
+        """
+        return Watch(
+            self._subscribe,
+            is_final=is_final,
+            timeout=self._timeout,
+            waited_for=self._waited_for,
+            phase=self._phase,
+            bounded=self._bounded,
+            fetch=self._fetch,
+            each=self._each,
+            on_final=on_final,
+            reached=self._reached,
+            silence=self._silence,
+            backoff=self._backoff,
+            sleep=self._sleep,
+            clock=self._clock,
+        )
 
     async def _follow(self) -> AsyncGenerator[T, None]:
         clock = asyncio.get_running_loop().time
@@ -126,8 +155,11 @@ class Watch(Stream[T]):
                     last = item
                     if self._each is not None:
                         self._each(item)
+                    final = self._is_final(item)
+                    if final and self._on_final is not None:
+                        await before(end, self._on_final(item))
                     yield item
-                    if self._is_final(item):
+                    if final:
                         return
         except ExpiredError:
             phase = "" if self._phase is None or last is None else self._phase(last)

@@ -161,7 +161,7 @@ def test_the_lists_are_frozen() -> None:
         "RESERVED_IN_ENUM": 53,
         "RESERVED_IN_ENTITY": 85,
         "RESERVED_IN_SERVICE": 45,
-        "RESERVED_AS_PARAMETER": 90,
+        "RESERVED_AS_PARAMETER": 92,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 102,
         "RESERVED_AS_SERVICE": 45,

@@ -9,8 +9,12 @@ flyte.init_from_config()
 
 
 def answer(run_name: str, question: str, value: bool) -> None:
-    while not (condition := remote.Condition.get(question, run_name=run_name)):
-        time.sleep(0.05)
+    while True:
+        try:
+            condition = remote.Condition.get(question, run_name=run_name)
+            break
+        except flyte.errors.NotFoundError:
+            time.sleep(0.05)
     print(condition.name, condition.expected_type)
     condition.signal(value)
 

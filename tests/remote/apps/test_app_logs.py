@@ -83,12 +83,17 @@ async def test_lines_of_all_replicas(apps: Apps, logs: AppLogs, app: App) -> Non
     logs.write("r1", "ready", system=True)
     stops(apps)
     found = [line async for line in app.get_logs()]
-    assert found == [
+    expected = [
         LogLine("hello", DAWN, "r1"),
         LogLine("from one", DAWN + timedelta(seconds=1), "r1"),
         LogLine("hello", DAWN + timedelta(seconds=2), "r2"),
         LogLine("ready", DAWN + timedelta(seconds=3), "r1", system=True),
     ]
+    assert [(str(line), line.timestamp, line.replica, line.system) for line in found] == [
+        (str(line), line.timestamp, line.replica, line.system) for line in expected
+    ]
+    first, *_ = [line async for line in app.get_logs(show_ts=True)]
+    assert first == "2030-01-01T00:00:00Z hello"
     assert await texts(app, filter_system=True) == ["hello", "from one", "hello"]
     assert await texts(app, replica_name="r2") == ["hello"]
     asked = logs.requests[-1].replica_id
@@ -307,7 +312,9 @@ async def test_showing_them(apps: Apps, logs: AppLogs, app: App, capsys: pytest.
     await app.show_logs.aio()
     assert capsys.readouterr().out.splitlines() == ["[r1] a [b]", f"[r1] {'x' * 300}", "[r2] ready"]
     await app.show_logs.aio(max_lines=1, show_ts=True)
-    assert capsys.readouterr().out == "2030-01-01T00:00:00Z [r1] a [b]\n"
+    assert capsys.readouterr().out == "2030-01-01T00:00:02Z [r2] ready\n"
+    await app.show_logs.aio(1, False, True)
+    assert capsys.readouterr().out.splitlines() == ["a [b]", "x" * 300, "ready"]
     await app.show_logs.aio(raw=True, filter_system=True, replica_name="r2")
     await app.show_logs.aio(0)
     assert capsys.readouterr().out == ""

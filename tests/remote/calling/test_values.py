@@ -13,7 +13,7 @@ import pytest
 import flyte
 from flyte.devbox import Devbox
 from flyte.remote import ActionDetails, Run
-from flyte.remote.runs.inputs_outputs import ActionOutputs
+from flyte.remote.runs.values.inputs_outputs import ActionOutputs
 from flyte.types import Dir, File, literal_type_of, to_literal
 from flyte_api.messages.flyteidl2.core.literals import Binary, Literal, Scalar
 from flyte_api.messages.flyteidl2.core.types import LiteralType, SimpleType

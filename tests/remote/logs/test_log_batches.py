@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import pytest
 
 from flyte.remote import Action
-from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     TailLogsRequest,
     TailLogsResponse,
@@ -21,10 +20,10 @@ from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLine
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.calls.client import Client
-from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.entities.stream import BatchedStream
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
 from flyte_rpc.sync import bridge
+from remote.logs.following import quick_logs
 from remote.planes.dataproxy import Data
 from remote.planes.run import Runs, succeeded
 
@@ -64,26 +63,21 @@ class Long(Data):
             abort(Status.UNAVAILABLE, "restarting")
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "_BACKOFF", Backoff(attempts=6, first=0.001, longest=0.001))
-
-
 @pytest.mark.parametrize("size", [1, 7, 100, 5000])
 async def test_all_lines_arrive_once_and_in_order(size: int) -> None:
     log = Long(5000, size, breaks=[0, 1, 2500, 2501, 4999])
     async with await serve([Runs(), log]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
         action = Action(ActionMessage(id=succeeded().id), client)
-        assert [text async for text in action.get_logs()] == [str(number) for number in range(5000)]
+        assert [text async for text in quick_logs(action)] == [str(number) for number in range(5000)]
         assert log.breaks == []
         log.breaks = [0, 1, 2500, 2501, 4999]
-        assert await asyncio.to_thread(lambda: list(action.get_logs())) == [str(number) for number in range(5000)]
+        assert await asyncio.to_thread(lambda: list(quick_logs(action))) == [str(number) for number in range(5000)]
 
 
 async def test_lines_of_the_platform_are_left_out_of_batches() -> None:
     async with await serve([Runs(), Long(50, 10)]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
         action = Action(ActionMessage(id=succeeded().id), client)
-        found = [text async for text in action.get_logs(filter_system=True)]
+        found = [text async for text in quick_logs(action, filter_system=True)]
     assert found == [str(number) for number in range(50) if number % 10 != 9]
 
 
@@ -100,7 +94,7 @@ async def test_a_line_is_delivered_before_the_next_one_is_there() -> None:
     slow = Slow("slow")
     async with await serve([Runs(), slow]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
         found = []
-        async for text in Action(ActionMessage(id=succeeded().id), client).get_logs():
+        async for text in quick_logs(Action(ActionMessage(id=succeeded().id), client)):
             found.append(text)
             slow.more.set()
     assert found == ["0", "1", "2"]
@@ -110,7 +104,7 @@ async def test_a_line_is_delivered_before_the_next_one_is_there() -> None:
 async def test_a_reader_that_stops_stops_the_server(blocking: bool) -> None:
     log = Long(1_000_000, 100, padding=1000)
     async with await serve([Runs(), log]) as server, Client(server.endpoint) as client, asyncio.timeout(60):
-        lines = Action(ActionMessage(id=succeeded().id), client).get_logs()
+        lines = quick_logs(Action(ActionMessage(id=succeeded().id), client))
         if blocking:
             reader = iter(lines)
             assert await asyncio.to_thread(next, reader) == line(0, padding=1000).message.rstrip("\n")

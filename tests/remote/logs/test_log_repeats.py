@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from flyte.remote import Action, App, _log_deduplication
-from flyte.remote._log_deduplication import LogDeduplicator
+from flyte.remote import Action, App
 from flyte.remote.apps import logs as _app_logs
-from flyte.remote.runs import logs as _logs
+from flyte.remote.logs import deduplication as _log_deduplication
+from flyte.remote.logs.deduplication import LogDeduplicator
 from flyte_api.messages.flyteidl2.app.app_definition import SpecDesiredState as Desired
 from flyte_api.messages.flyteidl2.app.app_definition import StatusDeploymentStatus as State
 from flyte_api.messages.flyteidl2.app.app_logs_payload import TailLogsRequest as TailAppRequest
@@ -29,6 +29,7 @@ from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
+from remote.logs.following import quick_logs
 from remote.planes.app import AppLogs, Apps, containers, message
 from remote.planes.dataproxy import Data
 from remote.planes.run import Runs, succeeded
@@ -111,14 +112,11 @@ class ReplayingApp(AppLogs):
 
 
 @cases
-async def test_lines_of_an_action_arrive_once(
-    connections: Connections, expected: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_logs, "_BACKOFF", AT_ONCE)
+async def test_lines_of_an_action_arrive_once(connections: Connections, expected: list[str]) -> None:
     log = Replaying(connections)
     async with await serve([Runs(), log]) as server, Client(server.endpoint) as client, asyncio.timeout(30):
         action = Action(ActionMessage(id=succeeded().id), client)
-        assert [text async for text in action.get_logs()] == expected
+        assert [text async for text in quick_logs(action, backoff=AT_ONCE)] == expected
     assert log.connections == []
 
 

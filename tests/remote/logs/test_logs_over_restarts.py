@@ -9,7 +9,6 @@ import pytest
 
 from flyte.errors import NotFoundError
 from flyte.remote import Action
-from flyte.remote.runs import logs as _logs
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.workflow.run_definition import Action as ActionMessage
@@ -18,6 +17,7 @@ from flyte_api.messages.flyteidl2.workflow.run_service import GetActionDetailsRe
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import Backoff
 from flyte_rpc.serving.server import ServerCall, Status, abort, serve
+from remote.logs.following import quick_logs
 from remote.planes.dataproxy import Data
 from remote.planes.run import Runs, succeeded
 
@@ -58,16 +58,11 @@ class Late(Data):
         self.runs.read = True
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_logs, "_BACKOFF", Backoff(attempts=100, first=0.001, longest=0.001))
-
-
 async def test_it_is_read_when_the_server_is_back() -> None:
     runs = Restarting(unavailable=2)
     log = Late(runs, missing=2)
     async with await serve([runs, log]) as server, Client(server.endpoint, retry=ONCE) as client, asyncio.timeout(30):
-        assert [line async for line in Action(ActionMessage(id=succeeded().id), client).get_logs()] == ["late"]
+        assert [line async for line in quick_logs(Action(ActionMessage(id=succeeded().id), client))] == ["late"]
     assert (runs.unavailable, log.missing) == (0, 0)
 
 
@@ -78,7 +73,7 @@ async def test_it_is_opened_again_after_what_breaks_a_watch_too(status: Status) 
     runs = Restarting(unavailable=0)
     log = Late(runs, 2, status)
     async with await serve([runs, log]) as server, Client(server.endpoint, retry=ONCE) as client, asyncio.timeout(30):
-        assert [line async for line in Action(ActionMessage(id=succeeded().id), client).get_logs()] == ["late"]
+        assert [line async for line in quick_logs(Action(ActionMessage(id=succeeded().id), client))] == ["late"]
     assert log.missing == 0
 
 
@@ -90,5 +85,5 @@ async def test_it_is_not_waited_for_without_end() -> None:
         asyncio.timeout(30),
     ):
         with pytest.raises(NotFoundError, match="no log of this attempt"):
-            async for _ in Action(ActionMessage(id=succeeded().id), client).get_logs():
+            async for _ in quick_logs(Action(ActionMessage(id=succeeded().id), client)):
                 pass

@@ -14,7 +14,7 @@ import flyte
 from flyte.devbox import Devbox
 from flyte.errors import NotFoundError
 from flyte.models import ActionPhase
-from flyte.remote import Action, Condition, Run
+from flyte.remote import Action, ActionDetails, Condition, Run
 from flyte_api.messages.flyteidl2.actions.actions_service import Action as EnqueuedAction
 from flyte_api.messages.flyteidl2.actions.actions_service import EnqueueRequest
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
@@ -65,22 +65,30 @@ def test_conditions_are_listed_and_found(run: Run) -> None:
     assert [c.name for c in Condition.listall(run_name=run.name, action_name="a0", limit=2)] == ["yes", "count"]
     assert Condition.listall(run.name, action_name="nobody").collect() == []
     one = Condition.get("rate", run.name)
-    assert one is not None and one == found[2]
+    assert type(one) is Condition and one == found[2]
     assert Condition.get("rate", run_name=run.name, action_name="a0") == one
-    assert Condition.get("rate", run_name=run.name, action_name="other") is None
-    assert Condition.get("none", run.name) is None
+    with pytest.raises(
+        NotFoundError, match=r"action other of .* has not reached .*'rate'; its conditions so far: none"
+    ):
+        Condition.get("rate", run_name=run.name, action_name="other")
+    with pytest.raises(NotFoundError, match=r"has not reached .*'none'; its conditions so far: yes, count, rate, word"):
+        Condition.get("none", run.name)
+    assert one.phase is ActionPhase.PAUSED and not one.done()
     assert f"name='rate', phase='{one.phase}', expected_type='float', action_name='c-rate'" in repr(one)
 
 
 @pytest.mark.parametrize(("name", "value"), [("yes", False), ("count", -3), ("rate", 0.5), ("rate", 2), ("word", "go")])
 async def test_a_condition_is_told_its_value(run: Run, name: str, value: Any) -> None:
     condition = await Condition.get.aio(name, run.name)
-    assert condition is not None
+    waiting = await condition.details.aio()
+    assert type(waiting) is ActionDetails and waiting.phase is ActionPhase.PAUSED and waiting.kind == "condition"
     assert await condition.signal.aio(value) is None
     action = await Action.get.aio(run.name, condition.action_name)
     assert await action.wait.aio(quiet=True, timeout=60) is ActionPhase.SUCCEEDED
     (told,) = [c async for c in Condition.listall(run.name, in_phase=("succeeded",))]
-    assert told == condition
+    assert told == condition and condition.phase is ActionPhase.PAUSED, "a condition is a snapshot"
+    details = await condition.details.aio()
+    assert details.done() and condition.phase is ActionPhase.SUCCEEDED and condition.name == name
 
 
 @pytest.mark.parametrize(
@@ -95,7 +103,6 @@ async def test_a_condition_is_told_its_value(run: Run, name: str, value: Any) ->
 )
 def test_other_values_are_not_sent(run: Run, name: str, value: Any, error: type[Exception], complaint: str) -> None:
     condition = Condition.get(name, run.name)
-    assert condition is not None
     calls: list[CallRecord] = []
     caller = run.client.__class__(run.client.endpoint, token="x", on_call=[calls.append])
     with caller, pytest.raises(error, match=complaint):
@@ -117,6 +124,8 @@ def test_what_is_not_there(run: Run) -> None:
     gone = Condition(ActionMessage(id=ActionIdentifier(run=run._identity(), name="gone")), run.client)
     with pytest.raises(NotFoundError):
         gone.signal("x")
+    with pytest.raises(NotFoundError):
+        gone.details()
     assert Condition.listall("no-such-run").collect() == []
     with pytest.raises(ValueError, match="run_name must not be empty"):
         Condition.listall("")

@@ -77,8 +77,15 @@ def test_what_the_cluster_says_of_an_action(box: Devbox, multiply: TaskDetails) 
     run.wait(quiet=True, timeout=60)
     events = list(run.action.cluster_events(attempt=1, timeout=60))
     assert all(event.message for event in events)
+    assert list(run.action.cluster_events()) == events
     with pytest.raises(NotFoundError):
         run.action.log_context(attempt=9)
+    assert run.action.log_context() == run.action.log_context(1)
+    for attempt in (0, -1):
+        with pytest.raises(ValueError, match=f"attempt is {attempt}; it must be at least 1"):
+            run.action.log_context(attempt)
+        with pytest.raises(ValueError, match=f"attempt is {attempt}; it must be at least 1"):
+            run.action.cluster_events(attempt)
     context = run.action.log_context(attempt=1)
     assert context.log_context is not None
     assert context.log_context.primary_pod_name

@@ -13,7 +13,7 @@ from flyte_rpc.entities.stream import Stream
 from flyte_rpc.sync.decorators import blocking, streaming
 
 if TYPE_CHECKING:
-    from .logs import LogLine
+    from flyte.remote.logs.line import LogLine
 
 
 class LoggedApp(AppBase, ProjectScoped):
@@ -30,6 +30,7 @@ class LoggedApp(AppBase, ProjectScoped):
         replica_name: str | None = None,
         *,
         filter_system: bool = False,
+        show_ts: bool = False,
         follow: bool = True,
         timeout: float | timedelta | None = None,
     ) -> Stream[LogLine]:
@@ -41,11 +42,13 @@ class LoggedApp(AppBase, ProjectScoped):
         Args:
             replica_name: Only lines of this replica. Default: all.
             filter_system: Omit lines of the platform. Default: False.
+            show_ts: Begin each line with its time in UTC. Default: False.
             follow: Wait for new lines after the existing ones. Default: True.
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
 
         Returns:
-            A stream of lines for `for` or `async for`. `str(line)` is the text without a line break.
+            A stream of lines for `for` or `async for`. A line is a `str` without a line break; its attributes are `message`,
+            `timestamp`, `replica`, `container` and `system`.
 
         Raises:
             ValueError: `replica_name` is empty.
@@ -59,7 +62,9 @@ class LoggedApp(AppBase, ProjectScoped):
 
         identifier = (self.pb2.metadata or Meta()).id or Identifier()
         source = AppSource(self.client, identifier, self._fetch)
-        return follow_logs(source, replica_name, filter_system=filter_system, follow=follow, timeout=timeout)
+        return follow_logs(
+            source, replica_name, filter_system=filter_system, show_ts=show_ts, follow=follow, timeout=timeout
+        )
 
     @blocking
     async def show_logs(
@@ -75,14 +80,17 @@ class LoggedApp(AppBase, ProjectScoped):
         """Print the log lines of the app as they arrive, until the app is down. Errors are those of `get_logs`.
 
         Args:
-            max_lines: Stop after this many lines. Default: no limit.
+            max_lines: Print only so many of the lines that exist, the last ones; new lines follow them without a limit.
+                Lines count as existing until there is none for a second, or for five seconds after the first.
+                Default: all lines.
             show_ts: Begin each line with its time in UTC. Default: False.
-            raw: Print lines without the name of the replica in front. Default: False.
+            raw: Print all lines as they are: without the name of the replica in front, whatever `max_lines` is.
+                Default: False.
             filter_system: Omit lines of the platform. Default: False.
             replica_name: Only lines of this replica. Default: all.
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
         """
-        from .logs import show
+        from flyte.remote.logs.show import show
 
-        lines = self.get_logs(replica_name, filter_system=filter_system, timeout=timeout)
-        await show(lines, max_lines, show_ts=show_ts, raw=raw)
+        lines = self.get_logs(replica_name, filter_system=filter_system, show_ts=show_ts, timeout=timeout)
+        await show(lines, max_lines, raw=raw, with_replica=True)

@@ -3,39 +3,34 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-import attrs
-
 from flyte._routing import Operation, route
 from flyte.errors import LogsNotYetAvailableError, NotFoundError, RpcError
-from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
+from flyte.remote.logs.deduplication import LogDeduplicator
+from flyte.remote.logs.line import LogLine
 from flyte_api.messages.flyteidl2.app.app_definition import App, Identifier
 from flyte_api.messages.flyteidl2.app.app_logs_payload import LogLines, TailLogsRequest, TailLogsResponse
 from flyte_api.messages.flyteidl2.app.replica_definition import ReplicaIdentifier
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine as LineMessage
-from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLineOriginator
 from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLines as ContainerLines
 from flyte_api.services.flyteidl2.app.app_logs_service import AppLogsService
-from flyte_rpc.arguments import seconds, text, whole
+from flyte_rpc.arguments import seconds, text
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.retry import BROKEN_STREAM, Backoff
 from flyte_rpc.codec.deprecation import quietly
 from flyte_rpc.codec.message import which_one_of
-from flyte_rpc.entities.filters import rfc3339
 from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
-from flyte_rpc.terminal import print_line
 
 from .status import deployment_status, stays_down
 
@@ -57,28 +52,12 @@ class AppSource(NamedTuple):
     fetch: Callable[[], Awaitable[App]]
 
 
-@attrs.frozen
-class LogLine:
-    """A log line of an app. `str(line)` is its text."""
-
-    message: str
-    """The text, without a line break."""
-    timestamp: datetime | None = None
-    """When it was written; None if unknown."""
-    replica: str = ""
-    """Name of the replica that wrote it; empty if unknown."""
-    system: bool = False
-    """Whether the platform wrote it."""
-
-    def __str__(self) -> str:
-        return self.message
-
-
 def follow_logs(
     source: AppSource,
     replica_name: str | None,
     *,
     filter_system: bool,
+    show_ts: bool = False,
     follow: bool,
     timeout: float | timedelta | None = None,
 ) -> Stream[LogLine]:
@@ -88,32 +67,18 @@ def follow_logs(
     limit = None if timeout is None else seconds("timeout", timeout)
 
     async def batches() -> AsyncGenerator[list[LogLine]]:
-        async with aclosing(_Tail(source, replica_name, follow).batches()) as all_batches:
+        async with aclosing(_Tail(source, replica_name, follow, show_ts).batches()) as all_batches:
             async for batch in all_batches:
                 yield [line for line in batch if not (filter_system and line.system)]
 
     return BatchedStream(expiring(batches, limit, f"the end of the log of app {source.identifier.name}"))
 
 
-async def show(lines: Stream[LogLine], max_lines: int | None, *, show_ts: bool, raw: bool) -> None:
-    """See `App.show_logs`."""
-    left = None if max_lines is None else whole("max_lines", max_lines, 0)
-    async with aclosing(aiter(lines)) as found:
-        while left is None or left > 0:
-            line = await anext(found, None)
-            if line is None:
-                return
-            moment = f"{rfc3339(line.timestamp)} " if show_ts and line.timestamp is not None else ""
-            writer = f"[{line.replica}] " if line.replica and not raw else ""
-            # Not through rich: it would wrap lines to the width of the screen and read brackets as markup.
-            print_line(f"{moment}{writer}{line.message}", sys.stdout)
-            left = None if left is None else left - 1
-
-
 class _Tail:
     """One reading of an app's log, over as many connections as it takes."""
 
-    def __init__(self, source: AppSource, replica: str | None, follow: bool) -> None:
+    def __init__(self, source: AppSource, replica: str | None, follow: bool, show_ts: bool) -> None:
+        self._show_ts = show_ts
         self._source = source
         self._replica = replica
         self._follow = follow
@@ -182,10 +147,10 @@ class _Tail:
         ):
             async for batch in batches:
                 lines = [
-                    _line(replica, line)
+                    LogLine.read(line, replica, container, show_ts=self._show_ts)
                     for reply in batch
-                    for (writer, replica), found in groupby(_lines(reply), key=itemgetter(0))
-                    for line in self._replay.new_lines(writer, [line for _, line in found])
+                    for (replica, container), found in groupby(_lines(reply), key=itemgetter(0))
+                    for line in self._replay.new_lines(f"{replica}/{container}", [line for _, line in found])
                 ]
                 if lines:
                     self._fruitless, self._delivered, self._opened_at = 0, True, 0.0
@@ -210,7 +175,7 @@ def _count(reply: TailLogsResponse) -> int:
 
 
 def _lines(reply: TailLogsResponse) -> Iterator[tuple[tuple[str, str], LineMessage]]:
-    """Yield the lines of a reply with their container and replica, whichever form the server uses."""
+    """Yield the lines of a reply with their replica and container, whichever form the server uses."""
     kind, value = which_one_of(reply, "resp")
     if kind == "batches":
         for lines in value.logs:
@@ -228,13 +193,4 @@ def _of(
 ) -> Iterator[tuple[tuple[str, str], LineMessage]]:
     for line in lines.structured_lines or [LineMessage(message=plain) for plain in quietly(lines, "lines")]:
         name = replica or line.short_pod_name
-        yield (f"{name}/{container}", name), line
-
-
-def _line(replica: str, line: LineMessage) -> LogLine:
-    return LogLine(
-        message=line.message.rstrip("\r\n"),
-        timestamp=timestamp_of(line),
-        replica=replica,
-        system=line.originator == LogLineOriginator.SYSTEM,
-    )
+        yield (name, container), line

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from flyte.remote._common import ProjectScope, console_url
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
-from flyte_api.messages.flyteidl2.workflow.run_definition import ActionMetadata
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionMetadata, ActionStatus
 from flyte_rpc.codec.message import which_one_of
 
 from .state import HasPhase
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.common.run import Relation
 
 ROOT_ACTION = "a0"
 
@@ -32,6 +35,16 @@ class ActionFields(HasPhase):
         """The properties that do not change with the state; empty if the server left them out."""
         metadata: ActionMetadata | None = self.pb2.metadata
         return ActionMetadata() if metadata is None else metadata
+
+    @property
+    def status(self) -> ActionStatus:
+        """The phase, attempts and times; empty if the server left them out."""
+        return self._status() or ActionStatus()
+
+    @property
+    def relation(self) -> Relation | None:
+        """How the action is related to another one, such as the one it repeats; None if the server sends no relation."""
+        return self.metadata.relation
 
     @property
     def parent_name(self) -> str | None:

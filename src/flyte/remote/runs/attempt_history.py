@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -10,9 +11,12 @@ from flyte.errors import ActionAbortedError, NotDoneError, RuntimeUnknownError, 
 from flyte.models import ActionPhase
 from flyte.remote._common import Phase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
-from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ErrorInfo
+from flyte_api.messages.flyteidl2.workflow.run_definition import AbortInfo, ActionAttempt, ErrorInfo, SignalInfo
 
 from .action_fields import ActionFields
+
+if TYPE_CHECKING:
+    from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
 
 
 @attrs.frozen
@@ -54,6 +58,12 @@ class AttemptHistory(ActionFields):
     def abort_info(self) -> AbortInfo | None:
         """The reason of the abort; None unless the action was aborted."""
         found: AbortInfo | None = self.pb2.abort_info
+        return found
+
+    @property
+    def signal_info(self) -> SignalInfo | None:
+        """Who signalled the value of a condition, and the value; None for other actions, and before the signal."""
+        found: SignalInfo | None = self.pb2.signal_info
         return found
 
     @property
@@ -135,6 +145,32 @@ class AttemptHistory(ActionFields):
         """
         found = self.attempt(attempt)
         return found is not None and found.logs_available
+
+    def cluster(self, attempt: int | None = None) -> str:
+        """Return the name of the cluster that an attempt ran on.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+
+        Returns:
+            The name; empty if the attempt does not exist or the server left it out.
+        """
+        found = self.attempt(attempt)
+        return "" if found is None else found.cluster
+
+    def cache_status(self, attempt: int | None = None) -> CatalogCacheStatus:
+        """Return what the cache of outputs did for an attempt.
+
+        Args:
+            attempt: Number of the attempt, from 1. Default: the latest.
+
+        Returns:
+            The status, such as `CACHE_HIT`; `CACHE_DISABLED` if the attempt does not exist or has no cache.
+        """
+        from flyte_api.messages.flyteidl2.core.catalog import CatalogCacheStatus
+
+        found = self.attempt(attempt)
+        return CatalogCacheStatus(0) if found is None else found.cache_status
 
     def raise_for_status(self) -> None:
         """Raise the error that the action ended with, unless it succeeded.

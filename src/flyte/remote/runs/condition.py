@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
+from flyte.errors import NotFoundError
+from flyte_api.entities.action import action_summary
 from flyte_api.entities.condition import ConditionBase
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.phase import ActionPhase
 from flyte_api.messages.flyteidl2.core.types import SimpleType
 from flyte_api.messages.flyteidl2.workflow.run_definition import ConditionActionMetadata
-from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload, GetActionDetailsRequest
-from flyte_api.services.flyteidl2.workflow.run_service import RunService
+from flyte_api.messages.flyteidl2.workflow.run_service import EventPayload
 from flyte_api.sorting import ActionKey
 from flyte_rpc.arguments import text
-from flyte_rpc.calls.call_path import unary
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
-from flyte_rpc.entities.entity import entity_key
 from flyte_rpc.entities.filters import Several, SortedBy
 from flyte_rpc.entities.listing import listing
-from flyte_rpc.entities.pager import Page, Pager
-from flyte_rpc.gather import gather
-from flyte_rpc.sync.decorators import blocking
+from flyte_rpc.entities.pager import Pager
+from flyte_rpc.sync.decorators import blocking, fetching
 
+from .action_details import ActionDetails
 from .action_fields import ActionFields
+from .queries.listed_metadata import complete_listing
 
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
@@ -37,8 +38,6 @@ _TYPES: dict[SimpleType, type[Answer]] = {
     SimpleType.FLOAT: float,
     SimpleType.STRING: str,
 }
-_AT_ONCE = 16
-"""Number of details that are fetched concurrently."""
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -112,8 +111,8 @@ class Condition(ActionFields, ConditionBase):
             ValueError: An argument is invalid; nothing was sent.
             RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.ListActions`, and `GetActionDetails` for each condition if the listing omits the names, as
-        the open-source server does.
+        Calls `RunService.ListActions`, and what `Action.listall` calls if the listing omits the names, as the open-source
+        server does.
         """
         caller = resolve_client(client)
         bare = cls._list(
@@ -121,31 +120,19 @@ class Condition(ActionFields, ConditionBase):
             parent_action_name=action_name,
             in_phase=in_phase,
             sort_by=sort_by,
+            limit=limit,
+            page_size=page_size,
+            timeout=timeout,
             project=project,
             domain=domain,
             client=caller,
         )
 
-        async def fetch(token: str, size: int) -> Page[Self]:
-            page = await bare.page(token, size)
-            some = asyncio.Semaphore(_AT_ONCE)
-            return Page(await gather(item._completed(some) for item in page.items), page.token)
+        scope = caller.scope(project, domain)
+        run = RunIdentifier(org=scope.org, project=scope.project, domain=scope.domain, name=run_name)
+        return complete_listing(bare, caller, run, limit=limit, page_size=page_size, timeout=timeout)
 
-        size = caller.page_size if page_size is None else page_size
-        return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=entity_key)
-
-    async def _completed(self, some: asyncio.Semaphore) -> Self:
-        """Complete this condition from its details if the listing omits its metadata."""
-        if self._condition is None:
-            async with some:
-                reply = await unary(
-                    self.client, RunService.GET_ACTION_DETAILS, GetActionDetailsRequest(action_id=self.action_id)
-                )
-            if reply.details is not None:
-                self.pb2.metadata = reply.details.metadata
-        return self
-
-    @blocking
+    @fetching
     @classmethod
     @within_timeout
     async def get(
@@ -159,7 +146,7 @@ class Condition(ActionFields, ConditionBase):
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
-    ) -> Self | None:
+    ) -> Self:
         """Find a condition by its name.
 
         Args:
@@ -173,21 +160,43 @@ class Condition(ActionFields, ConditionBase):
             domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
-        Returns:
-            The condition, or None if the run has not reached it yet.
-
         Raises:
             ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The run has not reached a condition of that name.
             RpcError: The call failed; the subclass says how.
 
         Calls what `listall` calls.
         """
         text("name", name, 1)
         every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
-        async for condition in every:
-            if condition.name == name:
-                return condition
-        return None
+        names: list[str] = []
+        async with aclosing(aiter(every)) as found:
+            async for condition in found:
+                if condition.name == name:
+                    return condition
+                names.append(condition.name)
+        waiting = f"run {run_name}" if action_name is None else f"action {action_name} of run {run_name}"
+        known = ", ".join(dict.fromkeys(names)) or "none"
+        raise NotFoundError(f"{waiting} has not reached a condition named {name!r}; its conditions so far: {known}")
+
+    @blocking
+    @within_timeout
+    async def details(self, *, timeout: float | timedelta | None = None) -> ActionDetails:
+        """Fetch the details of the condition, and update the condition. `signal_info` tells who signalled it.
+
+        Args:
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            NotFoundError: The condition no longer exists.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionDetails`.
+        """
+        found = await ActionDetails.get.aio(self.run_name, self.action_name, **self._scope, client=self.client)
+        self.pb2 = action_summary(found.pb2)
+        return found
 
     @blocking
     @within_timeout

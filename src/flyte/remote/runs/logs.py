@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
-from itertools import chain, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from flyte._routing import Operation, route
 from flyte.errors import NotFoundError, RpcError
-from flyte.remote._log_deduplication import LogDeduplicator, timestamp_of
+from flyte.remote.logs.deduplication import LogDeduplicator
+from flyte.remote.logs.line import LogLine
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import (
     TailLogsRequest,
     TailLogsResponse,
     TailLogsResponseLogs,
 )
-from flyte_api.messages.flyteidl2.logs.dataplane.payload import LogLine, LogLineOriginator
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.arguments import seconds, whole
 from flyte_rpc.calls.call_path import stream
 from flyte_rpc.calls.client import Client
-from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS
-from flyte_rpc.entities.filters import rfc3339
+from flyte_rpc.calls.retry import BROKEN_STREAM, SUBSCRIPTIONS, Backoff
 from flyte_rpc.entities.idle import until_silent
 from flyte_rpc.entities.reconnecting import RESUMABLE, resuming
 from flyte_rpc.entities.stream import BatchedStream, Stream
 from flyte_rpc.entities.time_limit import expiring
-from flyte_rpc.terminal import print_line
 
 if TYPE_CHECKING:
     from flyte_rpc.entities.watch import Watch
 
     from .action_details import ActionDetails
 
-_BACKOFF = SUBSCRIPTIONS
-_SILENCE = 5.0
-"""Seconds without a line after which the action is fetched. A server may keep the stream of an ended action open."""
+
+class Pauses(NamedTuple):
+    """How long the reader of a log waits."""
+
+    backoff: Backoff = SUBSCRIPTIONS
+    """Attempts and delays after a broken connection."""
+    silence: float = 5.0
+    """Seconds without a line after which the action is fetched. A server may keep the stream of an ended action open."""
+
+
+_PAUSES = Pauses()
 
 
 class LogSource(NamedTuple):
@@ -57,54 +62,32 @@ def follow(
     filter_system: bool,
     show_ts: bool,
     timeout: float | timedelta | None = None,
-) -> Stream[str]:
+    pauses: Pauses = _PAUSES,
+) -> Stream[LogLine]:
     """Follow the log of an attempt. See `Action.get_logs`."""
     if attempt is not None:
         whole("attempt", attempt, 1)
     limit = None if timeout is None else seconds("timeout", timeout)
 
-    async def batches() -> AsyncGenerator[list[str]]:
-        async with aclosing(_Tail(source, attempt).batches()) as batches_of_attempt:
+    async def batches() -> AsyncGenerator[list[LogLine]]:
+        async with aclosing(_Tail(source, attempt, show_ts, pauses).batches()) as batches_of_attempt:
             async for batch in batches_of_attempt:
-                yield [
-                    _formatted(line, show_ts)
-                    for line in batch
-                    if not (filter_system and line.originator == LogLineOriginator.SYSTEM)
-                ]
+                yield [line for line in batch if not (filter_system and line.system)]
 
     return BatchedStream(expiring(batches, limit, f"the end of the log of action {source.action.name}"))
-
-
-async def show(log: Stream[str], max_lines: int | None) -> None:
-    """Print the log of an attempt. See `Action.show_logs`."""
-    if max_lines is not None:
-        whole("max_lines", max_lines, 0)
-    shown = 0
-    async with aclosing(aiter(log)) as lines:
-        while max_lines is None or shown < max_lines:
-            line = await anext(lines, None)
-            if line is None:
-                return
-            # rich would wrap lines to the width of the screen, and read brackets as markup.
-            print_line(line, sys.stdout)
-            shown += 1
-
-
-def _formatted(line: LogLine, show_ts: bool) -> str:
-    message = line.message.rstrip("\r\n")
-    timestamp = timestamp_of(line) if show_ts else None
-    return message if timestamp is None else f"{rfc3339(timestamp)} {message}"
 
 
 class _Tail:
     """One reading of an attempt's log, over as many connections as it takes."""
 
-    def __init__(self, source: LogSource, attempt: int | None) -> None:
+    def __init__(self, source: LogSource, attempt: int | None, show_ts: bool, pauses: Pauses) -> None:
         self._source = source
+        self._show_ts = show_ts
+        self._pauses = pauses
         self._attempt = attempt
         self._replay = LogDeduplicator()
 
-    async def batches(self) -> AsyncGenerator[Sequence[LogLine]]:
+    async def batches(self) -> AsyncGenerator[list[LogLine]]:
         """Yield the lines as they arrive, in batches."""
         if not await self._wait_for_logs():
             return
@@ -113,7 +96,7 @@ class _Tail:
             label=f"the log of action {self._source.action.name}",
             is_over=self._is_over,
             resume_after=(*RESUMABLE, NotFoundError),
-            backoff=_BACKOFF,
+            backoff=self._pauses.backoff,
             reached=True,
         )
         async with aclosing(connections) as batches:
@@ -151,7 +134,7 @@ class _Tail:
         details = await self._source.fetch_details()
         return details.done() or (self._attempt or 0) < details.attempts
 
-    async def _connection(self) -> AsyncGenerator[Sequence[LogLine]]:
+    async def _connection(self) -> AsyncGenerator[list[LogLine]]:
         """Yield the lines of one connection that no earlier connection has delivered."""
         action = self._source.action
         request = TailLogsRequest(action_id=action, attempt=self._attempt or 1)
@@ -159,24 +142,24 @@ class _Tail:
         self._replay.reconnect()
         async with (
             aclosing(stream(client, DataProxyService.TAIL_LOGS, request)) as replies,
-            aclosing(until_silent(replies, _SILENCE, self._has_ended, size=_count)) as batches,
+            aclosing(until_silent(replies, self._pauses.silence, self._has_ended, size=_count)) as batches,
         ):
             async for batch in batches:
                 lines = self._new_lines(batch)
                 if lines:
                     yield lines
 
-    def _new_lines(self, batch: Sequence[TailLogsResponse]) -> Sequence[LogLine]:
-        groups = [
-            self._replay.new_lines(writer, [line for logs in group for line in logs.lines])
-            for writer, group in groupby((logs for reply in batch for logs in reply.logs), key=_container)
+    def _new_lines(self, batch: Sequence[TailLogsResponse]) -> list[LogLine]:
+        return [
+            LogLine.read(line, pod, container, show_ts=self._show_ts)
+            for (pod, container), group in groupby((logs for reply in batch for logs in reply.logs), key=_container)
+            for line in self._replay.new_lines(f"{pod}/{container}", [line for logs in group for line in logs.lines])
         ]
-        return groups[0] if len(groups) == 1 else list(chain.from_iterable(groups))
 
 
-def _container(logs: TailLogsResponseLogs) -> str:
+def _container(logs: TailLogsResponseLogs) -> tuple[str, str]:
     container = logs.container
-    return "" if container is None else f"{container.kubernetes_pod_name}/{container.kubernetes_container_name}"
+    return ("", "") if container is None else (container.kubernetes_pod_name, container.kubernetes_container_name)
 
 
 def _count(reply: TailLogsResponse) -> int:

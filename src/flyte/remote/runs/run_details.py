@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from flyte_api.entities.run_details import RunDetailsBase
-from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
+from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
 
 from .action_details import ActionDetails
@@ -67,3 +67,12 @@ class RunDetails(HasRunSpec, HasInputsAndOutputs, RunDetailsBase):
 
     async def _fetch_details(self) -> ActionDetails:
         return self.action
+
+    async def _current_details(self) -> ActionDetails:
+        action = self.action
+        if action.done():
+            return action
+        run = self._identity() or RunIdentifier()
+        return await ActionDetails.get.aio(
+            run.name, action.name, project=run.project, domain=run.domain, client=self.client
+        )

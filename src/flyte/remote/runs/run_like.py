@@ -10,25 +10,31 @@ from typing import TYPE_CHECKING, Any
 from flyte.remote._common import Phase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier
 from flyte_rpc.calls.options import within_timeout
-from flyte_rpc.entities.entity import Entity
 from flyte_rpc.entities.stream import Stream
 from flyte_rpc.entities.watch import Watch
 from flyte_rpc.sync.decorators import blocking, streaming
 
+from .data_access import HasDownloads
+
 if TYPE_CHECKING:
+    from flyte.remote.logs.line import LogLine
+
     from .action_details import ActionDetails
-    from .inputs_outputs import ActionInputs, ActionOutputs
-    from .links import DataUris, Downloadable, DownloadLinks
+    from .downloads.links import DataUris, Downloadable, DownloadLinks
     from .logs import LogSource
-    from .waiting import WaitFor
+    from .values.inputs_outputs import ActionInputs, ActionOutputs
+    from .watching import WaitFor
 
 
-class HasInputsAndOutputs(Entity[Any]):
+class HasInputsAndOutputs(HasDownloads):
     """Mixin for everything whose details name inputs and outputs."""
 
     @abstractmethod
     def _fetch_details(self) -> Awaitable[ActionDetails]:
         """Return the details of the action. An entity without them fetches them, and updates itself."""
+
+    async def _current_details(self) -> ActionDetails:
+        return await self._fetch_details()
 
     @blocking
     @within_timeout
@@ -146,7 +152,7 @@ class RunLike(HasInputsAndOutputs):
 
         Calls `RunService.GetActionDataURIs`.
         """
-        from .links import data_uris
+        from .downloads.links import data_uris
 
         return await data_uris(self.client, self._action_id())
 
@@ -174,6 +180,28 @@ class RunLike(HasInputsAndOutputs):
         details = await self._fetch_details()
         return await details.download_links.aio(kind, attempt=attempt, expires_in=expires_in)
 
+    @blocking
+    async def get_debug_url(self, *, timeout: float | timedelta | None = None) -> str | None:
+        """Wait until the editor in the container of the run or action is ready, for tasks that start one.
+
+        Args:
+            timeout: Maximum seconds to wait, or a timedelta. Default: no limit.
+
+        Returns:
+            The URL of the editor; None if the run or action ended first.
+
+        Raises:
+            ValueError: `timeout` is not positive; nothing was sent.
+            NotFoundError: The run or action does not exist.
+            WaitTimeoutError: `timeout` has passed.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActionDetails`.
+        """
+        from .queries.debug_url import find_debug_url
+
+        return await find_debug_url(self.client, self._watch_action(timeout))
+
     @streaming
     def get_logs(
         self,
@@ -182,7 +210,7 @@ class RunLike(HasInputsAndOutputs):
         filter_system: bool = False,
         show_ts: bool = False,
         timeout: float | timedelta | None = None,
-    ) -> Stream[str]:
+    ) -> Stream[LogLine]:
         """Stream the log lines until the attempt ends. The logs of a run are those of its root action.
 
         Waits for the first lines. The stream reconnects when the connection breaks, without repeating lines.
@@ -194,7 +222,8 @@ class RunLike(HasInputsAndOutputs):
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
 
         Returns:
-            A stream of lines, without line breaks, for `for` or `async for`.
+            A stream of lines for `for` or `async for`. A line is a `str` without a line break; its attributes are `message`,
+            `timestamp`, `replica` (the pod), `container` and `system`.
 
         Raises:
             ValueError: `attempt` is below 1.
@@ -211,27 +240,29 @@ class RunLike(HasInputsAndOutputs):
     async def show_logs(
         self,
         attempt: int | None = None,
-        *,
         max_lines: int | None = None,
         show_ts: bool = False,
         raw: bool = False,
         filter_system: bool = False,
+        *,
         timeout: float | timedelta | None = None,
     ) -> None:
         """Print the logs as they arrive, until the attempt ends. Errors are those of `get_logs`.
 
         Args:
             attempt: Which attempt, from 1. Default: the latest.
-            max_lines: Stop after this many lines. Default: no limit.
+            max_lines: Print only so many of the lines that exist, the last ones; new lines follow them without a limit.
+                Lines count as existing until there is none for a second, or for five seconds after the first.
+                Default: all lines.
             show_ts: Begin each line with its time in UTC. Default: False.
-            raw: Accepted for programs of the official SDK. Lines are always printed as they are.
+            raw: Print all lines, whatever `max_lines` is. Default: False.
             filter_system: Omit lines of the platform. Default: False.
             timeout: Seconds after which the stream gives up, or a timedelta. Default: never.
         """
-        from .logs import show
+        from flyte.remote.logs.show import show
 
         lines = self.get_logs(attempt, filter_system=filter_system, show_ts=show_ts, timeout=timeout)
-        await show(lines, max_lines)
+        await show(lines, max_lines, raw=raw)
 
     def _log_source(self) -> LogSource:
         from .logs import LogSource

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
-from flyte.models import ActionPhase, UnknownPhase
+from flyte.models import UnknownPhase
 from flyte_rpc.terminal import encodable, print_line, shows_progress
+
+from .watching import WaitFor, check_wait_for, reached
 
 if TYPE_CHECKING:
     from flyte.remote._common import Phase
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
 
     from .action_details import ActionDetails
 
-_BRAILLE = "\N{BRAILLE PATTERN DOTS-1456}"
+__all__ = ["Display", "WaitFor", "check_wait_for", "wait"]
 
-WaitFor = Literal["terminal", "running", "logs-ready"]
+_BRAILLE = "\N{BRAILLE PATTERN DOTS-1456}"
 
 
 class Display(Protocol):
@@ -32,16 +34,6 @@ class Display(Protocol):
         ...
 
 
-def check_wait_for(wait_for: str) -> None:
-    """Refuse an unknown `wait_for`.
-
-    Raises:
-        ValueError: `wait_for` is unknown.
-    """
-    if wait_for not in get_args(WaitFor):
-        raise ValueError(f"wait_for must be one of {', '.join(map(repr, get_args(WaitFor)))}, not {wait_for!r}")
-
-
 async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, title: str) -> Phase:
     """Follow a watch until the action reaches the requested state, and show its progress. See `Run.wait`."""
     display: Display = _Silence() if quiet else _display(title)
@@ -51,17 +43,11 @@ async def wait(watch: Watch[ActionDetails], *, wait_for: WaitFor, quiet: bool, t
             async for details in updates:
                 display.show(details)
                 phase = details.phase
-                if details.done() or _reached(details, wait_for):
+                if reached(details, wait_for):
                     break
     finally:
         display.close()
     return phase
-
-
-def _reached(details: ActionDetails, wait_for: WaitFor) -> bool:
-    if wait_for == "running":
-        return details.phase is ActionPhase.RUNNING
-    return wait_for == "logs-ready" and details.logs_available()
 
 
 def _display(title: str) -> Display:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import UserDict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex, overload
 
@@ -118,13 +118,12 @@ def unknown_name(kind: str, name: object, known: Collection[str]) -> str:
 
 def _literals(literals: Iterable[NamedLiteral], read: NativeValues) -> dict[str, Literal]:
     """Return the literals by name, in the order of the values."""
-    from flyte_api.messages.flyteidl2.core.literals import Literal
-
-    given = {item.name: item.value or Literal() for item in literals}
+    given = literals_by_name(literals)
     return {name: given[name] for name in read.values}
 
 
-async def _data(client: Client, action: ActionIdentifier) -> GetActionDataResponse:
+async def fetch_data(client: Client, action: ActionIdentifier) -> GetActionDataResponse:
+    """Fetch the inputs and outputs of an action, from its cluster."""
     cluster = await route(client, Operation.GET_ACTION_DATA, action)
     return await unary(cluster, DataProxyService.GET_ACTION_DATA, GetActionDataRequest(action_id=action))
 
@@ -144,32 +143,58 @@ async def _read(
 
 
 async def read_inputs(
-    client: Client,
-    action: ActionIdentifier,
+    data: GetActionDataResponse,
     interface: TypedInterface | None,
     as_types: Mapping[str, Any] | None,
     *,
     allow_pickle: bool,
 ) -> ActionInputs:
-    """Fetch and read the inputs of an action. See `ActionDetails.inputs`."""
+    """Read the inputs of an action. See `ActionDetails.inputs`."""
     from flyte_api.messages.flyteidl2.task.common import Inputs
 
-    message = (await _data(client, action)).inputs or Inputs()
+    message = data.inputs or Inputs()
     declared = None if interface is None else interface.inputs
     return ActionInputs(message, await _read(message.literals, declared, as_types, allow_pickle))
 
 
 async def read_outputs(
-    client: Client,
-    action: ActionIdentifier,
+    data: GetActionDataResponse,
     interface: TypedInterface | None,
     as_types: Mapping[str, Any] | None,
     *,
     allow_pickle: bool,
 ) -> ActionOutputs:
-    """Fetch and read the outputs of an action that succeeded. See `ActionDetails.outputs`."""
+    """Read the outputs of an action that succeeded. See `ActionDetails.outputs`."""
     from flyte_api.messages.flyteidl2.task.common import Outputs
 
-    message = (await _data(client, action)).outputs or Outputs()
+    message = data.outputs or Outputs()
     declared = None if interface is None else interface.outputs
     return ActionOutputs(message, await _read(message.literals, declared, as_types, allow_pickle))
+
+
+def literals_by_name(literals: Iterable[NamedLiteral]) -> dict[str, Literal]:
+    """Return literals by name."""
+    from flyte_api.messages.flyteidl2.core.literals import Literal
+
+    return {item.name: item.value or Literal() for item in literals}
+
+
+def read_typed(
+    literals: Mapping[str, Literal], types: Mapping[str, Any], deserializers: Mapping[Any, Callable[[Any], Any]]
+) -> dict[str, Any]:
+    """Read some literals as values of the caller's types. See `ActionDetails.typed_outputs`."""
+    from flyte.types import from_literal, literals_to_python
+    from flyte_api.messages.flyteidl2.task.common import NamedLiteral
+
+    found: dict[str, Any] = {}
+    for name, hint in types.items():
+        if name not in literals:
+            continue
+        if hint in deserializers:
+            found[name] = deserializers[hint](from_literal(literals[name]))
+            continue
+        read = literals_to_python([NamedLiteral(name=name, value=literals[name])], as_types={name: hint})
+        if name in read.unsupported:
+            raise TypeError(f"{name}: {read.unsupported[name]}")
+        found[name] = read.values[name]
+    return found

@@ -1,0 +1,1 @@
+"""Reports and code bundles of actions."""

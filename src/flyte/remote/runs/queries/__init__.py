@@ -1,0 +1,1 @@
+"""Questions about a run that take more than one call."""

@@ -1,0 +1,1 @@
+"""Actions: listings, details, reports and code."""
