@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flyte_rpc.calls.options import call_options
     from flyte_rpc.transports.network.settings import Network
 
-    from . import artifacts, devbox, errors, io, models, remote, types
+    from . import artifacts, devbox, errors, io, models, notify, remote, types
     from ._client import Client, current_client, use_client
     from ._context import TaskContext, ctx, custom_context, task, workflow
     from ._init import (
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         init_in_cluster,
         init_passthrough,
     )
-    from ._launch import run, with_runcontext
+    from ._launch import rerun, run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
     from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
@@ -71,7 +71,9 @@ __all__ = [
     "io",
     "map",
     "models",
+    "notify",
     "remote",
+    "rerun",
     "run",
     "task",
     "types",
@@ -101,7 +103,7 @@ __getattr__, __dir__ = lazy_exports(
             "init_in_cluster",
             "init_passthrough",
         ),
-        "._launch": ("run", "with_runcontext"),
+        "._launch": ("rerun", "run", "with_runcontext"),
         "._map": ("map",),
         "flyte_rpc.transports.network.settings": ("Network",),
         ".definitions.automation": (
@@ -117,6 +119,6 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.trigger": ("Trigger",),
         "flyte_rpc.calls.options": ("call_options",),
     },
-    submodules=("artifacts", "devbox", "errors", "io", "models", "remote", "types"),
+    submodules=("artifacts", "devbox", "errors", "io", "models", "notify", "remote", "types"),
     advice=_advice,
 )

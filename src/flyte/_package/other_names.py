@@ -38,7 +38,6 @@ ADVICE = {
     "config": "use flyte.init_from_config(path), or flyte.init(endpoint, ...)",
     "is_control_plane_available": "use flyte.current_client(), which raises InitializationError if there is none",
     "logger": "use logging.getLogger('flyte')",
-    "rerun": "use flyte.remote.Run.get(name).rerun()",
     "storage": "File and Dir of flyte.types read and write files; flyte.remote.upload_file uploads one",
     "version": "use flyte.__version__",
 }
