@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from . import artifacts, devbox, errors, io, models, notify, remote, types
     from ._client import Client, current_client, use_client
-    from ._context import TaskContext, ctx, custom_context, task, workflow
+    from ._context import (
+        TaskContext,
+        ctx,
+        custom_context,
+        get_custom_context,
+        logger,
+        system_logger,
+        task,
+        version,
+        workflow,
+    )
     from ._init import (
         current_domain,
         current_project,
@@ -26,6 +36,7 @@ if TYPE_CHECKING:
     from ._launch import rerun, run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
+    from .definitions.devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Neuron
     from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
@@ -36,6 +47,10 @@ if _exists(_dirname(__file__) + "/_initialize.py"):  # a single stat; `_package.
     check()
 
 __all__ = [
+    "AMD_GPU",
+    "GPU",
+    "HABANA_GAUDI",
+    "TPU",
     "Backoff",
     "Cache",
     "Client",
@@ -43,6 +58,7 @@ __all__ = [
     "Device",
     "FixedRate",
     "Network",
+    "Neuron",
     "OnArtifact",
     "Resources",
     "RetryStrategy",
@@ -63,21 +79,25 @@ __all__ = [
     "custom_context",
     "devbox",
     "errors",
+    "get_custom_context",
     "init",
     "init_from_api_key",
     "init_from_config",
     "init_in_cluster",
     "init_passthrough",
     "io",
+    "logger",
     "map",
     "models",
     "notify",
     "remote",
     "rerun",
     "run",
+    "system_logger",
     "task",
     "types",
     "use_client",
+    "version",
     "with_runcontext",
     "workflow",
 ]
@@ -93,7 +113,18 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "._client": ("Client", "current_client", "use_client"),
-        "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
+        "._context": (
+            "TaskContext",
+            "ctx",
+            "custom_context",
+            "get_custom_context",
+            "logger",
+            "system_logger",
+            "task",
+            "version",
+            "workflow",
+        ),
+        ".definitions.devices": ("AMD_GPU", "GPU", "HABANA_GAUDI", "TPU", "Neuron"),
         "._init": (
             "current_domain",
             "current_project",

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._common import TimeFilter
+    from ._docker_config import docker_config
     from ._domain import Domain
     from ._project import Project
     from ._run import Run
-    from ._secret import Secret
+    from ._secret import Secret, SecretTypes
     from ._task import LazyEntity, Task, TaskVersion
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
@@ -59,6 +60,7 @@ __all__ = [
     "Run",
     "RunDetails",
     "Secret",
+    "SecretTypes",
     "SettingOrigin",
     "Settings",
     "Task",
@@ -74,6 +76,7 @@ __all__ = [
     "TriggerRevision",
     "User",
     "auth_metadata",
+    "docker_config",
     "upload_dir",
     "upload_file",
 ]
@@ -88,7 +91,8 @@ __getattr__, __dir__ = lazy_exports(
         "._domain": ("Domain",),
         "._project": ("Project",),
         "._run": ("Run",),
-        "._secret": ("Secret",),
+        "._docker_config": ("docker_config",),
+        "._secret": ("Secret", "SecretTypes"),
         "._task": ("LazyEntity", "Task", "TaskVersion"),
         "._upload": ("upload_dir", "upload_file"),
         "._user": ("AuthMetadata", "PublicClient", "User"),

@@ -13,6 +13,7 @@ import attrs
 
 from flyte.definitions.policies import Cache
 from flyte.errors import NotFoundError
+from flyte.models import MAX_INLINE_IO_BYTES
 from flyte.remote._common import console_url
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     from .lazy import LazyEntity
     from .override import Overrides
-
-MAX_INLINE_IO_BYTES = 10 * 2**20
 
 
 @attrs.define(eq=False, repr=False, slots=False)
