@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
     from .apps.app import App
+    from .apps.definition import AppSpec
     from .apps.logs import LogLine
     from .artifacts.artifact import Artifact
     from .artifacts.group import ArtifactGroup
@@ -42,6 +43,7 @@ __all__ = [
     "ActionInputs",
     "ActionOutputs",
     "App",
+    "AppSpec",
     "Artifact",
     "ArtifactGroup",
     "AuthMetadata",
@@ -97,6 +99,7 @@ __getattr__, __dir__ = lazy_exports(
         "._upload": ("upload_dir", "upload_file"),
         "._user": ("AuthMetadata", "PublicClient", "User"),
         ".apps.app": ("App",),
+        ".apps.definition": ("AppSpec",),
         ".apps.logs": ("LogLine",),
         ".artifacts.artifact": ("Artifact",),
         ".artifacts.group": ("ArtifactGroup",),

@@ -20,6 +20,7 @@ from flyte_rpc.calls.options import within, within_timeout
 from flyte_rpc.sync.decorators import blocking, fetching
 
 from . import status
+from .definition import AppSpec
 from .logged_app import LoggedApp
 from .messages import (
     ACTIVATED,
@@ -27,6 +28,7 @@ from .messages import (
     SERVED,
     checked_reason,
     checked_spec,
+    described,
     located,
     named,
     successor,
@@ -78,17 +80,22 @@ class App(LoggedApp):
     @within_timeout
     async def create(
         cls,
-        app: AppMessage,
+        app: AppMessage | str,
+        spec: AppSpec | Spec | None = None,
+        labels: Mapping[str, str] | None = None,
         *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Create an app, or replace an existing app of that name. Existing labels stay if `app` has none.
+        """Create an app, or replace an existing app of that name. Existing labels stay if none are given.
 
         Args:
-            app: The app, with a name and a container or pod. Missing parts of its identifier are filled in.
+            app: Name of the app, at most 30 characters. Or a message with a name and a container or pod; missing parts
+                of its identifier are filled in.
+            spec: What the app runs, with a name. A message is accepted, too.
+            labels: Labels, with a name. Default: none.
             timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
                 for each.
             project, domain: Ids. Default: the app's own, else the client's.
@@ -104,7 +111,7 @@ class App(LoggedApp):
         Calls `AppService.Create`, and `Get` and `Update` for an existing app.
         """
         caller = resolve_client(client)
-        message = located("app", app, caller, project, domain)
+        message = located("app", described(app, spec, labels), caller, project, domain)
         try:
             return await cls._create.aio(message, client=caller)
         except (AlreadyExistsError, AbortedError) as error:
@@ -122,7 +129,7 @@ class App(LoggedApp):
     async def replace(
         cls,
         name: str,
-        updated_app_spec: Spec,
+        updated_app_spec: AppSpec | Spec,
         reason: str,
         labels: Mapping[str, str] | None = None,
         *,
