@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -83,3 +84,18 @@ def test_a_folder_of_one_distribution_is_no_conflict(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").touch()
     found = conflict("p", str(tmp_path), whole=True, marker="theirs.py", ours="a", theirs="b")
     assert found is not None and "pip uninstall --yes b a\n" in found
+
+
+def test_the_names_of_the_official_sdk_that_we_claim_to_have() -> None:
+    table = tomllib.loads(Path(__file__).with_name("official_names.toml").read_text("utf-8"))
+    assert len(table["same"]) > 60 and all(table["lacking"].values())
+    missing: list[str] = []
+    for path, members in table["same"].items():
+        module, _, name = path.rpartition(".")
+        owner = getattr(importlib.import_module(module), name, None)
+        if owner is None:
+            missing.append(path)
+            continue
+        fields = {field.name for field in getattr(owner, "__attrs_attrs__", ())}
+        missing += [f"{path}.{member}" for member in members if not hasattr(owner, member) and member not in fields]
+    assert missing == []
