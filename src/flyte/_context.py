@@ -54,6 +54,15 @@ class TaskContext:
         """Another name of `action_name`."""
         return self.action_name
 
+    @property
+    def attempt_number(self) -> int:
+        """Number of the attempt, from 0: the count of the official SDK. Outside a task, 0."""
+        return (self.attempt or 1) - 1
+
+    def is_in_cluster(self) -> bool:
+        """Whether the code runs in a task."""
+        return bool(self)
+
     def __bool__(self) -> bool:
         return self.action_name is not None
 

@@ -72,8 +72,8 @@ def as_json(reaches: Iterable[Reach], names: Iterable[ForeignName] = ()) -> str:
         {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
         for r in reaches
     ]
-    data += [{"name": each.name, "lacking": each.reason or None} for each in names]
-    return json.dumps(data, indent=1)
+    others: list[dict[str, object]] = [{"name": each.name, "lacking": each.reason or None} for each in names]
+    return json.dumps(data + others, indent=1)
 
 
 def summary(reaches: Iterable[Reach]) -> str:

@@ -91,6 +91,13 @@ def test_cards_are_uploaded(box: Devbox, tmp_path: Path) -> None:
     assert Path(flyte.io.File(Card.create_from(local_path=path, format="md").uri).download()).read_bytes() == b"# hi"
 
 
+def test_attempts_are_counted_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert flyte.ctx().attempt_number == 0 and not flyte.ctx().is_in_cluster()
+    monkeypatch.setenv("FLYTE_ACTION_NAME", "a0")
+    monkeypatch.setenv("FLYTE_ATTEMPT", "3")
+    assert flyte.ctx().attempt_number == 2 and flyte.ctx().is_in_cluster()
+
+
 def test_small_helpers() -> None:
     assert flyte.version() == flyte.__version__
     assert flyte.get_custom_context() == {}
