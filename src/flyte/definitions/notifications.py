@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import attrs
 
@@ -182,7 +182,7 @@ def check_notifications(argument: str, value: object) -> None:
     if value is None or isinstance(value, (NamedRule, Notification)):
         return
     if isinstance(value, (list, tuple)):
-        items: Sequence[object] = value  # pyright: ignore[reportUnknownVariableType]
+        items = cast("Sequence[object]", value)
         if not items:
             raise ValueError(f"{argument} is empty; leave it out for no notifications")
         for item in items:

@@ -146,7 +146,7 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
     @fetching
     @classmethod
     @within_timeout
-    async def create(
+    async def create(  # pyright: ignore[reportIncompatibleVariableOverride]  # it accepts more
         cls,
         name: str,
         task_id: TaskIdentifier | str | None = None,

@@ -155,7 +155,7 @@ class TaskDetails(TakesInputs, TaskDetailsBase):
         return self.template.interface if self.template.interface is not None else TypedInterface()
 
     @cached_property
-    def interface(self) -> NativeInterface:
+    def interface(self) -> NativeInterface:  # pyright: ignore[reportIncompatibleMethodOverride]  # read like a property
         """Inputs and outputs as Python types."""
         from flyte.types import guess_interface
 
