@@ -32,6 +32,7 @@ MODULES = {
     "flyte.models": ("src/flyte/models.py", "Phases and states."),
     "flyte.types": ("src/flyte/types/__init__.py", "Python values as Flyte literals, and back."),
     "flyte.io": ("src/flyte/io.py", "Files and directories under the import path of the official SDK."),
+    "flyte.notify": ("src/flyte/notify/__init__.py", "Notifications about runs."),
     "flyte.artifacts": ("src/flyte/artifacts.py", "Metadata of artifacts."),
     "flyte.access.login": ("src/flyte/access/login.py", "Credentials that log in."),
     "flyte.devbox": ("src/flyte/devbox/__init__.py", "The embedded control plane."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 import tomllib
@@ -48,11 +49,26 @@ def test_the_version_is_that_of_the_project() -> None:
     assert "version" in project["dynamic"] and "version" not in project
 
 
+OFFICIAL = {
+    *("AMD_GPU", "GPU", "HABANA_GAUDI", "TPU", "AppHandle", "AsyncFunctionTaskTemplate", "Backoff", "BaseCheckpoint"),
+    *("Cache", "CachePolicy", "CacheRequest", "Checkpoint", "ConditionWebhook", "Cron", "Device", "DeviceClass"),
+    *("Environment", "FixedRate", "Image", "ImageBuild", "Link", "Neuron", "OnArtifact", "PodTemplate", "Resources"),
+    *("RetryStrategy", "ReusePolicy", "Secret", "SecretRequest", "TaskEnvironment", "TaskTemplate", "Timeout"),
+    *("TimeoutType", "Trigger", "TriggerTime", "TriggeredArtifact", "__version__", "build", "build_images", "ctx"),
+    *("current_domain", "current_project", "custom_context", "deploy", "get_custom_context", "group", "init"),
+    *("init_from_api_key", "init_from_config", "init_in_cluster", "init_passthrough", "latest_checkpoint"),
+    *("load_interactive_ctx", "load_plugin_config", "logger", "map", "new_condition", "rerun", "run"),
+    *("run_python_script", "serve", "system_logger", "trace", "version", "with_runcontext", "with_servecontext"),
+}
+"""Public names of the official SDK's `flyte`."""
+
+
 def test_names_of_the_official_sdk_say_what_to_write() -> None:
     with pytest.raises(AttributeError, match=r"no attribute 'storage': File and Dir of flyte\.types"):
         flyte.storage.exists("x")  # type: ignore[attr-defined]
     assert not hasattr(flyte, "TaskEnvironment")
     assert not {*ADVICE} & {*flyte.__all__}, "these names exist"
+    assert {*ADVICE} >= OFFICIAL - {*flyte.__all__}, "names of the official SDK that say nothing"
 
 
 def test_a_devbox_without_posix_is_a_clear_error() -> None:
@@ -68,3 +84,18 @@ def test_a_folder_of_one_distribution_is_no_conflict(tmp_path: Path) -> None:
     (tmp_path / "theirs.py").touch()
     found = conflict("p", str(tmp_path), whole=True, marker="theirs.py", ours="a", theirs="b")
     assert found is not None and "pip uninstall --yes b a\n" in found
+
+
+def test_the_names_of_the_official_sdk_that_we_claim_to_have() -> None:
+    table = tomllib.loads(Path(__file__).with_name("official_names.toml").read_text("utf-8"))
+    assert len(table["same"]) > 60 and all(table["lacking"].values())
+    missing: list[str] = []
+    for path, members in table["same"].items():
+        module, _, name = path.rpartition(".")
+        owner = getattr(importlib.import_module(module), name, None)
+        if owner is None:
+            missing.append(path)
+            continue
+        fields = {field.name for field in getattr(owner, "__attrs_attrs__", ())}
+        missing += [f"{path}.{member}" for member in members if not hasattr(owner, member) and member not in fields]
+    assert missing == []

@@ -11,9 +11,19 @@ if TYPE_CHECKING:
     from flyte_rpc.calls.options import call_options
     from flyte_rpc.transports.network.settings import Network
 
-    from . import artifacts, devbox, errors, io, models, remote, types
+    from . import artifacts, devbox, errors, io, models, notify, remote, types
     from ._client import Client, current_client, use_client
-    from ._context import TaskContext, ctx, custom_context, task, workflow
+    from ._context import (
+        TaskContext,
+        ctx,
+        custom_context,
+        get_custom_context,
+        logger,
+        system_logger,
+        task,
+        version,
+        workflow,
+    )
     from ._init import (
         current_domain,
         current_project,
@@ -23,9 +33,10 @@ if TYPE_CHECKING:
         init_in_cluster,
         init_passthrough,
     )
-    from ._launch import run, with_runcontext
+    from ._launch import rerun, run, with_runcontext
     from ._map import map
     from .definitions.automation import Cron, FixedRate, OnArtifact, TriggeredArtifact, TriggeredPartition, TriggerTime
+    from .definitions.devices import AMD_GPU, GPU, HABANA_GAUDI, TPU, Neuron
     from .definitions.policies import Backoff, Cache, RetryStrategy, Secret, Timeout
     from .definitions.resources import Device, Resources
     from .definitions.trigger import Trigger
@@ -36,6 +47,10 @@ if _exists(_dirname(__file__) + "/_initialize.py"):  # a single stat; `_package.
     check()
 
 __all__ = [
+    "AMD_GPU",
+    "GPU",
+    "HABANA_GAUDI",
+    "TPU",
     "Backoff",
     "Cache",
     "Client",
@@ -43,6 +58,7 @@ __all__ = [
     "Device",
     "FixedRate",
     "Network",
+    "Neuron",
     "OnArtifact",
     "Resources",
     "RetryStrategy",
@@ -63,19 +79,25 @@ __all__ = [
     "custom_context",
     "devbox",
     "errors",
+    "get_custom_context",
     "init",
     "init_from_api_key",
     "init_from_config",
     "init_in_cluster",
     "init_passthrough",
     "io",
+    "logger",
     "map",
     "models",
+    "notify",
     "remote",
+    "rerun",
     "run",
+    "system_logger",
     "task",
     "types",
     "use_client",
+    "version",
     "with_runcontext",
     "workflow",
 ]
@@ -91,7 +113,18 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "._client": ("Client", "current_client", "use_client"),
-        "._context": ("TaskContext", "ctx", "custom_context", "task", "workflow"),
+        "._context": (
+            "TaskContext",
+            "ctx",
+            "custom_context",
+            "get_custom_context",
+            "logger",
+            "system_logger",
+            "task",
+            "version",
+            "workflow",
+        ),
+        ".definitions.devices": ("AMD_GPU", "GPU", "HABANA_GAUDI", "TPU", "Neuron"),
         "._init": (
             "current_domain",
             "current_project",
@@ -101,7 +134,7 @@ __getattr__, __dir__ = lazy_exports(
             "init_in_cluster",
             "init_passthrough",
         ),
-        "._launch": ("run", "with_runcontext"),
+        "._launch": ("rerun", "run", "with_runcontext"),
         "._map": ("map",),
         "flyte_rpc.transports.network.settings": ("Network",),
         ".definitions.automation": (
@@ -117,6 +150,6 @@ __getattr__, __dir__ = lazy_exports(
         ".definitions.trigger": ("Trigger",),
         "flyte_rpc.calls.options": ("call_options",),
     },
-    submodules=("artifacts", "devbox", "errors", "io", "models", "remote", "types"),
+    submodules=("artifacts", "devbox", "errors", "io", "models", "notify", "remote", "types"),
     advice=_advice,
 )

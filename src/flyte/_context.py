@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import attrs
 
 from flyte_rpc.calls.block import Block, Entered, setting
+from flyte_rpc.version import VERSION
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +54,15 @@ class TaskContext:
         """Another name of `action_name`."""
         return self.action_name
 
+    @property
+    def attempt_number(self) -> int:
+        """Number of the attempt, from 0: the count of the official SDK. Outside a task, 0."""
+        return (self.attempt or 1) - 1
+
+    def is_in_cluster(self) -> bool:
+        """Whether the code runs in a task."""
+        return bool(self)
+
     def __bool__(self) -> bool:
         return self.action_name is not None
 
@@ -83,6 +94,26 @@ def ctx() -> TaskContext:
         raw_data_path=env("FLYTE_RAW_DATA_PREFIX"),
         custom_context=_custom.get(),
     )
+
+
+def get_custom_context() -> dict[str, str]:
+    """Return the texts of the current `custom_context`, and in a task those of its caller.
+
+    Returns:
+        A copy. It is empty if there are none.
+    """
+    return dict(ctx().custom_context)
+
+
+def version() -> str:
+    """Return the version of flyte-remote, which is `flyte.__version__`."""
+    return VERSION
+
+
+logger = logging.getLogger("flyte.user")
+"""The logger for messages of your own tasks and programs. It is a child of `flyte`, the logger of this package."""
+system_logger = logging.getLogger("flyte")
+"""The logger of this package."""
 
 
 def custom_context(**texts: str) -> Block[Mapping[str, str]]:

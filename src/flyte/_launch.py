@@ -1,17 +1,23 @@
-"""`flyte.run` and `flyte.with_runcontext`, which start runs of deployed tasks."""
+"""`flyte.run`, `flyte.rerun` and `flyte.with_runcontext`, which start runs of deployed tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Literal, Never
 
-from flyte.access.authoring import note
+from flyte._client import resolve_client
+from flyte.access.authoring import refuse
+from flyte.definitions.notifications import Notifications
 from flyte.remote._run import Run
 from flyte.remote._task import LazyEntity
 from flyte.remote.launch.creation import create
-from flyte.remote.launch.run_context import RunContext
+from flyte.remote.launch.rerun import Rerun
+from flyte.remote.launch.rerun import rerun as create_again
+from flyte.remote.launch.run_context import LogFormat, RunContext
+from flyte.remote.runs.run_details import RunDetails
 from flyte.remote.tasks.details import TaskDetails
+from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within
@@ -41,6 +47,47 @@ async def run(task: TaskDetails | LazyEntity, /, *by_position: Never, **inputs: 
     Calls what `LazyEntity.fetch` calls, then `DataProxyService.UploadInputs` and `RunService.CreateRun`.
     """
     return await _start(RunContext(), task, by_position, inputs)
+
+
+@blocking_function
+async def rerun(
+    run_name: str,
+    action_name: str = "a0",
+    recover: bool = False,
+    force_rerun_actions: Sequence[str] | None = None,
+    allow_missing_source_outputs: bool = False,
+    **inputs: Any,
+) -> Run:
+    """Start a new run with the task, inputs and settings of an earlier run, except for the given inputs.
+
+    `run.rerun()` does the same for a run at hand, and `flyte.with_runcontext(...).rerun` with settings.
+
+    Args:
+        run_name: Name of the earlier run, in the project and domain of the current client.
+        action_name: The action whose task and inputs to use. Default: "a0", the root action.
+        recover: Whether to keep the results of actions that succeeded, and run only the others. Default: False. Servers
+            that cannot recover run all actions.
+        force_rerun_actions: With `recover`, names of actions to run although they succeeded. The server ignores names
+            that do not exist.
+        allow_missing_source_outputs: Whether to start even if the outputs of the earlier run were deleted. Then the client
+            cannot check that its inputs still exist. Default: False.
+        inputs: New values of inputs, by name. If all inputs are given, those of the earlier run are not read.
+
+    Returns:
+        The new run.
+
+    Raises:
+        RemoteTaskUsageError: The task has no such input, or the action is not the run of a task; nothing was started.
+        TypeError: An input has the wrong type; nothing was started.
+        ValueError: The arguments conflict; nothing was sent.
+        NotFoundError: The run, the action, or its inputs do not exist.
+        RpcError: The call failed; the subclass says how.
+
+    Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`; with
+    an action `RunService.GetActionDetails`, and for missing outputs `RunService.GetActionDataURIs`.
+    """
+    what = Rerun(action_name, recover, force_rerun_actions, allow_missing_source_outputs)
+    return await _start_again(RunContext(), run_name, what, inputs)
 
 
 class Runner:
@@ -73,24 +120,52 @@ class Runner:
         with within(self.context.timeout):
             return await _start(self.context, task, by_position, inputs)
 
+    @blocking
+    async def rerun(
+        self,
+        /,
+        run_name: str,
+        action_name: str = "a0",
+        recover: bool = False,
+        force_rerun_actions: Sequence[str] | None = None,
+        allow_missing_source_outputs: bool = False,
+        **inputs: Any,
+    ) -> Run:
+        """Start a new run like an earlier one. The settings of this runner override those of the earlier run.
+
+        Args:
+            run_name: Name of the earlier run, in the project and domain of the client.
+            action_name: The action whose task and inputs to use. Default: "a0", the root action.
+            recover: Whether to keep the results of actions that succeeded. Default: False.
+            force_rerun_actions: With `recover`, names of actions to run although they succeeded.
+            allow_missing_source_outputs: Whether to start even if the outputs of the earlier run were deleted.
+                Default: False.
+            inputs: New values of inputs, by name.
+
+        Returns:
+            The new run. Errors and calls are those of `flyte.rerun`.
+
+        Raises:
+            AlreadyExistsError: The name is taken by a run with another task or other inputs.
+        """
+        what = Rerun(action_name, recover, force_rerun_actions, allow_missing_source_outputs)
+        with within(self.context.timeout):
+            return await _start_again(self.context, run_name, what, inputs)
+
     def __repr__(self) -> str:
         return f"Runner({self.context!r})"
 
 
-_AUTHORING = frozenset(
-    (
-        "copy_bundle_to",
-        "copy_style",
-        "interactive_mode",
-        "log_format",
-        "log_level",
-        "preserve_original_types",
-        "reset_root_logger",
-        "user_log_level",
-        "version",
-    )
-)
-"""Arguments of the official SDK for tasks whose code is here."""
+_AUTHORING: Mapping[str, tuple[object, ...]] = {
+    "copy_bundle_to": (None,),
+    "copy_style": (None, "loaded_modules"),
+    "dry_run": (None, False),
+    "interactive_mode": (None, False),
+    "reset_root_logger": (None, False),
+    "tracked": (None, False),
+    "tracked_strict": (None, False),
+}
+"""Arguments of the official SDK for tasks whose code is here, and their values without effect."""
 
 
 def with_runcontext(
@@ -112,6 +187,15 @@ def with_runcontext(
     run_base_dir: str | None = None,
     max_action_concurrency: int | None = None,
     custom_context: Mapping[str, str] | None = None,
+    version: str | None = None,
+    notifications: Notifications | None = None,
+    run_start_time: datetime | None = None,
+    log_level: int | str | None = None,
+    log_format: LogFormat | None = None,
+    user_log_level: int | str | None = None,
+    debug: bool = False,
+    disable_run_cache: bool = False,
+    preserve_original_types: bool | None = None,
     timeout: float | timedelta | None = None,
     client: Client | None = None,
     **authoring: Any,
@@ -138,19 +222,39 @@ def with_runcontext(
         run_base_dir: Location of inputs and outputs. Default: the server's.
         max_action_concurrency: Maximum number of concurrent actions of the run. Default: no limit.
         custom_context: Texts for `flyte.ctx().custom_context` of its tasks. They override those of the current context.
+        version: Version of the deployed task to run. Default: the version of the task that is passed to `run`.
+        notifications: Whom to notify when the run ends: the name of a rule on the server, or notifications of
+            `flyte.notify`, one or a list. Default: nobody.
+        run_start_time: The logical start time of the run, for tasks that read it. Default: the server sets it.
+        log_level: Log level of the official SDK in the tasks, such as logging.DEBUG or "debug". Sets LOG_LEVEL.
+        log_format: Log format of the official SDK in the tasks: "console" or "json". Sets LOG_FORMAT.
+        user_log_level: Log level of the tasks' own messages through `flyte.logger`. Sets USER_LOG_LEVEL.
+        debug: Whether the tasks start an editor in the container, to debug them in the web console, on clusters that offer
+            it. Default: False.
+        disable_run_cache: Accepted for the official SDK, which then packages the code again. A deployed task is packaged
+            already, so this has no effect. For fresh outputs, pass `overwrite_cache=True`.
+        preserve_original_types: None or False. For the types of outputs, use `run.outputs(as_types=...)`.
         timeout: Maximum seconds to start the run, for all calls together, or a timedelta. It does not limit the run.
             Default: the client's for each call.
         client: The client for the calls. Default: the task's.
-        authoring: Arguments of the official SDK for tasks whose code is here, such as `copy_style` and `log_level`. They
-            have no effect; a warning says so, once.
+        authoring: Arguments of the official SDK for tasks whose code is here, such as `copy_style` and `dry_run`. Only
+            their defaults are accepted.
 
     Raises:
-        TypeError: A value has the wrong type.
-        ValueError: The mode, the name, `on_existing`, the scope, the timeout or a number is invalid.
+        TypeError: A value has the wrong type, or an argument does not exist.
+        ValueError: The mode, the name, `on_existing`, the scope, the timeout or a number is invalid, or an argument is only
+            for tasks whose code is here.
     """
     if mode not in (None, "remote"):
-        raise ValueError(f"mode must be 'remote', not {mode!r}: this package runs deployed tasks on a control plane")
-    note("with_runcontext", authoring, _AUTHORING, stacklevel=3)
+        raise ValueError(
+            f"mode must be 'remote', not {mode!r}: flyte-remote runs deployed tasks on a control plane. To run the code of a "
+            "task on this machine, use the official SDK (the distribution `flyte`)"
+        )
+    refuse("with_runcontext", authoring, _AUTHORING)
+    if preserve_original_types:
+        raise ValueError("preserve_original_types cannot be True; pass run.outputs(as_types={...}) the types to read")
+    if not isinstance(disable_run_cache, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"disable_run_cache takes True or False, not {disable_run_cache!r}")
     return Runner(
         RunContext(
             name=name,
@@ -169,6 +273,13 @@ def with_runcontext(
             run_base_dir=run_base_dir,
             max_action_concurrency=max_action_concurrency,
             custom_context=custom_context,
+            version=version,
+            notifications=notifications,
+            run_start_time=run_start_time,
+            log_level=log_level,
+            log_format=log_format,
+            user_log_level=user_log_level,
+            debug=debug,
             timeout=None if timeout is None else seconds("timeout", timeout),
             client=client,
         )
@@ -185,13 +296,43 @@ async def _start(
         details = task
     else:
         raise TypeError(f"run takes a deployed task, as Task.get gives it, not {type(task).__name__}")
+    if context.version is not None and context.version != details.version:
+        details = await _version_of(details, context.version)
     if by_position:
         raise details.positional_inputs(len(by_position))
-    message = details.inputs(inputs)
+    message = details.encode_inputs(inputs)
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}
     client = context.client or details.client
     scope = client.scope(context.project or details.project or None, context.domain or details.domain or None)
     context = context.named()
-    created = await create(context, client, scope, what, details.spec, message, details.queue)
+    run_spec = context.spec(scope, details.queue)
+    created = await create(context, client, scope, what, details.spec, message, run_spec)
     return Run(created, client)
+
+
+async def _version_of(details: TaskDetails, version: str) -> TaskDetails:
+    """Fetch another version of a task."""
+    if details.overridden:
+        raise ValueError(
+            f"version={version!r} cannot be combined with an override of version {details.version!r}; get that version "
+            "with Task.get, and override it"
+        )
+    return await TaskDetails.fetch.aio(
+        details.name,
+        version,
+        project=details.project or None,
+        domain=details.domain or None,
+        client=details.client,
+    )
+
+
+async def _start_again(context: RunContext, run_name: str, what: Rerun, inputs: Mapping[str, Any]) -> Run:
+    """Start a run like an earlier one."""
+    if context.version is not None:
+        raise ValueError("a rerun has the definition of the earlier run; to run another version, use run")
+    client = resolve_client(context.client)
+    details = await RunDetails.get.aio(run_name, client=client)
+    place = details.action_id.run or RunIdentifier()
+    scope = client.scope(context.project or place.project, context.domain or place.domain)
+    return Run(await create_again(details, scope, context.named(), what, inputs), client)

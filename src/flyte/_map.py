@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import partial
 from typing import Any
 
 from flyte.errors import BaseRuntimeError, RemoteTaskUsageError
@@ -11,49 +22,103 @@ from flyte_rpc.sync import bridge
 
 from .controller.controller import awaited, current
 from .remote._task import LazyEntity
-from .remote.tasks.details import TaskDetails, require_context
+from .remote.tasks.calling import require_context
+from .remote.tasks.details import TaskDetails
 
 
-def map(
-    task: TaskDetails | LazyEntity,
-    items: Iterable[Any],
-    *,
-    concurrency: int = 100,
-    return_exceptions: bool = False,
-    **common: Any,
-) -> Any:
-    """Call a task once for each item, from within a task.
+class Results(Awaitable[list[Any]], AsyncIterable[Any]):
+    """The results of `flyte.map` in async code: `await` gives the list, `async for` one after the other."""
 
-    Args:
-        task: The task.
-        items: Its inputs. Each item is a mapping of inputs by name, or the value of the only input that is not in `common`.
-            They are consumed one by one, as calls begin.
-        concurrency: Maximum number of concurrent calls, at least 1. Default: 100.
-        return_exceptions: Whether to return exceptions of failed calls as results. Default: False; the first one is raised,
-            and running calls are aborted.
-        common: Inputs that are the same for all calls.
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, list[Any]]]) -> None:
+        """Keep how to start the calls, which begin when the results are awaited."""
+        self._work = work
 
-    Returns:
-        The results in the order of the items; in async code, an awaitable of them.
+    def __await__(self) -> Generator[Any, Any, list[Any]]:
+        return self._work().__await__()
 
-    Raises:
-        TypeError: `task` is not a deployed task.
-        RemoteTaskUsageError: The code does not run in a task, or inputs are missing or unknown.
-        ValueError: `concurrency` is below 1.
-        BaseRuntimeError: A call failed.
-    """
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for result in await self._work():
+            yield result
+
+
+class _Map:
+    """`flyte.map` and `flyte.map.aio`."""
+
+    __name__ = __qualname__ = "map"
+
+    def __call__(
+        self,
+        task: TaskDetails | LazyEntity,
+        items: Iterable[Any],
+        *,
+        concurrency: int = 100,
+        return_exceptions: bool = False,
+        **common: Any,
+    ) -> Any:
+        """Call a task once for each item, from within a task.
+
+        Args:
+            task: The task.
+            items: Its inputs. Each item is a mapping of inputs by name, or the value of the only input that is not in
+                `common`. They are consumed one by one, as calls begin.
+            concurrency: Maximum number of concurrent calls, at least 1. Default: 100.
+            return_exceptions: Whether to return exceptions of failed calls as results. Default: False; the first one is
+                raised, and running calls are aborted.
+            common: Inputs that are the same for all calls.
+
+        Returns:
+            The results in the order of the items; in async code, an awaitable of them.
+
+        Raises:
+            TypeError: `task` is not a deployed task.
+            RemoteTaskUsageError: The code does not run in a task, or inputs are missing or unknown.
+            ValueError: `concurrency` is below 1.
+            BaseRuntimeError: A call failed.
+
+        Each call uses the RPCs of `TaskDetails.__call__`.
+        """
+        if bridge.in_event_loop():
+            return self.aio(task, items, concurrency=concurrency, return_exceptions=return_exceptions, **common)
+        _check(task, concurrency)
+        details = task.fetch() if isinstance(task, LazyEntity) else task
+        try:
+            return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
+        except BaseRuntimeError as error:
+            raise error.with_traceback(
+                None
+            ) from error.__cause__  # the frames of the bridge say nothing about the child
+
+    def aio(
+        self,
+        task: TaskDetails | LazyEntity,
+        items: Iterable[Any],
+        *,
+        concurrency: int = 100,
+        return_exceptions: bool = False,
+        **common: Any,
+    ) -> Results:
+        """Call a task once for each item: the async form of `flyte.map`, with the same arguments and errors.
+
+        Returns:
+            The results in the order of the items: `await` them for a list, or loop with `async for`, which begins when all
+            calls have ended.
+        """
+        _check(task, concurrency)
+        return Results(partial(_awaited, task, iter(items), concurrency, return_exceptions, common))
+
+    def __repr__(self) -> str:
+        return "<function flyte.map>"
+
+
+map = _Map()
+
+
+def _check(task: TaskDetails | LazyEntity, concurrency: int) -> None:
     if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
     if concurrency < 1:
         raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
     require_context(task.name)
-    if bridge.in_event_loop():
-        return _awaited(task, iter(items), concurrency, return_exceptions, common)
-    details = task.fetch() if isinstance(task, LazyEntity) else task
-    try:
-        return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
-    except BaseRuntimeError as error:
-        raise error.with_traceback(None) from error.__cause__  # the frames of the bridge say nothing about the child
 
 
 async def _awaited(

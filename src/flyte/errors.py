@@ -10,7 +10,8 @@
         AppFailedError, AppDeletedError
       BlockingCallError               a blocking call that would wait for itself
       BaseRuntimeError                a task failed, as opposed to a call
-        RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children
+        RuntimeUserError, RuntimeSystemError, RuntimeUnknownError and their children. Some of them exist only so that
+        programs for the official SDK can name them: nothing here builds images or packages code.
       RpcError                        a call failed; one subclass per gRPC status
         UnavailableError
           EndpointError               nothing at the endpoint speaks gRPC or Connect
@@ -66,6 +67,7 @@ from flyte_rpc.redaction import redact
 __all__ = [
     "AbortedError",
     "ActionAbortedError",
+    "ActionNotFoundError",
     "AlreadyExistsError",
     "AppDeletedError",
     "AppFailedError",
@@ -74,44 +76,64 @@ __all__ = [
     "BaseRuntimeError",
     "BlockingCallError",
     "BlockingCallWarning",
+    "CodeBundleError",
+    "ConditionAlreadyExistsError",
+    "ConditionFailedError",
+    "ConditionNotFoundError",
+    "ConditionTimedoutError",
     "ConnectionLostError",
+    "CustomError",
     "DataLossError",
     "DeadlineExceededError",
     "DecodeError",
+    "DeploymentError",
     "EndpointError",
     "FailedPreconditionError",
     "FlyteError",
     "FlyteWarning",
+    "ImageBuildError",
     "ImagePullBackOffError",
     "InitializationError",
+    "InlineIOMaxBytesBreached",
     "InternalError",
     "InvalidArgumentError",
     "InvalidImageNameError",
+    "InvalidPackageError",
     "LogsNotYetAvailableError",
     "MaxQueuedTimeExceededError",
     "MaxRuntimeExceededError",
+    "ModuleLoadError",
+    "NonRecoverableError",
     "NotDoneError",
     "NotFoundError",
+    "NotInTaskContextError",
     "OOMError",
+    "OnlyAsyncIOSupportedError",
     "OutOfRangeError",
+    "ParameterMaterializationError",
     "PermissionDeniedError",
     "PhaseSpellingWarning",
     "PrimaryContainerNotFoundError",
     "RemoteTaskNotFoundError",
     "RemoteTaskUsageError",
     "ResourceExhaustedError",
+    "RestrictedTypeError",
     "RetriesExhaustedError",
     "RpcCancelledError",
     "RpcError",
+    "RuntimeDataValidationError",
     "RuntimeSystemError",
     "RuntimeUnknownError",
     "RuntimeUserError",
+    "SlowDownError",
     "Status",
     "TaskInterruptedError",
     "TaskTimeoutError",
+    "TraceDoesNotAllowNestedTasksError",
     "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
+    "UnionRpcError",
     "UnknownError",
     "UploadTimeoutError",
     "WaitTimeoutError",
@@ -186,14 +208,10 @@ class BaseRuntimeError(FlyteError, RuntimeError):
             code: The machine-readable reason. Default: the name of the class.
             worker: Where the failure happened, if known.
         """
-        super().__init__(redact(message))
+        self.message = redact(message)
+        super().__init__(self.message)
         self.code = code or type(self).__name__
         self.worker = worker
-
-    @property
-    def message(self) -> str:
-        """The failure message."""
-        return str(self)
 
 
 class RuntimeUserError(BaseRuntimeError):
@@ -222,12 +240,43 @@ class LogsNotYetAvailableError(BaseRuntimeError):
     kind = "system"
 
 
-class RemoteTaskNotFoundError(RuntimeUserError, LookupError):
+class _MissingError(RuntimeUserError, NotFoundError):
+    """Base of errors about missing resources that the official SDK treats as errors of tasks."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class RemoteTaskNotFoundError(_MissingError):
     """No deployed task has this name and version."""
+
+
+class ActionNotFoundError(_MissingError):
+    """The run has no such action."""
+
+
+class ConditionNotFoundError(_MissingError):
+    """The action has no such condition."""
+
+
+class ConditionAlreadyExistsError(RuntimeUserError, AlreadyExistsError):
+    """The action has a condition of this name already."""
+
+
+class ConditionFailedError(RuntimeUserError):
+    """A condition failed while a task waited for it."""
+
+
+class ConditionTimedoutError(RuntimeUserError, TimeoutError):
+    """Nobody signaled a condition in time."""
 
 
 class RemoteTaskUsageError(RuntimeUserError, TypeError):
     """A deployed task was called or overridden incorrectly."""
+
+
+class InlineIOMaxBytesBreached(RuntimeUserError, ValueError):
+    """The inputs of a call are larger than `max_inline_io_bytes` of its task."""
 
 
 class TaskTimeoutError(RuntimeUserError, TimeoutError):
@@ -260,6 +309,66 @@ class RetriesExhaustedError(RuntimeUserError):
 
 class InvalidImageNameError(RuntimeUserError):
     """The image's name cannot be parsed."""
+
+
+class NotInTaskContextError(RemoteTaskUsageError):
+    """The code requires a running task, and does not run in one."""
+
+
+class NonRecoverableError(RuntimeUserError):
+    """A task failed in a way that a retry cannot fix."""
+
+
+class CustomError(RuntimeUserError):
+    """A task raised an exception of a class that this process does not know."""
+
+
+class RuntimeDataValidationError(RuntimeUserError, ValueError):
+    """A value does not fit the type of its input or output."""
+
+
+class RestrictedTypeError(RuntimeUserError, TypeError):
+    """The type cannot be used for this purpose."""
+
+
+class DeploymentError(RuntimeUserError):
+    """A task could not be deployed."""
+
+
+class ImageBuildError(RuntimeUserError):
+    """An image could not be built."""
+
+
+class CodeBundleError(RuntimeUserError):
+    """The code of a task could not be packaged."""
+
+
+class ModuleLoadError(RuntimeUserError):
+    """A module of a task cannot be imported."""
+
+
+class SlowDownError(RuntimeUserError):
+    """A task asked its caller to make fewer calls."""
+
+
+class OnlyAsyncIOSupportedError(RuntimeUserError):
+    """Blocking code was used where only async code works."""
+
+
+class ParameterMaterializationError(RuntimeUserError):
+    """The value of a parameter of an app cannot be fetched."""
+
+
+class TraceDoesNotAllowNestedTasksError(RuntimeUserError):
+    """A traced function called a task."""
+
+
+class InvalidPackageError(RuntimeUserError):
+    """An image names a system package that does not exist."""
+
+
+UnionRpcError = RpcError
+"""The official SDK's name for `RpcError`."""
 
 
 class ImagePullBackOffError(RuntimeUserError):

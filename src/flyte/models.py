@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import enum
+import uuid
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+
+import attrs
 
 from flyte_rpc.lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from ._context import TaskContext
     from .types import NativeInterface
 
-__all__ = ["ActionPhase", "DeploymentStatus", "DesiredState", "NativeInterface", "UnknownPhase"]
+__all__ = [
+    "MAX_INLINE_IO_BYTES",
+    "ActionID",
+    "ActionPhase",
+    "CheckpointPaths",
+    "CodeBundle",
+    "DeploymentStatus",
+    "DesiredState",
+    "GroupData",
+    "NativeInterface",
+    "PathRewrite",
+    "RawDataPath",
+    "TaskContext",
+    "UnknownPhase",
+]
 
 
 class _LowerCase(enum.StrEnum):
@@ -181,4 +200,173 @@ _SUCCESS = frozenset({ActionPhase.SUCCEEDED, ActionPhase.RECOVERED})
 _TERMINAL = _SUCCESS | {ActionPhase.FAILED, ActionPhase.ABORTED, ActionPhase.TIMED_OUT}
 
 
-__getattr__, __dir__ = lazy_exports(__name__, {"flyte.types": ("NativeInterface",)})
+MAX_INLINE_IO_BYTES = 10 * 2**20
+"""Default limit for the size of the inputs, and of the outputs, of a call: 10 MiB."""
+
+
+@attrs.frozen(kw_only=True)
+class ActionID:
+    """The identifier of an action within a run.
+
+    Args:
+        name: Name of the action; "a0" is the root action.
+        run_name: Name of the run. Default: `name`.
+        project: Project id.
+        domain: Domain id.
+        org: Organization.
+    """
+
+    name: str
+    run_name: str = attrs.field(default=attrs.Factory(lambda self: self.name, takes_self=True))
+    project: str | None = None
+    domain: str | None = None
+    org: str | None = None
+
+    @classmethod
+    def create_random(cls) -> ActionID:
+        """Return an identifier with a random name."""
+        return cls(name=str(uuid.uuid4()))
+
+    def new_sub_action(self, name: str | None = None) -> ActionID:
+        """Return the identifier of another action of the same run.
+
+        Args:
+            name: Its name. Default: a random one.
+        """
+        return attrs.evolve(self, name=name or str(uuid.uuid4()))
+
+    def unique_id_str(self, salt: str | None = None) -> str:
+        """Return `project-domain-run-action`.
+
+        Args:
+            salt: Text to append after a dash. Default: none.
+        """
+        parts = [str(self.project), str(self.domain), self.run_name, self.name, *([] if salt is None else [salt])]
+        return "-".join(parts)
+
+
+def _set(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+    if not value:
+        raise ValueError(f"PathRewrite.{attribute.name} must not be empty")
+
+
+@attrs.frozen
+class PathRewrite:
+    """The replacement of a prefix of paths.
+
+    Args:
+        old_prefix: The prefix to replace.
+        new_prefix: The prefix to put in its place.
+
+    Raises:
+        ValueError: A prefix is empty, or both are equal.
+    """
+
+    old_prefix: str = attrs.field(validator=_set)
+    new_prefix: str = attrs.field(validator=_set)
+
+    def __attrs_post_init__(self) -> None:
+        if self.old_prefix == self.new_prefix:
+            raise ValueError(f"PathRewrite replaces {self.old_prefix!r} with itself")
+
+    @classmethod
+    def from_str(cls, pattern: str) -> PathRewrite:
+        """Parse `old->new`.
+
+        Raises:
+            ValueError: The text has another form.
+        """
+        old, arrow, new = pattern.partition("->")
+        if not arrow or "->" in new:
+            raise ValueError(f"a path rewrite has the form 'old->new', not {pattern!r}")
+        return cls(old, new)
+
+    def __str__(self) -> str:
+        return f"{self.old_prefix}->{self.new_prefix}"
+
+
+@attrs.frozen(kw_only=True)
+class RawDataPath:
+    """A location for large data of tasks.
+
+    Args:
+        path: URI or directory.
+        path_rewrite: A replacement for paths below it. Default: none.
+    """
+
+    path: str
+    path_rewrite: PathRewrite | None = None
+
+    def get_random_remote_path(self, file_name: str | None = None) -> str:
+        """Return a new location below the path. Nothing is created.
+
+        Args:
+            file_name: Name to append after the random part. Default: none.
+        """
+        parts = [self.path.rstrip("/"), uuid.uuid4().hex, *([file_name] if file_name else [])]
+        return "/".join(parts)
+
+
+@attrs.frozen
+class GroupData:
+    """A group of actions.
+
+    Args:
+        name: Name of the group.
+    """
+
+    name: str
+
+
+@attrs.frozen
+class CheckpointPaths:
+    """Locations of checkpoints.
+
+    Args:
+        prev_checkpoint_path: The checkpoint of the previous attempt, if there was one.
+        checkpoint_path: Where this attempt stores its own.
+    """
+
+    prev_checkpoint_path: str | None
+    checkpoint_path: str | None
+
+
+@attrs.frozen
+class CodeBundle:
+    """The packaged code of a task.
+
+    Args:
+        computed_version: Hash of the code.
+        destination: Directory to extract it to. Default: ".".
+        tgz: URI of the archive, if the code is in files.
+        pkl: URI of the pickle, if the code comes from a notebook.
+        downloaded_path: Where it was extracted, if it was.
+        files: Names of the files in it, if known.
+
+    Raises:
+        ValueError: Neither `tgz` nor `pkl` is given.
+    """
+
+    computed_version: str
+    destination: str = "."
+    tgz: str | None = None
+    pkl: str | None = None
+    downloaded_path: Path | None = None
+    files: list[str] | None = attrs.field(default=None, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.tgz is None and self.pkl is None:
+            raise ValueError("CodeBundle needs tgz or pkl")
+
+    def with_downloaded_path(self, path: Path) -> CodeBundle:
+        """Return a copy that was extracted to a path."""
+        return attrs.evolve(self, downloaded_path=path)
+
+
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "flyte._context": ("TaskContext",),
+        "flyte.types": ("NativeInterface",),
+    },
+)

@@ -157,16 +157,31 @@ def test_in_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestArgumentsOfTheOfficialSdk:
-    def test_authoring_arguments_of_runs_are_noted_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("flyte.access.authoring._noted", set())
-        with pytest.warns(UserWarning, match=r"copy_style, log_level of the official SDK have no effect") as caught:
-            flyte.with_runcontext("remote", copy_style="all", log_level=10)
-            flyte.with_runcontext(mode="remote", log_level=10)
-        assert len(caught) == 1 and caught[0].filename == __file__
-        with pytest.raises(TypeError, match="unexpected keyword argument 'dry_run'"):
-            flyte.with_runcontext(dry_run=True)
+    @pytest.mark.parametrize(
+        "arguments", [{"copy_style": "all"}, {"dry_run": True}, {"interactive_mode": True}, {"tracked": True}]
+    )
+    def test_arguments_for_code_on_this_machine_are_refused(self, arguments: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=r"cannot honor .* the official SDK \(the distribution `flyte`\)"):
+            flyte.with_runcontext(**arguments)
+
+    def test_their_defaults_are_accepted(self) -> None:
+        flyte.with_runcontext(
+            "remote",
+            copy_style="loaded_modules",
+            copy_bundle_to=None,
+            dry_run=False,
+            interactive_mode=None,
+            reset_root_logger=False,
+            tracked=False,
+            preserve_original_types=False,
+            disable_run_cache=True,
+        )
+        with pytest.raises(TypeError, match="unexpected keyword argument 'dry'"):
+            flyte.with_runcontext(dry=True)
         with pytest.raises(ValueError, match="mode must be 'remote', not 'local'"):
             flyte.with_runcontext("local")  # type: ignore[arg-type]  # which is the point
+        with pytest.raises(ValueError, match=r"run.outputs\(as_types"):
+            flyte.with_runcontext(preserve_original_types=True)
 
     def test_authoring_arguments_are_noted_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("flyte.access.authoring._noted", set())

@@ -71,6 +71,16 @@ def mapped(n: int, broken: bool = False) -> list[str]:
 
 
 @flyte.workflow
+async def mapped_later(n: int) -> list[int]:
+    """Use the async forms: a list, one result after the other, and single calls."""
+    listed = await flyte.map.aio(_multiply, range(n), y=3)
+    streamed = [result async for result in flyte.map.aio(_multiply, range(n), y=4)]
+    handle = await _multiply.aio(x=1, y=5)
+    details = await (await _multiply.fetch.aio()).aio(x=1, y=6)
+    return [*listed, *streamed, handle, details]
+
+
+@flyte.workflow
 def nested(val: int) -> int:
     """Call a task that calls tasks."""
     return _in_sequence(val=val)

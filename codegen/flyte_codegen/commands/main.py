@@ -42,7 +42,7 @@ def run(argv: list[str] | None) -> int:
         if arguments.command == "diff":
             return _diff(settings, arguments)
         if arguments.command == "report":
-            return _report(settings, strict=arguments.strict, json=arguments.json)
+            return _report(settings, strict=arguments.strict, json=arguments.json, names=arguments.names)
         return _generate(settings, force=arguments.force) if arguments.command == "generate" else _check(settings)
     except CodegenError as cause:
         _show(cause.diagnostics)
@@ -85,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
             text = "fail if an RPC has neither an entity method nor a reason in [exclude]"
             sub.add_argument("--strict", action="store_true", help=text)
+            text = "a TOML file with the names of another SDK, to list after the RPCs with what they are here"
+            sub.add_argument("--names", type=Path, help=text)
         if name == "explain":
             sub.add_argument(
                 "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
@@ -157,11 +159,13 @@ def _check(settings: config.Config) -> int:
     return 0
 
 
-def _report(settings: config.Config, *, strict: bool, json: bool) -> int:
+def _report(settings: config.Config, *, strict: bool, json: bool, names: Path | None) -> int:
+    from .names import foreign_names
     from .report import as_json, report, summary
 
     reaches = report(settings)
-    print(as_json(reaches) if json else "\n".join(map(str, reaches)))
+    foreign = [] if names is None else foreign_names(names)
+    print(as_json(reaches, foreign) if json else "\n".join(map(str, [*reaches, *foreign])))
     print(summary(reaches), file=sys.stderr)
     return int(strict and not all(reach.decided for reach in reaches))
 

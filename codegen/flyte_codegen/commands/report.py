@@ -14,6 +14,8 @@ from flyte_codegen.definitions.operations import OPERATION
 from flyte_codegen.pipeline import link, read_api
 from flyte_codegen.python.type_names import Naming
 
+from .names import ForeignName
+
 _STREAMS = "the client streams, which entity methods do not support"
 _INTERNAL = "a service for calls between servers, judging by its name"
 
@@ -61,13 +63,17 @@ def report(config: Config) -> list[Reach]:
     return sorted((attrs.evolve(r, excluded="") if r.methods else r for r in found), key=lambda reach: reach.rpc)
 
 
-def as_json(reaches: Iterable[Reach]) -> str:
-    """Format as a JSON list of objects with `rpc`, `methods`, `excluded` (a reason or null) and `long_running`."""
-    data = [
+def as_json(reaches: Iterable[Reach], names: Iterable[ForeignName] = ()) -> str:
+    """Format as a JSON list of objects with `rpc`, `methods`, `excluded` (a reason or null) and `long_running`.
+
+    Names of another SDK follow, as objects with `name` and `lacking` (a reason or null).
+    """
+    data: list[dict[str, object]] = [
         {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
         for r in reaches
     ]
-    return json.dumps(data, indent=1)
+    others: list[dict[str, object]] = [{"name": each.name, "lacking": each.reason or None} for each in names]
+    return json.dumps(data + others, indent=1)
 
 
 def summary(reaches: Iterable[Reach]) -> str:

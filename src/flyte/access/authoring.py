@@ -49,3 +49,26 @@ def note(
             "in flyte-remote, which does not write or deploy tasks",
             stacklevel=stacklevel,
         )
+
+
+def refuse(function: str, arguments: Mapping[str, Any], harmless: Mapping[str, Collection[object]]) -> None:
+    """Refuse arguments that only the official SDK can honor.
+
+    Args:
+        function: The function that received them.
+        arguments: Their values by name.
+        harmless: The arguments of the official SDK, and for each the values that ask for nothing.
+
+    Raises:
+        TypeError: The official SDK has no such argument either.
+        ValueError: A value asks for something.
+    """
+    for name, value in arguments.items():
+        if name not in harmless:
+            raise TypeError(f"flyte.{function}() got an unexpected keyword argument {name!r}")
+        if not any(value is each or (isinstance(value, str) and value == each) for each in harmless[name]):
+            raise ValueError(
+                f"flyte.{function}() cannot honor {name}={value!r}: it is about tasks whose code is on this machine, and "
+                "flyte-remote runs deployed tasks. Use the official SDK (the distribution `flyte`) to package, deploy or "
+                "run code"
+            )

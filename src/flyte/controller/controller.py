@@ -79,7 +79,7 @@ class DeployedTask(Protocol):
     def typed_interface(self) -> TypedInterface: ...
     @property
     def task_id(self) -> TaskIdentifier | None: ...
-    def inputs(self, values: Mapping[str, Any]) -> Inputs: ...
+    def encode_inputs(self, values: Mapping[str, Any]) -> Inputs: ...
 
 
 class Controller:
@@ -111,7 +111,7 @@ class Controller:
             TypeError: An input has the wrong type.
             ValueError: An input is out of range, or the inputs together are too large.
         """
-        inputs = details.inputs(values)
+        inputs = details.encode_inputs(values)
         inputs.context = [KeyValuePair(key=k, value=v) for k, v in ctx().custom_context.items()]
         counted = hashing.without_ignored(inputs, details.template.metadata)
         digest = hashing.sha256(hashing.canonical(counted))
@@ -254,6 +254,15 @@ def submit(details: DeployedTask, values: Mapping[str, Any]) -> Any:
         return bridge.run(work)
     except BaseRuntimeError as error:
         raise error.with_traceback(None) from error.__cause__  # the frames of the bridge say nothing about the child
+
+
+def submit_later(details: DeployedTask, values: Mapping[str, Any]) -> Coroutine[Any, Any, Any]:
+    """Call a task from within a task, as `submit` does in async code.
+
+    Returns:
+        A coroutine with the task's result.
+    """
+    return awaited(current().call(details, values))
 
 
 async def awaited(work: Coroutine[Any, Any, Any]) -> Any:

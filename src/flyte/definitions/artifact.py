@@ -5,9 +5,14 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import attrs
+
+from flyte_rpc.lazy import resolve
+from flyte_rpc.sync.decorators import blocking
 
 if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.core.artifact_id import ArtifactVersionId
@@ -17,6 +22,18 @@ KIND_KEY = "flyte.io/kind"
 
 Kind = Literal["model", "data", "generic"]
 CardFormat = Literal["html", "md", "json", "yaml", "csv", "tsv", "png", "jpg", "jpeg"]
+CardType = Kind
+_MEDIA_TYPES: dict[str, str] = {
+    "html": "text/html",
+    "md": "text/markdown",
+    "json": "application/json",
+    "yaml": "application/yaml",
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+}
 Granularity = Literal["hour", "day", "week", "month"]
 
 
@@ -95,6 +112,43 @@ class Card:
     format: CardFormat = "html"
     card_type: Kind = "generic"
 
+    @blocking
+    @classmethod
+    async def create_from(
+        cls,
+        *,
+        content: str | None = None,
+        local_path: str | Path | None = None,
+        format: CardFormat = "html",
+        card_type: Kind = "generic",
+    ) -> Card:
+        """Upload a page, and return the card for it.
+
+        Args:
+            content: The page as text.
+            local_path: A file with the page, instead of `content`.
+            format: File format, which decides about the media type. Default: "html".
+            card_type: Kind of card. Default: "generic".
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: Neither or both of `content` and `local_path` are given, or the format or kind does not exist.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `DataProxyService.CreateUploadLocation`, and uploads to the returned link.
+        """
+        one_of("format", format, CardFormat)
+        one_of("card_type", card_type, Kind)
+        if (content is None) == (local_path is None):
+            raise ValueError("Card.create_from takes either content= or local_path=")
+        upload = resolve("flyte.remote:upload_file")
+        with TemporaryDirectory() as folder:
+            path = Path(folder, f"{card_type}.{format}") if local_path is None else Path(local_path)
+            if content is not None:
+                path.write_text(content, "utf-8")
+            _, uri = await upload.aio(path, content_type=_MEDIA_TYPES[format], progress=False)
+        return Card(uri=uri, format=format, card_type=card_type)
+
 
 @attrs.frozen(kw_only=True)
 class Metadata:
@@ -122,6 +176,48 @@ class Metadata:
     partitions: Mapping[str, Any] | None = None
     parents: Sequence[str | ArtifactVersionId | HasVersionId] | None = None
     version_from_content: bool = False
+
+    @classmethod
+    def create_model_metadata(
+        cls,
+        *,
+        name: str,
+        version: str | None = None,
+        description: str | None = None,
+        card: Card | None = None,
+        framework: str | None = None,
+        model_type: str | None = None,
+        architecture: str | None = None,
+        task: str | None = None,
+        modality: Sequence[str] = ("text",),
+        serial_format: str = "safetensors",
+        attrs: Mapping[str, str] | None = None,
+    ) -> Metadata:
+        """Return the metadata of a model: of kind "model", with the usual attributes.
+
+        Args:
+            name: Name of the artifact.
+            version: The version. Default: a new one each time.
+            description: Description.
+            card: A page about the model.
+            framework: The framework, such as "pytorch".
+            model_type: The type of model, such as "transformer".
+            architecture: The architecture, such as "LlamaForCausalLM".
+            task: What it does, such as "text-generation".
+            modality: Kinds of data that it processes. Default: text.
+            serial_format: File format. Default: "safetensors".
+            attrs: Further attributes. Those of the other arguments win.
+        """
+        fields = {
+            "framework": framework or "",
+            "model_type": model_type or "",
+            "architecture": architecture or "",
+            "task": task or "",
+            "modality": modality if isinstance(modality, str) else ",".join(modality),
+            "serial_format": serial_format,
+        }
+        every = {**(attrs or {}), KIND_KEY: "model", **fields}
+        return cls(name=name, version=version, description=description, attrs=every, card=card, kind="model")
 
 
 def new(value: T, metadata: Metadata) -> T:

@@ -17,6 +17,8 @@ _UNITS = {
     "K": 1000.0,
 }
 _DEVICE_CLASSES = ("NVIDIA", "TPU", "NEURON", "AMD", "HABANA", "APPLE_SILICON")
+_OFFICIAL_CLASSES = {"GPU": "NVIDIA", "AMD_GPU": "AMD", "HABANA_GAUDI": "HABANA"}
+"""Names of the official SDK for device classes."""
 
 # Short names of devices, and the names that clusters label machines with.
 DEVICES = {
@@ -36,6 +38,10 @@ DEVICES = {
 }
 
 
+def _device_class(name: str) -> str:
+    return _OFFICIAL_CLASSES.get(name, name)
+
+
 @attrs.frozen
 class Device:
     """Accelerators of one kind.
@@ -44,13 +50,25 @@ class Device:
         quantity: Number of devices, at least 1.
         device: Kind of device, such as "A100" or "T4"; None for any.
         partition: Slice of a device, such as "1g.5gb". Default: whole devices.
-        device_class: "NVIDIA", "TPU", "NEURON", "AMD", "HABANA" or "APPLE_SILICON". Default: "NVIDIA".
+        device_class: "NVIDIA", "TPU", "NEURON", "AMD", "HABANA" or "APPLE_SILICON". The official SDK's names "GPU",
+            "AMD_GPU" and "HABANA_GAUDI" are accepted, too. Default: "NVIDIA".
+
+    Raises:
+        ValueError: The quantity or the class is invalid.
     """
 
     quantity: int = attrs.field(default=1, validator=[attrs.validators.instance_of(int), attrs.validators.ge(1)])
     device: str | None = None
     partition: str | None = None
-    device_class: str = attrs.field(default="NVIDIA", validator=attrs.validators.in_(_DEVICE_CLASSES))
+    device_class: str = attrs.field(
+        default="NVIDIA",
+        converter=_device_class,
+        validator=attrs.validators.in_(_DEVICE_CLASSES),
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.device in (*_DEVICE_CLASSES, *_OFFICIAL_CLASSES):
+            raise ValueError(f"Device.device is {self.device!r}, which is a class; write device_class={self.device!r}")
 
 
 def _quantity(argument: str, value: Any, *, numbers: bool) -> str:

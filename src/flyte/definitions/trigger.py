@@ -11,6 +11,7 @@ from flyte_rpc.arguments import text, texts, whole
 from flyte_rpc.typeguards import is_mapping
 
 from .automation import UINT32, Automation, Binding, Cron, FixedRate, OnArtifact, TriggeredPartition, TriggerTime
+from .notifications import Notifications, check_notifications
 
 if TYPE_CHECKING:
     from typing import TypedDict, Unpack
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
         max_action_concurrency: int | None
         labels: Mapping[str, str] | None
         annotations: Mapping[str, str] | None
-        notifications: str | None
+        notifications: Notifications | None
         custom_context: Mapping[str, str] | None
 
 
@@ -89,6 +90,10 @@ def _inputs(instance: object, attribute: attrs.Attribute[Any], value: object) ->
             raise TypeError(f"Trigger.inputs takes names of inputs, not {name!r}")
 
 
+def _notified(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_notifications(f"Trigger.{attribute.name}", value)
+
+
 def _concurrency(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is None:
         return
@@ -122,7 +127,8 @@ class Trigger:
         max_action_concurrency: Maximum number of concurrent actions of a run, at least 2; 0 for the platform's limit. Default: 0.
         labels: Labels of the runs.
         annotations: Annotations of the runs.
-        notifications: Name of a notification rule on the server. Default: no notifications.
+        notifications: Whom to notify when a run ends: the name of a rule on the server, or notifications of `flyte.notify`.
+            Default: nobody.
         custom_context: Texts for `flyte.ctx().custom_context` in the tasks of the runs.
         stored_inputs: Inputs that are already on the server, instead of values in `inputs` and of `custom_context`.
             `TriggerDetails.trigger` sets it.
@@ -144,7 +150,7 @@ class Trigger:
     max_action_concurrency: int | None = attrs.field(default=None, validator=_concurrency)
     labels: Mapping[str, str] | None = attrs.field(default=None, converter=_copied, validator=_texts, hash=False)
     annotations: Mapping[str, str] | None = attrs.field(default=None, converter=_copied, validator=_texts, hash=False)
-    notifications: str | None = attrs.field(default=None, validator=_word)
+    notifications: Notifications | None = attrs.field(default=None, validator=_notified, hash=False)
     custom_context: Mapping[str, str] | None = attrs.field(
         default=None, converter=_copied, validator=_texts, hash=False
     )

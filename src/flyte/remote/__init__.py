@@ -10,14 +10,16 @@ if TYPE_CHECKING:
 
     from ._action import Action
     from ._common import TimeFilter
+    from ._docker_config import docker_config
     from ._domain import Domain
     from ._project import Project
     from ._run import Run
-    from ._secret import Secret
+    from ._secret import Secret, SecretTypes
     from ._task import LazyEntity, Task, TaskVersion
     from ._upload import upload_dir, upload_file
     from ._user import AuthMetadata, PublicClient, User
     from .apps.app import App
+    from .apps.definition import AppSpec
     from .artifacts.artifact import Artifact
     from .artifacts.group import ArtifactGroup
     from .artifacts.partition_schema import PartitionSchema
@@ -42,6 +44,7 @@ __all__ = [
     "ActionInputs",
     "ActionOutputs",
     "App",
+    "AppSpec",
     "Artifact",
     "ArtifactGroup",
     "AuthMetadata",
@@ -61,6 +64,7 @@ __all__ = [
     "Run",
     "RunDetails",
     "Secret",
+    "SecretTypes",
     "SettingOrigin",
     "Settings",
     "Task",
@@ -76,6 +80,7 @@ __all__ = [
     "TriggerRevision",
     "User",
     "auth_metadata",
+    "docker_config",
     "upload_dir",
     "upload_file",
 ]
@@ -90,11 +95,13 @@ __getattr__, __dir__ = lazy_exports(
         "._domain": ("Domain",),
         "._project": ("Project",),
         "._run": ("Run",),
-        "._secret": ("Secret",),
+        "._docker_config": ("docker_config",),
+        "._secret": ("Secret", "SecretTypes"),
         "._task": ("LazyEntity", "Task", "TaskVersion"),
         "._upload": ("upload_dir", "upload_file"),
         "._user": ("AuthMetadata", "PublicClient", "User"),
         ".apps.app": ("App",),
+        ".apps.definition": ("AppSpec",),
         ".logs.line": ("LogLine",),
         ".artifacts.artifact": ("Artifact",),
         ".artifacts.group": ("ArtifactGroup",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -236,15 +237,34 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
 
     @blocking
     async def rerun(
-        self, /, *, name: str | None = None, on_existing: Literal["reuse", "error"] | None = None, **changes: Any
+        self,
+        /,
+        *,
+        name: str | None = None,
+        on_existing: Literal["reuse", "error"] | None = None,
+        recover: bool = False,
+        action_name: str = "a0",
+        force_rerun_action: str | Sequence[str] | None = None,
+        allow_missing_outputs: bool = False,
+        env_vars: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        **changes: Any,
     ) -> Run:
-        """Start a new run with the same task definition and the same inputs, except for the changes.
+        """Start a new run with the same task definition, settings and inputs, except for the changes.
 
         Args:
             name: Name of the new run. Default: a random one.
             on_existing: What to do if a run of that name exists: "reuse" returns it, "error" raises an
                 `AlreadyExistsError`. Default: return it if it has the same task and inputs, else raise the error.
-            changes: New values of inputs, by name.
+            recover: Whether to keep the results of actions that succeeded, and run only the others. Default: False.
+                Servers that cannot recover run all actions.
+            action_name: The action whose task and inputs to use. Default: "a0", the root action.
+            force_rerun_action: With `recover`, names of actions to run although they succeeded.
+            allow_missing_outputs: Whether to start even if the outputs of this run were deleted. Then the client cannot
+                check that its inputs still exist. Default: False.
+            env_vars: Environment variables to add or change.
+            labels: Labels to add or change.
+            changes: New values of inputs, by name. If an input has the name of an argument, use `flyte.run`.
 
         Returns:
             The new run.
@@ -252,17 +272,19 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         Raises:
             RemoteTaskUsageError: The input does not exist; nothing was started.
             TypeError: An input has the wrong type; nothing was started.
-            ValueError: The name or `on_existing` is invalid; nothing was started.
+            ValueError: The name or `on_existing` is invalid, or arguments conflict; nothing was started.
             AlreadyExistsError: The name is taken by a run with another task or other inputs.
-            NotFoundError: The run or its inputs no longer exist.
+            NotFoundError: The run, the action or its inputs no longer exist.
             RpcError: The call failed; the subclass says how.
 
-        Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`.
+        Calls `RunService.GetRunDetails`, `DataProxyService.GetActionData` and `UploadInputs`, and `RunService.CreateRun`;
+        with an action `RunService.GetActionDetails`, and for missing outputs `RunService.GetActionDataURIs`.
         """
-        from .launch.rerun import rerun
+        from .launch.rerun import Rerun, rerun
         from .launch.run_context import RunContext
 
+        what = Rerun(action_name, recover, force_rerun_action, allow_missing_outputs)
+        context = RunContext(name=name, on_existing=on_existing, env_vars=env_vars, labels=labels).named()
         details = await self.details.aio()
         scope = self.client.scope(**self._scope)
-        context = RunContext(name=name, on_existing=on_existing).named()
-        return Run(await rerun(details.action, scope, context, changes), self.client)
+        return Run(await rerun(details, scope, context, what, changes), self.client)

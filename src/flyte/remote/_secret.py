@@ -27,6 +27,8 @@ from flyte_rpc.redaction import hiding
 from flyte_rpc.sync.decorators import blocking, fetching
 
 SecretType = Literal["regular", "image_pull"]
+SecretTypes = SecretType
+"""The official SDK's name for `SecretType`."""
 _TYPES: dict[str, TypeOfSecret] = {"regular": TypeOfSecret.GENERIC, "image_pull": TypeOfSecret.IMAGE_PULL_SECRET}
 _ORGANIZATION = ("image_pull",)
 """Types that are not specific to a project and belong to the organization."""

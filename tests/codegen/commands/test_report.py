@@ -151,3 +151,20 @@ def test_what_is_said_to_be_called_by_hand_is_called_there() -> None:
         service, method = rpc.split(".")[-2:]
         source = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text("utf-8")
         assert f"{service}.{names.snake(method).upper()}" in source, f"{module} does not call {rpc}"
+
+
+def test_names_of_another_sdk_follow(tmp_path: Path, run: Report) -> None:
+    table = tmp_path / "names.toml"
+    table.write_text('[same]\n"sdk.Book" = ["get"]\n[lacking]\n"sdk.Shelf" = "use Book"\n')
+    code, out, _ = run("--names", str(table))
+    assert code == 0 and out.splitlines()[-3:] == [
+        "sdk.Book -> the same",
+        "sdk.Book.get -> the same",
+        "sdk.Shelf -> lacking: use Book",
+    ]
+    _, out, _ = run("--names", str(table), "--json")
+    assert json.loads(out)[-1] == {"name": "sdk.Shelf", "lacking": "use Book"}
+    for wrong in ("[same", '[same]\n"a" = 1', '[lacking]\n"a" = ""'):
+        table.write_text(wrong)
+        code, out, shown = run("--names", str(table))
+        assert code == 1 and out == "" and "write a table `same`" in shown

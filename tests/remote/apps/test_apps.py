@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import pickle
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+import flyte
 from flyte._client import use_client
 from flyte.errors import AbortedError, InitializationError, NotFoundError, UnimplementedError
 from flyte.models import DeploymentStatus, DesiredState
-from flyte.remote import App
+from flyte.remote import App, AppSpec
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
 from flyte_api.messages.flyteidl2.app.app_definition import (
     Identifier,
@@ -337,3 +339,60 @@ async def test_bad_listings_send_nothing(apps: Apps, client: Client, arguments: 
     with pytest.raises((TypeError, ValueError), match=complaint):
         App.listall(client=client, **arguments)
     assert apps.requests == []
+
+
+# --- plain definitions -----------------------------------------------------------------------------------------------
+
+
+async def test_an_app_from_plain_values(client: Client) -> None:
+    spec = AppSpec(
+        image="i:1",
+        args=["serve"],
+        port=80,
+        env_vars={"A": "b"},
+        resources=flyte.Resources(cpu=("1", "2"), gpu=flyte.GPU("T4", 1)),
+        min_replicas=1,
+        max_replicas=2,
+        scaledown_after=timedelta(minutes=5),
+        service_account="sa",
+    )
+    app = await App.create.aio("plain", spec, {"team": "a"}, client=client)
+    sent = app.pb2.spec
+    assert sent is not None and sent.container is not None and sent.extended_resources is not None
+    assert (app.name, app.labels, sent.container.image, sent.container.args) == (
+        "plain",
+        {"team": "a"},
+        "i:1",
+        ["serve"],
+    )
+    assert [port.container_port for port in sent.container.ports] == [80]
+    assert [(pair.key, pair.value) for pair in sent.container.env] == [("A", "b")]
+    assert sent.container.resources is not None
+    assert {entry.name.name: entry.value for entry in sent.container.resources.requests} == {"CPU": "1", "GPU": "1"}
+    assert sent.autoscaling is not None and sent.autoscaling.replicas is not None
+    assert (sent.autoscaling.replicas.min, sent.autoscaling.replicas.max) == (1, 2)
+    newer = await App.replace.aio("plain", AppSpec(image="i:2"), "newer", client=client)
+    assert newer.revision == 2 and newer.labels == {"team": "a"}
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: AppSpec(image=""), ValueError, "AppSpec.image must not be empty"),
+        (lambda: AppSpec(image="i", port=70000), ValueError, "at most 65535"),
+        (lambda: AppSpec(image="i", min_replicas=2), ValueError, "below min_replicas"),
+        (lambda: AppSpec(image="i", command="sh"), TypeError, "a list of texts"),  # type: ignore[arg-type]
+        (lambda: AppSpec(image="i", env_vars={"A": 1}), TypeError, "AppSpec.env_vars"),  # type: ignore[dict-item]
+        (lambda: AppSpec(image="i", resources=2), TypeError, "takes a Resources"),  # type: ignore[arg-type]
+    ],
+)
+def test_plain_values_that_are_invalid(make: Callable[[], object], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
+        make()
+
+
+async def test_a_name_needs_a_spec_and_a_message_has_one(client: Client) -> None:
+    with pytest.raises(TypeError, match="needs a spec"):
+        await App.create.aio("plain", client=client)
+    with pytest.raises(TypeError, match="a message has both already"):
+        await App.create.aio(message(), labels={"a": "b"}, client=client)

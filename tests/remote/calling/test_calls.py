@@ -11,7 +11,8 @@ import pytest
 
 import flyte
 from flyte.devbox import Devbox
-from flyte.remote import Action, Run, TaskDetails
+from flyte.errors import NotInTaskContextError, RemoteTaskUsageError
+from flyte.remote import Action, Run, Task, TaskDetails
 from remote import flows
 
 Start = Callable[..., Run]
@@ -64,6 +65,26 @@ def test_map(deployed: dict[str, TaskDetails]) -> None:
     assert result(deployed["mapped"], n=5) == ["0", "3", "6", "9", "12"]
     assert result(deployed["mapped"], n=3, broken=True) == ["0", "TypeError", "6"]
     assert result(deployed["mapped"], n=0) == []
+
+
+def test_async_forms(deployed: dict[str, TaskDetails]) -> None:
+    assert result(deployed["mapped_later"], n=3) == [0, 3, 6, 0, 4, 8, 5, 6]
+
+
+def test_async_forms_are_checked_when_they_are_called(multiply: TaskDetails) -> None:
+    handle = Task.get(multiply.name, version=multiply.version)
+    for call in (
+        lambda: flyte.map.aio(multiply, [1]),
+        lambda: flyte.map(handle, [1]),
+        lambda: multiply.aio(x=1),
+        lambda: handle.aio(x=1),
+    ):
+        with pytest.raises(NotInTaskContextError, match="can be called only from within another task"):
+            call()
+    with pytest.raises(RemoteTaskUsageError, match="by name only"):
+        handle.aio(1)
+    with pytest.raises(TypeError, match="map takes a deployed task"):
+        flyte.map.aio(len, [1])  # type: ignore[arg-type]  # which is the point
 
 
 def test_nesting(deployed: dict[str, TaskDetails]) -> None:

@@ -17,7 +17,13 @@ import pytest
 import flyte
 from flyte import Backoff, Cache, Device, Resources, RetryStrategy, Secret, Timeout
 from flyte.devbox import Devbox
-from flyte.errors import RemoteTaskNotFoundError, RemoteTaskUsageError
+from flyte.errors import (
+    InlineIOMaxBytesBreached,
+    NotFoundError,
+    RemoteTaskNotFoundError,
+    RemoteTaskUsageError,
+    RuntimeUserError,
+)
 from flyte.remote import LazyEntity, Task, TaskDetails
 from flyte_api.messages.flyteidl2.core.tasks import K8sPod, TaskTemplate
 from flyte_api.messages.flyteidl2.task.task_definition import TaskDetails as TaskDetailsMessage
@@ -121,6 +127,38 @@ def test_versions_and_auto_version(project: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("FLYTE_ACTION_NAME", "a0")
     monkeypatch.setenv("FLYTE_TASK_VERSION", "c")
     assert flyte.ctx() and current.fetch().version == "c"
+
+
+def test_handles_from_details(multiply: TaskDetails) -> None:
+    handle = TaskDetails.get(multiply.name, version=multiply.version)
+    assert handle == Task.get(multiply.name, version=multiply.version)
+    assert handle.fetch().task_id == multiply.task_id
+    with pytest.raises(ValueError, match="either version= or auto_version="):
+        TaskDetails.get(multiply.name)
+    listed = Task.listall(by_task_name=multiply.name).first()
+    assert listed is not None and listed.entrypoint is False
+
+
+def test_the_old_name_of_encode_inputs(multiply: TaskDetails) -> None:
+    with pytest.warns(DeprecationWarning, match="call encode_inputs") as caught:
+        old = multiply.inputs({"x": 1})
+    assert old == multiply.encode_inputs({"x": 1}) and caught[0].filename == __file__
+
+
+def test_inputs_that_are_too_large(multiply: TaskDetails) -> None:
+    small = multiply.override(max_inline_io_bytes=3)
+    with pytest.raises(InlineIOMaxBytesBreached, match="the limit is 3") as caught:
+        flyte.run(small, x=1)
+    assert isinstance(caught.value, ValueError), "so that both forms of except work"
+
+
+def test_a_missing_task_is_missing_in_every_sense(box: Devbox) -> None:
+    with pytest.raises(RemoteTaskNotFoundError, match="No task named 'nope'") as caught:
+        Task.get("nope", auto_version="latest").fetch()
+    error = caught.value
+    assert isinstance(error, NotFoundError) and isinstance(error, RuntimeUserError) and isinstance(error, LookupError)
+    assert (error.code, error.kind, error.message) == ("RemoteTaskNotFoundError", "user", str(error))
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_lazy_entities_can_be_pickled(multiply: TaskDetails) -> None:

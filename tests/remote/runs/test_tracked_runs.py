@@ -149,3 +149,26 @@ async def test_a_run_is_aborted(run: TrackedRun, client: Client) -> None:
 def test_a_server_without_tracked_runs(box: Devbox) -> None:
     with pytest.raises(UnimplementedError, match="ListRuns"):
         TrackedRun.listall().first()
+
+
+async def test_plain_values(client: Client, run: TrackedRun) -> None:
+    named = await TrackedRun.create.aio("r9", "train.model", task_version="v1", run_start_time=BEGUN, client=client)
+    assert (named.name, named.task_name) == ("r9", "train.model")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    sent = run.action_update("b", "FAILED", attempt=2, group="g", error="out of luck", output_uri="s3://o", at=at)
+    event = sent.event
+    assert event is not None and event.id is not None and event.id.run is not None and event.error_info is not None
+    assert (event.id.run.name, event.id.name, event.attempt, event.phase) == (run.name, "b", 2, Phase.FAILED)
+    assert (sent.parent_name, sent.group, event.error_info.message) == ("a0", "g", "out of luck")
+    assert event.updated_time is not None and event.updated_time.to_datetime() == at
+    assert event.outputs is not None and event.outputs.output_uri == "s3://o"
+    assert run.action_update("a0", "running").parent_name == ""
+    (status,) = await run.report.aio([sent])
+    assert status.code == 0
+    with pytest.raises(ValueError, match="phase is 'over'; the phases are queued"):
+        run.action_update("b", "over")
+    with pytest.raises(ValueError, match="attempt"):
+        run.action_update("b", "running", attempt=0)
+    for task, version in (("train.model", None), (None, "v1")):
+        with pytest.raises(TypeError, match="task_version goes with the name of a task"):
+            await TrackedRun.create.aio("r9", task, task_version=version, client=client)

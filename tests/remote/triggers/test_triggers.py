@@ -24,6 +24,7 @@ from flyte.errors import (
     RemoteTaskUsageError,
     UnimplementedError,
 )
+from flyte.notify import Email, NamedDelivery
 from flyte.remote import TaskDetails, Trigger, TriggerDetails, TriggerRevision
 from flyte.types import literals_to_python
 from flyte_api.messages.flyteidl2.cluster.payload import SelectClusterRequestOperation
@@ -640,3 +641,21 @@ def test_a_server_without_triggers_says_so(box: Devbox, multiply: TaskDetails) -
     ):
         with pytest.raises(UnimplementedError, match="TriggerService"):
             call()
+
+
+async def test_identifiers_metadata_and_status(client: Client) -> None:
+    created = await Trigger.create.aio(nightly(), "etl.report", client=client)
+    details = await created.get_details.aio()
+    assert created.id.name is not None and details.id.name == created.id.name
+    assert (created.id.name.name, created.id.name.task_name, details.id.revision) == ("nightly", "etl.report", 1)
+    assert details.status.deployed_at is not None and details.status.deployed_at.to_datetime() == details.deployed_at
+    assert details.metadata == (details.pb2.metadata or type(details.metadata)())
+
+
+async def test_notifications_are_deployed_and_read_back(client: Client) -> None:
+    told = (
+        Email(on_phase="failed", recipients="a@b.c", html_body="<p>"),
+        NamedDelivery(on_phase="aborted", name="ops"),
+    )
+    created = await Trigger.create.aio(nightly(notifications=told), "etl.report", client=client)
+    assert (await created.get_details.aio()).trigger.notifications == told

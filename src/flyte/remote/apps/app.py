@@ -10,8 +10,6 @@ from typing import ClassVar, Self
 
 from flyte._client import resolve_client
 from flyte.errors import AbortedError, AlreadyExistsError, FlyteError, NotFoundError
-from flyte.models import DeploymentStatus, DesiredState, UnknownPhase
-from flyte.remote._callable import CallableFlag
 from flyte.remote._common import console_url
 from flyte_api.messages.flyteidl2.app.app_definition import App as AppMessage
 from flyte_api.messages.flyteidl2.app.app_definition import Condition, Meta, Spec, SpecDesiredState
@@ -23,6 +21,8 @@ from flyte_rpc.entities.time_limit import expiring
 from flyte_rpc.sync.decorators import blocking, fetching, streaming
 
 from . import status
+from .app_state import AppState
+from .definition import AppSpec
 from .logged_app import LoggedApp
 from .messages import (
     ACTIVATED,
@@ -30,6 +30,7 @@ from .messages import (
     SERVED,
     checked_reason,
     checked_spec,
+    described,
     located,
     named,
     successor,
@@ -40,7 +41,7 @@ from .waiting import WaitFor, check_wait, states, states_until, time_limit
 _log = logging.getLogger("flyte.remote")
 
 
-class App(LoggedApp):
+class App(AppState, LoggedApp):
     """An app: a long-running program that answers requests, such as a model or a dashboard."""
 
     _REPR: ClassVar[tuple[str, ...]] = (
@@ -53,47 +54,27 @@ class App(LoggedApp):
         """The app's page in the web console. Its own address is `endpoint`."""
         return console_url(self.client, self.domain, self.project, "apps", self.name)
 
-    @property
-    def condition(self) -> Condition | None:
-        """The latest condition, with its message and time; None before the first."""
-        return status.condition(self.pb2)
-
-    @property
-    def deployment_status(self) -> DeploymentStatus | UnknownPhase:
-        """The state of the deployment when this was read; `unspecified` if none is set, or such as `unknown(42)`."""
-        return status.deployment_status(self.pb2)
-
-    @property
-    def desired_state(self) -> DesiredState | UnknownPhase:
-        """The requested state when this was read, or `unspecified`."""
-        return status.desired_state(self.pb2)
-
-    @property
-    def is_active(self) -> CallableFlag:
-        """Whether the app was up when this was read. Also a method: `is_active()`."""
-        return CallableFlag(status.is_active(self.pb2))
-
-    @property
-    def is_deactivated(self) -> CallableFlag:
-        """Whether the app was down when this was read: stopped, or on no cluster. Also a method: `is_deactivated()`."""
-        return CallableFlag(status.is_deactivated(self.pb2))
-
     @fetching
     @classmethod
     @within_timeout
     async def create(
         cls,
-        app: AppMessage,
+        app: AppMessage | str,
+        spec: AppSpec | Spec | None = None,
+        labels: Mapping[str, str] | None = None,
         *,
         timeout: float | timedelta | None = None,
         project: str | None = None,
         domain: str | None = None,
         client: Client | None = None,
     ) -> Self:
-        """Create an app, or replace an existing app of that name. Existing labels stay if `app` has none.
+        """Create an app, or replace an existing app of that name. Existing labels stay if none are given.
 
         Args:
-            app: The app, with a name and a container or pod. Missing parts of its identifier are filled in.
+            app: Name of the app, at most 30 characters. Or a message with a name and a container or pod; missing parts
+                of its identifier are filled in.
+            spec: What the app runs, with a name. A message is accepted, too.
+            labels: Labels, with a name. Default: none.
             timeout: Maximum seconds for all calls together, retries included, or a timedelta. Default: the client's
                 for each.
             project, domain: Ids. Default: the app's own, else the client's.
@@ -109,7 +90,7 @@ class App(LoggedApp):
         Calls `AppService.Create`, and `Get` and `Update` for an existing app.
         """
         caller = resolve_client(client)
-        message = located("app", app, caller, project, domain)
+        message = located("app", described(app, spec, labels), caller, project, domain)
         try:
             return await cls._create.aio(message, client=caller)
         except (AlreadyExistsError, AbortedError) as error:
@@ -127,7 +108,7 @@ class App(LoggedApp):
     async def replace(
         cls,
         name: str,
-        updated_app_spec: Spec,
+        updated_app_spec: AppSpec | Spec,
         reason: str,
         labels: Mapping[str, str] | None = None,
         *,

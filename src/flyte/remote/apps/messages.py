@@ -7,9 +7,11 @@ from copy import copy
 from typing import TypedDict
 
 from flyte_api.messages.flyteidl2.app.app_definition import App, Identifier, Meta, Spec, SpecDesiredState
-from flyte_rpc.arguments import text
+from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.client import Client
 from flyte_rpc.codec.message import which_one_of
+
+from .definition import AppSpec
 
 
 class Named(TypedDict):
@@ -36,8 +38,10 @@ def checked_spec(argument: str, spec: object) -> Spec:
         TypeError: The argument has the wrong type.
         ValueError: It has neither a container nor a pod.
     """
+    if isinstance(spec, AppSpec):
+        spec = spec.to_message()
     if not isinstance(spec, Spec):
-        raise TypeError(f"{argument} takes a message flyteidl2.app.Spec, not {type(spec).__name__}")
+        raise TypeError(f"{argument} takes an AppSpec or a message flyteidl2.app.Spec, not {type(spec).__name__}")
     if not which_one_of(spec, "app_payload")[0]:
         raise ValueError(f"{argument} has nothing to run; set its container or pod")
     return spec
@@ -70,6 +74,22 @@ def located(argument: str, app: object, client: Client, project: str | None, dom
     sent_metadata.id = Identifier(org=held.org or client.org, project=scope.project, domain=scope.domain, name=name)
     sent.metadata = sent_metadata
     return sent
+
+
+def described(name: object, spec: object, labels: Mapping[str, str] | None) -> object:
+    """Return the message for the arguments of `App.create`; a message stays as it is.
+
+    Raises:
+        TypeError: An argument has the wrong type, or is missing.
+    """
+    if not isinstance(name, str):
+        if spec is not None or labels is not None:
+            raise TypeError("spec and labels go with the name of an app; a message has both already")
+        return name
+    if spec is None:
+        raise TypeError(f"App.create({name!r}) needs a spec: App.create({name!r}, AppSpec(image=...))")
+    metadata = Meta(id=Identifier(name=name), labels=texts("labels", labels or {}))
+    return App(metadata=metadata, spec=checked_spec("spec", spec))
 
 
 def named(app: App) -> Named:

@@ -15,7 +15,7 @@ from flyte.errors import (
 )
 from flyte_api.entities.run import run_summary
 from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
-from flyte_api.messages.flyteidl2.common.run import OffloadedInputData, Relation
+from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_api.messages.flyteidl2.task.run import Labels, RunSpec
@@ -41,9 +41,9 @@ async def create(
     scope: Scope,
     what: Mapping[str, Any],
     spec: TaskSpec,
-    inputs: Inputs,
-    queue: str | None = None,
-    relation: Relation | None = None,
+    inputs: Inputs | None,
+    run_spec: RunSpec,
+    stored: OffloadedInputData | None = None,
 ) -> RunMessage:
     """Create a run of `what`: a `task_id` or a `task_spec`.
 
@@ -53,9 +53,9 @@ async def create(
         scope: Project and domain to run in.
         what: The task, as a field of the request.
         spec: The definition of the task.
-        inputs: Its inputs.
-        queue: The task's own queue.
-        relation: How the run is related to another.
+        inputs: Its inputs; None if only `stored` knows them.
+        run_spec: The settings as a message.
+        stored: Inputs that are on the server already. Default: store `inputs`.
 
     Returns:
         The message of the new run, or of the existing run of that name.
@@ -71,12 +71,7 @@ async def create(
         existing = await find(new)
         if existing is not None:
             return await _accepted(new, existing, context)
-    run_spec = context.spec(scope, queue)
-    if relation is not None:
-        run_spec.relation = relation
-    upload = UploadInputsRequest(**names, **what, inputs=inputs, base_dir=run_spec.run_base_dir)
-    project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
-    offloaded = await upload_inputs(client, Operation.UPLOAD_INPUTS, project, upload)
+    offloaded = stored or await _store(client, scope, {**names, **what}, inputs or Inputs(), run_spec.run_base_dir)
     request = CreateRunRequest(
         **names,
         **what,
@@ -101,6 +96,14 @@ async def create(
     if context.on_existing != "reuse":
         await require_same(new, existing)
     return _summary(existing)
+
+
+async def _store(
+    client: Client, scope: Scope, fields: Mapping[str, Any], inputs: Inputs, base_dir: str
+) -> OffloadedInputData | None:
+    upload = UploadInputsRequest(**fields, inputs=inputs, base_dir=base_dir)
+    project = ProjectIdentifier(organization=scope.org, domain=scope.domain, name=scope.project)
+    return await upload_inputs(client, Operation.UPLOAD_INPUTS, project, upload)
 
 
 async def _accepted(new: NewRun, existing: RunDetails, context: RunContext) -> RunMessage:

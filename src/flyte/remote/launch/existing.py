@@ -51,7 +51,7 @@ class NewRun(NamedTuple):
     run_id: RunIdentifier
     task_id: TaskIdentifier | None
     spec: TaskSpec
-    inputs: Inputs
+    inputs: Inputs | None
 
 
 async def find(new: NewRun) -> RunDetails | None:
@@ -83,7 +83,9 @@ async def require_same(new: NewRun, existing: RunDetails) -> None:
         RpcError: A call failed.
     """
     action = existing.action or ActionDetails()
-    difference = _other_task(new, action) or _other_inputs(new, await _inputs(new, action))
+    difference = _other_task(new, action)
+    if not difference and new.inputs is not None:
+        difference = _other_inputs(new.inputs, await _inputs(new, action))
     if difference:
         raise taken(new, f"but {difference}")
 
@@ -131,11 +133,11 @@ async def _inputs(new: NewRun, action: ActionDetails) -> Inputs:
     return reply.inputs or Inputs()
 
 
-def _other_inputs(new: NewRun, existing: Inputs) -> str:
+def _other_inputs(new: Inputs, existing: Inputs) -> str:
     if not existing.literals:
         return ""
     current = {item.name: item.value or LiteralMessage() for item in existing.literals}
-    wanted = {item.name: item.value or LiteralMessage() for item in new.inputs.literals}
+    wanted = {item.name: item.value or LiteralMessage() for item in new.literals}
     names = [
         name
         for name in {**wanted, **current}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Mapping
+from copy import deepcopy
+from datetime import datetime
 from typing import Any, Literal
 
 import attrs
 
 from flyte._context import ctx
+from flyte.definitions.notifications import Notifications, check_notifications
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
@@ -23,13 +27,16 @@ from flyte_api.messages.flyteidl2.task.run import (
     RawDataStorage,
     RunSpec,
 )
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.messages.google.protobuf.wrappers import BoolValue
 from flyte_rpc.arguments import text, texts
 from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.codec.deprecation import quietly
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _RANDOM = "bcdfghjklmnpqrstvwxz2456789"
 """Characters of random names: no vowels, so that no words result, and no lookalikes."""
+LogFormat = Literal["console", "json"]
 _SCOPES = {"global": CacheLookupScope.GLOBAL, "project-domain": CacheLookupScope.PROJECT_DOMAIN}
 
 
@@ -49,6 +56,25 @@ def _run_name(instance: object, attribute: attrs.Attribute[Any], value: str | No
 def _count(instance: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"{attribute.name} takes an integer of at least 0, not {value!r}")
+
+
+def _level(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError(f"{attribute.name} takes a level of `logging`, such as logging.DEBUG, not {value!r}")
+    known = logging.getLevelNamesMapping()
+    if isinstance(value, str) and value.upper() not in known:
+        raise ValueError(f"{attribute.name} has {value!r}; the levels are {', '.join(known)}")
+
+
+def _notified(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    check_notifications(attribute.name, value)
+
+
+def _moment(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not isinstance(value, datetime):
+        raise TypeError(f"{attribute.name} takes a datetime, not {type(value).__name__}")
 
 
 @attrs.frozen
@@ -77,6 +103,15 @@ class RunContext:
     on_existing: Literal["reuse", "error"] | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.in_(("reuse", "error")))
     )
+    version: str | None = None
+    notifications: Notifications | None = attrs.field(default=None, validator=_notified, hash=False)
+    run_start_time: datetime | None = attrs.field(default=None, validator=_moment)
+    log_level: int | str | None = attrs.field(default=None, validator=_level)
+    user_log_level: int | str | None = attrs.field(default=None, validator=_level)
+    log_format: LogFormat | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.in_(("console", "json")))
+    )
+    debug: bool = False
 
     def named(self) -> RunContext:
         """Return these settings, with a random name if they have none.
@@ -95,28 +130,61 @@ class RunContext:
 
     def settings(self, queue: str | None = None) -> RunSpec:
         """Build the settings that do not depend on where and by whom the run is started."""
-        return RunSpec(
-            labels=Labels(values=dict(self.labels)) if self.labels else None,
-            annotations=Annotations(values=dict(self.annotations)) if self.annotations else None,
-            envs=Envs(values=pairs(self.env_vars)) if self.env_vars else None,
-            interruptible=None if self.interruptible is None else BoolValue(value=self.interruptible),
-            queue=self.queue or queue or "",
-            cache_config=self._cache(),
-            raw_data_storage=RawDataStorage(raw_data_prefix=self.raw_data_path) if self.raw_data_path else None,
-            run_base_dir=self.run_base_dir or "",
-            security_context=SecurityContext(run_as=Identity(k8s_service_account=self.service_account))
-            if self.service_account
-            else None,
-            max_action_concurrency=self.max_action_concurrency or 0,
-        )
+        spec = RunSpec(queue=queue or "")
+        self.apply(spec)
+        return spec
 
-    def _cache(self) -> CacheConfig | None:
-        if not self.overwrite_cache and self.cache_lookup_scope is None:
-            return None
-        scope = _SCOPES.get(self.cache_lookup_scope or "")
-        return CacheConfig(
-            overwrite_cache=self.overwrite_cache, cache_lookup_scope=scope or CacheLookupScope.UNSPECIFIED
-        )
+    def inherited(self, spec: RunSpec) -> RunSpec:
+        """Build the run spec of a rerun: the settings of the earlier run, with these on top."""
+        copied = deepcopy(spec)
+        copied.relation = copied.recover = None
+        if quietly(copied, "related_to") is not None:
+            copied.related_to = None
+        self.apply(copied)
+        return copied
+
+    def apply(self, spec: RunSpec) -> None:
+        """Write these settings to a run spec. Those that are not set leave it unchanged, and mappings are merged."""
+        if self.labels:
+            labels = spec.labels or Labels()
+            spec.labels = Labels(values={**labels.values, **self.labels})
+        if self.annotations:
+            annotations = spec.annotations or Annotations()
+            spec.annotations = Annotations(values={**annotations.values, **self.annotations})
+        if environment := self._environment():
+            envs = spec.envs or Envs()
+            spec.envs = Envs(values=pairs({**{pair.key: pair.value for pair in envs.values}, **environment}))
+        if self.interruptible is not None:
+            spec.interruptible = BoolValue(value=self.interruptible)
+        if self.overwrite_cache or self.cache_lookup_scope is not None:
+            cache = spec.cache_config or CacheConfig()
+            spec.cache_config = CacheConfig(
+                overwrite_cache=self.overwrite_cache or cache.overwrite_cache,
+                cache_lookup_scope=_SCOPES.get(self.cache_lookup_scope or "", cache.cache_lookup_scope),
+            )
+        if self.raw_data_path:
+            spec.raw_data_storage = RawDataStorage(raw_data_prefix=self.raw_data_path)
+        if self.service_account:
+            spec.security_context = SecurityContext(run_as=Identity(k8s_service_account=self.service_account))
+        if self.run_start_time is not None:
+            spec.run_start_time = Timestamp.of(self.run_start_time)
+        if self.notifications is not None:
+            from .notifications import set_notifications
+
+            set_notifications(spec, self.notifications)
+        spec.queue = self.queue or spec.queue
+        spec.run_base_dir = self.run_base_dir or spec.run_base_dir
+        spec.max_action_concurrency = self.max_action_concurrency or spec.max_action_concurrency
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment variables. `env_vars` override those of the logging settings."""
+        settings = {
+            "LOG_LEVEL": _number(self.log_level),
+            "USER_LOG_LEVEL": _number(self.user_log_level),
+            "LOG_FORMAT": self.log_format,
+            "_F_E_VS": "1" if self.debug else None,
+        }
+        return {**{name: value for name, value in settings.items() if value is not None}, **(self.env_vars or {})}
 
     def identifiers(self, scope: Scope) -> dict[str, Any]:
         """Return the request fields that identify the run."""
@@ -127,6 +195,13 @@ class RunContext:
     def texts(self) -> list[KeyValuePair]:
         """Return the custom context of the run."""
         return pairs({**ctx().custom_context, **(self.custom_context or {})})
+
+
+def _number(level: int | str | None) -> str | None:
+    """Return the number of a logging level as text."""
+    if level is None:
+        return None
+    return str(logging.getLevelNamesMapping()[level.upper()] if isinstance(level, str) else level)
 
 
 def random_run_name() -> str:

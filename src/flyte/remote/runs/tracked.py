@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Self
 
-from flyte.remote._common import ProjectScoped, console_url
+from flyte._client import resolve_client
+from flyte.remote._common import ActionPhase, Phase, ProjectScoped, console_url
 from flyte_api.entities.run import run_summary
 from flyte_api.entities.tracked_action import TrackedActionBase
 from flyte_api.entities.tracked_action_details import TrackedActionDetailsBase
 from flyte_api.entities.tracked_run import TrackedRunBase
 from flyte_api.entities.tracked_run_details import TrackedRunDetailsBase
 from flyte_api.messages.flyteidl2.common.identifier import ActionIdentifier, RunIdentifier
+from flyte_api.messages.flyteidl2.common.phase import ActionPhase as PhaseNumber
+from flyte_api.messages.flyteidl2.common.run import OffloadedInputData
+from flyte_api.messages.flyteidl2.task.common import OutputReferences
+from flyte_api.messages.flyteidl2.task.run import RunSpec
+from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_api.messages.flyteidl2.workflow.run_definition import ActionDetails as ActionDetailsMessage
+from flyte_api.messages.flyteidl2.workflow.run_definition import ActionEvent, ErrorInfo, ErrorInfoKind
 from flyte_api.messages.flyteidl2.workflow.run_definition import RunDetails as RunDetailsMessage
+from flyte_api.messages.flyteidl2.workflow.tracked_run_service import TrackedActionUpdate
+from flyte_api.messages.google.protobuf.timestamp import Timestamp
+from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.entities.watch import Watch
@@ -132,6 +143,121 @@ class TrackedRun(RunState, TrackedRunBase, ProjectScoped):
         """
         details = await TrackedRunDetails.get.aio(name, project=project, domain=domain, client=client)
         return cls(run_summary(details.pb2, labels=details.labels), details.client)
+
+    @fetching
+    @classmethod
+    @within_timeout
+    async def create(  # pyright: ignore[reportIncompatibleVariableOverride]  # it accepts more
+        cls,
+        name: str,
+        task_id: TaskIdentifier | str | None = None,
+        task_spec: TaskSpec | None = None,
+        offloaded_input_data: OffloadedInputData | None = None,
+        run_spec: RunSpec | None = None,
+        labels: Mapping[str, str] | None = None,
+        run_start_time: datetime | None = None,
+        *,
+        task_version: str | None = None,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Self:
+        """Create a tracked run.
+
+        Args:
+            name: Name of the run, at most 30 characters: lower-case letters, digits and dashes, starting with a
+                letter.
+            task_id: Full name of the task, with `task_version`, or its identifier. The task belongs to the project and
+                domain of the run.
+            task_spec: The task, if it is not deployed.
+            offloaded_input_data: Inputs that were uploaded beforehand.
+            run_spec: Settings of the run.
+            labels: Labels of the run.
+            run_start_time: When it began. Default: now.
+            task_version: Version of the task, if `task_id` is a name.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Raises:
+            TypeError: The version is given without a name of the task, or the name without a version; nothing was sent.
+            ValueError: An argument is invalid; nothing was sent.
+            AlreadyExistsError: The name is taken.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `TrackedRunService.CreateRun`.
+        """
+        caller = resolve_client(client)
+        if isinstance(task_id, str) != (task_version is not None):
+            raise TypeError("task_version goes with the name of a task in task_id; pass both, or a TaskIdentifier")
+        if isinstance(task_id, str):
+            scope = caller.scope(project, domain)
+            task_id = TaskIdentifier(
+                org=scope.org,
+                project=scope.project,
+                domain=scope.domain,
+                name=text("task_id", task_id, 1, 255),
+                version=text("task_version", task_version, 1, 63),
+            )
+        return await super().create.aio(
+            name,
+            task_id,
+            task_spec,
+            offloaded_input_data,
+            run_spec,
+            labels,
+            run_start_time,
+            project=project,
+            domain=domain,
+            client=caller,
+        )
+
+    def action_update(
+        self,
+        name: str,
+        phase: Phase | str,
+        *,
+        attempt: int = 1,
+        parent: str | None = None,
+        group: str = "",
+        error: str | None = None,
+        output_uri: str | None = None,
+        at: datetime | None = None,
+    ) -> TrackedActionUpdate:
+        """Describe the progress of an action, for `report`.
+
+        Args:
+            name: Name of the action; "a0" is the root action, which stands for the run.
+            phase: The phase that it reached, such as "succeeded".
+            attempt: Number of the attempt, from 1. Default: 1.
+            parent: The action that started it. Default: the root action; none for the root action itself.
+            group: Name of a group of actions. Default: none.
+            error: What went wrong, for failed actions.
+            output_uri: Where its outputs are stored.
+            at: When it happened, with a time zone. Default: now.
+
+        Raises:
+            ValueError: An argument is invalid, or the phase does not exist.
+
+        Calls nothing.
+        """
+        moment = Timestamp.of(datetime.now(UTC) if at is None else at)
+        known = str(phase).lower()
+        if known not in set(ActionPhase):
+            raise ValueError(f"phase is {phase!r}; the phases are {', '.join(ActionPhase)}")
+        event = ActionEvent(
+            id=ActionIdentifier(run=self._identity(), name=text("name", name, 1, 30)),
+            attempt=whole("attempt", attempt, 1),
+            phase=PhaseNumber(ActionPhase(known).to_protobuf_value()),
+            updated_time=moment,
+            reported_time=moment,
+            error_info=None if error is None else ErrorInfo(message=error, kind=ErrorInfoKind.USER),
+            outputs=None if output_uri is None else OutputReferences(output_uri=output_uri),
+        )
+        above = parent if parent is not None else "" if name == ROOT_ACTION else ROOT_ACTION
+        return TrackedActionUpdate(event=event, parent_name=above, group=group)
 
     @property
     def url(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from copy import copy
@@ -12,35 +11,35 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from flyte._context import ctx
 from flyte.definitions.policies import Cache
-from flyte.errors import NotFoundError, RemoteTaskUsageError
+from flyte.errors import NotFoundError
+from flyte.models import MAX_INLINE_IO_BYTES
 from flyte.remote._common import console_url
 from flyte_api.entities.task_details import TaskDetailsBase
 from flyte_api.messages.flyteidl2.core.interface import TypedInterface
-from flyte_api.messages.flyteidl2.core.literals import Literal
 from flyte_api.messages.flyteidl2.core.tasks import ResourcesResourceEntry, TaskTemplate
-from flyte_api.messages.flyteidl2.task.common import Inputs, NamedLiteral
+from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 from flyte_api.messages.flyteidl2.task.task_definition import TaskIdentifier, TaskSpec
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
+from flyte_rpc.lazy import resolve
 from flyte_rpc.sync.decorators import blocking, fetching
 
+from .calling import TakesInputs
 from .containers import container_of
-from .lookup import task_not_found
+from .lookup import AutoVersion, check_version, task_not_found
 
 if TYPE_CHECKING:
     from typing import Unpack
 
     from flyte.types import NativeInterface
 
+    from .lazy import LazyEntity
     from .override import Overrides
-
-MAX_INLINE_IO_BYTES = 10 * 2**20
 
 
 @attrs.define(eq=False, repr=False, slots=False)
-class TaskDetails(TaskDetailsBase):
+class TaskDetails(TakesInputs, TaskDetailsBase):
     """The whole definition of one version of a task.
 
     Attributes:
@@ -86,7 +85,39 @@ class TaskDetails(TaskDetailsBase):
         try:
             return await super().fetch.aio(name, version, project=project, domain=domain, client=client)
         except NotFoundError as cause:
-            raise await task_not_found(name, version, project=project, domain=domain, client=client) from cause
+            raise await task_not_found(
+                name, version, project=project, domain=domain, client=client, cause=cause
+            ) from cause
+
+    @classmethod
+    def get(
+        cls,
+        name: str,
+        project: str | None = None,
+        domain: str | None = None,
+        version: str | None = None,
+        auto_version: AutoVersion | None = None,
+        *,
+        client: Client | None = None,
+    ) -> LazyEntity:
+        """Return a handle to a task, like `Task.get`. Use `fetch` for the definition itself.
+
+        Args:
+            name: Full name of the task, at most 255 characters.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            version: The version, at most 63 characters.
+            auto_version: Instead of `version`: "latest" or "current".
+            client: The client for the calls. Default: the current one at the time of the fetch.
+
+        Raises:
+            ValueError: An argument is unusable: neither or both of `version` and `auto_version`, or an empty name.
+
+        Calls nothing.
+        """
+        check_version(name, version, auto_version)
+        handle: type[LazyEntity] = resolve("flyte.remote.tasks.lazy:LazyEntity")
+        return handle(name, project, domain, version, auto_version, client)
 
     _REPR = ("name", "version", "task_type", "interface!s", "overridden=_overridden_or_none")
 
@@ -124,7 +155,7 @@ class TaskDetails(TaskDetailsBase):
         return self.template.interface if self.template.interface is not None else TypedInterface()
 
     @cached_property
-    def interface(self) -> NativeInterface:
+    def interface(self) -> NativeInterface:  # pyright: ignore[reportIncompatibleMethodOverride]  # read like a property
         """Inputs and outputs as Python types."""
         from flyte.types import guess_interface
 
@@ -279,113 +310,4 @@ class TaskDetails(TaskDetailsBase):
             queue=changes.get("queue", self.queue),
             max_inline_io_bytes=changes.get("max_inline_io_bytes", self.max_inline_io_bytes),
             overridden=True,
-        )
-
-    def check_inputs(self, inputs: Mapping[str, Any], *, partial: bool = False) -> None:
-        """Check the names of inputs for a call of this task.
-
-        Args:
-            inputs: The inputs by name.
-            partial: Whether further inputs may follow, so that none counts as missing. Default: False.
-
-        Raises:
-            RemoteTaskUsageError: An input is missing or unknown; all of them are named.
-        """
-        known = self.interface.inputs
-        problems: list[str] = []
-        if unknown := [name for name in inputs if name not in known]:
-            near = difflib.get_close_matches(unknown[0], known, n=1)
-            problems.append(f"has no input {', '.join(unknown)}" + (f" (did you mean {near[0]}?)" if near else ""))
-        missing = [] if partial else [name for name in self.required_args if name not in inputs]
-        if missing:
-            problems.append(f"needs {', '.join(missing)}")
-        if problems:
-            takes = ", ".join(known) or "no inputs"
-            raise RemoteTaskUsageError(f"task {self.name} {' and '.join(problems)}; it takes {takes}")
-
-    def inputs(self, values: Mapping[str, Any]) -> Inputs:
-        """Build the inputs message of a call.
-
-        Args:
-            values: The inputs by name. Defaults fill in omitted inputs. An `Artifact` stands for its value.
-
-        Raises:
-            RemoteTaskUsageError: Inputs are missing or unknown; all of them are named.
-            TypeError: An input has the wrong type.
-            ValueError: An input is out of range, or the inputs exceed `max_inline_io_bytes`.
-        """
-        from flyte.types import inputs_to_literals
-
-        self.check_inputs(values)
-        given = {name: _literal_of(value) for name, value in values.items()}
-        message = Inputs(literals=inputs_to_literals(self.typed_interface, given, self.spec.default_inputs))
-        self.check_size(message)
-        return message
-
-    def check_size(self, message: Inputs) -> None:
-        """Refuse inputs that exceed `max_inline_io_bytes`.
-
-        Raises:
-            ValueError: The inputs are too large. The message names the largest one.
-        """
-        size = len(bytes(message))
-        if size > self.max_inline_io_bytes:
-            largest = max(message.literals, key=lambda item: len(bytes(item)))
-            raise ValueError(
-                f"the inputs of task {self.name} have {size:,} bytes, {len(bytes(largest)):,} of them {largest.name}; "
-                f"the limit is {self.max_inline_io_bytes:,}. Pass less data, pass large data as a File "
-                "(flyte.types.File.from_local), or raise the limit with override(max_inline_io_bytes=...)"
-            )
-
-    def positional_inputs(self, count: int) -> RemoteTaskUsageError:
-        """Return the error for inputs that were given by position, which shows how to name them."""
-        inputs = "".join(f", {name}=..." for name in self.interface.inputs)
-        return RemoteTaskUsageError(
-            f"task {self.name} takes its inputs by name only, and {count} came by position; write flyte.run(task{inputs}), "
-            "or task(...) with these names in another task"
-        )
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Call the task from within another task: it runs as a child action.
-
-        Args:
-            args: Not accepted: the order of inputs is not part of a deployed task.
-            kwargs: The inputs by name.
-
-        Returns:
-            The task's result: None for no outputs, a tuple for several. In async code, an awaitable of it.
-
-        Raises:
-            RemoteTaskUsageError: Inputs are positional, missing or unknown, or the code does not run in a task.
-            TypeError: An input has the wrong type; nothing was submitted.
-            BaseRuntimeError: The child failed, was aborted or timed out; the subclasses say which.
-            RpcError: The child can't be submitted or watched.
-
-        Calls `ActionsService.Enqueue` and `WatchForUpdates`, `DataProxyService.UploadInputs` and `GetActionData`.
-        """
-        if args:
-            raise self.positional_inputs(len(args))
-        self.check_inputs(kwargs)
-        require_context(self.name)
-        from flyte.controller.controller import submit
-
-        return submit(self, kwargs)
-
-
-def _literal_of(value: Any) -> Any:
-    """Return the literal of an artifact, and any other value unchanged. Does not import artifacts."""
-    literal = getattr(value, "literal", None)
-    return literal if isinstance(literal, Literal) else value
-
-
-def require_context(name: str) -> None:
-    """Require that the code runs in a task.
-
-    Raises:
-        RemoteTaskUsageError: The code does not run in a task.
-    """
-    if not ctx():
-        raise RemoteTaskUsageError(
-            f"task {name} is remote: it can be called only from within another task. "
-            "To start it from here, use flyte.run(task, ...)"
         )

@@ -38,7 +38,13 @@ def check_version(name: str, version: str | None, auto_version: str | None) -> N
 
 
 async def task_not_found(
-    name: str, version: str | None, *, project: str | None, domain: str | None, client: Client | None
+    name: str,
+    version: str | None,
+    *,
+    project: str | None,
+    domain: str | None,
+    client: Client | None,
+    cause: RpcError | None = None,
 ) -> RemoteTaskNotFoundError:
     """Return the error for a task or version that the server does not know. Lists tasks once.
 
@@ -48,8 +54,10 @@ async def task_not_found(
         project: Project id. Default: the client's.
         domain: Domain id. Default: the client's.
         client: The client for the call. Default: the current one.
+        cause: The error of the call that did not find it.
     """
-    scope = resolve_client(client).scope(project, domain)
+    client = resolve_client(client)
+    scope = client.scope(project, domain)
     newest: dict[str, str] = {}
     with suppress(RpcError):  # the suggestion is optional, so its errors are ignored
         tasks = TaskBase._list(  # pyright: ignore[reportPrivateUsage]  # `Task.listall` would import this module
@@ -58,12 +66,17 @@ async def task_not_found(
         newest = {task.name: task.version async for task in tasks}
     where = f"{scope.project}/{scope.domain}"
     if name in newest and version is not None:
-        return RemoteTaskNotFoundError(
+        message = (
             f"Task {name!r} has no version {version!r} in {where}; its newest version is {newest[name]!r}. "
             "Pass auto_version='latest' for the newest."
         )
-    wanted = "" if version is None else f" with version {version!r}"
-    message = f"No task named {name!r}{wanted} in {where}."
-    if near := get_close_matches(name, newest, n=1):
-        message += f" Did you mean {near[0]!r}?"
-    return RemoteTaskNotFoundError(message)
+    else:
+        wanted = "" if version is None else f" with version {version!r}"
+        message = f"No task named {name!r}{wanted} in {where}."
+        if near := get_close_matches(name, newest, n=1):
+            message += f" Did you mean {near[0]!r}?"
+    error = RemoteTaskNotFoundError(message)
+    error.endpoint = client.endpoint
+    if cause is not None:
+        error.method, error.request_id, error.attempts = cause.method, cause.request_id, cause.attempts
+    return error

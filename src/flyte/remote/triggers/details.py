@@ -10,8 +10,9 @@ from flyte.definitions.trigger import Trigger
 from flyte.remote._common import ProjectScoped, console_url
 from flyte_api.entities.trigger_details import TriggerDetailsBase
 from flyte_api.entities.trigger_revision import TriggerRevisionBase
-from flyte_api.messages.flyteidl2.common.identifier import TriggerName
+from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier, TriggerName
 from flyte_api.messages.flyteidl2.task.common import TriggerAutomationSpec
+from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerMetadata, TriggerStatus
 from flyte_rpc.arguments import text, whole
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
@@ -104,6 +105,21 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
     """The details of a trigger at one of its revisions."""
 
     @property
+    def id(self) -> TriggerIdentifier:
+        """The identifier: the name with org, project, domain and task, and the revision."""
+        return self.pb2.id or TriggerIdentifier()
+
+    @property
+    def metadata(self) -> TriggerMetadata:
+        """Who deployed and changed the trigger."""
+        return self.pb2.metadata or TriggerMetadata()
+
+    @property
+    def status(self) -> TriggerStatus:
+        """When the trigger was deployed, changed, last started a run, and deleted."""
+        return self.pb2.status or TriggerStatus()
+
+    @property
     def description(self) -> str:
         """The description."""
         return description_of(self.pb2)
@@ -113,7 +129,7 @@ class TriggerDetails(TriggerDetailsBase, TriggerFields):
         """The definition, which can be changed and deployed again.
 
         Inputs that the server has stored are not read back; `stored_inputs` refers to them. Settings that
-        `flyte.Trigger` lacks, such as inline notification rules, are omitted.
+        `flyte.Trigger` lacks, such as emails from a template on the server, are omitted.
 
         Raises:
             ValueError: This release does not know its automation.

@@ -16,6 +16,7 @@ from flyte.definitions.automation import (
     TriggerTime,
 )
 from flyte.definitions.trigger import StoredInputs, Trigger
+from flyte.remote.launch.notifications import notifications_of
 from flyte.remote.launch.run_context import RunContext, pairs
 from flyte.remote.tasks.details import TaskDetails
 from flyte.types import inputs_to_literals, literals_to_python
@@ -75,11 +76,9 @@ def _settings(trigger: Trigger) -> RunSpec:
         overwrite_cache=trigger.overwrite_cache,
         queue=trigger.queue,
         max_action_concurrency=trigger.max_action_concurrency,
+        notifications=trigger.notifications,
     )
-    spec = context.settings()
-    if trigger.notifications is not None:
-        spec.notification_rule_name = trigger.notifications
-    return spec
+    return context.settings()
 
 
 def _inputs(trigger: Trigger, task: TaskDetails) -> Inputs:
@@ -205,7 +204,7 @@ def trigger_of(message: DetailsMessage) -> Trigger:
         max_action_concurrency=run.max_action_concurrency or None,
         labels=run.labels.values if run.labels is not None else None,
         annotations=run.annotations.values if run.annotations is not None else None,
-        notifications=run.notification_rule_name or None,
+        notifications=notifications_of(run),
         custom_context=context or None,
         stored_inputs=None if stored is None else StoredInputs(stored.uri, stored.inputs_hash),
     )

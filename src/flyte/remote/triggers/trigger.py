@@ -10,6 +10,7 @@ from typing import Self
 from flyte._client import resolve_client
 from flyte.definitions.trigger import Trigger as TriggerDefinition
 from flyte_api.entities.trigger import TriggerBase, trigger_summary
+from flyte_api.messages.flyteidl2.common.identifier import TriggerIdentifier
 from flyte_api.messages.flyteidl2.common.list import Filter
 from flyte_api.sorting import TriggerKey
 from flyte_rpc.arguments import text, whole
@@ -26,6 +27,11 @@ from .details import TriggerDetails, TriggerFields, trigger_name
 
 class Trigger(TriggerBase, TriggerFields):
     """A deployed trigger of a task. `flyte.Trigger` describes a trigger to deploy."""
+
+    @property
+    def id(self) -> TriggerIdentifier:
+        """The identifier: the name with org, project, domain and task, and the revision."""
+        return self.pb2.id or TriggerIdentifier()
 
     _REPR = (*TriggerFields._REPR, "deployed_at", "triggered_at")
 
