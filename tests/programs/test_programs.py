@@ -119,18 +119,20 @@ def devbox(place: Path, flyte_devbox_session: Devbox, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[ServiceBase]], None]]:
+def elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[list[ServiceBase], bool], None]]:
     """Return a function that starts a control plane of fake services."""
     servers = []
 
-    def prepare(services: list[ServiceBase]) -> None:
+    def prepare(services: list[ServiceBase], reads_logs: bool) -> None:
         server = bridge.run(serve(services))
         servers.append(server)
         configure(place, server.endpoint, "weather", "acme")
         monkeypatch.setenv("FLYTE_TOKEN", "ada")
         if any(isinstance(service, Apps) for service in services):
             with Client(server.endpoint, org="acme", project="weather", domain="development", timeout=20) as client:
-                App.create(message("forecast", team="vision"), client=client)
+                app = App.create(message("forecast", team="vision"), client=client)
+                if any(isinstance(service, AppLogs) and reads_logs for service in services):
+                    app.deactivate(wait=True)  # its logs have an end
 
     yield prepare
     for server in servers:
@@ -141,13 +143,13 @@ def elsewhere(place: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
 def test_program(
     program: Path,
     devbox: Callable[[str], None],
-    elsewhere: Callable[[list[ServiceBase]], None],
+    elsewhere: Callable[[list[ServiceBase], bool], None],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = program.read_text("utf-8")
     services = services_of(text)
     if services:
-        elsewhere(services)
+        elsewhere(services, "_logs(" in text)
     else:
         devbox(text)
     with warnings.catch_warnings():

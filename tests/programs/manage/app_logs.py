@@ -5,7 +5,7 @@ from flyte.remote import App
 
 flyte.init_from_config()
 
-App.get(name="forecast").show_logs(max_lines=2)
+App.get(name="forecast").show_logs(max_lines=10)
 
 # Prints:
 # [forecast-1] started

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
-from flyte.errors import NotFoundError
+from flyte.errors import ConditionNotFoundError
 from flyte_api.entities.action import action_summary
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -162,7 +162,7 @@ class Condition(ActionFields, ConditionBase):
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The run has not reached a condition of that name.
+            ConditionNotFoundError: The run has not reached a condition of that name. It is a `NotFoundError`.
             RpcError: The call failed; the subclass says how.
 
         Calls what `listall` calls.
@@ -177,7 +177,9 @@ class Condition(ActionFields, ConditionBase):
                 names.append(condition.name)
         waiting = f"run {run_name}" if action_name is None else f"action {action_name} of run {run_name}"
         known = ", ".join(dict.fromkeys(names)) or "none"
-        raise NotFoundError(f"{waiting} has not reached a condition named {name!r}; its conditions so far: {known}")
+        raise ConditionNotFoundError(
+            f"{waiting} has not reached a condition named {name!r}; its conditions so far: {known}"
+        )
 
     @blocking
     @within_timeout

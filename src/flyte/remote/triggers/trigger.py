@@ -276,7 +276,7 @@ class Trigger(TriggerBase, TriggerFields):
 
     @blocking
     @within_timeout
-    async def get_details(self, *, timeout: float | timedelta | None = None) -> TriggerDetails:
+    async def details(self, *, timeout: float | timedelta | None = None) -> TriggerDetails:
         """Fetch the details at the latest revision, and update the trigger.
 
         Args:
@@ -292,6 +292,9 @@ class Trigger(TriggerBase, TriggerFields):
         found = await TriggerDetails.get.aio(self.name, self.task_name, **self._scope, client=self.client)
         self.pb2 = trigger_summary(found.pb2, active=found.is_active)
         return found
+
+    get_details = details
+    """The name of `details` in the official SDK."""
 
     @blocking
     @within_timeout
@@ -337,5 +340,5 @@ class Trigger(TriggerBase, TriggerFields):
 
     async def _set_active(self, active: bool) -> Trigger:
         await Trigger.update.aio(self.name, self.task_name, active, **self._scope, client=self.client)
-        await self.get_details.aio()
+        await self.details.aio()
         return self
