@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, Never
@@ -17,7 +18,9 @@ from flyte.remote.launch.rerun import rerun as create_again
 from flyte.remote.launch.run_context import LogFormat, RunContext
 from flyte.remote.runs.run_details import RunDetails
 from flyte.remote.tasks.details import TaskDetails
+from flyte.types.frames.declared import takes_frames
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
+from flyte_api.messages.flyteidl2.task.common import Inputs
 from flyte_rpc.arguments import seconds
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within
@@ -300,7 +303,7 @@ async def _start(
         details = await _version_of(details, context.version)
     if by_position:
         raise details.positional_inputs(len(by_position))
-    message = details.encode_inputs(inputs)
+    message = await _encoded(details, inputs)
     message.context = context.texts()
     what: dict[str, Any] = {"task_spec": details.spec} if details.overridden else {"task_id": details.pb2.task_id}
     client = context.client or details.client
@@ -309,6 +312,14 @@ async def _start(
     run_spec = context.spec(scope, details.queue)
     created = await create(context, client, scope, what, details.spec, message, run_spec)
     return Run(created, client)
+
+
+async def _encoded(details: TaskDetails, inputs: Mapping[str, Any]) -> Inputs:
+    """Encode the inputs, in a thread if there may be frames or arrays among them, which are uploaded first."""
+    declared = details.typed_interface.inputs
+    if declared is not None and any(v.value is not None and takes_frames(v.value.type) for v in declared.variables):
+        return await asyncio.to_thread(details.encode_inputs, inputs)
+    return details.encode_inputs(inputs)
 
 
 async def _version_of(details: TaskDetails, version: str) -> TaskDetails:

@@ -10,7 +10,9 @@ import pytest
 
 from flyte.io import DataFrame
 from flyte.types import File, guess_type, literal_type_of, literals_to_python, to_literal
+from flyte.types.frames.declared import takes_frames
 from flyte_api.messages.flyteidl2.core.literals import Literal
+from flyte_api.messages.flyteidl2.core.types import BlobType, LiteralType, UnionType
 from flyte_api.messages.flyteidl2.task.common import NamedLiteral
 
 # Of the full names by which the classes are recognized.
@@ -69,3 +71,13 @@ def test_references_need_no_library() -> None:
     literal = to_literal(DataFrame("s3://bucket/frame", "parquet"), literal_type_of(PANDAS), name="x")
     found = literals_to_python([NamedLiteral(name="x", value=literal)], as_types={"x": DataFrame}).values["x"]
     assert found == DataFrame("s3://bucket/frame", "parquet")
+
+
+def test_declared_types_that_are_uploaded_when_they_are_encoded() -> None:
+    array, frame = LiteralType(blob=BlobType(format="npy")), literal_type_of(DataFrame)
+    for declared in (array, frame, LiteralType(collection_type=array), LiteralType(map_value_type=frame)):
+        assert takes_frames(declared)
+        assert takes_frames(LiteralType(union_type=UnionType(variants=[literal_type_of(int), declared])))
+    for annotation in (int, list[str], dict[str, File], File | None):
+        assert not takes_frames(literal_type_of(annotation))
+    assert not takes_frames(None)

@@ -136,10 +136,10 @@ async def _read(
 ) -> NativeValues:
     from flyte.types import literals_to_python
 
-    if not allow_pickle:
-        return literals_to_python(literals, declared, as_types=as_types)
-    # Pickles run code and may need a download, so they are loaded in a thread.
-    return await asyncio.to_thread(literals_to_python, literals, declared, as_types=as_types, allow_pickle=True)
+    if not allow_pickle and not as_types:
+        return literals_to_python(literals, declared)
+    # Pickles run code, and these and frames may need a download, so they are read in a thread.
+    return await asyncio.to_thread(literals_to_python, literals, declared, as_types=as_types, allow_pickle=allow_pickle)
 
 
 async def read_inputs(
