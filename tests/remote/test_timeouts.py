@@ -21,6 +21,8 @@ _EXCEPT = {
     "run",
     "Run.rerun",
     "Runner.run",
+    "Runner.rerun",
+    "rerun",
     # Its keyword `timeout` is the setting of the task. Call fetch(timeout=...) first.
     "LazyEntity.override",
     # They read what was fetched, and make no call.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,12 +61,13 @@ def move(point: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def moved(flyte_devbox_session: Devbox) -> Run:
+def moved(flyte_devbox_session: Devbox) -> Iterator[Run]:
     box = flyte_devbox_session
-    with flyte.use_client(box.connect()):
-        run = flyte.run(flyte.devbox.deploy(move, name="values.move"), point={"x": 1})
-        run.wait(quiet=True, timeout=60)
-    return run
+    with Client(box.endpoint, token=box.token, project="flytesnacks", domain="development", timeout=60) as client:
+        with flyte.use_client(client):
+            run = flyte.run(flyte.devbox.deploy(move, name="values.move"), point={"x": 1})
+            run.wait(quiet=True, timeout=60)
+        yield run
 
 
 Reads = Callable[[Run], Any]
