@@ -21,7 +21,7 @@ from flyte.remote.tasks.details import TaskDetails
 from flyte.types.frames.declared import takes_frames
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.task.common import Inputs
-from flyte_rpc.arguments import seconds
+from flyte_rpc.arguments import seconds, text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within
 from flyte_rpc.sync.decorators import blocking, blocking_function
@@ -343,7 +343,7 @@ async def _start_again(context: RunContext, run_name: str, what: Rerun, inputs: 
     if context.version is not None:
         raise ValueError("a rerun has the definition of the earlier run; to run another version, use run")
     client = resolve_client(context.client)
-    details = await RunDetails.get.aio(run_name, client=client)
+    details = await RunDetails.get.aio(text("run_name", run_name, 1, 30), client=client)
     place = details.action_id.run or RunIdentifier()
     scope = client.scope(context.project or place.project, context.domain or place.domain)
     return Run(await create_again(details, scope, context.named(), what, inputs), client)

@@ -14,10 +14,10 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from functools import partial
-from typing import Any
+from typing import Any, Never
 
 from flyte.errors import BaseRuntimeError, RemoteTaskUsageError
+from flyte_rpc.arguments import whole
 from flyte_rpc.sync import bridge
 
 from .controller.controller import awaited, current
@@ -27,18 +27,24 @@ from .remote.tasks.details import TaskDetails
 
 
 class Results(Awaitable[list[Any]], AsyncIterable[Any]):
-    """The results of `flyte.map` in async code: `await` gives the list, `async for` one after the other."""
+    """The results of `flyte.map` in async code: `await` gives the list, `async for` one after the other.
 
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, list[Any]]]) -> None:
-        """Keep how to start the calls, which begin when the results are awaited."""
+    They can be awaited once, like a coroutine.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, list[Any]]) -> None:
+        """Keep the calls, which begin when the results are awaited."""
         self._work = work
 
     def __await__(self) -> Generator[Any, Any, list[Any]]:
-        return self._work().__await__()
+        return self._work.__await__()
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        for result in await self._work():
+        for result in await self._work:
             yield result
+
+    def __iter__(self) -> Never:
+        raise TypeError("the results of flyte.map in async code need `await`, or `async for`")
 
 
 class _Map:
@@ -79,7 +85,7 @@ class _Map:
         """
         if bridge.in_event_loop():
             return self.aio(task, items, concurrency=concurrency, return_exceptions=return_exceptions, **common)
-        _check(task, concurrency)
+        _check(task, items, concurrency)
         details = task.fetch() if isinstance(task, LazyEntity) else task
         try:
             return bridge.run(_gathered(details, iter(items), concurrency, return_exceptions, common))
@@ -103,8 +109,8 @@ class _Map:
             The results in the order of the items: `await` them for a list, or loop with `async for`, which begins when all
             calls have ended.
         """
-        _check(task, concurrency)
-        return Results(partial(_awaited, task, iter(items), concurrency, return_exceptions, common))
+        _check(task, items, concurrency)
+        return Results(_awaited(task, iter(items), concurrency, return_exceptions, common))
 
     def __repr__(self) -> str:
         return "<function flyte.map>"
@@ -113,11 +119,12 @@ class _Map:
 map = _Map()
 
 
-def _check(task: TaskDetails | LazyEntity, concurrency: int) -> None:
+def _check(task: TaskDetails | LazyEntity, items: Iterable[Any], concurrency: int) -> None:
     if not isinstance(task, (LazyEntity, TaskDetails)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"map takes a deployed task, as Task.get gives it, not {type(task).__name__}")
-    if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency}; it must be at least 1")
+    if not isinstance(items, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"map takes a list or another iterable of items, not {type(items).__name__}")
+    whole("concurrency", concurrency, 1)
     require_context(task.name)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 import attrs
 
+from flyte.definitions.validators import one_of
 from flyte.models import ActionPhase
 from flyte_rpc.arguments import text
 
@@ -158,9 +159,9 @@ class Webhook(Notification):
     """
 
     url: str = attrs.field(validator=_filled, repr=_hide)
-    method: HttpMethod = attrs.field(default="POST", validator=attrs.validators.in_(get_args(HttpMethod)))
+    method: HttpMethod = attrs.field(default="POST", validator=one_of(get_args(HttpMethod)))
     headers: Mapping[str, str] | None = attrs.field(default=None, hash=False, repr=_hide)
-    body: Mapping[str, Any] | str | None = attrs.field(default=None, hash=False)
+    body: Mapping[str, Any] | str | None = attrs.field(default=None, hash=False, repr=_hide)
 
 
 def default_text() -> str:
@@ -187,7 +188,11 @@ def check_notifications(argument: str, value: object) -> None:
             raise ValueError(f"{argument} is empty; leave it out for no notifications")
         for item in items:
             if not isinstance(item, Notification):
-                raise TypeError(f"{argument} takes notifications of flyte.notify, not {type(item).__name__}")
+                alone = isinstance(item, (str, NamedRule))
+                rule = "; a rule on the server stands alone, not in a list" if alone else ""
+                raise TypeError(
+                    f"{argument} takes notifications such as flyte.notify.Email, not {type(item).__name__}{rule}"
+                )
         return
     if not isinstance(value, str):
         raise TypeError(

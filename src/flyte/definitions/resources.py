@@ -8,6 +8,8 @@ from typing import Any, cast
 
 import attrs
 
+from flyte.definitions.validators import one_of
+
 _QUANTITY = re.compile(r"^\d+(\.\d+)?([eE][+-]?\d+)?(m|k|[KMGTPE]i?)?$")
 _UNITS = {
     "": 1.0,
@@ -63,7 +65,7 @@ class Device:
     device_class: str = attrs.field(
         default="NVIDIA",
         converter=_device_class,
-        validator=attrs.validators.in_(_DEVICE_CLASSES),
+        validator=one_of(_DEVICE_CLASSES),
     )
 
     def __attrs_post_init__(self) -> None:

@@ -218,7 +218,7 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
                 for each.
 
         Returns:
-            The details of the action, with its error; None if no action failed.
+            The details of the action, with its error; None if no action failed or was aborted so far.
 
         Raises:
             ValueError: `timeout` is not positive; nothing was sent.

@@ -35,7 +35,8 @@ class TypeEngine:
 
         Raises:
             TypeError: `transformer` is not a converter, or one of the types is not a class.
-            ValueError: A class has a Flyte type already, or another converter, or the name is taken.
+            ValueError: A class, other than a data class or an enum, has a Flyte type already; or it has another converter, or
+                the name is taken.
         """
         if not isinstance(transformer, TypeTransformer):  # pyright: ignore[reportUnnecessaryIsInstance]
             shown = transformer.__name__ if isinstance(transformer, type) else type(transformer).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +117,28 @@ def test_damaged_archives(tmp_path: Path, target: Path, damage: str) -> None:
     archive.write_bytes(b"no archive" if damage == "text" else archive.read_bytes()[:200])
     with pytest.raises(RuntimeSystemError, match=r"code\.tgz is not a readable tar archive"):
         extract(archive, target)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz"])
+def test_a_changed_byte_is_noticed_before_anything_is_written(tmp_path: Path, target: Path, mode: str) -> None:
+    archive = packed(tmp_path, file("main.py", random.Random(1).randbytes(200_000)), mode=mode)
+    data = bytearray(archive.read_bytes())
+    data[100_000] ^= 0xFF
+    archive.write_bytes(data)
+    with pytest.raises(RuntimeSystemError, match=r"code\.tgz is not a readable tar archive"):
+        extract(archive, target)
+    assert contents(target) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("x", "a", "a/b"), r"its entry 'a/b' is below 'a', which is a file"),
+        (("x", "."), "its entry '.' is the directory itself"),
+        (("x", "a/.."), "its entry 'a/..' is the directory itself"),
+    ],
+)
+def test_files_in_the_place_of_directories(tmp_path: Path, target: Path, names: tuple[str, ...], told: str) -> None:
+    with pytest.raises(RuntimeSystemError, match=told):
+        extract(packed(tmp_path, *map(file, names)), target)
+    assert contents(target) == {}

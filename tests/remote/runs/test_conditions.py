@@ -67,10 +67,10 @@ def test_conditions_are_listed_and_found(run: Run) -> None:
     one = Condition.get("rate", run.name)
     assert type(one) is Condition and one == found[2]
     assert Condition.get("rate", run_name=run.name, action_name="a0") == one
-    with pytest.raises(
-        NotFoundError, match=r"action other of .* has not reached .*'rate'; its conditions so far: none"
-    ):
+    with pytest.raises(NotFoundError, match=r"action other of run .* does not exist: "):
         Condition.get("rate", run_name=run.name, action_name="other")
+    with pytest.raises(NotFoundError, match="run no-such-run does not exist: "):
+        Condition.get("rate", run_name="no-such-run")
     with pytest.raises(NotFoundError, match=r"has not reached .*'none'; its conditions so far: yes, count, rate, word"):
         Condition.get("none", run.name)
     assert one.phase is ActionPhase.PAUSED and not one.done()

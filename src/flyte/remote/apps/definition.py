@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import attrs
 
 from flyte.definitions.resources import Resources
+from flyte.definitions.validators import is_duration, is_text, names_only
 from flyte.remote.tasks.override import changed_spec
 from flyte_api.messages.flyteidl2.app.app_definition import AutoscalingConfig, Replicas, SecurityContext, Spec
 from flyte_api.messages.flyteidl2.core.security import Identity
@@ -18,9 +19,9 @@ from flyte_rpc.arguments import text, texts, whole
 
 
 def _strings(value: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise TypeError(f"command and args take a list of texts, not the text {value!r}")
-    return tuple(text("command and args", each) for each in value)
+    if isinstance(value, str) or not isinstance(value, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"AppSpec.command and AppSpec.args take a list of texts, not {value!r}")
+    return tuple(text("each of AppSpec.command and AppSpec.args", each) for each in value)
 
 
 def _image(instance: object, attribute: attrs.Attribute[str], value: str) -> None:
@@ -53,12 +54,12 @@ class AppSpec:
     command: tuple[str, ...] = attrs.field(default=(), converter=_strings)
     args: tuple[str, ...] = attrs.field(default=(), converter=_strings)
     port: int = 8080
-    env_vars: Mapping[str, str] | None = attrs.field(default=None, hash=False)
+    env_vars: Mapping[str, str] | None = attrs.field(default=None, hash=False, repr=names_only)
     resources: Resources | None = None
     min_replicas: int = 0
     max_replicas: int = 1
-    scaledown_after: timedelta | None = None
-    service_account: str | None = None
+    scaledown_after: timedelta | None = attrs.field(default=None, validator=is_duration)
+    service_account: str | None = attrs.field(default=None, validator=is_text)
     cluster_pool: str = ""
 
     def __attrs_post_init__(self) -> None:

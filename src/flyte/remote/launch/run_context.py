@@ -8,12 +8,13 @@ import secrets
 from collections.abc import Mapping
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
 from flyte._context import ctx
 from flyte.definitions.notifications import Notifications, check_notifications
+from flyte.definitions.validators import is_bool, is_text, names_only, one_of
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
 from flyte_api.messages.flyteidl2.common.run import Relation, RelationType
 from flyte_api.messages.flyteidl2.core.literals import KeyValuePair
@@ -82,36 +83,32 @@ class RunContext:
     """Settings of runs to start, created by `flyte.with_runcontext`."""
 
     name: str | None = attrs.field(default=None, validator=_run_name)
-    project: str | None = None
-    domain: str | None = None
-    env_vars: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
+    project: str | None = attrs.field(default=None, validator=is_text)
+    domain: str | None = attrs.field(default=None, validator=is_text)
+    env_vars: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False, repr=names_only)
     labels: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
     annotations: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
-    interruptible: bool | None = None
-    overwrite_cache: bool = False
+    interruptible: bool | None = attrs.field(default=None, validator=is_bool)
+    overwrite_cache: bool = attrs.field(default=False, validator=is_bool)
     cache_lookup_scope: Literal["global", "project-domain"] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.in_(_SCOPES))
+        default=None, validator=one_of(_SCOPES)
     )
-    queue: str | None = None
-    service_account: str | None = None
-    raw_data_path: str | None = None
-    run_base_dir: str | None = None
+    queue: str | None = attrs.field(default=None, validator=is_text)
+    service_account: str | None = attrs.field(default=None, validator=is_text)
+    raw_data_path: str | None = attrs.field(default=None, validator=is_text)
+    run_base_dir: str | None = attrs.field(default=None, validator=is_text)
     max_action_concurrency: int | None = attrs.field(default=None, validator=_count)
     custom_context: Mapping[str, str] | None = attrs.field(default=None, validator=_texts, hash=False)
     timeout: float | None = attrs.field(default=None, eq=False)
     client: Client | None = attrs.field(default=None, repr=False, eq=False)
-    on_existing: Literal["reuse", "error"] | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.in_(("reuse", "error")))
-    )
-    version: str | None = None
+    on_existing: Literal["reuse", "error"] | None = attrs.field(default=None, validator=one_of(("reuse", "error")))
+    version: str | None = attrs.field(default=None, validator=is_text)
     notifications: Notifications | None = attrs.field(default=None, validator=_notified, hash=False)
     run_start_time: datetime | None = attrs.field(default=None, validator=_moment)
     log_level: int | str | None = attrs.field(default=None, validator=_level)
     user_log_level: int | str | None = attrs.field(default=None, validator=_level)
-    log_format: LogFormat | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.in_(("console", "json")))
-    )
-    debug: bool = False
+    log_format: LogFormat | None = attrs.field(default=None, validator=one_of(get_args(LogFormat)))
+    debug: bool = attrs.field(default=False, validator=is_bool)
 
     def named(self) -> RunContext:
         """Return these settings, with a random name if they have none.

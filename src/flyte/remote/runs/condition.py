@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from flyte._client import resolve_client
-from flyte.errors import ConditionNotFoundError
+from flyte.errors import ConditionNotFoundError, NotFoundError
 from flyte_api.entities.action import action_summary
 from flyte_api.entities.condition import ConditionBase
 from flyte_api.messages.flyteidl2.common.identifier import RunIdentifier
@@ -25,7 +25,7 @@ from flyte_rpc.entities.pager import Pager
 from flyte_rpc.sync.decorators import blocking, fetching
 
 from .action_details import ActionDetails
-from .action_fields import ActionFields
+from .action_fields import ROOT_ACTION, ActionFields
 from .queries.listed_metadata import complete_listing
 
 if TYPE_CHECKING:
@@ -162,10 +162,11 @@ class Condition(ActionFields, ConditionBase):
 
         Raises:
             ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The run or the action does not exist.
             ConditionNotFoundError: The run has not reached a condition of that name. It is a `NotFoundError`.
             RpcError: The call failed; the subclass says how.
 
-        Calls what `listall` calls.
+        Calls what `listall` calls, and `RunService.GetActionDetails` if there are no conditions.
         """
         text("name", name, 1)
         every = cls.listall(run_name, action_name, project=project, domain=domain, client=client)
@@ -176,6 +177,13 @@ class Condition(ActionFields, ConditionBase):
                     return condition
                 names.append(condition.name)
         waiting = f"run {run_name}" if action_name is None else f"action {action_name} of run {run_name}"
+        if not names:
+            # What does not exist has no conditions either.
+            root = action_name or ROOT_ACTION
+            try:
+                await ActionDetails.get.aio(run_name, root, project=project, domain=domain, client=client)
+            except NotFoundError as error:
+                raise NotFoundError(f"{waiting} does not exist: {error}") from None
         known = ", ".join(dict.fromkeys(names)) or "none"
         raise ConditionNotFoundError(
             f"{waiting} has not reached a condition named {name!r}; its conditions so far: {known}"

@@ -45,7 +45,6 @@ class RunDetails(HasRunSpec, HasInputsAndOutputs, RunDetailsBase):
         "task_version",
         "labels",
         "annotations",
-        "env_vars",
         "attempts",
         "error=action.error_message",
     )

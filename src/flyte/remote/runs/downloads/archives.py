@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 import shutil
 import tarfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from flyte.errors import RuntimeSystemError
+
+_CHUNK = 2**20
 
 
 def extract(archive: Path, target: Path) -> None:
@@ -20,20 +26,39 @@ def extract(archive: Path, target: Path) -> None:
         target: The directory, which exists. Files in it are replaced.
 
     Raises:
-        RuntimeSystemError: The file is no archive, or has an entry that leads out of it; nothing was extracted then.
+        RuntimeSystemError: The file is no archive, is damaged, or has an entry that leads out of it; nothing was extracted
+            then.
         OSError: A file cannot be written.
     """
     try:
         with tarfile.open(archive) as source:
             members = {_checked(member, archive): member for member in source.getmembers()}
+            # Up to the end of the file, where compressed archives have a checksum.
+            while source.fileobj.read(_CHUNK):
+                pass
             files = {path: _content(path, members, archive) for path, member in members.items() if not member.isdir()}
+            _check_paths(files, members, archive)
+            places = {path: _inside(target, path) for path in members}
             for path, member in members.items():
                 if member.isdir():
-                    _inside(target, path).mkdir(parents=True, exist_ok=True)
+                    places[path].mkdir(parents=True, exist_ok=True)
             for path, member in files.items():
-                _write(source, member, _inside(target, path))
-    except (tarfile.TarError, EOFError, UnicodeError) as error:
-        raise RuntimeSystemError(f"{archive.name} is not a readable tar archive: {error}", code="BadArchive") from None
+                _write(source, member, places[path])
+    except (tarfile.TarError, EOFError, UnicodeError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        why = str(error).partition("\n")[0].rstrip(":")
+        raise RuntimeSystemError(f"{archive.name} is not a readable tar archive: {why}", code="BadArchive") from None
+
+
+def _check_paths(
+    files: Mapping[PurePosixPath, tarfile.TarInfo], members: Mapping[PurePosixPath, tarfile.TarInfo], archive: Path
+) -> None:
+    """Refuse a file that is the directory itself, or that another entry takes for a directory."""
+    if PurePosixPath() in files:
+        raise _unsafe(archive, members[PurePosixPath()], "is the directory itself, but has the content of a file")
+    for path in members:
+        for above in path.parents:
+            if above in files:
+                raise _unsafe(archive, members[path], f"is below {str(above)!r}, which is a file")
 
 
 def _checked(member: tarfile.TarInfo, archive: Path) -> PurePosixPath:
