@@ -175,7 +175,11 @@ NEW = flyte.OnArtifact("a")
         (lambda: trigger(queue=""), ValueError, "Trigger.queue must not be empty"),
         (lambda: trigger(notifications=5), TypeError, "Trigger.notifications takes text"),
         (lambda: trigger(notifications=()), ValueError, "Trigger.notifications is empty"),
-        (lambda: trigger(notifications=["rule"]), TypeError, "takes notifications of flyte.notify, not str"),
+        (
+            lambda: trigger(notifications=["rule"]),
+            TypeError,
+            "takes notifications such as flyte.notify.Email, not str; a rule on the server stands alone",
+        ),
         (lambda: trigger(env_vars={"A": 1}), TypeError, "Trigger.env_vars takes text"),
         (lambda: trigger(labels=["a"]), TypeError, "Trigger.labels takes a mapping"),
         (lambda: trigger(inputs=["x"]), TypeError, "Trigger.inputs takes a mapping"),
