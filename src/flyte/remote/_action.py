@@ -33,8 +33,6 @@ from .runs.watched_action import WatchedAction
 if TYPE_CHECKING:
     from flyte_api.choices import ActionPhaseName
 
-    from .runs.watching import WaitFor
-
 
 class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
     """One unit of execution within a run."""
@@ -155,40 +153,7 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         return self.action_id
 
     def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
-        return self.watch(timeout=timeout)
-
-    @streaming
-    def watch(
-        self,
-        cache_data_on_done: bool = False,
-        wait_for: WaitFor = "terminal",
-        *,
-        timeout: float | timedelta | None = None,
-    ) -> Watch[ActionDetails]:
-        """Watch the action until it ends: its current details, then the details after each change.
-
-        Each item also updates the action.
-
-        Args:
-            cache_data_on_done: Fetch the inputs and outputs at the end, so that the last item has them. Default: False.
-            wait_for: "terminal" to watch until the end, "running" until the start, "logs-ready" until the first logs.
-                The end of the action also ends the other two.
-            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
-
-        Returns:
-            A watch for `for` or `async for`. It reconnects when the connection breaks.
-
-        Raises:
-            ValueError: `wait_for` or `timeout` is invalid.
-            NotFoundError: The action does not exist.
-            WaitTimeoutError: `timeout` has passed. The action continues.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
-        """
-        from .runs.watching import watch_until
-
-        return watch_until(self._watch(timeout=timeout), wait_for, cache_data_on_done=cache_data_on_done)
+        return self._watch(timeout=timeout)
 
     def _title(self) -> str:
         return f"{self.run_name}/{self.name}"

@@ -13,7 +13,7 @@ from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
 from flyte_rpc.codec.paths import Reads, path
 from flyte_rpc.entities.watch import Watch
-from flyte_rpc.sync.decorators import blocking, fetching, streaming
+from flyte_rpc.sync.decorators import blocking, fetching
 
 from ._action import Action
 from ._common import ActionPhase, Phase, ProjectScoped, console_url
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from flyte_api.messages.flyteidl2.common.run import Relation
 
     from .runs.downloads.code_bundle import CodeBundle
-    from .runs.watching import WaitFor
 
 _PHASE: Reads[Phase] = path(RunMessage, "action.status.phase", ActionPhase.from_protobuf)
 
@@ -148,37 +147,6 @@ class Run(RunState, RunLike, RunBase, ProjectScoped):
         """
         await self.details.aio()
         return self
-
-    @streaming
-    def watch(
-        self,
-        cache_data_on_done: bool = False,
-        wait_for: WaitFor = "terminal",
-        *,
-        timeout: float | timedelta | None = None,
-    ) -> Watch[ActionDetails]:
-        """Watch the run until it ends: the current details of its root action, then the details after each change.
-
-        Each item also updates the run.
-
-        Args:
-            cache_data_on_done: Fetch the inputs and outputs at the end, so that the last item has them. Default: False.
-            wait_for: "terminal" to watch until the end, "running" until the start, "logs-ready" until the first logs.
-                The end of the run also ends the other two.
-            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
-
-        Returns:
-            A watch for `for` or `async for`. It reconnects when the connection breaks.
-
-        Raises:
-            ValueError: `wait_for` or `timeout` is invalid.
-            NotFoundError: The run does not exist.
-            WaitTimeoutError: `timeout` has passed. The run continues.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
-        """
-        return self.action.watch(cache_data_on_done, wait_for, timeout=timeout)
 
     @property
     def relation(self) -> Relation | None:

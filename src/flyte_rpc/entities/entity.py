@@ -31,7 +31,7 @@ class Entity(Generic[M]):
     A generated base class sets `_registry`, `_MESSAGE`, `_IDENTITY`, `_KEY` and `_REPR`. A subclass may override
     `_REPR`, and `_label()` for the name in errors. A watch that `codegen.toml` gives a hook has an empty method of that
     name in the base class: `each` is called with each item before the item is delivered, and `fetch` after a silence,
-    to fetch the current item.
+    to fetch the current item. `made_by` makes an entity of an item; a subclass must define it.
 
     Attributes:
         pb2: The message the entity wraps.

@@ -103,7 +103,7 @@ async def test_lines_of_an_action(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Source:
-    """A log that writes a line when it is told to."""
+    """A log whose lines the test writes."""
 
     def __init__(self, *lines: str) -> None:
         self.waiting: asyncio.Queue[str | None] = asyncio.Queue()

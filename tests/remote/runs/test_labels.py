@@ -17,7 +17,7 @@ from remote.planes.run import Runs
 
 
 class Labelled(Runs):
-    """Records the filters of a listing; rejects those of labels, as the open-source server does, if it is told to."""
+    """Records the filters of a listing. With `rejects` set, it refuses labels, as the open-source server does."""
 
     def __init__(self, *, rejects: bool = False) -> None:
         super().__init__()

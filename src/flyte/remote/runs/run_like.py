@@ -96,6 +96,39 @@ class RunLike(HasInputsAndOutputs):
     def _title(self) -> str:
         """The title of the progress display."""
 
+    @streaming
+    def watch(
+        self,
+        cache_data_on_done: bool = False,
+        wait_for: WaitFor = "terminal",
+        *,
+        timeout: float | timedelta | None = None,
+    ) -> Watch[ActionDetails]:
+        """Watch the run or action until it ends: its current details, then the details after each change.
+
+        The details of a run are those of its root action. Each item also updates the run or action.
+
+        Args:
+            cache_data_on_done: Fetch the inputs and outputs at the end, so that the last item has them. Default: False.
+            wait_for: "terminal" to watch until the end, "running" until the start, "logs-ready" until the first logs.
+                The end of the run or action also ends the other two.
+            timeout: Seconds after which the watch gives up, or a timedelta. Default: never.
+
+        Returns:
+            A watch for `for` or `async for`. It reconnects when the connection breaks.
+
+        Raises:
+            ValueError: `wait_for` or `timeout` is invalid.
+            NotFoundError: The run or action does not exist.
+            WaitTimeoutError: `timeout` has passed. The run or action continues.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.WatchActionDetails`, and `DataProxyService.GetActionData` for `cache_data_on_done`.
+        """
+        from .watching import watch_until
+
+        return watch_until(self._watch_action(timeout), wait_for, cache_data_on_done=cache_data_on_done)
+
     @blocking
     async def wait(
         self, *, timeout: float | timedelta | None = None, wait_for: WaitFor = "terminal", quiet: bool = False

@@ -51,7 +51,7 @@ class CodeBundle:
 
 
 def code_bundle_of(details: ActionDetails) -> CodeBundle | None:
-    """Return the code bundle that the container of a task is told to load; None if there is none."""
+    """Return the code bundle that the arguments of a task's container name; None if they name none."""
     for arguments in _arguments(details):
         options = _options(arguments)
         tgz, pkl = options.get("--tgz"), options.get("--pkl")
