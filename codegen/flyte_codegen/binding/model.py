@@ -56,7 +56,7 @@ class PyMethod:
     def names(self) -> tuple[str, ...]:
         """The request's names for page size and page token, if they differ from the runtime's defaults."""
         style = self.shape.style
-        return () if (style.size, style.token) == (FIRST_STYLE.size, FIRST_STYLE.token) else (style.size, style.token)
+        return () if style == FIRST_STYLE else (style.size, style.token)
 
     @property
     def answer(self) -> str:

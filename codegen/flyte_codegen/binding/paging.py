@@ -12,11 +12,10 @@ from flyte_codegen.diagnostics import CodegenError, fail
 
 @attrs.frozen
 class Style:
-    """Field names: page size ("" for none) and page token in the request, next page token in the reply."""
+    """Field names of the request: page size ("" for none) and page token."""
 
     size: str
     token: str
-    next_token: str
 
 
 TOKENS = (
@@ -30,7 +29,7 @@ TOKENS = (
 )
 """Names of tokens in requests and replies."""
 SIZES = ("limit", "page_size", "max_results", "per_page")
-FIRST_STYLE = Style("limit", "token", "token")
+FIRST_STYLE = Style("limit", "token")
 """The names that the runtime uses by default."""
 
 _PAIRS = {"token": "limit", "page_token": "page_size"}
@@ -79,7 +78,7 @@ def pages_of(
             if (sized and not size) or not _is_token(message.field(token)):
                 continue
             if path := _next_token(api, reply, following, items, message.field(token)):
-                style = Style(size, token, following)
+                style = Style(size, token)
                 sizes = f"{size} and {token}" if size else token
                 return Pages(style, holder, path, f"{sizes} in the request, {following} in the reply")
     return None
@@ -136,7 +135,7 @@ def _declared(api: Api, method: Method, pages: Mapping[str, str], table: str) ->
         )
     if "size" in pages and fields["size"].kind not in _INTEGERS:
         raise _wrong(method, table, f"size is {fields['size'].kind}", "it must be an integer")
-    style = Style(size, token, pages["next"].rpartition(".")[2])
+    style = Style(size, token)
     return Pages(style, holder, pages["next"], "codegen.toml declares its pages")
 
 
