@@ -6,6 +6,8 @@ import keyword
 import re
 from collections.abc import Set
 
+from .kinds.filters import FILTER_KINDS
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -23,18 +25,19 @@ MESSAGE_RUNTIME = _words("""
     unknown unsigned written zigzag zigzag32
     """)
 SERVICE_RUNTIME = _words("Cardinality Effect Rpc ServerCall ServiceBase unimplemented")
+CLIENT_RUNTIME = _words("ServiceClient Stream blocking deprecated_rpc replies streaming unary")
 REGISTRY_RUNTIME = _words("ClientRegistry")
 ENTITY_RUNTIME = _words("""
-    Client Entity NotFoundError Pager Reads Self Several SortBy SortedBy Stream TimeFilter Watch any_of as_duration as_filters as_is
-    as_list as_sorts as_struct as_text as_timestamp at_path beginning blocking containing deprecated_rpc equal equal_bool
-    existing_reply fetching having having_labels labelled listing moment_path paged path resolve streamed streaming unary watched
-    within
-    """)
+    Client Entity NotFoundError Pager Reads Self Several SortBy SortedBy Stream TimeFilter Watch as_duration as_filters as_is
+    as_list as_sort as_sorts as_struct as_text as_timestamp at_path blocking deprecated_rpc existing_reply fetching listing
+    meeting_all moment_path paged path resolve streamed streaming unary watched
+    """) | {name for kind in FILTER_KINDS.values() for name in kind.runtime}
 
 # All names that these modules import. Other names in the modules must differ.
 _EVERYWHERE = frozenset({"TYPE_CHECKING", "annotations"})
 MESSAGE_MODULE = MESSAGE_RUNTIME | _EVERYWHERE
 SERVICE_MODULE = SERVICE_RUNTIME | _EVERYWHERE | {"AsyncIterator", "Final"}
+CLIENT_MODULE = CLIENT_RUNTIME | _EVERYWHERE | _words("registry timedelta")
 ENTITY_MODULE = (
     ENTITY_RUNTIME | _EVERYWHERE | _words("Any ClassVar Collection Literal Mapping cast datetime registry timedelta")
 )
@@ -68,6 +71,7 @@ RESERVED_IN_ENTITY = (
     | _words("_IDENTITY _KEY _MESSAGE _REPR _client _identity _key _label _of _registry")
     | frozenset(name for name in ENTITY_MODULE if not name.islower())
 )
+RESERVED_IN_CLIENT = _KEYWORDS | _words("blocking client deprecated_rpc registry streaming")
 RESERVED_IN_SERVICE = _KEYWORDS | _words("RPCS bool bytes dict float int list str tuple type")
 RESERVED_AS_PARAMETER = (_KEYWORDS | _IN_METHODS | ENTITY_MODULE) - AROUND_METHODS
 RESERVED_AS_MODULE = _KEYWORDS

@@ -13,7 +13,6 @@ from .binding import entities, references
 from .binding.choices import choices
 from .binding.model import PyEntity
 from .configuration.fingerprint import MANIFEST, fingerprint
-from .configuration.paths import resolved
 from .configuration.rules import read_rules
 from .configuration.settings import Config
 from .definitions.build import build
@@ -23,7 +22,7 @@ from .diagnostics import Diagnostic, raise_errors
 from .output.manifest import Manifest
 from .output.render import render
 from .output.verify import check, formatted
-from .python import messages, services
+from .python import clients, messages, services
 from .python.type_names import Naming
 
 
@@ -48,7 +47,6 @@ def link(config: Config, api: Api) -> list[PyEntity]:
     """
     findings: list[Diagnostic] = []
     raise_errors(references.check(api, config))
-    config = resolved(api, config)
     naming = Naming(api, config.package, config.extern)
     made = entities.modules(api, naming, config, read_rules(config), findings)
     raise_errors(findings)
@@ -68,10 +66,10 @@ def generate(config: Config, descriptors: FileDescriptorSet | None = None) -> Ou
     rules = read_rules(config)
     findings: list[Diagnostic] = []
     raise_errors(references.check(api, config))  # before any lookup of names that may not exist
-    config = resolved(api, config)
     views: dict[str, Iterable[Any]] = {
         "module": messages.modules(api, naming, findings),
         "service": services.modules(api, naming, config),
+        "client": clients.modules(api, naming),
         "entity": entities.modules(api, naming, config, rules, findings),
     }
     raise_errors(findings)

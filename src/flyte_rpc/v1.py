@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .calls.client import Client
     from .calls.registry import ClientRegistry
     from .calls.rpc import Cardinality, Effect, Rpc, deprecated_rpc
+    from .calls.service_client import ServiceClient
     from .codec.paths import Reads, at_path, moment_path, path
     from .entities.entity import Entity
     from .entities.filters import (
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         TimeFilter,
         any_of,
         as_filters,
+        as_sort,
         as_sorts,
         beginning,
         containing,
@@ -79,11 +81,12 @@ if TYPE_CHECKING:
         having,
         having_labels,
         labelled,
+        meeting_all,
         within,
     )
     from .entities.listing import listing
     from .entities.pager import Pager
-    from .entities.results import as_is, existing_reply, paged, streamed, watched
+    from .entities.results import as_is, existing_reply, paged, replies, streamed, watched
     from .entities.stream import Stream
     from .entities.watch import Watch
     from .errors import NotFoundError
@@ -112,6 +115,7 @@ __all__ = [
     "Self",
     "ServerCall",
     "ServiceBase",
+    "ServiceClient",
     "Several",
     "Slots",
     "SortBy",
@@ -129,6 +133,7 @@ __all__ = [
     "as_filters",
     "as_is",
     "as_list",
+    "as_sort",
     "as_sorts",
     "as_struct",
     "as_text",
@@ -155,6 +160,7 @@ __all__ = [
     "listing",
     "low32",
     "map_field",
+    "meeting_all",
     "moment_path",
     "optional_enum",
     "packed",
@@ -178,6 +184,7 @@ __all__ = [
     "put_string",
     "put_uint32",
     "put_uint64",
+    "replies",
     "resolve",
     "scalar_list",
     "signed",
@@ -206,9 +213,10 @@ __getattr__, __dir__ = lazy_exports(
         "flyte_rpc.calls.client": ("Client",),
         "flyte_rpc.calls.registry": ("ClientRegistry",),
         "flyte_rpc.calls.rpc": ("Cardinality", "Effect", "Rpc", "deprecated_rpc"),
+        "flyte_rpc.calls.service_client": ("ServiceClient",),
         "flyte_rpc.codec.paths": ("Reads", "at_path", "moment_path", "path"),
         "flyte_rpc.entities.entity": ("Entity",),
-        "flyte_rpc.entities.results": ("as_is", "existing_reply", "paged", "streamed", "watched"),
+        "flyte_rpc.entities.results": ("as_is", "existing_reply", "paged", "replies", "streamed", "watched"),
         "flyte_rpc.entities.filters": (
             "Several",
             "SortBy",
@@ -216,6 +224,7 @@ __getattr__, __dir__ = lazy_exports(
             "TimeFilter",
             "any_of",
             "as_filters",
+            "as_sort",
             "as_sorts",
             "beginning",
             "containing",
@@ -224,6 +233,7 @@ __getattr__, __dir__ = lazy_exports(
             "having",
             "having_labels",
             "labelled",
+            "meeting_all",
             "within",
         ),
         "flyte_rpc.entities.listing": ("listing",),

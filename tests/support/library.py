@@ -167,7 +167,7 @@ id = "id"
 
 [entities.Book.methods]
 GetBook = {}
-WatchBook = { final = "gone", each = "_update" }
+WatchBook = { final = "gone" }
 DiscardBook = { missing_ok = true }
 
 [entities.Book.methods.ListBooks]

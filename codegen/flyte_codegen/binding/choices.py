@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 import attrs
 
-from flyte_codegen.configuration.settings import Config, FilterParam
+from flyte_codegen.configuration.settings import Config
 from flyte_codegen.definitions.model import Api
+from flyte_codegen.kinds.filters import FilterParam
 
 
 @attrs.frozen

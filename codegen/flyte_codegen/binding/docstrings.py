@@ -5,75 +5,58 @@ from __future__ import annotations
 import re
 import textwrap
 
-from flyte_codegen.configuration.settings import MethodConfig
+from flyte_codegen.configuration.tables import MethodConfig
 from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Method
+from flyte_codegen.kinds.methods import CREATE, LIST
 from flyte_codegen.names import snake
 
-from .classify import Kind
+from .classify import Shape
 from .parameters import Signature
+from .results import Result
 
 _WIDTH = 108
 _LAID_OUT = re.compile(r"^(\s+\S|[-*+|>] |\d+[.)] |```)", re.MULTILINE)
 """Matches the start of lists, tables and code, which keep their line breaks."""
-_SUMMARIES = {
-    Kind.LIST: "List, page by page.",
-    Kind.GET: "Fetch one.",
-    Kind.CREATE: "Create one.",
-    Kind.WATCH: "Watch changes as they happen.",
-    Kind.STREAM: "Stream the messages of the server.",
-}
-_RETURNS = {
-    Kind.LIST: "A pager for `for` or `async for`. It fetches nothing before the loop starts.",
-    Kind.WATCH: "A watch for `for` or `async for`. It reconnects when the connection breaks.",
-    Kind.STREAM: "A stream for `for` or `async for`. Each loop opens a new stream; a broken connection raises.",
-}
 _MISSING = "True if the server acted; False if the resource does not exist."
 
 
 def method(
-    rpc: Method,
-    config: MethodConfig,
-    signature: Signature,
-    kind: Kind,
-    returns: str,
-    *,
-    made_entity: bool,
-    deprecated: bool,
+    rpc: Method, config: MethodConfig, signature: Signature, shape: Shape, result: Result, *, deprecated: bool
 ) -> str:
     """The whole docstring of a method."""
-    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _summary(rpc, kind, signature), deprecated))]
+    parts = [_wrapped(deprecations.noted(config.doc or rpc.doc or _summary(rpc, shape), deprecated))]
     if signature.params:
         parts.append("Args:\n" + "\n".join(_item(f"{p.name}: {p.doc}") for p in signature.params))
-    returned = _MISSING if config.missing_ok else _RETURNS.get(kind)
-    if kind is Kind.CALL and returns not in ("bool", "None"):
-        returned = "The updated entity." if made_entity else "The reply of the server."
-    if kind is Kind.CREATE:
-        returned = "The created entity, as the server stores it."
-    if returned:
+    if returned := _returned(config, shape, result):
         parts.append(f"Returns:\n{_item(returned)}")
-    parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(rpc, signature, kind, config.missing_ok)))
+    parts.append("Raises:\n" + "\n".join(_item(r) for r in _raises(config, shape)))
     service = rpc.full_name.split(".")[-2]
     parts.append(f"Calls `{service}.{rpc.name}`.")
     return "\n\n".join(parts)
 
 
-def _summary(rpc: Method, kind: Kind, signature: Signature) -> str:
+def _summary(rpc: Method, shape: Shape) -> str:
     """The summary of a method without a comment."""
-    if kind is Kind.LIST and all(p.name != "page_size" for p in signature.params):
+    if shape.kind is LIST and not shape.pages:
         return "List all."
-    if rpc.name.startswith("Create"):
-        return _SUMMARIES[Kind.CREATE]
-    return _SUMMARIES.get(kind) or f"{snake(rpc.name).replace('_', ' ').capitalize()}."
+    kind = CREATE if shape.creates else shape.kind
+    return kind.summary or f"{snake(rpc.name).replace('_', ' ').capitalize()}."
 
 
-def _raises(rpc: Method, signature: Signature, kind: Kind, missing_ok: bool) -> list[str]:
+def _returned(config: MethodConfig, shape: Shape, result: Result) -> str:
+    if config.missing_ok:
+        return _MISSING
+    if shape.kind.returned or shape.kind.makes_entities or result.answer is None:
+        return shape.kind.returned
+    return "The updated entity." if result.make else "The reply of the server."
+
+
+def _raises(config: MethodConfig, shape: Shape) -> list[str]:
     out = ["ValueError: An argument is invalid; nothing was sent."]
-    if kind is Kind.CREATE or rpc.name.startswith("Create"):
-        out.append("AlreadyExistsError: The name is taken.")
-    elif kind is not Kind.LIST and not missing_ok:
-        out.append("NotFoundError: The resource does not exist.")
-    if kind in (Kind.WATCH, Kind.STREAM):
+    if not config.missing_ok:
+        out += [raised] if (raised := (CREATE if shape.creates else shape.kind).raises) else []
+    if shape.kind.streams:
         out.append("WaitTimeoutError: `timeout` has passed.")
     out.append("RpcError: The call failed; the subclass says how.")
     return out

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import attrs
 
-from flyte_codegen.configuration.settings import Config
-from flyte_codegen.definitions.model import Api, Field, Message
+from flyte_codegen.configuration.settings import ORG
+from flyte_codegen.definitions.field_paths import FieldPath
+from flyte_codegen.definitions.model import Api
 
 
 @attrs.frozen
@@ -21,27 +23,27 @@ class Identity:
     """What a repr shows by default, as `LABEL=PATH`; an overlay can override it."""
 
 
-def lay_out(api: Api, config: Config, path: str, field: Field, label: str) -> Identity:
-    """Return the identity at `path`, which ends in `field`. A repr shows a scalar as `label`."""
-    message = api.messages.get(field.type_name)
-    if message is None:
-        return Identity(path, (path,), (f"{label}=pb2.{path}",))
-    leaves = _leaves(api, config, message, path)
-    parts = [leaf.removeprefix(f"{path}.") for leaf, _ in leaves]
-    ends = Counter(part.rpartition(".")[2] for part in parts)
-    labels = [end if ends[end := part.rpartition(".")[2]] == 1 else part.replace(".", "_") for part in parts]
-    shown = tuple(f"{name}=pb2.{leaf}" for name, (leaf, _) in zip(labels, leaves, strict=True))
-    return Identity(path, tuple(leaf for leaf, is_org in leaves if not is_org), shown)
+def lay_out(api: Api, scope: Mapping[str, Mapping[str, str]], path: FieldPath, label: str) -> Identity:
+    """Return the identity at `path`. A repr shows a scalar as `label`."""
+    if path.last.type_name not in api.messages:
+        return Identity(path.python, (path.python,), (f"{label}=pb2.{path.python}",))
+    leaves = _leaves(api, path)
+    parts = [FieldPath(leaf.fields[len(path) :]) for leaf in leaves]
+    ends = Counter(part.last.py_name for part in parts)
+    labels = [p.last.py_name if ends[p.last.py_name] == 1 else p.python.replace(".", "_") for p in parts]
+    shown = tuple(f"{name}=pb2.{leaf.python}" for name, leaf in zip(labels, leaves, strict=True))
+    key = tuple(leaf.python for leaf in leaves if _role(scope, leaf) != ORG)
+    return Identity(path.python, key, shown)
 
 
-def _leaves(api: Api, config: Config, message: Message, path: str) -> list[tuple[str, bool]]:
-    """Yield the paths of all scalar fields below a message, and whether each holds the organization."""
-    roles = config.scope.get(message.full_name, {})
-    found: list[tuple[str, bool]] = []
-    for field in message.fields:
-        here = f"{path}.{field.py_name}"
-        if field.kind == "message":
-            found += _leaves(api, config, api.messages[field.type_name], here)
-        else:
-            found.append((here, roles.get(field.name) == "org"))
+def _leaves(api: Api, path: FieldPath) -> list[FieldPath]:
+    """Return the paths of all scalar fields below a message."""
+    found: list[FieldPath] = []
+    for field in api.messages[path.last.type_name].fields:
+        found += _leaves(api, path / field) if field.kind == "message" else [path / field]
     return found
+
+
+def _role(scope: Mapping[str, Mapping[str, str]], leaf: FieldPath) -> str:
+    """Return the part of the scope that a field holds; "" for none."""
+    return scope.get(leaf.parent.last.type_name, {}).get(leaf.last.name, "")

@@ -2,93 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import attrs
 
-from flyte_codegen.configuration.settings import MethodConfig
-from flyte_codegen.python.text import literal
+from flyte_codegen.configuration.tables import MethodConfig
+from flyte_codegen.kinds.code import Code
 
 from .classify import Shape
 from .identity import Identity
-from .paging import FIRST_STYLE
-from .parameters import Scope, Signature
+from .parameters import Signature
 from .properties import PyProperty
+from .results import Result, read
 from .summaries import Summary
 
 
 @attrs.frozen
+class Hook:
+    """A method of the overlay that a generated method calls."""
+
+    name: str
+    item: Code | None
+    """The type of the item that it takes; None if it is called on the entity."""
+    returns: Code
+
+
+@attrs.frozen(kw_only=True)
 class PyMethod:
     """A method of an entity."""
 
     name: str
-    decorator: str
-    rpc: str
-    deprecated: bool
     full_name: str
-    signature: Signature
-    scope: Scope
-    caller: str
-    request: str
-    returns: str
-    wrapped: str
-    entity: str
     shape: Shape
-    several: bool
-    """Whether one reply holds several items."""
-    keep: str
-    carry: tuple[str, ...]
-    final: str
-    each: str
-    fetch: str
-    made_by: str
-    item: str
-    """The type of what `made_by` takes."""
-    bounded_by: str
-    missing_ok: bool
+    template: str
+    """The name of its template in `entities/kinds`."""
+    decorator: str
+    rpc: Code
+    deprecated: bool
+    signature: Signature
+    scope: Code | None
+    """The call that finds the scope of the request."""
+    caller: Code
+    request: Code
+    result: Result
+    keep: Code | None
+    """The condition that items must meet on the client."""
+    fetch: Hook | None
+    made_by: Hook | None
+    config: MethodConfig
     doc: str
-    source: MethodConfig
 
     @property
-    def kind(self) -> str:
-        """The kind of method; it selects the template."""
-        return self.shape.kind.value
+    def returns(self) -> Code:
+        """The annotation of what the method returns."""
+        return self.result.annotation
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The request's names for page size and page token, if they differ from the runtime's defaults."""
-        style = self.shape.style
-        return () if style == FIRST_STYLE else (style.size, style.token)
+    def page(self) -> str:
+        """The field of a list's request with page size and token; "" for the request itself."""
+        return self.shape.pages.holder.python if self.shape.pages else ""
 
     @property
-    def answer(self) -> str:
-        """The expression that reads the result from a reply."""
-        found = _read_from_reply(self.shape.items)
-        return f"cast({literal(self.returns)}, {found})" if "." in self.shape.items and not self.entity else found
+    def token(self) -> Code | None:
+        """The expression that reads the next page's token from a reply; None for a list without pages."""
+        return read(self.shape.pages.next) if self.shape.pages else None
 
     @property
-    def items(self) -> str:
-        """The expression that reads the list of items from one reply."""
-        found = _read_from_reply(self.shape.items)
-        return found if self.several else f"[{found}]"
+    def about(self) -> str:
+        """The expression that names the watched resource."""
+        return "self._label()" if self.signature.first == "self" else "cls.__name__"
 
     @property
-    def token(self) -> str:
-        """The expression that reads the next page token from a reply."""
-        return _read_from_reply(self.shape.token)
+    def code(self) -> Iterator[Code]:
+        """All expressions of the method."""
+        for param in self.signature.params:
+            yield param.annotation
+            yield from () if param.default is None else (param.default,)
+        yield from (self.rpc, self.caller, self.request, *self.result.code)
+        yield from (hook.item for hook in (self.fetch, self.made_by) if hook and hook.item)
+        yield from (self.keep,) if self.keep else ()
 
 
-def _read_from_reply(path: str) -> str:
-    if "." in path:
-        return f"at_path(reply, {literal(path)})"
-    return f"reply.{path}" if path else "reply"
-
-
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class PyEntity:
     """An entity module."""
 
     path: str
     name: str
-    message: str
+    message: Code
     doc: str
     source: str
     imports: tuple[str, ...]

@@ -6,17 +6,9 @@ from collections.abc import Collection, Mapping
 
 import attrs
 
+from flyte_codegen.definitions.field_paths import FieldPath, find
 from flyte_codegen.definitions.model import Api, Field, Label, Message, Method
 from flyte_codegen.diagnostics import CodegenError, fail
-
-
-@attrs.frozen
-class Style:
-    """Field names of the request: page size ("" for none) and page token."""
-
-    size: str
-    token: str
-
 
 TOKENS = (
     ("token", "token"),
@@ -29,7 +21,7 @@ TOKENS = (
 )
 """Names of tokens in requests and replies."""
 SIZES = ("limit", "page_size", "max_results", "per_page")
-FIRST_STYLE = Style("limit", "token")
+_FIRST = ("limit", "token")
 """The names that the runtime uses by default."""
 
 _PAIRS = {"token": "limit", "page_token": "page_size"}
@@ -45,16 +37,28 @@ _INTEGERS = frozenset({"int32", "int64", "uint32", "uint64"})
 class Pages:
     """How a list is read page by page."""
 
-    style: Style
-    holder: str
-    """The field of the request with page size and token; "" for the request itself."""
-    next: str
-    """The path of the next page's token in the reply."""
+    token: FieldPath
+    """The page token in the request."""
+    size: FieldPath | None
+    """The page size in the request, in the same message; None for none."""
+    next: FieldPath
+    """The next page's token in the reply."""
     why: str
+
+    @property
+    def holder(self) -> FieldPath:
+        """The field of the request with page size and token; empty for the request itself."""
+        return self.token.parent
+
+    @property
+    def names(self) -> tuple[str, str] | None:
+        """The names of page size ("" for none) and token, unless they are the runtime's defaults."""
+        names = (self.size.last.py_name if self.size else "", self.token.last.py_name)
+        return None if names == _FIRST else names
 
 
 def pages_of(
-    api: Api, method: Method, items: list[str], *, declared: Mapping[str, str] | None, table: str, sized: bool
+    api: Api, method: Method, items: list[FieldPath], *, declared: Mapping[str, str] | None, table: str, sized: bool
 ) -> Pages | None:
     """Return how a list is read page by page; None if nothing says how.
 
@@ -72,38 +76,30 @@ def pages_of(
     if declared is not None:
         return _declared(api, method, declared, table) if declared else None
     request, reply = api.messages[method.request], api.messages[method.response]
-    for token, following in TOKENS:
+    for name, following in TOKENS:
         for holder, message in _holders(api, request):
-            size = _size(message, token)
-            if (sized and not size) or not _is_token(message.field(token)):
+            token, size = message.field(name), _size(message, name)
+            if token is None or not _is_token(token) or (sized and size is None):
                 continue
-            if path := _next_token(api, reply, following, items, message.field(token)):
-                style = Style(size, token)
-                sizes = f"{size} and {token}" if size else token
-                return Pages(style, holder, path, f"{sizes} in the request, {following} in the reply")
+            if next_ := _next_token(api, reply, following, items, token):
+                sizes = f"{size.name} and {name}" if size else name
+                why = f"{sizes} in the request, {following} in the reply"
+                return Pages(holder / token, holder / size if size else None, next_, why)
     return None
 
 
-def unused_fields(api: Api, method: Method, items: list[str], settled: Collection[str]) -> tuple[list[str], list[str]]:
+def unused_fields(api: Api, method: Method, items: FieldPath, settled: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the fields of request and reply that look like paging, except those that codegen.toml names."""
     request, reply = api.messages[method.request], api.messages[method.response]
     asked = [f.name for f in request.fields if _looks_like_paging(f) and not _named(f.name, settled)]
-    beside = [
-        api.messages.get(field.type_name)
-        for field in reply.fields
-        if any(p.startswith(f"{field.py_name}.") for p in items)
-    ]
-    answered = [f.name for message in (reply, *beside) if message for f in message.fields if _looks_like_paging(f)]
+    beside = [api.messages[items.fields[0].type_name]] if len(items) > 1 else []
+    answered = [f.name for message in (reply, *beside) for f in message.fields if _looks_like_paging(f)]
     return asked, answered
 
 
-def field_at(api: Api, message: Message | None, path: str) -> Field | None:
-    """The field at a dotted path."""
-    field: Field | None = None
-    for name in path.split("."):
-        field = next((f for f in message.fields if f.py_name == name), None) if message else None
-        message = api.messages.get(field.type_name) if field else None
-    return field
+def has_next_token(message: Message) -> bool:
+    """Whether a message has a field with the name of a next page's token."""
+    return any(message.field(name) for _, name in TOKENS)
 
 
 def _declared(api: Api, method: Method, pages: Mapping[str, str], table: str) -> Pages:
@@ -112,62 +108,60 @@ def _declared(api: Api, method: Method, pages: Mapping[str, str], table: str) ->
         raise _wrong(
             method, table, f"pages has the keys {', '.join(pages)}", "it takes token and next, and size if there is one"
         )
-    fields: dict[str, Field] = {}
+    fields: dict[str, FieldPath] = {}
     for key, path in pages.items():
         message = reply if key == "next" else request
-        found = field_at(api, message, path)
+        found = find(api, message, path)
         if found is None:
             raise _wrong(method, table, f"{message.full_name} has no field at {path!r}", f"correct {key}")
         fields[key] = found
-    holder, _, token = pages["token"].rpartition(".")
-    other, _, size = pages.get("size", "").rpartition(".")
-    if ("size" in pages and other != holder) or "." in holder:
+    token, following, size = fields["token"], fields["next"], fields.get("size")
+    if (size and size.parent != token.parent) or len(token) > 2:
         raise _wrong(
             method,
             table,
             "token and size are in different messages",
             "both must be in the request, or in one field of it",
         )
-    kinds = {fields["token"].kind, fields["next"].kind}
+    kinds = {token.last.kind, following.last.kind}
     if len(kinds) > 1 or not kinds <= {"string", "bytes", *_INTEGERS}:
         raise _wrong(
             method, table, f"the tokens are {' and '.join(sorted(kinds))}", "both must be strings, bytes or integers"
         )
-    if "size" in pages and fields["size"].kind not in _INTEGERS:
-        raise _wrong(method, table, f"size is {fields['size'].kind}", "it must be an integer")
-    style = Style(size, token)
-    return Pages(style, holder, pages["next"], "codegen.toml declares its pages")
+    if size and size.last.kind not in _INTEGERS:
+        raise _wrong(method, table, f"size is {size.last.kind}", "it must be an integer")
+    return Pages(token, size, following, "codegen.toml declares its pages")
 
 
 def _wrong(method: Method, table: str, what: str, remedy: str) -> CodegenError:
     return fail(method.place, f"[{table}] pages: {what}", remedy)
 
 
-def _holders(api: Api, request: Message) -> list[tuple[str, Message]]:
+def _holders(api: Api, request: Message) -> list[tuple[FieldPath, Message]]:
     """The request, and the messages in it that may hold page size and token."""
-    inner = [(f.py_name, api.messages.get(f.type_name)) for f in request.fields if f.label is Label.OPTIONAL]
-    return [("", request), *((name, message) for name, message in inner if message)]
+    inner = [(FieldPath((f,)), api.messages.get(f.type_name)) for f in request.fields if f.label is Label.OPTIONAL]
+    return [(FieldPath(), request), *((path, message) for path, message in inner if message)]
 
 
-def _size(message: Message, token: str) -> str:
+def _size(message: Message, token: str) -> Field | None:
     names = [_PAIRS[token]] if token in _PAIRS else []
-    found = [name for name in (*names, *SIZES) if (field := message.field(name)) and field.kind in _INTEGERS]
-    return found[0] if found else ""
+    found = (message.field(name) for name in (*names, *SIZES))
+    return next((field for field in found if field and field.kind in _INTEGERS), None)
 
 
-def _next_token(api: Api, reply: Message, name: str, items: list[str], token: Field | None) -> str:
+def _next_token(api: Api, reply: Message, name: str, items: list[FieldPath], token: Field) -> FieldPath | None:
     """The path of the next page's token: beside the items, at the top, or in a message at the top."""
-    beside = [".".join([*path.split(".")[:-1], name]) for path in items]
-    inside = [f"{f.py_name}.{name}" for f in reply.fields if f.label is Label.OPTIONAL and f.type_name in api.messages]
+    beside = [".".join([*str(path.parent).split("."), name]).lstrip(".") for path in items]
+    inside = [f"{f.name}.{name}" for f in reply.fields if f.label is Label.OPTIONAL and f.type_name in api.messages]
     for path in (*beside, name, *inside):
-        found = field_at(api, reply, path)
-        if _is_token(found) and token is not None and found is not None and found.kind == token.kind:
-            return path
-    return ""
+        found = find(api, reply, path)
+        if found and _is_token(found.last) and found.last.kind == token.kind:
+            return found
+    return None
 
 
-def _is_token(field: Field | None) -> bool:
-    return field is not None and field.kind in ("string", "bytes") and field.label is not Label.REPEATED
+def _is_token(field: Field) -> bool:
+    return field.kind in ("string", "bytes") and field.label is not Label.REPEATED
 
 
 def _looks_like_paging(field: Field) -> bool:

@@ -8,60 +8,13 @@ from collections.abc import Sequence, Set
 import attrs
 
 from flyte_codegen.configuration.lines import Source
-from flyte_codegen.configuration.settings import OPTIONAL
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.diagnostics import fail
+from flyte_codegen.kinds.methods import CLIENT, PAGE_SIZE, Param
 from flyte_codegen.names import AROUND_METHODS, RESERVED_AS_PARAMETER
 
-from .classify import Kind
-
-
-@attrs.frozen
-class Param:
-    """A parameter of a generated method. It is required unless it has a default."""
-
-    name: str
-    annotation: str
-    default: str
-    doc: str
-
-    @property
-    def required(self) -> bool:
-        """Whether the parameter is required."""
-        return not self.default
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.annotation}" + (f" = {self.default}" if self.default else "")
-
-
-_LIMIT = Param("limit", "int | None", "None", "Maximum number of items. Default: all.")
-_PAGES = (
-    _LIMIT,
-    Param("page_size", "int | None", "None", "Items per request. Default: the client's."),
-)
-_TIMEOUT = Param(
-    "timeout",
-    "float | timedelta | None",
-    "None",
-    "Maximum seconds for the call, retries included, or a timedelta. Default: the client's.",
-)
-_TIMEOUT_OF_PAGE = attrs.evolve(
-    _TIMEOUT, doc="Maximum seconds for each page, retries included, or a timedelta. Default: the client's."
-)
-_TIMEOUT_OF_WATCH = attrs.evolve(
-    _TIMEOUT, doc="Seconds after which the watch gives up, or a timedelta. Default: never."
-)
-_TIMEOUT_OF_STREAM = attrs.evolve(
-    _TIMEOUT, doc="Seconds after which the stream is cut, or a timedelta. Default: never."
-)
-_CLIENT = Param("client", "Client | None", "None", "The client for the calls. Default: the current one.")
-
-
-_EXTRA = {
-    Kind.LIST: (*_PAGES, _TIMEOUT_OF_PAGE),
-    Kind.WATCH: (_TIMEOUT_OF_WATCH,),
-    Kind.STREAM: (_TIMEOUT_OF_STREAM,),
-}
+from .classify import Shape
+from .scope import Scope
 
 
 @attrs.frozen
@@ -82,56 +35,24 @@ class Signature:
         return ", ".join([self.first, *map(str, self.positional), *star, *map(str, self.keyword)])
 
 
-@attrs.frozen
-class Scope:
-    """The parts of the client's scope that a method needs: its roles in codegen.toml."""
-
-    roles: frozenset[str]
-
-    @property
-    def names(self) -> list[str]:
-        """The parameters, in order."""
-        return [name for name in ("project", "domain") if {name, name + OPTIONAL} & self.roles]
-
-    @property
-    def params(self) -> list[Param]:
-        """The parameters that override the client's scope."""
-        made: list[Param] = []
-        for name in self.names:
-            optional = "" if name in self.roles else '; "" for none'
-            doc = f"{name.capitalize()} id{optional}. Default: the client's."
-            made.append(Param(name, "str | None", "None", doc))
-        return made
-
-    @property
-    def arguments(self) -> str:
-        """The arguments of the client method that resolves the scope."""
-        demand = tuple(name for name in self.names if name in self.roles)
-        whole = self.names == ["project", "domain"]
-        given = ", ".join(self.names if whole else [f"{name}={name}" for name in self.names])
-        return given if whole and len(demand) == len(self.names) else f"{given}, demand={demand!r}"
-
-
 def signature(
-    kind: Kind,
+    shape: Shape,
     params: Sequence[Param],
+    scope: Scope,
     *,
     on_class: bool,
-    pages: bool,
-    scope: Scope,
     taken: Set[str],
-    positional: Sequence[str] = (),
+    positional: Sequence[str],
     table: str,
     source: Source,
 ) -> Signature:
     """Build the signature of a method.
 
     Args:
-        kind: The kind of method, which adds parameters such as `limit` or `timeout`.
+        shape: The kind of method, which adds parameters such as `limit` or `timeout`.
         params: The parameters that fill the request.
-        on_class: Whether it is a class method, which takes `client=`.
-        pages: Whether the list is paged, and takes `page_size=`.
         scope: The parts of the scope that default to the client's.
+        on_class: Whether it is a class method, which takes `client=`.
         taken: Names of types that the method uses, which no parameter may shadow.
         positional: Optional parameters that may be passed by position, in this order.
         table: The method's table in codegen.toml, for remedies in errors.
@@ -140,11 +61,11 @@ def signature(
     Raises:
         CodegenError: Two parameters have the same name, or a parameter shadows a name that the method uses.
     """
-    by_position = [p for p in params if p.required or kind in (Kind.CALL, Kind.CREATE)]
+    by_position = [p for p in params if p.required or shape.kind.by_position]
     by_keyword = [p for p in params if p not in by_position]
-    by_keyword += (_LIMIT, _TIMEOUT_OF_PAGE) if kind is Kind.LIST and not pages else _EXTRA.get(kind, (_TIMEOUT,))
+    by_keyword += [p for p in shape.kind.parameters if p is not PAGE_SIZE or shape.pages]
     by_keyword += scope.params
-    by_keyword += [_CLIENT] if on_class else []
+    by_keyword += [CLIENT] if on_class else []
     chosen = [_chosen(name, by_keyword, table, source) for name in dict.fromkeys(positional)]
     by_keyword = [p for p in by_keyword if p not in chosen]
     # Required parameters first. The sort is stable, so both groups keep the order of the request.

@@ -8,62 +8,79 @@ from __future__ import annotations
 import attrs
 
 from flyte_codegen.definitions import deprecations
-from flyte_codegen.definitions.model import Field, Label
-from flyte_codegen.python import types as python_types
-from flyte_codegen.python.type_names import TypeNames
+from flyte_codegen.definitions.field_paths import FieldPath
+from flyte_codegen.definitions.model import Label
+from flyte_codegen.kinds.code import Attribute, Code, Literal, Name, Of, UnlessNone, call, optional
+
+from .annotations import Types
 
 _TIMESTAMP = "google.protobuf.Timestamp"
 _DIRECT = ("string", "bytes", "bool", "enum", "int32", "int64", "uint32", "uint64")
 """The kinds of field that can be read from the encoded bytes by tag alone."""
+_MESSAGE = Name("self.pb2")
+
+
+@attrs.frozen
+class Constant:
+    """A constant of the module with a path, as a function that reads it."""
+
+    name: str
+    annotation: Code | None
+    make: str
+    path: str
 
 
 @attrs.frozen
 class PyProperty:
-    """A property, with the statements of its body. `constant` is the assignment of the path they read, if any."""
+    """A property: its value, and the assignments of the messages along the path."""
 
     name: str
-    annotation: str
-    statements: tuple[str, ...]
+    annotation: Code
+    assignments: tuple[tuple[str, Code], ...]
+    value: Code
     doc: str
-    constant: str = ""
-    path: str = ""
+    constant: Constant | None = None
 
 
-def lay_out(name: str, path: str, field: Field, types: TypeNames) -> PyProperty:
-    """Return the property that reads `path`, which ends in `field`."""
-    *steps, last = path.split(".")
+def lay_out(name: str, path: FieldPath, types: Types) -> PyProperty:
+    """Return the property that reads `path`."""
+    field = path.last
     doc = deprecations.noted(field.doc or f"`{name}` of the message.", field.deprecated)
     moment = field.type_name == _TIMESTAMP and field.label is Label.OPTIONAL
-    annotation = "datetime | None" if moment else python_types.whole(field, types)
+    annotation = optional(Name("datetime")) if moment else types.whole(field)
     direct = field.kind in _DIRECT or moment
-    if steps and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
-        constant = f"_{name.upper()}"
-        declared = f"{constant} = moment_path" if moment else f"{constant}: Reads[{annotation}] = path"
-        return PyProperty(name, annotation, (f"return {constant}(self.pb2)",), doc, declared, path)
-    value, statements = _by_attributes(steps, last, "None" if moment else _empty(field, annotation))
+    if len(path) > 1 and direct and field.label in (Label.IMPLICIT, Label.OPTIONAL):
+        constant = Constant(
+            f"_{name.upper()}",
+            None if moment else Of(Name("Reads"), (annotation,)),
+            "moment_path" if moment else "path",
+            path.python,
+        )
+        return PyProperty(name, annotation, (), call(constant.name, _MESSAGE), doc, constant)
+    value, assignments = _by_attributes(path, Literal(None) if moment else _empty(path, types))
     if moment:
-        statements += [f"moment = {value}", "return None if moment is None else moment.to_datetime()"]
-    else:
-        statements.append(f"return {value}")
-    return PyProperty(name, annotation, tuple(statements), doc)
+        assignments.append(("moment", value))
+        value = UnlessNone(Name("moment"), call("moment.to_datetime"))
+    return PyProperty(name, annotation, tuple(assignments), value, doc)
 
 
-def _by_attributes(steps: list[str], last: str, empty: str) -> tuple[str, list[str]]:
-    """Return the expression for the value at the end of the steps, and the statements before it."""
-    if not steps:
-        return f"self.pb2.{last}", []
-    at, statements = "self.pb2", list[str]()
-    for i, step in enumerate(steps):
-        parent = f"parent{i}" if i else "parent"
-        statements.append(f"{parent} = {at}.{step}" if i == 0 else f"{parent} = None if {at} is None else {at}.{step}")
+def _by_attributes(path: FieldPath, empty: Code) -> tuple[Code, list[tuple[str, Code]]]:
+    """Return the expression for the value at the end of the path, and the assignments before it."""
+    at, assignments = _MESSAGE, list[tuple[str, Code]]()
+    for i, field in enumerate(path.parent.fields):
+        parent = Name(f"parent{i}" if i else "parent")
+        step = Attribute(at, field.py_name)
+        assignments.append((parent.text, UnlessNone(at, step) if i else step))
         at = parent
-    return f"{empty} if {at} is None else {at}.{last}", statements
+    value = Attribute(at, path.last.py_name)
+    return (UnlessNone(at, value, empty) if assignments else value), assignments
 
 
-def _empty(field: Field, annotation: str) -> str:
-    """Return the expression for the property's value while a message along the path is unset."""
-    if field.label is Label.OPTIONAL:
-        return "None"
-    if field.label is Label.IMPLICIT:
-        return f"{annotation}(0)" if field.kind == "enum" else python_types.zero(field.kind)
-    return "{}" if field.label is Label.MAP else "[]"
+def _empty(path: FieldPath, types: Types) -> Code:
+    """Return the property's value while a message along the path is unset."""
+    label = path.last.label
+    if label is Label.OPTIONAL:
+        return Literal(None)
+    if label is Label.IMPLICIT:
+        return types.zero(path.last)
+    return Name("{}") if label is Label.MAP else Name("[]")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Set
 from fnmatch import fnmatchcase
 
 from flyte_codegen.configuration.lines import Keys
@@ -11,6 +11,7 @@ from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.model import Api, Label
 from flyte_codegen.diagnostics import Diagnostic, error
+from flyte_codegen.kinds.filters import FILTER_KINDS
 from flyte_codegen.names import snake
 from flyte_codegen.python.type_names import Naming, importable
 
@@ -41,20 +42,57 @@ def check(api: Api, config: Config) -> list[Diagnostic]:
             found.append(error(config.source.at(keys), message, nearest(name, known)))
     naming = Naming(api, config.package, config.extern)
     found += (refusal for file in api.files if file.refused and not naming.is_extern(file) for refusal in file.refused)
-    return [*found, *_exclusions(config, rpcs), *_homonyms(config), *_listing(api, config), *_lengths(api, config)]
+    return [
+        *found,
+        *_contradictions(config, rpcs),
+        *_exclusions(config, rpcs),
+        *_homonyms(config),
+        *_listing(api, config),
+        *_lengths(api, config),
+    ]
 
 
 def _listing(api: Api, config: Config) -> Iterator[Diagnostic]:
-    """Find fields in [listing] that have the wrong type."""
-    listing = config.list_request
-    request = api.messages.get(listing.get("request", ""))
-    if request is None:
+    """Find messages and fields in [listing] that do not have the shape that lists need."""
+    listing = config.listing
+    request = api.messages.get(listing.request) if listing else None
+    if listing is None or request is None:
         return
-    for key, of in (("filters_field", "filter"), ("sort_field", "sort")):
-        fits = [f.name for f in request.fields if f.type_name == listing[of] and f.label is Label.REPEATED]
-        if request.field(listing[key]) and listing[key] not in fits:
-            message = f"[listing] {key} is {listing[key]}, which is not a list of {listing[of]}"
-            yield error(config.source.at(("listing", key)), message, nearest(listing[key], fits))
+    for key, field, of in (
+        ("filters_field", listing.filters_field, listing.filter),
+        ("sort_field", listing.sort_field, listing.sort),
+    ):
+        fits = [f.name for f in request.fields if f.type_name == of and f.label is Label.REPEATED]
+        if request.field(field) and field not in fits:
+            message = f"[listing] {key} is {field}, which is not a list of {of}"
+            yield error(config.source.at(("listing", key)), message, nearest(field, fits))
+    used = {name for entity in config.entities for method in entity.methods for name in method.filters}
+    kinds = [FILTER_KINDS[config.filters[name].kind] for name in config.filters if name in used]
+    functions = {function for kind in kinds for function in kind.functions}
+    shapes: list[tuple[str, str, dict[str, str | Set[str]]]] = [
+        ("filter", listing.filter, {"function": functions, "field": "string", "values": "string"}),
+        ("sort", listing.sort, {"key": "string", "direction": {"ASCENDING", "DESCENDING"}}),
+    ]
+    for key, full_name, shape in shapes:
+        for what in _lacking(api, full_name, shape):
+            remedy = f"name the message of one {key}; its fields are {', '.join(shape)}"
+            yield error(config.source.at(("listing", key)), f"[listing] {key} is {full_name}, which {what}", remedy)
+
+
+def _lacking(api: Api, full_name: str, shape: Mapping[str, str | Set[str]]) -> Iterator[str]:
+    """Say which fields of a message are missing or have the wrong type. A set has the members that an enum must have."""
+    message = api.messages.get(full_name)
+    for name, wanted in shape.items() if message else ():
+        field = message.field(name) if message else None
+        if field is None or field.py_name != name:
+            yield f"has no field {name}"
+        elif isinstance(wanted, str):
+            if field.kind != wanted:
+                yield f"has a field {name} that is not a {wanted}"
+        elif field.kind != "enum":
+            yield f"has a field {name} that is not an enum"
+        elif missing := sorted(wanted - {member.py_name for member in api.enums[field.type_name].members}):
+            yield f"has a field {name} whose enum {field.type_name} lacks {', '.join(missing)}"
 
 
 def _lengths(api: Api, config: Config) -> Iterator[Diagnostic]:
@@ -116,16 +154,17 @@ def _names(
     api: Api, config: Config, rpcs: set[str], fields: set[str]
 ) -> Iterator[tuple[Keys, str, str, Collection[str]]]:
     for rpc, effect in config.effects.items():
-        yield ("effects", effect), "RPC", rpc, rpcs
+        yield ("effects", effect), "RPC", rpc, _matched(rpc, rpcs)
     for message, roles in config.scope.items():
-        yield ("scope", message), "message", message, api.messages
+        found = _matched(message, api.messages)
+        yield ("scope", message), "message", message, found
         for field in roles if message in api.messages else ():
             yield ("scope", message, field), "field", f"{message}.{field}", fields
-    listing = config.list_request
-    for key in ("request", "filter", "sort") if listing else ():
-        yield ("listing", key), "message", listing[key], api.messages
-    for key in ("filters_field", "sort_field") if listing else ():
-        yield ("listing", key), "field", f"{listing['request']}.{listing[key]}", fields
+    if listing := config.listing:
+        for key, message in (("request", listing.request), ("filter", listing.filter), ("sort", listing.sort)):
+            yield ("listing", key), "message", message, api.messages
+        for key, field in (("filters_field", listing.filters_field), ("sort_field", listing.sort_field)):
+            yield ("listing", key), "field", f"{listing.request}.{field}", fields
     for name, param in config.filters.items():
         if param.enum:
             yield ("filters", name, "enum"), "enum", param.enum, api.enums
@@ -135,3 +174,17 @@ def _names(
             yield ("entities", entity.name, "service"), "service", entity.service, services
     for field in config.rules:
         yield ("rules", field), "field", field, fields
+
+
+def _matched(pattern: str, names: Collection[str]) -> Collection[str]:
+    """Return the names, and the pattern if it matches one of them."""
+    return [*names, pattern] if any(fnmatchcase(name, pattern) for name in names) else names
+
+
+def _contradictions(config: Config, rpcs: set[str]) -> Iterator[Diagnostic]:
+    """Find RPCs that patterns in [effects] give different effects."""
+    for rpc in sorted(rpcs - config.effects.keys()):
+        found = {effect: pattern for pattern, effect in config.effects.items() if fnmatchcase(rpc, pattern)}
+        if len(found) > 1:
+            message = f"[effects] gives {rpc} two effects: {' and '.join(f'{e} by {p}' for e, p in found.items())}"
+            yield error(config.source.at(("effects",)), message, "list the RPC by its full name under one of them")

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 
 from flyte_codegen.configuration.rules import Rules
-from flyte_codegen.configuration.settings import OPTIONAL, Config, FilterParam, MethodConfig
+from flyte_codegen.configuration.settings import ORG, Config
+from flyte_codegen.configuration.tables import MethodConfig
 from flyte_codegen.configuration.toml import nearest
-from flyte_codegen.definitions.model import Api, Field, Label
-from flyte_codegen.diagnostics import fail
+from flyte_codegen.definitions.field_paths import FieldPath
+from flyte_codegen.definitions.model import Api, Field, Label, Message
+from flyte_codegen.diagnostics import CodegenError, fail
+from flyte_codegen.kinds.code import Call, Code, Listed, Literal, Name, Or, UnlessNone, call, optional
+from flyte_codegen.kinds.methods import Param
 from flyte_codegen.names import RESERVED_AS_PARAMETER, escape
-from flyte_codegen.python import types as python_types
-from flyte_codegen.python.text import literal, sentence
-from flyte_codegen.python.type_names import TypeNames
+from flyte_codegen.text import sentence
 
-from .choices import choice_of, choices
-from .classify import Kind, Shape
-from .parameters import Param
-
-_FILTER_TYPES = {
-    "equal": "str | None",
-    "bool": "bool | None",
-    "prefix": "str | None",
-    "time": "TimeFilter | None",
-    "labels": "Mapping[str, str] | None",
-    "label_keys": "Several[str] | None",
-}
-_CLAUSES = {
-    "equal": "equal",
-    "bool": "equal_bool",
-    "time": "within",
-    "labels": "labelled",
-    "label_keys": "having_labels",
-}
-"""The runtime functions that check an argument and turn it into a filter."""
-
-_SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
-_LIMIT = Param("limit", "int", "0", "Most items; 0 for as many as the server gives.")
-
-# Well-known messages with a plain Python equivalent: its annotation, and the runtime function that converts it.
-_PLAIN = {
-    "google.protobuf.Timestamp": ("datetime", "as_timestamp"),
-    "google.protobuf.Duration": ("timedelta", "as_duration"),
-    "google.protobuf.Struct": ("Mapping[str, object]", "as_struct"),
-}
+from .annotations import PLAIN, Types
+from .classify import Shape
+from .listings import Listing, sort_by
+from .scope import value_of
 
 
 @attrs.frozen
@@ -58,279 +36,224 @@ class Subject:
     names: tuple[str, ...] = ()
     label: Label = Label.IMPLICIT
 
-    def fits(self, field: Field, path: str) -> bool:
+    def fits(self, field: Field, path: FieldPath) -> bool:
         """Whether the field of a request identifies the entity."""
         if self.type_name:
             return field.type_name == self.type_name and field.label in (Label.OPTIONAL, Label.REPEATED)
-        return path in self.names and _is_plain(field, self.label) and field.kind == self.kind
+        return str(path) in self.names and _is_plain(field, self.label) and field.kind == self.kind
 
 
-class RequestBuilder:
+@attrs.frozen(kw_only=True)
+class Plan:
+    """All that decides how the request of one method is built.
+
+    Attributes:
+        scope: The roles of fields by message.
+        types: The names of types in the entity's module.
+        subject: The entity that an instance method acts on.
+        identity: The identity of the entity that the method returns, if its message has the field.
+        table: The method's table in codegen.toml, for errors.
+    """
+
+    api: Api
+    config: Config
+    rules: Rules
+    scope: Mapping[str, Mapping[str, str]]
+    types: Types
+    method: MethodConfig
+    shape: Shape
+    subject: Subject
+    identity: FieldPath | None
+    table: str
+
+    def fail(self, what: str, remedy: str, key: str = "") -> CodegenError:
+        """Return an error about a key of the method's table."""
+        return fail(self.config.source.at_table(self.table, key), f"[{self.table}] {what}", remedy)
+
+
+@attrs.frozen
+class Request:
+    """A request: the expression that builds it, and what the method needs for it."""
+
+    expression: Code
+    params: tuple[Param, ...]
+    roles: frozenset[str]
+    keep: tuple[Code, ...]
+    """The conditions that items must meet on the client."""
+    uses_identity: bool
+
+
+def build(plan: Plan, full_name: str) -> Request:
+    """Return the request of a method.
+
+    Raises:
+        CodegenError: codegen.toml names a field, a filter or a sort order that the request does not have.
+    """
+    walk = _Walk(plan)
+    expression = walk.message(full_name, FieldPath())
+    method, known = plan.method, [str(path) for path in walk.paths]
+    for key, paths in (("omit", method.omit), ("params", method.params)):
+        for path in paths:
+            if path not in known:
+                what = f"{key} names {path}, which is not a field that callers of {full_name} set"
+                raise plan.fail(what, nearest(path, known), key)
+    for key in ("filters", "sort", "sort_keys"):
+        if getattr(method, key) and key not in walk.used:
+            raise plan.fail(f"{key} is set, but {full_name} has no field for it", f"remove {key}", key)
+    return Request(expression, tuple(walk.params), frozenset(walk.roles), tuple(walk.keep), walk.uses_identity)
+
+
+class _Walk:
     """Walks a request message once. Identifiers are flattened, the client fills the scope, the rest become parameters."""
 
-    def __init__(
-        self,
-        api: Api,
-        config: Config,
-        rules: Rules,
-        types: TypeNames,
-        method: MethodConfig,
-        shape: Shape,
-        subject: Subject,
-        named: str,
-        named_as: Label,
-        table: str,
-    ) -> None:
-        self.api, self.config, self.rules, self.types = api, config, rules, types
-        self.method, self.shape, self.subject, self.table = method, shape, subject, table
-        self.named, self.named_as = named, named_as
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self.params: list[Param] = []
         self.roles: set[str] = set()
+        self.keep: list[Code] = []
         self.uses_identity = False
-        self.keep = ""
-        self._page = ""
-        self._paths: set[str] = set()
-        self._used: set[str] = set()
+        self.paths: list[FieldPath] = []
+        self.used: set[str] = set()
+        self._pages = plan.shape.pages
 
-    def build(self, full_name: str) -> str:
-        """Return the expression that builds the whole request.
-
-        Raises:
-            CodegenError: codegen.toml names a field, a filter or a sort order that the request does not have.
-        """
-        # Paths here use protobuf names; the pager's fields are known by their Python names.
-        fields = self.api.messages[full_name].fields
-        self._page = next((f.name for f in fields if f.py_name == self.shape.page), "")
-        expression = self._message(full_name, "")
-        for key, paths in (("omit", self.method.omit), ("params", self.method.params)):
-            for path in paths:
-                if path not in self._paths:
-                    message = f"[{self.table}] {key} names {path}, which is not a field that callers of {full_name} set"
-                    raise fail(self.config.source.at_table(self.table, key), message, nearest(path, self._paths))
-        method = self.method
-        for key, value in (("filters", method.filters), ("sort", method.sort), ("sort_keys", method.sort_keys)):
-            if value and key not in self._used:
-                message = f"[{self.table}] {key} is set, but {full_name} has no field for it"
-                raise fail(self.config.source.at_table(self.table, key), message, f"remove {key}")
-        return expression
-
-    def _message(self, full_name: str, path: str) -> str:
-        roles = self.config.scope.get(full_name, {})
-        arguments: list[str] = []
-        for field in self.api.messages[full_name].fields:
-            here = f"{path}.{field.name}".lstrip(".")
-            self._paths.add(here)
-            if field.deprecated or here in self.method.omit:
+    def message(self, full_name: str, path: FieldPath) -> Code:
+        plan = self.plan
+        message = plan.api.messages[full_name]
+        roles = plan.scope.get(full_name, {})
+        arguments: list[tuple[str, Code]] = []
+        for field in message.fields:
+            here = path / field
+            self.paths.append(here)
+            if field.deprecated or str(here) in plan.method.omit:
                 continue
-            role = roles.get(field.name)
-            if role:
-                # Every client has an organization, possibly empty. Project and domain may be unset, so the scope checks them.
-                self.roles |= {role} - {"org"}
-                source = "caller" if role == "org" else "scope"
-                arguments.append(f"{field.py_name}={source}.{role.removesuffix(OPTIONAL)}")
-                continue
-            expression = self._argument(field, here, full_name)
-            if expression:
-                arguments.append(f"{field.py_name}={expression}")
-        return f"{self.types.name(full_name)}({', '.join(arguments)})"
+            if role := roles.get(field.name):
+                # Every client has an organization, possibly empty. The others may be unset, so the scope checks them.
+                self.roles |= {role} - {ORG}
+                arguments.append((field.py_name, value_of(role)))
+            elif value := self._argument(field, here, message):
+                arguments.append((field.py_name, value))
+        return Call(plan.types.message(full_name), (), tuple(arguments))
 
-    def _argument(self, field: Field, path: str, owner: str) -> str:
-        listing = self.config.list_request
-        if self._is_paging(field, path):
-            return ""
-        if field.type_name and field.type_name == listing.get("request"):
+    def _argument(self, field: Field, path: FieldPath, owner: Message) -> Code | None:
+        plan, listing = self.plan, self.plan.config.listing
+        if self._pages and path in (self._pages.token, self._pages.size):
+            return None
+        if field.type_name and listing and field.type_name == listing.request:
             return self._list_request(field.type_name)
-        if self._is_list() and path == self._page:
-            return self._message(field.type_name, path)
-        if field.type_name and field.type_name == listing.get("sort") and field.label is not Label.REPEATED:
-            return f"next(iter(as_sorts({self.types.name(field.type_name)}, {self._sort_by()})), None)"
-        if self.subject.fits(field, path):
+        if self._pages and path == self._pages.holder:
+            return self.message(field.type_name, path)
+        if field.type_name and listing and field.type_name == listing.sort and field.label is not Label.REPEATED:
+            return self._sort_by("as_sort", field.type_name)
+        if plan.subject.fits(field, path):
             self.uses_identity = True
-            return "[self._identity()]" if field.label is Label.REPEATED else "self._identity()"
-        if field.type_name and field.type_name == listing.get("filter") and self.method.filters:
+            identity = call("self._identity")
+            return Listed(identity) if field.label is Label.REPEATED else identity
+        if field.type_name and listing and field.type_name == listing.filter and plan.method.filters:
             return self._filters()
-        if (
-            field.type_name in self.config.scope
-            and field.label is Label.OPTIONAL
-            and self._is_alone(field, path, owner)
-        ):
-            return self._message(field.type_name, path)
+        flat = field.type_name in plan.scope and field.label is Label.OPTIONAL
+        if flat and self._is_alone(field, path, owner):
+            return self.message(field.type_name, path)
         return self._parameter(field, path, owner)
 
-    def _is_alone(self, field: Field, path: str, owner: str) -> bool:
+    def _is_alone(self, field: Field, path: FieldPath, owner: Message) -> bool:
         """Whether callers can set no other member of the field's oneof, so that the field can always be sent."""
-        return all(f.deprecated or name in self.method.omit for name, f in self._others(field, path, owner).items())
+        others = _others(field, owner)
+        return all(f.deprecated or str(path.parent / f) in self.plan.method.omit for f in others)
 
-    def _others(self, field: Field, path: str, owner: str) -> dict[str, Field]:
-        """The other members of the field's oneof, by path."""
-        scope = path.rpartition(".")[0]
-        fields = self.api.messages[owner].fields
-        return {
-            f"{scope}.{f.name}".lstrip("."): f for f in fields if field.oneof and f.oneof == field.oneof and f != field
-        }
+    def _listing(self) -> Listing:
+        return Listing(self.plan.config, self.plan.types, self.plan.method, self.plan.table)
 
-    def _is_paging(self, field: Field, path: str) -> bool:
-        """Whether the pager fills in the field."""
-        paging = (self.shape.style.size, self.shape.style.token)
-        in_page = path.rpartition(".")[0] == self._page
-        return self._is_list() and ((in_page and field.name in paging) or path in self.method.carry)
+    def _filters(self) -> Code:
+        self.used.add("filters")
+        filters = self._listing().filters()
+        self.params += filters.params
+        self.keep += filters.keep
+        return filters.expression
 
-    def _is_list(self) -> bool:
-        """Whether the method has pages."""
-        return self.shape.kind is Kind.LIST and bool(self.shape.token)
+    def _sort_by(self, function: str, message: str) -> Code:
+        self.used |= {"sort", "sort_keys"}
+        order = sort_by(self.plan.config, self.plan.method, self.plan.table)
+        self.params.append(order.param)
+        return order.messages(function, self.plan.types.message(message))
 
-    def _sort_by(self) -> str:
-        """The last arguments of `as_sorts`."""
-        self._used |= {"sort", "sort_keys"}
-        sort, name = self.method.sort, self.method.sort_keys
-        keys = self._keys(name)
-        if keys and sort and sort.removeprefix("-") not in keys:
-            message = f"[{self.table}] sort is {sort!r}, which is not among {name}"
-            raise fail(self.config.source.at_table(self.table, "sort"), message, nearest(sort, keys))
-        order = {"": "the server's order", "-created_at": "the newest first"}.get(sort, f"`{sort}`")
-        first, last = (keys[0], keys[-1]) if keys else ("created_at", "name")
-        doc = _SORT_BY.format(f'"{first}" or ("{last}", "asc")')
-        annotation = f"SortedBy[{name}]" if keys else "SortBy"
-        self.params.append(Param("sort_by", f"{annotation} | None", "None", f"{doc}{order}."))
-        return f"sort_by, {literal(sort)}" + (f", keys={name}" if keys else "")
+    def _list_request(self, full_name: str) -> Code:
+        """Return the expression for the listing message: filters, sort order and, for lists without pages, a limit."""
+        plan, listing = self.plan, self.plan.config.listing
+        assert listing is not None  # the caller has found its request
+        arguments: list[tuple[str, Code]] = []
+        if plan.method.filters:
+            arguments.append((listing.filters_field, self._filters()))
+        arguments.append((listing.sort_field, self._sort_by("as_sorts", listing.sort)))
+        if not self._pages and plan.api.messages[full_name].field("limit"):
+            self.params.append(
+                Param("limit", Name("int"), Literal(0), "Most items; 0 for as many as the server gives.")
+            )
+            arguments.append(("limit", Name("limit")))
+        return Call(plan.types.message(full_name), (), tuple(arguments))
 
-    def _keys(self, name: str) -> tuple[str, ...]:
-        """Return the keys that the server sorts by, if codegen.toml lists them."""
-        if name and name not in self.config.sort_keys:
-            message = f"[{self.table}] sort_keys names {name}, which is not defined"
-            remedy = f"add it to [sort_keys], or {nearest(name, self.config.sort_keys)}"
-            raise fail(self.config.source.at_table(self.table, "sort_keys"), message, remedy)
-        return self.config.sort_keys.get(name, ())
-
-    def _filters(self) -> str:
-        """Return the expression for the filters, and add their parameters."""
-        self._used.add("filters")
-        filter_type = self.types.name(self.config.list_request["filter"])
-        params = [self._filter(name) for name in self.method.filters]
-        clauses = [f"*{self._clause(param)}" for param in params if param.kind not in ("message", "local")]
-        made = f"as_filters({', '.join([filter_type, *clauses])})"
-        for param in params:
-            if param.kind == "local":
-                self._keep_local(param)
-            if param.kind == "message":
-                self.params.append(Param(param.name, f"Collection[{filter_type}]", "()", param.doc))
-                made += f" + as_list({literal(param.name)}, {param.name})"
-        return made
-
-    def _list_request(self, full_name: str) -> str:
-        """Return the expression for the listing message: filters, sort order and, for unpaged lists, a limit."""
-        listing = self.config.list_request
-        arguments: list[str] = []
-        if self.method.filters:
-            arguments.append(f"{listing['filters_field']}={self._filters()}")
-        sort_type = self.types.name(listing["sort"])
-        arguments.append(f"{listing['sort_field']}=as_sorts({sort_type}, {self._sort_by()})")
-        if not self._is_list() and self.api.messages[full_name].field(self.shape.style.size):
-            self.params.append(_LIMIT)
-            arguments.append(f"{self.shape.style.size}=limit")
-        return f"{self.types.name(full_name)}({', '.join(arguments)})"
-
-    def _filter(self, name: str) -> FilterParam:
-        found = self.config.filters.get(name)
-        if found is None:
-            message = f"[{self.table}] filters names {name}, which is not defined"
-            remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
-            raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
-        if found.name in RESERVED_AS_PARAMETER:
-            message = f"[filters.{name}] the parameter {found.name} shadows a name that methods use"
-            raise fail(self.config.source.at(("filters", name)), message, 'add param = "another_name"')
-        return found
-
-    def _keep_local(self, param: FilterParam) -> None:
-        self.params.append(Param(param.name, "str | None", "None", param.doc))
-        self.keep = f"having({literal(param.field)}, {param.name})"
-
-    def _clause(self, param: FilterParam) -> str:
-        if param.kind == "fixed":
-            return f'equal({literal(param.field)}, "", {literal(param.value)})'
-        annotation = _FILTER_TYPES.get(param.kind) or f"Several[{self._names_of(param)}] | None"
-        self.params.append(Param(param.name, annotation, "None", param.doc))
-        arguments = f"{literal(param.field)}, {literal(param.name)}, {param.name}"
-        if param.enum:
-            by_name = ", by_name=True" if param.kind == "enum_name" else ""
-            return f"any_of({arguments}, {self.types.name(param.enum)}{by_name})"
-        if param.kind == "prefix":
-            # Servers can't filter by prefix: they filter by substring, and the client drops the other matches.
-            self.keep = f"beginning({literal(param.field)}, {param.name})"
-            return f"containing({arguments})"
-        return f"{_CLAUSES[param.kind]}({arguments})"
-
-    def _names_of(self, param: FilterParam) -> str:
-        """Return the annotation of one value of a filter on an enum."""
-        enum = self.types.name(param.enum)  # raises if the enum does not exist
-        choice = choice_of(choices(self.api, self.config), param)
-        self.types.typing_lines.add(f"from {self.config.package}.choices import {choice.name}")
-        return f"{enum} | {choice.name}"
-
-    def _parameter(self, field: Field, path: str, owner: str) -> str:
-        name = self.method.params.get(path) or escape(field.name, RESERVED_AS_PARAMETER)
-        rule = f"{owner}.{field.name}"
-        low, high = self.rules.length(rule)
+    def _parameter(self, field: Field, path: FieldPath, owner: Message) -> Code:
+        plan = self.plan
+        name = plan.method.params.get(str(path)) or escape(field.name, RESERVED_AS_PARAMETER)
+        rule = f"{owner.full_name}.{field.name}"
+        low, high = plan.rules.length(rule)
         # Only one member of the oneof is left, so the method exists to set it.
-        chosen = bool(field.oneof) and self._others(field, path, owner) and self._is_alone(field, path, owner)
-        required = chosen or (self.rules.required(rule) and not field.oneof)
+        chosen = bool(field.oneof) and bool(_others(field, owner)) and self._is_alone(field, path, owner)
+        required = chosen or (plan.rules.required(rule) and not field.oneof)
         if self._names_the_thing(field, path, owner):
             required, low = True, max(low, 1)
-        annotation, default = self._annotation(field), "" if required else _default(field)
+        annotation, default = plan.types.argument(field), None if required else self._default(field)
         doc = sentence(field.doc) or self._guessed_doc(field)
         if high and str(high) not in doc:
             doc = f"{doc.rstrip('.')}; at most {high} characters."
-        self.params.append(Param(name, f"{annotation} | None" if default == "None" else annotation, default, doc))
+        may_be_none = default == Literal(None)
+        self.params.append(Param(name, optional(annotation) if may_be_none else annotation, default, doc))
+        value = Name(name)
         if field.label is Label.REPEATED:
-            return f"as_list({literal(name)}, {name})"
-        if field.type_name in _PLAIN and field.label is Label.OPTIONAL:
-            return f"{_PLAIN[field.type_name][1]}({self.types.name(field.type_name)}, {literal(name)}, {name})"
+            return call("as_list", Literal(name), value)
+        if field.type_name in PLAIN and field.label is Label.OPTIONAL:
+            return call(PLAIN[field.type_name][1], plan.types.message(field.type_name), Literal(name), value)
         if field.label is Label.MAP:
-            return f"dict({name} or {{}})" if default else f"dict({name})"
+            return call("dict", Or(value, Name("{}"))) if default else call("dict", value)
         if field.kind == "enum" and field.label is Label.IMPLICIT and default:
-            return f"{annotation}(0) if {name} is None else {name}"
+            return UnlessNone(value, value, call(annotation, Literal(0)))
         if field.kind != "string" or not (low or high):
-            return name
-        checked = f"as_text({literal(name)}, {name}, {low}, {high})"
-        return f"None if {name} is None else {checked}" if default == "None" else checked
+            return value
+        checked = call("as_text", Literal(name), value, Literal(low), Literal(high))
+        return UnlessNone(value, checked) if may_be_none else checked
 
-    def _names_the_thing(self, field: Field, path: str, owner: str) -> bool:
+    def _names_the_thing(self, field: Field, path: FieldPath, owner: Message) -> bool:
         """Whether the field names the resource, and so is required. Create requests may leave the name to the server."""
-        creates = self.shape.kind is Kind.CREATE or self.method.rpc.rpartition(".")[2].startswith("Create")
-        whole = field.type_name == self.named and field.label is Label.OPTIONAL and not field.oneof
-        plain = _is_plain(field, self.named_as if path == self.named else Label.IMPLICIT)
-        found = whole or (self.named in (path, owner) and plain)
-        return found and self.shape.kind is not Kind.LIST and not creates
+        shape, identity = self.plan.shape, self.plan.identity
+        if identity is None or shape.creates or not shape.kind.names_thing:
+            return False
+        message = identity.last.type_name
+        if message:
+            whole = field.type_name == message and field.label is Label.OPTIONAL and not field.oneof
+            return whole or (owner.full_name == message and _is_plain(field, Label.IMPLICIT))
+        return str(path) == str(identity) and _is_plain(field, identity.last.label)
 
     def _guessed_doc(self, field: Field) -> str:
         """Return a docstring for a field without a comment."""
         words = field.name.replace("_", " ")
         if field.kind == "bool":
             return f"The switch `{field.name}`."
-        inner = self.api.messages.get(field.type_name)
-        about = sentence(inner.doc) if inner and field.type_name not in _PLAIN else ""
+        inner = self.plan.api.messages.get(field.type_name)
+        about = sentence(inner.doc) if inner and field.type_name not in PLAIN else ""
         return about or f"The {words}."
 
-    def _annotation(self, field: Field) -> str:
-        """Return the annotation of a parameter. Lists and maps accept more general types than the message stores."""
-        if field.type_name in _PLAIN and field.label is Label.OPTIONAL:
-            return _PLAIN[field.type_name][0]
-        single = python_types.single(field, self.types)
+    def _default(self, field: Field) -> Code:
+        """Return the default of a parameter: the field's zero value if the field has no presence, else None."""
         if field.label is Label.REPEATED:
-            return f"Collection[{single}]"
-        if field.label is Label.MAP:
-            return f"Mapping[{python_types.scalar(field.map_key)}, {single}]"
-        return single
+            return Name("()")
+        has_zero = field.label is Label.IMPLICIT and field.kind != "enum"
+        return self.plan.types.zero(field) if has_zero else Literal(None)
+
+
+def _others(field: Field, owner: Message) -> list[Field]:
+    """The other members of the field's oneof."""
+    return [f for f in owner.fields if field.oneof and f.oneof == field.oneof and f != field]
 
 
 def _is_plain(field: Field, label: Label) -> bool:
     """Whether a field outside of any oneof is singular, with implicit presence or with `label`'s."""
     return field.label in (Label.IMPLICIT, label) and not field.oneof
-
-
-def _default(field: Field) -> str:
-    """Return the default of a parameter: the field's zero value if the field has no presence, else None."""
-    if field.label is Label.REPEATED:
-        return "()"
-    has_zero = field.label is Label.IMPLICIT and field.kind != "enum"
-    return python_types.zero(field.kind) if has_zero else "None"

@@ -8,11 +8,13 @@ import attrs
 
 from flyte_codegen.binding.entities import link
 from flyte_codegen.binding.model import PyEntity, PyMethod
-from flyte_codegen.binding.parameters import Param
 from flyte_codegen.configuration.rules import Rules
-from flyte_codegen.configuration.settings import Config, EntityConfig
+from flyte_codegen.configuration.settings import Config
+from flyte_codegen.configuration.tables import EntityConfig
 from flyte_codegen.definitions.model import Api
-from flyte_codegen.diagnostics import CodegenError
+from flyte_codegen.diagnostics import Diagnostic, Level
+from flyte_codegen.kinds.code import Code, Literal, optional
+from flyte_codegen.kinds.methods import Param
 from flyte_codegen.python.type_names import Naming
 
 from .changes import Change
@@ -29,10 +31,10 @@ class Client:
 
     def part(self, entity: EntityConfig) -> PyEntity | str:
         """Link an entity with a single method or property, or return the error. One failure does not hide others."""
-        try:
-            return link(self.api, self.naming, self.config, self.rules, entity, [])
-        except CodegenError as cause:
-            return cause.diagnostics[0].message
+        findings: list[Diagnostic] = []
+        made = link(self.api, self.naming, self.config, self.rules, entity, findings)
+        errors = [finding.message for finding in findings if finding.level is Level.ERROR]
+        return made if made and not errors else errors[0]
 
 
 def compare_clients(old: Client, new: Client) -> list[Change]:
@@ -68,9 +70,9 @@ def _method(name: str, entity: str, old: PyEntity | str, new: PyEntity | str) ->
     name = f"{entity}.{before.name}"
     for what, was, now in (
         ("renamed", before.name, after.name),
-        ("changes its kind", before.kind, after.kind),
+        ("changes its kind", before.shape.kind.name, after.shape.kind.name),
         ("changes between class and instance method", before.signature.first, after.signature.first),
-        ("changes its return type", before.returns, after.returns),
+        ("changes its return type", str(before.returns), str(after.returns)),
     ):
         if was != now:
             yield Change(_METHOD, name, what, f"{was} -> {now}", source=True)
@@ -98,8 +100,12 @@ def _parameters(name: str, before: PyMethod, after: PyMethod) -> Iterator[Change
 
 def _accepts(old: Param, new: Param) -> bool:
     """Whether every call that was valid for the old parameter is valid for the new one."""
-    wider = new.annotation in (old.annotation, f"{old.annotation} | None")
-    return wider and (old.required or old.default == new.default or new.default == "None")
+    wider = str(new.annotation) in (str(old.annotation), str(optional(old.annotation)))
+    return wider and (old.required or _same(old.default, new.default) or new.default == Literal(None))
+
+
+def _same(old: Code | None, new: Code | None) -> bool:
+    return str(old) == str(new)
 
 
 def _property(name: str, old: PyEntity | str, new: PyEntity | str) -> Iterator[Change]:
@@ -107,6 +113,6 @@ def _property(name: str, old: PyEntity | str, new: PyEntity | str) -> Iterator[C
         change = _existence(_PROPERTY, name, old, new)
         yield from [change] if change else []
         return
-    was, now = old.properties[0].annotation, new.properties[0].annotation
+    was, now = str(old.properties[0].annotation), str(new.properties[0].annotation)
     if was != now:
         yield Change(_PROPERTY, name, "changes its type", f"{was} -> {now}", source=True)

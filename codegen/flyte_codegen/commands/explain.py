@@ -1,22 +1,29 @@
-"""`flyte-codegen explain`: how an RPC or a message is generated, and why."""
+"""`flyte-codegen explain`: how an RPC, a method, a property, a message or a line is generated, and why."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+
+import attrs
 
 from flyte_codegen.binding import references
-from flyte_codegen.binding.classify import classify
+from flyte_codegen.binding.classify import Case, Shape, classify
 from flyte_codegen.binding.entities import link
-from flyte_codegen.configuration.paths import resolved
+from flyte_codegen.binding.methods import table_of
+from flyte_codegen.binding.model import PyEntity, PyMethod
 from flyte_codegen.configuration.rules import read_rules
-from flyte_codegen.configuration.settings import Config, MethodConfig
+from flyte_codegen.configuration.settings import Config
+from flyte_codegen.configuration.tables import EntityConfig, MethodConfig
+from flyte_codegen.definitions.field_paths import find
 from flyte_codegen.definitions.model import Api, Message, Method, Service
-from flyte_codegen.diagnostics import CodegenError, fail, raise_errors
+from flyte_codegen.diagnostics import CodegenError, Diagnostic, Level, fail, raise_errors
+from flyte_codegen.output.render import template_place
 from flyte_codegen.pipeline import read_api
 from flyte_codegen.python.services import cardinality, effect
 from flyte_codegen.python.type_names import Naming
 
+from .lines import name_at
 from .report import reason
 
 _SHOWN = 3
@@ -28,24 +35,17 @@ def explain(config: Config, name: str) -> str:
 
     Args:
         config: The configuration.
-        name: The full name of an RPC or a message, or the end of it, such as `RunService.ListRuns`.
+        name: The full name of an RPC or a message, or the end of it, such as `RunService.ListRuns`; a method or property of an
+            entity, such as `Run.listall`; or a line of a generated file, `FILE:LINE`.
 
     Raises:
         CodegenError: `name` matches nothing, or several things.
     """
     api = read_api(config)
     raise_errors(references.check(api, config))
-    config = resolved(api, config)
-    methods = {m.full_name: (s, m) for s in api.services() for m in s.methods}
-    known = [*methods, *api.messages]
-    found = [n for n in known if n == name or n.endswith(f".{name}")]
-    if len(found) != 1:
-        near = found or _nearest(name, known)
-        what = "matches several names" if found else "matches no RPC or message"
-        raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
-    if found[0] in methods:
-        return _method(api, config, *methods[found[0]])
-    return _message(api, config, api.messages[found[0]])
+    explainer = _Explainer(api, config)
+    found = name_at(api, config, name)
+    return explainer.member(found) or explainer.definition(found)
 
 
 def _nearest(name: str, known: Collection[str]) -> list[str]:
@@ -59,54 +59,145 @@ def _nearest(name: str, known: Collection[str]) -> list[str]:
     return [full_name for score, full_name in scored[:_SHOWN] if -score >= _LIKE]
 
 
-def _method(api: Api, config: Config, service: Service, method: Method) -> str:
-    uses = [(e, m) for e in config.entities for m in e.methods if e.full_name(m) == method.full_name]
-    chosen = uses[0][1] if uses else MethodConfig(rpc=method.full_name)
-    table = f"entities.{uses[0][0].name if uses else 'NAME'}.methods.{chosen.table if uses else method.name}"
-    made_of = next((e.message for e in config.entities if uses and e.name == (chosen.returns or uses[0][0].name)), "")
-    try:
-        shape = classify(
-            api,
-            method,
-            kind=chosen.kind,
-            items=chosen.items,
-            table=table,
-            made_of=made_of,
-            watches=chosen.watches,
-            pages=chosen.pages,
-            settled=chosen.settled,
-        )
-        kind = f"{shape.kind.value}: {shape.why}"
-        paths = {"items": shape.items, "token": shape.token, "page": shape.page}
-    except CodegenError as cause:
-        finding = cause.diagnostics[0]
-        kind, paths = f"undecided: {finding.message}; {finding.remedy}", {}
-    lines = [
-        f"{method.full_name}  ({method.place})",
-        f"  request    {method.request}",
-        f"  response   {method.response}",
-        f"  streams    {cardinality(method).lower()}",
-        f"  effect     {effect(method, config).lower()}",
-        f"  kind       {kind}",
-        *([f"  operation  long-running: {method.operation}"] if method.operation else []),
-        *(f"  {label:<10} {path}" for label, path in paths.items() if path),
-    ]
-    for entity, use in uses:
-        naming = Naming(api, config.package, config.extern)
-        linked = next(m for m in link(api, naming, config, read_rules(config), entity, []).methods if m.source == use)
-        lines.append(f"  method     {entity.name}.{linked.name}({linked.signature}) -> {linked.wrapped}")
-    if not uses:
-        why = reason(config, service, method)
-        lines.append(f"  method     none: {f'excluded: {why}' if why else 'no entity in codegen.toml names it'}")
-    return "\n".join(lines)
+@attrs.frozen
+class _Use:
+    """The use of an RPC by a method of an entity. `method` is None if it can't be linked, for the reasons in `findings`."""
+
+    entity: EntityConfig
+    config: MethodConfig
+    method: PyMethod | None
+    findings: tuple[Diagnostic, ...]
 
 
-def _message(api: Api, config: Config, message: Message) -> str:
-    naming = Naming(api, config.package, config.extern)
-    lines = [f"{message.full_name}  ({message.place})", f"  class      {naming.path(message.full_name)}"]
-    for field in message.fields:
-        kind = field.type_name or field.kind
-        notes = [field.label.value, *([f"oneof {field.oneof}"] if field.oneof else [])]
-        notes += ["deprecated"] if field.deprecated else []
-        lines.append(f"  {field.number:>4}  {field.py_name}: {kind} ({', '.join(notes)})")
-    return "\n".join(lines)
+class _Explainer:
+    """Describes what is generated from one configuration."""
+
+    def __init__(self, api: Api, config: Config) -> None:
+        self._api, self._config = api, config
+        self._naming = Naming(api, config.package, config.extern)
+
+    def member(self, name: str) -> str:
+        """Describe a method or a property of an entity, named `Entity.member`; "" if there is none."""
+        owner, _, member = name.rpartition(".")
+        for entity in self._config.entities:
+            if entity.name != owner:
+                continue
+            if member in entity.properties:
+                return self._property(entity, member)
+            rpcs = {m.full_name: (s, m) for s in self._api.services() for m in s.methods}
+            for use in self._uses(entity):
+                if use.method and use.method.name == member:
+                    return self._rpc(*rpcs[use.method.full_name], [use])
+        return ""
+
+    def definition(self, name: str) -> str:
+        """Describe an RPC or a message.
+
+        Raises:
+            CodegenError: `name` matches nothing, or several things.
+        """
+        methods = {m.full_name: (s, m) for s in self._api.services() for m in s.methods}
+        known = [*methods, *self._api.messages]
+        found = [n for n in known if n == name or n.endswith(f".{name}")]
+        if len(found) != 1:
+            near = found or _nearest(name, known)
+            what = "matches several names" if found else "matches no RPC, message or member of an entity"
+            raise fail(name, what, f"try {', '.join(near)}" if near else "flyte-codegen report lists all RPCs")
+        if found[0] in methods:
+            service, method = methods[found[0]]
+            uses = [use for e in self._config.entities for use in self._uses(e, method.full_name)]
+            return self._rpc(service, method, uses)
+        return self._message(self._api.messages[found[0]])
+
+    def _uses(self, entity: EntityConfig, rpc: str = "") -> Iterator[_Use]:
+        """Yield the methods of an entity, all or those that call one RPC."""
+        wanted = [m for m in entity.methods if not rpc or entity.full_name(m) == rpc]
+        if not wanted:
+            return
+        findings: list[Diagnostic] = []
+        made: PyEntity | None = link(self._api, self._naming, self._config, read_rules(self._config), entity, findings)
+        linked = {m.config.table: m for m in made.methods} if made else {}
+        for config in wanted:
+            yield _Use(entity, config, linked.get(config.table), tuple(findings))
+
+    def _rpc(self, service: Service, method: Method, uses: list[_Use]) -> str:
+        lines = [
+            f"{method.full_name}  ({method.place})",
+            f"  request    {method.request}",
+            f"  response   {method.response}",
+            f"  streams    {cardinality(method).lower()}",
+            f"  effect     {effect(method, self._config).lower()}",
+            *([f"  operation  long-running: {method.operation}"] if method.operation else []),
+        ]
+        for use in uses:
+            table = table_of(use.entity, use.config.table)
+            lines += self._use(use, self._config.source.at_table(table), table)
+        if not uses:
+            lines += self._unused(service, method)
+        return "\n".join(lines)
+
+    def _use(self, use: _Use, place: str, table: str) -> list[str]:
+        made = use.method
+        if made is None:
+            errors = [f for f in use.findings if f.level is Level.ERROR]
+            own = [f for f in errors if table in f"{f.message} {f.remedy}"] or errors
+            return [*(_undecided(finding) for finding in own[:1]), f"  table      {place}: [{table}]"]
+        template = template_place(self._config, f"entities/kinds/_{made.template}.j2")
+        return [
+            *_shape(made.shape),
+            f"  method     {use.entity.name}.{made.name}({made.signature}) -> {made.returns}",
+            f"  table      {place}: [{table}]",
+            f"  template   {template}",
+        ]
+
+    def _unused(self, service: Service, method: Method) -> list[str]:
+        """Say what an RPC without a method would be, and why it has none."""
+        case = Case(self._api, method, MethodConfig(rpc=method.full_name), f"entities.NAME.methods.{method.name}")
+        try:
+            lines = _shape(classify(case))
+        except CodegenError as cause:
+            lines = [_undecided(cause.diagnostics[0])]
+        why = reason(self._config, service, method)
+        return [*lines, f"  method     none: {f'excluded: {why}' if why else 'no entity in codegen.toml names it'}"]
+
+    def _property(self, entity: EntityConfig, name: str) -> str:
+        path = entity.properties[name]
+        found = find(self._api, self._api.messages.get(entity.message), path)
+        if found is None:
+            raise fail(f"{entity.name}.{name}", f"{entity.message} has no field at {path!r}", "correct the path")
+        table = f"{table_of(entity)}.properties"
+        lines = [
+            f"{entity.name}.{name}  ({found.last.place})",
+            f"  message    {entity.message}",
+            f"  path       {found}",
+            f"  table      {self._config.source.at_table(table, name)}: [{table}]",
+            f"  template   {template_place(self._config, 'entities/_property.j2')}",
+        ]
+        return "\n".join(lines)
+
+    def _message(self, message: Message) -> str:
+        path = self._naming.path(message.full_name)
+        lines = [f"{message.full_name}  ({message.place})", f"  class      {path}"]
+        if path.startswith(f"{self._config.package}."):
+            lines.append(f"  template   {template_place(self._config, 'messages/_message.j2')}")
+        for field in message.fields:
+            kind = field.type_name or field.kind
+            notes = [field.label.value, *([f"oneof {field.oneof}"] if field.oneof else [])]
+            notes += ["deprecated"] if field.deprecated else []
+            lines.append(f"  {field.number:>4}  {field.py_name}: {kind} ({', '.join(notes)})")
+        return "\n".join(lines)
+
+
+def _shape(shape: Shape) -> list[str]:
+    pages = shape.pages
+    paths = {
+        "items": str(shape.items),
+        "token": str(pages.next) if pages else "",
+        "page": str(pages.holder) if pages else "",
+    }
+    kind = f"  kind       {shape.kind.name}: {shape.why}"
+    return [kind, *(f"  {label:<10} {path}" for label, path in paths.items() if path)]
+
+
+def _undecided(finding: Diagnostic) -> str:
+    return f"  kind       undecided: {finding.message}; {finding.remedy}"

@@ -1,4 +1,4 @@
-"""`flyte-codegen report`: which RPCs have entity methods, and why the others have none."""
+"""`flyte-codegen report`: how programs reach each RPC, and why they do not."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from flyte_codegen.configuration.settings import Config
 from flyte_codegen.definitions.model import Method, Service
 from flyte_codegen.definitions.operations import OPERATION
 from flyte_codegen.pipeline import link, read_api
+from flyte_codegen.python.clients import class_name, method_name
 from flyte_codegen.python.type_names import Naming
 
+from .callers import callers
 from .names import ForeignName
 
 _STREAMS = "the client streams, which entity methods do not support"
@@ -22,21 +24,29 @@ _INTERNAL = "a service for calls between servers, judging by its name"
 
 @attrs.frozen
 class Reach:
-    """The entity methods of one RPC, or the reason why it has none, or neither."""
+    """How a program reaches one RPC: by entity methods, by the client class of its service, or not, with or without a reason."""
 
     rpc: str
     methods: tuple[str, ...]
     excluded: str
     operation: bool = False
     """Whether it starts a long-running operation, which continues after the method returns."""
+    call: str = ""
+    """The method of the client class, which every RPC has unless the client streams."""
+    callers: tuple[str, ...] = ()
+    """Modules beside the generated ones that call it."""
 
     @property
     def decided(self) -> bool:
-        """Whether the client has the RPC, or a reason for not having it."""
-        return bool(self.methods or self.excluded)
+        """Whether something uses the RPC, or there is a reason why nothing does."""
+        return bool(self.methods or self.excluded or self.callers)
 
     def __str__(self) -> str:
-        missing = f"excluded: {self.excluded}" if self.excluded else "not reachable"
+        missing = f"only {self.call}" if self.call else "not reachable"
+        if self.excluded:
+            missing = f"excluded: {self.excluded}"
+        elif self.callers:
+            missing = f"called in {', '.join(self.callers)}"
         mark = f" (long-running: replies with {OPERATION})" if self.operation else ""
         return f"{self.rpc} -> {', '.join(self.methods) or missing}{mark}"
 
@@ -49,12 +59,20 @@ def report(config: Config) -> list[Reach]:
     """
     api = read_api(config)
     naming = Naming(api, config.package, config.extern)
+    called = callers(config, api.services())
     methods: dict[str, list[str]] = {}
     for entity in link(config, api):
         for method in entity.methods:
             methods.setdefault(method.full_name, []).append(f"{entity.name}.{method.name}")
     found = [
-        Reach(rpc.full_name, tuple(methods.get(rpc.full_name, ())), reason(config, service, rpc), bool(rpc.operation))
+        Reach(
+            rpc.full_name,
+            tuple(methods.get(rpc.full_name, ())),
+            reason(config, service, rpc),
+            bool(rpc.operation),
+            f"{class_name(service)}.{name}" if (name := method_name(rpc)) else "",
+            called[rpc.full_name],
+        )
         for file in api.files
         if not naming.is_extern(file)
         for service in file.services
@@ -64,12 +82,19 @@ def report(config: Config) -> list[Reach]:
 
 
 def as_json(reaches: Iterable[Reach], names: Iterable[ForeignName] = ()) -> str:
-    """Format as a JSON list of objects with `rpc`, `methods`, `excluded` (a reason or null) and `long_running`.
+    """Format as a JSON list of objects with `rpc`, `methods`, `call`, `callers`, `excluded` (a reason or null) and `long_running`.
 
     Names of another SDK follow, as objects with `name` and `lacking` (a reason or null).
     """
     data: list[dict[str, object]] = [
-        {"rpc": r.rpc, "methods": r.methods, "excluded": r.excluded or None, "long_running": r.operation}
+        {
+            "rpc": r.rpc,
+            "methods": r.methods,
+            "call": r.call or None,
+            "callers": r.callers,
+            "excluded": r.excluded or None,
+            "long_running": r.operation,
+        }
         for r in reaches
     ]
     others: list[dict[str, object]] = [{"name": each.name, "lacking": each.reason or None} for each in names]
@@ -77,10 +102,12 @@ def as_json(reaches: Iterable[Reach], names: Iterable[ForeignName] = ()) -> str:
 
 
 def summary(reaches: Iterable[Reach]) -> str:
-    """Count the RPCs with methods, with a reason, and with neither."""
-    counts = {"methods": 0, "excluded": 0, "not reachable": 0}
+    """Count the RPCs with entity methods, with calls elsewhere, with a reason, in client classes only, and with none of these."""
+    kinds = ("with entity methods", "called elsewhere", "excluded", "in client classes only", "not reachable")
+    counts = dict.fromkeys(kinds, 0)
     for reach in reaches:
-        counts["methods" if reach.methods else "excluded" if reach.excluded else "not reachable"] += 1
+        found = (reach.methods, not reach.excluded and reach.callers, reach.excluded, reach.call, True)
+        counts[next(kind for kind, there in zip(kinds, found, strict=True) if there)] += 1
     return f"{sum(counts.values())} RPCs: " + ", ".join(f"{count} {what}" for what, count in counts.items())
 
 

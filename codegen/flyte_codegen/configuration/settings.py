@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import keyword
-import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,117 +12,21 @@ from typing import Any
 import attrs
 
 from flyte_codegen.diagnostics import CodegenError, Diagnostic, fail
+from flyte_codegen.kinds.filters import FILTER_KINDS, FilterParam
 
-from .lines import Source, parsed
-from .toml import Section, is_name
+from .lines import Source, is_table, parsed
+from .reading import read_table
+from .tables import Effects, EntityConfig, Input, Listing, MethodConfig, Output, Rule
+from .toml import Section, is_name, nearest
 
-METHOD_KINDS = ("list", "get", "create", "watch", "stream", "call")
-FILTER_KINDS = (
-    "equal",
-    "bool",
-    "enum",
-    "enum_name",
-    "prefix",
-    "time",
-    "message",
-    "local",
-    "labels",
-    "label_keys",
-    "fixed",
-)
 OPTIONAL = "?"
-ROLES = ("org", "project", "domain", f"project{OPTIONAL}", f"domain{OPTIONAL}")
-ON = ("class", "instance")
-_EFFECTS = ("read", "idempotent")
-_LISTING = ("request", "filter", "sort", "filters_field", "sort_field")
-_OVERLAY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
-_PART = rf"(?!({'|'.join(keyword.kwlist)})\b)[A-Za-z_]\w*"
-_MODULE = re.compile(rf"{_PART}(\.{_PART})*", re.ASCII)
+"""Marks the roles of a scope that may be empty."""
+ORG = "org"
+"""The role that comes from the client alone."""
+STANDARD_ROLES = (ORG, "project", "domain")
 _OURS = "@flyte"
-
-
-@attrs.frozen
-class FilterParam:
-    """A parameter of a list method that becomes a filter on `field`; `kind` determines how values are encoded.
-
-    A `fixed` filter has a constant value and no parameter. A `local` filter runs in the client, for conditions that servers
-    can't filter by.
-    """
-
-    name: str
-    field: str
-    kind: str
-    doc: str
-    enum: str = ""
-    accepts: str = ""
-    """The public class, `module:Class`, whose members the filter of an enum accepts as well."""
-    value: str = ""
-
-
-@attrs.frozen
-class MethodConfig:
-    """The settings of one method of an entity; `label` is the name of its table if it differs from the RPC's."""
-
-    rpc: str
-    label: str = ""
-    name: str = ""
-    kind: str = ""
-    items: str = ""
-    returns: str = ""
-    doc: str = ""
-    params: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    filters: tuple[str, ...] = ()
-    omit: tuple[str, ...] = ()
-    positional: tuple[str, ...] = ()
-    """Optional parameters that may be passed by position, in this order after the required ones."""
-    final: str = ""
-    each: str = ""
-    fetch: str = ""
-    made_by: str = ""
-    bounded_by: str = ""
-    sort: str = ""
-    sort_keys: str = ""
-    on: str = ""
-    raw: bool = False
-    carry: tuple[str, ...] = ()
-    missing_ok: bool = False
-    pages: Mapping[str, str] | None = None
-    """The paths of token, next token and size of a list with pages; empty for a list without; None if it says neither."""
-
-    @property
-    def settled(self) -> tuple[str, ...]:
-        """The paths of the request that have a meaning of their own."""
-        return (*self.omit, *self.params, *self.carry)
-
-    @property
-    def watches(self) -> bool:
-        """Whether there is a setting that only watches have."""
-        return any((self.final, self.each, self.fetch, self.made_by, self.bounded_by))
-
-    @property
-    def table(self) -> str:
-        """The name of the method's table."""
-        return self.label or self.rpc
-
-
-@attrs.frozen
-class EntityConfig:
-    """A table `[entities.NAME]`: the message that the entity wraps, its identity, and its methods."""
-
-    name: str
-    message: str
-    identity: str
-    service: str = ""
-    doc: str = ""
-    overlay: str = ""
-    summary_of: str = ""
-    """The details message of the same resource. `message` is built from the fields that both share."""
-    properties: Mapping[str, str] = attrs.field(factory=dict[str, str])
-    methods: tuple[MethodConfig, ...] = ()
-
-    def full_name(self, method: MethodConfig) -> str:
-        """Return the full name of a method's RPC. The entity's service is the default prefix."""
-        return method.rpc if "." in method.rpc else f"{self.service}.{method.rpc}"
+_ALIKE = ("message", "identity", "properties")
+"""The keys that `like` takes from another entity."""
 
 
 @attrs.frozen
@@ -140,9 +43,13 @@ class Config:
     templates: tuple[Path, ...]
     extern: Mapping[str, str]
     effects: Mapping[str, str]
+    """Effects by RPC or pattern."""
     exclude: Mapping[str, str]
+    roles: Mapping[str, tuple[str, ...]]
+    """The parts of a client's scope, with the names of the fields that hold them."""
     scope: Mapping[str, Mapping[str, str]]
-    list_request: Mapping[str, str]
+    """The roles of fields by message or pattern, beside those of `roles`."""
+    listing: Listing | None
     filters: Mapping[str, FilterParam]
     sort_keys: Mapping[str, tuple[str, ...]]
     rules: Mapping[str, Mapping[str, Any]]
@@ -153,6 +60,10 @@ class Config:
     def name(self) -> str:
         """The file's name."""
         return self.source.name
+
+    def effect_of(self, rpc: str) -> str:
+        """Return the effect of an RPC; "" if the file does not say it. A full name goes before patterns."""
+        return self.effects.get(rpc) or next((e for p, e in self.effects.items() if fnmatchcase(rpc, p)), "")
 
 
 def our_protos() -> Path:
@@ -184,63 +95,67 @@ def read(path: Path) -> Config:
 
 
 def _config(top: Section, root: Path) -> Config:
-    source = top.section("input")
-    protos = source.texts("protos", ("protos",))
-    if source.table.get("protos") == []:
-        source.refuse("protos", "is empty", "list the folders with your .proto files")
-    include = source.texts("include")
-    source.finish()
-    output = top.section("output")
-    package = output.shaped("package", "generated_api", _MODULE, "a valid module name")
-    path = output.text("path", f"generated/{package.replace('.', '/')}")
-    runtime = output.shaped("runtime", "flyte_rpc.v1", _MODULE, "a valid module name")
-    templates = output.texts("templates")
-    output.finish()
-    inputs = (root, *(root / p for p in (*protos, *templates)))
+    section = top.section("input")
+    source = read_table(Input, section)
+    if section.table.get("protos") == []:
+        section.refuse("protos", "is empty", "list the folders with your .proto files")
+    section = top.section("output")
+    output = read_table(Output, section)
+    path = output.path or f"generated/{output.package.replace('.', '/')}"
+    inputs = (root, *(root / p for p in (*source.protos, *output.templates)))
     if any(folder.resolve().is_relative_to((root / path).resolve()) for folder in inputs):
-        output.refuse("path", f"is {path!r}, which contains inputs of the generator", "choose a separate folder")
+        section.refuse("path", f"is {path!r}, which contains inputs of the generator", "choose a separate folder")
+    roles = _roles(top.section("roles"))
+    listing = top.section("listing")
     config = Config(
         source=top.source,
-        protos=tuple(root / p for p in protos),
-        include=tuple(our_protos() if p == _OURS else root / p for p in include),
-        package=package,
+        protos=tuple(root / p for p in source.protos),
+        include=tuple(our_protos() if p == _OURS else root / p for p in source.include),
+        package=output.package,
         output=root / path,
-        runtime=runtime,
-        templates=tuple(root / t for t in templates),
+        runtime=output.runtime,
+        templates=tuple(root / t for t in output.templates),
         extern=top.mapping("extern"),
         effects=_effects(top.section("effects")),
         exclude=top.mapping("exclude"),
-        scope=_scope(top),
-        list_request=_listing(top.section("listing")),
+        roles=roles,
+        scope=_scope(top, roles),
+        listing=read_table(Listing, listing) if listing.table else None,
         filters={name: _filter(name, section) for name, section in top.sections("filters")},
         sort_keys=_sort_keys(top.section("sort_keys")),
         rules=_rules(top),
-        entities=tuple(_entity(name, section) for name, section in top.sections("entities")),
+        entities=_entities(top, output.overlay),
     )
     top.section("entities").check_names()
+    listing.finish()
     top.finish()
     return config
 
 
 def _effects(section: Section) -> dict[str, str]:
-    effects = {rpc: effect for effect in _EFFECTS for rpc in section.texts(effect)}
-    for rpc in sorted(set(section.texts("read")) & set(section.texts("idempotent"))):
+    made = read_table(Effects, section)
+    for rpc in sorted(set(made.read) & set(made.idempotent)):
         section.refuse("idempotent", f"names {rpc}, which is also listed under read", "remove it from one of them")
-    section.finish()
-    return effects
+    return {rpc: effect for effect in ("read", "idempotent") for rpc in getattr(made, effect)}
 
 
-def _scope(top: Section) -> dict[str, Mapping[str, str]]:
+def _roles(section: Section) -> dict[str, tuple[str, ...]]:
+    section.check_names()
+    roles = {name: section.texts(name) for name in section.table} or dict.fromkeys(STANDARD_ROLES, ())
+    fields = [field for names in roles.values() for field in names]
+    for name, names in roles.items():
+        for field in names:
+            if fields.count(field) > 1:
+                section.refuse(name, f"has the field {field}, which is listed twice", "list each field once")
+    return roles
+
+
+def _scope(top: Section, roles: Mapping[str, object]) -> dict[str, Mapping[str, str]]:
+    known = [*roles, *(f"{role}{OPTIONAL}" for role in roles if role != ORG)]
     scope: dict[str, Mapping[str, str]] = {}
     for message, section in top.sections("scope"):
-        scope[message] = {field: section.text(field, among=ROLES) for field in section.table}
+        scope[message] = {field: section.text(field, among=known) for field in section.table}
     return scope
-
-
-def _listing(section: Section) -> dict[str, str]:
-    listing = {key: section.required(key) for key in _LISTING} if section.table else {}
-    section.finish()
-    return listing
 
 
 def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
@@ -264,77 +179,58 @@ def _sort_keys(section: Section) -> dict[str, tuple[str, ...]]:
 def _rules(top: Section) -> dict[str, Mapping[str, Any]]:
     rules: dict[str, Mapping[str, Any]] = {}
     for field, section in top.sections("rules"):
-        rule = {"required": section.flag("required"), "min_len": section.number("min_len")}
-        rule["max_len"] = section.number("max_len")
+        rule = attrs.asdict(read_table(Rule, section))
         rules[field] = {key: value for key, value in rule.items() if key in section.table}
-        section.finish()
     return rules
 
 
 def _filter(name: str, section: Section) -> FilterParam:
-    kind = section.text("kind", among=FILTER_KINDS)
-    fixed = kind == "fixed"
     if "param" not in section.table and not is_name(name):
         section.refuse("", "is not a valid Python name", 'add param = "..."')
-    made = FilterParam(
-        section.name("param") or name,
-        field="" if kind == "message" else section.required("field"),
-        kind=section.required("kind"),
-        doc=section.text("doc") if fixed else section.required("doc"),
-        enum=section.required("enum") if kind.startswith("enum") else "",
-        accepts=section.shaped("accepts", "", _OVERLAY, "module:Class") if kind.startswith("enum") else "",
-        value=section.required("value") if fixed else "",
-    )
-    section.finish()
-    return made
+    made = read_table(FilterParam, section, name=name)
+    kind = FILTER_KINDS.get(made.kind, FILTER_KINDS["equal"])
+    for key in kind.keys:
+        if key not in section.table:
+            section.refuse(key, "is missing", f'add {key} = "..."')
+    return attrs.evolve(made, param=made.param or name, field=made.field or name)
 
 
-def _entity(name: str, section: Section) -> EntityConfig:
-    made = EntityConfig(
-        name=name,
-        message=section.required("message"),
-        identity=section.required("identity"),
-        service=section.text("service"),
-        doc=section.text("doc"),
-        overlay=section.shaped("overlay", "", _OVERLAY, "module:Class"),
-        summary_of=section.text("summary_of"),
-        properties=section.mapping("properties", names="keys"),
-        methods=tuple(_method(label, method) for label, method in section.sections("methods")),
+def _entities(top: Section, overlay: str) -> tuple[EntityConfig, ...]:
+    tables = list(top.sections("entities"))
+    return tuple(_entity(name, section, dict(tables), overlay) for name, section in tables)
+
+
+def _entity(name: str, section: Section, others: Mapping[str, Section], overlay: str) -> EntityConfig:
+    like = str(section.table.get("like", ""))
+    model: Mapping[str, Any] = {}
+    if like and (like not in others or like == name):
+        section.refuse("like", f"is {like!r}, which is not another entity", nearest(like, others))
+    elif like and "like" in others[like].table:
+        section.refuse("like", f"is {like}, which is itself like another entity", "name that one")
+    elif like:
+        model = others[like].table
+        section = section.over({"message": _message(like, model), **{k: model[k] for k in _ALIKE if k in model}})
+    settings = model.get("methods")
+    methods = tuple(
+        _method(label, table.over(settings.get(label)) if is_table(settings) else table)
+        for label, table in section.sections("methods")
     )
-    section.finish()
-    return made
+    made = read_table(EntityConfig, section, name=name, methods=methods)
+    if not made.message and not made.service:
+        section.refuse("message", "is missing", 'add message = "...", or service for the message of its package')
+    overlay = f"{overlay}:{name}" if overlay else ""
+    return attrs.evolve(made, message=_message(name, section.table), overlay=made.overlay or overlay)
+
+
+def _message(entity: str, table: Mapping[str, Any]) -> str:
+    """Return the message of an entity: the one of its name in the package of its service, if it does not name one."""
+    package = str(table.get("service", "")).rpartition(".")[0]
+    return str(table.get("message") or f"{package}.{entity}".lstrip("."))
 
 
 def _method(label: str, section: Section) -> MethodConfig:
-    rpc = section.text("rpc")
-    name = section.name("name")
-    if rpc and not name and not is_name(label):
+    made = read_table(MethodConfig, section, table=label)
+    if made.rpc and not made.name and not is_name(label):
         section.refuse("", "is not a valid Python name", 'add name = "..."')
-    made = MethodConfig(
-        rpc=rpc or label,
-        label=label if rpc else "",
-        # With `rpc` set, the table's name is the method's.
-        name=name or (label if rpc else ""),
-        kind=section.text("kind", among=METHOD_KINDS),
-        items=section.text("items"),
-        returns=section.text("returns"),
-        doc=section.text("doc"),
-        params=section.mapping("params", names="values"),
-        filters=section.texts("filters"),
-        omit=section.texts("omit"),
-        positional=section.texts("positional"),
-        final=section.name("final"),
-        each=section.name("each"),
-        fetch=section.name("fetch"),
-        made_by=section.name("made_by"),
-        bounded_by=section.name("bounded_by"),
-        sort=section.text("sort"),
-        sort_keys=section.text("sort_keys"),
-        on=section.text("on", among=ON),
-        raw=section.flag("raw"),
-        carry=section.texts("carry"),
-        missing_ok=section.flag("missing_ok"),
-        pages=section.mapping("pages", names="keys") if "pages" in section.table else None,
-    )
-    section.finish()
-    return made
+    # With `rpc` set, the table's name is the method's.
+    return attrs.evolve(made, rpc=made.rpc or label, name=made.name or (label if made.rpc else ""))

@@ -88,6 +88,20 @@ class Section:
             inner.name(name)
         return value
 
+    def named_paths(self, key: str) -> Mapping[str, str]:
+        """Return the paths at a key by name, from a list of paths, named by their last part, and of tables of paths by name."""
+        found: dict[str, str] = {}
+        for item in self._value(key, [], "a list of paths", is_list):
+            named = item if is_table(item) else {str(item).rpartition(".")[2]: item}
+            for name, path in named.items():
+                if not isinstance(path, str) or not is_name(name):
+                    self.refuse(key, f"has {item!r}, which is not a path", 'write "path.to.field" or { name = "path" }')
+                elif name in found:
+                    self.refuse(key, f"has {name} twice", f'rename one with {{ another_name = "{path}" }}')
+                else:
+                    found[name] = path
+        return found
+
     def check_names(self) -> None:
         """Report keys that are not Python names."""
         for key in self.table:
@@ -109,6 +123,12 @@ class Section:
             # A list of tables means several tables with the same name.
             for item in value if is_list(value) else [value]:
                 yield name, outer._inner(name, item)
+
+    def over(self, defaults: object) -> Section:
+        """Return the same table with values for keys that it does not set."""
+        if not is_table(defaults) or not self._is_table:
+            return self
+        return Section(self.source, self.keys, {**defaults, **self.table}, self.findings)
 
     def finish(self) -> None:
         """Report missing and unknown keys. A misspelt key is reported as unknown only, not as missing too."""

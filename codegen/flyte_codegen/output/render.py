@@ -11,19 +11,19 @@ import attrs
 import jinja2
 from jinja2.bccache import Bucket
 
-from flyte_codegen import names
+from flyte_codegen import names, text
 from flyte_codegen.configuration.fingerprint import built_in_templates
 from flyte_codegen.configuration.settings import Config
 from flyte_codegen.configuration.toml import nearest
 from flyte_codegen.definitions.model import Enum
 from flyte_codegen.diagnostics import CodegenError, fail
-from flyte_codegen.python import text
 
 _SUFFIX = ".j2"
 _OURS = "@flyte"
 _RUNTIME = {
     "messages": sorted(names.MESSAGE_RUNTIME),
     "services": sorted(names.SERVICE_RUNTIME),
+    "clients": sorted(names.CLIENT_RUNTIME),
     "entities": sorted(names.ENTITY_RUNTIME),
     "registry": sorted(names.REGISTRY_RUNTIME),
 }
@@ -171,6 +171,12 @@ def _explained(cause: BaseException, config: Config, name: str, path: str, made_
         remedy = "check your templates that replace ones used here; if you have none, report a bug"
     what = f"no template named {cause}" if isinstance(cause, jinja2.TemplateNotFound) else str(cause)
     return fail(place, f"{what} (while rendering {path}{',' if items else ''}{_for(items)})", remedy)
+
+
+def template_place(config: Config, name: str) -> str:
+    """Return where a template is: a file of the project, or `@flyte/NAME` for a built-in one."""
+    file = _found(config, name)
+    return _shown(file, config) or str(file)
 
 
 def _found(config: Config, name: str) -> Path:

@@ -8,10 +8,10 @@ from flyte_codegen.definitions import deprecations
 from flyte_codegen.definitions.model import Api, Enum, Field, File, Label, Message
 from flyte_codegen.diagnostics import Diagnostic, error
 from flyte_codegen.names import MESSAGE_MODULE, json_name
+from flyte_codegen.text import literal
 
 from . import codec
 from . import types as python_types
-from .text import literal
 from .type_names import Naming, TypeNames
 
 _WRAPPED = ("Double", "Float", "Int64", "UInt64", "Int32", "UInt32", "Bool", "String", "Bytes")

@@ -51,7 +51,7 @@ def effect(method: Method, config: Config) -> str:
     """Return the effect of a call: from the proto, else from codegen.toml, else READ for streams and WRITE for others."""
     if method.idempotency in _EFFECTS:
         return _EFFECTS[method.idempotency]
-    configured = config.effects.get(method.full_name)
+    configured = config.effect_of(method.full_name)
     if configured:
         return configured.upper()
     return "READ" if method.server_streaming and not method.client_streaming else "WRITE"

@@ -98,6 +98,15 @@ class TypeNames:
             self.lines.add(f"from {module} import {_as(cls, local)}")
         return self._names[full_name]
 
+    def line(self, full_name: str) -> str:
+        """Return the statement that imports a type; "" for a type of this module."""
+        module, local = self.naming.module(full_name), self.name(full_name)
+        return "" if module == self.home else f"from {module} import {_as(self.naming.py_name(full_name), local)}"
+
+    def service_line(self, service: Service) -> str:
+        """Return the statement that imports the RPCs of a service."""
+        return f"from {self.naming.service_module(service)} import {_as(service.py_name, self.service(service))}"
+
     def _free(self, full_name: str, cls: str) -> str:
         """Return the class name; if taken, with the last part of its package in front; if still taken, with an X too."""
         if cls not in self.taken:

@@ -109,6 +109,55 @@ class ActionBase(Entity[WorkflowAction]):
         """When it ended; unset until then."""
         return _END_TIME(self.pb2)
 
+    @blocking
+    async def abort(self, reason: str = "", *, timeout: float | timedelta | None = None) -> bool:
+        """Abort the action and the actions that it started.
+
+        Args:
+            reason: The reason, shown with the action; empty for a default text.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Returns:
+            True if the server acted; False if the resource does not exist.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.AbortAction`.
+        """
+        caller = self.client
+        request = AbortActionRequest(action_id=self._identity(), reason=reason)
+        try:
+            await unary(caller, RunService.ABORT_ACTION, request, timeout=timeout)
+        except NotFoundError:
+            return False
+        return True
+
+    @blocking
+    async def _log_context(
+        self, attempt: int = 0, *, timeout: float | timedelta | None = None
+    ) -> GetActionLogContextResponse:
+        """Fetch the pods and containers of one attempt, and when they ran.
+
+        Args:
+            attempt: Number of the attempt, the first being 1.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Returns:
+            The reply of the server.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The resource does not exist.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.GetActionLogContext`.
+        """
+        caller = self.client
+        request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
+        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request, timeout=timeout)
+
     @listing
     @classmethod
     def _list(
@@ -191,34 +240,6 @@ class ActionBase(Entity[WorkflowAction]):
             timeout=timeout,
         )
 
-    @blocking
-    async def abort(self, reason: str = "", *, timeout: float | timedelta | None = None) -> bool:
-        """Abort the action and the actions that it started.
-
-        Args:
-            reason: The reason, shown with the action; empty for a default text.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            True if the server acted; False if the resource does not exist.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.AbortAction`.
-        """
-        caller = self.client
-        request = AbortActionRequest(action_id=self._identity(), reason=reason)
-        try:
-            await unary(caller, RunService.ABORT_ACTION, request, timeout=timeout)
-        except NotFoundError:
-            return False
-        return True
-
-    def _update(self, item: ActionDetails) -> None:
-        """Handle each item of `_watch`; implemented in the overlay."""
-
     async def _fetch_details(self) -> ActionDetails | None:
         """Fetch the current item of `_watch` after a silence; implemented in the overlay."""
         return None
@@ -252,7 +273,6 @@ class ActionBase(Entity[WorkflowAction]):
             items=lambda reply: [reply.details],
             final=lambda item: item.done(),
             about=self._label(),
-            each=self._update,
             fetch=self._fetch_details,
             timeout=timeout,
         )
@@ -343,30 +363,6 @@ class ActionBase(Entity[WorkflowAction]):
         return streamed(
             caller, RunService.WATCH_CLUSTER_EVENTS, request, items=lambda reply: reply.cluster_events, timeout=timeout
         )
-
-    @blocking
-    async def _log_context(
-        self, attempt: int = 0, *, timeout: float | timedelta | None = None
-    ) -> GetActionLogContextResponse:
-        """Fetch the pods and containers of one attempt, and when they ran.
-
-        Args:
-            attempt: Number of the attempt, the first being 1.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.GetActionLogContext`.
-        """
-        caller = self.client
-        request = GetActionLogContextRequest(action_id=self._identity(), attempt=attempt)
-        return await unary(caller, RunService.GET_ACTION_LOG_CONTEXT, request, timeout=timeout)
 
 
 def action_summary(details: WorkflowActionDetails) -> WorkflowAction:

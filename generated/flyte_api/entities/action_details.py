@@ -129,9 +129,6 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
         reply = await unary(caller, RunService.GET_ACTION_DETAILS, request, timeout=timeout)
         return cls._of(existing_reply(reply.details, caller, RunService.GET_ACTION_DETAILS, request), caller)
 
-    def _update(self, item: ActionDetails) -> None:
-        """Handle each item of `_watch`; implemented in the overlay."""
-
     async def _fetch_details(self) -> ActionDetails | None:
         """Fetch the current item of `_watch` after a silence; implemented in the overlay."""
         return None
@@ -164,7 +161,6 @@ class ActionDetailsBase(Entity[WorkflowActionDetails]):
             items=lambda reply: [reply.details],
             final=lambda item: item.done(),
             about=self._label(),
-            each=self._update,
             fetch=self._fetch_details,
             timeout=timeout,
         )

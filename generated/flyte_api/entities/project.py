@@ -18,7 +18,7 @@ from flyte_rpc.v1 import (
     Pager,
     Self,
     SortedBy,
-    as_sorts,
+    as_sort,
     as_text,
     at_path,
     existing_reply,
@@ -109,9 +109,7 @@ class ProjectBase(Entity[ProjectProject]):
         Calls `ProjectService.ListProjects`.
         """
         caller = registry.resolve(client)
-        request = ListProjectsRequest(
-            filters=filters, sort_by=next(iter(as_sorts(Sort, sort_by, "-created_at", keys=ProjectKey)), None)
-        )
+        request = ListProjectsRequest(filters=filters, sort_by=as_sort(Sort, sort_by, "-created_at", keys=ProjectKey))
         return paged(
             cls,
             caller,

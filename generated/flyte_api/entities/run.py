@@ -114,6 +114,31 @@ class RunBase(Entity[WorkflowRun]):
         """When it ended; unset until then."""
         return _END_TIME(self.pb2)
 
+    @blocking
+    async def abort(self, reason: str | None = None, *, timeout: float | timedelta | None = None) -> bool:
+        """Abort the run and all its actions. A run that has already ended is marked as aborted, too.
+
+        Args:
+            reason: The reason, shown with the run; unset for a default text.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+
+        Returns:
+            True if the server acted; False if the resource does not exist.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `RunService.AbortRun`.
+        """
+        caller = self.client
+        request = AbortRunRequest(run_id=self._identity(), reason=reason)
+        try:
+            await unary(caller, RunService.ABORT_RUN, request, timeout=timeout)
+        except NotFoundError:
+            return False
+        return True
+
     @listing
     @classmethod
     def listall(
@@ -329,31 +354,6 @@ class RunBase(Entity[WorkflowRun]):
             about=cls.__name__,
             timeout=timeout,
         )
-
-    @blocking
-    async def abort(self, reason: str | None = None, *, timeout: float | timedelta | None = None) -> bool:
-        """Abort the run and all its actions. A run that has already ended is marked as aborted, too.
-
-        Args:
-            reason: The reason, shown with the run; unset for a default text.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-
-        Returns:
-            True if the server acted; False if the resource does not exist.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `RunService.AbortRun`.
-        """
-        caller = self.client
-        request = AbortRunRequest(run_id=self._identity(), reason=reason)
-        try:
-            await unary(caller, RunService.ABORT_RUN, request, timeout=timeout)
-        except NotFoundError:
-            return False
-        return True
 
 
 def run_summary(details: WorkflowRunDetails, *, labels: dict[str, str]) -> WorkflowRun:

@@ -12,7 +12,6 @@ from flyte_api.messages.flyteidl2.secret.payload import (
     CreateSecretRequest,
     DeleteSecretRequest,
     GetSecretRequest,
-    ListSecretsRequest,
     UpdateSecretRequest,
 )
 from flyte_api.registry import registry
@@ -21,16 +20,13 @@ from flyte_rpc.v1 import (
     Client,
     Entity,
     NotFoundError,
-    Pager,
     Reads,
     Self,
     as_text,
     blocking,
     existing_reply,
     fetching,
-    listing,
     moment_path,
-    paged,
     path,
     unary,
 )
@@ -237,57 +233,3 @@ class SecretBase(Entity[SecretSecret]):
         except NotFoundError:
             return False
         return True
-
-    @listing
-    @classmethod
-    def _list(
-        cls,
-        *,
-        include_system_secrets: bool = False,
-        limit: int | None = None,
-        page_size: int | None = None,
-        timeout: float | timedelta | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        client: Client | None = None,
-    ) -> Pager[Self]:
-        """List secrets.
-
-        Args:
-            include_system_secrets: Whether to include system secrets of the control plane.
-            limit: Maximum number of items. Default: all.
-            page_size: Items per request. Default: the client's.
-            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
-            project: Project id; "" for none. Default: the client's.
-            domain: Domain id; "" for none. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            A pager for `for` or `async for`. It fetches nothing before the loop starts.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `SecretService.ListSecrets`.
-        """
-        caller = registry.resolve(client)
-        scope = caller.scope(project, domain, demand=())
-        request = ListSecretsRequest(
-            organization=caller.org,
-            domain=scope.domain,
-            project=scope.project,
-            include_system_secrets=include_system_secrets,
-        )
-        return paged(
-            cls,
-            caller,
-            SecretService.LIST_SECRETS,
-            request,
-            items=lambda reply: reply.secrets,
-            token=lambda reply: reply.token,
-            carry=("per_cluster_tokens",),
-            limit=limit,
-            page_size=page_size,
-            timeout=timeout,
-        )

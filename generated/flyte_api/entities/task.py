@@ -116,6 +116,63 @@ class TaskBase(Entity[TaskTask]):
         """When this version was first deployed."""
         return _DEPLOYED_AT(self.pb2)
 
+    @streaming
+    @classmethod
+    def versions(
+        cls,
+        name: str,
+        *,
+        sort_by: SortedBy[TaskVersionKey] | None = None,
+        limit: int | None = None,
+        page_size: int | None = None,
+        timeout: float | timedelta | None = None,
+        project: str | None = None,
+        domain: str | None = None,
+        client: Client | None = None,
+    ) -> Pager[TaskVersion]:
+        """List the versions of a task, the newest first.
+
+        Args:
+            name: Full name, usually `environment.function`; at most 255 characters.
+            sort_by: Field to sort by, such as "created_at" or ("version", "asc"); `-` in front for descending.
+                Default: the newest first.
+            limit: Maximum number of items. Default: all.
+            page_size: Items per request. Default: the client's.
+            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            A pager for `for` or `async for`. It fetches nothing before the loop starts.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `TaskService.ListVersions`.
+        """
+        caller = registry.resolve(client)
+        scope = caller.scope(project, domain)
+        request = ListVersionsRequest(
+            request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=TaskVersionKey)),
+            task_name=TaskName(
+                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
+            ),
+        )
+        return paged(
+            resolve("flyte.remote:TaskVersion"),
+            caller,
+            TaskService.LIST_VERSIONS,
+            request,
+            items=lambda reply: reply.versions,
+            token=lambda reply: reply.token,
+            page="request",
+            limit=limit,
+            page_size=page_size,
+            timeout=timeout,
+        )
+
     @listing
     @classmethod
     def _list(
@@ -179,63 +236,6 @@ class TaskBase(Entity[TaskTask]):
             token=lambda reply: reply.token,
             page="request",
             keep=beginning("name", by_task_env),
-            limit=limit,
-            page_size=page_size,
-            timeout=timeout,
-        )
-
-    @streaming
-    @classmethod
-    def versions(
-        cls,
-        name: str,
-        *,
-        sort_by: SortedBy[TaskVersionKey] | None = None,
-        limit: int | None = None,
-        page_size: int | None = None,
-        timeout: float | timedelta | None = None,
-        project: str | None = None,
-        domain: str | None = None,
-        client: Client | None = None,
-    ) -> Pager[TaskVersion]:
-        """List the versions of a task, the newest first.
-
-        Args:
-            name: Full name, usually `environment.function`; at most 255 characters.
-            sort_by: Field to sort by, such as "created_at" or ("version", "asc"); `-` in front for descending.
-                Default: the newest first.
-            limit: Maximum number of items. Default: all.
-            page_size: Items per request. Default: the client's.
-            timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
-            project: Project id. Default: the client's.
-            domain: Domain id. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            A pager for `for` or `async for`. It fetches nothing before the loop starts.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TaskService.ListVersions`.
-        """
-        caller = registry.resolve(client)
-        scope = caller.scope(project, domain)
-        request = ListVersionsRequest(
-            request=ListRequest(sort_by_fields=as_sorts(Sort, sort_by, "-created_at", keys=TaskVersionKey)),
-            task_name=TaskName(
-                org=caller.org, project=scope.project, domain=scope.domain, name=as_text("name", name, 1, 255)
-            ),
-        )
-        return paged(
-            resolve("flyte.remote:TaskVersion"),
-            caller,
-            TaskService.LIST_VERSIONS,
-            request,
-            items=lambda reply: reply.versions,
-            token=lambda reply: reply.token,
-            page="request",
             limit=limit,
             page_size=page_size,
             timeout=timeout,

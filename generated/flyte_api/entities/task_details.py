@@ -166,6 +166,39 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
 
     @blocking
     @classmethod
+    async def _literals_of(
+        cls,
+        variables: VariableMap | None = None,
+        values: Mapping[str, object] | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        client: Client | None = None,
+    ) -> list[NamedLiteral]:
+        """Convert plain JSON values to the inputs of a run.
+
+        Args:
+            variables: Names and types of the inputs.
+            values: Inputs by name, as JSON values.
+            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
+            client: The client for the calls. Default: the current one.
+
+        Returns:
+            The reply of the server.
+
+        Raises:
+            ValueError: An argument is invalid; nothing was sent.
+            NotFoundError: The resource does not exist.
+            RpcError: The call failed; the subclass says how.
+
+        Calls `TranslatorService.JsonValuesToLiterals`.
+        """
+        caller = registry.resolve(client)
+        request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
+        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request, timeout=timeout)
+        return reply.literals
+
+    @blocking
+    @classmethod
     async def _filled_form(
         cls,
         literals: Collection[NamedLiteral] = (),
@@ -226,37 +259,4 @@ class TaskDetailsBase(Entity[TaskTaskDetails]):
         caller = registry.resolve(client)
         request = LaunchFormJsonToLiteralsRequest(json=as_struct(Struct, "json", json))
         reply = await unary(caller, TranslatorService.LAUNCH_FORM_JSON_TO_LITERALS, request, timeout=timeout)
-        return reply.literals
-
-    @blocking
-    @classmethod
-    async def _literals_of(
-        cls,
-        variables: VariableMap | None = None,
-        values: Mapping[str, object] | None = None,
-        *,
-        timeout: float | timedelta | None = None,
-        client: Client | None = None,
-    ) -> list[NamedLiteral]:
-        """Convert plain JSON values to the inputs of a run.
-
-        Args:
-            variables: Names and types of the inputs.
-            values: Inputs by name, as JSON values.
-            timeout: Maximum seconds for the call, retries included, or a timedelta. Default: the client's.
-            client: The client for the calls. Default: the current one.
-
-        Returns:
-            The reply of the server.
-
-        Raises:
-            ValueError: An argument is invalid; nothing was sent.
-            NotFoundError: The resource does not exist.
-            RpcError: The call failed; the subclass says how.
-
-        Calls `TranslatorService.JsonValuesToLiterals`.
-        """
-        caller = registry.resolve(client)
-        request = JsonValuesToLiteralsRequest(variables=variables, values=as_struct(Struct, "values", values))
-        reply = await unary(caller, TranslatorService.JSON_VALUES_TO_LITERALS, request, timeout=timeout)
         return reply.literals

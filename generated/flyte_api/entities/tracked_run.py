@@ -282,22 +282,22 @@ class TrackedRunBase(Entity[WorkflowRun]):
     @classmethod
     def listall(
         cls,
-        *,
         in_phase: Several[ActionPhase | ActionPhaseName] | None = None,
         task_name: str | None = None,
         task_version: str | None = None,
         created_by_subject: str | None = None,
+        sort_by: SortedBy[ActionKey] | None = None,
+        limit: int | None = None,
+        project: str | None = None,
+        domain: str | None = None,
         created_at: TimeFilter | None = None,
         updated_at: TimeFilter | None = None,
         with_labels: Mapping[str, str] | None = None,
         with_label_keys: Several[str] | None = None,
-        sort_by: SortedBy[ActionKey] | None = None,
+        *,
         paused_actions_only: bool = False,
-        limit: int | None = None,
         page_size: int | None = None,
         timeout: float | timedelta | None = None,
-        project: str | None = None,
-        domain: str | None = None,
         client: Client | None = None,
     ) -> Pager[Self]:
         """List runs, the newest first.
@@ -308,19 +308,19 @@ class TrackedRunBase(Entity[WorkflowRun]):
             task_name: Only items of this task.
             task_version: Only items of this task version.
             created_by_subject: Only items created by this user, given as the identity provider's subject.
+            sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
+                Default: the newest first.
+            limit: Maximum number of items. Default: all.
+            project: Project id. Default: the client's.
+            domain: Domain id. Default: the client's.
             created_at: Only items created in this time range.
             updated_at: Only items last changed in this time range.
             with_labels: Only items with all these labels and values. Servers without labels reject the filter.
             with_label_keys: Only items with labels of all these keys, whatever the values. Servers without
                 labels reject the filter.
-            sort_by: Field to sort by, such as "created_at" or ("domain", "asc"); `-` in front for descending.
-                Default: the newest first.
             paused_actions_only: Only runs with an action that waits for a signal.
-            limit: Maximum number of items. Default: all.
             page_size: Items per request. Default: the client's.
             timeout: Maximum seconds for each page, retries included, or a timedelta. Default: the client's.
-            project: Project id. Default: the client's.
-            domain: Domain id. Default: the client's.
             client: The client for the calls. Default: the current one.
 
         Returns:

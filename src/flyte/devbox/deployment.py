@@ -36,7 +36,8 @@ from flyte_api.messages.flyteidl2.task.task_service import DeployTaskRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.task.task_service import TaskService
 from flyte_rpc.calls import call_path
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.scope import Scope
 from flyte_rpc.http.errors import HttpError
 from flyte_rpc.http.transfer import Transfer
 from flyte_rpc.sync.decorators import blocking_function

@@ -153,7 +153,7 @@ class Action(WatchedAction, ActionState, RunLike, ActionFields, ActionBase):
         return self.action_id
 
     def _watch_action(self, timeout: float | timedelta | None = None) -> Watch[ActionDetails]:
-        return self._watch(timeout=timeout)
+        return self._watch(timeout=timeout).telling(self._update)
 
     def _title(self) -> str:
         return f"{self.run_name}/{self.name}"

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Self
 
 from flyte._client import resolve_client
 from flyte._routing import Operation, route
+from flyte_api.clients.flyteidl2.secret.secret_service import SecretServiceClient
 from flyte_api.entities.secret import SecretBase
 from flyte_api.messages.flyteidl2.common.identifier import (
     ClusterPoolIdentifier,
@@ -16,6 +17,7 @@ from flyte_api.messages.flyteidl2.common.identifier import (
 )
 from flyte_api.messages.flyteidl2.secret.definition import SecretSpec
 from flyte_api.messages.flyteidl2.secret.definition import SecretType as TypeOfSecret
+from flyte_api.messages.flyteidl2.secret.payload import ListSecretsRequest
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import within_timeout
@@ -221,21 +223,24 @@ class Secret(SecretBase):
         """
         caller = resolve_client(client)
         resource, where = _resource(caller, project, domain, cluster_pool)
-        there: list[Pager[Self]] = []
+        there: list[Client] = []
+        cluster_tokens: dict[str, dict[str, str]] = {}  # by page token
 
         async def fetch(token: str, size: int) -> Page[Self]:
             if not there:
-                asked = await route(caller, Operation.USE_SECRETS, resource)
-                there.append(
-                    cls._list(
-                        include_system_secrets=include_system_secrets,
-                        project=where.project,
-                        domain=where.domain,
-                        client=asked,
-                    )
-                )
-            page = await there[0].page(token, size)
-            return Page([cls(item.pb2, client) for item in page.items], page.token)
+                there.append(await route(caller, Operation.USE_SECRETS, resource))
+            request = ListSecretsRequest(
+                organization=there[0].org,
+                project=where.project,
+                domain=where.domain,
+                limit=size,
+                token=token,
+                per_cluster_tokens=cluster_tokens.get(token, {}),
+                include_system_secrets=include_system_secrets,
+            )
+            reply = await SecretServiceClient(there[0]).list_secrets.aio(request)
+            cluster_tokens[reply.token] = reply.per_cluster_tokens
+            return Page([cls(item, client) for item in reply.secrets], reply.token)
 
         size = caller.page_size if page_size is None else page_size
         return Pager(fetch, limit=limit, page_size=size, timeout=timeout, key=entity_key)

@@ -86,7 +86,7 @@ async def unary(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: fl
 async def _unary(
     client: Client, rpc: Rpc[Req, Res], request: Req, timeout: float | timedelta | None, span: Span | None
 ) -> Res:
-    data = _encode(request)
+    data = _encode(rpc, request)
     deadline = deadline_of_call(timeout, client.timeout)
     retry = options().retry or client.retry
     attempt = _Attempt(client, rpc, span)
@@ -159,7 +159,7 @@ async def _traced(
 async def _stream(
     client: Client, rpc: Rpc[Req, Res], request: Req, timeout: float | timedelta | None, span: Span | None
 ) -> AsyncGenerator[Res, None]:
-    data = _encode(request)
+    data = _encode(rpc, request)
     attempt = _Attempt(client, rpc, span)
     deadline = deadline_of_call(timeout, None)
     received = False
@@ -333,7 +333,12 @@ def _may_repeat(rpc: Rpc[Any, Any], error: RpcError, transport: Transport) -> bo
     return isinstance(error, UnavailableError) and rpc.effect in (Effect.READ, Effect.IDEMPOTENT)
 
 
-def _encode(request: Any) -> bytes:
+def _encode(rpc: Rpc[Any, Any], request: Any) -> bytes:
+    expected: Any = rpc.request_type
+    if not isinstance(request, expected):
+        service, found = rpc.service.rpartition(".")[2], type(request)
+        other = f"the class {request.__name__}" if isinstance(request, type) else found.__name__
+        raise TypeError(f"{service}.{rpc.method} takes a {expected.__name__}, not {other}; nothing was sent")
     return bytes(request)
 
 

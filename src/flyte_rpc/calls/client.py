@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 import attrs
@@ -18,6 +19,7 @@ from .credentials import Credentials, Headers, Token, credentials_of
 from .metadata import added, checked
 from .pool import ConnectionPool, deferred
 from .retry import CALLS, Backoff, check_backoff
+from .scope import Scope, checked_parts, parts_of_call
 
 if TYPE_CHECKING:
     import ssl
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
     from flyte_rpc.transports.network.settings import Network
 
 _log = logging.getLogger("flyte_rpc")
-
-
-class Scope(NamedTuple):
-    """The organization, project and domain in which names are looked up."""
-
-    org: str
-    project: str
-    domain: str
 
 
 class CallRecord(NamedTuple):
@@ -69,6 +63,8 @@ class ClientSettings:
     on_call: tuple[Observer, ...]
     transport: TransportName | TransportFactory = "auto"
     network: Network | None = None
+    scope: Mapping[str, str] = attrs.field(factory=dict[str, str])
+    """Other parts of the scope, for SDKs whose requests have parts beside project and domain."""
 
 
 class Client:
@@ -90,6 +86,7 @@ class Client:
         org: str = "",
         project: str | None = None,
         domain: str | None = None,
+        scope: Mapping[str, str] | None = None,
         token: Token | None = None,
         credentials: Credentials | None = None,
         insecure: bool | None = None,
@@ -109,6 +106,7 @@ class Client:
             org: Organization. Default: none, for servers without organizations.
             project: Project of calls that name none.
             domain: Domain of calls that name none.
+            scope: Other parts of the scope of calls, by name, for SDKs that have them (`[roles]` in `codegen.toml`).
             token: Bearer token, or a function or coroutine function that returns one and is called before each attempt.
                 Default: anonymous.
             credentials: An object that supplies the headers of each attempt and renews them when the server rejects
@@ -137,6 +135,7 @@ class Client:
             org=text("org", org or ""),
             project=text("project", project or ""),
             domain=text("domain", domain or ""),
+            scope=checked_parts(scope or {}),
             token=token,
             credentials=credentials_of(token, credentials),
             timeout=seconds("timeout", timeout),
@@ -158,6 +157,7 @@ class Client:
         org: str | None = None,
         project: str | None = None,
         domain: str | None = None,
+        scope: Mapping[str, str] | None = None,
         token: Token | None = None,
         timeout: float | None = None,
         page_size: int | None = None,
@@ -173,6 +173,7 @@ class Client:
             org: Organization. `""` means none. Omitted arguments keep the settings of this client.
             project: Project of calls that name none. `""` means none.
             domain: Domain of calls that name none. `""` means none.
+            scope: Other parts of the scope, by name. They are added to this client's.
             token: Bearer token, or a function that returns one. It replaces the credentials of this client.
             timeout: Maximum seconds per call, retries included.
             page_size: Items per request of a listing.
@@ -186,6 +187,8 @@ class Client:
         """
         changes: dict[str, Any] = {"org": org, "project": project, "domain": domain}
         changes = {name: text(name, value) for name, value in changes.items() if value is not None}
+        if scope is not None:
+            changes["scope"] = {**self._settings.scope, **checked_parts(scope)}
         if timeout is not None:
             changes["timeout"] = seconds("timeout", timeout)
         if page_size is not None:
@@ -288,23 +291,29 @@ class Client:
             InitializationError: A required one is missing.
             ValueError: A required one is empty.
         """
-        for name, value in (("project", project), ("domain", domain)):
-            if value is not None:
-                text(name, value)
-            if value == "" and name in demand:
-                raise ValueError(f"{name} must not be empty; omit it to use the client's {name}")
-        scope = Scope(
-            self._settings.org,
-            self._settings.project if project is None else project,
-            self._settings.domain if domain is None else domain,
-        )
-        missing = [name for name in demand if not getattr(scope, name)]
-        if missing:
-            arguments = ", ".join(f"{name}=..." for name in missing)
-            raise InitializationError(
-                f"No {' and no '.join(missing)} is set. Pass {arguments} to this call, or once to {self.constructors}."
-            )
-        return scope
+        found = self._scope({"project": project, "domain": domain}, demand)
+        return Scope(self._settings.org, found["project"], found["domain"])
+
+    def scope_of(self, given: Mapping[str, str | None], *, demand: Collection[str]) -> SimpleNamespace:
+        """Return the scope of a call of an SDK whose requests have parts beside project and domain.
+
+        Args:
+            given: Parts that override the client's; None for the client's.
+            demand: Which of them are required. The others may be `""`, for none.
+
+        Returns:
+            The parts as attributes.
+
+        Raises:
+            InitializationError: A required one is missing.
+            ValueError: A required one is empty.
+        """
+        return SimpleNamespace(**self._scope(given, demand))
+
+    def _scope(self, given: Mapping[str, str | None], demand: Collection[str]) -> dict[str, str]:
+        settings = self._settings
+        own = {"project": settings.project, "domain": settings.domain, **settings.scope}
+        return parts_of_call(own, given, demand, self.constructors)
 
     def headers(self, request_id: str, authentication: Headers) -> list[tuple[str, str]]:
         """Return the request headers of one attempt.

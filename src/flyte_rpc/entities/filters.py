@@ -101,6 +101,12 @@ def having(field: str, value: str | None) -> Callable[[Any], bool] | None:
     return None if value is None else lambda item: bool(getattr(item, field) == value)
 
 
+def meeting_all(*conditions: Callable[[Any], bool] | None) -> Callable[[Any], bool] | None:
+    """Return a predicate for items that meet all conditions; None if there are none."""
+    given = [condition for condition in conditions if condition is not None]
+    return (lambda item: all(condition(item) for condition in given)) if given else None
+
+
 def labelled(field: str, argument: str, labels: Mapping[str, str] | None) -> Iterator[Clause]:
     """Yield one clause for each label that an item must have; nothing for None."""
     if labels is None:
@@ -224,6 +230,18 @@ def as_sorts(message: type[M], sort_by: SortBy | None, default: str, *, keys: ob
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(k for k in known if k[0] != '-')}"
             raise ValueError(f"sort_by has {key!r}, which the server does not sort by; {hint}")
     return [make(key=key, direction=order[way]) for key, way in found]
+
+
+def as_sort(message: type[M], sort_by: SortBy | None, default: str, *, keys: object = None) -> M | None:
+    """Convert a sort order to the one sort message that the request takes; None for the server's order.
+
+    Raises:
+        ValueError: There are several keys, or one that `as_sorts` refuses.
+    """
+    found = as_sorts(message, sort_by, default, keys=keys)
+    if len(found) > 1:
+        raise ValueError(f"sort_by has {len(found)} keys, but the server sorts by one")
+    return found[0] if found else None
 
 
 def _orders(sort_by: SortBy) -> Iterator[tuple[str, Direction]]:

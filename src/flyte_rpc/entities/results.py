@@ -6,7 +6,7 @@ import base64
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from copy import copy
 from datetime import timedelta
@@ -69,7 +69,6 @@ def paged(
     page: str = "",
     names: tuple[str, str] = ("limit", "token"),
     keep: Callable[[T], bool] | None = None,
-    carry: Collection[str] = (),
     limit: int | None,
     page_size: int | None = None,
     timeout: float | timedelta | None = None,
@@ -87,7 +86,6 @@ def paged(
         page: Field of the request whose message contains page size and token. Default: the request itself.
         names: The names of size ("" for none) and token in that message. Default: `limit` and `token`.
         keep: Selects items on the client if the server has no such filter. Default: all.
-        carry: Fields of a reply that the request for the next page must repeat. Default: none.
         limit: Maximum number of items; None for all.
         page_size: Items per request; None for the client's.
         timeout: Seconds for each page; None for the client's.
@@ -96,12 +94,9 @@ def paged(
         TypeError: `timeout`, `limit` or `page_size` has the wrong type.
         ValueError: `timeout`, `limit` or `page_size` is out of range.
     """
-    carried: dict[str, dict[str, Any]] = {}
 
     async def fetch(at: str, size: int) -> Page[T]:
         page_request = copy(request)
-        for name, value in carried.get(at, {}).items():
-            setattr(page_request, name, value)
         if token is not None:
             holder: Any = page_request
             if page:
@@ -119,10 +114,7 @@ def paged(
         entities = [make(item, client) for item in items(reply) or ()]
         if keep is not None:
             entities = [entity for entity in entities if keep(entity)]
-        next_token = "" if token is None else _token_as_text(token(reply))
-        if next_token and carry:
-            carried[next_token] = {name: getattr(reply, name) for name in carry}
-        return Page(entities, next_token)
+        return Page(entities, "" if token is None else _token_as_text(token(reply)))
 
     size = client.page_size if page_size is None else page_size
     key = listing_key(cast("type[Entity[Any]]", make)) if _is_entity(make) else None
@@ -165,7 +157,6 @@ def watched(
     *,
     items: Callable[[Res], Sequence[Any]],
     final: Callable[[T], bool] | None = None,
-    each: Callable[[T], None] | None = None,
     fetch: Callable[[], Awaitable[T | None]] | None = None,
     bounded: bool = False,
     about: str,
@@ -180,7 +171,6 @@ def watched(
         request: The request.
         items: Reads the items of a reply; those that are None are skipped.
         final: Whether an item ends the watch. Default: the watch ends only at its timeout.
-        each: Called with each item before the item is delivered.
         fetch: Fetches the current item after a silence of the stream. Default: silences are waited out.
         bounded: Whether the watch is over when the server ends the stream without an error. Default: it subscribes again.
         about: The name of the watched resource in errors.
@@ -206,7 +196,6 @@ def watched(
         timeout=timeout,
         bounded=bounded,
         fetch=None if fetch is None else current,
-        each=each,
         reached=lambda: client.transport().connected,
         waited_for=f"{about} to end" if final else f"the watch of {about}, which does not end by itself",
         phase=lambda item: str(getattr(item, "phase", "")),
@@ -230,6 +219,11 @@ def streamed(
     if timeout is not None:
         seconds("timeout", timeout)
     return Stream(lambda: _items(stream(client, rpc, request, timeout=timeout), items))
+
+
+def replies(client: Client, rpc: Rpc[Req, Res], request: Req, *, timeout: float | timedelta | None) -> Stream[Res]:
+    """The stream of a method, as the messages of the server. See `streamed`."""
+    return streamed(client, rpc, request, items=lambda reply: [reply], timeout=timeout)
 
 
 def _is_entity(make: Callable[..., Any]) -> bool:

@@ -103,6 +103,18 @@ class Watch(Stream[T]):
             is_final: Returns whether an item is the last one.
             on_final: Awaited with the final item before the item is delivered.
         """
+        return self._copy(is_final, self._each, on_final)
+
+    def telling(self, each: Callable[[T], None]) -> Watch[T]:
+        """Return a watch of the same resource that calls a function with each item before the item is delivered."""
+        return self._copy(self._is_final, each, self._on_final)
+
+    def _copy(
+        self,
+        is_final: Callable[[T], bool],
+        each: Callable[[T], None] | None,
+        on_final: Callable[[T], Awaitable[None]] | None,
+    ) -> Watch[T]:
         return Watch(
             self._subscribe,
             is_final=is_final,
@@ -111,7 +123,7 @@ class Watch(Stream[T]):
             phase=self._phase,
             bounded=self._bounded,
             fetch=self._fetch,
-            each=self._each,
+            each=each,
             on_final=on_final,
             reached=self._reached,
             silence=self._silence,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flyte_codegen import cli
-from support.fragments import proto
-from support.library import library
+from support.fragments import Fragment, proto
+from support.library import TOML, library
 
 LIST_BOOKS = """\
 library.LibraryService.ListBooks  (library/books.proto:67)
@@ -26,10 +27,13 @@ on_shelf: str | None = None, printed_at: TimeFilter | None = None, sort_by: Sort
 lendable_only: bool = False, shelves: Collection[str] = (), limit: int | None = None, page_size: int | None = None, \
 timeout: float | timedelta | None = None, \
 project: str | None = None, domain: str | None = None, client: Client | None = None) -> Pager[Self]
+  table      codegen.toml:{line}: [entities.Book.methods.ListBooks]
+  template   @flyte/entities/kinds/_list.j2
 """
 BOOK = """\
 library.Book  (library/books.proto:28)
   class      {package}.messages.library.books:Book
+  template   @flyte/messages/_message.j2
      1  id: library.BookId (optional)
      2  title: string (implicit)
      3  state: library.BookState (implicit)
@@ -43,8 +47,8 @@ library.Book  (library/books.proto:28)
 
 
 @pytest.fixture
-def explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str, str]]:
-    made = library(tmp_path, **{"other/two.proto": proto(
+def project(tmp_path: Path) -> Fragment:
+    return library(tmp_path, **{"other/two.proto": proto(
         """
 message Item {}
 message Request { int32 limit = 1; string token = 2; string old = 3 [deprecated = true]; }
@@ -55,10 +59,13 @@ service Two { rpc ListTwo(Request) returns (Reply); rpc Send(stream Item) return
         package="other",
     )})  # fmt: skip
 
+
+@pytest.fixture
+def explain(project: Fragment, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str, str]]:
     def run(name: str) -> tuple[int, str, str]:
-        code = cli.main(["explain", "--config", str(made.config_path), name])
+        code = cli.main(["explain", "--config", str(project.config_path), name])
         said = capsys.readouterr()
-        return code, said.out.replace(made.package, "{package}"), said.err
+        return code, said.out.replace(project.package, "{package}"), said.err
 
     return run
 
@@ -68,7 +75,9 @@ Explain = Callable[[str], tuple[int, str, str]]
 
 @pytest.mark.parametrize("name", ["LibraryService.ListBooks", "library.LibraryService.ListBooks", "ListBooks"])
 def test_an_rpc_that_is_a_method(explain: Explain, name: str) -> None:
-    assert explain(name) == (0, LIST_BOOKS, "")
+    code, out, err = explain(name)
+    assert (code, err) == (0, "")
+    assert re.sub(r"codegen\.toml:\d+", "codegen.toml:{line}", out) == LIST_BOOKS
 
 
 def test_a_message(explain: Explain) -> None:
@@ -85,7 +94,7 @@ def test_an_rpc_that_could_be_several_things(explain: Explain) -> None:
 
 
 def test_an_rpc_that_no_entity_can_have(explain: Explain) -> None:
-    assert "unsupported: the client streams" in explain("Two.Send")[1]
+    assert "Two.Send can't be a method: the client streams" in explain("Two.Send")[1]
 
 
 @pytest.mark.parametrize(
@@ -93,13 +102,19 @@ def test_an_rpc_that_no_entity_can_have(explain: Explain) -> None:
     [
         (
             "LibraryService.ListBoks",
-            "LibraryService.ListBoks: error: matches no RPC or message\n    try library.LibraryService.ListBooks, ",
+            "LibraryService.ListBoks: error: matches no RPC, message or member of an entity\n    try library.LibraryService.ListBooks, ",
         ),
-        ("Boook", "Boook: error: matches no RPC or message\n    try library.Book, other.Book, library.BookId\n"),
-        ("tem", "tem: error: matches no RPC or message\n    try other.Item\n"),
-        ("discard", "discard: error: matches no RPC or message\n    try library.LibraryService.DiscardBook, "),
+        (
+            "Boook",
+            "Boook: error: matches no RPC, message or member of an entity\n    try library.Book, other.Book, library.BookId\n",
+        ),
+        ("tem", "tem: error: matches no RPC, message or member of an entity\n    try other.Item\n"),
+        (
+            "discard",
+            "discard: error: matches no RPC, message or member of an entity\n    try library.LibraryService.DiscardBook, ",
+        ),
         ("Book", "Book: error: matches several names\n    try library.Book, other.Book"),
-        ("zzzzzz", "zzzzzz: error: matches no RPC or message"),
+        ("zzzzzz", "zzzzzz: error: matches no RPC, message or member of an entity"),
     ],
 )
 def test_a_name_that_is_none_or_several(explain: Explain, name: str, complaint: str) -> None:
@@ -114,3 +129,63 @@ def test_the_definitions_of_this_project(capsys: pytest.CaptureFixture[str]) -> 
     said = capsys.readouterr().out
     for part in ("effect     read", "Run.listall(", "-> Pager[Self]"):
         assert part in said
+
+
+def test_members_of_entities(explain: Explain) -> None:
+    assert explain("Book.listall")[1].startswith("library.LibraryService.ListBooks  (library/books.proto:67)\n")
+    code, out, _ = explain("Book.name")
+    assert code == 0
+    for part in (
+        "Book.name  (library/books.proto:",
+        "path       id.name",
+        "[entities.Book.properties]",
+        "_property.j2",
+    ):
+        assert part in out
+
+
+def lines_of(explain: Explain, project: Fragment, file: str) -> Callable[[str], tuple[int, str, str]]:
+    path = project.path / file
+    text = path.read_text("utf-8").splitlines()
+
+    def at(part: str) -> tuple[int, str, str]:
+        line = next(n for n, line in enumerate(text, 1) if part in line)
+        return explain(f"{path}:{line}")
+
+    return at
+
+
+def test_lines_of_generated_files(explain: Explain, project: Fragment) -> None:
+    project.generate()
+    at = lines_of(explain, project, "entities/book.py")
+    assert at("async def get(")[1].startswith("library.LibraryService.GetBook  ")
+    assert at("titled: str")[1].startswith("library.LibraryService.ListBooks  ")
+    assert at("await unary(caller, LibraryService.DISCARD_BOOK")[1].startswith("library.LibraryService.DiscardBook  ")
+    assert at("def title(")[1].startswith("Book.title  (library/books.proto:")
+    assert "belongs to no method, property, RPC or message" in at("from __future__")[2]
+    messages = lines_of(explain, project, "messages/library/books.py")
+    assert messages("class BookId(")[1].startswith("library.BookId  (library/books.proto:")
+    services = lines_of(explain, project, "services/library/library_service.py")
+    assert services("LIST_BOOKS: Final")[1].startswith("library.LibraryService.ListBooks  ")
+    clients = lines_of(explain, project, "clients/library/library_service.py")
+    assert clients("await unary(self.client, LibraryService.GET_BOOK")[1].startswith("library.LibraryService.GetBook  ")
+
+
+def test_lines_that_are_none(explain: Explain, project: Fragment) -> None:
+    project.generate()
+    path = project.path / "entities/book.py"
+    assert "error: the file has" in explain(f"{path}:100000")[2]
+    assert "is not a generated file of" in explain(f"{project.config_path.parent / 'x.py'}:1")[2]
+    assert "is not a generated file of" in explain("nowhere.py:1")[2]
+
+
+def test_a_method_that_can_not_be_linked_does_not_hide_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = library(tmp_path, TOML.replace("GetBook = {}", 'GetBook = { items = "boook" }'))
+    assert cli.main(["explain", "--config", str(wrong.config_path), "GetBook"]) == 0
+    said = capsys.readouterr().out
+    assert "undecided: library.GetBookResponse has no field at 'boook'" in said
+    assert "table      codegen.toml:" in said
+    assert cli.main(["explain", "--config", str(wrong.config_path), "Book.listall"]) == 0
+    assert "method     Book.listall(" in capsys.readouterr().out

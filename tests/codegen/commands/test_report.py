@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flyte_codegen import cli, names
+from flyte_codegen import cli
 from flyte_codegen.commands.report import report
 from flyte_codegen.configuration import settings as config
 from flyte_codegen.definitions.load import load
@@ -36,7 +36,7 @@ library.LibraryService.ListBooks -> Book.listall
 library.LibraryService.WatchBook -> Book.watch
 other.InternalService.Feed -> excluded: the client streams, which entity methods do not support
 other.InternalService.Sync -> excluded: a service for calls between servers, judging by its name
-other.International.Call -> not reachable
+other.International.Call -> only InternationalClient.call
 other.Zoo.Get -> Item.get
 other.Zoo.Purge -> excluded: for keepers
 other.Zoo.Send -> excluded: the client streams, which entity methods do not support
@@ -74,7 +74,11 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Report:
 
 
 def test_a_line_for_each_rpc(run: Report) -> None:
-    assert run() == (0, LINES, "10 RPCs: 5 methods, 4 excluded, 1 not reachable\n")
+    assert run() == (
+        0,
+        LINES,
+        ("10 RPCs: 5 with entity methods, 0 called elsewhere, 4 excluded, 1 in client classes only, 0 not reachable\n"),
+    )
 
 
 def test_strict_fails_for_what_nobody_has_decided_about(run: Report) -> None:
@@ -92,12 +96,16 @@ def test_json_says_the_same(run: Report) -> None:
     assert data[1] == {
         "rpc": "library.LibraryService.GetBook",
         "methods": ["Book.get", "Copy.fetch"],
+        "call": "LibraryServiceClient.get_book",
+        "callers": [],
         "excluded": None,
         "long_running": False,
     }
-    shared = {"methods": [], "long_running": False}
-    assert data[6] == {"rpc": "other.International.Call", "excluded": None, **shared}
-    assert data[8] == {"rpc": "other.Zoo.Purge", "excluded": "for keepers", **shared}
+    shared = {"methods": [], "callers": [], "long_running": False}
+    call = {"rpc": "other.International.Call", "call": "InternationalClient.call", "excluded": None}
+    purge = {"rpc": "other.Zoo.Purge", "call": "ZooClient.purge", "excluded": "for keepers"}
+    assert (data[6], data[8]) == ({**call, **shared}, {**purge, **shared})
+    assert data[9]["call"] is None  # the client streams
 
 
 @pytest.mark.parametrize(
@@ -143,14 +151,17 @@ def test_all_of_this_project_is_told_of() -> None:
     assert "flyteidl2.workflow.RunService.ListRuns -> Run.listall, Run.of_trigger" in map(str, reaches)
 
 
-def test_what_is_said_to_be_called_by_hand_is_called_there() -> None:
-    claims = {r.rpc: r.excluded.removeprefix("called by hand in ") for r in report(config.read(ROOT / "codegen.toml"))}
-    claims = {rpc: module for rpc, module in claims.items() if module.startswith("flyte.")}
-    assert claims
-    for rpc, module in claims.items():
-        service, method = rpc.split(".")[-2:]
-        source = (ROOT / "src" / f"{module.replace('.', '/')}.py").read_text("utf-8")
-        assert f"{service}.{names.snake(method).upper()}" in source, f"{module} does not call {rpc}"
+def test_calls_of_the_overlay_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overlay = tmp_path / "site" / "zoo_sdk"
+    (overlay / "far").mkdir(parents=True)
+    (overlay / "__init__.py").write_text("raise ImportError\n")
+    (overlay / "far" / "away.py").write_text("await unary(client, International.CALL, item)\n")
+    (overlay / "near.py").write_text("InternationalClient().call(item)\n")
+    (overlay / "other.py").write_text("OtherClient().call(item); international.CALL; International.CALLS\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    toml = TOML + ENTITIES.replace("[exclude]", 'overlay = "zoo_sdk.item:Item"\n[exclude]')
+    found = {reach.rpc: reach for reach in report(made(tmp_path, toml).config)}["other.International.Call"]
+    assert found.decided and str(found) == "other.International.Call -> called in zoo_sdk.far.away, zoo_sdk.near"
 
 
 def test_names_of_another_sdk_follow(tmp_path: Path, run: Report) -> None:

@@ -61,6 +61,7 @@ def test_only_what_is_theirs_is_generated(acme: Fragment) -> None:
     assert {p.relative_to(acme.path).as_posix() for p in acme.path.rglob("*.py") if p.stat().st_size} == {
         "messages/acme/quota.py",
         "services/acme/quotas.py",
+        "clients/acme/quotas.py",
         "choices.py",
         "sorting.py",
         "registry.py",

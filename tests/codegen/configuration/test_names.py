@@ -121,7 +121,11 @@ def test_the_examples_in_the_docstrings() -> None:
 
 def test_what_generated_modules_may_import_is_what_the_contract_offers() -> None:
     assert set(contract.__all__) == (
-        names.MESSAGE_RUNTIME | names.SERVICE_RUNTIME | names.ENTITY_RUNTIME | names.REGISTRY_RUNTIME
+        names.MESSAGE_RUNTIME
+        | names.SERVICE_RUNTIME
+        | names.CLIENT_RUNTIME
+        | names.ENTITY_RUNTIME
+        | names.REGISTRY_RUNTIME
     )
     assert all(hasattr(contract, name) for name in contract.__all__)
 
@@ -136,7 +140,12 @@ def test_attributes_of_the_bases_are_reserved() -> None:
 
 
 def test_every_name_that_generated_modules_use_by_themselves_is_reserved_in_them(tmp_path: Path) -> None:
-    kinds = {"messages": names.MESSAGE_MODULE, "services": names.SERVICE_MODULE, "entities": names.ENTITY_MODULE}
+    kinds = {
+        "messages": names.MESSAGE_MODULE,
+        "services": names.SERVICE_MODULE,
+        "clients": names.CLIENT_MODULE,
+        "entities": names.ENTITY_MODULE,
+    }
     seen: dict[str, set[str]] = {kind: set() for kind in kinds}
     for path, content in library(tmp_path).outcome().files.items():
         kind = path.split("/")[0]
@@ -160,8 +169,9 @@ def test_the_lists_are_frozen() -> None:
         "RESERVED_IN_MESSAGE": 70,
         "RESERVED_IN_ENUM": 53,
         "RESERVED_IN_ENTITY": 85,
+        "RESERVED_IN_CLIENT": 40,
         "RESERVED_IN_SERVICE": 45,
-        "RESERVED_AS_PARAMETER": 92,
+        "RESERVED_AS_PARAMETER": 94,
         "RESERVED_AS_MODULE": 35,
         "RESERVED_AS_MESSAGE": 102,
         "RESERVED_AS_SERVICE": 45,

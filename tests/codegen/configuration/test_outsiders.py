@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flyte_codegen.diagnostics import CodegenError, Diagnostic
-from flyte_codegen.python.text import docstring
+from flyte_codegen.text import docstring
 from flyte_rpc.calls.client import Client
 from flyte_rpc.serving.server import ServerCall, serve
 from support.fragments import Fragment, proto

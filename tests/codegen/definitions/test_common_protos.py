@@ -108,10 +108,10 @@ ExportBook = {}
 BurnBook = {}
 """
 REPORT = """\
-google.longrunning.Operations.GetOperation -> not reachable
+google.longrunning.Operations.GetOperation -> only OperationsClient.get_operation
 lib.v1.Books.BurnBook -> Book.burn (long-running: replies with google.longrunning.Operation)
 lib.v1.Books.ExportBook -> Book.export (long-running: replies with google.longrunning.Operation)
-lib.v1.Books.FollowBook -> not reachable
+lib.v1.Books.FollowBook -> only BooksClient.follow_book
 lib.v1.Books.GetBook -> Book.get
 """
 

@@ -120,7 +120,7 @@ CreateBed = {{ name = "make_bed" }}
 WaterPlant = {{ returns = "Plant" }}
 GetPlant = {{ on = "instance", name = "again" }}
 CountPlants = {{ items = "inner.counts", sort_keys = "PlantKey" }}
-ListTags = {{ kind = "list", items = "tags", raw = true, name = "tags", carry = ["cursors"] }}
+ListTags = {{ kind = "list", items = "tags", raw = true, name = "tags", omit = ["cursors"] }}
 FollowPlant = {{ kind = "stream", name = "words", items = "words" }}
 
 [entities.Plant.methods.ListPlants]
@@ -303,7 +303,7 @@ async def test_pages_of_plain_values_that_bring_back_what_the_last_one_came_with
     for _ in range(2):
         service.asked.clear()
         assert [tag async for tag in tags] == [f"tag{n}{x}" for n in range(3) for x in "ab"]
-        assert [request.cursors for request in service.asked] == [{}, {"east": "e0"}, {"east": "e1"}]
+        assert [request.token for request in service.asked] == ["", "1", "2"]
 
 
 async def test_a_stream_is_opened_once_and_a_watch_again(
@@ -400,11 +400,6 @@ words: int = PlantBase.words
             "remove",
         ),
         (
-            'ListTags = { kind = "list", items = "tags", raw = true, carry = ["curses"] }',
-            "carry names curses",
-            "remove curses",
-        ),
-        (
             'ListPlants = { sort_keys = "PlantKeys" }',
             "sort_keys names PlantKeys, which is not defined",
             "did you mean PlantKey",
@@ -472,7 +467,7 @@ def test_mistakes(
     ("toml", "message"),
     [
         ('[filters.a]\nkind = "fixed"\nfield = "b"\n', "value"),
-        ('[filters.a]\nkind = "bool"\ndoc = "x"\n', "field"),
+        ('[filters.a]\nkind = "bool"\n', "doc"),
         ('[sort_keys]\nA = "b"\n', "[sort_keys] A is not a list of strings"),
         ('[sort_keys]\n"no name" = ["b"]\n', "no name"),
         (

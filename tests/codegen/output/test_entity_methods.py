@@ -210,14 +210,14 @@ async def test_watching_ends_with_the_final_state_and_tells_the_entity(Book: Any
     class Followed(Book):  # type: ignore[misc]
         seen: tuple[str, ...] = ()
 
-        def _update(self, item: Any) -> None:
+        def saw(self, item: Any) -> None:
             self.seen += (item.state.name,)
 
         def gone(self) -> bool:
             return bool(self.state == 3)
 
     book = await Followed.get.aio("b1", client=client)
-    states = [item.state.name async for item in book.watch(timeout=20)]
+    states = [item.state.name async for item in book.watch(timeout=20).telling(book.saw)]
     assert states == ["SHELVED", "LENT", "DISCARDED"]
     assert book.seen == tuple(states)
 

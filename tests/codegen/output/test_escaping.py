@@ -11,9 +11,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from flyte_codegen import text
 from flyte_codegen.definitions.load import load
 from flyte_codegen.pipeline import generate
-from flyte_codegen.python import text
 from support.fragments import Fragment, proto
 
 TEXT = st.text(

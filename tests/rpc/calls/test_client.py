@@ -16,7 +16,8 @@ from flyte import errors
 from flyte._client import current_client, resolve_client, use_client
 from flyte_api.registry import registry
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import CallRecord, Client, Scope, Token
+from flyte_rpc.calls.client import CallRecord, Client, Token
+from flyte_rpc.calls.scope import Scope
 from flyte_rpc.serving.server import RunningServer
 from flyte_rpc.sync import bridge
 from flyte_rpc.version import VERSION

@@ -24,8 +24,9 @@ from flyte_api.messages.flyteidl2.core.types import (
     StructuredDatasetTypeDatasetColumn,
 )
 from flyte_rpc.arguments import several, text, texts
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
 from flyte_rpc.calls.options import before_deadline
+from flyte_rpc.calls.scope import Scope
 
 from .partitions import as_messages
 

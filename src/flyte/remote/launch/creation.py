@@ -26,7 +26,8 @@ from flyte_api.messages.flyteidl2.workflow.run_service import CreateRunRequest
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_api.services.flyteidl2.workflow.run_service import RunService
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.scope import Scope
 
 from .existing import NewRun, fetch, find, require_same, taken
 from .run_context import RunContext

@@ -26,7 +26,7 @@ from flyte_api.messages.flyteidl2.workflow.run_definition import Run as RunMessa
 from flyte_api.services.flyteidl2.dataproxy.data_proxy_service import DataProxyService
 from flyte_rpc.arguments import text
 from flyte_rpc.calls.call_path import unary
-from flyte_rpc.calls.client import Scope
+from flyte_rpc.calls.scope import Scope
 
 from .creation import create
 from .run_context import RunContext, pairs

@@ -31,7 +31,8 @@ from flyte_api.messages.flyteidl2.task.run import (
 from flyte_api.messages.google.protobuf.timestamp import Timestamp
 from flyte_api.messages.google.protobuf.wrappers import BoolValue
 from flyte_rpc.arguments import text, texts
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.scope import Scope
 from flyte_rpc.codec.deprecation import quietly
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")

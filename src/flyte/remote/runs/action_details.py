@@ -115,7 +115,8 @@ class ActionDetails(AttemptHistory, HasDownloads, ActionDetailsBase):
         """
         from .watching import watch_until
 
-        return watch_until(self._watch(timeout=timeout), "terminal", cache_data_on_done=cache_data_on_done)
+        watch = self._watch(timeout=timeout).telling(self._update)
+        return watch_until(watch, "terminal", cache_data_on_done=cache_data_on_done)
 
     @property
     def code_bundle(self) -> CodeBundle | None:

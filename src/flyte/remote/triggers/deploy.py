@@ -14,7 +14,8 @@ from flyte_api.messages.flyteidl2.common.identifier import ProjectIdentifier
 from flyte_api.messages.flyteidl2.dataproxy.dataproxy_service import UploadInputsRequest
 from flyte_api.messages.flyteidl2.task.common import Inputs, TriggerAutomationSpec
 from flyte_api.messages.flyteidl2.trigger.trigger_definition import TriggerSpec
-from flyte_rpc.calls.client import Client, Scope
+from flyte_rpc.calls.client import Client
+from flyte_rpc.calls.scope import Scope
 
 from .details import TriggerDetails
 from .spec import automation_of, spec_of

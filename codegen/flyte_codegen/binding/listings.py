@@ -1,0 +1,102 @@
+"""The filters and the sort order of list methods."""
+
+from __future__ import annotations
+
+import attrs
+
+from flyte_codegen.configuration.settings import Config
+from flyte_codegen.configuration.tables import MethodConfig
+from flyte_codegen.configuration.toml import nearest
+from flyte_codegen.diagnostics import fail
+from flyte_codegen.kinds.code import Call, Code, Literal, Name, Of, Star, Sum, call, optional
+from flyte_codegen.kinds.filters import FILTER_KINDS, FilterParam
+from flyte_codegen.kinds.methods import Param
+from flyte_codegen.names import RESERVED_AS_PARAMETER
+
+from .annotations import Types
+
+_SORT_BY = "Field to sort by, such as {}; `-` in front for descending. Default: "
+_ORDERS = {"": "the server's order", "-created_at": "the newest first"}
+
+
+@attrs.frozen
+class Filters:
+    """The filters of one method: the list of messages for the request, the parameters, and the conditions on the client."""
+
+    expression: Code
+    params: tuple[Param, ...]
+    keep: tuple[Code, ...]
+
+
+@attrs.frozen
+class Order:
+    """The sort order of one method: its parameter, its default, and the type of its keys."""
+
+    param: Param
+    default: str
+    keys: Code | None
+
+    def messages(self, function: str, message: Code) -> Code:
+        """Return the call of the runtime function that makes messages."""
+        keys = (("keys", self.keys),) if self.keys else ()
+        return Call(Name(function), (message, Name(self.param.name), Literal(self.default)), keys)
+
+
+@attrs.frozen
+class Listing:
+    """The settings of one list method."""
+
+    config: Config
+    types: Types
+    method: MethodConfig
+    table: str
+
+    def filters(self) -> Filters:
+        """Return the filters that the method takes.
+
+        Raises:
+            CodegenError: codegen.toml names an unknown filter, or a parameter would shadow a name of the method.
+        """
+        tables = [self._table(name) for name in self.method.filters]
+        made = [FILTER_KINDS[table.kind].make(table, self.types) for table in tables]
+        clauses = [Star(found.clauses) for found in made if found.clauses]
+        whole = (call("as_filters", self.types.filter, *clauses), *(found.messages for found in made if found.messages))
+        return Filters(
+            Sum(whole) if len(whole) > 1 else whole[0],
+            tuple(found.param for found in made if found.param),
+            tuple(found.keep for found in made if found.keep),
+        )
+
+    def _table(self, name: str) -> FilterParam:
+        found = self.config.filters.get(name)
+        if found is None:
+            message = f"[{self.table}] filters names {name}, which is not defined"
+            remedy = f"add [filters.{name}], or {nearest(name, self.config.filters)}"
+            raise fail(self.config.source.at_table(self.table, "filters"), message, remedy)
+        if found.param in RESERVED_AS_PARAMETER:
+            message = f"[filters.{name}] the parameter {found.param} shadows a name that methods use"
+            raise fail(self.config.source.at(("filters", name)), message, 'add param = "another_name"')
+        return found
+
+
+def sort_by(config: Config, method: MethodConfig, table: str) -> Order:
+    """Return the sort order of a list method.
+
+    Raises:
+        CodegenError: The default is not among the keys, or the keys are not defined.
+    """
+    sort, name = method.sort, method.sort_keys
+    if name and name not in config.sort_keys:
+        message = f"[{table}] sort_keys names {name}, which is not defined"
+        remedy = f"add it to [sort_keys], or {nearest(name, config.sort_keys)}"
+        raise fail(config.source.at_table(table, "sort_keys"), message, remedy)
+    keys = config.sort_keys.get(name, ())
+    if keys and sort and sort.removeprefix("-") not in keys:
+        message = f"[{table}] sort is {sort!r}, which is not among {name}"
+        raise fail(config.source.at_table(table, "sort"), message, nearest(sort, keys))
+    first, last = (keys[0], keys[-1]) if keys else ("created_at", "name")
+    example = _SORT_BY.format(f'"{first}" or ("{last}", "asc")')
+    doc = f"{example}{_ORDERS.get(sort, f'`{sort}`')}."
+    key = Name(name, f"from {config.package}.sorting import {name}") if keys else None
+    annotation = Of(Name("SortedBy"), (key,)) if key else Name("SortBy")
+    return Order(Param("sort_by", optional(annotation), Literal(None), doc), sort, key)

@@ -1,0 +1,90 @@
+"""The scope of requests: messages whose fields become parameters, and fields that the client fills in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+import attrs
+
+from flyte_codegen.configuration.settings import OPTIONAL, ORG, STANDARD_ROLES, Config
+from flyte_codegen.definitions.model import Api, Label, Message
+from flyte_codegen.kinds.code import Attribute, Code, Literal, Name, call
+from flyte_codegen.kinds.methods import Param
+
+_SCOPE = Attribute(Name("caller"), "scope")
+_SCOPE_OF = Attribute(Name("caller"), "scope_of")
+
+
+def roles_in(api: Api, config: Config) -> Mapping[str, Mapping[str, str]]:
+    """Return the roles of fields by message, for each message that [scope] names, or that a pattern there matches.
+
+    A full name goes before patterns, and among these the first that matches. Only strings have roles by [roles].
+    """
+    by_field = {field: role for role, fields in config.roles.items() for field in fields}
+    return {
+        message.full_name: {**_by_name(message, by_field), **found}
+        for message in api.messages.values()
+        if (found := _of_message(config, message.full_name)) is not None
+    }
+
+
+def _of_message(config: Config, full_name: str) -> Mapping[str, str] | None:
+    if full_name in config.scope:
+        return config.scope[full_name]
+    return next((roles for pattern, roles in config.scope.items() if fnmatchcase(full_name, pattern)), None)
+
+
+def _by_name(message: Message, by_field: Mapping[str, str]) -> dict[str, str]:
+    strings = (f for f in message.fields if f.kind == "string" and f.label in (Label.IMPLICIT, Label.OPTIONAL))
+    return {field.name: by_field[field.name] for field in strings if field.name in by_field}
+
+
+@attrs.frozen
+class Scope:
+    """The parts of the client's scope that a method needs: its roles in codegen.toml."""
+
+    roles: frozenset[str]
+    order: tuple[str, ...]
+    """All parts of the scope that have a parameter, in order."""
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters, in order."""
+        return [name for name in self.order if {name, name + OPTIONAL} & self.roles]
+
+    @property
+    def params(self) -> list[Param]:
+        """The parameters that override the client's scope."""
+        made: list[Param] = []
+        for name in self.names:
+            optional = "" if name in self.roles else '; "" for none'
+            doc = f"{name.capitalize()} id{optional}. Default: the client's."
+            made.append(Param(name, Name("str | None"), Literal(None), doc))
+        return made
+
+    @property
+    def lookup(self) -> Code:
+        """The call that finds the scope of a request."""
+        demand = tuple(name for name in self.names if name in self.roles)
+        by_name: dict[str, Code] = {name: Name(name) for name in self.names}
+        if not set(self.names) <= set(STANDARD_ROLES):
+            return call(_SCOPE_OF, call("dict", **by_name), demand=Literal(demand))
+        whole = self.names == ["project", "domain"]
+        given = call(_SCOPE, *by_name.values()) if whole else call(_SCOPE, **by_name)
+        return (
+            given
+            if whole and len(demand) == 2
+            else attrs.evolve(given, keywords=(*given.keywords, ("demand", Literal(demand))))
+        )
+
+
+def scope_of(config: Config, roles: frozenset[str]) -> Scope:
+    """Return the scope with some roles."""
+    return Scope(roles, tuple(role for role in config.roles if role != ORG))
+
+
+def value_of(role: str) -> Code:
+    """Return the value of a field with a role. Every client has an organization, possibly empty."""
+    name = role.removesuffix(OPTIONAL)
+    return Attribute(Name("caller" if role == ORG else "scope"), name)

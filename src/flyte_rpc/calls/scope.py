@@ -1,0 +1,66 @@
+"""The scope of calls: the organization, project and domain in which names are looked up, and other parts that SDKs have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from flyte_rpc.arguments import text
+from flyte_rpc.errors import InitializationError
+
+_OWN = ("org", "project", "domain")
+
+
+class Scope(NamedTuple):
+    """The organization, project and domain in which names are looked up."""
+
+    org: str
+    project: str
+    domain: str
+
+
+def checked_parts(scope: Mapping[str, str]) -> dict[str, str]:
+    """Return the other parts of a scope, after checking them.
+
+    Raises:
+        TypeError: A part is not a string.
+        ValueError: A part is an argument of its own.
+    """
+    for name in _OWN:
+        if name in scope:
+            raise ValueError(f"scope has {name}, which is an argument of its own; write {name}={scope[name]!r}")
+    return {name: text(name, value) for name, value in scope.items()}
+
+
+def parts_of_call(
+    own: Mapping[str, str], given: Mapping[str, str | None], demand: Collection[str], constructors: str
+) -> dict[str, str]:
+    """Return the parts of a call's scope.
+
+    Args:
+        own: The client's parts.
+        given: Parts that override the client's; None for the client's.
+        demand: Which of them are required. The others may be `""`, for none.
+        constructors: How the error suggests setting a part.
+
+    Raises:
+        InitializationError: A required one is missing.
+        ValueError: A required one is empty.
+    """
+    for name, value in given.items():
+        if value is not None:
+            text(name, value)
+        if value == "" and name in demand:
+            raise ValueError(f"{name} must not be empty; omit it to use the client's {name}")
+    found = {name: own.get(name, "") if value is None else value for name, value in given.items()}
+    missing = [name for name in demand if not found[name]]
+    if missing:
+        arguments = ", ".join(f"{name}=..." for name in missing)
+        once = [f"{name}=..." for name in missing if name in _OWN]
+        if others := [name for name in missing if name not in _OWN]:
+            once.append(f"scope={{{', '.join(f'{name!r}: ...' for name in others)}}}")
+        where = constructors if once == arguments.split(", ") else f"{constructors} as {', '.join(once)}"
+        raise InitializationError(
+            f"No {' and no '.join(missing)} is set. Pass {arguments} to this call, or once to {where}."
+        )
+    return found
