@@ -33,6 +33,11 @@ def run(argv: list[str] | None) -> int:
             from flyte_codegen.scaffold import create
 
             return create(arguments.folder)
+        if arguments.command == "schema":
+            from .schema import as_json_schema, as_markdown
+
+            print(as_markdown() if arguments.markdown else as_json_schema())
+            return 0
         settings = config.read(arguments.config)
         if arguments.command == "explain":
             from .explain import explain
@@ -67,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("generate", "write the client"),
         ("check", "fail unless the generated client is up to date"),
-        ("explain", "explain how an RPC or message is generated, and why"),
+        ("explain", "explain how an RPC, method, message or generated line comes about"),
         ("diff", "show the changes between two versions of the definitions; fail if one is breaking"),
-        ("report", "list the entity methods of every RPC, or the reason why it has none"),
+        ("report", "list how programs reach every RPC, or the reason why they do not"),
     ):
         sub = commands.add_parser(name, help=text, description=text)
         sub.add_argument("--config", type=Path, default=Path("codegen.toml"), help="default: ./codegen.toml")
@@ -83,14 +88,18 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
         if name == "report":
             sub.add_argument("--json", action="store_true", help="as JSON, for programs")
-            text = "fail if an RPC has neither an entity method nor a reason in [exclude]"
+            text = "fail if an RPC has no entity method, no call elsewhere and no reason in [exclude]"
             sub.add_argument("--strict", action="store_true", help=text)
             text = "a TOML file with the names of another SDK, to list after the RPCs with what they are here"
             sub.add_argument("--names", type=Path, help=text)
         if name == "explain":
-            sub.add_argument(
-                "name", help="a method such as RunService.ListRuns, or a message such as common.ListRequest"
+            text = (
+                "an RPC such as RunService.ListRuns, a method or property such as Run.listall, a message, or FILE:LINE"
             )
+            sub.add_argument("name", help=text)
+    text = "print the keys of codegen.toml as a JSON Schema"
+    schema = commands.add_parser("schema", help=text, description=text)
+    schema.add_argument("--markdown", action="store_true", help="as a page in Markdown")
     new = commands.add_parser("new", help="write a new project that generates its own client")
     new.add_argument("folder", type=Path, help="folder to create; its name, such as my-sdk, becomes the project name")
     add_import_arguments(commands.add_parser("import", help="write .proto files from a wheel's descriptors"))

@@ -104,7 +104,7 @@ def as_json(reaches: Iterable[Reach], names: Iterable[ForeignName] = ()) -> str:
 def summary(reaches: Iterable[Reach]) -> str:
     """Count the RPCs with entity methods, with calls elsewhere, with a reason, in client classes only, and with none of these."""
     kinds = ("with entity methods", "called elsewhere", "excluded", "in client classes only", "not reachable")
-    counts = dict.fromkeys(kinds, 0)
+    counts: dict[str, int] = dict.fromkeys(kinds, 0)
     for reach in reaches:
         found = (reach.methods, not reach.excluded and reach.callers, reach.excluded, reach.call, True)
         counts[next(kind for kind, there in zip(kinds, found, strict=True) if there)] += 1

@@ -336,8 +336,8 @@ def _may_repeat(rpc: Rpc[Any, Any], error: RpcError, transport: Transport) -> bo
 def _encode(rpc: Rpc[Any, Any], request: Any) -> bytes:
     expected: Any = rpc.request_type
     if not isinstance(request, expected):
-        service, found = rpc.service.rpartition(".")[2], type(request)
-        other = f"the class {request.__name__}" if isinstance(request, type) else found.__name__
+        service = rpc.service.rpartition(".")[2]
+        other = f"the class {request.__name__}" if isinstance(request, type) else type(request).__name__
         raise TypeError(f"{service}.{rpc.method} takes a {expected.__name__}, not {other}; nothing was sent")
     return bytes(request)
 
